@@ -1,0 +1,54 @@
+/**
+ * What a process exit means. Documented in the README; scripts may rely on the numbers.
+ */
+export const ExitCode = {
+  ok: 0,
+  /** A check found a difference (`render --check`). */
+  stale: 1,
+  /** The command line itself is wrong, or an answer is missing and there is no terminal to ask at. */
+  usage: 2,
+  /** hephaestus.yaml is missing, unreadable or holds mistakes. */
+  config: 3,
+  /** Preflight: Docker, the Swarm, a network, a node or the host is not ready. */
+  preflight: 4,
+  /** A password or an htpasswd was refused. */
+  credentials: 5,
+  /** The rollout failed; what ran before runs again. */
+  rollout: 6,
+  /** The rollout converged, but the registry does not answer as it should at its front door. */
+  verify: 7,
+  /** Another deploy of the same stack is running. */
+  locked: 8,
+  /** A mistake of hephaestus itself. */
+  bug: 70,
+  /** Ctrl-C (128 + SIGINT). */
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+export interface OperatorErrorDetails {
+  /** Where: a file:line:column, a config path, a service or a command. */
+  where?: string | undefined;
+  /** How to mend it, in the imperative. */
+  remedy?: string | undefined;
+  exitCode: ExitCode;
+  cause?: unknown;
+}
+
+/**
+ * An error that a person can mend. Everything else that is thrown is a bug of hephaestus.
+ */
+export class OperatorError extends Error {
+  readonly where: string | undefined;
+  readonly remedy: string | undefined;
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, details: OperatorErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "OperatorError";
+    this.where = details.where;
+    this.remedy = details.remedy;
+    this.exitCode = details.exitCode;
+  }
+}
