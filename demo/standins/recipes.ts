@@ -1,0 +1,93 @@
+/** What each stand-in image is made of. */
+
+export const STANDINS = {
+  registry: "hephaestus-standin/registry:2.8.2",
+  nginx: "hephaestus-standin/nginx:1.22",
+  ui: "hephaestus-standin/registry-ui:2.6.0",
+  hello: "hephaestus-standin/hello:1",
+} as const;
+
+export type Standin = keyof typeof STANDINS;
+
+export interface ImageConfig {
+  Entrypoint?: string[];
+  Cmd: string[];
+  Env?: string[];
+  ExposedPorts?: Record<string, object>;
+  Volumes?: Record<string, object>;
+  StopSignal?: string;
+}
+
+export interface Recipe {
+  /** Folders below `standins/` that are laid over the root, in this order. */
+  overlays: string[];
+  /** Packages whose shared libraries go in. */
+  libraries: RegExp;
+  /** File or folder in a package, and its place in the image. */
+  programs: [packageName: string, from: string, to: string][];
+  directories: string[];
+  links: [target: string, path: string][];
+  /** Paths that belong to nginx (101), as in the official images. */
+  ownedByNginx: string[];
+  /** What a container of the image starts with, in the words of the OCI image configuration. */
+  config: ImageConfig;
+}
+
+/** The search path of the official images. */
+export const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const nginx: Recipe = {
+  overlays: ["base", "nginx"],
+  libraries: /^(lib|zlib)/,
+  programs: [
+    ["nginx", "usr/sbin/nginx", "usr/sbin/nginx"],
+    ["nginx-common", "etc/nginx/mime.types", "etc/nginx/mime.types"],
+  ],
+  directories: ["docker-entrypoint.d", "var/cache/nginx", "var/log/nginx", "var/lib"],
+  links: [
+    ["/dev/stdout", "var/log/nginx/access.log"],
+    ["/dev/stderr", "var/log/nginx/error.log"],
+    // Debian's nginx keeps its temporary files here, the official one in /var/cache/nginx.
+    ["/var/cache/nginx", "var/lib/nginx"],
+  ],
+  ownedByNginx: ["var/cache/nginx"],
+  config: {
+    Entrypoint: ["/docker-entrypoint.sh"],
+    Cmd: ["nginx", "-g", "daemon off;"],
+    ExposedPorts: { "80/tcp": {} },
+    StopSignal: "SIGQUIT",
+  },
+};
+
+export const RECIPES: Record<Standin, Recipe> = {
+  registry: {
+    overlays: ["base", "registry"],
+    libraries: /^libc6$/,
+    programs: [["docker-registry", "usr/bin/docker-registry", "bin/registry"]],
+    directories: ["var/lib/registry"],
+    links: [],
+    ownedByNginx: [],
+    config: {
+      Entrypoint: ["/entrypoint.sh"],
+      Cmd: ["/etc/docker/registry/config.yml"],
+      ExposedPorts: { "5000/tcp": {} },
+      Volumes: { "/var/lib/registry": {} },
+    },
+  },
+  nginx,
+  ui: {
+    ...nginx,
+    overlays: [...nginx.overlays, "ui"],
+    ownedByNginx: ["var/cache/nginx", "etc/nginx", "usr/share/nginx/html"],
+    config: { ...nginx.config, Env: [PATH, "NGINX_PROXY_HEADER_Host=$http_host", "NGINX_LISTEN_PORT=80"] },
+  },
+  hello: {
+    overlays: ["base"],
+    libraries: /^$/,
+    programs: [],
+    directories: [],
+    links: [],
+    ownedByNginx: [],
+    config: { Cmd: ["echo", "Hello from a library of your own."] },
+  },
+};

@@ -1,0 +1,308 @@
+#!/bin/sh
+# The usage below is this file's header and its --help.
+usage() {
+  cat <<'EOF'
+deploy.sh: deploy the registry stack from a machine without Node, such as a CI runner.
+
+usage: deploy.sh STACK COMPOSE_FILE
+
+  STACK         the stack's name, as in the config that COMPOSE_FILE was rendered from
+  COMPOSE_FILE  what hephaestus rendered
+
+From the environment:
+  REGISTRY_HTPASSWD         the lines of an htpasswd file, bcrypt only (htpasswd -nB USER)
+  REGISTRY_USERNAME         one of its users, and
+  REGISTRY_RAW_PASSWORD     this user's password: proof that the lines are what you think they are
+  HEPHAESTUS_TIMEOUT        seconds to wait until all services run (default 300)
+  HEPHAESTUS_RESOLVE_IMAGE  always, changed or never (docker stack deploy --resolve-image)
+  DOCKER_HOST, DOCKER_CONTEXT  a Swarm manager, as for docker itself
+
+The first deploy makes the Swarm secrets from the three REGISTRY_ variables. Secrets that exist are kept
+as they are, whatever the variables say now; then the three may be left out, all together.
+Needs docker, and to make secrets either perl or htpasswd. Passwords never leave this process but
+through pipes: not in a command line, not in the environment of another program, not on disk.
+
+Exit codes: 0 all services run; 2 the command line is wrong, or a variable is missing; 3 COMPOSE_FILE
+is missing or not hephaestus's; 4 docker, the Swarm or this machine is not ready; 5 the htpasswd or the
+password was refused; 6 the rollout failed; 8 another deploy of STACK is running; 130 interrupted.
+EOF
+}
+
+set -eu +x +a # a caller's sh -x or sh -a must not spread secrets
+umask 077
+
+# Copies that are not exported, even if a variable of that name came in from the environment.
+unset htpasswd user password reader reader_hash basic found hash
+htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_RAW_PASSWORD:-}
+unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
+export LC_ALL=C
+
+READER=hephaestus-reader
+lock='' scratch=''
+newline='
+'
+
+say() { printf '%s\n' "$*"; }
+
+# die CODE MESSAGE [REMEDY]
+die() {
+  printf 'deploy: %s\n' "$2" >&2
+  if [ -n "${3:-}" ]; then printf 'deploy: to mend it: %s\n' "$3" >&2; fi
+  exit "$1"
+}
+
+# A docker command whose failure is no verdict on the rollout. It must not read what a pipe to sh still holds.
+ask() { docker "$@" </dev/null || die 4 "docker $1 $2 failed (its own words are above)"; }
+
+release() {
+  if [ -n "$scratch" ]; then rm -f "$scratch"; fi
+  [ -z "$lock" ] || docker config rm "$lock" >/dev/null 2>&1 </dev/null || say "deploy: the lock ${stack}_lock could not be removed; it expires by itself" >&2
+  lock='' scratch=''
+}
+
+read_arguments() {
+  case ${1:-} in -h | --help) usage; exit 0 ;; esac
+  if [ $# -ne 2 ]; then die 2 "needs a STACK and a COMPOSE_FILE" "see deploy.sh --help"; fi
+  stack=$1 file=$2
+  case $stack in '' | [!a-z0-9]* | *[!a-z0-9_-]*) die 2 "'$stack' is not a stack's name" "use a-z, 0-9, _ and -, first a letter or digit" ;; esac
+  timeout=${HEPHAESTUS_TIMEOUT:-300} resolve=${HEPHAESTUS_RESOLVE_IMAGE:-}
+  case $timeout in 0* | *[!0-9]* | ???????*) die 2 "HEPHAESTUS_TIMEOUT: '$timeout' is not a number of seconds" "leave it out, or write for example 300" ;; esac
+  case $resolve in '' | always | changed | never) ;; *) die 2 "HEPHAESTUS_RESOLVE_IMAGE: '$resolve' is unknown" "use always, changed or never" ;; esac
+  if [ ! -f "$file" ] || [ ! -r "$file" ]; then die 3 "$file: no such file, or not readable" "render it first"; fi
+  prefix=$(sed -n "s/.*name: *[\"']\{0,1\}\([a-z0-9_-]*\)_htpasswd_\${HEPHAESTUS_GENERATION.*/\1/p" <"$file" | head -n 1)
+  if [ -z "$prefix" ]; then
+    die 3 "$file: names no secret ${stack}_htpasswd_\${HEPHAESTUS_GENERATION:-1}, so hephaestus did not render it" "render it again"
+  fi
+  if [ "$prefix" != "$stack" ]; then die 2 "$file belongs to the stack $prefix, not to $stack" "run: deploy.sh $prefix $file"; fi
+}
+
+check_machine() {
+  for tool in docker awk base64 od; do command -v $tool >/dev/null 2>&1 || die 4 "$tool is not installed, or not on PATH" "install it"; done
+  # A printf that is a program would show its arguments to every user of this machine.
+  case $(command -v printf) in */*) die 4 "this shell has no printf of its own" "run it with dash, bash or busybox ash" ;; esac
+  said=$(docker version --format '{{.Server.Version}}' 2>&1 </dev/null) ||
+    die 4 "docker does not reach its engine: $said" "start it, or set DOCKER_HOST or DOCKER_CONTEXT to a Swarm manager"
+  case $(ask info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}') in
+    "active true") ;;
+    "active "*) die 4 "this node is a Swarm worker" "set DOCKER_HOST or DOCKER_CONTEXT to a manager" ;;
+    *) die 4 "the engine is not part of a Swarm" "run there: docker swarm init" ;;
+  esac
+}
+
+# Standard input: a line with a bcrypt setting (or a whole hash), then one with the password. Prints the hash.
+perl_crypt() { perl -C0 -e 'my ($s, $p) = <STDIN>; chomp($s, $p); print crypt($p, $s) // ""' 2>/dev/null; }
+
+# crypt() knows bcrypt in some C libraries only, so ask for a known answer. Perl comes first: htpasswd checks only against a file.
+# shellcheck disable=SC2016
+find_bcrypt() {
+  if [ "$(printf '%s\n' '$2y$05$CCCCCCCCCCCCCCCCCCCCC.' 'U*U' | perl_crypt)" = '$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW' ]; then bcrypt=perl
+  elif command -v htpasswd >/dev/null 2>&1; then bcrypt=htpasswd
+  else
+    die 4 "nothing here computes bcrypt: no perl whose crypt() knows it, and no htpasswd" \
+      "install perl, or apache2-utils (Debian, Ubuntu, Alpine), or httpd-tools (Fedora, RHEL)"
+  fi
+}
+
+# Is $password the one of $found? All of $2a$, $2b$, $2y$ are the same algorithm; not every program knows all names.
+password_matches() {
+  # shellcheck disable=SC2016
+  hash='$2y$'${found#????}
+  if [ $bcrypt = perl ]; then
+    [ "$(printf '%s\n%s\n' "$hash" "$password" | perl_crypt)" = "$hash" ]
+  else
+    # The hash alone, not the password, and in memory where there is such a place.
+    directory=/dev/shm
+    if [ ! -w $directory ]; then directory=${TMPDIR:-/tmp}; fi
+    scratch=$(mktemp "$directory/deploy.XXXXXX") || die 4 "cannot make a temporary file in $directory"
+    printf 'x:%s\n' "$hash" >"$scratch"
+    printf '%s' "$password" | htpasswd -vi "$scratch" x >/dev/null 2>&1
+  fi
+}
+
+# Sets $htpasswd to its lines without blanks and comments, or says everything that is wrong with them.
+check_credentials() {
+  htpasswd=$(printf '%s\n' "$htpasswd" | awk -v reader="$READER" '
+    { gsub(/^[ \t\r]+|[ \t\r]+$/, "") }
+    $0 == "" || /^#/ { next }
+    { colon = index($0, ":"); name = substr($0, 1, colon - 1); hash = substr($0, colon + 1); bad = "" }
+    colon < 2 { bad = "line " NR ": is not user:hash" }
+    colon > 1 && hash !~ /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[.\/A-Za-z0-9]+$/ { bad = "hash is not bcrypt; make it with: htpasswd -nB " name }
+    colon > 1 && bad == "" && length(hash) != 60 { bad = "bcrypt hash has " length(hash) " characters instead of 60; was it cut off?" }
+    name == reader { bad = "the name is kept for the gateway; choose another one" }
+    bad != "" { if (colon > 1) bad = "line " NR " (user " name "): " bad; errors = errors "\ndeploy:   " bad; next }
+    { lines = lines $0 "\n" }
+    END {
+      if (errors == "" && lines == "") errors = "\ndeploy:   it has no users"
+      if (errors != "") { print substr(errors, 2); exit 1 }
+      printf "%s", lines
+    }') || die 5 "REGISTRY_HTPASSWD was refused:$newline$htpasswd"
+  case $user in *:* | *"$newline"*) die 5 "REGISTRY_USERNAME: has a colon or a line break in it" "give one user's name" ;; esac
+  case $password in *"$newline"*) die 5 "REGISTRY_RAW_PASSWORD: has a line break in it" "remove it; printf writes none, echo does" ;; esac
+  # The registry takes the last line of a name.
+  found=$(printf '%s\n' "$user:" "$htpasswd" | awk 'NR == 1 { u = $0; next } index($0, u) == 1 { h = substr($0, length(u) + 1) } END { print h }')
+  if [ -z "$found" ]; then die 5 "REGISTRY_USERNAME: $user is not in REGISTRY_HTPASSWD" "add a line for $user, or name one of its users"; fi
+  find_bcrypt
+  password_matches || die 5 "REGISTRY_RAW_PASSWORD is not the password of $user in REGISTRY_HTPASSWD" "correct one of the two; nothing was changed"
+}
+
+# Sets $secrets (NAME STACK_LABEL), $summary ("complete G" or "incomplete NAMES"), $highest, and $generation: the one to keep.
+read_generations() {
+  secrets=$(ask secret ls --filter "name=${stack}_" --format '{{.Name}} {{.Label "hephaestus.stack"}}')
+  # A name that somebody else took counts only so far as it can't be taken again.
+  summary=$(printf '%s\n' "$secrets" | awk -v stack="$stack" '
+    index($1, stack "_") != 1 { next }
+    { rest = substr($1, length(stack) + 2) }
+    rest !~ /^(htpasswd|reader|ui)_[1-9][0-9]*$/ { next }
+    { split(rest, part, "_"); g = part[2] + 0; if (g > highest) highest = g }
+    $2 == stack { kinds[g]++; names[g] = names[g] " " $1 }
+    END {
+      for (g in kinds) if (kinds[g] == 3) { print "complete", g; if (g + 0 > best) best = g + 0 } else print "incomplete" names[g]
+      print "highest", highest + 0; print "best", best
+    }')
+  highest=$(printf '%s\n' "$summary" | sed -n 's/^highest //p')
+  generation=$(printf '%s\n' "$summary" | sed -n 's/^best //p')
+  services=$(ask service ls --filter "name=${stack}_registry" --format '{{.Name}}')
+  if printf '%s\n' "$services" | grep -qx "${stack}_registry"; then
+    used=$(ask service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}' "${stack}_registry")
+    used=$(printf '%s\n' "$used" | sed -n "s/^${stack}_htpasswd_\([1-9][0-9]*\)\$/\1/p")
+    if printf '%s\n' "$summary" | grep -qx "complete $used"; then generation=$used; fi
+  fi
+}
+
+take_lock() {
+  host=$(uname -n) said=
+  for _ in 1 2 3; do
+    now=$(date +%s)
+    if said=$(echo "A deploy of $stack is running." | docker config create --label "hephaestus.stack=$stack" \
+      --label "hephaestus.lock.holder=$(id -un 2>/dev/null || id -u)@$host pid $$" --label "hephaestus.lock.host=$host" \
+      --label "hephaestus.lock.pid=$$" --label "hephaestus.lock.expires=$((now + timeout + 300))" "${stack}_lock" - 2>&1); then
+      lock=$(printf '%s\n' "$said" | tail -n 1)
+      return
+    fi
+    label='{{println (index .Spec.Labels "hephaestus.lock.'
+    held=$(docker config inspect --format "{{println .ID}}${label}expires\")}}${label}host\")}}${label}pid\")}}${label}holder\")}}" \
+      "${stack}_lock" 2>/dev/null </dev/null) || continue
+    { read -r id; read -r expires; read -r lock_host; read -r pid; read -r holder; } <<EOF
+$held
+EOF
+    case $expires in '' | *[!0-9]*) expires=$((now + 1)) ;; esac
+    if [ "$expires" -gt "$now" ]; then
+      case $lock_host:$(kill -0 "$pid" 2>&1) in
+        "$host:"*"o such process"*) ;;
+        *) die 8 "another deploy of $stack is running: $holder" \
+          "wait for it; its lock expires in $((expires - now)) s. If you know that it is dead: docker config rm ${stack}_lock" ;;
+      esac
+    fi
+    # By its id: by its name it could be the lock of somebody who was quicker.
+    if docker config rm "$id" >/dev/null 2>&1 </dev/null; then say "lock: removed the one of $holder, who is gone"; fi
+  done
+  die 4 "cannot make the lock ${stack}_lock: $said"
+}
+
+random_hex() { od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n'; }
+
+# create_secret NAME KIND [MORE OPTIONS]; the content comes on standard input.
+create_secret() {
+  secret=$1 kind=$2
+  shift 2
+  docker secret create --label "hephaestus.stack=$stack" --label "hephaestus.secret=$kind" "$@" "$secret" - >/dev/null ||
+    die 4 "docker secret create $secret failed (its own words are above)"
+}
+
+ensure_secrets() {
+  read_generations
+  for name in $(printf '%s\n' "$summary" | sed -n 's/^incomplete //p'); do
+    if docker secret rm "$name" >/dev/null 2>&1 </dev/null; then say "secrets: removed $name of an incomplete generation"; fi
+  done
+  if ! printf '%s\n' "$secrets" | grep -q "^${stack}_http-secret_1 "; then
+    printf '  secret: %s\n' "$(random_hex)" | create_secret "${stack}_http-secret_1" http-secret
+    say "secrets: ${stack}_http-secret_1 created"
+  fi
+  if [ -n "$generation" ]; then say "secrets: generation $generation kept"; return; fi
+  if [ -z "$user" ]; then die 2 "no complete generation of secrets is left" "set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD"; fi
+  generation=$((highest + 1))
+  reader=$(random_hex)
+  # shellcheck disable=SC2016
+  if [ "$bcrypt" = perl ]; then
+    reader_hash=$(printf '$2y$04$%s.\n%s\n' "$(random_hex | cut -c 1-21)" "$reader" | perl_crypt)
+  else
+    reader_hash=$(printf '%s' "$reader" | htpasswd -niB -C 4 x | sed -n 's/^x://p')
+  fi
+  basic=$(printf '%s' "$READER:$reader" | base64 | tr -d '\n')
+  if [ ${#reader} -ne 64 ] || [ ${#reader_hash} -ne 60 ] || [ -z "$basic" ]; then die 4 "cannot make the reader's password with od, $bcrypt and base64"; fi
+  set -- --label "hephaestus.generation=$generation" --label hephaestus.password=given
+  printf '%s\n' "$htpasswd" "$READER:$reader_hash" | create_secret "${stack}_htpasswd_$generation" htpasswd "$@"
+  printf 'default "Basic %s";\n' "$basic" | create_secret "${stack}_reader_$generation" reader "$@"
+  printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$basic" | create_secret "${stack}_ui_$generation" ui "$@"
+  say "secrets: generation $generation created"
+}
+
+# A line for each service: ok, wait or failed; its name; running/desired tasks; the state of its update.
+look_at_services() {
+  replicas=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" 2>/dev/null </dev/null) || return
+  # shellcheck disable=SC2046
+  updates=$(docker service inspect --format '{{.Spec.Name}} {{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}' \
+    $(printf '%s\n' "$replicas" | awk '{ print $1 }') 2>/dev/null </dev/null) || return
+  printf '%s\n' "$replicas" -- "$updates" | awk '
+    $1 == "--" { second = 1; next }
+    !second { tasks[$1] = $2; next }
+    { split(tasks[$1], n, "/"); verdict = "wait" }
+    ($2 == "" || $2 == "completed") && n[1] != "" && n[1] == n[2] { verdict = "ok" }
+    $2 ~ /^(paused|rollback_paused|rollback_completed)$/ { verdict = "failed" }
+    { print verdict, $1, tasks[$1] ($2 == "" ? "" : " " $2) }'
+}
+
+# rollout_failed MESSAGE SERVICES: a line for each service, as look_at_services gives them
+rollout_failed() {
+  for service in $(printf '%s\n' "$2" | sed -e '/^(/d' -e 's/ .*//'); do
+    printf 'deploy: %s: what its tasks say:\n' "$service"
+    docker service ps --no-trunc --format '{{if .Error}}{{.Name}} on {{.Node}}: {{.CurrentState}}: {{.Error}}{{end}}' "$service" </dev/null |
+      sed -e '/^$/d' -e 's/^[ \\_]*/  /' | head -n 5
+    printf 'deploy: %s: the last lines of its log:\n' "$service"
+    bounded=$(command -v timeout || :)
+    ${bounded:+"$bounded" 15} docker service logs --timestamps --tail 10 "$service" 2>&1 </dev/null |
+      sort | tail -n 10 | sed 's/^/  /' # --tail counts for each task
+  done >&2
+  die 6 "$1: $(printf '%s\n' "$2" | paste -s -d , -)" "mend what the tasks and logs above say, then run it again"
+}
+
+wait_for_services() {
+  calm=0 shown='' deadline=$(($(date +%s) + timeout))
+  while [ $calm -lt 2 ]; do
+    sleep 2
+    view=$(look_at_services) || view="wait (docker does not answer)"
+    failed=$(printf '%s\n' "$view" | sed -n 's/^failed //p')
+    waiting=$(printf '%s\n' "$view" | sed -n 's/^wait //p')
+    if [ -n "$failed" ]; then rollout_failed "the rollout failed" "$failed"; fi
+    if [ -z "$waiting" ]; then calm=$((calm + 1)); continue; else calm=0; fi
+    if [ "$waiting" != "$shown" ]; then say "waiting: $(printf '%s\n' "$waiting" | paste -s -d , -)"; fi
+    if [ "$(date +%s)" -ge "$deadline" ]; then rollout_failed "not all services run after $timeout s" "$waiting"; fi
+    shown=$waiting
+  done
+}
+
+main() {
+  read_arguments "$@"
+  check_machine
+  missing=
+  [ -n "$htpasswd" ] || missing="$missing REGISTRY_HTPASSWD"
+  [ -n "$user" ] || missing="$missing REGISTRY_USERNAME"
+  [ -n "$password" ] || missing="$missing REGISTRY_RAW_PASSWORD"
+  trap release EXIT
+  trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
+  case $missing in
+    '') check_credentials ;;
+    *HTPASSWD*USERNAME*PASSWORD) # Before the lock, so that a first deploy without them leaves no trace.
+      read_generations
+      if [ -z "$generation" ]; then die 2 "the first deploy of $stack needs$missing" "set them in the environment"; fi ;;
+    *) die 2 "missing in the environment:$missing" "set all three, or none of them to keep the secrets that exist" ;;
+  esac
+  take_lock
+  ensure_secrets
+  HEPHAESTUS_GENERATION=$generation docker stack deploy --prune --with-registry-auth ${resolve:+--resolve-image "$resolve"} \
+    -c "$file" "$stack" </dev/null || die 6 "docker stack deploy failed (its own words are above)"
+  wait_for_services
+  say "deploy: ready: $stack generation=$generation $(printf '%s\n' "$view" | awk '{ print $2 "=" $3 }' | paste -s -d ' ' -)"
+}
+
+main "$@"

@@ -1,0 +1,223 @@
+#!/bin/sh
+# The usage below is this file's header, its --help, and all that is known of it when it is piped to a shell.
+usage() {
+  cat <<'EOF'
+setup_host.sh: prepare the node that holds the registry's storage.
+
+usage: setup_host.sh [--path DIR] [--owner UID:GID] [--mode MODE] [--check]
+
+  --path DIR        the storage directory (default /mnt/storage/registry)
+  --owner UID:GID   numeric owner, as the registry runs in its container (default 10001:10001)
+  --mode MODE       octal mode of DIR itself (default 0750)
+  --check           change nothing; exit 4 and say what is missing if DIR is not ready
+  -h, --help        this text
+
+Creates DIR (missing parents get mode 0755), sets its owner and mode, and hands over what lies in it
+to UID:GID, but only if something there belongs to somebody else. It follows no symbolic links below
+DIR. Run it as often as you like: what is right already is left alone, and needs no root.
+
+Over ssh, with nothing installed there:
+  ssh root@NODE sh -s -- --path /mnt/storage/registry < ops-scripts/setup_host.sh
+
+Exit codes: 0 ready; 2 the command line is wrong, or DIR is no place for a registry;
+4 the host is not ready (--check), or refuses (permissions, read-only file system); 130 interrupted.
+EOF
+}
+
+set -eu
+umask 077
+export LC_ALL=C
+
+MIN_FREE_KIB=2097152 # 2 GiB
+
+say() { printf '%s\n' "$*"; }
+
+# die CODE MESSAGE [REMEDY]
+die() {
+  printf 'setup_host: %s\n' "$2" >&2
+  if [ -n "${3:-}" ]; then printf 'setup_host: to mend it: %s\n' "$3" >&2; fi
+  exit "$1"
+}
+
+usage_error() { die 2 "$1" "see setup_host.sh --help"; }
+
+# refused DOING WHAT_THE_SYSTEM_SAID
+refused() {
+  case $2 in
+    *"ead-only file system"*) remedy="mount the file system of $real writable, or choose another --path" ;;
+    *"ermission denied"* | *"not permitted"*)
+      if [ "$(id -u)" -eq 0 ]; then
+        remedy="root itself is refused: is it NFS with root_squash, or a mount without ownership? do it on the file server, or choose another --path"
+      else
+        remedy="run it with sudo"
+      fi ;;
+    *"ot a directory"* | *"ile exists"*) remedy="choose another --path, or move away the file that is in its way" ;;
+    *) remedy= ;;
+  esac
+  die 4 "cannot $1: $(printf '%s' "$2" | head -n 1)" "$remedy"
+}
+
+# Directories of the system itself. What lies below them is allowed, except where the kernel writes.
+forbid_system_directory() {
+  case $1 in
+    / | /bin | /boot | /dev | /etc | /home | /lib | /lib32 | /lib64 | /libx32 | /lost+found | /media | /mnt | /opt | \
+      /private | /proc | /root | /run | /sbin | /snap | /srv | /sys | /tmp | /usr | /var | /dev/* | /proc/* | /sys/* | \
+      /etc/docker | /run/lock | /run/user | /usr/bin | /usr/include | /usr/lib | /usr/lib32 | /usr/lib64 | \
+      /usr/libexec | /usr/local | /usr/local/* | /usr/sbin | /usr/share | /usr/src | /var/backups | /var/cache | \
+      /var/lib | /var/lib/docker | /var/lib/docker/* | /var/lib/containerd | /var/lib/containerd/* | /var/local | \
+      /var/lock | /var/log | /var/mail | /var/opt | /var/run | /var/spool | /var/tmp)
+      if [ "$1" = "$path" ]; then what="$path is"; else what="$path leads to $1,"; fi
+      die 2 "--path: $what a directory of the system; its owner and mode must stay as they are" \
+        "give a directory of its own, such as /mnt/storage/registry" ;;
+  esac
+}
+
+read_options() {
+  path=/mnt/storage/registry owner=10001:10001 mode=0750 check=no
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help) usage; exit 0 ;;
+      --check) check=yes; shift ;;
+      --path | --owner | --mode)
+        if [ $# -lt 2 ]; then usage_error "$1 needs a value"; fi
+        case $1 in --path) path=$2 ;; --owner) owner=$2 ;; --mode) mode=$2 ;; esac
+        shift 2 ;;
+      --path=* | --owner=* | --mode=*)
+        name=${1%%=*} value=${1#*=}
+        shift
+        set -- "$name" "$value" "$@" ;;
+      *) usage_error "unknown argument: $1" ;;
+    esac
+  done
+
+  uid=${owner%%:*} gid=${owner#*:}
+  for id in "$uid" "$gid"; do
+    case $owner:$id in
+      *:*:*:*) bad=yes ;;
+      *) case $id in '' | *[!0-9]* | 0?* | ???????????*) bad=yes ;; *) bad=no ;; esac ;;
+    esac
+    if [ $bad = yes ] || [ "$id" = "$owner" ]; then
+      usage_error "--owner: '$owner' is not UID:GID in decimal numbers, such as 10001:10001 (names differ between host and container)"
+    fi
+  done
+  case $mode in
+    [0-7][0-7][0-7] | [0-7][0-7][0-7][0-7]) ;;
+    *) usage_error "--mode: '$mode' is not three or four octal digits, such as 0750" ;;
+  esac
+  if [ $((0$mode & 0700)) -ne $((0700)) ]; then
+    usage_error "--mode: with $mode the registry could not write into its own directory; the first digit for the owner must be 7"
+  fi
+  mode=$(printf '%04o' $((0$mode)))
+}
+
+# Checks the spelling of $path, then sets $real (no symbolic links in it) and $existing, the nearest directory there is.
+resolve_path() {
+  newline='
+'
+  case $path in
+    *"$newline"*) usage_error "--path: holds a line break" ;;
+    /*) ;;
+    *) usage_error "--path: '$path' is not absolute; write it from / on" ;;
+  esac
+  case $path/ in
+    */../* | */./*) usage_error "--path: '$path' has . or .. in it; write the path without them" ;;
+  esac
+  path=$(printf '%s' "$path" | tr -s /)
+  if [ "$path" != / ]; then path=${path%/}; fi
+  real=$path
+  forbid_system_directory "$path"
+  existing=$path rest=
+  while [ ! -e "$existing" ] && [ ! -L "$existing" ]; do
+    rest=/${existing##*/}$rest
+    existing=${existing%/*}
+    if [ -z "$existing" ]; then existing=/; fi
+  done
+  if [ ! -e "$existing" ]; then
+    die 4 "$existing is a symbolic link to nowhere" "remove it, or create what it points to"
+  fi
+  existing=$(readlink -f "$existing") || die 4 "cannot resolve $path" "is it reached through a broken symbolic link?"
+  real=${existing%/}$rest
+  forbid_system_directory "$real"
+  if [ ! -d "$existing" ]; then
+    die 4 "$existing exists and is not a directory" "choose another --path, or move the file away"
+  fi
+}
+
+# The engine's word for a read-only file system comes late and in a log; the mount table knows it now.
+require_writable_mount() {
+  mount_point=$(df -P "$existing" 2>/dev/null | awk 'NR == 2 { for (i = 6; i <= NF; i++) printf "%s%s", (i > 6 ? " " : ""), $i }')
+  options=$(printf '%s\n' "$mount_point" | awk '
+    NR == FNR { want = $0; next }
+    { p = $2; gsub(/\\040/, " ", p) } p == want { o = $4 } END { print o }' - /proc/self/mounts 2>/dev/null) || options=
+  case ,$options, in *,ro,*) refused "use $real (on $mount_point)" "Read-only file system" ;; esac
+}
+
+# change WHAT COMMAND...: runs the command, or says with --check that it would.
+change() {
+  changes=$((changes + 1))
+  what=$1
+  shift
+  if [ $check = yes ]; then say "would: $what"; return; fi
+  said=$("$@" 2>&1) || refused "$what" "$said"
+  say "done: $what"
+}
+
+make_directory() {
+  parent=${real%/*}
+  if [ -n "$parent" ] && [ ! -d "$parent" ]; then (umask 022 && mkdir -p "$parent") || return; fi
+  mkdir "$real"
+}
+
+# Owners are compared before the change, so that a tree that is right is read but never written.
+prepare_contents() {
+  if ! foreign=$(find "$real" ! -path "$real" \( ! -user "$uid" -o ! -group "$gid" \) -print 2>/dev/null); then
+    if [ -r "$real" ] && [ -x "$real" ]; then part="in some directories of $real"; else part="in $real"; fi
+    say "note: the owners of the files $part could not be read by $(id -un 2>/dev/null || id -u); root can check them"
+  fi
+  if [ -z "$foreign" ]; then return 0; fi
+  count=$(printf '%s\n' "$foreign" | wc -l | tr -d ' ')
+  first=$(printf '%s\n' "$foreign" | head -n 1)
+  change "hand over $count $(if [ "$count" = 1 ]; then echo entry; else echo entries; fi) in $real to $owner (first: ${first#"$real"/}, of $(stat -c %u:%g "$first" 2>/dev/null))" \
+    chown -R -h "$owner" "$real"
+}
+
+main() {
+  read_options "$@"
+  trap 'exit 130' INT
+  resolve_path
+  require_writable_mount
+  changes=0
+  if [ -d "$real" ]; then
+    has=$(stat -c %u:%g "$real")
+    prepare_contents
+    # chown -R above has already seen to the directory, too.
+    if [ "$has" != "$owner" ] && { [ $check = yes ] || [ "$(stat -c %u:%g "$real")" != "$owner" ]; }; then
+      change "set the owner of $real from $has to $owner" chown "$owner" "$real"
+    fi
+  else
+    change "create $real" make_directory
+    if [ $check = no ]; then
+      change "set the owner of $real to $owner" chown "$owner" "$real"
+    fi
+  fi
+  # After chown, which clears the set-id bits.
+  if [ -d "$real" ]; then
+    has=$(printf '%04o' "0$(stat -c %a "$real")")
+    # Only a fifth digit makes GNU chmod take set-id bits away from a directory.
+    if [ "$has" != "$mode" ]; then change "set the mode of $real from $has to $mode" chmod "0$mode" "$real"; fi
+  fi
+  if [ -d "$real" ]; then existing=$real; fi
+  free_kib=$(df -Pk "$existing" | awk 'NR == 2 { print $4 }')
+  free=$(awk "BEGIN { printf \"%.1fGiB\", $free_kib / 1048576 }")
+  if [ "$free_kib" -lt "$MIN_FREE_KIB" ]; then
+    printf 'setup_host: warning: only %s free on the file system of %s; a registry soon needs more than 2 GiB\n' "$free" "$real" >&2
+  fi
+  if [ $check = yes ] && [ $changes -gt 0 ]; then
+    die 4 "not ready: $path ($changes to do)" "run it without --check"
+  fi
+  if [ $changes -eq 0 ]; then say "ok: $real (unchanged)"; fi
+  say "setup_host: ready: $path owner=$owner mode=$mode free=$free"
+}
+
+# All is read before anything runs: a script cut off on its way does nothing.
+main "$@"

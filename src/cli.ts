@@ -1,0 +1,135 @@
+import { readFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { ExitCode } from "./errors.js";
+
+/** Each command is imported when it runs, so that --version and --help cost little more than Node itself. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode: number = ExitCode.ok;
+  const program = buildProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    const { code, exitCode: ofCommander } = error as { code?: string; exitCode?: number };
+    if (code?.startsWith("commander.")) return ofCommander === 0 ? ExitCode.ok : ExitCode.usage;
+    const { showError } = await import("./terminal/showError.js");
+    return showError(error, program.opts<{ debug?: boolean }>().debug ?? false);
+  }
+  return exitCode;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 stale files (render --check), 2 wrong usage, 3 mistakes in the config, 4 preflight,
+5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed,
+8 another deploy is running, 70 a bug of hephaestus, 130 interrupted.`;
+
+function buildProgram(finish: (code: ExitCode) => void): Command {
+  const program = new Command("hephaestus")
+    .description("Your own container registry on Docker Swarm, behind Traefik and Authelia.")
+    .version(packageVersion())
+    .option("--debug", "print stack traces with errors")
+    .addHelpText("after", EXIT_CODES)
+    .showHelpAfterError("(see --help)")
+    .exitOverride();
+  addInit(program, finish);
+  addRender(program, finish);
+  addDeploy(program, finish);
+  program
+    .command("schema")
+    .description("print the JSON Schema of hephaestus.yaml, for editors")
+    .action(async () => finish((await import("./commands/schema.js")).schema()));
+  return program;
+}
+
+const configOption = () => new Option("-f, --config <file>", "config file").default("hephaestus.yaml");
+
+function addInit(program: Command, finish: (code: ExitCode) => void): void {
+  program
+    .command("init")
+    .description("write hephaestus.yaml: a few questions, each with a flag")
+    .option("--domain <domain>", "your domain; the registry will be at registry.<domain>")
+    .option("--storage <path>", "folder for the images, on the node that holds them")
+    .addOption(new Option("--traefik-version <line>", "your Traefik's line").choices(["2", "3"]).argParser(traefikLine))
+    .option("--traefik-network <name>", "overlay network that Traefik is on")
+    .addOption(new Option("--ui <access>", "who may browse the web library").choices(["public", "sso", "none"]))
+    .addOption(
+      new Option("--profile <profile>", "local: a trial with ports instead of Traefik")
+        .choices(["traefik", "local"])
+        .default("traefik"),
+    )
+    .addOption(port("--registry-port <port>", "port of the registry (local profile)", 5000))
+    .addOption(port("--ui-port <port>", "port of the web library (local profile)", 8080))
+    .addOption(new Option("--ci <system>", "add a workflow that checks and deploys").choices(["github"]))
+    .option("-y, --yes", "take the defaults instead of asking")
+    .option("--force", "write over existing files")
+    .option("-o, --output <folder>", "folder to write to", ".")
+    .addHelpText("after", "\nExample:\n  hephaestus init --yes --domain example.com")
+    .action(async (options) => finish(await (await import("./commands/init.js")).init(options)));
+}
+
+function addRender(program: Command, finish: (code: ExitCode) => void): void {
+  program
+    .command("render")
+    .description("write docker-compose.yml and the files that it refers to; needs no Docker")
+    .addOption(configOption())
+    .option("-o, --output <folder>", "folder to write to (default: that of the config file)")
+    .option("--stdout", "print the compose file, write nothing")
+    .option("--check", "write nothing; exit 1 with a diff when the files on disk are stale")
+    .option("--diff", "write nothing; show what would change")
+    .addHelpText("after", "\nExample:\n  hephaestus render --check")
+    .action(async (options) => finish(await (await import("./commands/render.js")).render(options)));
+}
+
+function addDeploy(program: Command, finish: (code: ExitCode) => void): void {
+  program
+    .command("deploy")
+    .description("prepare the host, create the secrets, deploy the stack, wait, and ask at the front door")
+    .addOption(configOption())
+    .option("-o, --output <folder>", "folder of docker-compose.yml (default: that of the config file)")
+    .option("--context <name>", "docker context of a manager (default: docker's own)")
+    .option("--host <user@host>", "node that holds the storage, prepared over ssh")
+    .option("--skip-host-setup", "leave the host as it is")
+    .option("--password-stdin", "read the user's password from standard input")
+    .option("--generate-password", "generate a password and show it once, at the end")
+    .addOption(new Option("--timeout <seconds>", "time for the rollout").default(300).argParser(wholeNumber(1, 86_400)))
+    .option("--no-wait", "do not wait for the rollout")
+    .option("--no-verify", "do not ask at the front door")
+    .option("--dry-run", "show what would change, touch nothing")
+    .addOption(
+      new Option("--resolve-image <when>", "when docker looks up image digests")
+        .choices(["always", "changed", "never"])
+        .default("always"),
+    )
+    .option("--json", "report as one JSON object a line")
+    .option("--verbose", "show each docker command")
+    .addHelpText(
+      "after",
+      "\nThe password comes from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, from standard input,\nfrom a prompt, or is generated. Secrets that exist already are kept.\n\nExample:\n  hephaestus deploy --generate-password",
+    )
+    .action(async ({ skipHostSetup, ...options }) =>
+      finish(await (await import("./commands/deploy.js")).deploy({ ...options, hostSetup: !skipHostSetup })),
+    );
+}
+
+const port = (flags: string, description: string, value: number) =>
+  new Option(flags, description).default(value).argParser(wholeNumber(1, 65_535));
+
+const traefikLine = (value: string): 2 | 3 => {
+  if (value === "2") return 2;
+  if (value === "3") return 3;
+  throw new InvalidArgumentError("Write 2 or 3.");
+};
+
+function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`Write a whole number from ${least} to ${most}.`);
+  };
+}

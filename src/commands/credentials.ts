@@ -1,0 +1,64 @@
+import { checkPassword, htpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
+import { generatePassword } from "../credentials/password.js";
+import { Secret } from "../credentials/secret.js";
+import type { Credentials } from "../deployment/context.js";
+import { ExitCode, OperatorError } from "../errors.js";
+
+/** What of the config and the environment decides about the first user. */
+export interface CredentialSettings {
+  username: string;
+  bcryptCost: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const refuse = (message: string, remedy: string) =>
+  new OperatorError(message, { where: "credentials", remedy, exitCode: ExitCode.credentials });
+
+/** The user name: REGISTRY_USERNAME, else that of the config. */
+export const userName = (settings: CredentialSettings, environment: Environment): string =>
+  environment.REGISTRY_USERNAME || settings.username;
+
+/**
+ * Credentials from the three REGISTRY_* variables, checked against each other; undefined when none of the secret ones
+ * is set. Without an htpasswd the password makes one.
+ *
+ * @throws OperatorError before anything is created: a variable is missing, a hash is not bcrypt, or they do not match
+ */
+export function credentialsFromEnvironment(
+  settings: CredentialSettings,
+  environment: Environment,
+): Credentials | undefined {
+  const { REGISTRY_HTPASSWD: htpasswd, REGISTRY_RAW_PASSWORD: raw } = environment;
+  if (!htpasswd && !raw) return undefined;
+  const user = userName(settings, environment);
+  if (!raw) {
+    throw refuse(
+      "REGISTRY_HTPASSWD is set, but REGISTRY_RAW_PASSWORD is not",
+      `Set the password of ${user} too: it is checked against the htpasswd before anything is created.`,
+    );
+  }
+  const password = checkPassword(new Secret(raw));
+  if (!htpasswd) return fromPassword(user, password, settings);
+  const people = parseHtpasswd(new Secret(htpasswd), "REGISTRY_HTPASSWD");
+  if (!people.some((entry) => entry.user === user)) {
+    throw refuse(`REGISTRY_HTPASSWD has no user ${user}`, "Set REGISTRY_USERNAME to a user of the htpasswd.");
+  }
+  if (!verifyPassword(people, user, password)) {
+    throw refuse(
+      `REGISTRY_RAW_PASSWORD does not open the account ${user} of REGISTRY_HTPASSWD`,
+      `Make the htpasswd from that password: htpasswd -nBC ${settings.bcryptCost} ${user}`,
+    );
+  }
+  return { user, password, people, origin: "given" };
+}
+
+/** Credentials for a password that somebody chose. */
+export function fromPassword(user: string, password: Secret, { bcryptCost }: CredentialSettings): Credentials {
+  return { user, password, people: [htpasswdEntry(user, password, bcryptCost)], origin: "given" };
+}
+
+/** Credentials with a new password, which has to be handed over. */
+export function generated(user: string, settings: CredentialSettings): Credentials {
+  return { ...fromPassword(user, generatePassword(), settings), origin: "generated" };
+}

@@ -1,0 +1,97 @@
+import type { InitAnswers } from "../config/initial.js";
+import { initialConfig } from "../config/initial.js";
+import { ConfigError } from "../config/findings.js";
+import { loadConfig } from "../config/load.js";
+import { ExitCode, OperatorError } from "../errors.js";
+
+/** Flags of `init` that answer its questions. */
+export interface InitFlags {
+  domain?: string;
+  storage?: string;
+  traefikVersion?: 2 | 3;
+  traefikNetwork?: string;
+  ui?: "public" | "sso" | "none";
+  yes?: boolean;
+}
+
+const DEFAULTS: Omit<InitAnswers, "domain"> = {
+  storagePath: "/mnt/storage/registry",
+  traefikVersion: 3,
+  traefikNetwork: "aether-net",
+  ui: "public",
+};
+
+/**
+ * The answers: from flags, else asked for on a terminal, else (with --yes) the defaults.
+ *
+ * @throws OperatorError naming the missing flags, when there is nobody to ask
+ */
+export async function gatherAnswers(flags: InitFlags, interactive: boolean): Promise<InitAnswers> {
+  const given: Partial<InitAnswers> = {
+    ...(flags.domain ? { domain: flags.domain } : {}),
+    ...(flags.storage ? { storagePath: flags.storage } : {}),
+    ...(flags.traefikVersion ? { traefikVersion: flags.traefikVersion } : {}),
+    ...(flags.traefikNetwork ? { traefikNetwork: flags.traefikNetwork } : {}),
+    ...(flags.ui ? { ui: flags.ui } : {}),
+  };
+  const domainName = process.env.DOMAIN_NAME ? "${DOMAIN_NAME}" : undefined;
+  if (flags.yes || !interactive) {
+    const answers = { ...(flags.yes ? DEFAULTS : {}), ...(flags.yes && domainName ? { domain: domainName } : {}), ...given };
+    const missing = Object.entries(FLAGS).filter(([name]) => !(name in answers));
+    if (missing.length === 0) return answers as InitAnswers;
+    throw new OperatorError(`no answer for ${missing.map(([, flag]) => flag).join(", ")}, and no terminal to ask at`, {
+      where: "init",
+      remedy: flags.yes
+        ? "The domain has no default: give --domain example.com."
+        : "Give these flags, or --yes --domain example.com for the defaults.",
+      exitCode: ExitCode.usage,
+    });
+  }
+  return ask(given, domainName);
+}
+
+const FLAGS: Record<keyof InitAnswers, string> = {
+  domain: "--domain",
+  storagePath: "--storage",
+  traefikVersion: "--traefik-version",
+  traefikNetwork: "--traefik-network",
+  ui: "--ui",
+};
+
+async function ask(given: Partial<InitAnswers>, domainName: string | undefined): Promise<InitAnswers> {
+  const { askChoice, askText } = await import("../terminal/prompts.js");
+  const answers: InitAnswers = { domain: "example.com", ...DEFAULTS, ...given };
+  const text = async (key: "domain" | "storagePath" | "traefikNetwork", message: string, initial?: string) => {
+    if (given[key] !== undefined) return;
+    answers[key] = await askText({ message, initial, fault: (value) => faultOf({ ...answers, [key]: value }) });
+  };
+  await text("domain", "Your domain (the registry will be at registry.<domain>)", domainName);
+  await text("storagePath", "Folder for the images, on the node that holds them", answers.storagePath);
+  if (given.traefikVersion === undefined) {
+    const version = await askChoice("Your Traefik", [
+      { value: "3", label: "3 (3.2.2 or newer)" },
+      { value: "2", label: "2" },
+    ]);
+    answers.traefikVersion = version === "2" ? 2 : 3;
+  }
+  await text("traefikNetwork", "Overlay network that Traefik is on", answers.traefikNetwork);
+  if (given.ui === undefined) {
+    answers.ui = (await askChoice("Who may browse the web library?", [
+      { value: "public", label: "everybody (read-only)" },
+      { value: "sso", label: "who logs in at Authelia" },
+      { value: "none", label: "nobody: no web library" },
+    ])) as InitAnswers["ui"];
+  }
+  return answers;
+}
+
+/** What the schema says against answers, in one line. */
+function faultOf(answers: InitAnswers): string | undefined {
+  try {
+    loadConfig(initialConfig(answers), "answer", { DOMAIN_NAME: "example.com", ...process.env });
+    return undefined;
+  } catch (error) {
+    const finding = error instanceof ConfigError ? error.findings[0] : undefined;
+    return finding ? `${finding.message}. ${finding.remedy}` : String(error);
+  }
+}

@@ -1,0 +1,59 @@
+import { dirname } from "node:path";
+import { readConfig } from "../config/file.js";
+import { formatFinding } from "../config/findings.js";
+import type { Config } from "../config/resolve.js";
+import { ExitCode } from "../errors.js";
+import { readerOf, writeFiles } from "../host/files.js";
+import { compare } from "../render/compare.js";
+import { type RenderedFile, renderFiles } from "../render/files.js";
+import { loadTemplates } from "../render/templates.js";
+
+export interface RenderOptions {
+  config: string;
+  output?: string;
+  stdout?: boolean;
+  check?: boolean;
+  diff?: boolean;
+}
+
+export interface Rendered {
+  config: Config;
+  /** Folder of the compose file. */
+  folder: string;
+  files: RenderedFile[];
+}
+
+/** Reads a config and renders it; warnings go to standard error. */
+export async function readAndRender(configFile: string, output: string | undefined): Promise<Rendered> {
+  const { config, warnings } = await readConfig(configFile);
+  for (const warning of warnings) process.stderr.write(`${formatFinding(warning)}\n`);
+  // The header names the file without its folder: the same config gives the same bytes wherever it lies.
+  const source = configFile.replace(/^.*[/\\]/, "");
+  return {
+    config,
+    folder: output ?? dirname(configFile),
+    files: renderFiles(config, loadTemplates(), source),
+  };
+}
+
+/** Writes the stack's files, or shows or checks them. Needs no Docker and no network. */
+export async function render(options: RenderOptions): Promise<ExitCode> {
+  const { folder, files } = await readAndRender(options.config, options.output);
+  const out = (text: string) => process.stdout.write(text);
+  if (options.stdout) {
+    out(files[0]?.text ?? "");
+    return ExitCode.ok;
+  }
+  const differing = compare(files, readerOf(folder)).filter(({ state }) => state !== "current");
+  if (options.check || options.diff) {
+    for (const { diff } of differing) out(diff);
+    if (!options.check || differing.length === 0) return ExitCode.ok;
+    const paths = differing.map(({ path, state }) => `${path} (${state})`).join(", ");
+    process.stderr.write(`stale: ${paths}\n    Write them with: hephaestus render\n`);
+    return ExitCode.stale;
+  }
+  await writeFiles(folder, files);
+  const changed = new Set(differing.map(({ path }) => path));
+  for (const { path } of files) out(`${changed.has(path) ? "wrote" : "unchanged"} ${path}\n`);
+  return ExitCode.ok;
+}

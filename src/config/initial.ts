@@ -1,0 +1,54 @@
+import { stringify } from "yaml";
+import type { WrittenConfig } from "./schema/index.js";
+
+export const SCHEMA_FILE = ".hephaestus/schema.json";
+
+/** What `init` asks, or takes from its flags. */
+export interface InitAnswers {
+  domain: string;
+  storagePath: string;
+  traefikVersion: 2 | 3;
+  traefikNetwork: string;
+  ui: "public" | "sso" | "none";
+}
+
+/** The text of a new hephaestus.yaml for a Swarm with Traefik: short, what is left out has its default. */
+export function initialConfig(answers: InitAnswers): string {
+  const { domain, storagePath, traefikVersion, traefikNetwork, ui } = answers;
+  return [
+    ...head(domain),
+    part("Pulls are anonymous and pushes need a login. The folder is made by hephaestus deploy.", {
+      registry: { storage: { driver: "filesystem", path: storagePath } },
+    }),
+    part("The web library, read-only. access: public, or sso (behind Authelia).", {
+      ui: ui === "none" ? { enabled: false } : { access: ui },
+    }),
+    part("Your Traefik: 2, or 3 (3.2.2 or newer), and the overlay network that it is on.", {
+      traefik: { version: traefikVersion, network: traefikNetwork },
+    }),
+  ].join("\n");
+}
+
+/** The text of a hephaestus.yaml for a trial on one machine: published ports, plain HTTP, no Traefik, no Authelia. */
+export function trialConfig(storagePath: string, ports: { registry: number; ui: number }): string {
+  return [
+    ...head("localhost"),
+    part("A trial on this machine: ports instead of Traefik, plain HTTP.", { expose: "ports", ports }),
+    part("Delete this folder when you are done.", {
+      registry: { storage: { driver: "filesystem", path: storagePath } },
+    }),
+    part("One node needs no virtual IPs, and many kernels of small machines have none.", {
+      swarm: { endpointMode: "dnsrr" },
+    }),
+  ].join("\n");
+}
+
+function head(domain: string): string[] {
+  return [
+    `# yaml-language-server: $schema=${SCHEMA_FILE}`,
+    "# The registry's config. Next: hephaestus deploy",
+    stringify({ version: 1, domain } satisfies WrittenConfig),
+  ];
+}
+
+const part = (comment: string, values: Partial<WrittenConfig>): string => `# ${comment}\n${stringify(values)}`;

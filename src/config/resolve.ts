@@ -1,0 +1,49 @@
+import type { ParsedConfig } from "./schema/index.js";
+
+/** The config with everything decided: what the rooms below work with. */
+export type Config = Omit<ParsedConfig, "registry" | "ui" | "authelia"> & {
+  registry: Omit<ParsedConfig["registry"], "host" | "version"> & { host: string; version: 2 | 3 };
+  ui: Omit<ParsedConfig["ui"], "host"> & { host: string };
+  authelia: { middleware: string };
+};
+
+/** The line (2 or 3) that an image's tag begins with, or undefined. */
+export function registryLine(image: string): 2 | 3 | undefined {
+  const tag = /:([\w][\w.-]*)(?:@|$)/.exec(image.replace(/^.*\//, ""))?.[1];
+  const line = /^v?([23])(?:\.|-|$)/.exec(tag ?? "")?.[1];
+  return line === "2" ? 2 : line === "3" ? 3 : undefined;
+}
+
+/**
+ * Fills in the defaults that depend on other values.
+ *
+ * @param parsed a config that passed the schema and the rules of rules.ts
+ */
+export function resolve(parsed: ParsedConfig): Config {
+  const behindTraefik = parsed.expose === "traefik";
+  return {
+    ...parsed,
+    registry: {
+      ...parsed.registry,
+      host: parsed.registry.host ?? (behindTraefik ? `registry.${parsed.domain}` : parsed.domain),
+      version: parsed.registry.version ?? registryLine(parsed.registry.image) ?? 2,
+    },
+    ui: {
+      ...parsed.ui,
+      host: parsed.ui.host ?? (behindTraefik ? `registry-ui.${parsed.domain}` : parsed.domain),
+    },
+    authelia: {
+      middleware: parsed.authelia.middleware ?? (parsed.traefik.version === 2 ? "authelia@docker" : "authelia@swarm"),
+    },
+  };
+}
+
+/** Where people reach the registry and the library. */
+export function publicUrls(config: Config): { registry: string; ui: string | undefined } {
+  const url = (host: string, port: number) =>
+    config.expose === "traefik" ? `https://${host}` : `http://${host}:${port}`;
+  return {
+    registry: url(config.registry.host, config.ports.registry),
+    ui: config.ui.enabled ? url(config.ui.host, config.ports.ui) : undefined,
+  };
+}

@@ -1,0 +1,97 @@
+import type { ParsedConfig } from "./schema/index.js";
+import { registryLine, resolve } from "./resolve.js";
+import { isIPv4 } from "./text.js";
+
+/** What a rule has against a config; the loader adds file, line and column. */
+export interface Objection {
+  severity: "error" | "warning";
+  path: readonly (string | number)[];
+  message: string;
+  remedy: string;
+}
+
+type Rule = (config: ParsedConfig) => Objection | undefined;
+
+const error = (path: string, message: string, remedy: string): Objection => ({
+  severity: "error",
+  path: path.split("."),
+  message,
+  remedy,
+});
+const warning = (path: string, message: string, remedy: string): Objection => ({
+  ...error(path, message, remedy),
+  severity: "warning",
+});
+
+const registryLineIsKnown: Rule = ({ registry }) =>
+  registry.version === undefined && registryLine(registry.image) === undefined
+    ? error(
+        "registry.image",
+        `the tag of ${registry.image} does not tell whether it is a registry 2.x or 3.x (their config paths differ)`,
+        "Add registry.version: 2 or registry.version: 3.",
+      )
+    : undefined;
+
+const hostsDiffer: Rule = (config) => {
+  const { registry, ui } = resolve(config);
+  if (!config.ui.enabled || config.expose !== "traefik" || registry.host !== ui.host) return undefined;
+  return error(
+    "ui.host",
+    `the registry and the UI have the same host ${ui.host}`,
+    "Give each its own host name: Traefik tells them apart by it.",
+  );
+};
+
+const portsDiffer: Rule = ({ expose, ui, ports }) =>
+  expose === "ports" && ui.enabled && ports.registry === ports.ui
+    ? error("ports.ui", `the registry and the UI have the same port ${ports.ui}`, "Give each its own port.")
+    : undefined;
+
+const traefikNeedsNames: Rule = (config) =>
+  config.expose === "traefik" && isIPv4(config.domain)
+    ? error("domain", `${config.domain} is an address`, "Traefik routes by host name: give a domain, or set expose: ports.")
+    : undefined;
+
+const ssoNeedsTraefik: Rule = ({ expose, ui }) =>
+  expose === "ports" && ui.enabled && ui.access === "sso"
+    ? error("ui.access", "sso needs Traefik, which asks Authelia", "Set expose: traefik, or ui.access: public.")
+    : undefined;
+
+const publicUiOpensReads: Rule = ({ registry, ui }) =>
+  registry.pull === "authenticated" && ui.enabled && ui.access === "public"
+    ? warning(
+        "ui.access",
+        "pulling needs a login, but the public UI lets everybody read every repository through its own /v2",
+        "Set ui.access: sso, or ui.enabled: false, or registry.pull: anonymous.",
+      )
+    : undefined;
+
+const imagesArePinned: Rule = ({ registry, gateway, ui }) => {
+  const images = { "registry.image": registry.image, "gateway.image": gateway.image, "ui.image": ui.image };
+  for (const [path, image] of Object.entries(images)) {
+    if (/(?::(?!latest$)[\w][\w.-]*|@sha256:\w+)$/.test(image.replace(/^.*\//, ""))) continue;
+    return warning(path, `${image} is not pinned, so a restart may bring another version`, "Add a version's tag or a digest.");
+  }
+  return undefined;
+};
+
+const replicasFitHostPorts: Rule = ({ expose, gateway }) =>
+  expose === "ports" && gateway.replicas > 1
+    ? error(
+        "gateway.replicas",
+        `${gateway.replicas} gateways cannot share one port of a node`,
+        "Leave gateway.replicas at 1 with expose: ports.",
+      )
+    : undefined;
+
+/** Small rules about values that depend on each other; all of them are reported at once. */
+export const rules: readonly Rule[] = [
+  registryLineIsKnown,
+  hostsDiffer,
+  portsDiffer,
+  traefikNeedsNames,
+  ssoNeedsTraefik,
+  publicUiOpensReads,
+  imagesArePinned,
+  replicasFitHostPorts,
+];

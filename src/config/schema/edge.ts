@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { hostName, imageReference, objectName, text, title, traefikName } from "../text.js";
+import { resources } from "./registry.js";
+
+export const ui = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe("whether there is a web library"),
+    image: imageReference().default("joxit/docker-registry-ui:2.6.0").describe("joxit/docker-registry-ui, line 2.x"),
+    host: hostName()
+      .optional()
+      .describe("public host name")
+      .meta({ derived: "registry-ui.<domain>; <domain> with expose: ports" }),
+    title: title().default("Hephaestus").describe("heading of the page"),
+    access: z.enum(["public", "sso"]).default("public").describe("everybody, or only who passes Authelia"),
+    resources: resources(0.5, "128M"),
+  })
+  .prefault({});
+
+export const traefik = z
+  .strictObject({
+    version: z
+      .union([z.literal(2), z.literal(3)])
+      .default(3)
+      .describe("line of your Traefik; 3 means 3.2.2 or newer (label spelling)"),
+    network: objectName("a network name").default("aether-net").describe("external overlay network that Traefik is on"),
+    entrypoint: traefikName("a name of an entrypoint").default("websecure").describe("entrypoint with TLS"),
+    certResolver: traefikName("a name of a certificate resolver").optional().describe("certificate resolver"),
+    middlewares: z
+      .array(traefikName("a name of a middleware"))
+      .default([])
+      .describe("your own middlewares, before ours, on every router"),
+  })
+  .prefault({});
+
+export const authelia = z
+  .strictObject({
+    middleware: text({
+      what: "a ForwardAuth middleware or its address",
+      remedy:
+        "Name the middleware with its provider (authelia@docker), or give the address (http://authelia:9091/api/authz/forward-auth).",
+      pattern: /^(?:[a-zA-Z0-9][a-zA-Z0-9_.-]*@[a-z]+|https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[a-zA-Z0-9._~/?=&%:-]*)?)$/,
+    })
+      .optional()
+      .describe("ForwardAuth middleware by name, or its address, from which labels define one")
+      .meta({ derived: "authelia@swarm; authelia@docker with Traefik 2" }),
+  })
+  .prefault({});
+
+export const swarm = z
+  .strictObject({
+    endpointMode: z
+      .enum(["vip", "dnsrr"])
+      .default("vip")
+      .describe("how service names resolve; dnsrr where the kernel has no IPVS"),
+  })
+  .prefault({});
+
+const port = (value: number) => z.int().min(1).max(65535).default(value);
+
+export const ports = z
+  .strictObject({
+    registry: port(5000).describe("port of the registry on the node"),
+    ui: port(8080).describe("port of the web library on the node"),
+  })
+  .prefault({});
+
+export const credentials = z
+  .strictObject({
+    username: text({
+      what: "a user name",
+      remedy: "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… is kept for machine accounts.",
+      pattern: /^(?!hephaestus-)[a-zA-Z0-9][a-zA-Z0-9._@-]*$/,
+      maxLength: 64,
+    })
+      .default("admin")
+      .describe("first user who may push; REGISTRY_USERNAME overrides it"),
+    bcryptCost: z.int().min(10).max(16).default(12).describe("bcrypt cost of people's passwords"),
+  })
+  .prefault({});

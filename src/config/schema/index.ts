@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { hostName, text } from "../text.js";
+import { authelia, credentials, ports, swarm, traefik, ui } from "./edge.js";
+import { gateway, networks, registry } from "./registry.js";
+
+/** The versions of the config file that this program reads. */
+export const CONFIG_VERSION = 1;
+
+/**
+ * hephaestus.yaml as it is written: the single source of types, defaults, messages, JSON Schema and reference.
+ */
+export const configSchema = z
+  .strictObject({
+    version: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe("version of this file's format"),
+    stack: text({
+      what: "a stack name",
+      remedy: "Use lower-case letters and digits, with single hyphens or underscores between them, at most 32 characters.",
+      pattern: /^[a-z0-9]+(?:[-_][a-z0-9]+)*$/,
+      maxLength: 32,
+    })
+      .default("hephaestus")
+      .describe("name of the Swarm stack; prefix of its services and secrets"),
+    domain: hostName()
+      .describe("your domain; ${DOMAIN_NAME} takes it from the environment")
+      // What an editor checks is the text as written, before the environment is looked up.
+      .meta({ pattern: "^(?:[a-z0-9.-]+|\\$\\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\\})$" }),
+    expose: z
+      .enum(["traefik", "ports"])
+      .default("traefik")
+      .describe("behind Traefik, or published on the node's ports for a LAN or a trial (plain HTTP)"),
+    registry,
+    gateway,
+    ui,
+    traefik,
+    authelia,
+    ports,
+    networks,
+    swarm,
+    credentials,
+  })
+  .meta({ title: "hephaestus.yaml", description: "Configuration of a Hephaestus registry stack" });
+
+/** What a person may write. */
+export type WrittenConfig = z.input<typeof configSchema>;
+
+/** What was written, with the schema's own defaults filled in. */
+export type ParsedConfig = z.output<typeof configSchema>;

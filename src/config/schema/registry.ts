@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { absolutePath, byteSize, hostName, imageReference, objectName, placementConstraint, text } from "../text.js";
+
+/** CPU and memory as Swarm's `deploy.resources` has them. */
+const amounts = (cpus: number | undefined, memory: string | undefined) =>
+  z.strictObject({
+    cpus: optionalDefault(z.number().positive().max(1024), cpus).describe("CPU cores, fractions allowed"),
+    memory: optionalDefault(byteSize(), memory).describe("bytes with a unit"),
+  });
+
+function optionalDefault<T extends z.ZodType>(schema: T, value: z.output<T> | undefined) {
+  return value === undefined ? schema.optional() : schema.default(value as never);
+}
+
+export const resources = (cpus: number, memory: string) =>
+  z
+    .strictObject({
+      limits: amounts(cpus, memory).prefault({}).describe("what a task may use at most"),
+      reservations: amounts(undefined, undefined).prefault({}).describe("what a node must have free"),
+    })
+    .prefault({});
+
+const placement = z
+  .strictObject({
+    constraints: z
+      .array(placementConstraint())
+      .default(["node.role == manager"])
+      .describe("nodes that may hold the storage; with several, name the one that has the disk"),
+    maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("most tasks on one node"),
+  })
+  .prefault({});
+
+const filesystem = z.strictObject({
+  driver: z.literal("filesystem").optional().default("filesystem").describe("where blobs are kept"),
+  path: absolutePath().default("/mnt/storage/registry").describe("folder on the node, mounted into the registry"),
+});
+
+/** Another driver (s3) is one more member of this union. */
+const storage = z.discriminatedUnion("driver", [filesystem]).prefault({});
+
+const SECRET_BEARING = /^REGISTRY_(?:AUTH|HTTP_SECRET|STORAGE_S3_(?:ACCESSKEY|SECRETKEY))/;
+
+/** Environment of the registry, for the settings that this model does not have (REGISTRY_LOG_LEVEL, …). */
+const env = z
+  .record(
+    text({
+      what: "a name of an environment variable",
+      remedy: "Use capital letters, digits and underscores, such as REGISTRY_LOG_LEVEL.",
+      pattern: /^[A-Z][A-Z0-9_]*$/,
+    }),
+    text({
+      what: "a value of one line",
+      remedy: "Leave out line breaks and other control characters.",
+      pattern: /^[^\p{Cc}]*$/u,
+      maxLength: 4096,
+    }),
+  )
+  .superRefine((values, context) => {
+    for (const name of Object.keys(values)) {
+      if (!SECRET_BEARING.test(name)) continue;
+      context.addIssue({
+        code: "custom",
+        path: [name],
+        message: `${name} would stand readable in the service's environment or change who may write`,
+        params: { remedy: "Take it out: Hephaestus gives the registry its authentication and its secrets as Swarm secrets." },
+      });
+    }
+  })
+  .default({});
+
+export const registry = z
+  .strictObject({
+    image: imageReference().default("registry:2.8.3").describe("the Docker Registry; lines 2.x and 3.x both work"),
+    version: z
+      .union([z.literal(2), z.literal(3)])
+      .optional()
+      .describe("the line of the image, where its tag does not begin with it")
+      .meta({ derived: "from the image's tag" }),
+    host: hostName()
+      .optional()
+      .describe("public host name")
+      .meta({ derived: "registry.<domain>; <domain> with expose: ports" }),
+    pull: z.enum(["anonymous", "authenticated"]).default("anonymous").describe("who may pull; pushing always needs a login"),
+    delete: z.boolean().default(false).describe("whether a logged-in user may delete"),
+    storage,
+    user: text({
+      what: "a user and group by number",
+      remedy: "Write UID:GID, such as 10001:10001.",
+      pattern: /^\d{1,9}:\d{1,9}$/,
+    })
+      .default("10001:10001")
+      .describe("who the registry runs as and who owns the storage"),
+    replicas: z.int().min(1).max(100).default(1).describe("tasks; more than one needs storage that all nodes share"),
+    placement,
+    resources: resources(2, "1G"),
+    env,
+  })
+  .prefault({});
+
+export const gateway = z
+  .strictObject({
+    image: imageReference().default("nginx:1.28.0-alpine").describe("stock nginx, 1.22 or newer"),
+    replicas: z.int().min(1).max(100).default(1).describe("tasks"),
+    placement: z
+      .strictObject({ constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it") })
+      .prefault({}),
+    resources: resources(1, "256M"),
+  })
+  .prefault({});
+
+export const networks = z
+  .strictObject({
+    internal: objectName("a network name").default("internal").describe("overlay network of the stack alone"),
+    encrypted: z.boolean().default(false).describe("whether its traffic between nodes is encrypted (IPsec)"),
+  })
+  .prefault({});

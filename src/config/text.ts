@@ -1,0 +1,120 @@
+import { z } from "zod";
+
+/**
+ * Kinds of text that reach a label, a Traefik rule, an nginx file, a compose file or a shell. Each kind is an
+ * allow-list, so that no accepted value can end the place it stands in.
+ */
+interface TextKind {
+  /** What the value should be, after "is not": "a host name". */
+  what: string;
+  remedy: string;
+  pattern: RegExp;
+  maxLength?: number;
+}
+
+/** The remedy that a schema issue carries to the person who wrote the value. */
+export interface IssueParams {
+  remedy: string;
+}
+
+/**
+ * A string schema for one kind of text.
+ *
+ * @param kind what is allowed, and what to tell somebody who wrote something else
+ */
+export function text(kind: TextKind) {
+  const maxLength = kind.maxLength ?? 255;
+  return z
+    .string()
+    .superRefine((value, context) => {
+      if (value.length <= maxLength && kind.pattern.test(value)) return;
+      context.addIssue({
+        code: "custom",
+        message: `${quote(value)} is not ${kind.what}`,
+        params: { remedy: kind.remedy } satisfies IssueParams,
+      });
+    })
+    .meta({ pattern: kind.pattern.source, maxLength });
+}
+
+/** The value as it may stand in a message: one line, cut to a readable length. */
+export function quote(value: unknown): string {
+  const shown = JSON.stringify(value) ?? String(value);
+  return shown.length > 60 ? `${shown.slice(0, 57)}…"` : shown;
+}
+
+const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$/;
+const HOST = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
+
+export const isIPv4 = (value: string): boolean => IPV4.test(value);
+
+/** A DNS name in lower case (RFC 1123) or an IPv4 address. */
+export const hostName = () =>
+  text({
+    what: "a host name",
+    remedy: "Use lower-case letters, digits, dots and hyphens, such as registry.example.com, without https:// and without a port.",
+    pattern: HOST,
+    maxLength: 253,
+  });
+
+/** An image reference as Docker's reference grammar allows it: [host[:port]/]path[:tag][@digest]. */
+export const imageReference = () =>
+  text({
+    what: "an image reference",
+    remedy: "Write it as for docker pull, such as registry:2.8.3 or mirror.example.com/registry:2.8.3@sha256:….",
+    pattern:
+      /^(?:[a-zA-Z0-9.-]+(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/,
+  });
+
+/** An absolute path on a node. */
+export const absolutePath = () =>
+  text({
+    what: "an absolute path of a folder",
+    remedy: "Start with /, name a folder below the root, leave out . and .. and quotes, $, `, \\, : and control characters.",
+    pattern: /^(?!.*\/\.{1,2}(?:\/|$))(?:\/[^/\p{Cc}"'$`\\:,]+)+\/?$/u,
+    maxLength: 1024,
+  });
+
+/** One line of text for people: a page title. The UI's start script puts it through sed and into HTML. */
+export const title = () =>
+  text({
+    what: "a title of one line",
+    remedy: "Use letters, digits, spaces and . , : ; ! ? ( ) _ / + @ # ' -, at most 80 characters.",
+    pattern: /^[\p{L}\p{N}(][\p{L}\p{M}\p{N} .,:;!?()_/+@#'-]*$/u,
+    maxLength: 80,
+  });
+
+/** A name of a Docker object (network, node label key): letters, digits, _ . - */
+export const objectName = (what: string) =>
+  text({
+    what,
+    remedy: "Start with a letter or digit; go on with letters, digits, underscores, dots and hyphens.",
+    pattern: /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/,
+    maxLength: 63,
+  });
+
+/** A name in Traefik's static or dynamic configuration, where a provider suffix may follow. */
+export const traefikName = (what: string) =>
+  text({
+    what,
+    remedy: "Use letters, digits, underscores, dots and hyphens; a provider may follow, as in secure-headers@file.",
+    pattern: /^[a-zA-Z0-9][a-zA-Z0-9_.-]*(?:@[a-z]+)?$/,
+  });
+
+/** Bytes as Docker writes them: 512M, 1G. */
+export const byteSize = () =>
+  text({
+    what: "an amount of memory",
+    remedy: "Write a number and a unit, such as 512M or 1G.",
+    pattern: /^[1-9]\d{0,11}(?:[kKmMgG][bB]?|[bB])?$/,
+  });
+
+/** A placement constraint of Swarm: node.role == manager. */
+export const placementConstraint = () =>
+  text({
+    what: "a placement constraint",
+    remedy: "Write it as Swarm does: node.role == manager, node.labels.disk != slow, node.hostname == forge-1.",
+    pattern:
+      /^(?:node\.(?:id|hostname|role|ip|platform\.(?:os|arch)|labels\.[a-zA-Z0-9_./-]+)|engine\.labels\.[a-zA-Z0-9_./-]+) ?(?:==|!=) ?[a-zA-Z0-9_./-]+$/,
+  });

@@ -1,0 +1,81 @@
+import bcrypt from "bcryptjs";
+import { ExitCode, OperatorError } from "../errors.js";
+import { Secret } from "./secret.js";
+
+/** bcrypt reads 72 bytes of a password and ignores the rest. */
+const MOST_PASSWORD_BYTES = 72;
+
+const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+
+export interface HtpasswdEntry {
+  user: string;
+  hash: string;
+}
+
+const refuse = (message: string, where: string, remedy: string) =>
+  new OperatorError(message, { where, remedy, exitCode: ExitCode.credentials });
+
+/**
+ * Reads an htpasswd. Empty lines and comments are skipped.
+ *
+ * @param source the file's text; a hash never appears in an error
+ * @param where what to call it in errors, such as REGISTRY_HTPASSWD
+ * @throws OperatorError naming the first line that the registry would not take
+ */
+export function parseHtpasswd(source: Secret, where: string): HtpasswdEntry[] {
+  const entries: HtpasswdEntry[] = [];
+  for (const [index, raw] of source.reveal().split(/\r?\n/).entries()) {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const place = `${where}, line ${index + 1}`;
+    const colon = line.indexOf(":");
+    if (colon < 1) throw refuse("is not of the form user:hash", place, "Write a line with: htpasswd -nBC 12 USER");
+    const [user, hash] = [line.slice(0, colon), line.slice(colon + 1)];
+    if (user.startsWith("hephaestus-")) {
+      throw refuse(`the user ${user} is kept for machine accounts`, place, "Choose another user name.");
+    }
+    if (!BCRYPT_HASH.test(hash)) {
+      const remedy = `The registry takes bcrypt only. Write the line with: htpasswd -nBC 12 ${user}`;
+      throw refuse(`the hash of user ${user} is not bcrypt`, place, remedy);
+    }
+    entries.push({ user, hash });
+  }
+  if (entries.length === 0) throw refuse("has no user", where, "Write a line with: htpasswd -nBC 12 USER");
+  return entries;
+}
+
+/** The htpasswd's text. */
+export function formatHtpasswd(entries: readonly HtpasswdEntry[]): Secret {
+  return new Secret(entries.map(({ user, hash }) => `${user}:${hash}\n`).join(""));
+}
+
+/** Whether the password opens the account; the last line of a name counts, as in the registry. */
+export function verifyPassword(entries: readonly HtpasswdEntry[], user: string, password: Secret): boolean {
+  const entry = entries.findLast((candidate) => candidate.user === user);
+  return entry !== undefined && bcrypt.compareSync(password.reveal(), entry.hash);
+}
+
+/**
+ * An htpasswd entry for a password.
+ *
+ * @param cost bcrypt's log2 of rounds
+ * @throws OperatorError when the password is empty, has line breaks, or is longer than bcrypt reads
+ */
+export function htpasswdEntry(user: string, password: Secret, cost: number): HtpasswdEntry {
+  return { user, hash: bcrypt.hashSync(checkPassword(password).reveal(), cost) };
+}
+
+/** The password itself, when bcrypt and HTTP Basic can carry it. */
+export function checkPassword(password: Secret): Secret {
+  const value = password.reveal();
+  const fault =
+    value === ""
+      ? "is empty"
+      : /\p{Cc}/u.test(value)
+        ? "holds a line break or another control character"
+        : Buffer.byteLength(value) > MOST_PASSWORD_BYTES
+          ? `is longer than the ${MOST_PASSWORD_BYTES} bytes that bcrypt reads`
+          : undefined;
+  if (fault) throw refuse(`the password ${fault}`, "password", "Choose another one, or let hephaestus generate it.");
+  return password;
+}

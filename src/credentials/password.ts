@@ -1,0 +1,18 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { Secret } from "./secret.js";
+
+/** Letters and digits that nobody mistakes for each other: no 0 O o, 1 I l. 57 characters, 5.8 bits each. */
+const ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz";
+
+/** 24 characters of the alphabet: 139 bits. */
+export const PASSWORD_LENGTH = 24;
+
+/** A password for a person, from the operating system's cryptographic random source. */
+export function generatePassword(length = PASSWORD_LENGTH): Secret {
+  return new Secret(Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join(""));
+}
+
+/** 256 random bits as 64 hexadecimal digits: a password for a machine account, or the registry's http.secret. */
+export function generateMachineSecret(): Secret {
+  return new Secret(randomBytes(32).toString("hex"));
+}

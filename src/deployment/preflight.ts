@@ -1,0 +1,140 @@
+import { currentGeneration, type GenerationState, nextGeneration, readGenerations } from "../credentials/generation.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { readerOf } from "../host/files.js";
+import { kernelHasIpvs } from "../host/kernel.js";
+import { compare } from "../render/compare.js";
+import { type Docker, interrupted } from "../swarm/docker.js";
+import { wasHandedOver } from "../swarm/leftovers.js";
+import { stackServices } from "../swarm/objects.js";
+import { fittingNodes, judgeSwarm, type PreflightFinding, readSwarmFacts, type SwarmFacts } from "../swarm/preflight.js";
+import { passwordOrigin, stackSecretNames } from "../swarm/secrets.js";
+import type { DeployContext, Step } from "./context.js";
+
+/** Looks at everything that could stand in the way before anything is touched, and reports it all at once. */
+export const preflight: Step = {
+  id: "preflight",
+  title: "Preflight",
+  async run(context) {
+    const { config, docker } = context;
+    const findings = judgeFiles(context);
+    let version = "";
+    try {
+      const endpoint = (await docker.run(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])).trim();
+      const isLocal = /^(?:unix|npipe):/.test(endpoint);
+      const facts = await readSwarmFacts(docker, config, isLocal ? kernelHasIpvs() : undefined);
+      version = facts.serverVersion;
+      findings.push(...judgeSwarm(config, facts));
+      if (context.options.hostSetup) findings.push(...chooseHost(context, facts, endpoint, isLocal));
+      if (facts.isManager) findings.push(...(await chooseGeneration(context)));
+    } catch (error) {
+      findings.push(asObstacle(error));
+    }
+    return conclude(context, findings, version);
+  },
+};
+
+function conclude({ reporter }: DeployContext, findings: readonly PreflightFinding[], version: string): string {
+  const errors = findings.filter(({ severity }) => severity === "error");
+  for (const { severity, message, remedy } of findings) {
+    if (severity === "warning") reporter.note("warning", `${message}\n    ${remedy}`);
+  }
+  if (errors.length > 0) {
+    const [first, ...others] = errors.map(({ message, remedy }) => `${message}\n    ${remedy}`);
+    throw new OperatorError(`\n  ${[first, ...others].join("\n  ")}`, {
+      where: `preflight found ${errors.length} ${errors.length === 1 ? "obstacle" : "obstacles"}`,
+      exitCode: ExitCode.preflight,
+    });
+  }
+  return `Docker Engine ${version}, Swarm manager`;
+}
+
+/** An engine that does not answer is one obstacle among the others; what else went wrong is none. */
+function asObstacle(error: unknown): PreflightFinding {
+  if (!(error instanceof OperatorError) || error.exitCode !== ExitCode.preflight) throw error;
+  return {
+    severity: "error",
+    message: `${error.where ?? "docker"}: ${error.message}`,
+    remedy: error.remedy ?? "",
+  };
+}
+
+/** The files on disk are what people review and commit: they have to be what the config says. */
+function judgeFiles({ files, options }: DeployContext): PreflightFinding[] {
+  const stale = compare(files, readerOf(options.folder)).filter(({ state }) => state !== "current");
+  if (stale.length === 0) return [];
+  return [
+    {
+      severity: "error",
+      message: `${stale.map(({ path }) => path).join(", ")}: not what the config renders to`,
+      remedy: "See the difference with: hephaestus render --diff, then write it with: hephaestus render",
+    },
+  ];
+}
+
+/** The storage lies on the node that the registry runs on: this machine, or one reached over ssh. */
+function chooseHost(
+  context: DeployContext,
+  facts: SwarmFacts,
+  endpoint: string,
+  isLocal: boolean,
+): PreflightFinding[] {
+  if (context.options.host !== undefined) return [];
+  const [node, ...others] = fittingNodes(context.config, facts);
+  const ofEngine = node === undefined || others.length > 0 || node.ID === facts.nodeId;
+  if (ofEngine && isLocal) return [];
+  if (ofEngine && endpoint.startsWith("ssh://")) {
+    context.host = endpoint.slice("ssh://".length).replace(/\/.*$/, "");
+    return [];
+  }
+  return [
+    {
+      severity: "error",
+      message: `the storage folder lies on ${node?.Description.Hostname ?? "another machine"}, which this machine cannot prepare by itself`,
+      remedy: "Name it with --host user@host, or prepare it with ops-scripts/setup_host.sh and use --skip-host-setup.",
+    },
+  ];
+}
+
+/** Decides whether the secrets in the Swarm are kept, and obtains a password where they cannot be. */
+async function chooseGeneration(context: DeployContext): Promise<PreflightFinding[]> {
+  const { docker, config } = context;
+  const state = await readGenerationState(docker, config.stack);
+  const current = currentGeneration(state);
+  if (current !== undefined && (await isKnownToSomebody(docker, config.stack, current))) {
+    context.generation = current;
+    return [];
+  }
+  context.generation = nextGeneration(state);
+  if (context.options.dryRun) return [];
+  const obtained = context.given ?? (await context.obtain?.().catch(rethrowInterrupt));
+  if (obtained) {
+    context.credentials = obtained;
+    return [];
+  }
+  return [
+    {
+      severity: "error",
+      message: "there is no password yet, and nobody to ask for one",
+      remedy:
+        "Set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --password-stdin or --generate-password.",
+    },
+  ];
+}
+
+/** The generations of a stack in the Swarm. */
+export async function readGenerationState(docker: Docker, stack: string): Promise<GenerationState> {
+  const services = await stackServices(docker, stack);
+  const registry = services.find(({ Spec }) => Spec.Name === `${stack}_registry`);
+  const used = registry?.Spec.TaskTemplate.ContainerSpec.Secrets?.map(({ SecretName }) => SecretName) ?? [];
+  return readGenerations(stack, await stackSecretNames(docker, stack), used);
+}
+
+/** A generated password that a killed run never showed is of no use to anybody. */
+async function isKnownToSomebody(docker: Docker, stack: string, generation: number): Promise<boolean> {
+  const origin = await passwordOrigin(docker, stack, generation);
+  return origin !== "generated" || (await wasHandedOver(docker, stack, generation));
+}
+
+function rethrowInterrupt(error: unknown): never {
+  throw (error as { name?: string }).name === "ExitPromptError" ? interrupted() : error;
+}

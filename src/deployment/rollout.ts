@@ -1,0 +1,127 @@
+import { ExitCode, OperatorError } from "../errors.js";
+import type { Verdict } from "../swarm/convergence.js";
+import { removeGeneration, removeLeftovers } from "../swarm/leftovers.js";
+import { type SwarmService, stackServices } from "../swarm/objects.js";
+import {
+  changedServices,
+  engineTime,
+  lastLogLines,
+  removeServices,
+  removeStack,
+  rollbackService,
+  startDeploy,
+  waitForConvergence,
+  waitForRemoval,
+} from "../swarm/stack.js";
+import { COMPOSE_FILE } from "../render/files.js";
+import type { DeployContext, Step } from "./context.js";
+
+/** Time for what ran before to run again. */
+const ROLLBACK_SECONDS = 120;
+
+/** `docker stack deploy`, the wait for it, and the way back when it fails. */
+export const rollOut: Step = {
+  id: "rollout",
+  title: "Stack",
+  async run(context) {
+    const { config, docker, options, generation } = context;
+    const before = await stackServices(docker, config.stack);
+    const since = await engineTime(docker);
+    try {
+      await startDeploy(docker, config.stack, options.folder, COMPOSE_FILE, generation, options.resolveImage);
+    } catch (error) {
+      if ((error as OperatorError).exitCode !== ExitCode.interrupted) await goBack(context, before, since);
+      throw error;
+    }
+    if (!options.wait) return "handed to the Swarm, not waited for";
+    const result = await waitForConvergence(docker, config.stack, {
+      goal: "forward",
+      since,
+      timeoutSeconds: options.timeoutSeconds,
+      onProgress: (verdicts) => context.reporter.progress(describe(config.stack, verdicts)),
+    });
+    if (result.state !== "converged") await fail(context, before, since, result.state, result.verdicts);
+    const services = await stackServices(docker, config.stack);
+    const changed = changedServices(before, services).length;
+    return `${describe(config.stack, result.verdicts)}${changed === 0 ? ", nothing changed" : ""}`;
+  },
+};
+
+/** Removes what the stack no longer has: services, secrets of older generations, configs of older content. */
+export const cleanUp: Step = {
+  id: "clean-up",
+  title: "Clean-up",
+  skip: ({ options }) => (options.wait ? undefined : "the rollout was not waited for"),
+  async run({ config, docker, generation }) {
+    const wanted = new Set(["registry", "gateway", ...(config.ui.enabled ? ["registry-ui"] : [])]);
+    const services = await stackServices(docker, config.stack);
+    const extra = services.filter(({ Spec }) => !wanted.has(Spec.Name.slice(config.stack.length + 1)));
+    const names = extra.map(({ Spec }) => Spec.Name);
+    if (names.length > 0) await docker.run(removeServices(names));
+    const rest = services.filter((service) => !extra.includes(service));
+    const removed = [...names, ...(await removeLeftovers(docker, config.stack, generation, rest))];
+    return removed.length === 0 ? "nothing left over" : `removed ${removed.join(", ")}`;
+  },
+};
+
+/** Reports why it failed, goes back, and throws. */
+async function fail(
+  context: DeployContext,
+  before: readonly SwarmService[],
+  since: string,
+  state: "failed" | "timeout",
+  verdicts: readonly Verdict[],
+): Promise<never> {
+  const { docker, options } = context;
+  const guilty = verdicts.filter((verdict) => verdict.state === (state === "failed" ? "failed" : "converging"));
+  const reasons: string[] = [];
+  for (const { service, reason, running, replicas } of guilty) {
+    reasons.push(`${service}: ${running} of ${replicas} tasks run: ${reason}`);
+    for (const line of await lastLogLines(docker, service)) reasons.push(`    ${line}`);
+  }
+  const outcome = await goBack(context, before, since);
+  const head = state === "timeout" ? `not converged within ${options.timeoutSeconds} seconds` : "the rollout failed";
+  throw new OperatorError([head, ...reasons].join("\n"), {
+    where: context.config.stack,
+    remedy: `${outcome} Mend the cause above and run hephaestus deploy again.`,
+    exitCode: ExitCode.rollout,
+  });
+}
+
+/** Puts back what ran before this deploy, and says what that was. */
+async function goBack(context: DeployContext, before: readonly SwarmService[], since: string): Promise<string> {
+  const { config, docker, reporter, credentials, generation } = context;
+  reporter.progress("going back to what ran before");
+  const now = await stackServices(docker, config.stack);
+  const known = new Set(before.map(({ Spec }) => Spec.Name));
+  if (known.size === 0) {
+    if (now.length > 0) await docker.attempt(removeStack(config.stack));
+    await waitForRemoval(docker, config.stack, 30);
+  }
+  const added = now.filter(({ Spec }) => !known.has(Spec.Name)).map(({ Spec }) => Spec.Name);
+  if (known.size > 0 && added.length > 0) await docker.attempt(removeServices(added));
+  // What the engine took back by itself is as it was already.
+  const changed = changedServices(before, now).filter(({ Spec }) => known.has(Spec.Name));
+  for (const { Spec } of changed) await docker.attempt(rollbackService(Spec.Name));
+  const back = await waitForConvergence(docker, config.stack, {
+    only: known,
+    goal: "back",
+    since,
+    timeoutSeconds: ROLLBACK_SECONDS,
+    onProgress: (verdicts) => reporter.progress(`going back: ${describe(config.stack, verdicts)}`),
+  });
+  if (credentials) await removeGeneration(docker, config.stack, generation);
+  if (known.size === 0) return "Nothing ran before, so nothing is left of this deploy.";
+  return back.state === "converged"
+    ? "What ran before runs again."
+    : `Going back did not converge either: ${describe(config.stack, back.verdicts)}.`;
+}
+
+/** "registry 1/1, gateway 0/1 (starting)" */
+function describe(stack: string, verdicts: readonly Verdict[]): string {
+  return verdicts
+    .map(({ service, running, replicas, reason }) => {
+      return `${service.slice(stack.length + 1)} ${running}/${replicas}${reason ? ` (${reason})` : ""}`;
+    })
+    .join(", ");
+}

@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Config, publicUrls } from "../config/resolve.js";
+import type { Secret } from "../credentials/secret.js";
+
+/** One question to the running stack, asked from outside. */
+export interface Check {
+  title: string;
+  /** What was wrong, undefined when the answer was right. */
+  fault: string | undefined;
+}
+
+export interface Login {
+  user: string;
+  password: Secret;
+}
+
+/** A name that no repository has: the probes ask for it, and none of them writes. */
+const PROBE = "hephaestus-probe";
+
+/**
+ * Asks the registry and the UI through their front door.
+ *
+ * @param login checked when given; a kept password is not known to this run
+ * @param patienceSeconds how long a wrong answer may be asked again: Traefik needs seconds to see a new service
+ */
+export async function verifyFrontDoor(
+  config: Config,
+  login: Login | undefined,
+  patienceSeconds: number,
+): Promise<Check[]> {
+  const end = Date.now() + patienceSeconds * 1000;
+  const checks: Check[] = [];
+  for (const { title, ask } of questions(config, login)) {
+    let fault = await answer(ask);
+    while (fault !== undefined && Date.now() < end) {
+      await sleep(1000);
+      fault = await answer(ask);
+    }
+    checks.push({ title, fault });
+  }
+  return checks;
+}
+
+interface Question {
+  title: string;
+  ask: () => Promise<string | undefined>;
+}
+
+function questions(config: Config, login: Login | undefined): Question[] {
+  const urls = publicUrls(config);
+  const tokenUrl = `${urls.registry}/auth/token`;
+  const list: Question[] = [
+    {
+      title: "anonymous /v2/ gives the challenge",
+      ask: async () => {
+        const { status, headers } = await get(`${urls.registry}/v2/`);
+        const challenge = headers.get("www-authenticate") ?? "none";
+        return status === 401 && challenge.includes(`realm="${tokenUrl}"`)
+          ? undefined
+          : `${urls.registry}/v2/ answered ${status} with the challenge ${challenge}`;
+      },
+    },
+    {
+      title: "anonymous tokens are as configured",
+      ask: async () => {
+        const { status } = await get(tokenUrl);
+        const wanted = config.registry.pull === "anonymous" ? 200 : 401;
+        return status === wanted ? undefined : `${tokenUrl} answered ${status} instead of ${wanted}`;
+      },
+    },
+    {
+      title: "nobody writes without a login",
+      ask: async () => {
+        const { status } = await get(`${urls.registry}/v2/${PROBE}/blobs/uploads/`, { method: "POST" });
+        return status === 401 ? undefined : `an upload without a login was answered ${status} instead of 401`;
+      },
+    },
+  ];
+  if (login) list.push({ title: `login as ${login.user}`, ask: () => askLogin(urls.registry, tokenUrl, login) });
+  if (urls.ui !== undefined) list.push(...uiQuestions(urls.ui, config.ui.access === "sso"));
+  return list;
+}
+
+async function askLogin(registryUrl: string, tokenUrl: string, { user, password }: Login): Promise<string | undefined> {
+  const basic = Buffer.from(`${user}:${password.reveal()}`).toString("base64");
+  const answered = await get(tokenUrl, { headers: { authorization: `Basic ${basic}` } });
+  if (answered.status === 401) return `the password of ${user} is not the one that the registry knows`;
+  if (answered.status !== 200) return `${tokenUrl} answered ${answered.status}`;
+  const { token } = (await answered.json()) as { token: string };
+  const { status } = await get(`${registryUrl}/v2/`, { headers: { authorization: `Bearer ${token}` } });
+  return status === 200 ? undefined : `the token of ${user} was answered ${status}`;
+}
+
+function uiQuestions(url: string, behindSso: boolean): Question[] {
+  return [
+    {
+      title: "the UI answers",
+      ask: async () => {
+        const { status } = await get(url);
+        const right = behindSso ? [302, 303, 401].includes(status) : status === 200;
+        return right ? undefined : `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`;
+      },
+    },
+    {
+      title: "the UI changes nothing",
+      ask: async () => {
+        const { status } = await get(`${url}/v2/${PROBE}/manifests/none`, { method: "DELETE" });
+        return status >= 300 ? undefined : `a DELETE through the UI was answered ${status}`;
+      },
+    },
+  ];
+}
+
+const get = (url: string, init: RequestInit = {}): Promise<Response> =>
+  fetch(url, { redirect: "manual", signal: AbortSignal.timeout(15_000), ...init });
+
+/** Faults of the network in words. */
+async function answer(ask: () => Promise<string | undefined>): Promise<string | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+    const code = cause?.code ?? (error as Error).name;
+    return NETWORK_FAULTS[code] ?? `no answer (${code}: ${cause?.message ?? (error as Error).message})`;
+  }
+}
+
+const UNTRUSTED = "its certificate is not trusted here: wait for Traefik's resolver, or set NODE_EXTRA_CA_CERTS";
+
+const NETWORK_FAULTS: Record<string, string> = {
+  ENOTFOUND: "its name does not resolve: add a DNS record that points at Traefik",
+  EAI_AGAIN: "its name cannot be looked up now: check this machine's DNS",
+  ECONNREFUSED: "nothing listens there: is Traefik up, and does the name point at it?",
+  TimeoutError: "no answer within 15 seconds",
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+};

@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { ExitCode, OperatorError } from "../errors.js";
+import type { RenderedFile } from "../render/files.js";
+
+/** Reads text files below a folder; undefined where there is no such file. */
+export function readerOf(folder: string): (path: string) => string | undefined {
+  return (path) => {
+    try {
+      return readFileSync(join(folder, path), "utf8");
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw notWritable(join(folder, path), cause);
+    }
+  };
+}
+
+/**
+ * Writes files below a folder, all or none: everything is written to temporary files first, then renamed.
+ *
+ * @throws OperatorError when a file cannot be written; nothing that was there has changed then
+ */
+export async function writeFiles(folder: string, files: readonly RenderedFile[]): Promise<void> {
+  const pending: Array<{ from: string; to: string }> = [];
+  try {
+    for (const { path, text } of files) {
+      const to = join(folder, path);
+      const from = join(dirname(to), `.${randomBytes(6).toString("hex")}.tmp`);
+      await mkdir(dirname(to), { recursive: true });
+      pending.push({ from, to });
+      await writeFile(from, text);
+    }
+    for (const { from, to } of pending) await rename(from, to);
+  } catch (cause) {
+    throw notWritable((cause as NodeJS.ErrnoException).path ?? folder, cause);
+  } finally {
+    for (const { from } of pending) await rm(from, { force: true });
+  }
+}
+
+function notWritable(path: string, cause: unknown): OperatorError {
+  return new OperatorError(`cannot be read or written (${(cause as NodeJS.ErrnoException).code})`, {
+    where: path,
+    remedy: "Check the folder's permissions and the space left, or choose another one with --output.",
+    exitCode: ExitCode.config,
+    cause,
+  });
+}

@@ -1,0 +1,57 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import type { Config } from "../config/resolve.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { childEnvironment } from "../swarm/docker.js";
+
+const SCRIPT = new URL("../../ops-scripts/setup_host.sh", import.meta.url);
+
+export interface HostResult {
+  ready: boolean;
+  /** The script's own lines. */
+  output: string;
+}
+
+/** The script's arguments for a config. */
+export function setupHostArguments(config: Config, checkOnly: boolean): string[] {
+  const { storage, user } = config.registry;
+  return ["--path", storage.path, "--owner", user, ...(checkOnly ? ["--check"] : [])];
+}
+
+/**
+ * Runs ops-scripts/setup_host.sh on the node that holds the storage; it is safe to run again.
+ *
+ * @param host user@host for ssh, undefined for this machine
+ * @param checkOnly look, and change nothing
+ * @throws OperatorError with the script's last line when the node cannot be prepared
+ */
+export async function setupHost(config: Config, host: string | undefined, checkOnly: boolean): Promise<HostResult> {
+  const args = setupHostArguments(config, checkOnly);
+  const [command, ...rest] =
+    host === undefined
+      ? ["sh", fileURLToPath(SCRIPT), ...args]
+      : ["ssh", "-o", "BatchMode=yes", "--", host, `sh -s -- ${args.map(shellQuote).join(" ")}`];
+  const result = await execa(command as string, rest, {
+    env: childEnvironment() as Record<string, string>,
+    extendEnv: false,
+    reject: false,
+    input: host === undefined ? "" : await readFile(SCRIPT, "utf8"),
+    all: true,
+  });
+  const output = (result.all ?? "").trim();
+  if (result.exitCode === 0) return { ready: true, output };
+  if (checkOnly && result.exitCode === ExitCode.preflight) return { ready: false, output };
+  throw new OperatorError(output.split("\n").slice(-3).join("\n") || `${command} did not start (${result.code})`, {
+    where: host ?? "this machine",
+    remedy: host
+      ? `See that this works: ssh ${host} true. The folder ${config.registry.storage.path} needs root once.`
+      : `Run once as root: ${shellLine(["sh", "ops-scripts/setup_host.sh", ...setupHostArguments(config, false)])}`,
+    exitCode: ExitCode.preflight,
+  });
+}
+
+/** One word of a POSIX shell. */
+const shellQuote = (word: string): string => (/^[\w./:@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
+const shellLine = (words: readonly string[]): string => words.map(shellQuote).join(" ");

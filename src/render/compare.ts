@@ -1,0 +1,30 @@
+import { createTwoFilesPatch } from "diff";
+import type { RenderedFile } from "./files.js";
+
+/** A rendered file beside what is on disk. */
+export interface Comparison {
+  path: string;
+  state: "current" | "missing" | "stale";
+  /** A unified diff from disk to rendered; empty where they are the same. */
+  diff: string;
+}
+
+/**
+ * Compares rendered files with those on disk.
+ *
+ * @param onDisk the text of a path, undefined where there is no such file
+ */
+export function compare(
+  rendered: readonly RenderedFile[],
+  onDisk: (path: string) => string | undefined,
+): Comparison[] {
+  return rendered.map(({ path, text }) => {
+    const existing = onDisk(path);
+    if (existing === text) return { path, state: "current", diff: "" };
+    return {
+      path,
+      state: existing === undefined ? "missing" : "stale",
+      diff: createTwoFilesPatch(path, path, existing ?? "", text, "on disk", "rendered", { context: 2 }),
+    };
+  });
+}

@@ -1,0 +1,21 @@
+import { readFileSync } from "node:fs";
+
+/** Files that a person may read and change. */
+const NAMES = {
+  gateway: "gateway/nginx.conf",
+  registry: "registry/config.yml",
+  registryUi: "registry-ui/read-only.conf",
+  authelia: "authelia/access_control.yml",
+  workflow: "github/registry.yml",
+} as const;
+
+export type TemplateName = keyof typeof NAMES;
+export type Templates = Readonly<Record<TemplateName, string>>;
+
+/** Reads the templates that ship with the package. */
+export function loadTemplates(): Templates {
+  const root = new URL("../../templates/", import.meta.url);
+  return Object.fromEntries(
+    Object.entries(NAMES).map(([name, path]) => [name, readFileSync(new URL(path, root), "utf8")]),
+  ) as Templates;
+}

@@ -1,0 +1,30 @@
+import { Document, Scalar } from "yaml";
+import { type ComposeFile, FileMode, Interpolated } from "../stack/compose.js";
+
+/**
+ * A compose model as text: stable order (that of the model), no line folding, YAML 1.1 quoting, because Docker's
+ * parser reads `yes`, `on` and `0400` the old way. Every `$` is doubled, except where compose shall interpolate.
+ */
+export function composeText(model: ComposeFile, header: string): string {
+  const document = new Document(literal(model), { version: "1.1", aliasDuplicateObjects: false });
+  document.commentBefore = ` ${header}`;
+  return document
+    .toString({ lineWidth: 0, directives: false, indentSeq: true })
+    .replace(/^(?=(?:services|networks|configs|secrets):$)/gm, "\n");
+}
+
+/** The model as plain data in which a literal `$` is `$$`. */
+function literal(value: unknown): unknown {
+  if (typeof value === "string") return value.replaceAll("$", "$$$$");
+  if (value instanceof Interpolated) return value.text;
+  if (value instanceof FileMode) {
+    const mode = new Scalar(value.bits);
+    mode.format = "OCT";
+    return mode;
+  }
+  if (Array.isArray(value)) return value.map(literal);
+  if (value !== null && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [literal(key), literal(inner)]));
+  }
+  return value;
+}

@@ -1,0 +1,55 @@
+import type { Config } from "../config/resolve.js";
+import type { ComposeFile, FileConfig, Network, Service } from "./compose.js";
+import { gatewayService } from "./gateway.js";
+import { registryService } from "./registry.js";
+import { registryUiService } from "./registryUi.js";
+import { HTTP_SECRET } from "../credentials/names.js";
+import { externalSecret } from "./secrets.js";
+
+/** The files that become Swarm configs, each with the digest of its content. */
+export type ConfigFiles = Readonly<Record<"registry" | "gateway" | "registry-ui", { path: string; digest: string }>>;
+
+/**
+ * The whole stack as a compose model. Pure: the same config and files give the same model.
+ *
+ * @param config a checked config
+ * @param files paths, relative to the compose file, and content digests of the config files
+ */
+export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
+  const services: Record<string, Service> = {
+    registry: registryService(config),
+    gateway: gatewayService(config),
+    ...(config.ui.enabled ? { "registry-ui": registryUiService(config) } : {}),
+  };
+  const { stack, networks, traefik } = config;
+  const mounted = Object.values(services);
+  const configNames = new Set(mounted.flatMap(({ configs = [] }) => configs.map(({ source }) => source)));
+  const secretNames = new Set(mounted.flatMap(({ secrets = [] }) => secrets.map(({ source }) => source)));
+  return {
+    version: "3.8",
+    services,
+    networks: {
+      [networks.internal]: {
+        driver: "overlay",
+        ...(networks.encrypted ? { driver_opts: { encrypted: "true" } } : {}),
+      },
+      ...(config.expose === "traefik"
+        ? { [traefik.network]: { external: true, name: traefik.network } satisfies Network }
+        : {}),
+    },
+    configs: Object.fromEntries(
+      Object.entries(files)
+        .filter(([name]) => configNames.has(name))
+        // Swarm configs are immutable: another content is another name, and only then does a service roll.
+        .map(([name, { path, digest }]): [string, FileConfig] => [
+          name,
+          { file: `./${path}`, name: `${stack}_${name}_${digest.slice(0, 12)}` },
+        ]),
+    ),
+    secrets: Object.fromEntries(
+      (["htpasswd", HTTP_SECRET, "reader", "ui"] as const)
+        .filter((name) => secretNames.has(name))
+        .map((name) => [name, externalSecret(stack, name)]),
+    ),
+  };
+}

@@ -1,0 +1,63 @@
+import type { Config } from "../config/resolve.js";
+import type { Amounts, Deploy, Healthcheck, Service } from "./compose.js";
+
+/** What every service of the stack has alike. */
+
+export const logging = (): Service["logging"] => ({
+  driver: "json-file",
+  options: { "max-size": "10m", "max-file": "3" },
+});
+
+/** A probe with busybox's wget, which all three images have. A task counts as running only when it answers. */
+export const healthcheck = (url: string): Healthcheck => ({
+  test: ["CMD", "wget", "-q", "-O", "/dev/null", url],
+  interval: "5s",
+  timeout: "5s",
+  retries: 3,
+  start_period: "20s",
+});
+
+export interface Rollout {
+  replicas: number;
+  resources: Config["gateway"]["resources"];
+  placement: { constraints: readonly string[]; maxReplicasPerNode?: number | undefined };
+  /** False where the new task cannot run beside the old one: a port of the node, or a full node. */
+  startFirst: boolean;
+  labels?: Record<string, string>;
+}
+
+/** The `deploy` part: a broken update goes back by itself, and the old task serves until the new one is healthy. */
+export function deploy(config: Config, rollout: Rollout): Deploy {
+  const order = rollout.startFirst && !rollout.placement.maxReplicasPerNode ? "start-first" : "stop-first";
+  const { constraints, maxReplicasPerNode } = rollout.placement;
+  const reservations = amounts(rollout.resources.reservations);
+  const placement = {
+    ...(constraints.length > 0 ? { constraints: [...constraints] } : {}),
+    ...(maxReplicasPerNode === undefined ? {} : { max_replicas_per_node: maxReplicasPerNode }),
+  };
+  return {
+    replicas: rollout.replicas,
+    endpoint_mode: config.swarm.endpointMode,
+    ...(Object.keys(placement).length > 0 ? { placement } : {}),
+    resources: {
+      limits: amounts(rollout.resources.limits),
+      ...(Object.keys(reservations).length > 0 ? { reservations } : {}),
+    },
+    restart_policy: { condition: "any", delay: "5s" },
+    update_config: { parallelism: 1, order, failure_action: "rollback", monitor: "10s" },
+    rollback_config: { parallelism: 1, order, monitor: "5s" },
+    ...(rollout.labels ? { labels: rollout.labels } : {}),
+  };
+}
+
+function amounts({ cpus, memory }: { cpus?: number | undefined; memory?: string | undefined }): Amounts {
+  return {
+    ...(cpus === undefined ? {} : { cpus: String(cpus) }),
+    ...(memory === undefined ? {} : { memory }),
+  };
+}
+
+/** The networks of a service that people reach from outside. */
+export function publicNetworks(config: Config): string[] {
+  return config.expose === "traefik" ? [config.networks.internal, config.traefik.network] : [config.networks.internal];
+}

@@ -1,0 +1,85 @@
+import { isDeepStrictEqual } from "node:util";
+import type { SwarmService, SwarmTask } from "./objects.js";
+
+/** How far a service is on its way to what its spec says. */
+export interface Verdict {
+  service: string;
+  state: "converging" | "converged" | "failed";
+  /** Tasks of the current spec that run, and how many there shall be. */
+  running: number;
+  replicas: number;
+  /** What a person should know: what is waited for, or why it failed. */
+  reason: string;
+}
+
+/** Failures of new tasks after which a service that never ran is given up. */
+const MOST_FAILURES = 3;
+
+const FAILED_TASK = new Set(["failed", "rejected", "orphaned"]);
+
+/**
+ * Judges one service by its update status and its tasks.
+ *
+ * Swarm resets UpdateStatus with every update of a service and sets it again only when tasks have to be replaced, so
+ * an absent status says nothing by itself: the tasks have to be of the current spec.
+ *
+ * @param since ISO time of the deploy; older failures are not held against it
+ * @param goal whether the service shall become what was deployed, or get back to what it was
+ */
+export function judge(
+  service: SwarmService,
+  tasks: readonly SwarmTask[],
+  since: string,
+  goal: "forward" | "back" = "forward",
+): Verdict {
+  const name = service.Spec.Name;
+  const replicas = service.Spec.Mode.Replicated?.Replicas ?? 1;
+  const wanted = tasks.filter(({ DesiredState }) => DesiredState === "running" || DesiredState === "ready");
+  const current = wanted.filter((task) => isCurrent(task, service));
+  const running = current.filter(({ Status }) => Status.State === "running").length;
+  const verdict = (state: Verdict["state"], reason: string): Verdict => ({
+    service: name,
+    state,
+    running,
+    replicas,
+    reason,
+  });
+
+  const update = service.UpdateStatus?.State ?? "";
+  const ends = goal === "forward" ? ["rollback_completed", "rollback_paused", "paused"] : ["rollback_paused"];
+  if (ends.includes(update)) {
+    return verdict("failed", failureOf(tasks, since) ?? service.UpdateStatus?.Message ?? update);
+  }
+  const failures = tasks.filter((task) => task.CreatedAt >= since && FAILED_TASK.has(task.Status.State));
+  if (goal === "forward" && update === "" && failures.length >= MOST_FAILURES && running < replicas) {
+    return verdict("failed", failureOf(tasks, since) ?? "its tasks fail");
+  }
+  const settled = ["", "completed", ...(goal === "back" ? ["rollback_completed"] : [])].includes(update);
+  if (settled && running === replicas && wanted.length === replicas) return verdict("converged", "");
+  return verdict("converging", update.startsWith("rollback") ? "going back" : progressOf(wanted, failures));
+}
+
+/** The newest failure's own words. */
+export function failureOf(tasks: readonly SwarmTask[], since: string): string | undefined {
+  const failed = tasks.find((task) => task.CreatedAt >= since && FAILED_TASK.has(task.Status.State));
+  return failed ? (failed.Status.Err ?? failed.Status.Message) : undefined;
+}
+
+function progressOf(wanted: readonly SwarmTask[], failures: readonly SwarmTask[]): string {
+  const waiting = wanted.find(({ Status }) => Status.State !== "running");
+  const error = waiting?.Status.Err ?? failures[0]?.Status.Err;
+  const state = waiting?.Status.State ?? "scheduling";
+  return error ? `${state}: ${error}` : state;
+}
+
+/** Whether the task is what the service's spec asks for. Swarm too leaves tasks alone whose placement still fits. */
+function isCurrent(task: SwarmTask, service: SwarmService): boolean {
+  const { Placement: _ofTask, ...ofTask } = task.Spec;
+  const { Placement: _ofService, ...ofService } = service.Spec.TaskTemplate;
+  return isDeepStrictEqual(withoutZero(ofTask), withoutZero(ofService));
+}
+
+/** Docker leaves ForceUpdate 0 out in one place and not in the other. */
+function withoutZero<T extends { ForceUpdate?: number }>({ ForceUpdate, ...rest }: T) {
+  return { ...rest, ForceUpdate: ForceUpdate ?? 0 };
+}

@@ -1,0 +1,111 @@
+import { execa } from "execa";
+import { Secret } from "../credentials/secret.js";
+import { ExitCode, OperatorError } from "../errors.js";
+
+/** The operator's secrets stay in this process: no child inherits them. */
+const OPERATOR_SECRETS = ["REGISTRY_HTPASSWD", "REGISTRY_RAW_PASSWORD"] as const;
+
+/** This process's environment without the operator's secrets. */
+export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string | undefined> {
+  const environment: Record<string, string | undefined> = { ...process.env, ...extra };
+  for (const name of OPERATOR_SECRETS) delete environment[name];
+  return environment;
+}
+
+export interface RunOptions {
+  /** Written to the command's standard input. */
+  input?: Secret | string;
+  environment?: Readonly<Record<string, string>>;
+  /** Milliseconds after which the command is ended. */
+  timeout?: number;
+  /** Folder to run in. */
+  directory?: string;
+}
+
+export interface CommandResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs docker with an argument list. What it is given stands in docker's own argv, so it is never a secret. */
+export interface Docker {
+  /** @throws OperatorError when docker fails, with advice where its message is a known one */
+  run(args: readonly string[], options?: RunOptions): Promise<string>;
+  /** Like run, but leaves it to the caller what an exit code other than 0 means. */
+  attempt(args: readonly string[], options?: RunOptions): Promise<CommandResult>;
+}
+
+export interface DockerOptions {
+  /** A docker context; without it DOCKER_CONTEXT, DOCKER_HOST and docker's own default count. */
+  context?: string | undefined;
+  /** Called with every argument list before it runs. */
+  onCommand?: ((args: readonly string[]) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The docker command on this machine. */
+export function dockerCommand(options: DockerOptions): Docker {
+  const globalArguments = options.context === undefined ? [] : ["--context", options.context];
+
+  async function attempt(args: readonly string[], run: RunOptions = {}): Promise<CommandResult> {
+    options.onCommand?.(args);
+    if (options.signal?.aborted) throw interrupted();
+    const result = await execa("docker", [...globalArguments, ...args], {
+      env: childEnvironment(run.environment) as Record<string, string>,
+      extendEnv: false,
+      input: run.input instanceof Secret ? run.input.reveal() : (run.input ?? ""),
+      reject: false,
+      ...(run.timeout === undefined ? {} : { timeout: run.timeout }),
+      ...(run.directory === undefined ? {} : { cwd: run.directory }),
+      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    });
+    if (result.isCanceled || options.signal?.aborted) throw interrupted();
+    if (result.exitCode === undefined && !result.timedOut) throw notStarted(result.code);
+    return { exitCode: result.exitCode ?? 124, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  return {
+    attempt,
+    async run(args, run) {
+      const result = await attempt(args, run);
+      if (result.exitCode !== 0) throw dockerFailed(args, result);
+      return result.stdout;
+    },
+  };
+}
+
+export const interrupted = () =>
+  new OperatorError("interrupted", {
+    remedy: "Run the same command again: it goes on where this one stopped.",
+    exitCode: ExitCode.interrupted,
+  });
+
+function notStarted(code: string | undefined): OperatorError {
+  return new OperatorError(code === "ENOENT" ? "the docker command is not there" : `docker did not start (${code})`, {
+    where: "docker",
+    remedy: "Install Docker's command line and see that `docker version` works in this shell.",
+    exitCode: ExitCode.preflight,
+  });
+}
+
+/** Messages of docker that have a known remedy. */
+const ADVICE: ReadonlyArray<readonly [RegExp, string]> = [
+  [/permission denied while trying to connect/i, "Run as a user of the group docker, or with sudo."],
+  [/cannot connect to the docker daemon|error during connect|connection refused/i, "Start Docker, or set DOCKER_HOST or --context to where it runs."],
+  [/host key verification failed|permission denied \(publickey/i, "Log in once by hand with ssh to that host, then run this again."],
+  [/context .*not found|context .*does not exist/i, "List the contexts with: docker context ls"],
+  [/this node is not a swarm manager/i, "Start a Swarm with: docker swarm init, or use a context of a manager node."],
+];
+
+/** A failed docker command as an error: docker's last line, and what to do about it where that is known. */
+export function dockerFailed(args: readonly string[], { stderr, exitCode }: CommandResult): OperatorError {
+  const lines = stderr.trim().split("\n");
+  const message = exitCode === 124 ? "did not answer in time" : (lines.at(-1) ?? "");
+  const advice = ADVICE.find(([pattern]) => pattern.test(stderr))?.[1];
+  return new OperatorError(message || `ended with exit code ${exitCode}`, {
+    where: `docker ${args.slice(0, 3).join(" ")}`,
+    remedy: advice ?? "Run that docker command by hand to see more, or this one with --verbose.",
+    exitCode: advice ? ExitCode.preflight : ExitCode.rollout,
+  });
+}

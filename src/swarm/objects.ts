@@ -1,0 +1,67 @@
+import type { Docker } from "./docker.js";
+
+/** The parts of Docker's API objects that are read here. Source: Docker Engine API v1.41. */
+
+export interface TaskTemplate {
+  ContainerSpec: {
+    Image: string;
+    Env?: string[];
+    Secrets?: Array<{ SecretName: string }>;
+    Configs?: Array<{ ConfigName: string }>;
+  };
+  Placement?: unknown;
+  ForceUpdate?: number;
+}
+
+export interface ServiceSpec {
+  Name: string;
+  TaskTemplate: TaskTemplate;
+  Mode: { Replicated?: { Replicas: number } };
+}
+
+export interface SwarmService {
+  ID: string;
+  Version: { Index: number };
+  Spec: ServiceSpec;
+  PreviousSpec?: ServiceSpec;
+  UpdateStatus?: { State?: string; Message?: string };
+}
+
+export interface SwarmTask {
+  ID: string;
+  ServiceID: string;
+  CreatedAt: string;
+  DesiredState: string;
+  Spec: TaskTemplate;
+  Status: { State: string; Err?: string; Message?: string };
+}
+
+export const STACK_LABEL = "com.docker.stack.namespace";
+
+export const listServices = (stack: string) => ["service", "ls", "--quiet", "--filter", `label=${STACK_LABEL}=${stack}`];
+export const listTasks = (service: string) => ["service", "ps", "--quiet", "--no-trunc", service];
+export const inspect = (type: string, ids: readonly string[]) => ["inspect", "--type", type, ...ids];
+
+const words = (output: string) => output.split(/\s+/).filter(Boolean);
+
+/** Inspects objects that may vanish meanwhile: what is left is returned. */
+async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[]): Promise<T[]> {
+  if (ids.length === 0) return [];
+  // Docker prints what it found, and fails if something was missing.
+  const { stdout } = await docker.attempt(inspect(type, ids));
+  return JSON.parse(stdout.trim() || "[]") as T[];
+}
+
+/** The services of a stack, by name. */
+export async function stackServices(docker: Docker, stack: string): Promise<SwarmService[]> {
+  const services = await inspectAll<SwarmService>(docker, "service", words(await docker.run(listServices(stack))));
+  return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
+}
+
+/** All tasks of a service that the Swarm remembers, the newest first. */
+export async function serviceTasks(docker: Docker, service: string): Promise<SwarmTask[]> {
+  const { stdout, exitCode } = await docker.attempt(listTasks(service));
+  if (exitCode !== 0) return [];
+  const tasks = await inspectAll<SwarmTask>(docker, "task", words(stdout));
+  return tasks.sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : -1));
+}

@@ -1,0 +1,160 @@
+import type { Config } from "../config/resolve.js";
+import type { Docker } from "./docker.js";
+
+/** Something that stands in the way of a deploy, or that may surprise later. */
+export interface PreflightFinding {
+  severity: "error" | "warning";
+  message: string;
+  remedy: string;
+}
+
+/** What was asked of the Swarm. */
+export interface SwarmFacts {
+  serverVersion: string;
+  apiVersion: string;
+  swarmState: string;
+  isManager: boolean;
+  /** The node that answers. */
+  nodeId: string;
+  /** The external network: its scope and driver, undefined where there is none. */
+  network: { scope: string; driver: string } | undefined;
+  nodes: SwarmNode[];
+  /** undefined where the engine runs on another machine. */
+  hasIpvs: boolean | undefined;
+}
+
+export interface SwarmNode {
+  ID: string;
+  Spec: { Role: string; Availability: string; Labels?: Record<string, string> };
+  Description: {
+    Hostname: string;
+    Platform?: { OS?: string; Architecture?: string };
+    Engine?: { Labels?: Record<string, string> };
+  };
+  Status: { State: string; Addr?: string };
+}
+
+/** capabilities of services came with this API (Docker Engine 20.10). */
+const OLDEST_API = [1, 41] as const;
+
+/**
+ * Asks the engine for everything that preflight judges.
+ *
+ * @throws OperatorError when Docker does not answer at all
+ */
+export async function readSwarmFacts(
+  docker: Docker,
+  config: Config,
+  hasIpvs: boolean | undefined,
+): Promise<SwarmFacts> {
+  const version = JSON.parse(await docker.run(["version", "--format", "{{json .Server}}"])) as {
+    Version: string;
+    ApiVersion: string;
+  };
+  const swarm = JSON.parse(await docker.run(["info", "--format", "{{json .Swarm}}"])) as {
+    LocalNodeState: string;
+    ControlAvailable: boolean;
+    NodeID: string;
+  };
+  const facts: SwarmFacts = {
+    serverVersion: version.Version,
+    apiVersion: version.ApiVersion,
+    swarmState: swarm.LocalNodeState,
+    isManager: swarm.ControlAvailable,
+    nodeId: swarm.NodeID,
+    network: undefined,
+    nodes: [],
+    hasIpvs,
+  };
+  if (!facts.isManager) return facts;
+  if (config.expose === "traefik") {
+    const network = await docker.attempt(["network", "inspect", config.traefik.network]);
+    const found = JSON.parse(network.stdout.trim() || "[]") as Array<{ Scope: string; Driver: string }>;
+    if (found[0]) facts.network = { scope: found[0].Scope, driver: found[0].Driver };
+  }
+  const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
+  facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];
+  return facts;
+}
+
+/** Judges the facts; all findings at once, each with its remedy. Pure. */
+export function judgeSwarm(config: Config, facts: SwarmFacts): PreflightFinding[] {
+  const findings: PreflightFinding[] = [];
+  const error = (message: string, remedy: string) => findings.push({ severity: "error", message, remedy });
+
+  const [major = 0, minor = 0] = facts.apiVersion.split(".").map(Number);
+  if (major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1])) {
+    error(`Docker Engine ${facts.serverVersion} is too old`, "Use Docker Engine 20.10 or newer.");
+  }
+  if (facts.swarmState !== "active") {
+    error("this Docker Engine is not part of a Swarm", "Start one with: docker swarm init");
+  } else if (!facts.isManager) {
+    error("this node is a worker of its Swarm", "Run this on a manager, or name one with --context or DOCKER_HOST.");
+  }
+  if (!facts.isManager) return findings;
+
+  const { network } = config.traefik;
+  if (config.expose === "traefik" && facts.network === undefined) {
+    error(
+      `the network ${network} does not exist`,
+      `Create it with: docker network create --driver overlay --attachable ${network} (Traefik must be on it), or set traefik.network.`,
+    );
+  } else if (config.expose === "traefik" && (facts.network?.driver !== "overlay" || facts.network.scope !== "swarm")) {
+    error(
+      `the network ${network} is of driver ${facts.network?.driver} and scope ${facts.network?.scope}`,
+      "Services need an overlay network of scope swarm: create one under another name and set traefik.network.",
+    );
+  }
+
+  const { constraints } = config.registry.placement;
+  const fitting = fittingNodes(config, facts);
+  if (fitting.length === 0) {
+    error(
+      `no ready node fits ${constraints.join(", ") || "the registry"}`,
+      "Change registry.placement.constraints, or give a node the label with: docker node update --label-add",
+    );
+  } else if (fitting.length > 1) {
+    findings.push({
+      severity: "warning",
+      message: `${fitting.length} nodes fit the registry, but ${config.registry.storage.path} is a folder of one node`,
+      remedy: "Name the node in registry.placement.constraints (node.hostname == …), unless all share that folder.",
+    });
+  }
+
+  if (config.swarm.endpointMode === "vip" && facts.hasIpvs === false) {
+    error(
+      "this kernel has no IPVS, so virtual IPs of services never answer",
+      "Set swarm.endpointMode: dnsrr, or load the module with: modprobe ip_vs",
+    );
+  }
+  return findings;
+}
+
+/** The ready nodes that the registry may run on. */
+export function fittingNodes(config: Config, facts: SwarmFacts): SwarmNode[] {
+  const { constraints } = config.registry.placement;
+  return facts.nodes.filter((node) => isReady(node) && constraints.every((rule) => fits(node, rule)));
+}
+
+const isReady = (node: SwarmNode): boolean => node.Status.State === "ready" && node.Spec.Availability === "active";
+
+/** Whether a node fits a placement constraint. Source: Swarm's constraint expressions (docker service create). */
+function fits(node: SwarmNode, constraint: string): boolean {
+  const [, key = "", operator, wanted = ""] = /^(\S+?) ?(==|!=) ?(\S+)$/.exec(constraint) ?? [];
+  const equal = attribute(node, key).toLowerCase() === wanted.toLowerCase();
+  return operator === "==" ? equal : !equal;
+}
+
+function attribute(node: SwarmNode, key: string): string {
+  if (key.startsWith("node.labels.")) return node.Spec.Labels?.[key.slice("node.labels.".length)] ?? "";
+  if (key.startsWith("engine.labels.")) return node.Description.Engine?.Labels?.[key.slice("engine.labels.".length)] ?? "";
+  const values: Record<string, string | undefined> = {
+    "node.id": node.ID,
+    "node.hostname": node.Description.Hostname,
+    "node.role": node.Spec.Role,
+    "node.ip": node.Status.Addr,
+    "node.platform.os": node.Description.Platform?.OS,
+    "node.platform.arch": node.Description.Platform?.Architecture,
+  };
+  return values[key] ?? "";
+}

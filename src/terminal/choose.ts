@@ -1,0 +1,15 @@
+import { jsonReporter } from "./json.js";
+import { plainReporter } from "./plain.js";
+import type { Reporter } from "./reporter.js";
+
+/** Whether somebody is there to see a spinner and to answer questions. */
+export const isInteractive = (): boolean =>
+  process.stdin.isTTY === true && process.stderr.isTTY === true && !process.env.CI;
+
+/** The reporter that fits: JSON when asked for, a spinner on a terminal, plain lines elsewhere. */
+export async function chooseReporter(json: boolean): Promise<Reporter> {
+  if (json) return jsonReporter();
+  if (!process.stderr.isTTY || process.env.CI) return plainReporter();
+  const { spinnerReporter } = await import("./spinner.js");
+  return spinnerReporter();
+}

@@ -1,0 +1,31 @@
+import { coloursFor } from "./colours.js";
+import type { Outcome, Reporter } from "./reporter.js";
+
+/** One line an event, for CI logs and pipes. Progress goes to standard error, results to standard output. */
+export function plainReporter(): Reporter {
+  const colours = coloursFor(process.stderr);
+  const marks: Record<Outcome, string> = {
+    done: colours.green("ok"),
+    skipped: colours.yellow("skipped"),
+    failed: colours.red("failed"),
+  };
+  let title = "";
+  let lastProgress = "";
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  return {
+    begin(_id, newTitle) {
+      title = newTitle;
+      lastProgress = "";
+      say(`${title} ...`);
+    },
+    progress(message) {
+      if (message !== lastProgress) say(`${title}: ${message}`);
+      lastProgress = message;
+    },
+    end: (outcome, message) => say(`${title}: ${marks[outcome]}${message ? `: ${message}` : ""}`),
+    note: (level, message) => say(level === "info" ? message : `${colours[level === "error" ? "red" : "yellow"](`${level}:`)} ${message}`),
+    result: (_data, lines) => process.stdout.write(`${lines.join("\n")}\n`),
+    password: (user, password) =>
+      process.stdout.write(`password of ${user}: ${password}\nIt is shown this once; nobody can read it back.\n`),
+  };
+}

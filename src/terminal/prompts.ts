@@ -1,0 +1,39 @@
+import { cancel, isCancel, password as askPassword, select, text } from "@clack/prompts";
+import { ExitCode, OperatorError } from "../errors.js";
+
+/** Questions on a terminal. Ctrl-C at any of them ends the command with nothing written. */
+
+function answered<T>(value: T): Exclude<T, symbol> {
+  if (!isCancel(value)) return value as Exclude<T, symbol>;
+  cancel("Nothing was written.", { output: process.stderr });
+  throw new OperatorError("cancelled", { exitCode: ExitCode.interrupted });
+}
+
+export interface TextQuestion {
+  message: string;
+  initial?: string | undefined;
+  /** What is wrong with an answer, undefined when it will do. */
+  fault(answer: string): string | undefined;
+}
+
+export async function askText({ message, initial, fault }: TextQuestion): Promise<string> {
+  const value = await text({
+    message,
+    ...(initial === undefined ? {} : { initialValue: initial }),
+    validate: (answer) => fault(answer ?? ""),
+    output: process.stderr,
+  });
+  return answered(value);
+}
+
+export async function askChoice(
+  message: string,
+  options: ReadonlyArray<{ value: string; label: string }>,
+): Promise<string> {
+  return answered(await select<string>({ message, options: [...options], output: process.stderr }));
+}
+
+/** A password that is not echoed; empty means: generate one. */
+export async function askForPassword(message: string): Promise<string> {
+  return answered(await askPassword({ message, output: process.stderr })) ?? "";
+}

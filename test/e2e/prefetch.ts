@@ -1,0 +1,6 @@
+/** Downloads the packages of the stand-in images into the folder given; `run.sh` calls it while there is a network. */
+import { fetchPackages } from "../../demo/packages.js";
+
+const [cacheDir] = process.argv.slice(2);
+if (cacheDir === undefined) throw new Error("prefetch.ts needs the cache folder as its argument.");
+await fetchPackages(cacheDir, console.log);

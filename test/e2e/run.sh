@@ -1,0 +1,70 @@
+#!/bin/sh
+# Runs the e2e tests against a Docker Engine of their own, apart from the machine: own network (so no port and no bridge
+# can collide with a Docker that runs here, and nothing gets out), own mounts, own process ids (so that nothing the tests
+# started can outlive them, however they end). Arguments go to vitest. Needs root on Debian or Ubuntu.
+set -eu
+
+# program:package. apt-get installs the packages of the programs that are missing.
+needed="dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2 skopeo:skopeo unshare:util-linux"
+
+cd "$(dirname "$0")/../.."
+PATH=$PATH:/usr/sbin:/sbin
+export PATH
+
+if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then
+	echo "The e2e tests start a Docker Engine of their own, which needs root on Linux: sudo -E test/e2e/run.sh" >&2
+	exit 1
+fi
+
+install_missing() {
+	missing=""
+	for entry in $needed; do
+		command -v "${entry%%:*}" >/dev/null || missing="$missing ${entry#*:}"
+	done
+	if [ -z "$missing" ]; then return; fi
+	if ! command -v apt-get >/dev/null; then
+		echo "The e2e tests need what these Debian packages bring:$missing. There is no apt-get to install them." >&2
+		exit 1
+	fi
+	# Debian's packages ask this file before they start a service (invoke-rc.d(8)); none shall run after the tests.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		trap 'rm -f "$policy"' EXIT
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update >/dev/null
+	# shellcheck disable=SC2086 # One word for each package.
+	apt-get install -y --no-install-recommends $missing >/dev/null
+}
+# In a shell of its own, so that its trap ends with it.
+(install_missing)
+
+# Behind the wall there is no network, so the packages of the stand-in images are fetched before.
+HEPHAESTUS_CACHE=${HEPHAESTUS_CACHE:-$PWD/.demo/cache}
+export HEPHAESTUS_CACHE
+npx tsx test/e2e/prefetch.ts "$HEPHAESTUS_CACHE"
+
+# Short, since the engine's socket paths must be (107 bytes). Everything the tests write goes there.
+TMPDIR=$(mktemp -d /tmp/heph.XXXXXX)
+export TMPDIR
+walled=
+# The wall falls with its first process, and with the wall the kernel ends all that is behind it.
+trap 'if [ -n "$walled" ]; then kill -9 "$walled" 2>/dev/null || true; wait "$walled" || true; fi; rm -rf "$TMPDIR"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# A tmpfs on /run hides the sockets of a Docker or containerd of the machine. The shell stays the first process and
+# collects orphans; exec would leave that to node, which does not.
+# shellcheck disable=SC2016 # Expanded by the inner shell.
+unshare --net --mount --pid --fork --kill-child --mount-proc sh -c '
+	mount -t tmpfs tmpfs /run && ip link set lo up || exit 1
+	npx vitest run --project e2e "$@"
+	exit $?
+' sh "$@" &
+walled=$!
+status=0
+wait "$walled" || status=$?
+walled=
+exit "$status"

@@ -1,0 +1,25 @@
+import { inject } from "vitest";
+import type { STANDINS } from "../../demo/standins/recipes.js";
+
+export interface Swarm {
+  /** The engine of the tests, as in DOCKER_HOST. */
+  dockerHost: string;
+  /** Names of the stand-in images that it has. */
+  images: typeof STANDINS;
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    swarm: Swarm;
+  }
+}
+
+/**
+ * The Swarm that `globalSetup.ts` started. From the call on, `docker` and everything that reads DOCKER_HOST in this test
+ * file talks to it.
+ */
+export function useSwarm(): Swarm {
+  const swarm = inject("swarm");
+  process.env.DOCKER_HOST = swarm.dockerHost;
+  return swarm;
+}
