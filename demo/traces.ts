@@ -18,7 +18,8 @@ export interface Surroundings {
 }
 
 const LINKS = ["docker0", "docker_gwbridge"];
-const DOCKER_RULE = /DOCKER|docker0|docker_gwbridge/;
+/** The last form is the rule that lets a container reach its own published port; a killed dockerd leaves it behind. */
+const DOCKER_RULE = /DOCKER|docker0|docker_gwbridge|-s (\S+) -d \1 .*MASQUERADE/;
 const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 const env = { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` };
 

@@ -121,14 +121,14 @@ password_matches() {
 
 # Sets $htpasswd to its lines without blanks and comments, or says everything that is wrong with them.
 check_credentials() {
-  htpasswd=$(printf '%s\n' "$htpasswd" | awk -v reader="$READER" '
+  htpasswd=$(printf '%s\n' "$htpasswd" | awk '
     { gsub(/^[ \t\r]+|[ \t\r]+$/, "") }
     $0 == "" || /^#/ { next }
     { colon = index($0, ":"); name = substr($0, 1, colon - 1); hash = substr($0, colon + 1); bad = "" }
     colon < 2 { bad = "line " NR ": is not user:hash" }
     colon > 1 && hash !~ /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[.\/A-Za-z0-9]+$/ { bad = "hash is not bcrypt; make it with: htpasswd -nB " name }
     colon > 1 && bad == "" && length(hash) != 60 { bad = "bcrypt hash has " length(hash) " characters instead of 60; was it cut off?" }
-    name == reader { bad = "the name is kept for the gateway; choose another one" }
+    name ~ /^hephaestus-/ { bad = "names with hephaestus- are kept for machine accounts; choose another one" }
     bad != "" { if (colon > 1) bad = "line " NR " (user " name "): " bad; errors = errors "\ndeploy:   " bad; next }
     { lines = lines $0 "\n" }
     END {

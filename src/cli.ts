@@ -55,9 +55,15 @@ function addInit(program: Command, finish: (code: ExitCode) => void): void {
     .description("write hephaestus.yaml: a few questions, each with a flag")
     .option("--domain <domain>", "your domain; the registry will be at registry.<domain>")
     .option("--storage <path>", "folder for the images, on the node that holds them")
-    .addOption(new Option("--traefik-version <line>", "your Traefik's line").choices(["2", "3"]).argParser(traefikLine))
+    .addOption(
+      new Option("--traefik-version <line>", "your Traefik's line")
+        .choices(["2", "3"])
+        .argParser(traefikLine),
+    )
     .option("--traefik-network <name>", "overlay network that Traefik is on")
-    .addOption(new Option("--ui <access>", "who may browse the web library").choices(["public", "sso", "none"]))
+    .addOption(
+      new Option("--ui <access>", "who may browse the web library").choices(["public", "sso", "none"]),
+    )
     .addOption(
       new Option("--profile <profile>", "local: a trial with ports instead of Traefik")
         .choices(["traefik", "local"])
@@ -97,7 +103,11 @@ function addDeploy(program: Command, finish: (code: ExitCode) => void): void {
     .option("--skip-host-setup", "leave the host as it is")
     .option("--password-stdin", "read the user's password from standard input")
     .option("--generate-password", "generate a password and show it once, at the end")
-    .addOption(new Option("--timeout <seconds>", "time for the rollout").default(300).argParser(wholeNumber(1, 86_400)))
+    .addOption(
+      new Option("--timeout <seconds>", "time for the rollout")
+        .default(300)
+        .argParser(wholeNumber(1, 86_400)),
+    )
     .option("--no-wait", "do not wait for the rollout")
     .option("--no-verify", "do not ask at the front door")
     .option("--dry-run", "show what would change, touch nothing")

@@ -54,7 +54,11 @@ export function credentialsFromEnvironment(
 }
 
 /** Credentials for a password that somebody chose. */
-export function fromPassword(user: string, password: Secret, { bcryptCost }: CredentialSettings): Credentials {
+export function fromPassword(
+  user: string,
+  password: Secret,
+  { bcryptCost }: CredentialSettings,
+): Credentials {
   return { user, password, people: [htpasswdEntry(user, password, bcryptCost)], origin: "given" };
 }
 

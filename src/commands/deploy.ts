@@ -75,7 +75,10 @@ export async function deploy(flags: DeployFlags): Promise<ExitCode> {
 }
 
 /** How a password comes about when none was given: generated when asked for, else asked for on a terminal. */
-function obtainer(flags: DeployFlags, settings: CredentialSettings): (() => Promise<Credentials>) | undefined {
+function obtainer(
+  flags: DeployFlags,
+  settings: CredentialSettings,
+): (() => Promise<Credentials>) | undefined {
   const user = userName(settings, process.env);
   if (flags.generatePassword) return async () => generated(user, settings);
   if (!isInteractive() || flags.json) return undefined;

@@ -21,7 +21,11 @@ export interface InitOptions extends InitFlags {
 }
 
 const WORKFLOW = ".github/workflows/registry.yml";
-const IGNORED = ["# Secrets of hephaestus, written only when asked for", ".hephaestus/secrets/", "*.htpasswd"];
+const IGNORED = [
+  "# Secrets of hephaestus, written only when asked for",
+  ".hephaestus/secrets/",
+  "*.htpasswd",
+];
 
 /** Writes hephaestus.yaml, the schema for editors, a .gitignore entry, and a workflow when asked for. */
 export async function init(options: InitOptions): Promise<ExitCode> {
@@ -67,4 +71,3 @@ function gitignore(folder: string, more: readonly string[]): RenderedFile[] {
   const gap = present === "" || present.endsWith("\n") ? "" : "\n";
   return [{ path: ".gitignore", text: `${present}${gap}${missing.join("\n")}\n` }];
 }
-

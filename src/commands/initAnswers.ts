@@ -1,6 +1,6 @@
+import { ConfigError } from "../config/findings.js";
 import type { InitAnswers } from "../config/initial.js";
 import { initialConfig } from "../config/initial.js";
-import { ConfigError } from "../config/findings.js";
 import { loadConfig } from "../config/load.js";
 import { ExitCode, OperatorError } from "../errors.js";
 
@@ -36,16 +36,23 @@ export async function gatherAnswers(flags: InitFlags, interactive: boolean): Pro
   };
   const domainName = process.env.DOMAIN_NAME ? "${DOMAIN_NAME}" : undefined;
   if (flags.yes || !interactive) {
-    const answers = { ...(flags.yes ? DEFAULTS : {}), ...(flags.yes && domainName ? { domain: domainName } : {}), ...given };
+    const answers = {
+      ...(flags.yes ? DEFAULTS : {}),
+      ...(flags.yes && domainName ? { domain: domainName } : {}),
+      ...given,
+    };
     const missing = Object.entries(FLAGS).filter(([name]) => !(name in answers));
     if (missing.length === 0) return answers as InitAnswers;
-    throw new OperatorError(`no answer for ${missing.map(([, flag]) => flag).join(", ")}, and no terminal to ask at`, {
-      where: "init",
-      remedy: flags.yes
-        ? "The domain has no default: give --domain example.com."
-        : "Give these flags, or --yes --domain example.com for the defaults.",
-      exitCode: ExitCode.usage,
-    });
+    throw new OperatorError(
+      `no answer for ${missing.map(([, flag]) => flag).join(", ")}, and no terminal to ask at`,
+      {
+        where: "init",
+        remedy: flags.yes
+          ? "The domain has no default: give --domain example.com."
+          : "Give these flags, or --yes --domain example.com for the defaults.",
+        exitCode: ExitCode.usage,
+      },
+    );
   }
   return ask(given, domainName);
 }
@@ -61,9 +68,17 @@ const FLAGS: Record<keyof InitAnswers, string> = {
 async function ask(given: Partial<InitAnswers>, domainName: string | undefined): Promise<InitAnswers> {
   const { askChoice, askText } = await import("../terminal/prompts.js");
   const answers: InitAnswers = { domain: "example.com", ...DEFAULTS, ...given };
-  const text = async (key: "domain" | "storagePath" | "traefikNetwork", message: string, initial?: string) => {
+  const text = async (
+    key: "domain" | "storagePath" | "traefikNetwork",
+    message: string,
+    initial?: string,
+  ) => {
     if (given[key] !== undefined) return;
-    answers[key] = await askText({ message, initial, fault: (value) => faultOf({ ...answers, [key]: value }) });
+    answers[key] = await askText({
+      message,
+      initial,
+      fault: (value) => faultOf({ ...answers, [key]: value }),
+    });
   };
   await text("domain", "Your domain (the registry will be at registry.<domain>)", domainName);
   await text("storagePath", "Folder for the images, on the node that holds them", answers.storagePath);

@@ -67,7 +67,9 @@ function explainValue(path: readonly PropertyKey[], values: readonly unknown[], 
 }
 
 function explainUnion(issue: Extract<Issue, { code: "invalid_union" }>, value: unknown) {
-  const literals = issue.errors.flat().flatMap((inner) => (inner.code === "invalid_value" ? inner.values : []));
+  const literals = issue.errors
+    .flat()
+    .flatMap((inner) => (inner.code === "invalid_value" ? inner.values : []));
   if (literals.length > 0) return explainValue(issue.path, literals, value);
   return {
     message: `${quote(value)} is not supported`,
@@ -91,18 +93,26 @@ function explainType(path: readonly PropertyKey[], expected: string, value: unkn
   if (value === undefined || value === null) {
     return {
       message: `${path.length === 0 ? "the file" : last} is ${value === null ? "empty" : "missing"}`,
-      remedy: last === "domain" ? "Add domain: and your domain, such as domain: example.com." : `Give it ${wanted}.`,
+      remedy:
+        last === "domain"
+          ? "Add domain: and your domain, such as domain: example.com."
+          : `Give it ${wanted}.`,
     };
   }
   const hint = expected === "string" ? ` Put it in quotes: "${String(value)}".` : "";
-  return { message: `${quote(value)} is not ${wanted}`, remedy: `Write ${wanted}.${typeof value === "object" ? "" : hint}` };
+  return {
+    message: `${quote(value)} is not ${wanted}`,
+    remedy: `Write ${wanted}.${typeof value === "object" ? "" : hint}`,
+  };
 }
 
 /** The word nearest to a mistyped one, or undefined where none is near. */
 export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
   if (candidates.length === 0) return undefined;
   const nearest = closest(word.toLowerCase(), candidates as string[]);
-  return distance(word.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, Math.ceil(word.length / 3)) ? nearest : undefined;
+  return distance(word.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, Math.ceil(word.length / 3))
+    ? nearest
+    : undefined;
 }
 
 /** The keys that the schema knows at a path. */
@@ -116,9 +126,12 @@ type Shape = Record<string, unknown>;
 
 /** Reads the keys of an object schema through the wrappers (default, optional, union) around it. */
 function shapeOf(schema: unknown): Shape | undefined {
-  const definition = (schema as { def?: { shape?: Shape; innerType?: unknown; options?: unknown[] } } | undefined)?.def;
+  const definition = (
+    schema as { def?: { shape?: Shape; innerType?: unknown; options?: unknown[] } } | undefined
+  )?.def;
   if (definition === undefined) return undefined;
   if (definition.shape) return definition.shape;
-  if (definition.options) return Object.assign({}, ...definition.options.map((option) => shapeOf(option) ?? {}));
+  if (definition.options)
+    return Object.assign({}, ...definition.options.map((option) => shapeOf(option) ?? {}));
   return definition.innerType === undefined ? undefined : shapeOf(definition.innerType);
 }

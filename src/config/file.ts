@@ -18,7 +18,8 @@ export async function readConfig(file: string): Promise<LoadedConfig> {
     const code = (cause as NodeJS.ErrnoException).code;
     throw new OperatorError(code === "ENOENT" ? "there is no config file" : `cannot be read (${code})`, {
       where: file,
-      remedy: code === "ENOENT" ? "Write one with: hephaestus init" : "Check the file's kind and permissions.",
+      remedy:
+        code === "ENOENT" ? "Write one with: hephaestus init" : "Check the file's kind and permissions.",
       exitCode: ExitCode.config,
       cause,
     });

@@ -51,4 +51,5 @@ function head(domain: string): string[] {
   ];
 }
 
-const part = (comment: string, values: Partial<WrittenConfig>): string => `# ${comment}\n${stringify(values)}`;
+const part = (comment: string, values: Partial<WrittenConfig>): string =>
+  `# ${comment}\n${stringify(values)}`;

@@ -1,4 +1,13 @@
-import { type Document, isMap, isNode, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLMap,
+} from "yaml";
 import { type Explanation, explain } from "./explain.js";
 import { ConfigError, type Finding, sortFindings } from "./findings.js";
 import { type Config, resolve } from "./resolve.js";
@@ -53,7 +62,9 @@ export function loadConfig(source: string, file: string, environment: Environmen
   // What is wrong is reported and taken out, and the rest judged again: so one run shows every mistake, those
   // that the schema looks for only in a sound object and those of the rules included.
   for (let round = 0; !parsed.success && round < MOST_ROUNDS; round++) {
-    const explanations = parsed.error.issues.flatMap((issue) => explain(issue, valueAt(remaining, issue.path)));
+    const explanations = parsed.error.issues.flatMap((issue) =>
+      explain(issue, valueAt(remaining, issue.path)),
+    );
     for (const explanation of explanations) {
       const { path, message, remedy } = explanation;
       if (findings.some((known) => known.path === dotted(path))) continue;
@@ -102,7 +113,10 @@ function substitute(
 const dotted = (path: Path): string => path.map(String).join(".");
 
 function valueAt(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  return path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
 }
 
 /** A copy of the value that lacks what the explanations are about, with a domain where that is gone. */
@@ -114,7 +128,8 @@ function without(value: unknown, explanations: readonly Explanation[]): unknown 
     const key = path.at(-1);
     if (key === undefined) return { domain: "example.com" };
     if (Array.isArray(parent)) parent.splice(Number(key), 1);
-    else if (parent !== null && typeof parent === "object") delete (parent as Record<PropertyKey, unknown>)[key];
+    else if (parent !== null && typeof parent === "object")
+      delete (parent as Record<PropertyKey, unknown>)[key];
   }
   return { domain: "example.com", ...(copy as object) };
 }

@@ -33,7 +33,8 @@ export function resolve(parsed: ParsedConfig): Config {
       host: parsed.ui.host ?? (behindTraefik ? `registry-ui.${parsed.domain}` : parsed.domain),
     },
     authelia: {
-      middleware: parsed.authelia.middleware ?? (parsed.traefik.version === 2 ? "authelia@docker" : "authelia@swarm"),
+      middleware:
+        parsed.authelia.middleware ?? (parsed.traefik.version === 2 ? "authelia@docker" : "authelia@swarm"),
     },
   };
 }

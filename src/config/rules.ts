@@ -1,5 +1,5 @@
-import type { ParsedConfig } from "./schema/index.js";
 import { registryLine, resolve } from "./resolve.js";
+import type { ParsedConfig } from "./schema/index.js";
 import { isIPv4 } from "./text.js";
 
 /** What a rule has against a config; the loader adds file, line and column. */
@@ -49,12 +49,20 @@ const portsDiffer: Rule = ({ expose, ui, ports }) =>
 
 const traefikNeedsNames: Rule = (config) =>
   config.expose === "traefik" && isIPv4(config.domain)
-    ? error("domain", `${config.domain} is an address`, "Traefik routes by host name: give a domain, or set expose: ports.")
+    ? error(
+        "domain",
+        `${config.domain} is an address`,
+        "Traefik routes by host name: give a domain, or set expose: ports.",
+      )
     : undefined;
 
 const ssoNeedsTraefik: Rule = ({ expose, ui }) =>
   expose === "ports" && ui.enabled && ui.access === "sso"
-    ? error("ui.access", "sso needs Traefik, which asks Authelia", "Set expose: traefik, or ui.access: public.")
+    ? error(
+        "ui.access",
+        "sso needs Traefik, which asks Authelia",
+        "Set expose: traefik, or ui.access: public.",
+      )
     : undefined;
 
 const publicUiOpensReads: Rule = ({ registry, ui }) =>
@@ -70,7 +78,11 @@ const imagesArePinned: Rule = ({ registry, gateway, ui }) => {
   const images = { "registry.image": registry.image, "gateway.image": gateway.image, "ui.image": ui.image };
   for (const [path, image] of Object.entries(images)) {
     if (/(?::(?!latest$)[\w][\w.-]*|@sha256:\w+)$/.test(image.replace(/^.*\//, ""))) continue;
-    return warning(path, `${image} is not pinned, so a restart may bring another version`, "Add a version's tag or a digest.");
+    return warning(
+      path,
+      `${image} is not pinned, so a restart may bring another version`,
+      "Add a version's tag or a digest.",
+    );
   }
   return undefined;
 };

@@ -53,7 +53,8 @@ export const isIPv4 = (value: string): boolean => IPV4.test(value);
 export const hostName = () =>
   text({
     what: "a host name",
-    remedy: "Use lower-case letters, digits, dots and hyphens, such as registry.example.com, without https:// and without a port.",
+    remedy:
+      "Use lower-case letters, digits, dots and hyphens, such as registry.example.com, without https:// and without a port.",
     pattern: HOST,
     maxLength: 253,
   });
@@ -62,7 +63,8 @@ export const hostName = () =>
 export const imageReference = () =>
   text({
     what: "an image reference",
-    remedy: "Write it as for docker pull, such as registry:2.8.3 or mirror.example.com/registry:2.8.3@sha256:….",
+    remedy:
+      "Write it as for docker pull, such as registry:2.8.3 or mirror.example.com/registry:2.8.3@sha256:….",
     pattern:
       /^(?:[a-zA-Z0-9.-]+(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/,
   });
@@ -71,7 +73,8 @@ export const imageReference = () =>
 export const absolutePath = () =>
   text({
     what: "an absolute path of a folder",
-    remedy: "Start with /, name a folder below the root, leave out . and .. and quotes, $, `, \\, : and control characters.",
+    remedy:
+      "Start with /, name a folder below the root, leave out . and .. and quotes, $, `, \\, : and control characters.",
     pattern: /^(?!.*\/\.{1,2}(?:\/|$))(?:\/[^/\p{Cc}"'$`\\:,]+)+\/?$/u,
     maxLength: 1024,
   });
@@ -98,7 +101,8 @@ export const objectName = (what: string) =>
 export const traefikName = (what: string) =>
   text({
     what,
-    remedy: "Use letters, digits, underscores, dots and hyphens; a provider may follow, as in secure-headers@file.",
+    remedy:
+      "Use letters, digits, underscores, dots and hyphens; a provider may follow, as in secure-headers@file.",
     pattern: /^[a-zA-Z0-9][a-zA-Z0-9_.-]*(?:@[a-z]+)?$/,
   });
 
@@ -114,7 +118,8 @@ export const byteSize = () =>
 export const placementConstraint = () =>
   text({
     what: "a placement constraint",
-    remedy: "Write it as Swarm does: node.role == manager, node.labels.disk != slow, node.hostname == forge-1.",
+    remedy:
+      "Write it as Swarm does: node.role == manager, node.labels.disk != slow, node.hostname == forge-1.",
     pattern:
       /^(?:node\.(?:id|hostname|role|ip|platform\.(?:os|arch)|labels\.[a-zA-Z0-9_./-]+)|engine\.labels\.[a-zA-Z0-9_./-]+) ?(?:==|!=) ?[a-zA-Z0-9_./-]+$/,
   });

@@ -1,5 +1,5 @@
-import { GENERATION_SECRETS, type GenerationSecret, generationOf } from "./names.js";
 import { formatHtpasswd, type HtpasswdEntry, htpasswdEntry } from "./htpasswd.js";
+import { GENERATION_SECRETS, type GenerationSecret, generationOf } from "./names.js";
 import { generateMachineSecret } from "./password.js";
 import { Secret } from "./secret.js";
 

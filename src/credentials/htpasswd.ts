@@ -29,7 +29,8 @@ export function parseHtpasswd(source: Secret, where: string): HtpasswdEntry[] {
     if (line === "" || line.startsWith("#")) continue;
     const place = `${where}, line ${index + 1}`;
     const colon = line.indexOf(":");
-    if (colon < 1) throw refuse("is not of the form user:hash", place, "Write a line with: htpasswd -nBC 12 USER");
+    if (colon < 1)
+      throw refuse("is not of the form user:hash", place, "Write a line with: htpasswd -nBC 12 USER");
     const [user, hash] = [line.slice(0, colon), line.slice(colon + 1)];
     if (user.startsWith("hephaestus-")) {
       throw refuse(`the user ${user} is kept for machine accounts`, place, "Choose another user name.");
@@ -76,6 +77,7 @@ export function checkPassword(password: Secret): Secret {
         : Buffer.byteLength(value) > MOST_PASSWORD_BYTES
           ? `is longer than the ${MOST_PASSWORD_BYTES} bytes that bcrypt reads`
           : undefined;
-  if (fault) throw refuse(`the password ${fault}`, "password", "Choose another one, or let hephaestus generate it.");
+  if (fault)
+    throw refuse(`the password ${fault}`, "password", "Choose another one, or let hephaestus generate it.");
   return password;
 }

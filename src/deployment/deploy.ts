@@ -41,7 +41,10 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
 }
 
 /** Shows a generated password, once, and notes in the Swarm that it was shown. */
-async function handOver({ config, reporter, credentials, generation }: DeployContext, docker: Docker): Promise<void> {
+async function handOver(
+  { config, reporter, credentials, generation }: DeployContext,
+  docker: Docker,
+): Promise<void> {
   if (credentials?.origin !== "generated") return;
   reporter.password(credentials.user, credentials.password.reveal());
   await markHandedOver(docker, config.stack, generation);

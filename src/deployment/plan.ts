@@ -28,7 +28,10 @@ export const PLAN_STEPS: readonly Step[] = [
     id: "rollout",
     title: "Stack",
     async run(context) {
-      const changes = planServices(await wantedServices(context), await stackServices(context.docker, context.config.stack));
+      const changes = planServices(
+        await wantedServices(context),
+        await stackServices(context.docker, context.config.stack),
+      );
       return changes.length === 0 ? "nothing would change" : changes.join("; ");
     },
   },
@@ -53,7 +56,12 @@ interface ComposeService {
 }
 
 /** The services as docker itself understands the compose file with the generation filled in. */
-async function wantedServices({ config, docker, options, generation }: DeployContext): Promise<ServiceSketch[]> {
+async function wantedServices({
+  config,
+  docker,
+  options,
+  generation,
+}: DeployContext): Promise<ServiceSketch[]> {
   const text = await docker.run(["stack", "config", "--compose-file", COMPOSE_FILE], {
     directory: options.folder,
     environment: { HEPHAESTUS_GENERATION: String(generation) },
@@ -93,10 +101,12 @@ export function planServices(wanted: readonly ServiceSketch[], running: readonly
   const changes = wanted.flatMap((service) => {
     const now = present.get(service.name);
     if (!now) return [`create ${service.name} (${service.image})`];
-    const differences = (["image", "replicas", "environment", "configs", "secrets"] as const).flatMap((part) => {
-      const [from, to] = [shown(now[part]), shown(service[part])];
-      return from === to ? [] : [`${part} ${from} -> ${to}`];
-    });
+    const differences = (["image", "replicas", "environment", "configs", "secrets"] as const).flatMap(
+      (part) => {
+        const [from, to] = [shown(now[part]), shown(service[part])];
+        return from === to ? [] : [`${part} ${from} -> ${to}`];
+      },
+    );
     return differences.length === 0 ? [] : [`update ${service.name}: ${differences.join(", ")}`];
   });
   const names = new Set(wanted.map(({ name }) => name));

@@ -1,4 +1,9 @@
-import { currentGeneration, type GenerationState, nextGeneration, readGenerations } from "../credentials/generation.js";
+import {
+  currentGeneration,
+  type GenerationState,
+  nextGeneration,
+  readGenerations,
+} from "../credentials/generation.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
@@ -6,7 +11,13 @@ import { compare } from "../render/compare.js";
 import { type Docker, interrupted } from "../swarm/docker.js";
 import { wasHandedOver } from "../swarm/leftovers.js";
 import { stackServices } from "../swarm/objects.js";
-import { fittingNodes, judgeSwarm, type PreflightFinding, readSwarmFacts, type SwarmFacts } from "../swarm/preflight.js";
+import {
+  fittingNodes,
+  judgeSwarm,
+  type PreflightFinding,
+  readSwarmFacts,
+  type SwarmFacts,
+} from "../swarm/preflight.js";
 import { passwordOrigin, stackSecretNames } from "../swarm/secrets.js";
 import type { DeployContext, Step } from "./context.js";
 
@@ -19,7 +30,9 @@ export const preflight: Step = {
     const findings = judgeFiles(context);
     let version = "";
     try {
-      const endpoint = (await docker.run(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])).trim();
+      const endpoint = (
+        await docker.run(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+      ).trim();
       const isLocal = /^(?:unix|npipe):/.test(endpoint);
       const facts = await readSwarmFacts(docker, config, isLocal ? kernelHasIpvs() : undefined);
       version = facts.serverVersion;
@@ -33,7 +46,11 @@ export const preflight: Step = {
   },
 };
 
-function conclude({ reporter }: DeployContext, findings: readonly PreflightFinding[], version: string): string {
+function conclude(
+  { reporter }: DeployContext,
+  findings: readonly PreflightFinding[],
+  version: string,
+): string {
   const errors = findings.filter(({ severity }) => severity === "error");
   for (const { severity, message, remedy } of findings) {
     if (severity === "warning") reporter.note("warning", `${message}\n    ${remedy}`);
@@ -90,7 +107,8 @@ function chooseHost(
     {
       severity: "error",
       message: `the storage folder lies on ${node?.Description.Hostname ?? "another machine"}, which this machine cannot prepare by itself`,
-      remedy: "Name it with --host user@host, or prepare it with ops-scripts/setup_host.sh and use --skip-host-setup.",
+      remedy:
+        "Name it with --host user@host, or prepare it with ops-scripts/setup_host.sh and use --skip-host-setup.",
     },
   ];
 }

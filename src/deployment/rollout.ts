@@ -1,4 +1,5 @@
 import { ExitCode, OperatorError } from "../errors.js";
+import { COMPOSE_FILE } from "../render/files.js";
 import type { Verdict } from "../swarm/convergence.js";
 import { removeGeneration, removeLeftovers } from "../swarm/leftovers.js";
 import { type SwarmService, stackServices } from "../swarm/objects.js";
@@ -13,7 +14,6 @@ import {
   waitForConvergence,
   waitForRemoval,
 } from "../swarm/stack.js";
-import { COMPOSE_FILE } from "../render/files.js";
 import type { DeployContext, Step } from "./context.js";
 
 /** Time for what ran before to run again. */
@@ -73,14 +73,17 @@ async function fail(
   verdicts: readonly Verdict[],
 ): Promise<never> {
   const { docker, options } = context;
-  const guilty = verdicts.filter((verdict) => verdict.state === (state === "failed" ? "failed" : "converging"));
+  const guilty = verdicts.filter(
+    (verdict) => verdict.state === (state === "failed" ? "failed" : "converging"),
+  );
   const reasons: string[] = [];
   for (const { service, reason, running, replicas } of guilty) {
     reasons.push(`${service}: ${running} of ${replicas} tasks run: ${reason}`);
     for (const line of await lastLogLines(docker, service)) reasons.push(`    ${line}`);
   }
   const outcome = await goBack(context, before, since);
-  const head = state === "timeout" ? `not converged within ${options.timeoutSeconds} seconds` : "the rollout failed";
+  const head =
+    state === "timeout" ? `not converged within ${options.timeoutSeconds} seconds` : "the rollout failed";
   throw new OperatorError([head, ...reasons].join("\n"), {
     where: context.config.stack,
     remedy: `${outcome} Mend the cause above and run hephaestus deploy again.`,
@@ -89,7 +92,11 @@ async function fail(
 }
 
 /** Puts back what ran before this deploy, and says what that was. */
-async function goBack(context: DeployContext, before: readonly SwarmService[], since: string): Promise<string> {
+async function goBack(
+  context: DeployContext,
+  before: readonly SwarmService[],
+  since: string,
+): Promise<string> {
   const { config, docker, reporter, credentials, generation } = context;
   reporter.progress("going back to what ran before");
   const now = await stackServices(docker, config.stack);

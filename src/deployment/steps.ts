@@ -16,7 +16,12 @@ export const prepareHost: Step = {
   skip: ({ options }) => (options.hostSetup ? undefined : "--skip-host-setup"),
   async run({ config, host }) {
     const { output } = await setupHost(config, host, false);
-    return output.split("\n").at(-1)?.replace(/^setup_host: /, "") ?? "";
+    return (
+      output
+        .split("\n")
+        .at(-1)
+        ?.replace(/^setup_host: /, "") ?? ""
+    );
   },
 };
 
@@ -51,11 +56,13 @@ export const verify: Step = {
     if (faults.length > 0) {
       throw new OperatorError(faults.map(({ title, fault }) => `${title}: ${fault}`).join("\n"), {
         where: "front door",
-        remedy: "The services run; mend this and run hephaestus deploy again, or leave the check out with --no-verify.",
+        remedy:
+          "The services run; mend this and run hephaestus deploy again, or leave the check out with --no-verify.",
         exitCode: ExitCode.verify,
       });
     }
-    if (!login) reporter.note("info", "The login was not checked: the password was kept and is not known to this run.");
+    if (!login)
+      reporter.note("info", "The login was not checked: the password was kept and is not known to this run.");
     return checks.map(({ title }) => title).join(", ");
   },
 };

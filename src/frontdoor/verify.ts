@@ -76,12 +76,17 @@ function questions(config: Config, login: Login | undefined): Question[] {
       },
     },
   ];
-  if (login) list.push({ title: `login as ${login.user}`, ask: () => askLogin(urls.registry, tokenUrl, login) });
+  if (login)
+    list.push({ title: `login as ${login.user}`, ask: () => askLogin(urls.registry, tokenUrl, login) });
   if (urls.ui !== undefined) list.push(...uiQuestions(urls.ui, config.ui.access === "sso"));
   return list;
 }
 
-async function askLogin(registryUrl: string, tokenUrl: string, { user, password }: Login): Promise<string | undefined> {
+async function askLogin(
+  registryUrl: string,
+  tokenUrl: string,
+  { user, password }: Login,
+): Promise<string | undefined> {
   const basic = Buffer.from(`${user}:${password.reveal()}`).toString("base64");
   const answered = await get(tokenUrl, { headers: { authorization: `Basic ${basic}` } });
   if (answered.status === 401) return `the password of ${user} is not the one that the registry knows`;
@@ -98,7 +103,9 @@ function uiQuestions(url: string, behindSso: boolean): Question[] {
       ask: async () => {
         const { status } = await get(url);
         const right = behindSso ? [302, 303, 401].includes(status) : status === 200;
-        return right ? undefined : `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`;
+        return right
+          ? undefined
+          : `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`;
       },
     },
     {
@@ -125,7 +132,8 @@ async function answer(ask: () => Promise<string | undefined>): Promise<string | 
   }
 }
 
-const UNTRUSTED = "its certificate is not trusted here: wait for Traefik's resolver, or set NODE_EXTRA_CA_CERTS";
+const UNTRUSTED =
+  "its certificate is not trusted here: wait for Traefik's resolver, or set NODE_EXTRA_CA_CERTS";
 
 const NETWORK_FAULTS: Record<string, string> = {
   ENOTFOUND: "its name does not resolve: add a DNS record that points at Traefik",

@@ -9,7 +9,9 @@ export function kernelHasIpvs(): boolean {
   const modules = `/lib/modules/${release()}`;
   return (
     read("/proc/net/ip_vs") !== undefined ||
-    [`${modules}/modules.dep`, `${modules}/modules.builtin`].some((path) => /\/ip_vs\.ko/.test(read(path) ?? ""))
+    [`${modules}/modules.dep`, `${modules}/modules.builtin`].some((path) =>
+      /\/ip_vs\.ko/.test(read(path) ?? ""),
+    )
   );
 }
 

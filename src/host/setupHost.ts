@@ -26,7 +26,11 @@ export function setupHostArguments(config: Config, checkOnly: boolean): string[]
  * @param checkOnly look, and change nothing
  * @throws OperatorError with the script's last line when the node cannot be prepared
  */
-export async function setupHost(config: Config, host: string | undefined, checkOnly: boolean): Promise<HostResult> {
+export async function setupHost(
+  config: Config,
+  host: string | undefined,
+  checkOnly: boolean,
+): Promise<HostResult> {
   const args = setupHostArguments(config, checkOnly);
   const [command, ...rest] =
     host === undefined
@@ -42,16 +46,20 @@ export async function setupHost(config: Config, host: string | undefined, checkO
   const output = (result.all ?? "").trim();
   if (result.exitCode === 0) return { ready: true, output };
   if (checkOnly && result.exitCode === ExitCode.preflight) return { ready: false, output };
-  throw new OperatorError(output.split("\n").slice(-3).join("\n") || `${command} did not start (${result.code})`, {
-    where: host ?? "this machine",
-    remedy: host
-      ? `See that this works: ssh ${host} true. The folder ${config.registry.storage.path} needs root once.`
-      : `Run once as root: ${shellLine(["sh", "ops-scripts/setup_host.sh", ...setupHostArguments(config, false)])}`,
-    exitCode: ExitCode.preflight,
-  });
+  throw new OperatorError(
+    output.split("\n").slice(-3).join("\n") || `${command} did not start (${result.code})`,
+    {
+      where: host ?? "this machine",
+      remedy: host
+        ? `See that this works: ssh ${host} true. The folder ${config.registry.storage.path} needs root once.`
+        : `Run once as root: ${shellLine(["sh", "ops-scripts/setup_host.sh", ...setupHostArguments(config, false)])}`,
+      exitCode: ExitCode.preflight,
+    },
+  );
 }
 
 /** One word of a POSIX shell. */
-const shellQuote = (word: string): string => (/^[\w./:@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+const shellQuote = (word: string): string =>
+  /^[\w./:@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 const shellLine = (words: readonly string[]): string => words.map(shellQuote).join(" ");

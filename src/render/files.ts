@@ -67,4 +67,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
   return files;
 }
 
-const named = ({ path, text }: RenderedFile) => ({ path, digest: createHash("sha256").update(text).digest("hex") });
+const named = ({ path, text }: RenderedFile) => ({
+  path,
+  digest: createHash("sha256").update(text).digest("hex"),
+});

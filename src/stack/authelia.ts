@@ -1,7 +1,12 @@
 import type { Config } from "../config/resolve.js";
 
 /** Headers that Authelia's ForwardAuth answer hands on. Source: Authelia's documentation, "Traefik" integration. */
-export const AUTHELIA_RESPONSE_HEADERS = ["Remote-User", "Remote-Groups", "Remote-Email", "Remote-Name"] as const;
+export const AUTHELIA_RESPONSE_HEADERS = [
+  "Remote-User",
+  "Remote-Groups",
+  "Remote-Email",
+  "Remote-Name",
+] as const;
 
 /** A rule of Authelia's access_control; the first that matches decides. */
 export interface AccessRule {

@@ -90,7 +90,9 @@ export interface UpdateConfig {
   monitor: string;
 }
 
-export type Network = { external: true; name: string } | { driver: "overlay"; driver_opts?: { encrypted: "true" } };
+export type Network =
+  | { external: true; name: string }
+  | { driver: "overlay"; driver_opts?: { encrypted: "true" } };
 
 export interface FileConfig {
   file: string;

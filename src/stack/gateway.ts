@@ -30,7 +30,9 @@ export function gatewayService(config: Config): Service {
     networks: publicNetworks(config),
     ...(behindTraefik
       ? {}
-      : { ports: [{ target: GATEWAY_PORT, published: config.ports.registry, protocol: "tcp", mode: "host" }] }),
+      : {
+          ports: [{ target: GATEWAY_PORT, published: config.ports.registry, protocol: "tcp", mode: "host" }],
+        }),
     volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 64 * 1024 * 1024 } }],
     configs: [{ source: "gateway", target: "/etc/nginx/nginx.conf" }],
     ...(anonymous ? { secrets: [secretMount("reader", "reader", USER)] } : {}),

@@ -1,13 +1,15 @@
 import type { Config } from "../config/resolve.js";
+import { HTTP_SECRET } from "../credentials/names.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./compose.js";
 import { gatewayService } from "./gateway.js";
 import { registryService } from "./registry.js";
 import { registryUiService } from "./registryUi.js";
-import { HTTP_SECRET } from "../credentials/names.js";
 import { externalSecret } from "./secrets.js";
 
 /** The files that become Swarm configs, each with the digest of its content. */
-export type ConfigFiles = Readonly<Record<"registry" | "gateway" | "registry-ui", { path: string; digest: string }>>;
+export type ConfigFiles = Readonly<
+  Record<"registry" | "gateway" | "registry-ui", { path: string; digest: string }>
+>;
 
 /**
  * The whole stack as a compose model. Pure: the same config and files give the same model.

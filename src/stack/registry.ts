@@ -1,6 +1,6 @@
 import type { Config } from "../config/resolve.js";
-import type { Service } from "./compose.js";
 import { HTTP_SECRET } from "../credentials/names.js";
+import type { Service } from "./compose.js";
 import { secretMount } from "./secrets.js";
 import { deploy, healthcheck, logging, publicNetworks } from "./service.js";
 

@@ -59,5 +59,7 @@ function amounts({ cpus, memory }: { cpus?: number | undefined; memory?: string 
 
 /** The networks of a service that people reach from outside. */
 export function publicNetworks(config: Config): string[] {
-  return config.expose === "traefik" ? [config.networks.internal, config.traefik.network] : [config.networks.internal];
+  return config.expose === "traefik"
+    ? [config.networks.internal, config.traefik.network]
+    : [config.networks.internal];
 }

@@ -58,7 +58,10 @@ function rule({ host, methods }: Route): string {
   return `${hostRule} && (${methods.map((method) => `Method(\`${method}\`)`).join(" || ")})`;
 }
 
-function forwardAuthOf(config: Config, provider: string): { reference: string; labels?: Record<string, string> } {
+function forwardAuthOf(
+  config: Config,
+  provider: string,
+): { reference: string; labels?: Record<string, string> } {
   const { middleware } = config.authelia;
   if (!/^https?:/.test(middleware)) return { reference: middleware };
   const name = `${config.stack}-authelia`;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { SwarmService, SwarmTask } from "./objects.js";
+import type { SwarmService, SwarmTask, TaskTemplate } from "./objects.js";
 
 /** How far a service is on its way to what its spec says. */
 export interface Verdict {
@@ -74,12 +74,19 @@ function progressOf(wanted: readonly SwarmTask[], failures: readonly SwarmTask[]
 
 /** Whether the task is what the service's spec asks for. Swarm too leaves tasks alone whose placement still fits. */
 function isCurrent(task: SwarmTask, service: SwarmService): boolean {
-  const { Placement: _ofTask, ...ofTask } = task.Spec;
-  const { Placement: _ofService, ...ofService } = service.Spec.TaskTemplate;
-  return isDeepStrictEqual(withoutZero(ofTask), withoutZero(ofService));
+  return isDeepStrictEqual(essence(task.Spec), essence(service.Spec.TaskTemplate));
 }
 
-/** Docker leaves ForceUpdate 0 out in one place and not in the other. */
-function withoutZero<T extends { ForceUpdate?: number }>({ ForceUpdate, ...rest }: T) {
-  return { ...rest, ForceUpdate: ForceUpdate ?? 0 };
+/** A template without placement and runtime, and without zero values: the engine writes some in one place only. */
+function essence({ Placement: _placement, ...template }: TaskTemplate): unknown {
+  return withoutZeros({ ...template, Runtime: undefined });
+}
+
+function withoutZeros(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map(withoutZeros);
+  if (value === null || typeof value !== "object") return value || undefined;
+  const entries = Object.entries(value)
+    .map(([key, inner]) => [key, withoutZeros(inner)] as const)
+    .filter(([, inner]) => inner !== undefined);
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }

@@ -6,7 +6,9 @@ import { ExitCode, OperatorError } from "../errors.js";
 const OPERATOR_SECRETS = ["REGISTRY_HTPASSWD", "REGISTRY_RAW_PASSWORD"] as const;
 
 /** This process's environment without the operator's secrets. */
-export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string | undefined> {
+export function childEnvironment(
+  extra: Readonly<Record<string, string>> = {},
+): Record<string, string | undefined> {
   const environment: Record<string, string | undefined> = { ...process.env, ...extra };
   for (const name of OPERATOR_SECRETS) delete environment[name];
   return environment;
@@ -82,20 +84,32 @@ export const interrupted = () =>
   });
 
 function notStarted(code: string | undefined): OperatorError {
-  return new OperatorError(code === "ENOENT" ? "the docker command is not there" : `docker did not start (${code})`, {
-    where: "docker",
-    remedy: "Install Docker's command line and see that `docker version` works in this shell.",
-    exitCode: ExitCode.preflight,
-  });
+  return new OperatorError(
+    code === "ENOENT" ? "the docker command is not there" : `docker did not start (${code})`,
+    {
+      where: "docker",
+      remedy: "Install Docker's command line and see that `docker version` works in this shell.",
+      exitCode: ExitCode.preflight,
+    },
+  );
 }
 
 /** Messages of docker that have a known remedy. */
 const ADVICE: ReadonlyArray<readonly [RegExp, string]> = [
   [/permission denied while trying to connect/i, "Run as a user of the group docker, or with sudo."],
-  [/cannot connect to the docker daemon|error during connect|connection refused/i, "Start Docker, or set DOCKER_HOST or --context to where it runs."],
-  [/host key verification failed|permission denied \(publickey/i, "Log in once by hand with ssh to that host, then run this again."],
+  [
+    /cannot connect to the docker daemon|error during connect|connection refused/i,
+    "Start Docker, or set DOCKER_HOST or --context to where it runs.",
+  ],
+  [
+    /host key verification failed|permission denied \(publickey/i,
+    "Log in once by hand with ssh to that host, then run this again.",
+  ],
   [/context .*not found|context .*does not exist/i, "List the contexts with: docker context ls"],
-  [/this node is not a swarm manager/i, "Start a Swarm with: docker swarm init, or use a context of a manager node."],
+  [
+    /this node is not a swarm manager/i,
+    "Start a Swarm with: docker swarm init, or use a context of a manager node.",
+  ],
 ];
 
 /** A failed docker command as an error: docker's last line, and what to do about it where that is known. */

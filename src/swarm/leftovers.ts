@@ -17,7 +17,8 @@ export async function wasHandedOver(docker: Docker, stack: string, generation: n
 
 /** Removes the secrets of one generation; those that a service uses stay, Swarm sees to that. */
 export async function removeGeneration(docker: Docker, stack: string, generation: number): Promise<void> {
-  for (const kind of GENERATION_SECRETS) await docker.attempt(removeSecrets([secretName(stack, kind, generation)]));
+  for (const kind of GENERATION_SECRETS)
+    await docker.attempt(removeSecrets([secretName(stack, kind, generation)]));
   await docker.attempt(["config", "rm", handoverName(stack, generation)]);
 }
 
@@ -46,7 +47,9 @@ export async function removeLeftovers(
     await docker.attempt(["config", "rm", handoverName(stack, generation)]);
   }
   const used = new Set(
-    services.flatMap(({ Spec }) => Spec.TaskTemplate.ContainerSpec.Configs?.map(({ ConfigName }) => ConfigName) ?? []),
+    services.flatMap(
+      ({ Spec }) => Spec.TaskTemplate.ContainerSpec.Configs?.map(({ ConfigName }) => ConfigName) ?? [],
+    ),
   );
   const filter = `label=${STACK_LABEL}=${stack}`;
   const configs = await docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);

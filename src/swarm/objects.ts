@@ -38,7 +38,13 @@ export interface SwarmTask {
 
 export const STACK_LABEL = "com.docker.stack.namespace";
 
-export const listServices = (stack: string) => ["service", "ls", "--quiet", "--filter", `label=${STACK_LABEL}=${stack}`];
+export const listServices = (stack: string) => [
+  "service",
+  "ls",
+  "--quiet",
+  "--filter",
+  `label=${STACK_LABEL}=${stack}`,
+];
 export const listTasks = (service: string) => ["service", "ps", "--quiet", "--no-trunc", service];
 export const inspect = (type: string, ids: readonly string[]) => ["inspect", "--type", type, ...ids];
 
@@ -54,7 +60,11 @@ async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[
 
 /** The services of a stack, by name. */
 export async function stackServices(docker: Docker, stack: string): Promise<SwarmService[]> {
-  const services = await inspectAll<SwarmService>(docker, "service", words(await docker.run(listServices(stack))));
+  const services = await inspectAll<SwarmService>(
+    docker,
+    "service",
+    words(await docker.run(listServices(stack))),
+  );
   return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
 }
 

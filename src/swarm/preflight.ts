@@ -89,7 +89,10 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): PreflightFinding[
   if (facts.swarmState !== "active") {
     error("this Docker Engine is not part of a Swarm", "Start one with: docker swarm init");
   } else if (!facts.isManager) {
-    error("this node is a worker of its Swarm", "Run this on a manager, or name one with --context or DOCKER_HOST.");
+    error(
+      "this node is a worker of its Swarm",
+      "Run this on a manager, or name one with --context or DOCKER_HOST.",
+    );
   }
   if (!facts.isManager) return findings;
 
@@ -99,7 +102,10 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): PreflightFinding[
       `the network ${network} does not exist`,
       `Create it with: docker network create --driver overlay --attachable ${network} (Traefik must be on it), or set traefik.network.`,
     );
-  } else if (config.expose === "traefik" && (facts.network?.driver !== "overlay" || facts.network.scope !== "swarm")) {
+  } else if (
+    config.expose === "traefik" &&
+    (facts.network?.driver !== "overlay" || facts.network.scope !== "swarm")
+  ) {
     error(
       `the network ${network} is of driver ${facts.network?.driver} and scope ${facts.network?.scope}`,
       "Services need an overlay network of scope swarm: create one under another name and set traefik.network.",
@@ -117,7 +123,8 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): PreflightFinding[
     findings.push({
       severity: "warning",
       message: `${fitting.length} nodes fit the registry, but ${config.registry.storage.path} is a folder of one node`,
-      remedy: "Name the node in registry.placement.constraints (node.hostname == …), unless all share that folder.",
+      remedy:
+        "Name the node in registry.placement.constraints (node.hostname == …), unless all share that folder.",
     });
   }
 
@@ -136,7 +143,8 @@ export function fittingNodes(config: Config, facts: SwarmFacts): SwarmNode[] {
   return facts.nodes.filter((node) => isReady(node) && constraints.every((rule) => fits(node, rule)));
 }
 
-const isReady = (node: SwarmNode): boolean => node.Status.State === "ready" && node.Spec.Availability === "active";
+const isReady = (node: SwarmNode): boolean =>
+  node.Status.State === "ready" && node.Spec.Availability === "active";
 
 /** Whether a node fits a placement constraint. Source: Swarm's constraint expressions (docker service create). */
 function fits(node: SwarmNode, constraint: string): boolean {
@@ -147,7 +155,8 @@ function fits(node: SwarmNode, constraint: string): boolean {
 
 function attribute(node: SwarmNode, key: string): string {
   if (key.startsWith("node.labels.")) return node.Spec.Labels?.[key.slice("node.labels.".length)] ?? "";
-  if (key.startsWith("engine.labels.")) return node.Description.Engine?.Labels?.[key.slice("engine.labels.".length)] ?? "";
+  if (key.startsWith("engine.labels."))
+    return node.Description.Engine?.Labels?.[key.slice("engine.labels.".length)] ?? "";
   const values: Record<string, string | undefined> = {
     "node.id": node.ID,
     "node.hostname": node.Description.Hostname,

@@ -36,7 +36,13 @@ export function createSecret(
     `${LABELS.kind}=${kind}`,
     `${LABELS.origin}=${origin}`,
   ];
-  return ["secret", "create", ...labels.flatMap((label) => ["--label", label]), secretName(stack, kind, generation), "-"];
+  return [
+    "secret",
+    "create",
+    ...labels.flatMap((label) => ["--label", label]),
+    secretName(stack, kind, generation),
+    "-",
+  ];
 }
 
 export const removeSecrets = (names: readonly string[]) => ["secret", "rm", ...names];

@@ -58,7 +58,11 @@ export type Convergence = { state: "converged" | "failed" | "timeout"; verdicts:
 const POLL_MILLISECONDS = 1000;
 
 /** Polls until every service has converged, twice in a row, or one has failed, or the time is over. */
-export async function waitForConvergence(docker: Docker, stack: string, waiting: Waiting): Promise<Convergence> {
+export async function waitForConvergence(
+  docker: Docker,
+  stack: string,
+  waiting: Waiting,
+): Promise<Convergence> {
   const end = Date.now() + waiting.timeoutSeconds * 1000;
   for (let rounds = 0; ; ) {
     const services = (await stackServices(docker, stack)).filter(
@@ -85,7 +89,10 @@ export async function lastLogLines(docker: Docker, service: string): Promise<str
 }
 
 /** Services whose tasks would differ from those before. */
-export function changedServices(before: readonly SwarmService[], now: readonly SwarmService[]): SwarmService[] {
+export function changedServices(
+  before: readonly SwarmService[],
+  now: readonly SwarmService[],
+): SwarmService[] {
   const templates = new Map(before.map(({ Spec }) => [Spec.Name, JSON.stringify(Spec.TaskTemplate)]));
   return now.filter(({ Spec }) => templates.get(Spec.Name) !== JSON.stringify(Spec.TaskTemplate));
 }

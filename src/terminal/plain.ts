@@ -23,9 +23,16 @@ export function plainReporter(): Reporter {
       lastProgress = message;
     },
     end: (outcome, message) => say(`${title}: ${marks[outcome]}${message ? `: ${message}` : ""}`),
-    note: (level, message) => say(level === "info" ? message : `${colours[level === "error" ? "red" : "yellow"](`${level}:`)} ${message}`),
+    note: (level, message) =>
+      say(
+        level === "info"
+          ? message
+          : `${colours[level === "error" ? "red" : "yellow"](`${level}:`)} ${message}`,
+      ),
     result: (_data, lines) => process.stdout.write(`${lines.join("\n")}\n`),
     password: (user, password) =>
-      process.stdout.write(`password of ${user}: ${password}\nIt is shown this once; nobody can read it back.\n`),
+      process.stdout.write(
+        `password of ${user}: ${password}\nIt is shown this once; nobody can read it back.\n`,
+      ),
   };
 }

@@ -1,4 +1,4 @@
-import { cancel, isCancel, password as askPassword, select, text } from "@clack/prompts";
+import { password as askPassword, cancel, isCancel, select, text } from "@clack/prompts";
 import { ExitCode, OperatorError } from "../errors.js";
 
 /** Questions on a terminal. Ctrl-C at any of them ends the command with nothing written. */

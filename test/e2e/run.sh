@@ -26,6 +26,7 @@ install_missing() {
 		echo "The e2e tests need what these Debian packages bring:$missing. There is no apt-get to install them." >&2
 		exit 1
 	fi
+	echo "Installing$missing with apt-get"
 	# Debian's packages ask this file before they start a service (invoke-rc.d(8)); none shall run after the tests.
 	policy=/usr/sbin/policy-rc.d
 	if [ ! -e "$policy" ]; then

@@ -5,7 +5,9 @@ import { resources } from "./registry.js";
 export const ui = z
   .strictObject({
     enabled: z.boolean().default(true).describe("whether there is a web library"),
-    image: imageReference().default("joxit/docker-registry-ui:2.6.0").describe("joxit/docker-registry-ui, line 2.x"),
+    image: imageReference()
+      .default("joxit/docker-registry-ui:2.6.0")
+      .describe("joxit/docker-registry-ui, line 2.x"),
     host: hostName()
       .optional()
       .describe("public host name")
@@ -22,7 +24,9 @@ export const traefik = z
       .union([z.literal(2), z.literal(3)])
       .default(3)
       .describe("line of your Traefik; 3 means 3.2.2 or newer (label spelling)"),
-    network: objectName("a network name").default("aether-net").describe("external overlay network that Traefik is on"),
+    network: objectName("a network name")
+      .default("aether-net")
+      .describe("external overlay network that Traefik is on"),
     entrypoint: traefikName("a name of an entrypoint").default("websecure").describe("entrypoint with TLS"),
     certResolver: traefikName("a name of a certificate resolver").optional().describe("certificate resolver"),
     middlewares: z
@@ -38,7 +42,8 @@ export const authelia = z
       what: "a ForwardAuth middleware or its address",
       remedy:
         "Name the middleware with its provider (authelia@docker), or give the address (http://authelia:9091/api/authz/forward-auth).",
-      pattern: /^(?:[a-zA-Z0-9][a-zA-Z0-9_.-]*@[a-z]+|https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[a-zA-Z0-9._~/?=&%:-]*)?)$/,
+      pattern:
+        /^(?:[a-zA-Z0-9][a-zA-Z0-9_.-]*@[a-z]+|https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[a-zA-Z0-9._~/?=&%:-]*)?)$/,
     })
       .optional()
       .describe("ForwardAuth middleware by name, or its address, from which labels define one")
@@ -68,7 +73,8 @@ export const credentials = z
   .strictObject({
     username: text({
       what: "a user name",
-      remedy: "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… is kept for machine accounts.",
+      remedy:
+        "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… is kept for machine accounts.",
       pattern: /^(?!hephaestus-)[a-zA-Z0-9][a-zA-Z0-9._@-]*$/,
       maxLength: 64,
     })

@@ -14,7 +14,8 @@ export const configSchema = z
     version: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe("version of this file's format"),
     stack: text({
       what: "a stack name",
-      remedy: "Use lower-case letters and digits, with single hyphens or underscores between them, at most 32 characters.",
+      remedy:
+        "Use lower-case letters and digits, with single hyphens or underscores between them, at most 32 characters.",
       pattern: /^[a-z0-9]+(?:[-_][a-z0-9]+)*$/,
       maxLength: 32,
     })

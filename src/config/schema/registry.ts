@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { absolutePath, byteSize, hostName, imageReference, objectName, placementConstraint, text } from "../text.js";
+import {
+  absolutePath,
+  byteSize,
+  hostName,
+  imageReference,
+  objectName,
+  placementConstraint,
+  text,
+} from "../text.js";
 
 /** CPU and memory as Swarm's `deploy.resources` has them. */
 const amounts = (cpus: number | undefined, memory: string | undefined) =>
@@ -32,7 +40,9 @@ const placement = z
 
 const filesystem = z.strictObject({
   driver: z.literal("filesystem").optional().default("filesystem").describe("where blobs are kept"),
-  path: absolutePath().default("/mnt/storage/registry").describe("folder on the node, mounted into the registry"),
+  path: absolutePath()
+    .default("/mnt/storage/registry")
+    .describe("folder on the node, mounted into the registry"),
 });
 
 /** Another driver (s3) is one more member of this union. */
@@ -62,7 +72,10 @@ const env = z
         code: "custom",
         path: [name],
         message: `${name} would stand readable in the service's environment or change who may write`,
-        params: { remedy: "Take it out: Hephaestus gives the registry its authentication and its secrets as Swarm secrets." },
+        params: {
+          remedy:
+            "Take it out: Hephaestus gives the registry its authentication and its secrets as Swarm secrets.",
+        },
       });
     }
   })
@@ -70,7 +83,9 @@ const env = z
 
 export const registry = z
   .strictObject({
-    image: imageReference().default("registry:2.8.3").describe("the Docker Registry; lines 2.x and 3.x both work"),
+    image: imageReference()
+      .default("registry:2.8.3")
+      .describe("the Docker Registry; lines 2.x and 3.x both work"),
     version: z
       .union([z.literal(2), z.literal(3)])
       .optional()
@@ -80,7 +95,10 @@ export const registry = z
       .optional()
       .describe("public host name")
       .meta({ derived: "registry.<domain>; <domain> with expose: ports" }),
-    pull: z.enum(["anonymous", "authenticated"]).default("anonymous").describe("who may pull; pushing always needs a login"),
+    pull: z
+      .enum(["anonymous", "authenticated"])
+      .default("anonymous")
+      .describe("who may pull; pushing always needs a login"),
     delete: z.boolean().default(false).describe("whether a logged-in user may delete"),
     storage,
     user: text({
@@ -90,7 +108,12 @@ export const registry = z
     })
       .default("10001:10001")
       .describe("who the registry runs as and who owns the storage"),
-    replicas: z.int().min(1).max(100).default(1).describe("tasks; more than one needs storage that all nodes share"),
+    replicas: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(1)
+      .describe("tasks; more than one needs storage that all nodes share"),
     placement,
     resources: resources(2, "1G"),
     env,
@@ -102,7 +125,9 @@ export const gateway = z
     image: imageReference().default("nginx:1.28.0-alpine").describe("stock nginx, 1.22 or newer"),
     replicas: z.int().min(1).max(100).default(1).describe("tasks"),
     placement: z
-      .strictObject({ constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it") })
+      .strictObject({
+        constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it"),
+      })
       .prefault({}),
     resources: resources(1, "256M"),
   })

@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+const CLI = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
+export const OPS_SCRIPTS = fileURLToPath(new URL("../../ops-scripts/", import.meta.url));
+
+export interface Run {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+  /** Both, in the order of writing. */
+  all: string;
+}
+
+export interface RunSettings {
+  env?: Record<string, string>;
+  input?: string;
+  /** Called with the process's id when it has started. */
+  onStart?: (pid: number) => void;
+  killSignalAfter?: { signal: NodeJS.Signals; when: RegExp };
+}
+
+/** A folder with a registry stack of its own, and everything that a test does with it. */
+export class Workspace {
+  private constructor(
+    readonly folder: string,
+    readonly stack: string,
+    readonly registryPort: number,
+    readonly uiPort: number,
+  ) {}
+
+  static async create(stack: string, registryPort: number, uiPort: number): Promise<Workspace> {
+    return new Workspace(await mkdtemp(`${tmpdir()}/ws-`), stack, registryPort, uiPort);
+  }
+
+  get registry(): string {
+    return `localhost:${this.registryPort}`;
+  }
+
+  get registryUrl(): string {
+    return `http://${this.registry}`;
+  }
+
+  get uiUrl(): string {
+    return `http://localhost:${this.uiPort}`;
+  }
+
+  /** The built command, in the workspace's folder, as a user would run it. */
+  async hephaestus(args: readonly string[], settings: RunSettings = {}): Promise<Run> {
+    return this.run(process.execPath, [CLI, ...args], settings);
+  }
+
+  async run(command: string, args: readonly string[], settings: RunSettings = {}): Promise<Run> {
+    const child = execa(command, args, {
+      cwd: this.folder,
+      env: { CI: "true", ...settings.env },
+      input: settings.input ?? "",
+      reject: false,
+      all: true,
+    });
+    if (child.pid !== undefined) settings.onStart?.(child.pid);
+    const kill = settings.killSignalAfter;
+    if (kill) {
+      child.all.on("data", (chunk: Buffer) => {
+        if (kill.when.test(String(chunk))) child.kill(kill.signal);
+      });
+    }
+    const { exitCode, stdout, stderr, all } = await child;
+    return { exitCode: exitCode ?? 255, stdout, stderr, all };
+  }
+
+  docker(...args: string[]): Promise<Run> {
+    return this.run("docker", args);
+  }
+
+  /** Removes the stack, what hephaestus made in the Swarm, and the folder. */
+  async destroy(): Promise<void> {
+    await this.docker("stack", "rm", this.stack);
+    for (let tries = 0; tries < 60; tries++) {
+      const { stdout } = await this.docker(
+        "network",
+        "ls",
+        "-q",
+        "--filter",
+        `label=com.docker.stack.namespace=${this.stack}`,
+      );
+      const { stdout: tasks } = await this.docker(
+        "ps",
+        "-q",
+        "--filter",
+        `label=com.docker.stack.namespace=${this.stack}`,
+      );
+      if (stdout === "" && tasks === "") break;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    for (const type of ["secret", "config"]) {
+      const { stdout } = await this.docker(type, "ls", "--format", "{{.Name}}");
+      const own = stdout.split("\n").filter((name) => name.startsWith(`${this.stack}_`));
+      if (own.length > 0) await this.docker(type, "rm", ...own);
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,639 @@
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import bcrypt from "bcryptjs";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+
+const scripts = fileURLToPath(new URL("../../ops-scripts/", import.meta.url));
+const SETUP_HOST = join(scripts, "setup_host.sh");
+const DEPLOY = join(scripts, "deploy.sh");
+
+const which = (name: string): string | undefined =>
+  spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim() || undefined;
+
+const isRoot = process.getuid?.() === 0;
+/** The shells that the scripts promise to run under, as far as this machine has them. */
+const shells = ["sh", "dash", "busybox ash"].filter((name) => which(name.replace(/ .*/, "")));
+
+interface Outcome {
+  code: number | undefined;
+  out: string;
+  err: string;
+}
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "hephaestus-ops-"));
+  chmodSync(home, 0o755);
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+async function shell(
+  argv: string[],
+  options: { env?: Record<string, string>; input?: string; uid?: number; gid?: number } = {},
+): Promise<Outcome> {
+  const [program = "sh", ...args] = argv;
+  const result = await execa(program, args, { reject: false, cwd: home, ...options });
+  return { code: result.exitCode, out: String(result.stdout ?? ""), err: String(result.stderr ?? "") };
+}
+
+describe("both scripts", () => {
+  it.each([SETUP_HOST, DEPLOY])("%s is a POSIX script that every shell here can parse", async (script) => {
+    expect(statSync(script).mode & 0o111).not.toBe(0);
+    expect(readFileSync(script, "utf8")).toMatch(/^#!\/bin\/sh\n/);
+    for (const name of shells) {
+      expect(await shell([...name.split(" "), "-n", script])).toEqual({ code: 0, out: "", err: "" });
+    }
+  });
+
+  it("are clean under shellcheck", async (context) => {
+    if (!which("shellcheck")) {
+      if (process.env.CI === "true") expect.fail("CI must have shellcheck (apt-get install shellcheck)");
+      context.skip("shellcheck is not installed");
+    }
+    expect(await shell(["shellcheck", "-s", "sh", SETUP_HOST, DEPLOY])).toEqual({
+      code: 0,
+      out: "",
+      err: "",
+    });
+  });
+
+  it.each([SETUP_HOST, DEPLOY])(
+    "%s documents the exit codes of src/errors.ts and no others",
+    async (script) => {
+      const { code, out } = await shell(["sh", script, "--help"]);
+      expect(code).toBe(0);
+      const listed = [...out.slice(out.indexOf("Exit codes:")).matchAll(/(?:^|[;:]) ?\n?(\d+) /g)].map((m) =>
+        Number(m[1]),
+      );
+      expect(listed).toContain(ExitCode.usage);
+      expect(listed).toContain(ExitCode.preflight);
+      expect(Object.values(ExitCode)).toEqual(expect.arrayContaining(listed));
+    },
+  );
+});
+
+describe("setup_host.sh", () => {
+  const owner = isRoot ? "10001:10001" : `${process.getuid?.()}:${process.getgid?.()}`;
+  const storage = () => join(home, "mnt", "storage", "registry");
+  const setup = (...args: string[]) => shell(["sh", SETUP_HOST, "--owner", owner, ...args]);
+  const describeEntry = (path: string) => {
+    const { uid, gid, mode } = lstatSync(path);
+    return `${uid}:${gid} ${(mode & 0o7777).toString(8)}`;
+  };
+
+  it.each(shells)(
+    "creates the directory and its parents, and changes nothing the second time (%s)",
+    async (name) => {
+      const command = [...name.split(" "), SETUP_HOST, "--path", storage(), "--owner", owner];
+      const first = await shell(command);
+      expect(first).toMatchObject({ code: 0, err: "" });
+      expect(first.out).toContain(`done: create ${storage()}\n`);
+      expect(first.out.split("\n").at(-1)).toMatch(
+        new RegExp(`^setup_host: ready: ${storage()} owner=${owner} mode=0750 free=[0-9.]+GiB$`),
+      );
+      expect(describeEntry(storage())).toBe(`${owner} 750`);
+      expect(statSync(join(home, "mnt")).mode & 0o7777).toBe(0o755);
+      expect(statSync(join(home, "mnt", "storage")).mode & 0o7777).toBe(0o755);
+
+      const second = await shell(command);
+      expect(second.code).toBe(0);
+      expect(second.out.split("\n")[0]).toBe(`ok: ${storage()} (unchanged)`);
+      expect(second.out).not.toContain("done:");
+    },
+  );
+
+  it("works when it is piped to a shell, as over ssh", async () => {
+    const input = readFileSync(SETUP_HOST, "utf8");
+    const { code } = await shell(["sh", "-s", "--", "--path", storage(), "--owner", owner], { input });
+    expect(code).toBe(0);
+    expect(describeEntry(storage())).toBe(`${owner} 750`);
+    expect((await shell(["sh", "-s", "--", "--help"], { input })).out).toContain("usage: setup_host.sh");
+  });
+
+  it("does nothing if the pipe breaks off half-way", async () => {
+    const input = readFileSync(SETUP_HOST, "utf8").replace(/main "\$@"\n$/, "");
+    await shell(["sh", "-s", "--", "--path", storage(), "--owner", owner], { input });
+    expect(existsSync(storage())).toBe(false);
+  });
+
+  it("sets exactly the mode that is asked for, set-id bits included", async () => {
+    await setup("--path", storage(), "--mode", "2770");
+    expect(describeEntry(storage())).toBe(`${owner} 2770`);
+    const { out } = await setup("--path", storage(), "--mode", "0750");
+    expect(describeEntry(storage())).toBe(`${owner} 750`);
+    expect(out).toContain(`done: set the mode of ${storage()} from 2770 to 0750`);
+  });
+
+  it("with --check exits 4 and changes nothing, until all is right", async () => {
+    const missing = await setup("--path", storage(), "--check");
+    expect(missing).toMatchObject({ code: ExitCode.preflight, out: `would: create ${storage()}` });
+    expect(missing.err).toContain(`setup_host: not ready: ${storage()}`);
+    expect(existsSync(join(home, "mnt"))).toBe(false);
+
+    await setup("--path", storage());
+    chmodSync(storage(), 0o700);
+    expect(await setup("--path", storage(), "--check")).toMatchObject({ code: ExitCode.preflight });
+    expect(describeEntry(storage())).toBe(`${owner} 700`);
+
+    await setup("--path", storage());
+    expect(await setup("--path", storage(), "--check")).toMatchObject({ code: 0, err: "" });
+  });
+
+  it.skipIf(!isRoot)("hands over foreign data without following links (needs root)", async () => {
+    mkdirSync(join(storage(), "docker"), { recursive: true });
+    writeFileSync(join(storage(), "docker", "blob"), "x");
+    writeFileSync(join(home, "outside"), "x");
+    symlinkSync(join(home, "outside"), join(storage(), "link"));
+    lchownSync(join(storage(), "link"), 4242, 4242);
+
+    const checked = await setup("--path", storage(), "--check");
+    expect(checked.code).toBe(ExitCode.preflight);
+    expect(checked.out).toContain(`would: hand over 3 entries in ${storage()} to 10001:10001`);
+    expect(describeEntry(join(storage(), "docker", "blob"))).toMatch(/^0:0 /);
+
+    const { code, out } = await setup("--path", storage());
+    expect(code).toBe(0);
+    expect(out).toContain(`done: hand over 3 entries in ${storage()} to 10001:10001`);
+    for (const name of [".", "docker", "docker/blob", "link"]) {
+      expect(describeEntry(join(storage(), name))).toMatch(/^10001:10001 /);
+    }
+    expect(describeEntry(join(home, "outside"))).toMatch(/^0:0 /);
+    expect((await setup("--path", storage())).out).toContain("(unchanged)");
+  });
+
+  it.skipIf(!isRoot)(
+    "needs no root for a directory that is right already (needs root to show it)",
+    async () => {
+      await setup("--path", storage());
+      const input = readFileSync(SETUP_HOST, "utf8");
+      const nobody = { input, uid: 65534, gid: 65534 };
+      const { code, out } = await shell(["sh", "-s", "--", "--path", storage()], nobody);
+      expect(code).toBe(0);
+      expect(out).toContain("setup_host: ready:");
+      const refused = await shell(["sh", "-s", "--", "--path", join(home, "other")], nobody);
+      expect(refused.code).toBe(ExitCode.preflight);
+      expect(refused.err).toContain("Permission denied\nsetup_host: to mend it: run it with sudo");
+    },
+  );
+
+  it("refuses directories of the system, however they are spelt", async () => {
+    symlinkSync("/etc", join(home, "link"));
+    symlinkSync("/", join(home, "root"));
+    const system = [
+      "/",
+      "/etc",
+      "/usr",
+      "/bin",
+      "/var",
+      "/home",
+      "/root",
+      "/tmp",
+      "/var/lib",
+      "//etc//",
+      "/proc/self",
+    ];
+    for (const path of [...system, join(home, "link"), join(home, "root", "usr")]) {
+      const { code, out, err } = await setup("--path", path);
+      expect({ path, code, out }).toEqual({ path, code: ExitCode.usage, out: "" });
+      expect(err).toContain("a directory of the system");
+    }
+    expect(lstatSync("/etc").uid).toBe(0);
+  });
+
+  it.each([
+    ["registry", "is not absolute"],
+    ["/mnt/../etc/registry", "has . or .. in it"],
+    ["/mnt/./registry", "has . or .. in it"],
+    ["/mnt/a\nb", "holds a line break"],
+    ["", "is not absolute"],
+  ])("refuses the path %j", async (path, reason) => {
+    const { code, err } = await setup("--path", path);
+    expect(code).toBe(ExitCode.usage);
+    expect(err).toContain(reason);
+  });
+
+  it("refuses a file, and a link to nowhere, in the place of the directory", async () => {
+    writeFileSync(join(home, "file"), "");
+    symlinkSync(join(home, "nowhere"), join(home, "dangling"));
+    for (const path of [
+      join(home, "file"),
+      join(home, "file", "registry"),
+      join(home, "dangling", "registry"),
+    ]) {
+      expect(await setup("--path", path)).toMatchObject({ code: ExitCode.preflight, out: "" });
+    }
+  });
+
+  it.each([
+    [["--owner", "registry:registry"], "is not UID:GID in decimal numbers"],
+    [["--owner", "1:2:3"], "is not UID:GID in decimal numbers"],
+    [["--owner", "10001"], "is not UID:GID in decimal numbers"],
+    [["--mode", "rwx"], "is not three or four octal digits"],
+    [["--mode", "0550"], "could not write"],
+    [["--mode"], "needs a value"],
+    [["--force"], "unknown argument: --force"],
+  ])("refuses the arguments %j", async (args, reason) => {
+    const { code, out, err } = await shell(["sh", SETUP_HOST, "--path", storage(), ...args]);
+    expect({ code, out }).toEqual({ code: ExitCode.usage, out: "" });
+    expect(err).toContain(reason);
+    expect(existsSync(join(home, "mnt"))).toBe(false);
+  });
+});
+
+/** Plays a Swarm manager out of files below $STUB, and writes down what it was told, by which way. */
+const DOCKER_STUB = `#!/bin/sh
+{ printf 'docker'; for word; do printf ' [%s]' "$word"; done; echo; } >> "$STUB/argv"
+env >> "$STUB/environment"
+case "$1 $2" in
+  "version "*) if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi; echo 20.10.24 ;;
+  "info "*) cat "$STUB/info" ;;
+  "secret ls") for f in "$STUB"/secrets/*; do [ ! -e "$f" ] || echo "\${f##*/} reg"; done ;;
+  "secret rm") rm "$STUB/secrets/$3" ;;
+  "secret create" | "config create")
+    for word; do case $word in -) ;; *) name=$word ;; esac; done
+    [ ! -e "$STUB/no-$name" ] || { echo "Error response from daemon: no space left" >&2; exit 1; }
+    [ ! -e "$STUB/$1s/$name" ] || { echo "Error response from daemon: $name already exists" >&2; exit 1; }
+    cat > "$STUB/$1s/$name"; echo "id-of-$name" ;;
+  "config inspect") [ -e "$STUB/configs/reg_lock" ] || exit 1; cat "$STUB/configs/reg_lock" ;;
+  "config rm") rm "$STUB/configs/\${3#id-of-}" ;;
+  "service ls") [ ! -e "$STUB/used" ] || echo reg_registry ;;
+  "service inspect") case $* in *SecretName*) cat "$STUB/used" ;; *) cat "$STUB/updates" ;; esac ;;
+  "service ps") echo 'reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"' ;;
+  "service logs") echo "the registry's last words" ;;
+  "stack deploy") ls "$STUB/configs" > "$STUB/locks-while-deploying"; echo "$HEPHAESTUS_GENERATION" > "$STUB/deployed" ;;
+  "stack services") echo "reg_registry 1/1"; echo "reg_gateway 2/2" ;;
+esac
+`;
+
+const COMPOSE = `services: {}
+secrets:
+  htpasswd:
+    external: true
+    name: reg_htpasswd_\${HEPHAESTUS_GENERATION:-1}
+`;
+
+describe("deploy.sh", () => {
+  const password = 'correct horse $battery\' "staple" \\n é';
+  const hash = bcrypt.hashSync(password, 4);
+  const credentials = {
+    REGISTRY_HTPASSWD: `# people\r\n\n  alice:${bcrypt.hashSync("other", 4)}\n\tbob:${hash}\r\n`,
+    REGISTRY_USERNAME: "bob",
+    REGISTRY_RAW_PASSWORD: password,
+  };
+  /** Everything that the script may run; each leaves its arguments and environment behind. */
+  const tools = [
+    ...["awk", "base64", "cat", "cut", "date", "env", "grep", "head", "id", "ls", "mktemp", "od", "paste"],
+    ...["perl", "htpasswd", "rm", "sed", "sort", "tail", "timeout", "tr", "uname"],
+  ];
+  let stub: string;
+
+  beforeEach(() => {
+    stub = join(home, "stub");
+    for (const folder of ["", "bin", "secrets", "configs"]) mkdirSync(join(stub, folder));
+    for (const tool of tools) {
+      const real = which(tool);
+      if (!real) continue;
+      const script = `#!/bin/sh\n{ printf '%s ' ${tool} "$@"; ${which("env")}; } >> "$STUB/children"\nexec ${real} "$@"\n`;
+      writeFileSync(join(stub, "bin", tool), script, { mode: 0o755 });
+    }
+    writeFileSync(join(stub, "bin", "docker"), DOCKER_STUB, { mode: 0o755 });
+    writeFileSync(join(stub, "bin", "sleep"), "#!/bin/sh\n", { mode: 0o755 });
+    writeFileSync(join(stub, "info"), "active true\n");
+    writeFileSync(join(stub, "updates"), "reg_registry completed\nreg_gateway \n");
+    writeFileSync(join(home, "compose.yml"), COMPOSE);
+  });
+
+  const read = (name: string) => (existsSync(join(stub, name)) ? readFileSync(join(stub, name), "utf8") : "");
+  const secrets = () => readdirSync(join(stub, "secrets")).sort();
+  const changes = () =>
+    read("argv").match(/^docker \[(?:secret|config|stack)\] \[(?:create|rm|deploy)\].*$/gm) ?? [];
+
+  function deploy(
+    env: Record<string, string> = {},
+    args = ["reg", "compose.yml"],
+    argv = ["sh"],
+  ): Promise<Outcome> {
+    const [program = "sh", ...rest] = argv;
+    return shell([which(program) ?? program, ...rest, DEPLOY, ...args], {
+      // Nothing of this process's environment: PATH holds the stubs alone.
+      ...({ extendEnv: false } as object),
+      env: { PATH: join(stub, "bin"), STUB: stub, ...env },
+    });
+  }
+
+  it.each([
+    [[], "needs a STACK and a COMPOSE_FILE", ExitCode.usage],
+    [["reg"], "needs a STACK and a COMPOSE_FILE", ExitCode.usage],
+    [["Reg", "compose.yml"], "'Reg' is not a stack's name", ExitCode.usage],
+    [["-reg", "compose.yml"], "'-reg' is not a stack's name", ExitCode.usage],
+    [["reg", "missing.yml"], "missing.yml: no such file", ExitCode.config],
+    [["other", "compose.yml"], "compose.yml belongs to the stack reg, not to other", ExitCode.usage],
+  ])("refuses the arguments %j before it talks to docker", async (args, reason, exitCode) => {
+    const { code, out, err } = await deploy(credentials, args);
+    expect({ code, out }).toEqual({ code: exitCode, out: "" });
+    expect(err).toContain(`deploy: ${reason}`);
+    expect(read("argv")).toBe("");
+  });
+
+  it("refuses a compose file that names no generation, and wrong settings", async () => {
+    writeFileSync(join(home, "compose.yml"), "services: {}\n");
+    expect(await deploy(credentials)).toMatchObject({ code: ExitCode.config });
+    writeFileSync(join(home, "compose.yml"), COMPOSE);
+    for (const env of [
+      { HEPHAESTUS_TIMEOUT: "5m" },
+      { HEPHAESTUS_TIMEOUT: "0" },
+      { HEPHAESTUS_RESOLVE_IMAGE: "no" },
+    ]) {
+      expect(await deploy({ ...credentials, ...env })).toMatchObject({ code: ExitCode.usage });
+    }
+    expect(read("argv")).toBe("");
+  });
+
+  it("says what is wrong with docker or the Swarm", async () => {
+    for (const [info, reason] of [
+      ["inactive false", "run there: docker swarm init"],
+      ["active false", "this node is a Swarm worker"],
+    ] as const) {
+      writeFileSync(join(stub, "info"), `${info}\n`);
+      const { code, err } = await deploy(credentials);
+      expect(code).toBe(ExitCode.preflight);
+      expect(err).toContain(reason);
+    }
+    writeFileSync(join(stub, "unreachable"), "");
+    const { code, err } = await deploy(credentials);
+    expect(code).toBe(ExitCode.preflight);
+    expect(err).toContain("docker does not reach its engine: Cannot connect to the Docker daemon");
+    expect(changes()).toEqual([]);
+  });
+
+  it.each(shells)(
+    "hands every secret to docker on standard input alone (%s)",
+    { timeout: 30_000 },
+    async (shellName) => {
+      // Variables that the script uses itself must not stay exported when they come from outside.
+      const collisions = {
+        password: "x",
+        htpasswd: "x",
+        user: "x",
+        reader: "x",
+        basic: "x",
+        hash: "x",
+        found: "x",
+      };
+      const env = {
+        ...credentials,
+        ...collisions,
+        HEPHAESTUS_RESOLVE_IMAGE: "never",
+        DOCKER_HOST: "ssh://manager",
+      };
+      const { code, out, err } = await deploy(env, ["reg", "compose.yml"], shellName.split(" "));
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toContain("secrets: generation 1 created\n");
+      expect(out.split("\n").at(-1)).toBe("deploy: ready: reg generation=1 reg_registry=1/1 reg_gateway=2/2");
+
+      expect(secrets()).toEqual(["reg_htpasswd_1", "reg_http-secret_1", "reg_reader_1", "reg_ui_1"]);
+      const basic = /^default "Basic ([A-Za-z0-9+/=]+)";\n$/.exec(read("secrets/reg_reader_1"))?.[1] ?? "";
+      const [name, reader = ""] = Buffer.from(basic, "base64").toString().split(":");
+      expect(name).toBe("hephaestus-reader");
+      expect(reader).toMatch(/^[0-9a-f]{64}$/);
+      expect(read("secrets/reg_ui_1")).toBe(`NGINX_PROXY_HEADER_Authorization=Basic ${basic}\n`);
+      const lines = read("secrets/reg_htpasswd_1").split("\n");
+      expect(lines.map((line) => line.split(":")[0])).toEqual(["alice", "bob", "hephaestus-reader", ""]);
+      expect(lines[1]).toBe(`bob:${hash}`);
+      const readerHash = lines[2]?.split(":")[1] ?? "";
+      expect(readerHash).toMatch(/^\$2y\$04\$/);
+      expect(bcrypt.compareSync(reader, readerHash)).toBe(true);
+      const httpSecret = /^ {2}secret: ([0-9a-f]{64})\n$/.exec(read("secrets/reg_http-secret_1"))?.[1] ?? "";
+      expect(httpSecret).not.toBe("");
+
+      const seen = read("argv") + read("environment") + read("children") + out;
+      expect(read("environment")).toContain("DOCKER_HOST=ssh://manager");
+      expect(seen).not.toContain("REGISTRY_");
+      for (const secret of [password, hash, readerHash, reader, basic, httpSecret]) {
+        expect(secret.length).toBeGreaterThan(20);
+        expect(seen).not.toContain(secret);
+      }
+    },
+  );
+
+  it("labels the secrets and deploys with their generation, under a lock that it gives back", async () => {
+    await deploy({ ...credentials, HEPHAESTUS_RESOLVE_IMAGE: "never" });
+    const given = "[--label] [hephaestus.generation=1] [--label] [hephaestus.password=given]";
+    const secret = (kind: string, more = "") =>
+      `docker [secret] [create] [--label] [hephaestus.stack=reg] [--label] [hephaestus.secret=${kind}]${more}`;
+    const [lock, ...others] = changes();
+    expect(lock).toMatch(
+      /^docker \[config\] \[create\] \[--label\] \[hephaestus\.stack=reg\] \[--label\] \[hephaestus\.lock\.holder=.+@.+ pid \d+\]/,
+    );
+    expect(others).toEqual([
+      `${secret("http-secret")} [reg_http-secret_1] [-]`,
+      `${secret("htpasswd", ` ${given}`)} [reg_htpasswd_1] [-]`,
+      `${secret("reader", ` ${given}`)} [reg_reader_1] [-]`,
+      `${secret("ui", ` ${given}`)} [reg_ui_1] [-]`,
+      "docker [stack] [deploy] [--prune] [--with-registry-auth] [--resolve-image] [never] [-c] [compose.yml] [reg]",
+      "docker [config] [rm] [id-of-reg_lock]",
+    ]);
+    expect(read("deployed")).toBe("1\n");
+    expect(read("locks-while-deploying")).toBe("reg_lock\n");
+    const expires = Number(/lock\.expires=(\d+)/.exec(lock ?? "")?.[1]);
+    expect(Math.abs(expires - (Date.now() / 1000 + 600))).toBeLessThan(60);
+  });
+
+  it("keeps the secrets that exist, with or without the variables", async () => {
+    await deploy(credentials);
+    const before = read("secrets/reg_htpasswd_1");
+    for (const env of [credentials, {}, { REGISTRY_USERNAME: "" }]) {
+      const { code, out } = await deploy(env);
+      expect(code).toBe(0);
+      expect(out).toContain("secrets: generation 1 kept");
+    }
+    expect(read("secrets/reg_htpasswd_1")).toBe(before);
+    expect(secrets()).toHaveLength(4);
+  });
+
+  it("prefers the generation that the registry runs with, else takes the highest complete one", async () => {
+    for (const g of [2, 10]) {
+      for (const kind of ["htpasswd", "reader", "ui"])
+        writeFileSync(join(stub, "secrets", `reg_${kind}_${g}`), "x");
+    }
+    expect((await deploy()).out).toContain("secrets: generation 10 kept");
+    writeFileSync(join(stub, "used"), "reg_http-secret_1\nreg_htpasswd_2\n");
+    expect((await deploy()).out).toContain("secrets: generation 2 kept");
+    expect(read("deployed")).toBe("2\n");
+  });
+
+  it("removes what is left of an incomplete generation, and does not use its number again", async () => {
+    writeFileSync(join(stub, "secrets", "reg_htpasswd_3"), "x");
+    const { out } = await deploy(credentials);
+    expect(out).toContain("secrets: removed reg_htpasswd_3 of an incomplete generation");
+    expect(out).toContain("secrets: generation 4 created");
+    expect(secrets()).toEqual(["reg_htpasswd_4", "reg_http-secret_1", "reg_reader_4", "reg_ui_4"]);
+  });
+
+  it("names the variables that are missing", async () => {
+    const { code, err } = await deploy({ ...credentials, REGISTRY_RAW_PASSWORD: "" });
+    expect(code).toBe(ExitCode.usage);
+    expect(err).toContain("missing in the environment: REGISTRY_RAW_PASSWORD\n");
+    const first = await deploy();
+    expect(first.code).toBe(ExitCode.usage);
+    expect(first.err).toContain(
+      "the first deploy of reg needs REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD\n",
+    );
+    expect(changes()).toEqual([]);
+  });
+
+  it("refuses hashes that the registry does not know, by line and name, and shows none of them", async () => {
+    const { code, out, err } = await deploy({
+      ...credentials,
+      REGISTRY_HTPASSWD: `alice:${hash}\nbob:$apr1$Zm9vYmFy$secrethash\n\nno colon here\ncarol:${hash.slice(0, 50)}\nhephaestus-reader:${hash}`,
+    });
+    expect({ code, out }).toEqual({ code: ExitCode.credentials, out: "" });
+    expect(err.split("\n")).toEqual([
+      "deploy: REGISTRY_HTPASSWD was refused:",
+      "deploy:   line 2 (user bob): hash is not bcrypt; make it with: htpasswd -nB bob",
+      "deploy:   line 4: is not user:hash",
+      "deploy:   line 5 (user carol): bcrypt hash has 50 characters instead of 60; was it cut off?",
+      "deploy:   line 6 (user hephaestus-reader): names with hephaestus- are kept for machine accounts; choose another one",
+    ]);
+    expect(changes()).toEqual([]);
+  });
+
+  it.each([
+    ["a wrong password", { REGISTRY_RAW_PASSWORD: `${password}x` }, "is not the password of bob"],
+    ["an unknown user", { REGISTRY_USERNAME: "bo" }, "bo is not in REGISTRY_HTPASSWD"],
+    [
+      "a line break at the end of the password",
+      { REGISTRY_RAW_PASSWORD: `${password}\n` },
+      "has a line break",
+    ],
+    ["an htpasswd of comments", { REGISTRY_HTPASSWD: "# nobody\n" }, "it has no users"],
+    [
+      "the password of an earlier line of the same name",
+      { REGISTRY_HTPASSWD: `bob:${hash}\nbob:${bcrypt.hashSync("newer", 4)}` },
+      "is not the password of bob",
+    ],
+  ])("refuses %s and creates nothing", async (_, env, reason) => {
+    const { code, out, err } = await deploy({ ...credentials, ...env });
+    expect({ code, out }).toEqual({ code: ExitCode.credentials, out: "" });
+    expect(err).toContain(reason);
+    expect(err).not.toContain(password);
+    expect(changes()).toEqual([]);
+    expect(secrets()).toEqual([]);
+  });
+
+  it.each(["$2a$", "$2b$", "$2y$"])("accepts the bcrypt spelling %s", async (prefix) => {
+    const { code } = await deploy({ ...credentials, REGISTRY_HTPASSWD: `bob:${prefix}${hash.slice(4)}` });
+    expect(code).toBe(0);
+  });
+
+  it("takes htpasswd where there is no perl, and leaves no file behind", async (context) => {
+    if (!which("htpasswd")) context.skip("htpasswd is not installed (apt-get install apache2-utils)");
+    rmSync(join(stub, "bin", "perl"));
+    mkdirSync(join(home, "tmp"));
+    const env = { ...credentials, TMPDIR: join(home, "tmp") };
+    const wrong = await deploy({ ...env, REGISTRY_RAW_PASSWORD: "wrong" });
+    expect(wrong).toMatchObject({ code: ExitCode.credentials });
+    expect(changes()).toEqual([]);
+    expect(await deploy(env)).toMatchObject({ code: 0, err: "" });
+    const basic = /Basic (\S+)"/.exec(read("secrets/reg_reader_1"))?.[1] ?? "";
+    const reader = Buffer.from(basic, "base64").toString().split(":")[1] ?? "";
+    const readerHash = /^hephaestus-reader:(\$2y\$04\$.+)$/m.exec(read("secrets/reg_htpasswd_1"))?.[1] ?? "";
+    expect(bcrypt.compareSync(reader, readerHash)).toBe(true);
+    const scratch = /\S+\/deploy\.[A-Za-z0-9]{6}/.exec(read("children"))?.[0] ?? "";
+    expect(scratch).not.toBe("");
+    expect(existsSync(scratch)).toBe(false);
+    for (const secret of [password, hash, reader, readerHash]) expect(read("children")).not.toContain(secret);
+  });
+
+  it("says which packages bring bcrypt where nothing has it", async () => {
+    rmSync(join(stub, "bin", "perl"), { force: true });
+    rmSync(join(stub, "bin", "htpasswd"), { force: true });
+    const { code, err } = await deploy(credentials);
+    expect(code).toBe(ExitCode.preflight);
+    expect(err).toContain("install perl, or apache2-utils");
+    expect(changes()).toEqual([]);
+  });
+
+  describe("the lock", () => {
+    const now = () => Math.floor(Date.now() / 1000);
+    const hold = (expires: number, host: string, pid: number) =>
+      writeFileSync(
+        join(stub, "configs", "reg_lock"),
+        `id-of-reg_lock\n${expires}\n${host}\n${pid}\ncarol@${host} pid ${pid}\n`,
+      );
+
+    it.each([
+      ["another host", () => "elsewhere", () => spawnSync("true").pid],
+      ["a living process of this host", hostname, () => process.pid],
+    ])("stops a deploy while %s holds it", async (_, host, anyPid) => {
+      const pid = anyPid();
+      hold(now() + 100, host(), pid);
+      const { code, err } = await deploy(credentials);
+      expect(code).toBe(ExitCode.locked);
+      expect(err).toContain(`another deploy of reg is running: carol@${host()} pid ${pid}\n`);
+      expect(err).toMatch(/its lock expires in \d+ s/);
+      expect(secrets()).toEqual([]);
+      expect(read("configs/reg_lock")).not.toBe("");
+      expect(read("deployed")).toBe("");
+    });
+
+    it.each([
+      ["has expired", () => now() - 1, () => "elsewhere", () => 1],
+      ["belongs to a dead process of this host", () => now() + 100, hostname, () => spawnSync("true").pid],
+    ])("is taken over when it %s", async (_, expires, host, pid) => {
+      hold(expires(), host(), pid());
+      const { code, out } = await deploy(credentials);
+      expect(code).toBe(0);
+      expect(out).toContain("lock: removed the one of carol@");
+      expect(readdirSync(join(stub, "configs"))).toEqual([]);
+    });
+
+    it("is given back once when docker refuses a secret half-way", async () => {
+      writeFileSync(join(stub, "no-reg_reader_1"), "");
+      const { code, err } = await deploy(credentials);
+      expect(code).toBe(ExitCode.preflight);
+      expect(err.split("\n")).toEqual([
+        "Error response from daemon: no space left",
+        "deploy: docker secret create reg_reader_1 failed (its own words are above)",
+      ]);
+      expect(changes().filter((line) => line.includes("[config] [rm]"))).toHaveLength(1);
+      expect(read("deployed")).toBe("");
+    });
+  });
+
+  it("fails with the tasks' errors and last log lines when a service was rolled back", async () => {
+    writeFileSync(join(stub, "updates"), "reg_registry rollback_completed\nreg_gateway \n");
+    const { code, err } = await deploy(credentials);
+    expect(code).toBe(ExitCode.rollout);
+    expect(err).toContain('reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"');
+    expect(err).toContain("the registry's last words");
+    expect(err).toContain("deploy: the rollout failed: reg_registry 1/1 rollback_completed\n");
+    expect(readdirSync(join(stub, "configs"))).toEqual([]);
+  });
+
+  it("gives up after HEPHAESTUS_TIMEOUT seconds", async () => {
+    writeFileSync(join(stub, "updates"), "reg_registry updating\nreg_gateway \n");
+    const { code, out, err } = await deploy({ ...credentials, HEPHAESTUS_TIMEOUT: "1" });
+    expect(code).toBe(ExitCode.rollout);
+    expect(out).toContain("waiting: reg_registry 1/1 updating");
+    expect(err).toContain("not all services run after 1 s: reg_registry 1/1 updating\n");
+  });
+});
