@@ -24,6 +24,7 @@ export interface StandinOptions {
 const SOURCES = fileURLToPath(new URL("./standins", import.meta.url));
 const INPUTS_LABEL = "hephaestus.standin.inputs";
 const NGINX_UID = 101;
+
 /**
  * Builds the images that the engine does not have yet, or has from other inputs (packages, files below `standins/`, this
  * recipe). Needs root, and the network for the first download of the packages.

@@ -1,0 +1,164 @@
+import { mkdir } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { watchProcesses } from "./processes.js";
+import {
+  CREDENTIALS,
+  DEPLOY,
+  PASSWORD,
+  pullDuring,
+  runningContainers,
+  SECRETS,
+  swarmObjects,
+  USER,
+  writeConfig,
+} from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { type Run, Workspace } from "./workspace.js";
+
+const swarm = useSwarm();
+let forge: Workspace;
+let first: Run;
+let leaks: string[];
+
+beforeAll(async () => {
+  forge = await Workspace.create("forge", 5000, 8080);
+  await writeConfig(forge, swarm);
+  await forge.hephaestus(["render"]);
+  const watch = watchProcesses(SECRETS);
+  first = await forge.hephaestus([...DEPLOY, "--verbose"], { env: CREDENTIALS, onStart: watch.expectIn });
+  leaks = watch.stop();
+});
+
+afterAll(() => forge.destroy());
+
+/** The docker command with a login of its own, apart from the user's. */
+async function docker(login: "smith" | "nobody", ...args: string[]): Promise<Run> {
+  const folder = `${forge.folder}/docker-${login}`;
+  await mkdir(folder, { recursive: true });
+  return forge.run("docker", ["--config", folder, ...args], { input: PASSWORD });
+}
+
+const image = () => `${forge.registry}/tools/hello:latest`;
+
+describe("a deployed registry", () => {
+  test("comes up with one command", () => {
+    expect(first.all).toContain("login as smith");
+    expect(first.stdout).toContain("docker login -u smith localhost:5000");
+    expect(first.exitCode, first.all).toBe(ExitCode.ok);
+  });
+
+  test("takes a push from who logged in, and gives the image to anybody", async () => {
+    await docker("nobody", "tag", swarm.images.hello, image());
+    const wrong = await forge.run("docker", ["login", "-u", USER, "--password-stdin", forge.registry], {
+      input: "wrong",
+    });
+    expect(wrong.exitCode).not.toBe(0);
+    expect(wrong.all).toMatch(/401|unauthorized|wrong user name/i);
+
+    const login = await docker("smith", "login", "-u", USER, "--password-stdin", forge.registry);
+    expect(login.exitCode, login.all).toBe(0);
+    const push = await docker("smith", "push", image());
+    expect(push.exitCode, push.all).toBe(0);
+
+    await docker("nobody", "image", "rm", image());
+    const pull = await docker("nobody", "pull", image());
+    expect(pull.exitCode, pull.all).toBe(0);
+  });
+
+  test("refuses a push without a login at once, and says to log in", async () => {
+    const started = performance.now();
+    const push = await docker("nobody", "push", image());
+    expect(push.exitCode).not.toBe(0);
+    expect(push.all).toContain("log in first: docker login localhost:5000");
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  test("shows its library read-only: reading works, each way of writing is refused by the UI itself", async () => {
+    const catalog = await fetch(`${forge.uiUrl}/v2/_catalog`);
+    expect(await catalog.json()).toEqual({ repositories: ["tools/hello"] });
+    for (const method of ["POST", "PUT", "PATCH", "DELETE", "PROPFIND"]) {
+      for (const authorization of ["", `Basic ${Buffer.from(":").toString("base64")}`]) {
+        const headers: Record<string, string> = authorization ? { authorization } : {};
+        const { status } = await fetch(`${forge.uiUrl}/v2/tools/hello/manifests/latest`, { method, headers });
+        expect([401, 403], `${method} was answered ${status}`).toContain(status);
+      }
+    }
+  });
+
+  test("gives upload addresses that lead back through the gateway", async () => {
+    const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+    const upload = await fetch(`${forge.registryUrl}/v2/tools/hello/blobs/uploads/`, {
+      method: "POST",
+      headers: { authorization },
+    });
+    expect(upload.status).toBe(202);
+    expect(upload.headers.get("location")).toMatch(
+      /^http:\/\/localhost:5000\/v2\/tools\/hello\/blobs\/uploads\//,
+    );
+    await fetch(upload.headers.get("location") ?? "", { method: "DELETE", headers: { authorization } });
+  });
+
+  test("holds its secrets nowhere but in Docker's secrets", async () => {
+    const places: Record<string, string> = {
+      "output of deploy": first.all,
+      "processes during deploy": leaks.join("\n"),
+    };
+    for (const name of ["registry", "gateway", "registry-ui"]) {
+      places[`service ${name}`] = (await forge.docker("service", "inspect", `forge_${name}`)).all;
+      places[`logs of ${name}`] = (await forge.docker("service", "logs", `forge_${name}`)).all;
+    }
+    for (const id of await runningContainers(forge))
+      places[`container ${id}`] = (await forge.docker("inspect", id)).all;
+    for (const type of ["secret", "config"]) {
+      const names = (await swarmObjects(forge))
+        .filter((name) => name.startsWith(type))
+        .map((name) => name.slice(type.length + 1));
+      places[`${type}s`] = (await forge.docker(type, "inspect", ...names)).all;
+    }
+    places["stack config"] = (await forge.docker("stack", "config", "-c", "docker-compose.yml")).all;
+    expect(leaks).toEqual([]);
+    for (const [place, text] of Object.entries(places)) {
+      for (const secret of SECRETS) expect(text.includes(secret), `a secret stands in ${place}`).toBe(false);
+    }
+  });
+
+  test("is left alone by a second deploy of the same", async () => {
+    const before = await runningContainers(forge);
+    const again = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
+    expect(again.exitCode, again.all).toBe(ExitCode.ok);
+    expect(again.all).toContain("nothing changed");
+    expect(await runningContainers(forge)).toEqual(before);
+  });
+
+  test("serves on when a broken image is deployed, and what ran before runs again", async () => {
+    const before = await runningContainers(forge);
+    await writeConfig(forge, swarm, { registry: { image: "hephaestus-standin/registry:2.99" } });
+    await forge.hephaestus(["render"]);
+    const deploy = forge.hephaestus([...DEPLOY, "--timeout", "90"], { env: CREDENTIALS });
+    const { result, count } = await pullDuring(forge, "tools/hello", deploy);
+    console.log(
+      `anonymous pulls while a broken image was deployed: ${count.pulls}, failed: ${count.failures.length}`,
+    );
+    expect(result.exitCode, result.all).toBe(ExitCode.rollout);
+    expect(result.stderr).toContain("No such image: hephaestus-standin/registry:2.99");
+    expect(result.stderr).toContain("What ran before runs again.");
+    expect(count.failures).toEqual([]);
+    expect(count.pulls).toBeGreaterThan(20);
+    expect(await runningContainers(forge)).toEqual(before);
+
+    await writeConfig(forge, swarm);
+    await forge.hephaestus(["render"]);
+    expect((await forge.hephaestus(DEPLOY, { env: CREDENTIALS })).exitCode).toBe(ExitCode.ok);
+  });
+
+  test("loses its library, and what belonged to it, when the config does", async () => {
+    await writeConfig(forge, swarm, { ui: { enabled: false } });
+    await forge.hephaestus(["render"]);
+    const run = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    const names = await swarmObjects(forge);
+    expect(names).not.toContain("service forge_registry-ui");
+    expect(names.filter((name) => name.startsWith("config forge_registry-ui"))).toEqual([]);
+  });
+});

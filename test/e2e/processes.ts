@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface ProcessWatch {
+  /** The process that was given the secrets in its environment, so that they are expected there. */
+  expectIn(pid: number): void;
+  /** Ends the watch: where a secret was seen, as "command line of docker (pid 12)". */
+  stop(): string[];
+}
+
+/** Looks at the command lines and environments of all processes, again and again, for the given secrets. */
+export function watchProcesses(secrets: readonly string[]): ProcessWatch {
+  const expected = new Set([process.pid]);
+  const seen = new Set<string>();
+  const look = () => {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      for (const file of ["cmdline", "environ"]) {
+        if (file === "environ" && expected.has(Number(pid))) continue;
+        const text = read(`/proc/${pid}/${file}`);
+        // A copy of an expected process that has not yet become the program that it starts.
+        if (file === "environ" && text !== "" && [...expected].some((other) => isCopy(pid, other))) continue;
+        if (secrets.some((secret) => text.includes(secret)))
+          seen.add(`${file} of ${read(`/proc/${pid}/comm`).trim()}`);
+      }
+    }
+  };
+  const timer = setInterval(look, 5);
+  return {
+    expectIn: (pid) => expected.add(pid),
+    stop() {
+      clearInterval(timer);
+      return [...seen];
+    },
+  };
+}
+
+const isCopy = (pid: string, other: number): boolean =>
+  read(`/proc/${pid}/cmdline`) === read(`/proc/${other}/cmdline`);
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // It has ended meanwhile.
+    return "";
+  }
+}

@@ -1,0 +1,181 @@
+import { existsSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import {
+  CREDENTIALS,
+  DEPLOY,
+  PASSWORD,
+  runningContainers,
+  swarmObjects,
+  USER,
+  writeConfig,
+} from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { OPS_SCRIPTS, Workspace } from "./workspace.js";
+
+const swarm = useSwarm();
+let forge: Workspace;
+
+beforeEach(async () => {
+  forge = await Workspace.create("trial", 5001, 8081);
+  await writeConfig(forge, swarm);
+  await forge.hephaestus(["render"]);
+});
+
+afterEach(() => forge.destroy());
+
+const nothingExists = async () => {
+  expect(await swarmObjects(forge)).toEqual([]);
+  expect(existsSync(`${forge.folder}/data`)).toBe(false);
+};
+
+describe("before anything is created", () => {
+  test("a password that does not open the htpasswd is refused", async () => {
+    const run = await forge.hephaestus(DEPLOY, { env: { ...CREDENTIALS, REGISTRY_RAW_PASSWORD: "another" } });
+    expect(run.exitCode).toBe(ExitCode.credentials);
+    expect(run.stderr).toContain("does not open the account smith");
+    await nothingExists();
+  });
+
+  test("a hash that is not bcrypt is refused by its line", async () => {
+    const htpasswd = `${CREDENTIALS.REGISTRY_HTPASSWD}# machines\nci:{SHA}fEqNCco3Yq9h5ZUglD3CZJT4lBs=\n`;
+    const run = await forge.hephaestus(DEPLOY, { env: { ...CREDENTIALS, REGISTRY_HTPASSWD: htpasswd } });
+    expect(run.exitCode).toBe(ExitCode.credentials);
+    expect(run.stderr).toContain("REGISTRY_HTPASSWD, line 3: the hash of user ci is not bcrypt");
+    expect(run.all).not.toContain("fEqNCco3");
+    await nothingExists();
+  });
+
+  test("every obstacle is named at once, each with its remedy", async () => {
+    await writeConfig(forge, swarm, {
+      root: {
+        expose: "traefik",
+        domain: "example.com",
+        swarm: { endpointMode: "vip" },
+        traefik: { network: "missing-net" },
+      },
+      registry: { placement: { constraints: ["node.labels.disk == big"] } },
+    });
+    const run = await forge.hephaestus(DEPLOY);
+    expect(run.exitCode).toBe(ExitCode.preflight);
+    expect(run.stderr).toContain("5 obstacles");
+    for (const part of [
+      "not what the config renders to",
+      "the network missing-net does not exist",
+      "docker network create --driver overlay --attachable missing-net",
+      "no ready node fits node.labels.disk == big",
+      "this kernel has no IPVS",
+      "there is no password yet",
+    ]) {
+      expect(run.stderr).toContain(part);
+    }
+    await nothingExists();
+  });
+
+  test("a dry run shows what would be done, and does nothing", async () => {
+    const run = await forge.hephaestus([...DEPLOY, "--dry-run"], { env: CREDENTIALS });
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expect(run.all).toContain("generation 1 would be created");
+    expect(run.all).toContain("create trial_registry");
+    await nothingExists();
+  });
+
+  test("an engine that does not answer is named with its remedy", async () => {
+    const run = await forge.hephaestus(DEPLOY, {
+      env: { ...CREDENTIALS, DOCKER_HOST: "unix:///nonexistent.sock" },
+    });
+    expect(run.exitCode).toBe(ExitCode.preflight);
+    expect(run.stderr).toMatch(/Cannot connect to the Docker daemon.*\n.*Start Docker/);
+  });
+});
+
+describe("a deploy that does not come to its end", () => {
+  test.each([
+    ["SIGKILL", /Secrets \.\.\./],
+    ["SIGKILL", /Stack \.\.\./],
+    ["SIGKILL", /Front door \.\.\./],
+    ["SIGINT", /Stack: /],
+  ] as const)(
+    "by %s at %s is finished by the next one, with a password that was shown",
+    async (signal, when) => {
+      const args = [...DEPLOY, "--generate-password"];
+      const cut = await forge.hephaestus(args, { killSignalAfter: { signal, when } });
+      expect(cut.exitCode).not.toBe(ExitCode.ok);
+      if (signal === "SIGINT") {
+        expect(cut.exitCode).toBe(ExitCode.interrupted);
+        expect(await swarmObjects(forge)).not.toContain("config trial_lock");
+      }
+      const again = await forge.hephaestus(args);
+      expect(again.exitCode, again.all).toBe(ExitCode.ok);
+      const password = /password of admin: (\S+)/.exec(again.stdout)?.[1];
+      const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+      const login = await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } });
+      expect(login.status).toBe(200);
+      // One generation is left, and no lock.
+      const names = await swarmObjects(forge);
+      expect(names.filter((name) => name.includes("htpasswd"))).toHaveLength(1);
+      expect(names).not.toContain("config trial_lock");
+    },
+  );
+
+  test("because the first image is not there leaves nothing behind", async () => {
+    await writeConfig(forge, swarm, { gateway: { image: "hephaestus-standin/nginx:0.0" } });
+    await forge.hephaestus(["render"]);
+    const run = await forge.hephaestus([...DEPLOY, "--timeout", "60"], { env: CREDENTIALS });
+    expect(run.exitCode).toBe(ExitCode.rollout);
+    expect(run.stderr).toContain("No such image: hephaestus-standin/nginx:0.0");
+    expect(run.stderr).toContain("Nothing ran before");
+    expect((await swarmObjects(forge)).filter((name) => !name.endsWith("http-secret_1"))).toEqual([]);
+  });
+
+  test("within its time says so, and what failed", async () => {
+    await writeConfig(forge, swarm, {
+      registry: { resources: { reservations: { memory: "900G" } } },
+    });
+    await forge.hephaestus(["render"]);
+    const run = await forge.hephaestus([...DEPLOY, "--timeout", "8"], { env: CREDENTIALS });
+    expect(run.exitCode).toBe(ExitCode.rollout);
+    expect(run.stderr).toContain("not converged within 8 seconds");
+    expect(run.stderr).toContain("insufficient resources");
+  });
+});
+
+test("of two deploys at once the second says so and stops", async () => {
+  const running = forge.hephaestus(DEPLOY, { env: CREDENTIALS });
+  let second = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
+  for (let tries = 0; tries < 20 && second.exitCode === ExitCode.ok; tries++) {
+    second = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
+  }
+  const first = await running;
+  const codes = [first.exitCode, second.exitCode].sort();
+  expect(codes, `${first.all}\n${second.all}`).toEqual([ExitCode.ok, ExitCode.locked]);
+  expect(`${first.stderr}${second.stderr}`).toMatch(
+    /another deploy of trial is running: \S+@\S+ \(process \d+\)/,
+  );
+});
+
+test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps what it finds", async () => {
+  const setup = [`${OPS_SCRIPTS}setup_host.sh`, "--path", `${forge.folder}/data`];
+  expect((await forge.run("sh", setup)).exitCode).toBe(0);
+  const script = [`${OPS_SCRIPTS}deploy.sh`, "trial", "docker-compose.yml"];
+  const env = { ...CREDENTIALS, HEPHAESTUS_RESOLVE_IMAGE: "never" };
+
+  const wrong = await forge.run("sh", script, { env: { ...env, REGISTRY_RAW_PASSWORD: "another" } });
+  expect(wrong.exitCode, wrong.all).toBe(ExitCode.credentials);
+  expect(await swarmObjects(forge)).toEqual([]);
+
+  const first = await forge.run("sh", script, { env });
+  expect(first.exitCode, first.all).toBe(0);
+  expect(first.all).not.toContain(PASSWORD);
+  const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+  expect((await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } })).status).toBe(200);
+  expect((await fetch(`${forge.uiUrl}/v2/_catalog`)).status).toBe(200);
+
+  const before = await runningContainers(forge);
+  expect((await forge.run("sh", script, { env })).exitCode).toBe(0);
+  // Both tools understand each other's secrets.
+  const node = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
+  expect(node.exitCode, node.all).toBe(ExitCode.ok);
+  expect(node.all).toContain("generation 1 kept");
+  expect(await runningContainers(forge)).toEqual(before);
+});

@@ -1,0 +1,100 @@
+import { writeFile } from "node:fs/promises";
+import bcrypt from "bcryptjs";
+import type { Swarm } from "./swarm.js";
+import type { Workspace } from "./workspace.js";
+
+export const USER = "smith";
+export const PASSWORD = "Anvil-and-hammer-7";
+
+/** Cost 10, as a person would have: the tests log in a few times only. */
+const HASH = bcrypt.hashSync(PASSWORD, 10);
+
+/** What a CI has: the three variables. */
+export const CREDENTIALS = {
+  REGISTRY_HTPASSWD: `${USER}:${HASH}\n`,
+  REGISTRY_USERNAME: USER,
+  REGISTRY_RAW_PASSWORD: PASSWORD,
+};
+
+/** What must not be seen anywhere. */
+export const SECRETS = [PASSWORD, HASH, Buffer.from(`${USER}:${PASSWORD}`).toString("base64")];
+
+export const DEPLOY = ["deploy", "--resolve-image", "never"];
+
+/** Writes the config of a trial with stand-in images; lines go behind it. */
+export async function writeConfig(
+  workspace: Workspace,
+  { images }: Swarm,
+  changes: Changes = {},
+): Promise<void> {
+  const config = {
+    version: 1,
+    stack: workspace.stack,
+    domain: "localhost",
+    expose: "ports",
+    ports: { registry: workspace.registryPort, ui: workspace.uiPort },
+    swarm: { endpointMode: "dnsrr" },
+    ...changes.root,
+    registry: {
+      image: images.registry,
+      storage: { driver: "filesystem", path: `${workspace.folder}/data` },
+      ...changes.registry,
+    },
+    gateway: { image: images.nginx, ...changes.gateway },
+    ui: { image: images.ui, ...changes.ui },
+  };
+  // JSON is YAML.
+  await writeFile(`${workspace.folder}/hephaestus.yaml`, JSON.stringify(config, null, 2));
+}
+
+type Part = Record<string, unknown>;
+export type Changes = { root?: Part; registry?: Part; gateway?: Part; ui?: Part };
+
+/** Names of the Swarm's secrets, configs and services that belong to a stack. */
+export async function swarmObjects(workspace: Workspace): Promise<string[]> {
+  const names: string[] = [];
+  for (const type of ["service", "secret", "config"]) {
+    const { stdout } = await workspace.docker(type, "ls", "--format", "{{.Name}}");
+    const own = stdout.split("\n").filter((name) => name.startsWith(`${workspace.stack}_`));
+    names.push(...own.map((name) => `${type} ${name}`));
+  }
+  return names.sort();
+}
+
+/** Ids of the stack's running containers: they change when a task restarts. */
+export async function runningContainers(workspace: Workspace): Promise<string[]> {
+  const filter = `label=com.docker.stack.namespace=${workspace.stack}`;
+  const { stdout } = await workspace.docker("ps", "--no-trunc", "--quiet", "--filter", filter);
+  return stdout.split("\n").filter(Boolean).sort();
+}
+
+export interface PullCount {
+  pulls: number;
+  failures: string[];
+}
+
+/** Asks for a manifest anonymously again and again, until the given work is done. */
+export async function pullDuring<T>(
+  workspace: Workspace,
+  repository: string,
+  work: Promise<T>,
+): Promise<{ result: T; count: PullCount }> {
+  let finished = false;
+  const count: PullCount = { pulls: 0, failures: [] };
+  const loop = (async () => {
+    while (!finished) {
+      const response = await fetch(`${workspace.registryUrl}/v2/${repository}/manifests/latest`, {
+        headers: { accept: "application/vnd.docker.distribution.manifest.v2+json" },
+        signal: AbortSignal.timeout(10_000),
+      }).catch((error: unknown) => ({ status: String(error) }));
+      count.pulls++;
+      if (response.status !== 200) count.failures.push(String(response.status));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  })();
+  const result = await work.finally(() => {
+    finished = true;
+  });
+  await loop;
+  return { result, count };
+}
