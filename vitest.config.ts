@@ -1,7 +1,12 @@
 import { defineConfig } from "vitest/config";
 
+/** In CI each run also writes a report, from which the closing line is counted. */
+const reports = process.env.HEPHAESTUS_REPORTS;
+const project = process.argv[process.argv.indexOf("--project") + 1];
+
 export default defineConfig({
   test: {
+    reporters: reports ? ["default", ["json", { outputFile: `${reports}/${project}.json` }]] : ["default"],
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       {

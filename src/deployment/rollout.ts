@@ -4,6 +4,7 @@ import type { Verdict } from "../swarm/convergence.js";
 import { removeGeneration, removeLeftovers } from "../swarm/leftovers.js";
 import { type SwarmService, stackServices } from "../swarm/objects.js";
 import {
+  type Convergence,
   changedServices,
   engineTime,
   lastLogLines,
@@ -16,6 +17,15 @@ import {
 } from "../swarm/stack.js";
 import type { DeployContext, Step } from "./context.js";
 
+/** A deploy that failed by a passing fault of the engine is tried once more. */
+const ATTEMPTS = 2;
+
+/**
+ * Faults of the engine that the next try does not have. Engine 20.10 and others: a file of the secrets' tmpfs is still
+ * open in a process that is just being forked when it is made read-only (moby, "unable to remount dir as readonly").
+ */
+const PASSING_FAULT = /unable to remount dir as readonly.*device or resource busy/;
+
 /** Time for what ran before to run again. */
 const ROLLBACK_SECONDS = 120;
 
@@ -24,28 +34,44 @@ export const rollOut: Step = {
   id: "rollout",
   title: "Stack",
   async run(context) {
-    const { config, docker, options, generation } = context;
+    const { config, docker } = context;
     const before = await stackServices(docker, config.stack);
-    const since = await engineTime(docker);
-    try {
-      await startDeploy(docker, config.stack, options.folder, COMPOSE_FILE, generation, options.resolveImage);
-    } catch (error) {
-      if ((error as OperatorError).exitCode !== ExitCode.interrupted) await goBack(context, before, since);
-      throw error;
-    }
-    if (!options.wait) return "handed to the Swarm, not waited for";
-    const result = await waitForConvergence(docker, config.stack, {
-      goal: "forward",
-      since,
-      timeoutSeconds: options.timeoutSeconds,
-      onProgress: (verdicts) => context.reporter.progress(describe(config.stack, verdicts)),
-    });
-    if (result.state !== "converged") await fail(context, before, since, result.state, result.verdicts);
+    const result = await attempt(context, before, ATTEMPTS);
+    if (result === undefined) return "handed to the Swarm, not waited for";
     const services = await stackServices(docker, config.stack);
     const changed = changedServices(before, services).length;
     return `${describe(config.stack, result.verdicts)}${changed === 0 ? ", nothing changed" : ""}`;
   },
 };
+
+/** Deploys and waits; undefined when waiting was not asked for. */
+async function attempt(
+  context: DeployContext,
+  before: readonly SwarmService[],
+  attempts: number,
+): Promise<Convergence | undefined> {
+  const { config, docker, options, generation, reporter } = context;
+  const since = await engineTime(docker);
+  try {
+    await startDeploy(docker, config.stack, options.folder, COMPOSE_FILE, generation, options.resolveImage);
+  } catch (error) {
+    if ((error as OperatorError).exitCode !== ExitCode.interrupted) await goBack(context, before, since);
+    throw error;
+  }
+  if (!options.wait) return undefined;
+  const result = await waitForConvergence(docker, config.stack, {
+    goal: "forward",
+    since,
+    timeoutSeconds: options.timeoutSeconds,
+    onProgress: (verdicts) => reporter.progress(describe(config.stack, verdicts)),
+  });
+  if (result.state === "converged") return result;
+  if (attempts > 1 && result.verdicts.some(({ reason }) => PASSING_FAULT.test(reason))) {
+    reporter.progress("a passing fault of the engine, trying once more");
+    return attempt(context, before, attempts - 1);
+  }
+  return fail(context, before, since, result.state, result.verdicts);
+}
 
 /** Removes what the stack no longer has: services, secrets of older generations, configs of older content. */
 export const cleanUp: Step = {

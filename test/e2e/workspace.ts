@@ -63,8 +63,11 @@ export class Workspace {
     if (child.pid !== undefined) settings.onStart?.(child.pid);
     const kill = settings.killSignalAfter;
     if (kill) {
+      let killed = false;
       child.all.on("data", (chunk: Buffer) => {
-        if (kill.when.test(String(chunk))) child.kill(kill.signal);
+        if (killed || !kill.when.test(String(chunk))) return;
+        killed = true;
+        child.kill(kill.signal);
       });
     }
     const { exitCode, stdout, stderr, all } = await child;
