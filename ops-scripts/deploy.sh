@@ -32,12 +32,11 @@ set -eu +x +a # a caller's sh -x or sh -a must not spread secrets
 umask 077
 
 # Copies that are not exported, even if a variable of that name came in from the environment.
-unset htpasswd user password reader reader_hash basic found hash
+unset htpasswd user password line basic machine machine_hash gateway_line gateway_basic ui_line ui_basic found hash
 htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_RAW_PASSWORD:-}
 unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
 export LC_ALL=C
 
-READER=hephaestus-reader
 lock='' scratch=''
 newline='
 '
@@ -152,7 +151,7 @@ read_generations() {
   summary=$(printf '%s\n' "$secrets" | awk -v stack="$stack" '
     index($1, stack "_") != 1 { next }
     { rest = substr($1, length(stack) + 2) }
-    rest !~ /^(htpasswd|reader|ui)_[1-9][0-9]*$/ { next }
+    rest !~ /^(htpasswd|gateway|ui)_[1-9][0-9]*$/ { next }
     { split(rest, part, "_"); g = part[2] + 0; if (g > highest) highest = g }
     $2 == stack { kinds[g]++; names[g] = names[g] " " $1 }
     END {
@@ -209,6 +208,20 @@ create_secret() {
     die 4 "docker secret create $secret failed (its own words are above)"
 }
 
+# Makes the account of a machine: 256 random bits, for which bcrypt's lowest cost will do. Sets $line and $basic.
+make_machine_account() {
+  machine=$(random_hex)
+  # shellcheck disable=SC2016
+  if [ "$bcrypt" = perl ]; then
+    machine_hash=$(printf '$2y$04$%s.\n%s\n' "$(random_hex | cut -c 1-21)" "$machine" | perl_crypt)
+  else
+    machine_hash=$(printf '%s' "$machine" | htpasswd -niB -C 4 x | sed -n 's/^x://p')
+  fi
+  line=$1:$machine_hash
+  basic=$(printf '%s' "$1:$machine" | base64 | tr -d '\n')
+  if [ ${#machine} -ne 64 ] || [ ${#machine_hash} -ne 60 ] || [ -z "$basic" ]; then die 4 "cannot make the password of $1 with od, $bcrypt and base64"; fi
+}
+
 ensure_secrets() {
   read_generations
   for name in $(printf '%s\n' "$summary" | sed -n 's/^incomplete //p'); do
@@ -221,19 +234,14 @@ ensure_secrets() {
   if [ -n "$generation" ]; then say "secrets: generation $generation kept"; return; fi
   if [ -z "$user" ]; then die 2 "no complete generation of secrets is left" "set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD"; fi
   generation=$((highest + 1))
-  reader=$(random_hex)
-  # shellcheck disable=SC2016
-  if [ "$bcrypt" = perl ]; then
-    reader_hash=$(printf '$2y$04$%s.\n%s\n' "$(random_hex | cut -c 1-21)" "$reader" | perl_crypt)
-  else
-    reader_hash=$(printf '%s' "$reader" | htpasswd -niB -C 4 x | sed -n 's/^x://p')
-  fi
-  basic=$(printf '%s' "$READER:$reader" | base64 | tr -d '\n')
-  if [ ${#reader} -ne 64 ] || [ ${#reader_hash} -ne 60 ] || [ -z "$basic" ]; then die 4 "cannot make the reader's password with od, $bcrypt and base64"; fi
+  make_machine_account hephaestus-gateway
+  gateway_line=$line gateway_basic=$basic
+  make_machine_account hephaestus-ui
+  ui_line=$line ui_basic=$basic
   set -- --label "hephaestus.generation=$generation" --label hephaestus.password=given
-  printf '%s\n' "$htpasswd" "$READER:$reader_hash" | create_secret "${stack}_htpasswd_$generation" htpasswd "$@"
-  printf 'default "Basic %s";\n' "$basic" | create_secret "${stack}_reader_$generation" reader "$@"
-  printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$basic" | create_secret "${stack}_ui_$generation" ui "$@"
+  printf '%s\n' "$htpasswd" "$gateway_line" "$ui_line" | create_secret "${stack}_htpasswd_$generation" htpasswd "$@"
+  printf 'default "Basic %s";\n' "$gateway_basic" | create_secret "${stack}_gateway_$generation" gateway "$@"
+  printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$ui_basic" | create_secret "${stack}_ui_$generation" ui "$@"
   say "secrets: generation $generation created"
 }
 

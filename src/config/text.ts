@@ -47,6 +47,14 @@ const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$/;
 const HOST = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
 
+/** IPv4 networks in CIDR notation: 10.0.0.0/8. */
+export const ipv4Network = () =>
+  text({
+    what: "a network in CIDR notation",
+    remedy: "Write an IPv4 address and a prefix length, such as 10.0.0.0/8.",
+    pattern: new RegExp(`${IPV4.source.replace(/\$$/, "")}/(?:[0-9]|[12]\\d|3[0-2])$`),
+  });
+
 export const isIPv4 = (value: string): boolean => IPV4.test(value);
 
 /** A DNS name in lower case (RFC 1123) or an IPv4 address. */

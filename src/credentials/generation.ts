@@ -3,11 +3,14 @@ import { GENERATION_SECRETS, type GenerationSecret, generationOf } from "./names
 import { generateMachineSecret } from "./password.js";
 import { Secret } from "./secret.js";
 
-/** The machine account that gateway and UI read with. Its password is 256 random bits, of which people know none. */
-export const READER = "hephaestus-reader";
+/**
+ * The machine accounts: what the gateway sends to the registry for a user whose password it has checked, and what the
+ * library reads with. Their passwords are 256 random bits, of which people know none.
+ */
+export const MACHINE_ACCOUNTS = { gateway: "hephaestus-gateway", ui: "hephaestus-ui" } as const;
 
 /** bcrypt protects passwords that can be guessed; for 256 random bits its lowest cost is as good as any. */
-const READER_BCRYPT_COST = 4;
+const MACHINE_BCRYPT_COST = 4;
 
 /**
  * The contents of a new generation of secrets.
@@ -15,14 +18,22 @@ const READER_BCRYPT_COST = 4;
  * @param people htpasswd entries of the people and machines that push
  */
 export function generationContents(people: readonly HtpasswdEntry[]): Record<GenerationSecret, Secret> {
-  const password = generateMachineSecret();
-  const basic = Buffer.from(`${READER}:${password.reveal()}`).toString("base64");
+  const gateway = machineAccount(MACHINE_ACCOUNTS.gateway);
+  const ui = machineAccount(MACHINE_ACCOUNTS.ui);
   return {
-    htpasswd: formatHtpasswd([...people, htpasswdEntry(READER, password, READER_BCRYPT_COST)]),
+    htpasswd: formatHtpasswd([...people, gateway.entry, ui.entry]),
     // A line of an nginx map, included by the gateway.
-    reader: new Secret(`default "Basic ${basic}";\n`),
+    gateway: new Secret(`default "Basic ${gateway.basic.reveal()}";\n`),
     // A line of the UI image's environment file.
-    ui: new Secret(`NGINX_PROXY_HEADER_Authorization=Basic ${basic}\n`),
+    ui: new Secret(`NGINX_PROXY_HEADER_Authorization=Basic ${ui.basic.reveal()}\n`),
+  };
+}
+
+function machineAccount(user: string): { entry: HtpasswdEntry; basic: Secret } {
+  const password = generateMachineSecret();
+  return {
+    entry: htpasswdEntry(user, password, MACHINE_BCRYPT_COST),
+    basic: new Secret(Buffer.from(`${user}:${password.reveal()}`).toString("base64")),
   };
 }
 

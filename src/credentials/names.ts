@@ -1,8 +1,8 @@
 /**
- * The secrets of a stack. Those of one generation belong together: the htpasswd holds the hash of the reader
- * account whose password the other two carry.
+ * The secrets of a stack. Those of one generation belong together: the htpasswd holds the hashes of the machine
+ * accounts whose passwords the other two carry.
  */
-export const GENERATION_SECRETS = ["htpasswd", "reader", "ui"] as const;
+export const GENERATION_SECRETS = ["htpasswd", "gateway", "ui"] as const;
 export type GenerationSecret = (typeof GENERATION_SECRETS)[number];
 
 /** The registry's http.secret outlives rotations, so that an upload that is running goes on. */

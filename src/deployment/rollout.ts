@@ -1,5 +1,6 @@
 import { ExitCode, OperatorError } from "../errors.js";
 import { COMPOSE_FILE } from "../render/files.js";
+import { serviceNames } from "../stack/model.js";
 import type { Verdict } from "../swarm/convergence.js";
 import { removeGeneration, removeLeftovers } from "../swarm/leftovers.js";
 import { type SwarmService, stackServices } from "../swarm/objects.js";
@@ -79,7 +80,7 @@ export const cleanUp: Step = {
   title: "Clean-up",
   skip: ({ options }) => (options.wait ? undefined : "the rollout was not waited for"),
   async run({ config, docker, generation }) {
-    const wanted = new Set(["registry", "gateway", ...(config.ui.enabled ? ["registry-ui"] : [])]);
+    const wanted = new Set(serviceNames(config));
     const services = await stackServices(docker, config.stack);
     const extra = services.filter(({ Spec }) => !wanted.has(Spec.Name.slice(config.stack.length + 1)));
     const names = extra.map(({ Spec }) => Spec.Name);

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { accessRules } from "../stack/authelia.js";
-import { GATEWAY_PORT } from "../stack/gateway.js";
+import { CHECK_PORT, CHECK_SECONDS, GATEWAY_PORT } from "../stack/gateway.js";
 import { stackModel } from "../stack/model.js";
-import { REGISTRY_PORT, registryAddress } from "../stack/registry.js";
+import { REGISTRY_PORT, readerAddress, registryAddress } from "../stack/registry.js";
 import { fill } from "./fill.js";
 import type { Templates } from "./templates.js";
 import { composeText } from "./yaml.js";
@@ -36,6 +36,10 @@ export function renderFiles(config: Config, templates: Templates, source: string
       port: REGISTRY_PORT,
     }),
   };
+  const reader: RenderedFile = {
+    path: "registry/reader.yml",
+    text: fill(templates.reader, { header, port: REGISTRY_PORT }),
+  };
   const gateway: RenderedFile = {
     path: "gateway/nginx.conf",
     text: fill(templates.gateway, {
@@ -43,6 +47,10 @@ export function renderFiles(config: Config, templates: Templates, source: string
       anonymous: config.registry.pull === "anonymous",
       port: GATEWAY_PORT,
       registryAddress: registryAddress(config),
+      readerAddress: readerAddress(config),
+      checkPort: CHECK_PORT,
+      checkSeconds: CHECK_SECONDS,
+      trustedNetworks: config.expose === "traefik" ? config.traefik.trustedNetworks : [],
       authority,
       scheme: urls.registry.startsWith("https") ? "https" : "http",
       publicUrl: urls.registry,
@@ -55,10 +63,11 @@ export function renderFiles(config: Config, templates: Templates, source: string
   };
   const model = stackModel(config, {
     registry: named(registry),
+    reader: named(reader),
     gateway: named(gateway),
     "registry-ui": named(registryUi),
   });
-  const files = [{ path: COMPOSE_FILE, text: composeText(model, header) }, registry, gateway];
+  const files = [{ path: COMPOSE_FILE, text: composeText(model, header) }, registry, reader, gateway];
   if (config.ui.enabled) files.push(registryUi);
   if (config.expose === "traefik") {
     const rules = accessRules(config);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 const NAMES = {
   gateway: "gateway/nginx.conf",
   registry: "registry/config.yml",
+  reader: "registry/reader.yml",
   registryUi: "registry-ui/read-only.conf",
   authelia: "authelia/access_control.yml",
   workflow: "github/registry.yml",

@@ -38,7 +38,7 @@ export interface PublishedPort {
 }
 
 export type Volume =
-  | { type: "bind"; source: string; target: string }
+  | { type: "bind"; source: string; target: string; read_only?: true }
   | { type: "tmpfs"; target: string; tmpfs: { size: number } };
 
 export interface ConfigMount {

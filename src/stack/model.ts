@@ -2,14 +2,26 @@ import type { Config } from "../config/resolve.js";
 import { HTTP_SECRET } from "../credentials/names.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./compose.js";
 import { gatewayService } from "./gateway.js";
-import { registryService } from "./registry.js";
+import { readerService, registryService } from "./registry.js";
 import { registryUiService } from "./registryUi.js";
 import { externalSecret } from "./secrets.js";
 
 /** The files that become Swarm configs, each with the digest of its content. */
 export type ConfigFiles = Readonly<
-  Record<"registry" | "gateway" | "registry-ui", { path: string; digest: string }>
+  Record<"registry" | "reader" | "gateway" | "registry-ui", { path: string; digest: string }>
 >;
+
+function servicesOf(config: Config): Record<string, Service> {
+  return {
+    registry: registryService(config),
+    reader: readerService(config),
+    gateway: gatewayService(config),
+    ...(config.ui.enabled ? { "registry-ui": registryUiService(config) } : {}),
+  };
+}
+
+/** Names of the services that the stack has, without the stack's own name. */
+export const serviceNames = (config: Config): string[] => Object.keys(servicesOf(config));
 
 /**
  * The whole stack as a compose model. Pure: the same config and files give the same model.
@@ -18,11 +30,7 @@ export type ConfigFiles = Readonly<
  * @param files paths, relative to the compose file, and content digests of the config files
  */
 export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
-  const services: Record<string, Service> = {
-    registry: registryService(config),
-    gateway: gatewayService(config),
-    ...(config.ui.enabled ? { "registry-ui": registryUiService(config) } : {}),
-  };
+  const services = servicesOf(config);
   const { stack, networks, traefik } = config;
   const mounted = Object.values(services);
   const configNames = new Set(mounted.flatMap(({ configs = [] }) => configs.map(({ source }) => source)));
@@ -49,7 +57,7 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
         ]),
     ),
     secrets: Object.fromEntries(
-      (["htpasswd", HTTP_SECRET, "reader", "ui"] as const)
+      (["htpasswd", HTTP_SECRET, "gateway", "ui"] as const)
         .filter((name) => secretNames.has(name))
         .map((name) => [name, externalSecret(stack, name)]),
     ),

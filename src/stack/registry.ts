@@ -6,6 +6,8 @@ import { deploy, healthcheck, logging, publicNetworks } from "./service.js";
 
 export const REGISTRY_PORT = 5000;
 
+const STORAGE = "/var/lib/registry";
+
 /** Where each line of the registry looks for its config, in the image. Source: distribution's Dockerfiles. */
 const CONFIG_PATHS = { 2: "/etc/docker/registry/config.yml", 3: "/etc/distribution/config.yml" } as const;
 
@@ -14,14 +16,53 @@ const CONFIG_PATHS = { 2: "/etc/docker/registry/config.yml", 3: "/etc/distributi
  * Traefik's network may carry too, and Docker's DNS answers with all of them: a credential could go to a stranger.
  * The full service name is unique in a Swarm.
  */
-export function registryAddress(config: Config): string {
-  return `${config.stack}_registry:${REGISTRY_PORT}`;
-}
+export const registryAddress = (config: Config): string => `${config.stack}_registry:${REGISTRY_PORT}`;
 
-/** The service `registry`: it alone judges every write, by its htpasswd. */
+export const readerAddress = (config: Config): string => `${config.stack}_reader:${REGISTRY_PORT}`;
+
+/** The service `registry`: it takes every write, and knows everybody's password. */
 export function registryService(config: Config): Service {
   const { registry } = config;
   const configPath = CONFIG_PATHS[registry.version];
+  return {
+    ...commonParts(config),
+    // http.secret can come from a file only as part of the config, so it is put behind it (http: is the last part).
+    entrypoint: [
+      "/bin/sh",
+      "-ec",
+      `umask 077; cat ${configPath} /run/secrets/${HTTP_SECRET} > /tmp/config.yml; exec registry serve /tmp/config.yml`,
+    ],
+    networks: publicNetworks(config),
+    volumes: [
+      { type: "bind", source: registry.storage.path, target: STORAGE },
+      { type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } },
+    ],
+    configs: [{ source: "registry", target: configPath }],
+    secrets: [
+      secretMount("htpasswd", "htpasswd", registry.user),
+      secretMount(HTTP_SECRET, HTTP_SECRET, registry.user),
+    ],
+  };
+}
+
+/**
+ * The service `reader`: the same registry on the same storage, mounted read-only, in read-only mode, without
+ * authentication, on the stack's own network alone. The registry pays bcrypt for every request that carries a
+ * password; what only reads comes here and pays nothing.
+ */
+export function readerService(config: Config): Service {
+  const configPath = CONFIG_PATHS[config.registry.version];
+  return {
+    ...commonParts(config),
+    entrypoint: ["registry", "serve", configPath],
+    networks: [config.networks.internal],
+    volumes: [{ type: "bind", source: config.registry.storage.path, target: STORAGE, read_only: true }],
+    configs: [{ source: "reader", target: configPath }],
+  };
+}
+
+function commonParts(config: Config) {
+  const { registry } = config;
   const environment = {
     // The image of line 3 exports traces unless told otherwise.
     ...(registry.version === 3 ? { OTEL_TRACES_EXPORTER: "none" } : {}),
@@ -30,28 +71,12 @@ export function registryService(config: Config): Service {
   return {
     image: registry.image,
     user: registry.user,
-    // http.secret can come from a file only as part of the config, so it is put behind it (http: is the last part).
-    entrypoint: [
-      "/bin/sh",
-      "-ec",
-      `umask 077; cat ${configPath} /run/secrets/${HTTP_SECRET} > /tmp/config.yml; exec registry serve /tmp/config.yml`,
-    ],
     ...(Object.keys(environment).length > 0 ? { environment } : {}),
-    networks: publicNetworks(config),
-    volumes: [
-      { type: "bind", source: registry.storage.path, target: "/var/lib/registry" },
-      { type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } },
-    ],
-    configs: [{ source: "registry", target: configPath }],
-    secrets: [
-      secretMount("htpasswd", "htpasswd", registry.user),
-      secretMount(HTTP_SECRET, HTTP_SECRET, registry.user),
-    ],
     read_only: true,
     cap_drop: ["ALL"],
     healthcheck: healthcheck(`http://127.0.0.1:${REGISTRY_PORT}/`),
     stop_grace_period: "60s",
     logging: logging(),
     deploy: deploy(config, { ...registry, startFirst: true }),
-  };
+  } satisfies Partial<Service>;
 }

@@ -401,7 +401,7 @@ describe("deploy.sh", () => {
         password: "x",
         htpasswd: "x",
         user: "x",
-        reader: "x",
+        machine: "x",
         basic: "x",
         hash: "x",
         found: "x",
@@ -417,14 +417,20 @@ describe("deploy.sh", () => {
       expect(out).toContain("secrets: generation 1 created\n");
       expect(out.split("\n").at(-1)).toBe("deploy: ready: reg generation=1 reg_registry=1/1 reg_gateway=2/2");
 
-      expect(secrets()).toEqual(["reg_htpasswd_1", "reg_http-secret_1", "reg_reader_1", "reg_ui_1"]);
-      const basic = /^default "Basic ([A-Za-z0-9+/=]+)";\n$/.exec(read("secrets/reg_reader_1"))?.[1] ?? "";
+      expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_1", "reg_http-secret_1", "reg_ui_1"]);
+      const basic = /^default "Basic ([A-Za-z0-9+/=]+)";\n$/.exec(read("secrets/reg_gateway_1"))?.[1] ?? "";
       const [name, reader = ""] = Buffer.from(basic, "base64").toString().split(":");
-      expect(name).toBe("hephaestus-reader");
+      expect(name).toBe("hephaestus-gateway");
       expect(reader).toMatch(/^[0-9a-f]{64}$/);
       expect(read("secrets/reg_ui_1")).toBe(`NGINX_PROXY_HEADER_Authorization=Basic ${basic}\n`);
       const lines = read("secrets/reg_htpasswd_1").split("\n");
-      expect(lines.map((line) => line.split(":")[0])).toEqual(["alice", "bob", "hephaestus-reader", ""]);
+      expect(lines.map((line) => line.split(":")[0])).toEqual([
+        "alice",
+        "bob",
+        "hephaestus-gateway",
+        "hephaestus-ui",
+        "",
+      ]);
       expect(lines[1]).toBe(`bob:${hash}`);
       const readerHash = lines[2]?.split(":")[1] ?? "";
       expect(readerHash).toMatch(/^\$2y\$04\$/);
@@ -454,7 +460,7 @@ describe("deploy.sh", () => {
     expect(others).toEqual([
       `${secret("http-secret")} [reg_http-secret_1] [-]`,
       `${secret("htpasswd", ` ${given}`)} [reg_htpasswd_1] [-]`,
-      `${secret("reader", ` ${given}`)} [reg_reader_1] [-]`,
+      `${secret("gateway", ` ${given}`)} [reg_gateway_1] [-]`,
       `${secret("ui", ` ${given}`)} [reg_ui_1] [-]`,
       "docker [stack] [deploy] [--prune] [--with-registry-auth] [--resolve-image] [never] [-c] [compose.yml] [reg]",
       "docker [config] [rm] [id-of-reg_lock]",
@@ -479,7 +485,7 @@ describe("deploy.sh", () => {
 
   it("prefers the generation that the registry runs with, else takes the highest complete one", async () => {
     for (const g of [2, 10]) {
-      for (const kind of ["htpasswd", "reader", "ui"])
+      for (const kind of ["htpasswd", "gateway", "ui"])
         writeFileSync(join(stub, "secrets", `reg_${kind}_${g}`), "x");
     }
     expect((await deploy()).out).toContain("secrets: generation 10 kept");
@@ -493,7 +499,7 @@ describe("deploy.sh", () => {
     const { out } = await deploy(credentials);
     expect(out).toContain("secrets: removed reg_htpasswd_3 of an incomplete generation");
     expect(out).toContain("secrets: generation 4 created");
-    expect(secrets()).toEqual(["reg_htpasswd_4", "reg_http-secret_1", "reg_reader_4", "reg_ui_4"]);
+    expect(secrets()).toEqual(["reg_gateway_4", "reg_htpasswd_4", "reg_http-secret_1", "reg_ui_4"]);
   });
 
   it("names the variables that are missing", async () => {
@@ -511,7 +517,7 @@ describe("deploy.sh", () => {
   it("refuses hashes that the registry does not know, by line and name, and shows none of them", async () => {
     const { code, out, err } = await deploy({
       ...credentials,
-      REGISTRY_HTPASSWD: `alice:${hash}\nbob:$apr1$Zm9vYmFy$secrethash\n\nno colon here\ncarol:${hash.slice(0, 50)}\nhephaestus-reader:${hash}`,
+      REGISTRY_HTPASSWD: `alice:${hash}\nbob:$apr1$Zm9vYmFy$secrethash\n\nno colon here\ncarol:${hash.slice(0, 50)}\nhephaestus-gateway:${hash}`,
     });
     expect({ code, out }).toEqual({ code: ExitCode.credentials, out: "" });
     expect(err.split("\n")).toEqual([
@@ -519,7 +525,7 @@ describe("deploy.sh", () => {
       "deploy:   line 2 (user bob): hash is not bcrypt; make it with: htpasswd -nB bob",
       "deploy:   line 4: is not user:hash",
       "deploy:   line 5 (user carol): bcrypt hash has 50 characters instead of 60; was it cut off?",
-      "deploy:   line 6 (user hephaestus-reader): names with hephaestus- are kept for machine accounts; choose another one",
+      "deploy:   line 6 (user hephaestus-gateway): names with hephaestus- are kept for machine accounts; choose another one",
     ]);
     expect(changes()).toEqual([]);
   });
@@ -561,9 +567,9 @@ describe("deploy.sh", () => {
     expect(wrong).toMatchObject({ code: ExitCode.credentials });
     expect(changes()).toEqual([]);
     expect(await deploy(env)).toMatchObject({ code: 0, err: "" });
-    const basic = /Basic (\S+)"/.exec(read("secrets/reg_reader_1"))?.[1] ?? "";
+    const basic = /Basic (\S+)"/.exec(read("secrets/reg_gateway_1"))?.[1] ?? "";
     const reader = Buffer.from(basic, "base64").toString().split(":")[1] ?? "";
-    const readerHash = /^hephaestus-reader:(\$2y\$04\$.+)$/m.exec(read("secrets/reg_htpasswd_1"))?.[1] ?? "";
+    const readerHash = /^hephaestus-gateway:(\$2y\$04\$.+)$/m.exec(read("secrets/reg_htpasswd_1"))?.[1] ?? "";
     expect(bcrypt.compareSync(reader, readerHash)).toBe(true);
     const scratch = /\S+\/deploy\.[A-Za-z0-9]{6}/.exec(read("children"))?.[0] ?? "";
     expect(scratch).not.toBe("");
@@ -615,12 +621,12 @@ describe("deploy.sh", () => {
     });
 
     it("is given back once when docker refuses a secret half-way", async () => {
-      writeFileSync(join(stub, "no-reg_reader_1"), "");
+      writeFileSync(join(stub, "no-reg_gateway_1"), "");
       const { code, err } = await deploy(credentials);
       expect(code).toBe(ExitCode.preflight);
       expect(err.split("\n")).toEqual([
         "Error response from daemon: no space left",
-        "deploy: docker secret create reg_reader_1 failed (its own words are above)",
+        "deploy: docker secret create reg_gateway_1 failed (its own words are above)",
       ]);
       expect(changes().filter((line) => line.includes("[config] [rm]"))).toHaveLength(1);
       expect(read("deployed")).toBe("");

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hostName, imageReference, objectName, text, title, traefikName } from "../text.js";
+import { hostName, imageReference, ipv4Network, objectName, text, title, traefikName } from "../text.js";
 import { resources } from "./registry.js";
 
 export const ui = z
@@ -33,6 +33,10 @@ export const traefik = z
       .array(traefikName("a name of a middleware"))
       .default([])
       .describe("your own middlewares, before ours, on every router"),
+    trustedNetworks: z
+      .array(ipv4Network())
+      .default(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"])
+      .describe("where Traefik's requests come from: only from there is X-Forwarded-For believed"),
   })
   .prefault({});
 
