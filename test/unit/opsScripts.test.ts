@@ -419,10 +419,9 @@ describe("deploy.sh", () => {
 
       expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_1", "reg_http-secret_1", "reg_ui_1"]);
       const basic = /^default "Basic ([A-Za-z0-9+/=]+)";\n$/.exec(read("secrets/reg_gateway_1"))?.[1] ?? "";
-      const [name, reader = ""] = Buffer.from(basic, "base64").toString().split(":");
+      const [name, gatewayPassword = ""] = Buffer.from(basic, "base64").toString().split(":");
       expect(name).toBe("hephaestus-gateway");
-      expect(reader).toMatch(/^[0-9a-f]{64}$/);
-      expect(read("secrets/reg_ui_1")).toBe(`NGINX_PROXY_HEADER_Authorization=Basic ${basic}\n`);
+      expect(gatewayPassword).toMatch(/^[0-9a-f]{64}$/);
       const lines = read("secrets/reg_htpasswd_1").split("\n");
       expect(lines.map((line) => line.split(":")[0])).toEqual([
         "alice",
@@ -432,16 +431,35 @@ describe("deploy.sh", () => {
         "",
       ]);
       expect(lines[1]).toBe(`bob:${hash}`);
-      const readerHash = lines[2]?.split(":")[1] ?? "";
-      expect(readerHash).toMatch(/^\$2y\$04\$/);
-      expect(bcrypt.compareSync(reader, readerHash)).toBe(true);
+      const uiBasic =
+        /^NGINX_PROXY_HEADER_Authorization=Basic (\S+)\n$/.exec(read("secrets/reg_ui_1"))?.[1] ?? "";
+      const [uiName, uiPassword = ""] = Buffer.from(uiBasic, "base64").toString().split(":");
+      expect(uiName).toBe("hephaestus-ui");
+      const [gatewayHash = "", uiHash = ""] = lines.slice(2, 4).map((line) => line.split(":")[1] ?? "");
+      for (const [machine, machineHash] of [
+        [gatewayPassword, gatewayHash],
+        [uiPassword, uiHash],
+      ] as const) {
+        expect(machineHash).toMatch(/^\$2y\$04\$/);
+        expect(bcrypt.compareSync(machine, machineHash)).toBe(true);
+      }
       const httpSecret = /^ {2}secret: ([0-9a-f]{64})\n$/.exec(read("secrets/reg_http-secret_1"))?.[1] ?? "";
       expect(httpSecret).not.toBe("");
 
       const seen = read("argv") + read("environment") + read("children") + out;
       expect(read("environment")).toContain("DOCKER_HOST=ssh://manager");
       expect(seen).not.toContain("REGISTRY_");
-      for (const secret of [password, hash, readerHash, reader, basic, httpSecret]) {
+      for (const secret of [
+        password,
+        hash,
+        gatewayHash,
+        uiHash,
+        gatewayPassword,
+        uiPassword,
+        basic,
+        uiBasic,
+        httpSecret,
+      ]) {
         expect(secret.length).toBeGreaterThan(20);
         expect(seen).not.toContain(secret);
       }
