@@ -1,0 +1,44 @@
+/** Removes everything that the demo made. */
+import { rm } from "node:fs/promises";
+import { stopEngine } from "./engine.js";
+import { heading, quietly, say } from "./shell.js";
+import { type DemoState, removeFolder, STACK } from "./state.js";
+
+/** Safe to run again, and after a demo that was cut off. */
+export async function takeDown(state: DemoState): Promise<void> {
+  heading("Removing what the demo made");
+  if (state.dockerHost) process.env.DOCKER_HOST = state.dockerHost;
+  // An engine of the demo's own takes everything with it.
+  if (state.engine) {
+    await stopEngine(state.engine);
+    await import("node:fs/promises").then(({ rm }) =>
+      rm(state.engine ?? "", { recursive: true, force: true }),
+    );
+    say("stopped the demo's Docker Engine and removed its data");
+  } else if ((await quietly("docker", ["version"])).exitCode === 0) {
+    await removeStack();
+    for (const image of state.images) await quietly("docker", ["image", "rm", image]);
+    if (state.images.length > 0) say(`removed the images ${state.images.join(", ")}`);
+    if (state.swarm) {
+      await quietly("docker", ["swarm", "leave", "--force"]);
+      say("left the Swarm that the demo had started");
+    }
+  }
+  await removeFolder();
+  say("removed .demo");
+  say("Packages that were installed stay; remove them with: apt-get remove docker.io");
+}
+
+async function removeStack(): Promise<void> {
+  await quietly("docker", ["stack", "rm", STACK]);
+  const list = ["ps", "--all", "--quiet", "--filter", `label=com.docker.stack.namespace=${STACK}`];
+  for (let tries = 0; tries < 120 && (await quietly("docker", list)).stdout !== ""; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  for (const type of ["secret", "config"]) {
+    const { stdout } = await quietly("docker", [type, "ls", "--format", "{{.Name}}"]);
+    const own = stdout.split("\n").filter((name) => name.startsWith(`${STACK}_`));
+    if (own.length > 0) await quietly("docker", [type, "rm", ...own]);
+  }
+  say(`removed the stack ${STACK}, its secrets and configs`);
+}
