@@ -11,9 +11,7 @@ export async function takeDown(state: DemoState): Promise<void> {
   // An engine of the demo's own takes everything with it.
   if (state.engine) {
     await stopEngine(state.engine);
-    await import("node:fs/promises").then(({ rm }) =>
-      rm(state.engine ?? "", { recursive: true, force: true }),
-    );
+    await rm(state.engine, { recursive: true, force: true });
     say("stopped the demo's Docker Engine and removed its data");
   } else if ((await quietly("docker", ["version"])).exitCode === 0) {
     await removeStack();

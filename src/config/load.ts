@@ -37,7 +37,7 @@ const MOST_ROUNDS = 10;
  */
 export function loadConfig(source: string, file: string, environment: Environment): LoadedConfig {
   const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
@@ -55,7 +55,7 @@ export function loadConfig(source: string, file: string, environment: Environmen
   if (syntax.length > 0) throw new ConfigError(sortFindings(syntax));
 
   const place = (path: Path, ofKey: boolean) => at(offsetOf(document, path, ofKey));
-  const { value, findings } = substitute(document.toJS() ?? {}, environment, place);
+  const { value, findings } = substitute(plainValue(document, at), environment, place);
 
   let parsed = configSchema.safeParse(value);
   let remaining = value;
@@ -86,6 +86,19 @@ export function loadConfig(source: string, file: string, environment: Environmen
     throw new ConfigError(sortFindings(findings));
   }
   return { config: resolve(parsed.data), warnings: sortFindings(findings) };
+}
+
+/** The document as plain values; an alias to nothing, to itself or to too much is a mistake of its writer. */
+function plainValue(document: Document, at: (offset: number) => Pick<Finding, "file" | "line" | "column">) {
+  try {
+    const value: unknown = document.toJS() ?? {};
+    JSON.stringify(value);
+    return value;
+  } catch (cause) {
+    const message = `not valid YAML: ${(cause as Error).message.split("\n")[0]}`;
+    const remedy = "Write the value itself in the place of the alias (*name).";
+    throw new ConfigError([{ severity: "error", ...at(0), path: "", message, remedy }]);
+  }
 }
 
 /** Replaces ${NAME} and ${NAME:-default} in `domain`, the one value that may differ from place to place. */

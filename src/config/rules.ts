@@ -47,14 +47,16 @@ const portsDiffer: Rule = ({ expose, ui, ports }) =>
     ? error("ports.ui", `the registry and the UI have the same port ${ports.ui}`, "Give each its own port.")
     : undefined;
 
-const traefikNeedsNames: Rule = (config) =>
-  config.expose === "traefik" && isIPv4(config.domain)
-    ? error(
-        "domain",
-        `${config.domain} is an address`,
-        "Traefik routes by host name: give a domain, or set expose: ports.",
-      )
-    : undefined;
+const traefikNeedsNames: Rule = ({ expose, domain, registry, ui }) => {
+  const hosts = { domain, "registry.host": registry.host ?? "", "ui.host": ui.host ?? "" };
+  const [path, host] = Object.entries(hosts).find(([, value]) => isIPv4(value)) ?? [];
+  if (expose !== "traefik" || path === undefined) return undefined;
+  return error(
+    path,
+    `${host} is an address`,
+    "Traefik routes by host name: give a domain, or set expose: ports.",
+  );
+};
 
 const ssoNeedsTraefik: Rule = ({ expose, ui }) =>
   expose === "ports" && ui.enabled && ui.access === "sso"
@@ -74,18 +76,18 @@ const publicUiOpensReads: Rule = ({ registry, ui }) =>
       )
     : undefined;
 
-const imagesArePinned: Rule = ({ registry, gateway, ui }) => {
-  const images = { "registry.image": registry.image, "gateway.image": gateway.image, "ui.image": ui.image };
-  for (const [path, image] of Object.entries(images)) {
-    if (/(?::(?!latest$)[\w][\w.-]*|@sha256:\w+)$/.test(image.replace(/^.*\//, ""))) continue;
-    return warning(
-      path,
-      `${image} is not pinned, so a restart may bring another version`,
-      "Add a version's tag or a digest.",
-    );
-  }
-  return undefined;
-};
+const imagesArePinned = (["registry", "gateway", "ui"] as const).map(
+  (part): Rule =>
+    (config) => {
+      const { image } = config[part];
+      if (/(?::(?!latest$)[\w][\w.-]*|@sha256:\w+)$/.test(image.replace(/^.*\//, ""))) return undefined;
+      return warning(
+        `${part}.image`,
+        `${image} is not pinned, so a restart may bring another version`,
+        "Add a version's tag or a digest.",
+      );
+    },
+);
 
 const replicasFitHostPorts: Rule = ({ expose, gateway }) =>
   expose === "ports" && gateway.replicas > 1
@@ -93,6 +95,15 @@ const replicasFitHostPorts: Rule = ({ expose, gateway }) =>
         "gateway.replicas",
         `${gateway.replicas} gateways cannot share one port of a node`,
         "Leave gateway.replicas at 1 with expose: ports.",
+      )
+    : undefined;
+
+const networksDiffer: Rule = ({ expose, networks, traefik }) =>
+  expose === "traefik" && networks.internal === traefik.network
+    ? error(
+        "networks.internal",
+        `the stack's own network and Traefik's are both called ${networks.internal}`,
+        "Give networks.internal its own name.",
       )
     : undefined;
 
@@ -104,6 +115,7 @@ export const rules: readonly Rule[] = [
   traefikNeedsNames,
   ssoNeedsTraefik,
   publicUiOpensReads,
-  imagesArePinned,
+  ...imagesArePinned,
   replicasFitHostPorts,
+  networksDiffer,
 ];

@@ -58,13 +58,13 @@ export const ipv4Network = () =>
 export const isIPv4 = (value: string): boolean => IPV4.test(value);
 
 /** A DNS name in lower case (RFC 1123) or an IPv4 address. */
-export const hostName = () =>
+export const hostName = (maxLength = 253) =>
   text({
     what: "a host name",
     remedy:
       "Use lower-case letters, digits, dots and hyphens, such as registry.example.com, without https:// and without a port.",
     pattern: HOST,
-    maxLength: 253,
+    maxLength,
   });
 
 /** An image reference as Docker's reference grammar allows it: [host[:port]/]path[:tag][@digest]. */
@@ -77,13 +77,16 @@ export const imageReference = () =>
       /^(?:[a-zA-Z0-9.-]+(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/,
   });
 
+/** What no accepted text holds, as part of a character class: what Docker's YAML parser refuses, or takes for a new line. */
+export const UNPRINTABLE = "\\p{Cc}\\p{Cs}\\u2028\\u2029\\uFFFE\\uFFFF";
+
 /** An absolute path on a node. */
 export const absolutePath = () =>
   text({
     what: "an absolute path of a folder",
     remedy:
       "Start with /, name a folder below the root, leave out . and .. and quotes, $, `, \\, : and control characters.",
-    pattern: /^(?!.*\/\.{1,2}(?:\/|$))(?:\/[^/\p{Cc}"'$`\\:,]+)+\/?$/u,
+    pattern: new RegExp(`^(?!.*/\\.{1,2}(?:/|$))(?:/[^/${UNPRINTABLE}"'$\`\\\\:,]+)+/?$`, "u"),
     maxLength: 1024,
   });
 
@@ -114,12 +117,12 @@ export const traefikName = (what: string) =>
     pattern: /^[a-zA-Z0-9][a-zA-Z0-9_.-]*(?:@[a-z]+)?$/,
   });
 
-/** Bytes as Docker writes them: 512M, 1G. */
+/** Memory as Docker writes it: 512M, 1G. Swarm refuses less than 4 MiB. */
 export const byteSize = () =>
   text({
     what: "an amount of memory",
-    remedy: "Write a number and a unit, such as 512M or 1G.",
-    pattern: /^[1-9]\d{0,11}(?:[kKmMgG][bB]?|[bB])?$/,
+    remedy: "Write a number and a unit, such as 512M or 1G; 4M at least.",
+    pattern: /^(?:(?:[4-9]|[1-9]\d{1,6})[mM]|[1-9]\d{0,6}[gG])[bB]?$/,
   });
 
 /** A placement constraint of Swarm: node.role == manager. */

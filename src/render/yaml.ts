@@ -1,4 +1,4 @@
-import { Document, Scalar } from "yaml";
+import { Document, Scalar, visit } from "yaml";
 import { type ComposeFile, FileMode, Interpolated } from "../stack/compose.js";
 
 /**
@@ -7,11 +7,19 @@ import { type ComposeFile, FileMode, Interpolated } from "../stack/compose.js";
  */
 export function composeText(model: ComposeFile, header: string): string {
   const document = new Document(literal(model), { version: "1.1", aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_, scalar) {
+      if (typeof scalar.value === "string" && GO_NUMBER.test(scalar.value)) scalar.type = "QUOTE_DOUBLE";
+    },
+  });
   document.commentBefore = ` ${header}`;
   return document
     .toString({ lineWidth: 0, directives: false, indentSeq: true })
     .replace(/^(?=(?:services|networks|configs|secrets):$)/gm, "\n");
 }
+
+/** Numbers of Go (0o17, 0X1f, 1e1_0) that YAML 1.1 takes for text: Docker's parser would change them. */
+const GO_NUMBER = /^[-+]?(?:0_*[box][\da-f_]*|[\d_.]+e[-+\d_]+)$/i;
 
 /** The model as plain data in which a literal `$` is `$$`. */
 function literal(value: unknown): unknown {

@@ -50,7 +50,7 @@ export function judge(
   if (ends.includes(update)) {
     return verdict("failed", failureOf(tasks, since) ?? service.UpdateStatus?.Message ?? update);
   }
-  const failures = tasks.filter((task) => task.CreatedAt >= since && FAILED_TASK.has(task.Status.State));
+  const failures = tasks.filter((task) => hasFailed(task, since));
   if (goal === "forward" && update === "" && failures.length >= MOST_FAILURES && running < replicas) {
     return verdict("failed", failureOf(tasks, since) ?? "its tasks fail");
   }
@@ -61,9 +61,13 @@ export function judge(
 
 /** The newest failure's own words. */
 export function failureOf(tasks: readonly SwarmTask[], since: string): string | undefined {
-  const failed = tasks.find((task) => task.CreatedAt >= since && FAILED_TASK.has(task.Status.State));
+  const failed = tasks.find((task) => hasFailed(task, since));
   return failed ? (failed.Status.Err ?? failed.Status.Message) : undefined;
 }
+
+/** Compared as times, not as text: the engine gives its own time in its own zone, and tasks' times in UTC. */
+const hasFailed = ({ CreatedAt, Status }: SwarmTask, since: string): boolean =>
+  Date.parse(CreatedAt) >= Date.parse(since) && FAILED_TASK.has(Status.State);
 
 function progressOf(wanted: readonly SwarmTask[], failures: readonly SwarmTask[]): string {
   const waiting = wanted.find(({ Status }) => Status.State !== "running");

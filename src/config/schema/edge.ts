@@ -11,7 +11,7 @@ export const ui = z
     host: hostName()
       .optional()
       .describe("public host name")
-      .meta({ derived: "registry-ui.<domain>; <domain> with expose: ports" }),
+      .meta({ derived: "`registry-ui.<domain>`; `<domain>` with `expose: ports`" }),
     title: title().default("Hephaestus").describe("heading of the page"),
     access: z.enum(["public", "sso"]).default("public").describe("everybody, or only who passes Authelia"),
     resources: resources(0.5, "128M"),
@@ -27,8 +27,8 @@ export const traefik = z
     network: objectName("a network name")
       .default("aether-net")
       .describe("external overlay network that Traefik is on"),
-    entrypoint: traefikName("a name of an entrypoint").default("websecure").describe("entrypoint with TLS"),
-    certResolver: traefikName("a name of a certificate resolver").optional().describe("certificate resolver"),
+    entrypoint: objectName("a name of an entrypoint").default("websecure").describe("entrypoint with TLS"),
+    certResolver: objectName("a name of a certificate resolver").optional().describe("certificate resolver"),
     middlewares: z
       .array(traefikName("a name of a middleware"))
       .default([])
@@ -51,7 +51,7 @@ export const authelia = z
     })
       .optional()
       .describe("ForwardAuth middleware by name, or its address, from which labels define one")
-      .meta({ derived: "authelia@swarm; authelia@docker with Traefik 2" }),
+      .meta({ derived: "`authelia@swarm`; `authelia@docker` with Traefik 2" }),
   })
   .prefault({});
 

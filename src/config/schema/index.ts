@@ -21,7 +21,8 @@ export const configSchema = z
     })
       .default("hephaestus")
       .describe("name of the Swarm stack; prefix of its services and secrets"),
-    domain: hostName()
+    // Room for "registry-ui." in front of it.
+    domain: hostName(241)
       .describe("your domain; ${DOMAIN_NAME} takes it from the environment")
       // What an editor checks is the text as written, before the environment is looked up.
       .meta({ pattern: "^(?:[a-z0-9.-]+|\\$\\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\\})$" }),

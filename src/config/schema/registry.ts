@@ -7,12 +7,24 @@ import {
   objectName,
   placementConstraint,
   text,
+  UNPRINTABLE,
 } from "../text.js";
+
+/** Swarm refuses less than a thousandth of a core, and more digits than it can count. */
+const cores = () =>
+  z
+    .number()
+    .min(0.001)
+    .max(1024)
+    .refine((value) => Number(value.toFixed(3)) === value, {
+      message: "has more than three decimals",
+      params: { remedy: "Write it as 0.25 or 1.5." },
+    });
 
 /** CPU and memory as Swarm's `deploy.resources` has them. */
 const amounts = (cpus: number | undefined, memory: string | undefined) =>
   z.strictObject({
-    cpus: optionalDefault(z.number().positive().max(1024), cpus).describe("CPU cores, fractions allowed"),
+    cpus: optionalDefault(cores(), cpus).describe("CPU cores, fractions allowed"),
     memory: optionalDefault(byteSize(), memory).describe("bytes with a unit"),
   });
 
@@ -61,7 +73,7 @@ const env = z
     text({
       what: "a value of one line",
       remedy: "Leave out line breaks and other control characters.",
-      pattern: /^[^\p{Cc}]*$/u,
+      pattern: new RegExp(`^[^${UNPRINTABLE}]*$`, "u"),
       maxLength: 4096,
     }),
   )
@@ -79,7 +91,8 @@ const env = z
       });
     }
   })
-  .default({});
+  .default({})
+  .describe("environment of the registry, for settings that this file does not have; no place for secrets");
 
 export const registry = z
   .strictObject({
@@ -94,7 +107,7 @@ export const registry = z
     host: hostName()
       .optional()
       .describe("public host name")
-      .meta({ derived: "registry.<domain>; <domain> with expose: ports" }),
+      .meta({ derived: "`registry.<domain>`; `<domain>` with `expose: ports`" }),
     pull: z
       .enum(["anonymous", "authenticated"])
       .default("anonymous")

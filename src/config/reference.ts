@@ -1,0 +1,91 @@
+import { configSchema } from "./schema/index.js";
+
+/** One key of the config, for the reference. */
+export interface ReferenceRow {
+  path: string;
+  default: string;
+  description: string;
+}
+
+interface Definition {
+  type: string;
+  shape?: Record<string, Schema>;
+  innerType?: Schema;
+  options?: Schema[];
+  entries?: Record<string, string>;
+  values?: unknown[];
+  defaultValue?: unknown;
+}
+
+interface Schema {
+  def: Definition;
+  description?: string;
+  meta(): { derived?: string } | undefined;
+}
+
+/** Every key of hephaestus.yaml with its default and meaning, in the schema's order. */
+export function referenceRows(): ReferenceRow[] {
+  return rowsOf(configSchema as unknown as Schema, "");
+}
+
+function rowsOf(schema: Schema, path: string): ReferenceRow[] {
+  const object = objectIn(schema);
+  if (!object) return [{ path, default: defaultOf(schema), description: descriptionOf(schema) }];
+  return Object.entries(object).flatMap(([key, inner]) =>
+    rowsOf(inner, path === "" ? key : `${path}.${key}`),
+  );
+}
+
+/** The keys of an object schema, through defaults and unions around it. */
+function objectIn({ def }: Schema): Record<string, Schema> | undefined {
+  if (def.shape) return def.shape;
+  if (def.type === "union" && def.options?.every((option) => objectIn(option) !== undefined)) {
+    return Object.assign({}, ...def.options.map(objectIn));
+  }
+  return def.innerType ? objectIn(def.innerType) : undefined;
+}
+
+function defaultOf(schema: Schema): string {
+  const derived = schema.meta()?.derived;
+  if (derived) return derived;
+  if (schema.def.type === "optional") return "none";
+  if (schema.def.type !== "default" && schema.def.type !== "prefault") return "required";
+  const value = schema.def.defaultValue;
+  if (typeof value === "object" && value !== null) {
+    if (Array.isArray(value)) return value.length === 0 ? "`[]`" : `\`[${value.join(", ")}]\``;
+    return "`{}`";
+  }
+  return `\`${value}\``;
+}
+
+/** The description, and the choices where there are some. */
+function descriptionOf(schema: Schema): string {
+  const choices = choicesOf(schema);
+  const description = schema.description ?? "";
+  return choices.length > 1
+    ? `${choices.map((choice) => `\`${choice}\``).join(" or ")}: ${description}`
+    : description;
+}
+
+function choicesOf({ def }: Schema): unknown[] {
+  if (def.entries) return Object.values(def.entries);
+  if (def.type === "literal") return def.values ?? [];
+  if (def.type === "union") return (def.options ?? []).flatMap(choicesOf);
+  return def.innerType ? choicesOf(def.innerType) : [];
+}
+
+/** The reference as a Markdown table. */
+export function referenceTable(): string {
+  const rows = referenceRows().map((row) => `| \`${row.path}\` | ${row.default} | ${row.description} |`);
+  return ["| path | default | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
+const BEGIN = "<!-- reference:begin -->";
+const END = "<!-- reference:end -->";
+
+/** A README with its reference made anew. */
+export function withReference(readme: string): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`the README lacks ${BEGIN} or ${END}`);
+  return `${readme.slice(0, begin + BEGIN.length)}\n\n${referenceTable()}\n\n${readme.slice(end)}`;
+}

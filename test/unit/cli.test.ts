@@ -1,0 +1,150 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { withReference } from "../../src/config/reference.js";
+import { ExitCode } from "../../src/errors.js";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "cli-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The built command (npm test builds it first), without a terminal and away from any Docker. */
+async function hephaestus(...args: string[]) {
+  const { DOMAIN_NAME: _ignored, ...env } = process.env;
+  const { exitCode, stdout, stderr } = await execa(
+    process.execPath,
+    [join(ROOT, "bin/hephaestus.js"), ...args],
+    {
+      cwd: folder,
+      env: { ...env, DOCKER_HOST: "unix:///nonexistent" },
+      extendEnv: false,
+      reject: false,
+      input: "",
+    },
+  );
+  return { exitCode, stdout, stderr };
+}
+
+const read = (path: string) => readFileSync(join(folder, path), "utf8");
+
+test("says its version and its commands", async () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+  expect(await hephaestus("--version")).toMatchObject({ exitCode: 0, stdout: version });
+  const help = await hephaestus("--help");
+  for (const command of ["init", "render", "deploy", "schema"]) expect(help.stdout).toContain(command);
+});
+
+test.each([["fly"], ["render --fly"], ["deploy --timeout soon"], ["init --traefik-version 4"]])(
+  "refuses the command line %j in two lines",
+  async (line) => {
+    const { exitCode, stderr } = await hephaestus(...line.split(" "));
+    expect(exitCode).toBe(ExitCode.usage);
+    expect(stderr.split("\n").length).toBeLessThan(4);
+  },
+);
+
+describe("init", () => {
+  test("writes a config that renders, the schema, and a .gitignore entry once", async () => {
+    writeFileSync(join(folder, ".gitignore"), "dist");
+    expect((await hephaestus("init", "--yes", "--domain", "forge.example")).exitCode).toBe(0);
+    expect(read("hephaestus.yaml")).toMatch(/^# yaml-language-server: \$schema=\.hephaestus\/schema\.json\n/);
+    expect(JSON.parse(read(".hephaestus/schema.json"))).toMatchObject({ title: "hephaestus.yaml" });
+    expect(read(".gitignore")).toMatch(/^dist\n.*\.hephaestus\/secrets\/\n/s);
+    expect((await hephaestus("render")).exitCode).toBe(0);
+
+    const before = read("hephaestus.yaml");
+    expect((await hephaestus("init", "--yes", "--domain", "other.example")).exitCode).toBe(ExitCode.usage);
+    expect(read("hephaestus.yaml")).toBe(before);
+    expect((await hephaestus("init", "--yes", "--domain", "other.example", "--force")).exitCode).toBe(0);
+    expect(read("hephaestus.yaml")).toContain("other.example");
+    expect(read(".gitignore").match(/secrets/g)).toHaveLength(1);
+  });
+
+  test("without a terminal names the answers that are missing, and writes nothing", async () => {
+    const { exitCode, stderr } = await hephaestus("init", "--domain", "forge.example", "--ui", "sso");
+    expect(exitCode).toBe(ExitCode.usage);
+    expect(stderr).toContain("--storage, --traefik-version, --traefik-network");
+    expect(existsSync(join(folder, "hephaestus.yaml"))).toBe(false);
+  });
+
+  test("refuses answers that the schema would refuse", async () => {
+    const { exitCode, stderr } = await hephaestus("init", "--yes", "--domain", "Forge!");
+    expect(exitCode).toBe(ExitCode.config);
+    expect(stderr).toContain("is not a host name");
+    expect(existsSync(join(folder, "hephaestus.yaml"))).toBe(false);
+  });
+
+  test("writes a trial, and a workflow, when asked to", async () => {
+    expect((await hephaestus("init", "--profile", "local", "--ci", "github")).exitCode).toBe(0);
+    expect(read("hephaestus.yaml")).toContain("expose: ports");
+    expect(read(".github/workflows/registry.yml")).toContain("ops-scripts/deploy.sh");
+    expect((await hephaestus("render")).exitCode).toBe(0);
+  });
+});
+
+describe("render", () => {
+  beforeEach(() => writeFileSync(join(folder, "hephaestus.yaml"), "version: 1\ndomain: forge.example\n"));
+
+  test("writes the stack, the same bytes every time, and checks it", async () => {
+    expect((await hephaestus("render")).stdout).toContain("wrote docker-compose.yml");
+    const first = read("docker-compose.yml");
+    expect((await hephaestus("render")).stdout).toContain("unchanged docker-compose.yml");
+    expect(read("docker-compose.yml")).toBe(first);
+    expect(await hephaestus("render", "--check")).toMatchObject({ exitCode: 0, stdout: "" });
+
+    writeFileSync(join(folder, "docker-compose.yml"), first.replace("registry:2.8.3", "registry:2.8.2"));
+    const check = await hephaestus("render", "--check");
+    expect(check.exitCode).toBe(ExitCode.stale);
+    expect(check.stdout).toContain("-    image: registry:2.8.2\n+    image: registry:2.8.3");
+    expect((await hephaestus("render", "--diff")).exitCode).toBe(0);
+    expect(read("docker-compose.yml")).toContain("registry:2.8.2");
+  });
+
+  test("prints, or writes elsewhere, when asked to", async () => {
+    const { stdout } = await hephaestus("render", "--stdout");
+    expect(existsSync(join(folder, "docker-compose.yml"))).toBe(false);
+    await hephaestus("render", "--output", "stack");
+    expect(read("stack/docker-compose.yml")).toBe(`${stdout}\n`);
+  });
+
+  test("shows every mistake and writes nothing", async () => {
+    writeFileSync(
+      join(folder, "hephaestus.yaml"),
+      "version: 3\ndomain: a b\nstak: x\nui: { acces: sso }\nports: { ui: 0 }\n",
+    );
+    const { exitCode, stderr } = await hephaestus("render");
+    expect(exitCode).toBe(ExitCode.config);
+    expect(stderr.match(/hephaestus\.yaml:\d+:\d+: error:/g)).toHaveLength(5);
+    expect(stderr).toContain("5 mistakes in the config");
+    expect(stderr).not.toContain("    at ");
+    expect(existsSync(join(folder, "docker-compose.yml"))).toBe(false);
+  });
+
+  test("leaves what is there when a file cannot be written", async () => {
+    await hephaestus("render");
+    const before = read("docker-compose.yml");
+    rmSync(join(folder, "gateway"), { recursive: true });
+    writeFileSync(join(folder, "gateway"), "in the way");
+    writeFileSync(join(folder, "hephaestus.yaml"), "domain: other.example\n");
+    expect((await hephaestus("render")).exitCode).toBe(ExitCode.config);
+    expect(read("docker-compose.yml")).toBe(before);
+  });
+
+  test("names a config that is not there, and how to write one", async () => {
+    const { exitCode, stderr } = await hephaestus("render", "--config", "missing.yaml");
+    expect(exitCode).toBe(ExitCode.config);
+    expect(stderr).toMatch(/missing\.yaml: there is no config file\n {4}Write one with: hephaestus init/);
+  });
+});
+
+test("the README's reference is what the schema says; npm run reference writes it", () => {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  expect(readme).toBe(withReference(readme));
+});

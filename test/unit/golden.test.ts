@@ -1,0 +1,69 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { renderFiles } from "../../src/render/files.js";
+import { loadTemplates } from "../../src/render/templates.js";
+
+const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
+const templates = loadTemplates();
+
+/** The configs of the golden folders: eight of one matrix, and the special ones. */
+const CASES: Record<string, string> = {
+  local: "version: 1\ndomain: localhost\nexpose: ports\nswarm: { endpointMode: dnsrr }\n",
+  registry3: `version: 1
+domain: example.com
+registry: { image: "registry:3.0.0", delete: true, env: { REGISTRY_LOG_LEVEL: debug, GREETING: "$5 for \${USER}" } }
+traefik: { certResolver: letsencrypt, middlewares: [secure-headers@file] }
+authelia: { middleware: "http://authelia:9091/api/authz/forward-auth" }
+ui: { access: sso }
+networks: { encrypted: true }
+`,
+};
+for (const traefik of [2, 3]) {
+  for (const access of ["public", "sso"]) {
+    for (const pull of ["anonymous", "authenticated"]) {
+      CASES[`traefik${traefik}-${access}-${pull}`] =
+        `version: 1\ndomain: example.com\nregistry: { pull: ${pull} }\nui: { access: ${access} }\ntraefik: { version: ${traefik} }\n`;
+    }
+  }
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder)
+    .flatMap((name) => {
+      const path = join(folder, name);
+      return statSync(path).isDirectory() ? filesBelow(path) : [path];
+    })
+    .sort();
+}
+
+describe.each(Object.entries(CASES))("%s", (name, source) => {
+  const folder = join(GOLDEN, name);
+  const { config } = loadConfig(source, "hephaestus.yaml", {});
+  const rendered = [
+    { path: "hephaestus.yaml", text: source },
+    ...renderFiles(config, templates, "hephaestus.yaml"),
+  ];
+
+  if (process.env.UPDATE_GOLDEN === "1" && !process.env.CI) {
+    rmSync(folder, { recursive: true, force: true });
+    for (const { path, text } of rendered) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+  }
+
+  test("renders to exactly the golden files", () => {
+    expect(existsSync(folder)).toBe(true);
+    const golden = filesBelow(folder).map((path) => relative(folder, path));
+    expect(rendered.map(({ path }) => path).sort()).toEqual(golden.sort());
+    for (const { path, text } of rendered) expect(text, path).toBe(readFileSync(join(folder, path), "utf8"));
+  });
+
+  test("renders to the same bytes every time", () => {
+    const again = renderFiles(loadConfig(source, "hephaestus.yaml", {}).config, templates, "hephaestus.yaml");
+    expect(again).toEqual(rendered.slice(1));
+  });
+});

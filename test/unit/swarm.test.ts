@@ -1,0 +1,305 @@
+import { hostname } from "node:os";
+import { describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { Secret } from "../../src/credentials/secret.js";
+import { planServices } from "../../src/deployment/plan.js";
+import { ExitCode, type OperatorError } from "../../src/errors.js";
+import { judge } from "../../src/swarm/convergence.js";
+import {
+  type CommandResult,
+  childEnvironment,
+  type Docker,
+  dockerFailed,
+  type RunOptions,
+} from "../../src/swarm/docker.js";
+import { freeLock, takeLock } from "../../src/swarm/lock.js";
+import type { SwarmService, SwarmTask, TaskTemplate } from "../../src/swarm/objects.js";
+import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
+import { createSecret, writeSecret } from "../../src/swarm/secrets.js";
+import { deployStack } from "../../src/swarm/stack.js";
+
+const SINCE = "2026-01-01T00:00:00Z";
+const template = (image = "registry:2") =>
+  ({ ContainerSpec: { Image: image }, ForceUpdate: 0 }) as TaskTemplate;
+
+const service = (changes: Partial<SwarmService> = {}): SwarmService => ({
+  ID: "s1",
+  Version: { Index: 1 },
+  Spec: { Name: "forge_registry", TaskTemplate: template(), Mode: { Replicated: { Replicas: 1 } } },
+  ...changes,
+});
+
+const task = (state: string, changes: Partial<SwarmTask> = {}): SwarmTask => ({
+  ID: "t1",
+  ServiceID: "s1",
+  CreatedAt: "2026-01-01T00:00:01Z",
+  DesiredState: state === "rejected" || state === "failed" ? "shutdown" : "running",
+  Spec: template(),
+  Status: { State: state, ...(state === "rejected" ? { Err: "No such image: x" } : {}) },
+  ...changes,
+});
+
+describe("a service", () => {
+  test.each([
+    ["whose task runs", service(), [task("running")], "converged"],
+    ["whose task starts", service(), [task("starting")], "converging"],
+    ["that has no task yet", service(), [], "converging"],
+    [
+      "whose task is of an older spec",
+      service(),
+      [task("running", { Spec: template("registry:1") })],
+      "converging",
+    ],
+    [
+      "that is being updated",
+      service({ UpdateStatus: { State: "updating" } }),
+      [task("running")],
+      "converging",
+    ],
+    ["that was updated", service({ UpdateStatus: { State: "completed" } }), [task("running")], "converged"],
+    [
+      "whose old task still runs",
+      service(),
+      [task("running"), task("running", { Spec: template("registry:1") })],
+      "converging",
+    ],
+    [
+      "that the engine takes back",
+      service({ UpdateStatus: { State: "rollback_started" } }),
+      [task("rejected")],
+      "converging",
+    ],
+    [
+      "that the engine took back",
+      service({ UpdateStatus: { State: "rollback_completed" } }),
+      [task("rejected")],
+      "failed",
+    ],
+    ["that stands still", service({ UpdateStatus: { State: "paused", Message: "paused" } }), [], "failed"],
+    ["whose tasks failed twice", service(), [task("rejected"), task("rejected")], "converging"],
+    [
+      "whose tasks failed three times",
+      service(),
+      [task("rejected"), task("rejected"), task("rejected")],
+      "failed",
+    ],
+    [
+      "whose tasks failed before this deploy",
+      service(),
+      [1, 2, 3].map(() => task("rejected", { CreatedAt: "2025-01-01T00:00:00Z" })),
+      "converging",
+    ],
+  ] as const)("%s is judged", (_name, given, tasks, state) => {
+    const verdict = judge(given, tasks, SINCE);
+    expect(verdict.state).toBe(state);
+    if (state === "failed" && tasks.length > 0) expect(verdict.reason).toBe("No such image: x");
+  });
+
+  test("is the same where the engine writes zero values on one side only", () => {
+    const written = {
+      ...template(),
+      Runtime: "container",
+      Placement: { Constraints: ["a"] },
+    } as TaskTemplate;
+    Object.assign(written.ContainerSpec, {
+      DNSConfig: {},
+      Privileges: { NoNewPrivileges: false },
+      Hosts: [],
+    });
+    const spec = { ...service().Spec, TaskTemplate: written };
+    expect(judge(service({ Spec: spec }), [task("running")], SINCE).state).toBe("converged");
+  });
+
+  test("that goes back has arrived when the engine took it back", () => {
+    const back = service({ UpdateStatus: { State: "rollback_completed" } });
+    expect(judge(back, [task("running")], SINCE, "back").state).toBe("converged");
+  });
+});
+
+const { config } = loadConfig(
+  "domain: a.example\nregistry: { placement: { constraints: ['node.labels.disk == big'] } }",
+  "f",
+  {},
+);
+
+const facts = (changes: Partial<SwarmFacts> = {}): SwarmFacts => ({
+  serverVersion: "28.0.0",
+  apiVersion: "1.48",
+  swarmState: "active",
+  isManager: true,
+  nodeId: "n1",
+  network: { scope: "swarm", driver: "overlay" },
+  nodes: [node("n1", { disk: "big" })],
+  hasIpvs: true,
+  ...changes,
+});
+
+function node(ID: string, Labels: Record<string, string> = {}) {
+  return {
+    ID,
+    Spec: { Role: "manager", Availability: "active", Labels },
+    Description: { Hostname: `host-${ID}` },
+    Status: { State: "ready" },
+  };
+}
+
+describe("preflight", () => {
+  test.each([
+    ["nothing on a sound Swarm", {}, undefined],
+    ["an engine that is too old", { apiVersion: "1.40" }, /20\.10/],
+    ["no Swarm", { swarmState: "inactive", isManager: false }, /docker swarm init/],
+    ["a worker", { isManager: false }, /manager/],
+    ["a missing network", { network: undefined }, /docker network create --driver overlay/],
+    [
+      "a bridge in the place of an overlay",
+      { network: { scope: "local", driver: "bridge" } },
+      /overlay network of scope swarm/,
+    ],
+    ["no node that fits", { nodes: [node("n1")] }, /docker node update --label-add/],
+    [
+      "two nodes that fit one folder",
+      { nodes: [node("n1", { disk: "big" }), node("n2", { disk: "big" })] },
+      /node\.hostname/,
+    ],
+    ["a kernel without IPVS", { hasIpvs: false }, /dnsrr/],
+    ["nothing where the kernel is not known", { hasIpvs: undefined }, undefined],
+  ] as const)("finds %s", (_name, changes, remedy) => {
+    const findings = judgeSwarm(config, facts(changes as Partial<SwarmFacts>));
+    if (remedy === undefined) expect(findings).toEqual([]);
+    else expect(findings.map((finding) => finding.remedy).join("\n")).toMatch(remedy);
+  });
+});
+
+test("docker is called with exactly these words", () => {
+  expect(createSecret("forge", "ui", 2, "given").join(" ")).toBe(
+    "secret create --label hephaestus.stack=forge --label hephaestus.generation=2 --label hephaestus.secret=ui --label hephaestus.password=given forge_ui_2 -",
+  );
+  expect(deployStack("forge", "docker-compose.yml", "never").join(" ")).toBe(
+    "stack deploy --with-registry-auth --resolve-image never --compose-file docker-compose.yml forge",
+  );
+});
+
+test("a secret goes to docker's standard input and nowhere else", async () => {
+  const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
+  await writeSecret(docker, "forge", "htpasswd", 1, "given", new Secret("ann:hash"));
+  expect(JSON.stringify(calls.map(({ args }) => args))).not.toContain("ann");
+  expect(calls.map(({ options }) => (options?.input as Secret).reveal())).toEqual(["ann:hash"]);
+});
+
+test("programs that are started do not inherit the operator's secrets", () => {
+  Object.assign(process.env, { REGISTRY_RAW_PASSWORD: "x", REGISTRY_HTPASSWD: "y" });
+  const environment = childEnvironment({ MORE: "z" });
+  expect(environment).not.toHaveProperty("REGISTRY_RAW_PASSWORD");
+  expect(environment).not.toHaveProperty("REGISTRY_HTPASSWD");
+  expect(environment.MORE).toBe("z");
+  for (const name of ["REGISTRY_RAW_PASSWORD", "REGISTRY_HTPASSWD"]) delete process.env[name];
+});
+
+test("known messages of docker come with advice", () => {
+  const failed = (stderr: string) => dockerFailed(["info"], { exitCode: 1, stdout: "", stderr });
+  expect(failed("Got permission denied while trying to connect to the Docker daemon socket").remedy).toMatch(
+    /group docker/,
+  );
+  expect(failed("Error response from daemon: This node is not a swarm manager.").remedy).toMatch(
+    /docker swarm init/,
+  );
+  expect(failed("something else").exitCode).toBe(ExitCode.rollout);
+});
+
+describe("the lock", () => {
+  const held = (labels: Record<string, string>) => ({
+    exitCode: 0,
+    stdout: JSON.stringify({ ID: "old", Spec: { Labels: labels } }),
+    stderr: "",
+  });
+  const taken = {
+    exitCode: 1,
+    stdout: "",
+    stderr: "rpc error: code = AlreadyExists desc = config forge_lock already exists",
+  };
+  const inAnHour = String(Math.floor(Date.now() / 1000) + 3600);
+
+  test.each([
+    [
+      "of another machine",
+      {
+        "hephaestus.lock.host": "elsewhere",
+        "hephaestus.lock.pid": "1",
+        "hephaestus.lock.expires": inAnHour,
+      },
+      false,
+    ],
+    [
+      "of a living process",
+      {
+        "hephaestus.lock.host": hostname(),
+        "hephaestus.lock.pid": String(process.pid),
+        "hephaestus.lock.expires": inAnHour,
+      },
+      false,
+    ],
+    [
+      "of a dead process",
+      {
+        "hephaestus.lock.host": hostname(),
+        "hephaestus.lock.pid": "4194304",
+        "hephaestus.lock.expires": inAnHour,
+      },
+      true,
+    ],
+    [
+      "whose time is over",
+      { "hephaestus.lock.host": "elsewhere", "hephaestus.lock.pid": "1", "hephaestus.lock.expires": "1" },
+      true,
+    ],
+  ])("%s holds as long as it should", async (_name, labels, free) => {
+    let exists = true;
+    const { docker } = fakeDocker((args) => {
+      if (args[1] === "create") return exists ? taken : { exitCode: 0, stdout: "new\n", stderr: "" };
+      if (args[1] === "inspect") return held(labels);
+      expect(args).toEqual(["config", "rm", "old"]);
+      exists = false;
+      return { exitCode: 0, stdout: "", stderr: "" };
+    });
+    const result = await takeLock(docker, "forge", 60).catch((error: OperatorError) => error);
+    if (free) expect(result).toBe("new");
+    else expect((result as OperatorError).exitCode).toBe(ExitCode.locked);
+  });
+
+  test("is freed by its id", async () => {
+    const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
+    await freeLock(docker, "id7");
+    expect(calls.map(({ args }) => args)).toEqual([["config", "rm", "id7"]]);
+  });
+});
+
+test("a plan names what would change, and nothing else", () => {
+  const sketch = {
+    name: "forge_registry",
+    image: "registry:2",
+    replicas: 1,
+    environment: [],
+    configs: [],
+    secrets: [],
+  };
+  expect(planServices([sketch], [service()])).toEqual([]);
+  expect(planServices([{ ...sketch, image: "registry:3" }], [service()])).toEqual([
+    "update forge_registry: image registry:2 -> registry:3",
+  ]);
+  expect(planServices([], [service()])).toEqual(["remove forge_registry"]);
+  expect(planServices([sketch], [])).toEqual(["create forge_registry (registry:2)"]);
+});
+
+interface Call {
+  args: readonly string[];
+  options: RunOptions | undefined;
+}
+
+function fakeDocker(answer: (args: readonly string[]) => CommandResult): { docker: Docker; calls: Call[] } {
+  const calls: Call[] = [];
+  const attempt: Docker["attempt"] = async (args, options) => {
+    calls.push({ args, options });
+    return answer(args);
+  };
+  return { docker: { attempt, run: async (args, options) => (await attempt(args, options)).stdout }, calls };
+}
