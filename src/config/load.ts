@@ -136,7 +136,7 @@ function valueAt(value: unknown, path: Path): unknown {
 function without(value: unknown, explanations: readonly Explanation[]): unknown {
   const copy = structuredClone(value);
   // The last entries of a list go first, so that the places of the others stay true.
-  for (const { path } of [...explanations].sort((a, b) => compareLast(b.path, a.path))) {
+  for (const { path } of [...explanations].sort((a, b) => placeInList(b.path) - placeInList(a.path))) {
     const parent = valueAt(copy, path.slice(0, -1));
     const key = path.at(-1);
     if (key === undefined) return { domain: "example.com" };
@@ -147,7 +147,10 @@ function without(value: unknown, explanations: readonly Explanation[]): unknown 
   return { domain: "example.com", ...(copy as object) };
 }
 
-const compareLast = (a: Path, b: Path): number => Number(a.at(-1)) - Number(b.at(-1)) || 0;
+function placeInList(path: Path): number {
+  const last = path.at(-1);
+  return typeof last === "number" ? last : -1;
+}
 
 /** Where a path stands in the text: its key, its value, or the nearest parent that exists. */
 function offsetOf(document: Document, path: Path, ofKey: boolean): number {

@@ -74,10 +74,15 @@ function choicesOf({ def }: Schema): unknown[] {
   return def.innerType ? choicesOf(def.innerType) : [];
 }
 
-/** The reference as a Markdown table. */
+/** The reference as a Markdown table, its columns aligned as the formatter would. */
 export function referenceTable(): string {
-  const rows = referenceRows().map((row) => `| \`${row.path}\` | ${row.default} | ${row.description} |`);
-  return ["| path | default | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+  const body = referenceRows().map((row) => [`\`${row.path}\``, row.default, row.description]);
+  const rows = [["path", "default", "meaning"], ...body];
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: string[], fill: string) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(" | ")} |`;
+  const [head = "", ...others] = rows.map((row) => line(row, " "));
+  return [head, line(["", "", ""], "-"), ...others].join("\n");
 }
 
 const BEGIN = "<!-- reference:begin -->";

@@ -95,28 +95,25 @@ describe("a deploy that does not come to its end", () => {
     ["SIGKILL", /Stack \.\.\./],
     ["SIGKILL", /Front door \.\.\./],
     ["SIGINT", /Stack: /],
-  ] as const)(
-    "by %s at %s is finished by the next one, with a password that was shown",
-    async (signal, when) => {
-      const args = [...DEPLOY, "--generate-password"];
-      const cut = await forge.hephaestus(args, { killSignalAfter: { signal, when } });
-      expect(cut.exitCode).not.toBe(ExitCode.ok);
-      if (signal === "SIGINT") {
-        expect(cut.exitCode).toBe(ExitCode.interrupted);
-        expect(await swarmObjects(forge)).not.toContain("config trial_lock");
-      }
-      const again = await forge.hephaestus(args);
-      expect(again.exitCode, again.all).toBe(ExitCode.ok);
-      const password = /password of admin: (\S+)/.exec(again.stdout)?.[1];
-      const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
-      const login = await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } });
-      expect(login.status).toBe(200);
-      // One generation is left, and no lock.
-      const names = await swarmObjects(forge);
-      expect(names.filter((name) => name.includes("htpasswd"))).toHaveLength(1);
-      expect(names).not.toContain("config trial_lock");
-    },
-  );
+  ] as const)("by %s at %s is finished by the next one, with a password that was shown", async (signal, when) => {
+    const args = [...DEPLOY, "--generate-password"];
+    const cut = await forge.hephaestus(args, { killSignalAfter: { signal, when } });
+    expect(cut.exitCode).not.toBe(ExitCode.ok);
+    if (signal === "SIGINT") {
+      expect(cut.exitCode).toBe(ExitCode.interrupted);
+      expect(await swarmObjects(forge)).not.toContain("config trial_lock");
+    }
+    const again = await forge.hephaestus(args);
+    expect(again.exitCode, again.all).toBe(ExitCode.ok);
+    const password = /password of admin: (\S+)/.exec(again.stdout)?.[1];
+    const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+    const login = await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } });
+    expect(login.status).toBe(200);
+    // One generation is left, and no lock.
+    const names = await swarmObjects(forge);
+    expect(names.filter((name) => name.includes("htpasswd"))).toHaveLength(1);
+    expect(names).not.toContain("config trial_lock");
+  });
 
   test("because the first image is not there leaves nothing behind", async () => {
     await writeConfig(forge, swarm, { gateway: { image: "hephaestus-standin/nginx:0.0" } });

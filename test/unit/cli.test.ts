@@ -41,14 +41,16 @@ test("says its version and its commands", async () => {
   for (const command of ["init", "render", "deploy", "schema"]) expect(help.stdout).toContain(command);
 });
 
-test.each([["fly"], ["render --fly"], ["deploy --timeout soon"], ["init --traefik-version 4"]])(
-  "refuses the command line %j in two lines",
-  async (line) => {
-    const { exitCode, stderr } = await hephaestus(...line.split(" "));
-    expect(exitCode).toBe(ExitCode.usage);
-    expect(stderr.split("\n").length).toBeLessThan(4);
-  },
-);
+test.each([
+  ["fly"],
+  ["render --fly"],
+  ["deploy --timeout soon"],
+  ["init --traefik-version 4"],
+])("refuses the command line %j in two lines", async (line) => {
+  const { exitCode, stderr } = await hephaestus(...line.split(" "));
+  expect(exitCode).toBe(ExitCode.usage);
+  expect(stderr.split("\n").length).toBeLessThan(4);
+});
 
 describe("init", () => {
   test("writes a config that renders, the schema, and a .gitignore entry once", async () => {

@@ -75,19 +75,19 @@ describe("both scripts", () => {
     });
   });
 
-  it.each([SETUP_HOST, DEPLOY])(
-    "%s documents the exit codes of src/errors.ts and no others",
-    async (script) => {
-      const { code, out } = await shell(["sh", script, "--help"]);
-      expect(code).toBe(0);
-      const listed = [...out.slice(out.indexOf("Exit codes:")).matchAll(/(?:^|[;:]) ?\n?(\d+) /g)].map((m) =>
-        Number(m[1]),
-      );
-      expect(listed).toContain(ExitCode.usage);
-      expect(listed).toContain(ExitCode.preflight);
-      expect(Object.values(ExitCode)).toEqual(expect.arrayContaining(listed));
-    },
-  );
+  it.each([
+    SETUP_HOST,
+    DEPLOY,
+  ])("%s documents the exit codes of src/errors.ts and no others", async (script) => {
+    const { code, out } = await shell(["sh", script, "--help"]);
+    expect(code).toBe(0);
+    const listed = [...out.slice(out.indexOf("Exit codes:")).matchAll(/(?:^|[;:]) ?\n?(\d+) /g)].map((m) =>
+      Number(m[1]),
+    );
+    expect(listed).toContain(ExitCode.usage);
+    expect(listed).toContain(ExitCode.preflight);
+    expect(Object.values(ExitCode)).toEqual(expect.arrayContaining(listed));
+  });
 });
 
 describe("setup_host.sh", () => {
@@ -108,26 +108,25 @@ describe("setup_host.sh", () => {
     return `${uid}:${gid} ${(mode & 0o7777).toString(8)}`;
   };
 
-  it.each(shells)(
-    "creates the directory and its parents, and changes nothing the second time (%s)",
-    async (name) => {
-      const command = [...name.split(" "), SETUP_HOST, "--path", storage(), "--owner", owner];
-      const first = await shell(command);
-      expect(first).toMatchObject({ code: 0, err: "" });
-      expect(first.out).toContain(`done: create ${storage()}\n`);
-      expect(first.out.split("\n").at(-1)).toMatch(
-        new RegExp(`^setup_host: ready: ${storage()} owner=${owner} mode=0750 free=[0-9.]+GiB$`),
-      );
-      expect(describeEntry(storage())).toBe(`${owner} 750`);
-      expect(statSync(join(home, "mnt")).mode & 0o7777).toBe(0o755);
-      expect(statSync(join(home, "mnt", "storage")).mode & 0o7777).toBe(0o755);
+  it.each(
+    shells,
+  )("creates the directory and its parents, and changes nothing the second time (%s)", async (name) => {
+    const command = [...name.split(" "), SETUP_HOST, "--path", storage(), "--owner", owner];
+    const first = await shell(command);
+    expect(first).toMatchObject({ code: 0, err: "" });
+    expect(first.out).toContain(`done: create ${storage()}\n`);
+    expect(first.out.split("\n").at(-1)).toMatch(
+      new RegExp(`^setup_host: ready: ${storage()} owner=${owner} mode=0750 free=[0-9.]+GiB$`),
+    );
+    expect(describeEntry(storage())).toBe(`${owner} 750`);
+    expect(statSync(join(home, "mnt")).mode & 0o7777).toBe(0o755);
+    expect(statSync(join(home, "mnt", "storage")).mode & 0o7777).toBe(0o755);
 
-      const second = await shell(command);
-      expect(second.code).toBe(0);
-      expect(second.out.split("\n")[0]).toBe(`ok: ${storage()} (unchanged)`);
-      expect(second.out).not.toContain("done:");
-    },
-  );
+    const second = await shell(command);
+    expect(second.code).toBe(0);
+    expect(second.out.split("\n")[0]).toBe(`ok: ${storage()} (unchanged)`);
+    expect(second.out).not.toContain("done:");
+  });
 
   it("works when it is piped to a shell, as over ssh", async () => {
     const input = readFileSync(SETUP_HOST, "utf8");
@@ -392,79 +391,77 @@ describe("deploy.sh", () => {
     expect(changes()).toEqual([]);
   });
 
-  it.each(shells)(
-    "hands every secret to docker on standard input alone (%s)",
-    { timeout: 30_000 },
-    async (shellName) => {
-      // Variables that the script uses itself must not stay exported when they come from outside.
-      const collisions = {
-        password: "x",
-        htpasswd: "x",
-        user: "x",
-        machine: "x",
-        basic: "x",
-        hash: "x",
-        found: "x",
-      };
-      const env = {
-        ...credentials,
-        ...collisions,
-        HEPHAESTUS_RESOLVE_IMAGE: "never",
-        DOCKER_HOST: "ssh://manager",
-      };
-      const { code, out, err } = await deploy(env, ["reg", "compose.yml"], shellName.split(" "));
-      expect({ code, err }).toEqual({ code: 0, err: "" });
-      expect(out).toContain("secrets: generation 1 created\n");
-      expect(out.split("\n").at(-1)).toBe("deploy: ready: reg generation=1 reg_registry=1/1 reg_gateway=2/2");
+  it.each(shells)("hands every secret to docker on standard input alone (%s)", {
+    timeout: 30_000,
+  }, async (shellName) => {
+    // Variables that the script uses itself must not stay exported when they come from outside.
+    const collisions = {
+      password: "x",
+      htpasswd: "x",
+      user: "x",
+      machine: "x",
+      basic: "x",
+      hash: "x",
+      found: "x",
+    };
+    const env = {
+      ...credentials,
+      ...collisions,
+      HEPHAESTUS_RESOLVE_IMAGE: "never",
+      DOCKER_HOST: "ssh://manager",
+    };
+    const { code, out, err } = await deploy(env, ["reg", "compose.yml"], shellName.split(" "));
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("secrets: generation 1 created\n");
+    expect(out.split("\n").at(-1)).toBe("deploy: ready: reg generation=1 reg_registry=1/1 reg_gateway=2/2");
 
-      expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_1", "reg_http-secret_1", "reg_ui_1"]);
-      const basic = /^default "Basic ([A-Za-z0-9+/=]+)";\n$/.exec(read("secrets/reg_gateway_1"))?.[1] ?? "";
-      const [name, gatewayPassword = ""] = Buffer.from(basic, "base64").toString().split(":");
-      expect(name).toBe("hephaestus-gateway");
-      expect(gatewayPassword).toMatch(/^[0-9a-f]{64}$/);
-      const lines = read("secrets/reg_htpasswd_1").split("\n");
-      expect(lines.map((line) => line.split(":")[0])).toEqual([
-        "alice",
-        "bob",
-        "hephaestus-gateway",
-        "hephaestus-ui",
-        "",
-      ]);
-      expect(lines[1]).toBe(`bob:${hash}`);
-      const uiBasic =
-        /^NGINX_PROXY_HEADER_Authorization=Basic (\S+)\n$/.exec(read("secrets/reg_ui_1"))?.[1] ?? "";
-      const [uiName, uiPassword = ""] = Buffer.from(uiBasic, "base64").toString().split(":");
-      expect(uiName).toBe("hephaestus-ui");
-      const [gatewayHash = "", uiHash = ""] = lines.slice(2, 4).map((line) => line.split(":")[1] ?? "");
-      for (const [machine, machineHash] of [
-        [gatewayPassword, gatewayHash],
-        [uiPassword, uiHash],
-      ] as const) {
-        expect(machineHash).toMatch(/^\$2y\$04\$/);
-        expect(bcrypt.compareSync(machine, machineHash)).toBe(true);
-      }
-      const httpSecret = /^ {2}secret: ([0-9a-f]{64})\n$/.exec(read("secrets/reg_http-secret_1"))?.[1] ?? "";
-      expect(httpSecret).not.toBe("");
+    expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_1", "reg_http-secret_1", "reg_ui_1"]);
+    const basic = /^default "Basic ([A-Za-z0-9+/=]+)";\n$/.exec(read("secrets/reg_gateway_1"))?.[1] ?? "";
+    const [name, gatewayPassword = ""] = Buffer.from(basic, "base64").toString().split(":");
+    expect(name).toBe("hephaestus-gateway");
+    expect(gatewayPassword).toMatch(/^[0-9a-f]{64}$/);
+    const lines = read("secrets/reg_htpasswd_1").split("\n");
+    expect(lines.map((line) => line.split(":")[0])).toEqual([
+      "alice",
+      "bob",
+      "hephaestus-gateway",
+      "hephaestus-ui",
+      "",
+    ]);
+    expect(lines[1]).toBe(`bob:${hash}`);
+    const uiBasic =
+      /^NGINX_PROXY_HEADER_Authorization=Basic (\S+)\n$/.exec(read("secrets/reg_ui_1"))?.[1] ?? "";
+    const [uiName, uiPassword = ""] = Buffer.from(uiBasic, "base64").toString().split(":");
+    expect(uiName).toBe("hephaestus-ui");
+    const [gatewayHash = "", uiHash = ""] = lines.slice(2, 4).map((line) => line.split(":")[1] ?? "");
+    for (const [machine, machineHash] of [
+      [gatewayPassword, gatewayHash],
+      [uiPassword, uiHash],
+    ] as const) {
+      expect(machineHash).toMatch(/^\$2y\$04\$/);
+      expect(bcrypt.compareSync(machine, machineHash)).toBe(true);
+    }
+    const httpSecret = /^ {2}secret: ([0-9a-f]{64})\n$/.exec(read("secrets/reg_http-secret_1"))?.[1] ?? "";
+    expect(httpSecret).not.toBe("");
 
-      const seen = read("argv") + read("environment") + read("children") + out;
-      expect(read("environment")).toContain("DOCKER_HOST=ssh://manager");
-      expect(seen).not.toContain("REGISTRY_");
-      for (const secret of [
-        password,
-        hash,
-        gatewayHash,
-        uiHash,
-        gatewayPassword,
-        uiPassword,
-        basic,
-        uiBasic,
-        httpSecret,
-      ]) {
-        expect(secret.length).toBeGreaterThan(20);
-        expect(seen).not.toContain(secret);
-      }
-    },
-  );
+    const seen = read("argv") + read("environment") + read("children") + out;
+    expect(read("environment")).toContain("DOCKER_HOST=ssh://manager");
+    expect(seen).not.toContain("REGISTRY_");
+    for (const secret of [
+      password,
+      hash,
+      gatewayHash,
+      uiHash,
+      gatewayPassword,
+      uiPassword,
+      basic,
+      uiBasic,
+      httpSecret,
+    ]) {
+      expect(secret.length).toBeGreaterThan(20);
+      expect(seen).not.toContain(secret);
+    }
+  });
 
   it("labels the secrets and deploys with their generation, under a lock that it gives back", async () => {
     await deploy({ ...credentials, HEPHAESTUS_RESOLVE_IMAGE: "never" });
