@@ -1,0 +1,23 @@
+import type { SwarmService, SwarmTask, TaskTemplate } from "../../src/swarm/objects.js";
+
+/** When the deploy of these tests began. */
+export const SINCE = "2026-01-01T00:00:00Z";
+export const template = (image = "registry:2") =>
+  ({ ContainerSpec: { Image: image }, ForceUpdate: 0 }) as TaskTemplate;
+
+export const service = (changes: Partial<SwarmService> = {}): SwarmService => ({
+  ID: "s1",
+  Version: { Index: 1 },
+  Spec: { Name: "forge_registry", TaskTemplate: template(), Mode: { Replicated: { Replicas: 1 } } },
+  ...changes,
+});
+
+export const task = (state: string, changes: Partial<SwarmTask> = {}): SwarmTask => ({
+  ID: "t1",
+  ServiceID: "s1",
+  CreatedAt: "2026-01-01T00:00:01Z",
+  DesiredState: state === "rejected" || state === "failed" ? "shutdown" : "running",
+  Spec: template(),
+  Status: { State: state, ...(state === "rejected" ? { Err: "No such image: x" } : {}) },
+  ...changes,
+});

@@ -1,0 +1,217 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { loadConfig } from "../../src/config/load.js";
+import { COMPOSE_FILE, type RenderedFile, renderFiles } from "../../src/render/files.js";
+import { loadTemplates } from "../../src/render/templates.js";
+
+/** Printed by fast-check with a counterexample; the same every time. */
+const SEED = 20_261_124;
+const templates = loadTemplates();
+
+type Leaves = Map<string, unknown>;
+
+/** What docker would read out of a compose file: each value by its place, `$$` and the generation resolved. */
+function leavesOf(files: readonly RenderedFile[]): Leaves {
+  const leaves: Leaves = new Map();
+  const walk = (value: unknown, place: string) => {
+    if (value !== null && typeof value === "object" && Object.keys(value).length > 0) {
+      for (const [key, inner] of Object.entries(value)) walk(inner, `${place}/${key}`);
+    } else {
+      leaves.set(place, typeof value === "string" ? interpolated(value) : value);
+    }
+  };
+  walk(parse(files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "", { version: "1.1" }), "");
+  return leaves;
+}
+
+const interpolated = (text: string) =>
+  text.replace(/\$\$|\$\{HEPHAESTUS_GENERATION:-1\}|\$/g, (found) => {
+    if (found === "$") throw new Error(`compose would interpolate ${text}`);
+    return found === "$$" ? "$" : "1";
+  });
+
+const render = (written: object) =>
+  renderFiles(loadConfig(JSON.stringify(written), "f", {}).config, templates, "hephaestus.yaml");
+
+/** A config with a value at every optional place, so that another value adds no key. */
+const base = () => ({
+  domain: "example.com",
+  registry: {
+    version: 2,
+    env: { MOTTO: "base" },
+    placement: { constraints: ["node.role == manager"] },
+    resources: { limits: { memory: "1G" } },
+  } as Record<string, unknown>,
+  gateway: {} as Record<string, unknown>,
+  ui: { access: "sso" } as Record<string, unknown>,
+  traefik: { certResolver: "base", middlewares: ["base@file"] } as Record<string, unknown>,
+  authelia: { middleware: "http://base/" },
+  credentials: {} as Record<string, unknown>,
+});
+type Written = ReturnType<typeof base>;
+
+const SERVICES = "/services";
+const router = (service: string, key: string) => {
+  const name = service === "gateway" ? "registry" : service;
+  return `${SERVICES}/${service}/deploy/labels/traefik.http.routers.hephaestus-${name}.${key}`;
+};
+const both = (of: (service: string) => string, value: string) => ({
+  [of("gateway")]: value,
+  [of("registry-ui")]: value,
+});
+const stored = (key: string, value: string) => ({
+  [`${SERVICES}/registry/${key}`]: value,
+  [`${SERVICES}/reader/${key}`]: value,
+});
+const READ = "(Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`))";
+
+interface Field {
+  put(config: Written, value: string): void;
+  /** Text that this field takes now and then. */
+  likely: RegExp;
+  /** Every place of the compose file that the value reaches, with what stands there. */
+  places(value: string): Record<string, string>;
+}
+
+const HOST = /^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z0-9]{1,5}){0,2}$/;
+const IMAGE = /^[a-z0-9]{1,5}(\/[a-z0-9]{1,5}){0,2}:[\w][\w.-]{0,6}$/;
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,8}$/;
+
+const FIELDS: Record<string, Field> = {
+  "registry.env": {
+    put: (config, MOTTO) => Object.assign(config.registry, { env: { MOTTO } }),
+    likely: /^[-+]?[0-9a-fox_.e"'`$\\{}:#&*!|>%@ ]{0,12}$/,
+    places: (value) => stored("environment/MOTTO", value),
+  },
+  "registry.storage.path": {
+    put: (config, path) => Object.assign(config.registry, { storage: { path } }),
+    likely: /^\/[ a-z0-9{}#&*!|>%@=;()[\]~^?]{1,10}$/,
+    places: (value) => stored("volumes/0/source", value),
+  },
+  "registry.image": {
+    put: (config, image) => Object.assign(config.registry, { image }),
+    likely: IMAGE,
+    places: (value) => stored("image", value),
+  },
+  "registry.resources.limits.memory": {
+    put: (config, memory) => Object.assign(config.registry, { resources: { limits: { memory } } }),
+    likely: /^[1-9][0-9]{1,4}[mMgG][bB]?$/,
+    places: (value) => stored("deploy/resources/limits/memory", value),
+  },
+  "registry.placement.constraints": {
+    put: (config, one) => Object.assign(config.registry, { placement: { constraints: [one] } }),
+    likely: /^node\.labels\.[a-z]{1,4} ?(==|!=) ?[a-zA-Z0-9_./-]{1,5}$/,
+    places: (value) => stored("deploy/placement/constraints/0", value),
+  },
+  "registry.host": {
+    put: (config, host) => Object.assign(config.registry, { host }),
+    likely: HOST,
+    places: (value) => ({
+      [router("gateway", "rule")]: `Host(\`${value}\`)`,
+      [`${SERVICES}/registry-ui/environment/PULL_URL`]: value,
+    }),
+  },
+  "gateway.image": {
+    put: (config, image) => Object.assign(config.gateway, { image }),
+    likely: IMAGE,
+    places: (value) => ({ [`${SERVICES}/gateway/image`]: value }),
+  },
+  "ui.host": {
+    put: (config, host) => Object.assign(config.ui, { host }),
+    likely: HOST,
+    places: (value) => ({ [router("registry-ui", "rule")]: `Host(\`${value}\`) && ${READ}` }),
+  },
+  "ui.title": {
+    put: (config, title) => Object.assign(config.ui, { title }),
+    likely: /^[\wàé(][\wàé .,:;!?()/+@#'-]{0,12}$/,
+    places: (value) => ({ [`${SERVICES}/registry-ui/environment/REGISTRY_TITLE`]: value }),
+  },
+  "traefik.entrypoint": {
+    put: (config, entrypoint) => Object.assign(config.traefik, { entrypoint }),
+    likely: NAME,
+    places: (value) => both((service) => router(service, "entrypoints"), value),
+  },
+  "traefik.certResolver": {
+    put: (config, certResolver) => Object.assign(config.traefik, { certResolver }),
+    likely: NAME,
+    places: (value) => both((service) => router(service, "tls.certresolver"), value),
+  },
+  "traefik.middlewares": {
+    put: (config, one) => Object.assign(config.traefik, { middlewares: [one] }),
+    likely: /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,8}(@[a-z]{1,4})?$/,
+    places: (value) => ({
+      [router("gateway", "middlewares")]: value,
+      [router("registry-ui", "middlewares")]: `${value},hephaestus-authelia@swarm`,
+    }),
+  },
+  "authelia.middleware": {
+    put: (config, address) => Object.assign(config.authelia, { middleware: `http://${address}` }),
+    likely: /^[a-z]{1,5}(:[0-9]{2,4})?\/[a-z0-9?=&%._~-]{0,9}$/,
+    places: (value) => ({
+      [`${SERVICES}/registry-ui/deploy/labels/traefik.http.middlewares.hephaestus-authelia.forwardauth.address`]: `http://${value}`,
+    }),
+  },
+  "credentials.username": {
+    put: (config, username) => Object.assign(config.credentials, { username }),
+    likely: NAME,
+    places: () => ({}),
+  },
+};
+
+const usual = leavesOf(render(base()));
+/** Names of Swarm configs carry a digest of their content, which may hold the value. */
+const isDigest = (place: string) => /^\/configs\/[^/]+\/name$/.test(place);
+
+/** How many parts Traefik sees in the labels that it takes apart. */
+function grammar(leaves: Leaves, service: string) {
+  const label = (key: string) => String(leaves.get(router(service, key)));
+  return [label("rule").split(/[`|&()]/).length, label("middlewares").split(/[, ]/).length];
+}
+
+/** Each is tried at every field. */
+const BREAKOUTS = [
+  "a`) || Host(`b",
+  "a,b@file",
+  "a b",
+  "x\n    privileged: true",
+  "${HOME}",
+  "$(id)",
+  "a; }\nserver {",
+  "{{header}}",
+];
+
+const hostile = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 24 }),
+  fc.string({ unit: "binary-ascii", maxLength: 24 }),
+);
+
+describe.each(Object.entries(FIELDS))("a text at %s", (_name, { put, likely, places }) => {
+  test("stands in its own places of the compose file as it was written, and changes no other", () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(fc.oneof(hostile, fc.stringMatching(likely)), (value) => {
+        const config = base();
+        put(config, value);
+        let files: RenderedFile[];
+        try {
+          files = render(config);
+        } catch (error) {
+          expect((error as Error).name).toBe("ConfigError");
+          return;
+        }
+        accepted++;
+        const leaves = leavesOf(files);
+        expect([...leaves.keys()]).toEqual([...usual.keys()]);
+        const wanted = new Map([...usual, ...Object.entries(places(value))]);
+        for (const service of ["gateway", "registry-ui"])
+          expect(grammar(leaves, service)).toEqual(grammar(usual, service));
+        for (const [place, found] of leaves)
+          if (!isDigest(place)) expect(found, place).toBe(wanted.get(place));
+      }),
+      { seed: SEED, numRuns: 120, examples: BREAKOUTS.map((text) => [text]) },
+    );
+    // The property would say nothing if nothing were accepted.
+    expect(accepted).toBeGreaterThan(20);
+  }, 30_000);
+});
