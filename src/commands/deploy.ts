@@ -98,10 +98,11 @@ function showResult({ config, reporter, credentials, given }: DeployContext): vo
   const urls = publicUrls(config);
   const host = urls.registry.replace(/^https?:\/\//, "");
   const user = (credentials ?? given)?.user ?? config.credentials.username;
-  reporter.result({ registry: urls.registry, ui: urls.ui ?? null }, [
+  reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
     "",
     `registry  ${urls.registry}`,
     ...(urls.ui ? [`library   ${urls.ui}`] : []),
+    ...(urls.admin ? [`admin     ${urls.admin}`] : []),
     "",
     "Next:",
     `  docker login -u ${user} ${host}`,

@@ -3,7 +3,10 @@ import type { ParsedConfig } from "./schema/index.js";
 /** The config with everything decided: what the rooms below work with. */
 export type Config = Omit<ParsedConfig, "registry" | "ui" | "authelia"> & {
   registry: Omit<ParsedConfig["registry"], "host" | "version"> & { host: string; version: 2 | 3 };
-  ui: Omit<ParsedConfig["ui"], "host"> & { host: string };
+  ui: Omit<ParsedConfig["ui"], "host" | "admin"> & {
+    host: string;
+    admin: { enabled: boolean; host: string };
+  };
   authelia: { middleware: string };
 };
 
@@ -31,6 +34,7 @@ export function resolve(parsed: ParsedConfig): Config {
     ui: {
       ...parsed.ui,
       host: parsed.ui.host ?? (behindTraefik ? `registry-ui.${parsed.domain}` : parsed.domain),
+      admin: { ...parsed.ui.admin, host: parsed.ui.admin.host ?? `registry-admin.${parsed.domain}` },
     },
     authelia: {
       middleware:
@@ -40,11 +44,16 @@ export function resolve(parsed: ParsedConfig): Config {
 }
 
 /** Where people reach the registry and the library. */
-export function publicUrls(config: Config): { registry: string; ui: string | undefined } {
+export function publicUrls(config: Config): {
+  registry: string;
+  ui: string | undefined;
+  admin: string | undefined;
+} {
   const url = (host: string, port: number) =>
     config.expose === "traefik" ? `https://${host}` : `http://${host}:${port}`;
   return {
     registry: url(config.registry.host, config.ports.registry),
     ui: config.ui.enabled ? url(config.ui.host, config.ports.ui) : undefined,
+    admin: config.ui.admin.enabled ? `https://${config.ui.admin.host}` : undefined,
   };
 }

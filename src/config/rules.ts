@@ -34,13 +34,36 @@ const registryLineIsKnown: Rule = ({ registry }) =>
 
 const hostsDiffer: Rule = (config) => {
   const { registry, ui } = resolve(config);
-  if (!config.ui.enabled || config.expose !== "traefik" || registry.host !== ui.host) return undefined;
-  return error(
-    "ui.host",
-    `the registry and the UI have the same host ${ui.host}`,
-    "Give each its own host name: Traefik tells them apart by it.",
-  );
+  if (config.expose !== "traefik") return undefined;
+  const hosts: [string, string][] = [["registry.host", registry.host]];
+  if (ui.enabled) hosts.push(["ui.host", ui.host]);
+  if (ui.admin.enabled) hosts.push(["ui.admin.host", ui.admin.host]);
+  for (const [index, [path, host]] of hosts.entries()) {
+    const twin = hosts.slice(0, index).find(([, other]) => other === host);
+    if (!twin) continue;
+    const remedy = "Give each its own host name: Traefik tells them apart by it.";
+    return error(path, `${path} and ${twin[0]} are both ${host}`, remedy);
+  }
+  return undefined;
 };
+
+const adminNeedsTraefik: Rule = ({ expose, ui }) =>
+  expose === "ports" && ui.admin.enabled
+    ? error(
+        "ui.admin.enabled",
+        "the admin UI is never without Authelia, which needs Traefik",
+        "Set expose: traefik.",
+      )
+    : undefined;
+
+const adminNeedsDelete: Rule = ({ registry, ui }) =>
+  ui.admin.enabled && !registry.delete
+    ? error(
+        "ui.admin.enabled",
+        "the admin UI deletes, but the registry refuses to",
+        "Set registry.delete: true.",
+      )
+    : undefined;
 
 const portsDiffer: Rule = ({ expose, ui, ports }) =>
   expose === "ports" && ui.enabled && ports.registry === ports.ui
@@ -114,6 +137,8 @@ export const rules: readonly Rule[] = [
   portsDiffer,
   traefikNeedsNames,
   ssoNeedsTraefik,
+  adminNeedsTraefik,
+  adminNeedsDelete,
   publicUiOpensReads,
   ...imagesArePinned,
   replicasFitHostPorts,

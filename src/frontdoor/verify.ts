@@ -78,7 +78,10 @@ function questions(config: Config, login: Login | undefined): Question[] {
   ];
   if (login)
     list.push({ title: `login as ${login.user}`, ask: () => askLogin(urls.registry, tokenUrl, login) });
-  if (urls.ui !== undefined) list.push(...uiQuestions(urls.ui, config.ui.access === "sso"));
+  if (urls.ui !== undefined)
+    list.push(uiAnswers(urls.ui, config.ui.access === "sso"), uiChangesNothing(urls.ui));
+  if (urls.admin !== undefined)
+    list.push({ ...uiAnswers(urls.admin, true), title: "the admin UI asks for a login" });
   return list;
 }
 
@@ -96,26 +99,27 @@ async function askLogin(
   return status === 200 ? undefined : `the token of ${user} was answered ${status}`;
 }
 
-function uiQuestions(url: string, behindSso: boolean): Question[] {
-  return [
-    {
-      title: "the UI answers",
-      ask: async () => {
-        const { status } = await get(url);
-        const right = behindSso ? [302, 303, 401].includes(status) : status === 200;
-        return right
-          ? undefined
-          : `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`;
-      },
+function uiAnswers(url: string, behindSso: boolean): Question {
+  return {
+    title: "the UI answers",
+    ask: async () => {
+      const { status } = await get(url);
+      const right = behindSso ? [302, 303, 401].includes(status) : status === 200;
+      return right
+        ? undefined
+        : `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`;
     },
-    {
-      title: "the UI changes nothing",
-      ask: async () => {
-        const { status } = await get(`${url}/v2/${PROBE}/manifests/none`, { method: "DELETE" });
-        return status >= 300 ? undefined : `a DELETE through the UI was answered ${status}`;
-      },
+  };
+}
+
+function uiChangesNothing(url: string): Question {
+  return {
+    title: "the UI changes nothing",
+    ask: async () => {
+      const { status } = await get(`${url}/v2/${PROBE}/manifests/none`, { method: "DELETE" });
+      return status >= 300 ? undefined : `a DELETE through the UI was answered ${status}`;
     },
-  ];
+  };
 }
 
 const get = (url: string, init: RequestInit = {}): Promise<Response> =>

@@ -4,6 +4,7 @@ import { accessRules } from "../stack/authelia.js";
 import { CHECK_PORT, CHECK_SECONDS, GATEWAY_PORT } from "../stack/gateway.js";
 import { stackModel } from "../stack/model.js";
 import { REGISTRY_PORT, readerAddress, registryAddress } from "../stack/registry.js";
+import { ADMIN_METHODS, READ_METHODS } from "../stack/registryUi.js";
 import { fill } from "./fill.js";
 import type { Templates } from "./templates.js";
 import { composeText } from "./yaml.js";
@@ -57,18 +58,22 @@ export function renderFiles(config: Config, templates: Templates, source: string
       uiUrl: urls.ui,
     }),
   };
-  const registryUi: RenderedFile = {
-    path: "registry-ui/read-only.conf",
-    text: fill(templates.registryUi, { header }),
-  };
+  const methodLock = (service: string, methods: readonly string[]): RenderedFile => ({
+    path: `${service}/methods.conf`,
+    text: fill(templates.registryUi, { header, service, methods, list: methods.join(", ") }),
+  });
+  const registryUi = methodLock("registry-ui", READ_METHODS);
+  const registryAdmin = methodLock("registry-admin", ADMIN_METHODS);
   const model = stackModel(config, {
     registry: named(registry),
     reader: named(reader),
     gateway: named(gateway),
     "registry-ui": named(registryUi),
+    "registry-admin": named(registryAdmin),
   });
   const files = [{ path: COMPOSE_FILE, text: composeText(model, header) }, registry, reader, gateway];
   if (config.ui.enabled) files.push(registryUi);
+  if (config.ui.admin.enabled) files.push(registryAdmin);
   if (config.expose === "traefik") {
     const rules = accessRules(config);
     files.push({ path: "authelia/access_control.yml", text: fill(templates.authelia, { header, rules }) });

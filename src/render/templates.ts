@@ -5,7 +5,7 @@ const NAMES = {
   gateway: "gateway/nginx.conf",
   registry: "registry/config.yml",
   reader: "registry/reader.yml",
-  registryUi: "registry-ui/read-only.conf",
+  registryUi: "registry-ui/methods.conf",
   authelia: "authelia/access_control.yml",
   workflow: "github/registry.yml",
 } as const;

@@ -18,8 +18,8 @@ export function composeText(model: ComposeFile, header: string): string {
     .replace(/^(?=(?:services|networks|configs|secrets):$)/gm, "\n");
 }
 
-/** Numbers of Go (0o17, 0X1f, 1e1_0) that YAML 1.1 takes for text: Docker's parser would change them. */
-const GO_NUMBER = /^[-+]?(?:0_*[box][\da-f_]*|[\d_.]+e[-+\d_]+)$/i;
+/** Numbers of Go (0o17, 0X1f, 1e1_0, -_1) that YAML 1.1 takes for text: Docker's parser would change them. */
+const GO_NUMBER = /^(?:[-+]?(?:0_*[box][\da-f_]*|[\d_.]+e[-+\d_]+)|[-+]_.*)$/i;
 
 /** The model as plain data in which a literal `$` is `$$`. */
 function literal(value: unknown): unknown {

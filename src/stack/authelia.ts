@@ -23,5 +23,6 @@ export function accessRules(config: Config): AccessRule[] {
   if (config.ui.enabled) {
     rules.push({ domain: config.ui.host, policy: config.ui.access === "sso" ? "one_factor" : "bypass" });
   }
+  if (config.ui.admin.enabled) rules.push({ domain: config.ui.admin.host, policy: "two_factor" });
   return rules;
 }

@@ -3,12 +3,15 @@ import { HTTP_SECRET } from "../credentials/names.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./compose.js";
 import { gatewayService } from "./gateway.js";
 import { readerService, registryService } from "./registry.js";
-import { registryUiService } from "./registryUi.js";
+import { registryAdminService, registryUiService } from "./registryUi.js";
 import { externalSecret } from "./secrets.js";
 
 /** The files that become Swarm configs, each with the digest of its content. */
 export type ConfigFiles = Readonly<
-  Record<"registry" | "reader" | "gateway" | "registry-ui", { path: string; digest: string }>
+  Record<
+    "registry" | "reader" | "gateway" | "registry-ui" | "registry-admin",
+    { path: string; digest: string }
+  >
 >;
 
 function servicesOf(config: Config): Record<string, Service> {
@@ -17,6 +20,7 @@ function servicesOf(config: Config): Record<string, Service> {
     reader: readerService(config),
     gateway: gatewayService(config),
     ...(config.ui.enabled ? { "registry-ui": registryUiService(config) } : {}),
+    ...(config.ui.admin.enabled ? { "registry-admin": registryAdminService(config) } : {}),
   };
 }
 

@@ -7,33 +7,67 @@ import { traefikLabels } from "./traefik.js";
 
 const UI_PORT = 80;
 
-/** What a library needs: reading. Traefik passes nothing else on the UI's host. */
+/** What tells the two UIs apart: the public library, which reads, and the admin UI, which also deletes. */
+interface Role {
+  service: "registry-ui" | "registry-admin";
+  host: string;
+  title: string;
+  methods: readonly string[];
+  sso: boolean;
+}
+
+/** What a library needs: reading. Neither Traefik nor the UI's own nginx passes anything else. */
 export const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
 
-/**
- * The service `registry-ui`: joxit/docker-registry-ui as a read-only library. Its nginx asks the registry itself,
- * with a credential that it reads from the secret at /etc/nginx/.env (its start script, 90-docker-registry-ui.sh).
- */
+export const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
+
+/** The service `registry-ui`: a read-only library. */
 export function registryUiService(config: Config): Service {
-  const { ui } = config;
+  const { host, title, access } = config.ui;
+  return uiService(config, {
+    service: "registry-ui",
+    host,
+    title,
+    methods: READ_METHODS,
+    sso: access === "sso",
+  });
+}
+
+/** The service `registry-admin`: the same with deletion, always behind Authelia. */
+export function registryAdminService(config: Config): Service {
+  const { admin, title } = config.ui;
+  return uiService(config, {
+    service: "registry-admin",
+    host: admin.host,
+    title: `${title} (admin)`,
+    methods: ADMIN_METHODS,
+    sso: true,
+  });
+}
+
+/**
+ * joxit/docker-registry-ui. Its nginx asks the registry itself, with a credential that it reads from the secret at
+ * /etc/nginx/.env (its start script, 90-docker-registry-ui.sh).
+ */
+function uiService(config: Config, role: Role): Service {
   const behindTraefik = config.expose === "traefik";
   const route = {
-    name: `${config.stack}-registry-ui`,
-    host: ui.host,
+    name: `${config.stack}-${role.service}`,
+    host: role.host,
     port: UI_PORT,
     healthPath: "/",
-    methods: READ_METHODS,
-    sso: ui.access === "sso",
+    methods: role.methods,
+    sso: role.sso,
   };
   return {
-    image: ui.image,
+    image: config.ui.image,
     environment: {
       SINGLE_REGISTRY: "true",
-      REGISTRY_TITLE: ui.title,
+      REGISTRY_TITLE: role.title,
       PULL_URL: publicUrls(config).registry.replace(/^https?:\/\//, ""),
       NGINX_PROXY_PASS_URL: `http://${registryAddress(config)}`,
       NGINX_RESOLVER: "127.0.0.11",
-      DELETE_IMAGES: "false",
+      DELETE_IMAGES: String(role.methods.includes("DELETE")),
       SHOW_CONTENT_DIGEST: "true",
       SHOW_CATALOG_NB_TAGS: "true",
       // It calls out to the internet otherwise.
@@ -43,8 +77,8 @@ export function registryUiService(config: Config): Service {
     ...(behindTraefik
       ? {}
       : { ports: [{ target: UI_PORT, published: config.ports.ui, protocol: "tcp", mode: "host" }] }),
-    // The second lock behind Traefik's method rule: this nginx refuses writes by itself.
-    configs: [{ source: "registry-ui", target: "/etc/nginx/conf.d/00-read-only.conf" }],
+    // The second lock behind Traefik's method rule: this nginx refuses other methods by itself.
+    configs: [{ source: role.service, target: "/etc/nginx/conf.d/00-methods.conf" }],
     secrets: [secretMount("ui", "/etc/nginx/.env", "0:0")],
     // No read-only root: the image's start script writes its own pages and nginx files, which belong to user nginx.
     cap_drop: ["ALL"],
@@ -56,7 +90,7 @@ export function registryUiService(config: Config): Service {
     deploy: deploy(config, {
       replicas: 1,
       placement: { constraints: [] },
-      resources: ui.resources,
+      resources: config.ui.resources,
       startFirst: behindTraefik,
       ...(behindTraefik ? { labels: traefikLabels(config, route) } : {}),
     }),

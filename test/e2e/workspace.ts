@@ -78,8 +78,12 @@ export class Workspace {
     return this.run("docker", args);
   }
 
-  /** Removes the stack, what hephaestus made in the Swarm, and the folder. */
-  async destroy(): Promise<void> {
+  /**
+   * Removes the stack, what hephaestus made in the Swarm, and the folder.
+   *
+   * @param networks more networks to remove, once nothing is on them
+   */
+  async destroy(networks: readonly string[] = []): Promise<void> {
     await this.docker("stack", "rm", this.stack);
     for (let tries = 0; tries < 60; tries++) {
       const { stdout } = await this.docker(
@@ -103,6 +107,7 @@ export class Workspace {
       const own = stdout.split("\n").filter((name) => name.startsWith(`${this.stack}_`));
       if (own.length > 0) await this.docker(type, "rm", ...own);
     }
+    if (networks.length > 0) await this.docker("network", "rm", ...networks);
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -21,6 +21,8 @@ describe("a text in the compose file", () => {
     "0X1f",
     "0B1",
     "1e1_0",
+    "-_0",
+    "+_0x1",
   ])("%s stays a text where Go would read a number", (value) => expect(line(value)).toBe(`"${value}"`));
 
   test.each([

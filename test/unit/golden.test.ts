@@ -17,7 +17,7 @@ domain: example.com
 registry: { image: "registry:3.0.0", delete: true, env: { REGISTRY_LOG_LEVEL: debug, GREETING: "$5 for \${USER}" } }
 traefik: { certResolver: letsencrypt, middlewares: [secure-headers@file] }
 authelia: { middleware: "http://authelia:9091/api/authz/forward-auth" }
-ui: { access: sso }
+ui: { access: sso, admin: { enabled: true } }
 networks: { encrypted: true }
 `,
 };

@@ -14,6 +14,18 @@ export const ui = z
       .meta({ derived: "`registry-ui.<domain>`; `<domain>` with `expose: ports`" }),
     title: title().default("Hephaestus").describe("heading of the page"),
     access: z.enum(["public", "sso"]).default("public").describe("everybody, or only who passes Authelia"),
+    admin: z
+      .strictObject({
+        enabled: z
+          .boolean()
+          .default(false)
+          .describe("a second UI that can delete images, always behind Authelia (two factors)"),
+        host: hostName()
+          .optional()
+          .describe("its public host name")
+          .meta({ derived: "`registry-admin.<domain>`" }),
+      })
+      .prefault({}),
     resources: resources(0.5, "128M"),
   })
   .prefault({});

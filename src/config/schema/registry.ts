@@ -60,7 +60,9 @@ const filesystem = z.strictObject({
 /** Another driver (s3) is one more member of this union. */
 const storage = z.discriminatedUnion("driver", [filesystem]).prefault({});
 
-const SECRET_BEARING = /^REGISTRY_(?:AUTH|HTTP_SECRET|STORAGE_S3_(?:ACCESSKEY|SECRETKEY))/;
+/** Names that carry a secret, or that decide who may write. */
+const SECRET_BEARING =
+  /^REGISTRY_(?:AUTH|STORAGE_MAINTENANCE)|PASSWORD|PASSPHRASE|SECRET|TOKEN|ACCESSKEY|ACCOUNTKEY|KEYFILE|PRIVATEKEY/;
 
 /** Environment of the registry, for the settings that this model does not have (REGISTRY_LOG_LEVEL, …). */
 const env = z

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { Workspace } from "./workspace.js";
+
+/** There is no Traefik here, but its network is, and the requests that it would pass on are made in its place. */
+const swarm = useSwarm();
+let forge: Workspace;
+
+beforeAll(async () => {
+  forge = await Workspace.create("behind", 5000, 8080);
+  await forge.docker("network", "create", "--driver", "overlay", "--attachable", "aether-net");
+  await writeConfig(forge, swarm, {
+    root: { expose: "traefik", domain: "forge.example", traefik: { certResolver: "letsencrypt" } },
+    registry: { delete: true },
+    ui: { access: "sso", admin: { enabled: true } },
+  });
+  await forge.hephaestus(["render"]);
+  const run = await forge.hephaestus([...DEPLOY, "--no-verify"], { env: CREDENTIALS });
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+});
+
+afterAll(() => forge.destroy(["aether-net"]));
+
+interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** A request as it reaches a service from Traefik, made inside the network of its container. */
+async function ask(
+  service: string,
+  port: number,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+) {
+  const filter = `label=com.docker.swarm.service.name=behind_${service}`;
+  const id = (await forge.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
+  const pid = (await forge.docker("inspect", "--format", "{{.State.Pid}}", id)).stdout.trim();
+  const script = `const [url, init] = JSON.parse(process.argv[1]);
+    fetch(url, init).then(async (r) => console.log(JSON.stringify({
+      status: r.status, headers: Object.fromEntries(r.headers), body: await r.text() })))`;
+  const argument = JSON.stringify([
+    `http://127.0.0.1:${port}${path}`,
+    { method, headers, redirect: "manual" },
+  ]);
+  const run = await forge.run("nsenter", ["-t", pid, "-n", process.execPath, "-e", script, argument]);
+  expect(run.exitCode, run.all).toBe(0);
+  return JSON.parse(run.stdout) as Answer;
+}
+
+const basic = { authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}` };
+
+test("the stack runs on Traefik's network, with the labels that were rendered", async () => {
+  const { stdout } = await forge.docker(
+    "service",
+    "inspect",
+    "--format",
+    "{{json .Spec.Labels}}",
+    "behind_registry-admin",
+  );
+  const labels = JSON.parse(stdout) as Record<string, string>;
+  expect(labels).toMatchObject({
+    "traefik.swarm.network": "aether-net",
+    "traefik.http.routers.behind-registry-admin.middlewares": "authelia@swarm",
+    "traefik.http.routers.behind-registry-admin.tls.certresolver": "letsencrypt",
+  });
+  expect(labels["traefik.http.routers.behind-registry-admin.rule"]).toContain("Method(`DELETE`)");
+});
+
+test("the challenge and upload addresses name the public https host, whatever the request says", async () => {
+  const forged = {
+    "x-forwarded-host": "evil.example",
+    "x-forwarded-proto": "http",
+    forwarded: "host=evil.example",
+  };
+  const challenge = await ask("gateway", 5000, "GET", "/v2/", forged);
+  expect(challenge.headers["www-authenticate"]).toBe(
+    'Bearer realm="https://registry.forge.example/auth/token",service="registry.forge.example"',
+  );
+  const upload = await ask("gateway", 5000, "POST", "/v2/a/blobs/uploads/", { ...forged, ...basic });
+  expect(upload.status).toBe(202);
+  expect(upload.headers.location).toMatch(/^https:\/\/registry\.forge\.example\/v2\/a\/blobs\/uploads\//);
+});
+
+test("the admin UI's nginx passes DELETE and no other writing method; the library's passes none", async () => {
+  const manifest = "/v2/a/manifests/sha256:0000000000000000000000000000000000000000000000000000000000000000";
+  // 404 is the registry's own answer: the request got there, with the injected credential.
+  expect((await ask("registry-admin", 80, "DELETE", manifest)).status).toBe(404);
+  for (const method of ["PUT", "POST", "PATCH"]) {
+    expect((await ask("registry-admin", 80, method, manifest)).status, method).toBe(401);
+  }
+  for (const method of ["PUT", "POST", "PATCH", "DELETE"]) {
+    expect((await ask("registry-ui", 80, method, manifest)).status, method).toBe(401);
+  }
+  expect((await ask("registry-admin", 80, "GET", "/v2/_catalog")).status).toBe(200);
+});
+
+test("wrong passwords are counted for each client that Traefik names", async () => {
+  const wrong = (client: string) =>
+    ask("gateway", 5000, "GET", "/auth/token", {
+      authorization: `Basic ${Buffer.from(`nobody:${Math.random()}`).toString("base64")}`,
+      "x-forwarded-for": client,
+    });
+  // The container asks itself here, from an address that is no network of Traefik's: it is not believed.
+  const statuses: number[] = [];
+  for (let guess = 0; guess < 14; guess++) statuses.push((await wrong(`203.0.113.${guess}`)).status);
+  expect(statuses.slice(0, 5)).toEqual([401, 401, 401, 401, 401]);
+  expect(statuses.at(-1)).toBe(429);
+});
