@@ -99,7 +99,7 @@ test("the admin UI's nginx passes DELETE and no other writing method; the librar
   expect((await ask("registry-admin", 80, "GET", "/v2/_catalog")).status).toBe(200);
 });
 
-test("wrong passwords are counted for each client that Traefik names", async () => {
+test("an address that no network of Traefik vouches for is not believed when wrong passwords are counted", async () => {
   const wrong = (client: string) =>
     ask("gateway", 5000, "GET", "/auth/token", {
       authorization: `Basic ${Buffer.from(`nobody:${Math.random()}`).toString("base64")}`,
