@@ -1,0 +1,73 @@
+import bcrypt from "bcryptjs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { CREDENTIALS, DEPLOY, runningContainers, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { Workspace } from "./workspace.js";
+
+const swarm = useSwarm();
+const SECOND = { user: "wayland", password: "Ring-of-swords-9" };
+let forge: Workspace;
+
+beforeAll(async () => {
+  forge = await Workspace.create("words", 5000, 8080);
+  await writeConfig(forge, swarm, { ui: { enabled: false } });
+  await forge.hephaestus(["render"]);
+  const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, 10)}\n`;
+  const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: CREDENTIALS.REGISTRY_HTPASSWD + line };
+  const run = await forge.hephaestus(DEPLOY, { env });
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+});
+
+afterAll(() => forge.destroy());
+
+const basic = `Basic ${Buffer.from(`${SECOND.user}:${SECOND.password}`).toString("base64")}`;
+
+/** What the gateway answers to a user's request, with the token that a login gave. */
+async function statusFor(authorization: string): Promise<number> {
+  return (await fetch(`${forge.registryUrl}/v2/`, { headers: { authorization } })).status;
+}
+
+test("a removed user is out within a minute, whatever the gateway remembered", async () => {
+  const { token } = (await (
+    await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization: basic } })
+  ).json()) as { token: string };
+  expect(await statusFor(`Bearer ${token}`)).toBe(200);
+
+  // The registry gets an htpasswd without that line; the gateway goes on as it is.
+  const filter = "label=com.docker.swarm.service.name=words_registry";
+  const id = (await forge.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
+  const htpasswd = (await forge.docker("exec", id, "cat", "/run/secrets/htpasswd")).stdout;
+  const others = htpasswd.split("\n").filter((line) => !line.startsWith(`${SECOND.user}:`));
+  const create = await forge.run("docker", ["secret", "create", "words_htpasswd_99", "-"], {
+    input: `${others.join("\n")}\n`,
+  });
+  expect(create.exitCode, create.all).toBe(0);
+  const mount = "source=words_htpasswd_99,target=htpasswd,uid=10001,gid=10001,mode=0400";
+  const update = await forge.docker(
+    ...[
+      "service",
+      "update",
+      "--quiet",
+      "--secret-rm",
+      "words_htpasswd_1",
+      "--secret-add",
+      mount,
+      "words_registry",
+    ],
+  );
+  expect(update.exitCode, update.all).toBe(0);
+
+  const removed = performance.now();
+  const seconds = () => (performance.now() - removed) / 1000;
+  let status = 200;
+  while (status === 200 && seconds() < 90) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    status = await statusFor(`Bearer ${token}`);
+  }
+  console.log(`a removed user was refused after ${seconds().toFixed(0)} seconds`);
+  expect(status).toBe(401);
+  expect(seconds()).toBeLessThan(60);
+  expect(await statusFor(basic)).toBe(401);
+  expect(await runningContainers(forge)).toHaveLength(3);
+});
