@@ -7,6 +7,7 @@ import { ExitCode } from "../errors.js";
 import { dockerCommand } from "../swarm/docker.js";
 import type { ResolveImage } from "../swarm/stack.js";
 import { chooseReporter, isInteractive } from "../terminal/choose.js";
+import { interruptionSignal } from "../terminal/interruption.js";
 import {
   type CredentialSettings,
   credentialsFromEnvironment,
@@ -41,9 +42,7 @@ export async function deploy(flags: DeployFlags): Promise<ExitCode> {
     : credentialsFromEnvironment(config.credentials, process.env);
 
   const reporter = await chooseReporter(flags.json ?? false);
-  const interruption = new AbortController();
-  process.once("SIGINT", () => interruption.abort());
-  process.once("SIGTERM", () => interruption.abort());
+  const signal = interruptionSignal();
   const onCommand = flags.verbose
     ? (args: readonly string[]) => reporter.note("info", `docker ${args.join(" ")}`)
     : undefined;
@@ -60,12 +59,13 @@ export async function deploy(flags: DeployFlags): Promise<ExitCode> {
   const context: DeployContext = {
     config,
     files,
-    docker: dockerCommand({ context: flags.context, onCommand, signal: interruption.signal }),
+    docker: dockerCommand({ context: flags.context, onCommand, signal }),
     reporter,
     options,
     given,
     obtain: obtainer(flags, config.credentials),
     host: flags.host,
+    needsCredentials: false,
     credentials: undefined,
     generation: 0,
   };

@@ -41,7 +41,9 @@ export interface DeployContext {
   readonly obtain: (() => Promise<Credentials>) | undefined;
   /** The node to prepare, user@host or undefined for this machine. */
   host: string | undefined;
-  /** Set by preflight when a new generation is needed. */
+  /** Set by preflight when a new generation of secrets is needed. */
+  needsCredentials: boolean;
+  /** What a new generation is made from. */
   credentials: Credentials | undefined;
   /** The generation that the services shall use. */
   generation: number;
@@ -70,7 +72,7 @@ export async function runSteps(steps: readonly Step[], context: DeployContext): 
     try {
       reporter.end("done", await step.run(context));
     } catch (error) {
-      reporter.end("failed", "");
+      reporter.end("failed", error instanceof Error ? error.message : String(error));
       throw error;
     }
   }

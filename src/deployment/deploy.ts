@@ -27,6 +27,8 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
   const { config, docker, options } = context;
   await runSteps([preflight], context);
   if (options.dryRun) return runSteps(PLAN_STEPS, context);
+  // Between the steps, so that a question has the terminal for itself.
+  if (context.needsCredentials) context.credentials = context.given ?? (await context.obtain?.());
   const lock = await takeLock(docker, config.stack, options.timeoutSeconds + LOCK_MARGIN_SECONDS);
   try {
     await runSteps(CHANGE_STEPS, context);

@@ -8,7 +8,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { compare } from "../render/compare.js";
-import { type Docker, interrupted } from "../swarm/docker.js";
+import type { Docker } from "../swarm/docker.js";
 import { wasHandedOver } from "../swarm/leftovers.js";
 import { stackServices } from "../swarm/objects.js";
 import {
@@ -113,7 +113,7 @@ function chooseHost(
   ];
 }
 
-/** Decides whether the secrets in the Swarm are kept, and obtains a password where they cannot be. */
+/** Decides whether the secrets in the Swarm are kept; where they cannot be, somebody has to have a password. */
 async function chooseGeneration(context: DeployContext): Promise<PreflightFinding[]> {
   const { docker, config } = context;
   const state = await readGenerationState(docker, config.stack);
@@ -124,11 +124,8 @@ async function chooseGeneration(context: DeployContext): Promise<PreflightFindin
   }
   context.generation = nextGeneration(state);
   if (context.options.dryRun) return [];
-  const obtained = context.given ?? (await context.obtain?.().catch(rethrowInterrupt));
-  if (obtained) {
-    context.credentials = obtained;
-    return [];
-  }
+  context.needsCredentials = true;
+  if (context.given ?? context.obtain) return [];
   return [
     {
       severity: "error",
@@ -151,8 +148,4 @@ export async function readGenerationState(docker: Docker, stack: string): Promis
 async function isKnownToSomebody(docker: Docker, stack: string, generation: number): Promise<boolean> {
   const origin = await passwordOrigin(docker, stack, generation);
   return origin !== "generated" || (await wasHandedOver(docker, stack, generation));
-}
-
-function rethrowInterrupt(error: unknown): never {
-  throw (error as { name?: string }).name === "ExitPromptError" ? interrupted() : error;
 }

@@ -22,7 +22,9 @@ export function plainReporter(): Reporter {
       if (message !== lastProgress) say(`${title}: ${message}`);
       lastProgress = message;
     },
-    end: (outcome, message) => say(`${title}: ${marks[outcome]}${message ? `: ${message}` : ""}`),
+    // Why a step failed is told once, when the command ends.
+    end: (outcome, message) =>
+      say(`${title}: ${marks[outcome]}${message && outcome !== "failed" ? `: ${message}` : ""}`),
     note: (level, message) =>
       say(
         level === "info"

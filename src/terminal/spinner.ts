@@ -1,25 +1,37 @@
-import { spinner } from "@clack/prompts";
+import ora, { type Ora } from "ora";
 import { plainReporter } from "./plain.js";
 import type { Reporter } from "./reporter.js";
 
-/** For a terminal: the running step turns, what is done stays as a line. */
+/**
+ * For a terminal: the running step turns, what is done stays as a line. Standard input is left alone, so that Ctrl-C
+ * reaches the command as a signal and it can clean up.
+ */
 export function spinnerReporter(): Reporter {
   const plain = plainReporter();
   let title = "";
-  let turning: ReturnType<typeof spinner> | undefined;
+  let turning: Ora | undefined;
+  /** Lines between steps go above the spinner. */
+  const above = (print: () => void) => {
+    turning?.clear();
+    print();
+    turning?.render();
+  };
   return {
     ...plain,
     begin(_id, newTitle) {
       title = newTitle;
-      turning = spinner({ output: process.stderr });
-      turning.start(title);
+      turning = ora({ text: title, stream: process.stderr, discardStdin: false }).start();
     },
-    progress: (message) => turning?.message(`${title}: ${message}`),
+    progress(message) {
+      if (turning) turning.text = `${title}: ${message}`;
+    },
     end(outcome, message) {
-      const line = `${title}${message ? `: ${message}` : ""}`;
-      if (outcome === "failed") turning?.error(line);
-      else turning?.stop(outcome === "skipped" ? `${line} (skipped)` : line);
+      const line = `${title}${message && outcome !== "failed" ? `: ${message}` : ""}`;
+      if (outcome === "failed") turning?.fail(line);
+      else if (outcome === "skipped") turning?.info(`${line} (skipped)`);
+      else turning?.succeed(line);
       turning = undefined;
     },
+    note: (level, message) => above(() => plain.note(level, message)),
   };
 }
