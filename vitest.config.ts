@@ -12,7 +12,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
+          include: process.env.HEPHAESTUS_BENCH ? ["bench/**/*.test.ts"] : ["test/e2e/**/*.test.ts"],
           globalSetup: ["test/e2e/globalSetup.ts"],
           // One Swarm, one set of host ports: files run one after the other.
           fileParallelism: false,

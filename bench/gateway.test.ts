@@ -1,0 +1,157 @@
+import { cpus } from "node:os";
+import bcrypt from "bcryptjs";
+import { test } from "vitest";
+import { DEPLOY, writeConfig } from "../test/e2e/stack.js";
+import { useSwarm } from "../test/e2e/swarm.js";
+import { Workspace } from "../test/e2e/workspace.js";
+import { type Blob, pull, push, putManifest, type Rate, randomBlob, rate } from "./load.js";
+import { ALONE, GUIDE, startNeighbours, stopNeighbours } from "./neighbours.js";
+
+/** Prints what the gateway costs and what it saves; asserts nothing about time. Run with: npm run bench:gateway */
+
+const USER = "smith";
+const PASSWORD = "Anvil-and-hammer-7";
+const AUTHORIZATION = { authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}` };
+const MEGABYTES = 500;
+const ROUNDS = 3;
+const LOAD = { connections: 32, seconds: 5 };
+
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const medianRate = (rates: Rate[]): Rate =>
+  [...rates].sort((a, b) => a.p50 - b.p50)[Math.floor(rates.length / 2)] as Rate;
+
+const rows: string[] = [];
+const row = (what: string, gateway: string, other: string, ratio: number, aim: string) =>
+  rows.push(`| ${what} | ${gateway} | ${other} | ${ratio.toFixed(2)} | ${aim} |`);
+
+test("gateway against its neighbours", { timeout: 1_200_000 }, async () => {
+  const swarm = useSwarm();
+  const forge = await Workspace.create("forge", 5000, 8080);
+  try {
+    await writeConfig(forge, swarm, { ui: { enabled: false } });
+    await forge.hephaestus(["render"]);
+    // People's passwords are hashed at cost 12 here, as by default.
+    const env = {
+      REGISTRY_HTPASSWD: `${USER}:${bcrypt.hashSync(PASSWORD, 12)}\n`,
+      REGISTRY_USERNAME: USER,
+      REGISTRY_RAW_PASSWORD: PASSWORD,
+    };
+    const run = await forge.hephaestus(DEPLOY, { env });
+    if (run.exitCode !== 0) throw new Error(run.all);
+    await startNeighbours(forge.folder, swarm, USER, PASSWORD);
+    await throughput(forge.registryUrl);
+    await manifests(forge.registryUrl);
+  } finally {
+    await stopNeighbours();
+    await forge.destroy();
+  }
+  const head = ["| | gateway | compared with | ratio | aim |", "| --- | --- | --- | --- | --- |"];
+  console.log([`${cpus().length} cores, ${ROUNDS} rounds in turn, medians`, "", ...head, ...rows].join("\n"));
+});
+
+async function throughput(gateway: string): Promise<void> {
+  const pushes: Record<string, number[]> = { [gateway]: [], [ALONE]: [] };
+  const pulls: Record<string, number[]> = { [gateway]: [], [ALONE]: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    const layers: Blob[] = Array.from({ length: 5 }, () => randomBlob((MEGABYTES / 5) * 1_000_000));
+    for (const registry of round % 2 === 0 ? [gateway, ALONE] : [ALONE, gateway]) {
+      const headers = registry === gateway ? AUTHORIZATION : {};
+      pushes[registry]?.push(MEGABYTES / (await push(registry, `bench/big${round}`, layers, headers)));
+      pulls[registry]?.push(MEGABYTES / (await pull(registry, `bench/big${round}`, layers)));
+    }
+  }
+  for (const [what, measured] of [
+    ["push", pushes],
+    ["pull", pulls],
+  ] as const) {
+    const [ours, alone] = [median(measured[gateway] ?? []), median(measured[ALONE] ?? [])];
+    row(
+      `${what} of ${MEGABYTES} MB`,
+      `${ours.toFixed(0)} MB/s`,
+      `registry alone: ${alone.toFixed(0)} MB/s`,
+      ours / alone,
+      "0.95",
+    );
+  }
+}
+
+async function manifests(gateway: string): Promise<void> {
+  const layer = [randomBlob(1000)];
+  const accept = await putManifest(
+    gateway,
+    "bench/small",
+    [...(await pushed(gateway, layer, AUTHORIZATION))],
+    AUTHORIZATION,
+  );
+  await putManifest(ALONE, "bench/small", await pushed(ALONE, layer, {}), {});
+  await putManifest(GUIDE, "bench/small", await pushed(GUIDE, layer, {}), {});
+  const ask = (registry: string, headers: object = {}) =>
+    rate(`${registry}/v2/bench/small/manifests/latest`, { accept, ...headers }, LOAD);
+
+  const rates: Record<string, Rate[]> = { gateway: [], alone: [], guide: [], user: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    rates.gateway?.push(await ask(gateway));
+    rates.alone?.push(await ask(ALONE));
+    rates.user?.push(await ask(gateway, AUTHORIZATION));
+    if (round === 0) rates.guide?.push(await ask(GUIDE));
+  }
+  const [ours, alone, user] = ["gateway", "alone", "user"].map((name) => medianRate(rates[name] ?? [])) as [
+    Rate,
+    Rate,
+    Rate,
+  ];
+  const guide = (rates.guide ?? [])[0] as Rate;
+  const milliseconds = ({ p50, p99 }: Rate) => `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
+  const perSecond = (measured: Rate) => `${measured.perSecond.toFixed(0)}/s`;
+  row(
+    "anonymous manifest, 32 connections",
+    milliseconds(ours),
+    `no auth: ${milliseconds(alone)}`,
+    ours.p50 / alone.p50,
+    "1.3 or less",
+  );
+  row("the same", perSecond(ours), `no auth: ${perSecond(alone)}`, ours.perSecond / alone.perSecond, "");
+  row(
+    "a logged-in user's manifest",
+    perSecond(user),
+    `no auth: ${perSecond(alone)}`,
+    user.perSecond / alone.perSecond,
+    "",
+  );
+  row(
+    "anonymous manifest",
+    perSecond(ours),
+    `guides' stack: ${guide.perSecond.toFixed(1)}/s`,
+    ours.perSecond / guide.perSecond,
+    "100",
+  );
+
+  let guess = 0;
+  const wrong = () => ({ authorization: `Basic ${Buffer.from(`${USER}:${guess++}`).toString("base64")}` });
+  const calm: number[] = [];
+  const flooded: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    calm.push((await ask(gateway)).perSecond);
+    const flood = rate(`${gateway}/auth/token`, wrong, {
+      connections: 4,
+      seconds: LOAD.seconds,
+      most: 1000,
+      wanted: 401,
+    });
+    flooded.push((await ask(gateway)).perSecond);
+    await flood;
+  }
+  const [during, without] = [median(flooded), median(calm)];
+  row(
+    "anonymous manifest during a flood of wrong passwords",
+    `${during.toFixed(0)}/s`,
+    `without it: ${without.toFixed(0)}/s`,
+    during / without,
+    "0.8",
+  );
+}
+
+async function pushed(registry: string, blobs: Blob[], headers: Record<string, string>): Promise<Blob[]> {
+  await push(registry, "bench/small", blobs, headers);
+  return blobs;
+}
