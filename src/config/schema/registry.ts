@@ -144,7 +144,7 @@ export const gateway = z
         constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it"),
       })
       .prefault({}),
-    resources: resources(1, "256M"),
+    resources: resources(2, "512M"),
   })
   .prefault({});
 
