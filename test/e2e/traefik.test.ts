@@ -107,7 +107,10 @@ test("an address that no network of Traefik vouches for is not believed when wro
     });
   // The container asks itself here, from an address that is no network of Traefik's: it is not believed.
   const statuses: number[] = [];
-  for (let guess = 0; guess < 14; guess++) statuses.push((await wrong(`203.0.113.${guess}`)).status);
+  // A slow machine guesses slowly, and the limit grows back: it is reached, sooner or later.
+  while (statuses.length < 60 && statuses.at(-1) !== 429) {
+    statuses.push((await wrong(`203.0.113.${statuses.length}`)).status);
+  }
   expect(statuses.slice(0, 5)).toEqual([401, 401, 401, 401, 401]);
   expect(statuses.at(-1)).toBe(429);
 });
