@@ -5,7 +5,9 @@
 set -eu
 
 # program:package. apt-get installs the packages of the programs that are missing.
-needed="dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2 skopeo:skopeo unshare:util-linux"
+needed="dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2 unshare:util-linux"
+# The clients of the matrix.
+needed="$needed ctr:containerd podman:podman buildah:buildah skopeo:skopeo curl:curl"
 
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin

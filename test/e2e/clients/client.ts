@@ -1,0 +1,109 @@
+import { mkdirSync } from "node:fs";
+import { PASSWORD, USER } from "../stack.js";
+import type { Run, Workspace } from "../workspace.js";
+import { type Image, TAG } from "./images.js";
+
+/** Somebody without a login, the user, and somebody with the user's name and a wrong password. */
+export type Who = "nobody" | "smith" | "impostor";
+
+export const PASSWORDS: Record<Exclude<Who, "nobody">, string> = {
+  smith: PASSWORD,
+  impostor: "not-the-anvil",
+};
+
+export function userAndPassword(who: Exclude<Who, "nobody">): string {
+  return `${USER}:${PASSWORDS[who]}`;
+}
+
+const SECONDS = 110;
+/** For a shell in a mount namespace of its own; $0 is the folder. */
+const BIND = 'dir=/var/lib/containers/cache; mkdir -p $dir; mount --bind "$0" $dir; exec "$@"';
+
+/**
+ * What a column of the matrix can do. A `name` is a repository with `:tag` or `@digest`, without the registry. A way that
+ * a client has no command for throws; the table of the test knows which ones those are.
+ */
+export abstract class Client {
+  constructor(
+    /** The heading of its column. */
+    readonly title: string,
+    protected readonly workspace: Workspace,
+  ) {
+    mkdirSync(this.folder, { recursive: true });
+  }
+
+  /** Everything that the client keeps goes there. */
+  protected get folder(): string {
+    return `${this.workspace.folder}/${this.title}`;
+  }
+
+  protected at(name: string): string {
+    return `${this.workspace.registry}/${name}`;
+  }
+
+  /** Runs a program, but not for ever. */
+  protected run(command: string, args: readonly string[], input = ""): Promise<Run> {
+    return this.workspace.run("timeout", [String(SECONDS), command, ...args], { input });
+  }
+
+  /**
+   * Runs podman, buildah or skopeo. Their library remembers in /var/lib/containers/cache which registry has which blob; here
+   * that is a folder of the client's own.
+   */
+  protected runApart(command: string, args: readonly string[], input = ""): Promise<Run> {
+    const cache = `${this.folder}/cache`;
+    mkdirSync(cache, { recursive: true });
+    return this.run("unshare", ["--mount", "sh", "-ec", BIND, cache, command, ...args], input);
+  }
+
+  /** For what has to succeed before the matrix can go on. */
+  protected async must(work: Promise<Run>): Promise<Run> {
+    const run = await work;
+    if (run.exitCode !== 0) throw new Error(run.all);
+    return run;
+  }
+
+  /** Puts an image into the client's own store, from which it can push. */
+  abstract load(image: Image): Promise<void>;
+  abstract push(who: Who, image: Image, name: string): Promise<Run>;
+  /** Pulls what the client does not have, or no longer. */
+  abstract pull(who: Who, name: string): Promise<Run>;
+  /** Pushes an index with both platforms. */
+  abstract pushIndex(who: Who, name: string): Promise<Run>;
+  /** Pulls an index, with both platforms if the client can. */
+  abstract pullIndex(who: Who, name: string): Promise<Run>;
+
+  /** Pushes an image whose layers the registry has in the repository `from`. */
+  async mount(who: Who, image: Image, from: string, name: string): Promise<Run> {
+    const pull = await this.pull(who, `${from}:${TAG}`);
+    return pull.exitCode === 0 ? this.push(who, image, name) : pull;
+  }
+
+  login(_who: Exclude<Who, "nobody">): Promise<Run> {
+    throw this.unable("login");
+  }
+
+  tags(_who: Who, _repository: string): Promise<Run> {
+    throw this.unable("tags");
+  }
+
+  catalog(_who: Who): Promise<Run> {
+    throw this.unable("catalog");
+  }
+
+  /** Attaches something to an image and asks for it again. */
+  refer(_who: Who, _name: string): Promise<Run> {
+    throw this.unable("refer");
+  }
+
+  remove(_who: Who, _name: string): Promise<Run> {
+    throw this.unable("remove");
+  }
+
+  /** Removes what lies outside of the workspace's folder. */
+  async cleanUp(): Promise<void> {}
+
+  private unable(what: string): Error {
+    return new Error(`${this.title} has no command for this: ${what}`);
+  }
+}

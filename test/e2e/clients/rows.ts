@@ -1,0 +1,171 @@
+/** The rows of the matrix: what is asked of a client, and which clients have a command for it. */
+import { expect } from "vitest";
+import type { Run } from "../workspace.js";
+import type { Client } from "./client.js";
+import { MEDIA, PLATFORMS, TAG } from "./images.js";
+import { pushLayout } from "./oci.js";
+import { SEED, type Site } from "./site.js";
+
+export const COLUMNS = ["docker", "ctr", "podman", "buildah", "skopeo", "curl", "oci"] as const;
+export type Column = (typeof COLUMNS)[number];
+
+export interface Row {
+  title: string;
+  /** Who has a command for it. */
+  clients: readonly Column[];
+  cell: (client: Client, site: Site) => Promise<void>;
+}
+
+const REFUSED = /log in first|unauthorized|authentication required/i;
+const WRONG = /wrong user name or password|unauthorized|invalid username/i;
+
+function succeeds(run: Run): void {
+  expect(run.exitCode, run.all).toBe(0);
+}
+
+function fails(run: Run, message: RegExp): void {
+  expect(run.exitCode, run.all).not.toBe(0);
+  expect(run.all).toMatch(message);
+}
+
+/** Every row; which ones are asked depends on the stack. */
+export const ROWS = {
+  anonymousPull: {
+    title: "pull without a login",
+    clients: COLUMNS,
+    cell: async (client) => succeeds(await client.pull("nobody", SEED)),
+  },
+  refusedPull: {
+    title: "pull without a login is refused",
+    clients: COLUMNS,
+    cell: async (client) => fails(await client.pull("nobody", SEED), REFUSED),
+  },
+  refusedPush: {
+    title: "push without a login is refused in 2 s",
+    clients: COLUMNS,
+    cell: async (client, site) => {
+      await client.load(site.images.small);
+      const started = performance.now();
+      fails(await client.push("nobody", site.images.small, `${client.title}/refused:1`), REFUSED);
+      expect(performance.now() - started).toBeLessThan(2000);
+      expect(site.holds(`${client.title}/refused`)).toBe(false);
+    },
+  },
+  login: {
+    title: "login",
+    clients: COLUMNS.filter((column) => column !== "ctr"),
+    cell: async (client) => succeeds(await client.login("smith")),
+  },
+  wrongPassword: {
+    title: "wrong password is refused",
+    clients: COLUMNS,
+    cell: async (client, site) => {
+      const name = `${client.title}/wrong:1`;
+      const run =
+        client.title === "ctr" ? client.push("impostor", site.images.small, name) : client.login("impostor");
+      fails(await run, WRONG);
+      expect(site.holds(`${client.title}/wrong`)).toBe(false);
+    },
+  },
+  push: {
+    title: "push",
+    clients: COLUMNS,
+    cell: async (client, site) => {
+      succeeds(await client.push("smith", site.images.small, `${client.title}/small:1`));
+      const { body } = await site.oci.manifest(`${client.title}/small`, TAG);
+      expect(JSON.parse(String(body)).layers).toHaveLength(site.images.small.layers);
+    },
+  },
+  pull: {
+    title: "pull",
+    clients: COLUMNS,
+    cell: async (client) => succeeds(await client.pull("smith", SEED)),
+  },
+  digest: {
+    title: "pull by digest",
+    clients: COLUMNS,
+    cell: async (client, site) =>
+      succeeds(await client.pull("smith", `library/seed@${site.images.seed.root.digest}`)),
+  },
+  big: {
+    title: "push of 500 MB in 5 layers",
+    clients: COLUMNS,
+    cell: async (client, site) => {
+      await client.load(site.images.big);
+      succeeds(await client.push("smith", site.images.big, `${client.title}/big:1`));
+      const { body } = await site.oci.manifest(`${client.title}/big`, TAG);
+      const { layers } = JSON.parse(String(body)) as { layers: { size: number }[] };
+      expect(layers).toHaveLength(site.images.big.layers);
+      expect(layers.reduce((sum, { size }) => sum + size, 0)).toBeGreaterThan(500 * 1024 ** 2);
+    },
+  },
+  mount: {
+    title: "mount from another repository",
+    clients: COLUMNS,
+    cell: async (client, site) => {
+      const [from, to] = [`${client.title}/small`, `${client.title}/mounted`];
+      succeeds(await client.mount("smith", site.images.small, from, `${to}:1`));
+      expect(await site.digestOf(`${to}:1`)).toBe(await site.digestOf(`${from}:1`));
+      await expect.poll(() => site.mounted(to)).toBeGreaterThanOrEqual(site.images.small.layers);
+    },
+  },
+  index: {
+    title: "index for two platforms",
+    clients: COLUMNS,
+    cell: async (client, site) => {
+      const repository = `${client.title}/multi`;
+      succeeds(await client.pushIndex("smith", `${repository}:1`));
+      const { body } = await site.oci.manifest(repository, TAG);
+      const { mediaType, manifests } = JSON.parse(String(body));
+      expect([MEDIA.index, MEDIA.dockerIndex]).toContain(mediaType);
+      const found = manifests.map((one: { platform: { architecture: string } }) => one.platform.architecture);
+      expect(found).toEqual(PLATFORMS);
+      succeeds(await client.pullIndex("smith", `${repository}:1`));
+    },
+  },
+  tags: {
+    title: "list of tags",
+    clients: ["podman", "skopeo", "curl", "oci"],
+    cell: async (client, site) => {
+      for (const tag of ["one", "two"])
+        await pushLayout(site.oci, site.images.parts.amd64, `${client.title}/tags:${tag}`);
+      const run = await client.tags("smith", `${client.title}/tags`);
+      succeeds(run);
+      expect(run.stdout).toMatch(/\bone\b.*\btwo\b/s);
+    },
+  },
+  catalog: {
+    title: "catalog",
+    clients: ["podman", "curl", "oci"],
+    cell: async (client) => {
+      const run = await client.catalog("smith");
+      succeeds(run);
+      expect(run.stdout).toContain(`${client.title}/small`);
+    },
+  },
+  refer: {
+    title: "referrers",
+    clients: ["oci"],
+    cell: async (client) => succeeds(await client.refer("smith", `${client.title}/small:1`)),
+  },
+  deletion: {
+    title: "delete",
+    clients: ["skopeo", "curl", "oci"],
+    cell: async (client, site) => {
+      const repository = `${client.title}/small`;
+      fails(await client.remove("nobody", `${repository}:1`), REFUSED);
+      const digest = await site.digestOf(`${repository}:1`);
+      succeeds(await client.remove("smith", `${repository}:1`));
+      await expect(site.oci.manifest(repository, digest)).rejects.toThrow("404");
+    },
+  },
+  noDeletion: {
+    title: "delete is refused",
+    clients: ["skopeo", "curl", "oci"],
+    cell: async (client, site) => {
+      const digest = await site.digestOf(`${client.title}/small:1`);
+      fails(await client.remove("smith", `${client.title}/small:1`), /405|unsupported/i);
+      expect(await site.digestOf(`${client.title}/small:1`)).toBe(digest);
+    },
+  },
+} satisfies Record<string, Row>;

@@ -1,0 +1,50 @@
+import { existsSync } from "node:fs";
+import { expect } from "vitest";
+import { ExitCode } from "../../../src/errors.js";
+import { CREDENTIALS, DEPLOY, writeConfig } from "../stack.js";
+import type { Swarm } from "../swarm.js";
+import { Workspace } from "../workspace.js";
+import { userAndPassword } from "./client.js";
+import type { Images } from "./images.js";
+import { pushLayout } from "./oci.js";
+import { OciClient } from "./ociClient.js";
+
+/** What a stack has before the clients come. */
+export const SEED = "library/seed:1";
+
+/** A stack, and what the tests ask it. */
+export class Site {
+  private constructor(
+    readonly workspace: Workspace,
+    readonly images: Images,
+    /** Our own client, logged in: what looks at the results. */
+    readonly oci: OciClient,
+  ) {}
+
+  static async deploy(swarm: Swarm, images: Images, registry: Record<string, unknown>): Promise<Site> {
+    const workspace = await Workspace.create("matrix", 5010, 8090);
+    const site = new Site(workspace, images, new OciClient(workspace.registryUrl, userAndPassword("smith")));
+    await writeConfig(workspace, swarm, { registry });
+    await workspace.hephaestus(["render"]);
+    const run = await workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    await pushLayout(site.oci, images.seed, SEED);
+    return site;
+  }
+
+  /** Whether anything of a repository lies in the storage, a begun upload included. */
+  holds(repository: string): boolean {
+    return existsSync(`${this.workspace.folder}/data/docker/registry/v2/repositories/${repository}`);
+  }
+
+  /** How many of a repository's blobs were taken over from others, by the gateway's log. */
+  async mounted(repository: string): Promise<number> {
+    const { all } = await this.workspace.docker("service", "logs", "--raw", "matrix_gateway");
+    return all.split(`"POST /v2/${repository}/blobs/uploads/" 201 `).length - 1;
+  }
+
+  async digestOf(name: string): Promise<string> {
+    const [repository = "", tag = ""] = name.split(":");
+    return (await this.oci.manifest(repository, tag)).digest;
+  }
+}
