@@ -1,33 +1,32 @@
 /** A trial on a fresh machine: `npm run demo`. Shows each command as a person would type it. */
 import { mkdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { Command } from "commander";
 import { generatePassword } from "../src/credentials/password.js";
 import { ExitCode, OperatorError } from "../src/errors.js";
 import { showError } from "../src/terminal/showError.js";
 import { takeDown } from "./down.js";
+import { stopEngine } from "./engine.js";
 import { findEngine } from "./engineForDemo.js";
-import { type DemoImages, nameImages, obtainImages, remember } from "./images.js";
+import { type DemoImages, nameImages, obtainImages } from "./images.js";
+import { checkPorts, type Ports } from "./ports.js";
+import { askLibrary, pushAndPull } from "./roundTrip.js";
 import { heading, quietly, say, show } from "./shell.js";
 import {
   CHECKOUT,
   type DemoState,
   demoPassword,
-  FOLDER,
   PASSWORD_FILE,
   readState,
-  STACK,
   STACK_FOLDER,
   USER,
+  writeState,
 } from "./state.js";
 
 const HEPHAESTUS = `${CHECKOUT}bin/hephaestus.js`;
 
-interface Options {
+interface Options extends Ports {
   installDocker?: boolean;
   down?: boolean;
-  registryPort: string;
-  uiPort: string;
 }
 
 async function main(): Promise<number> {
@@ -36,19 +35,26 @@ async function main(): Promise<number> {
     .option("--install-docker", "install and start Docker Engine from the distribution's packages")
     .option("--down", "remove everything that the demo made")
     .option("--registry-port <port>", "port of the registry", "5000")
-    .option("--ui-port <port>", "port of the web library", "8080");
+    .option("--ui-port <port>", "port of the web library", "8080")
+    .exitOverride();
   const options = program.parse().opts<Options>();
   const state = await readState();
-  if (options.down) await takeDown(state);
-  else await demo(state, options);
+  await chooseEngine(state);
+  if (options.down) {
+    await refuseHalfRemoval(state);
+    await takeDown(state);
+  } else await demo(state, options);
   return ExitCode.ok;
 }
 
 async function demo(state: DemoState, options: Options): Promise<void> {
-  await mkdir(STACK_FOLDER, { recursive: true });
+  await checkPorts(options);
   heading("Docker");
+  if (options.installDocker) await clearDeadEngine(state);
   await findEngine(state, options.installDocker ?? false);
-  await portsAreFree([options.registryPort, options.uiPort]);
+  // So that --down asks the same engine, whatever DOCKER_HOST is by then.
+  if (process.env.DOCKER_HOST) state.dockerHost = process.env.DOCKER_HOST;
+  await writeState(state);
 
   heading("Images");
   const images = await obtainImages(state);
@@ -57,44 +63,14 @@ async function demo(state: DemoState, options: Options): Promise<void> {
   const password = await demoPassword(() => generatePassword().reveal());
   await deploy(images, password, options);
 
-  heading("An image goes in, with a password");
   const registry = `localhost:${options.registryPort}`;
-  const name = `${registry}/demo/hello:latest`;
-  await remember(state, name);
-  const login = { env: { DOCKER_CONFIG: `${FOLDER}/login` } };
-  const nobody = { env: { DOCKER_CONFIG: `${FOLDER}/nobody` } };
-  await quietly("docker", ["tag", images.payload, name]);
-  await show(
-    `docker login -u ${USER} --password-stdin ${registry}`,
-    "docker",
-    ["login", "-u", USER, "--password-stdin", registry],
-    {
-      ...login,
-      input: password,
-    },
-  );
-  await show(`docker push ${name}`, "docker", ["push", name], login);
-  const pushed = await imageId(name);
-  await quietly("docker", ["logout", registry], login);
-
-  heading("The image comes out, without one");
-  await quietly("docker", ["image", "rm", name]);
-  await show(`docker pull ${name}`, "docker", ["pull", name], nobody);
-  if ((await imageId(name)) !== pushed)
-    throw wrong("the image that was pulled is not the one that was pushed");
-  const refused = await quietly("docker", ["push", name], nobody);
-  if (refused.exitCode === 0) throw wrong("a push without a login was accepted");
-  say(`docker push without a login: ${refused.output.trim().split("\n").at(-1)}`);
-
-  heading("The library");
-  const ui = `http://localhost:${options.uiPort}`;
-  const catalog = await (await fetch(`${ui}/v2/_catalog`)).text();
-  if (!catalog.includes("demo/hello")) throw wrong(`the library does not show the image: ${catalog}`);
-  say(`${ui} shows ${catalog.trim()}`);
+  const library = `http://localhost:${options.uiPort}`;
+  await pushAndPull(state, images, registry, password);
+  await askLibrary(library);
 
   heading("It works");
   say(`registry   http://${registry}`);
-  say(`library    ${ui}`);
+  say(`library    ${library}`);
   say(`user       ${USER}, password in ${PASSWORD_FILE.slice(CHECKOUT.length)}`);
   if (images.standins) say("images     stand-ins from Debian's packages");
   say("remove it  npm run demo -- --down");
@@ -105,6 +81,7 @@ async function deploy(
   password: string,
   { registryPort, uiPort }: Options,
 ): Promise<void> {
+  await mkdir(STACK_FOLDER, { recursive: true });
   const run = (args: string[], env: Record<string, string> = {}) =>
     show(`hephaestus ${args.join(" ")}`, process.execPath, [HEPHAESTUS, ...args], { cwd: STACK_FOLDER, env });
   await run(["init", "--profile", "local", "--force", "--registry-port", registryPort, "--ui-port", uiPort]);
@@ -114,34 +91,47 @@ async function deploy(
   await run(["deploy", ...resolveImage], { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: password });
 }
 
-async function imageId(name: string): Promise<string> {
-  return (await quietly("docker", ["image", "inspect", "--format", "{{.Id}}", name])).stdout.trim();
+/**
+ * Names the engine in DOCKER_HOST: that of an earlier run, else the person's own, else that of the current context. The
+ * private DOCKER_CONFIG folders of the demo know no contexts.
+ */
+async function chooseEngine(state: DemoState): Promise<void> {
+  if (state.dockerHost) process.env.DOCKER_HOST = state.dockerHost;
+  if (process.env.DOCKER_HOST) return;
+  const format = "{{.Endpoints.docker.Host}}";
+  const context = await quietly("docker", ["context", "inspect", "--format", format]);
+  const host = context.stdout.trim();
+  if (context.exitCode === 0 && host !== "") process.env.DOCKER_HOST = host;
 }
 
-/** A port that somebody else has is found before anything is made; the demo's own stack may have it. */
-async function portsAreFree(ports: readonly string[]): Promise<void> {
-  if ((await quietly("docker", ["service", "inspect", `${STACK}_gateway`])).exitCode === 0) return;
-  for (const port of ports) {
-    const taken = await new Promise<boolean>((resolve) => {
-      const server = createServer();
-      server.once("error", () => resolve(true));
-      server.listen(Number(port), () => server.close(() => resolve(false)));
-    });
-    if (!taken) continue;
-    throw new OperatorError(`port ${port} is taken on this machine`, {
-      remedy: "Choose others: npm run demo -- --registry-port 5001 --ui-port 8081",
-      exitCode: ExitCode.preflight,
-    });
-  }
+/**
+ * After a crash or a reboot, the demo's own engine has containers without a parent and a Swarm that it would not start
+ * anew: what is left of it goes. The registry's storage and the password are elsewhere, and stay.
+ */
+async function clearDeadEngine(state: DemoState): Promise<void> {
+  if (state.engine === undefined || (await quietly("docker", ["version"])).exitCode === 0) return;
+  say("the demo's Docker Engine does not run any more: clearing up what is left of it");
+  await stopEngine(state.engine);
+  await rm(state.engine, { recursive: true, force: true });
+  delete state.engine;
+  await writeState(state);
 }
 
-const wrong = (message: string) => new OperatorError(message, { exitCode: ExitCode.verify });
+/** With the state gone, nobody would know any more what is left in an engine that sleeps. */
+async function refuseHalfRemoval(state: DemoState): Promise<void> {
+  const madeSomething = state.swarm || state.images.length > 0;
+  if (state.engine || !madeSomething || (await quietly("docker", ["version"])).exitCode === 0) return;
+  throw new OperatorError("Docker Engine does not answer, and what the demo made is in it", {
+    where: process.env.DOCKER_HOST ?? "this machine",
+    remedy: "Start it, then again: npm run demo -- --down",
+    exitCode: ExitCode.preflight,
+  });
+}
 
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.exitCode = showError(error, false);
-} finally {
-  // The login lies there only while it is used.
-  await rm(`${FOLDER}/login`, { recursive: true, force: true });
+  const { code, exitCode } = error as { code?: string; exitCode?: number };
+  if (code?.startsWith("commander.")) process.exitCode = exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  else process.exitCode = showError(error, false);
 }

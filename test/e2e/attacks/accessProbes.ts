@@ -1,0 +1,159 @@
+/** Probes of who may do what. */
+import { expect } from "vitest";
+import { startUpload } from "./image.js";
+import { ask } from "./raw.js";
+import { writes } from "./shapes.js";
+import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, wrong } from "./site.js";
+
+const LOG_IN = "log in first: docker login";
+
+export const theFirstAnswerIsTheChallenge: Probe = async ({ door }) => {
+  for (const headers of [[], ["Host: evil.example", ...EVIL]]) {
+    const answer = await ask(door, "GET", "/v2/", headers);
+    expect(answer.status).toBe(401);
+    const realm = `Bearer realm="http://${door.authority}/auth/token",service="${door.authority}"`;
+    expect(answer.headers["www-authenticate"]).toBe(realm);
+    expect(answer.headers["docker-distribution-api-version"]).toBe("registry/2.0");
+    expect(answer.headers.server).toBe("nginx");
+    expect(answer.body).toContain(`"UNAUTHORIZED","message":"${LOG_IN} ${door.authority}"`);
+  }
+};
+
+export const anybodyGetsAnAnonymousToken: Probe = async ({ door }) => {
+  const answer = await ask(door, "GET", "/auth/token?service=x&scope=repository:push/delete:pull");
+  expect([answer.status, answer.headers["cache-control"]]).toEqual([200, "no-store"]);
+  expect(JSON.parse(answer.body)).toEqual({
+    token: "anonymous",
+    access_token: "anonymous",
+    expires_in: 300,
+  });
+};
+
+export const tokensAreForGetAlone: Probe = async ({ door }) => {
+  const answer = await ask(door, "POST", "/auth/token", [], "grant_type=password&scope=push");
+  expect(answer.status).toBe(405);
+  expect(answer.body).toContain('"UNSUPPORTED"');
+};
+
+export const anonymousTokensAreForPullingAlone: Probe = async ({ door }) => {
+  for (const right of ["push", "delete", "*", "%2A", "pull,push", "push,pull", "pull%2Cpush", "PUSH"]) {
+    const answer = await ask(door, "GET", `/auth/token?scope=repository:tools/hello:${right}&service=x`);
+    expect(answer.status, right).toBe(401);
+    expect(answer.headers["www-authenticate"]).toBe(`Basic realm="${door.authority}"`);
+    expect(answer.body).toContain(LOG_IN);
+  }
+};
+
+export const onlyUsersGetTokensForACredential: Probe = async ({ door }) => {
+  for (const header of [ANONYMOUS, "Authorization: Digest x", "Authorization: Bearer a.b", wrong()]) {
+    const answer = await ask(door, "GET", "/auth/token", [header]);
+    expect(answer.status, header).toBe(401);
+    expect(answer.headers["www-authenticate"]).toBe(`Basic realm="${door.authority}"`);
+  }
+};
+
+export const anybodyReads: Probe = async ({ door, image }) => {
+  const base = `/v2/${image.repository}`;
+  for (const headers of [[], [ANONYMOUS], ["authorization: bearer  anonymous"]]) {
+    for (const path of [
+      `manifests/${image.tag}`,
+      `manifests/${image.manifestDigest}`,
+      `blobs/${image.blobDigest}`,
+    ])
+      for (const method of ["GET", "HEAD"])
+        expect((await ask(door, method, `${base}/${path}`, [OCI, ...headers])).status, path).toBe(200);
+    for (const target of [`${base}/tags/list`, "/v2/_catalog", ...(headers.length > 0 ? ["/v2/"] : [])])
+      expect((await ask(door, "GET", target, headers)).status, target).toBe(200);
+  }
+};
+
+export const nobodyWritesWithoutAPassword: Probe = async ({ door, image }) => {
+  for (const headers of [[], [ANONYMOUS], ["Authorization: Bearer a.b.c"], ["X-HTTP-Method-Override: GET"]]) {
+    for (const shape of writes(image)) {
+      const { method, target, body } = shape;
+      const answer = await ask(door, method, target, [...shape.headers, ...headers], body);
+      expect(answer.status, `${method} ${target} ${headers}`).toBe(401);
+      expect(answer.body).toContain(LOG_IN);
+    }
+  }
+};
+
+export const anUploadIsItsUsersAlone: Probe = async ({ door, image }) => {
+  const id = "00000000-0000-4000-8000-000000000000?_state=AAAA";
+  for (const uploads of ["uploads", "%75ploads", "./uploads", "/uploads"])
+    for (const method of ["GET", "HEAD"])
+      for (const headers of [[], [ANONYMOUS]])
+        for (const end of [`/${id}`, "/", ""]) {
+          const { status } = await ask(
+            door,
+            method,
+            `/v2/${image.repository}/blobs/${uploads}${end}`,
+            headers,
+          );
+          expect(status, `${method} ${uploads}${end}`).toBe(401);
+        }
+};
+
+export const credentialsOfNoKnownFormOpenNothing: Probe = async (site) => {
+  const forms = [
+    "Digest username=smith",
+    "Basic",
+    "Bearer",
+    "Bearer a.b.c",
+    "Bearer anonymous x",
+    "anonymous",
+  ];
+  for (const form of [
+    ...forms,
+    "Bearer anonymous.x",
+    "XBearer anonymous",
+    "Bearer $caller",
+    "Negotiate x",
+    "a",
+    "b",
+    "c",
+  ])
+    for (const target of [manifest(site), "/v2/"]) {
+      const { status } = await ask(site.door, "GET", target, [`Authorization: ${form}`, OCI]);
+      expect(status, form).toBe(401);
+    }
+};
+
+export const aRightPasswordOpensEverything: Probe = async (site) => {
+  const { door } = site;
+  const token = await ask(door, "GET", "/auth/token?scope=repository:tools/hello:push,pull", [RIGHT]);
+  expect([token.status, token.headers["cache-control"]]).toEqual([200, "no-store"]);
+  const { access_token } = JSON.parse(token.body) as { access_token: string };
+  for (const header of [RIGHT, `Authorization: Bearer ${access_token}`]) {
+    expect((await ask(door, "GET", "/v2/", [header])).status).toBe(200);
+    expect((await ask(door, "GET", manifest(site), [header, OCI])).status).toBe(200);
+    await cancel(door, await startUpload(door, header, site.image.repository));
+  }
+};
+
+export const aFirstRequestMayCarryABody: Probe = async (site) => {
+  const headers = [RIGHT, `Content-Type: ${OCI.slice("Accept: ".length)}`];
+  expect((await ask(site.door, "PUT", manifest(site), headers, site.image.manifest)).status).toBe(201);
+};
+
+export const aWrongPasswordOpensNothing: Probe = async (site) => {
+  const { door, image } = site;
+  expect((await ask(door, "GET", "/v2/", [RIGHT])).status).toBe(200);
+  const upload = `/v2/${image.repository}/blobs/uploads/`;
+  for (const [method, target] of [
+    ["GET", "/v2/"],
+    ["GET", manifest(site)],
+    ["POST", upload],
+    ["GET", "/auth/token"],
+  ] as const) {
+    const answer = await ask(door, method, target, [wrong(), OCI]);
+    expect(answer.status, `${method} ${target}`).toBe(401);
+    expect(answer.body).toContain("wrong user name or password");
+  }
+};
+
+export const innerPlacesAreNotToBeHad: Probe = async ({ door }) => {
+  for (const target of ["/auth/check", "/auth/anonymous", "/auth/", "/auth/token/", "/nothing"])
+    for (const headers of [[], [ANONYMOUS], [RIGHT]])
+      expect((await ask(door, "GET", target, headers)).status, target).toBe(404);
+};

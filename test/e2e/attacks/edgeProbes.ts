@@ -1,0 +1,129 @@
+/** Probes of addresses, bodies, guesses, logs, and of what the registry hears. */
+import { readFile } from "node:fs/promises";
+import { expect } from "vitest";
+import { USER } from "../stack.js";
+import { startUpload } from "./image.js";
+import { ask, type Door, talk } from "./raw.js";
+import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, wrong } from "./site.js";
+
+let marks = 0;
+
+export const addressesAreOfTheConfiguredHost: Probe = async ({ door, image }) => {
+  for (const headers of [["Host: evil.example"], EVIL, ...EVIL.map((header) => [header])]) {
+    const target = `/v2/${image.repository}/blobs/uploads/`;
+    const answer = await ask(door, "POST", target, [RIGHT, ...headers]);
+    expect(answer.status).toBe(202);
+    expect(JSON.stringify(answer)).not.toMatch(/evil|gopher/);
+    const location = new URL(answer.headers.location ?? "");
+    expect(location.origin).toBe(`http://${door.authority}`);
+    await cancel(door, location.pathname + location.search);
+  }
+};
+
+export const largeBodiesStreamThrough: Probe = async ({ door, image, storage }) => {
+  const target = await startUpload(door, RIGHT, image.repository);
+  const half = "x".repeat(1_500_000);
+  const head = `PATCH ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${RIGHT}\r\nContent-Length: ${2 * half.length}\r\n\r\n`;
+  const afterMs = 1500;
+  const sending = talk(door, head + half, { silenceMs: 8000, later: [{ afterMs, bytes: half }] });
+  await new Promise((resolve) => setTimeout(resolve, afterMs - 200));
+  const id = /uploads\/([^?]*)/.exec(target)?.[1];
+  const file = `${storage}/docker/registry/v2/repositories/${image.repository}/_uploads/${id}/data`;
+  const arrived = (await readFile(file)).length;
+  const { text, statuses } = await sending;
+  expect(statuses).toEqual([202]);
+  expect(arrived, "bytes that the registry has before the client has sent all").toBeGreaterThan(1_000_000);
+  const location = /^Location: http:\/\/[^/]*(\S+)/im.exec(text)?.[1];
+  await cancel(door, location ?? "");
+};
+
+export const guessesAreLimitedAndNobodyElseIs: Probe = async (site) => {
+  const { door } = site;
+  await waitForStatus(door, RIGHT, 200);
+  const flood = (target: string, headers: string[] = []) =>
+    Promise.all(Array.from({ length: 30 }, () => ask(door, "GET", target, [wrong(), ...headers])));
+  const answers = await flood("/auth/token");
+  expect(answers.filter(({ status }) => status === 401).length).toBeLessThan(14);
+  const late = await flood(manifest(site));
+  for (const { status, body } of [...late, ...answers].filter(({ status }) => status !== 401)) {
+    expect(status).toBe(429);
+    expect(body).toContain('"TOOMANYREQUESTS"');
+  }
+  const disguised = await flood("/v2/", [
+    `X-Forwarded-For: 198.51.100.${++marks % 250}`,
+    `X-Client-Address: 198.51.100.${++marks % 250}`,
+    `X-Real-IP: 198.51.100.${++marks % 250}`,
+  ]);
+  expect(disguised.filter(({ status }) => status === 429).length).toBeGreaterThan(25);
+  const started = performance.now();
+  expect((await ask(door, "GET", "/v2/", [RIGHT])).status).toBe(200);
+  expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
+  expect(performance.now() - started).toBeLessThan(1000);
+};
+
+export const aRefusalIsNotRemembered: Probe = async ({ door }) => {
+  const same = wrong();
+  const statuses: (number | undefined)[] = [];
+  for (let tries = 0; tries < 14; tries++) statuses.push((await ask(door, "GET", "/v2/", [same])).status);
+  expect(statuses).toContain(429);
+};
+
+export const theLogHoldsNoCredentialAndNoQuery: Probe = async ({ door, log }) => {
+  const mark = `mark-${++marks}`;
+  await ask(door, "GET", `/v2/_catalog?n=1&query-${mark}`, [ANONYMOUS, `User-Agent: ${mark}`]);
+  await ask(door, "GET", `/v2/_catalog?n=1&query-${mark}`, [RIGHT, `User-Agent: ${mark}`]);
+  await ask(door, "GET", `/auth/token?account=x&query-${mark}`, [RIGHT, `User-Agent: ${mark}`]);
+  await ask(door, "GET", `/v2/?query-${mark}`, [wrong(), `User-Agent: ${mark}`]);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const lines = (await log()).split("\n").filter((line) => line.includes(mark));
+  expect(lines).toHaveLength(4);
+  expect(lines.filter((line) => line.includes(`"${USER}"`))).toHaveLength(2);
+  expect(lines.join("\n")).not.toMatch(/query-|anonymous|Bearer|Basic|[A-Za-z0-9+/]{16,}=*"/);
+};
+
+/** Where the registry's place is taken by a mirror: what it is asked. */
+export const theRegistryHearsTheGatewayAlone: Probe = async ({ door, image, machineAuthorization }) => {
+  const disguise = ["Host: evil.example", ...EVIL, "Connection: close, X-Anything"];
+  const expected = [
+    `Host: ${door.authority}`,
+    `X-Forwarded-Host: ${door.authority}`,
+    "X-Forwarded-Proto: http",
+  ];
+  const read = await ask(door, "GET", `/v2/${image.repository}/tags/list`, [...disguise, ANONYMOUS]);
+  const write = await ask(door, "PUT", `/v2/${image.repository}/manifests/x`, [...disguise, RIGHT], "{}");
+  for (const { body } of [read, write]) {
+    for (const line of expected) expect(body).toContain(`\n${line}`);
+    expect(body).not.toMatch(/evil|gopher|203\.0\.113\.9|\nForwarded|\nConnection: [^k]/i);
+    expect(body).toMatch(/\nX-Forwarded-For: [\d.]+(\n|$)/);
+  }
+  expect(read.body).not.toContain("Authorization");
+  expect(write.body).toContain(`\nAuthorization: ${machineAuthorization}`);
+  expect(write.body.match(/Authorization/g)).toHaveLength(1);
+};
+
+/** Where nothing is in the registry's place. */
+export const aMissingRegistryIsSaidToBeMissing: Probe = async (site) => {
+  const answer = await ask(site.door, "GET", manifest(site));
+  expect(answer.status).toBe(503);
+  expect(answer.body).toContain('"UNAVAILABLE"');
+};
+
+/** Where X-Forwarded-For is believed: guesses from everywhere are limited together, others are not held responsible. */
+export const guessesOfEverybodyAreLimited: Probe = async ({ door }) => {
+  const from = (address: string) => ask(door, "GET", "/v2/", [wrong(), `X-Forwarded-For: ${address}`]);
+  // Limits are counted when a request comes, answers take longer.
+  const own = Promise.all(Array.from({ length: 20 }, () => from("198.51.100.1")));
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  expect((await from("198.51.100.2")).status).toBe(401);
+  expect((await own).some(({ status }) => status === 429)).toBe(true);
+  const all = await Promise.all(Array.from({ length: 45 }, (_, index) => from(`203.0.113.${index}`)));
+  expect(all.some(({ status }) => status === 429)).toBe(true);
+};
+
+/** A password that has not proved right lately waits its turn while its address has guessed too often. */
+async function waitForStatus(door: Door, header: string, status: number): Promise<void> {
+  for (let tries = 0; tries < 30; tries++) {
+    if ((await ask(door, "GET", "/v2/", [header])).status === status) return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}

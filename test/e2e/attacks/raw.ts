@@ -1,0 +1,111 @@
+import { connect } from "node:net";
+
+/** Where raw bytes go: a port of this machine, or a Unix socket that a relay passes on. */
+export interface Door {
+  name: string;
+  to: { host: string; port: number } | { path: string };
+  /** What clients call it, as in a Host header. */
+  authority: string;
+}
+
+/** What came back for the bytes of one connection. */
+export interface Talk {
+  /** Of each answer, in order. HTTP/0.9 answers have none. */
+  statuses: number[];
+  text: string;
+  /** False where the server neither answered nor closed in time. */
+  ended: boolean;
+}
+
+export interface TalkSettings {
+  /** How long nothing may come before the connection is given up. */
+  silenceMs?: number;
+  /** Bytes that follow, each after its pause. */
+  later?: { afterMs: number; bytes: string }[];
+}
+
+/** Sends bytes as they are, and takes what comes until the server closes or falls silent. Never fails. */
+export function talk(door: Door, bytes: string | Buffer, settings: TalkSettings = {}): Promise<Talk> {
+  const { silenceMs = 1000, later = [] } = settings;
+  return new Promise((resolve) => {
+    const parts: Buffer[] = [];
+    const socket = connect(door.to);
+    const timers: NodeJS.Timeout[] = [];
+    let ended = true;
+    socket.setTimeout(silenceMs, () => {
+      ended = false;
+      socket.destroy();
+    });
+    socket.on("connect", () => {
+      socket.setNoDelay(true);
+      socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
+      for (const part of later)
+        timers.push(setTimeout(() => socket.write(Buffer.from(part.bytes, "latin1")), part.afterMs));
+    });
+    socket.on("data", (part: Buffer) => parts.push(part));
+    // A reset while we still write is an answer like any other.
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      for (const timer of timers) clearTimeout(timer);
+      const text = Buffer.concat(parts).toString("latin1");
+      resolve({ statuses: statusesIn(text), text, ended });
+    });
+  });
+}
+
+function statusesIn(text: string): number[] {
+  return [...text.matchAll(/HTTP\/1\.[01] (\d{3})\b/g)].map((match) => Number(match[1]));
+}
+
+/** The bytes of a request as a well-behaved client writes it; the connection ends with its answer. */
+export function request(
+  door: Pick<Door, "authority">,
+  method: string,
+  target: string,
+  headers: readonly string[] = [],
+  body = "",
+): string {
+  const own = headers.map((header) => header.slice(0, header.indexOf(":")).trim().toLowerCase());
+  const lines = [`${method} ${target} HTTP/1.1`];
+  if (!own.includes("host")) lines.push(`Host: ${door.authority}`);
+  if (!own.includes("connection")) lines.push("Connection: close");
+  if (body !== "" && !own.includes("content-length") && !own.includes("transfer-encoding"))
+    lines.push(`Content-Length: ${Buffer.byteLength(body, "latin1")}`);
+  return `${[...lines, ...headers].join("\r\n")}\r\n\r\n${body}`;
+}
+
+/** An answer in parts, for a single request. */
+export interface Answer {
+  status: number | undefined;
+  headers: Record<string, string>;
+  body: string;
+}
+
+export async function ask(
+  door: Door,
+  method: string,
+  target: string,
+  headers: readonly string[] = [],
+  body = "",
+): Promise<Answer> {
+  const { text, statuses } = await talk(door, request(door, method, target, headers, body), {
+    silenceMs: 10_000,
+  });
+  const end = text.indexOf("\r\n\r\n");
+  const lines = text.slice(0, Math.max(end, 0)).split("\r\n").slice(1);
+  const received = Object.fromEntries(
+    lines.map((line) => [line.split(":", 1)[0]?.toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+  );
+  const rest = end < 0 ? text : text.slice(end + 4);
+  const chunked = received["transfer-encoding"] === "chunked";
+  return { status: statuses[0], headers: received, body: chunked ? joined(rest) : rest };
+}
+
+function joined(chunks: string): string {
+  const size = Number.parseInt(chunks, 16);
+  const start = chunks.indexOf("\r\n") + 2;
+  return size > 0 ? chunks.slice(start, start + size) + joined(chunks.slice(start + size + 2)) : "";
+}
+
+export const basic = (user: string, password: string): string =>
+  `Authorization: Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;

@@ -1,0 +1,41 @@
+/** What the probes share. */
+import { PASSWORD, USER } from "../stack.js";
+import { type Image, MANIFEST_TYPE } from "./image.js";
+import { ask, basic, type Door } from "./raw.js";
+
+/** A gateway for pull: anonymous, and what is around it. */
+export interface Site {
+  door: Door;
+  image: Image;
+  /** The registry's folder on disk. */
+  storage: string;
+  /** What the gateway sends to the registry for a user who writes. */
+  machineAuthorization: string;
+  log(): Promise<string>;
+}
+
+/** Something that must hold at a gateway; throws where it does not. The rules' tests break each one. */
+export type Probe = (site: Site) => Promise<void>;
+
+export const RIGHT = basic(USER, PASSWORD);
+export const ANONYMOUS = "Authorization: Bearer anonymous";
+export const OCI = `Accept: ${MANIFEST_TYPE}`;
+
+/** Headers by which a proxy says where a request came from, with an attacker's words. */
+export const EVIL = [
+  "X-Forwarded-Host: evil.example",
+  "X-Forwarded-Proto: gopher",
+  "X-Forwarded-For: 203.0.113.9",
+  "Forwarded: host=evil.example;proto=gopher",
+];
+
+let guesses = 0;
+
+/** A wrong password, another one each time. */
+export const wrong = (): string => basic(USER, `wrong-${++guesses}`);
+
+export const manifest = ({ image }: Site): string => `/v2/${image.repository}/manifests/${image.tag}`;
+
+export async function cancel(door: Door, target: string): Promise<void> {
+  await ask(door, "DELETE", target, [RIGHT]);
+}

@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { ExitCode } from "../../../src/errors.js";
+import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "../stack.js";
+import type { Swarm } from "../swarm.js";
+import { Workspace } from "../workspace.js";
+import { type Image, pushImage } from "./image.js";
+import { basic, type Door } from "./raw.js";
+import type { RelayPlan } from "./relay.js";
+
+export type Service = "registry" | "reader" | "gateway" | "registry-ui";
+
+export interface Container {
+  id: string;
+  pid: number;
+  /** On the stack's own network. */
+  address: string;
+}
+
+/** The one user's right credential. */
+export const SMITH = basic(USER, PASSWORD);
+
+/** A deployed stack with an image in it, and ways in: its published ports, and its services from inside. */
+export class Target {
+  private readonly relays: ChildProcess[] = [];
+  private readonly extras: string[] = [];
+  private sockets = 0;
+
+  private constructor(
+    readonly workspace: Workspace,
+    private readonly swarm: Swarm,
+  ) {}
+
+  static async deploy(
+    stack: string,
+    ports: [number, number],
+    swarm: Swarm,
+    changes: Changes,
+  ): Promise<Target> {
+    const target = new Target(await Workspace.create(stack, ...ports), swarm);
+    try {
+      await target.redeploy(changes);
+    } catch (error) {
+      await target.destroy();
+      throw error;
+    }
+    return target;
+  }
+
+  async redeploy(changes: Changes): Promise<void> {
+    await writeConfig(this.workspace, this.swarm, changes);
+    await this.workspace.hephaestus(["render"]);
+    const run = await this.workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+    if (run.exitCode !== ExitCode.ok) throw new Error(run.all);
+  }
+
+  get storage(): string {
+    return `${this.workspace.folder}/data`;
+  }
+
+  get gateway(): Door {
+    const { registryPort, registry } = this.workspace;
+    return { name: "gateway", to: { host: "127.0.0.1", port: registryPort }, authority: registry };
+  }
+
+  get ui(): Door {
+    const { uiPort } = this.workspace;
+    return { name: "UI", to: { host: "127.0.0.1", port: uiPort }, authority: `localhost:${uiPort}` };
+  }
+
+  pushImage(repository: string, tag = "latest"): Promise<Image> {
+    return pushImage(this.gateway, SMITH, repository, tag);
+  }
+
+  async container(service: Service): Promise<Container> {
+    const { docker, stack } = { docker: this.docker.bind(this), stack: this.workspace.stack };
+    const filter = `label=com.docker.swarm.service.name=${stack}_${service}`;
+    const id = (await docker("ps", "--quiet", "--no-trunc", "--filter", filter)).trim();
+    const format = `{{.State.Pid}} {{(index .NetworkSettings.Networks "${stack}_internal").IPAddress}}`;
+    const [pid = "", address = ""] = (await docker("inspect", "--format", format, id)).trim().split(" ");
+    return { id, pid: Number(pid), address };
+  }
+
+  /** The output of a docker command that must not fail. */
+  async docker(...args: string[]): Promise<string> {
+    const run = await this.workspace.docker(...args);
+    if (run.exitCode !== 0) throw new Error(`docker ${args[0]}: ${run.all}`);
+    return run.stdout;
+  }
+
+  /** Runs a container beside the stack, until `destroy`. */
+  async run(...args: string[]): Promise<void> {
+    this.extras.push((await this.docker("run", "--detach", ...args)).trim());
+  }
+
+  /**
+   * Doors to addresses that are reached from inside a service's container, in its network namespace.
+   *
+   * @param mirrorPort a port of that container's loopback where a server shall answer with what it was asked
+   */
+  async doorsFrom(
+    service: Service,
+    places: { name: string; host: string; port: number; authority?: string }[],
+    mirrorPort?: number,
+  ): Promise<Door[]> {
+    const { pid } = await this.container(service);
+    const doors = places.map(({ name, host, port, authority }) => ({
+      name,
+      to: { path: `${this.workspace.folder}/door-${++this.sockets}` },
+      authority: authority ?? `${host}:${port}`,
+    }));
+    const plan: RelayPlan = {
+      doors: doors.map(({ to }, index) => ({ socket: to.path, host: "", port: 0, ...places[index] })),
+      mirrorPort,
+    };
+    const program = fileURLToPath(new URL("./relay.ts", import.meta.url));
+    const node = [process.execPath, "--import", import.meta.resolve("tsx"), program, JSON.stringify(plan)];
+    const relay = spawn("nsenter", ["--target", String(pid), "--net", ...node], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.relays.push(relay);
+    const [line] = (await once(relay.stdout, "data")) as [Buffer];
+    if (!String(line).startsWith("ready")) throw new Error(`The relay in ${service} says ${line}.`);
+    return doors;
+  }
+
+  /** Registry and reader, as a program in the UI's container would reach them. */
+  async inside(): Promise<{ registry: Door; reader: Door }> {
+    const places = await Promise.all(
+      (["registry", "reader"] as const).map(async (name) => ({
+        name,
+        host: (await this.container(name)).address,
+        port: 5000,
+      })),
+    );
+    const [registry, reader] = await this.doorsFrom("registry-ui", places);
+    if (registry === undefined || reader === undefined) throw new Error("doorsFrom() lost a door.");
+    return { registry, reader };
+  }
+
+  /** What nobody outside may see: the machine accounts' passwords, and everybody's hashes. */
+  async secrets(): Promise<string[]> {
+    const [gateway, ui, registry] = await Promise.all(
+      (["gateway", "registry-ui", "registry"] as const).map((service) => this.container(service)),
+    );
+    const texts = await Promise.all([
+      this.docker("exec", gateway?.id ?? "", "cat", "/run/secrets/gateway"),
+      this.docker("exec", ui?.id ?? "", "cat", "/etc/nginx/.env"),
+      this.docker("exec", registry?.id ?? "", "cat", "/run/secrets/htpasswd"),
+    ]);
+    const found = texts.flatMap((text) => text.match(/[A-Za-z0-9+/=]{40,}|\$2[aby]\$\S+/g) ?? []);
+    if (found.length !== 5) throw new Error(`Five secrets were expected, not ${found.length}.`);
+    return found;
+  }
+
+  /** What the containers wrote, without their credentials. */
+  async log(service: Service): Promise<string> {
+    return (await this.workspace.docker("logs", (await this.container(service)).id)).all;
+  }
+
+  async destroy(): Promise<void> {
+    for (const relay of this.relays) relay.kill();
+    if (this.extras.length > 0) await this.workspace.docker("rm", "--force", "--volumes", ...this.extras);
+    await this.workspace.destroy();
+  }
+}
