@@ -11,6 +11,7 @@ export interface ProcessWatch {
 export function watchProcesses(secrets: readonly string[]): ProcessWatch {
   const expected = new Set([process.pid]);
   const seen = new Set<string>();
+  const holdsSecret = (text: string) => secrets.some((secret) => text.includes(secret));
   const look = () => {
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       for (const file of ["cmdline", "environ"]) {
@@ -18,8 +19,10 @@ export function watchProcesses(secrets: readonly string[]): ProcessWatch {
         const text = read(`/proc/${pid}/${file}`);
         // A copy of an expected process that has not yet become the program that it starts.
         if (file === "environ" && text !== "" && [...expected].some((other) => isCopy(pid, other))) continue;
-        if (secrets.some((secret) => text.includes(secret)))
-          seen.add(`${file} of ${read(`/proc/${pid}/comm`).trim()}`);
+        if (!holdsSecret(text)) continue;
+        // Between fork and exec a child shows its parent's environment; what is really leaked is still there.
+        if (file === "environ" && !holdsSecret(read(`/proc/${pid}/${file}`))) continue;
+        seen.add(`${file} of ${read(`/proc/${pid}/comm`).trim()}`);
       }
     }
   };
