@@ -13,8 +13,10 @@ const USER = "smith";
 const PASSWORD = "Anvil-and-hammer-7";
 const AUTHORIZATION = { authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}` };
 const MEGABYTES = 500;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const LOAD = { connections: 32, seconds: 5 };
+/** Up to 200 guesses a second. */
+const FLOOD = { connections: 4, pause: 20, seconds: 2 * LOAD.seconds, most: 2000, wanted: [401, 429] };
 
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const medianRate = (rates: Rate[]): Rate =>
@@ -129,26 +131,28 @@ async function manifests(gateway: string): Promise<void> {
   let guess = 0;
   const wrong = () => ({ authorization: `Basic ${Buffer.from(`${USER}:${guess++}`).toString("base64")}` });
   const calm: number[] = [];
-  const flooded: number[] = [];
+  const first: number[] = [];
+  const later: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     calm.push((await ask(gateway)).perSecond);
-    const flood = rate(`${gateway}/auth/token`, wrong, {
-      connections: 4,
-      seconds: LOAD.seconds,
-      most: 1000,
-      wanted: 401,
-    });
-    flooded.push((await ask(gateway)).perSecond);
+    const flood = rate(`${gateway}/auth/token`, wrong, FLOOD);
+    first.push((await ask(gateway)).perSecond);
+    later.push((await ask(gateway)).perSecond);
     await flood;
   }
-  const [during, without] = [median(flooded), median(calm)];
-  row(
-    "anonymous manifest during a flood of wrong passwords",
-    `${during.toFixed(0)}/s`,
-    `without it: ${without.toFixed(0)}/s`,
-    during / without,
-    "0.8",
-  );
+  const without = median(calm);
+  for (const [when, during] of [
+    [`its first ${LOAD.seconds} seconds`, median(first)],
+    ["the time after", median(later)],
+  ] as const) {
+    row(
+      `anonymous manifest during a flood of wrong passwords, ${when}`,
+      `${during.toFixed(0)}/s`,
+      `without it: ${without.toFixed(0)}/s`,
+      during / without,
+      "0.8",
+    );
+  }
 }
 
 async function pushed(registry: string, blobs: Blob[], headers: Record<string, string>): Promise<Blob[]> {

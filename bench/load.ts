@@ -41,7 +41,7 @@ function exchange(
   });
 }
 
-/** Asks one URL again and again over some connections; at most `most` times. */
+/** Asks one URL again and again over some connections, each with a pause of so many milliseconds; at most `most` times. */
 export async function rate(
   url: string,
   headers: OutgoingHttpHeaders | (() => OutgoingHttpHeaders),
@@ -49,8 +49,9 @@ export async function rate(
     connections,
     seconds,
     most = 200_000,
-    wanted = 200,
-  }: { connections: number; seconds: number; most?: number; wanted?: number },
+    wanted = [200],
+    pause = 0,
+  }: { connections: number; seconds: number; most?: number; wanted?: readonly number[]; pause?: number },
 ): Promise<Rate> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const times: number[] = [];
@@ -64,7 +65,8 @@ export async function rate(
       const given = typeof headers === "function" ? headers() : headers;
       const { status } = await exchange(agent, "GET", url, given).catch(() => ({ status: 0 }));
       times.push(performance.now() - began);
-      if (status !== wanted) failed++;
+      if (!wanted.includes(status)) failed++;
+      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
     }
   };
   await Promise.all(Array.from({ length: connections }, worker));

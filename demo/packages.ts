@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../src/errors.js";
 
-const PROGRAMS = ["busybox-static", "docker-registry", "nginx", "nginx-common"];
+const PROGRAMS = ["busybox-static", "docker-registry", "nginx", "nginx-common", "libnginx-mod-stream"];
 const LIBRARY = /^(lib[a-z]|zlib1g)/;
 
 /**
@@ -20,8 +20,13 @@ export async function fetchPackages(
   report: (line: string) => void,
 ): Promise<Map<string, string>> {
   const debs = `${cacheDir}/debs`;
-  const cached = await readdir(debs).catch(() => undefined);
+  const found = await readdir(debs).catch(() => undefined);
+  const cached = PROGRAMS.every((name) => found?.some((file) => file.startsWith(`${name}_`)))
+    ? found
+    : undefined;
   if (cached === undefined) {
+    // What an older version of this program kept may lack a package.
+    await rm(debs, { recursive: true, force: true });
     await mkdir(cacheDir, { recursive: true });
     // Downloaded aside and renamed when complete, so that a broken download is never taken for the whole.
     const partial = await mkdtemp(`${cacheDir}/partial-`);

@@ -36,14 +36,24 @@ export interface Recipe {
 /** The search path of the official images. */
 export const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** Below the root; loaded by the stand-in's `nginx`. */
+const STREAM_MODULE = "usr/lib/nginx/modules/ngx_stream_module.so";
+
 const nginx: Recipe = {
   overlays: ["base", "nginx"],
   libraries: /^(lib|zlib)/,
   programs: [
-    ["nginx", "usr/sbin/nginx", "usr/sbin/nginx"],
+    ["nginx", "usr/sbin/nginx", "usr/lib/nginx/nginx"],
+    ["libnginx-mod-stream", STREAM_MODULE, STREAM_MODULE],
     ["nginx-common", "etc/nginx/mime.types", "etc/nginx/mime.types"],
   ],
-  directories: ["docker-entrypoint.d", "var/cache/nginx", "var/log/nginx", "var/lib"],
+  directories: [
+    "docker-entrypoint.d",
+    "usr/lib/nginx/modules",
+    "var/cache/nginx",
+    "var/log/nginx",
+    "var/lib",
+  ],
   links: [
     ["/dev/stdout", "var/log/nginx/access.log"],
     ["/dev/stderr", "var/log/nginx/error.log"],

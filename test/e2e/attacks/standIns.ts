@@ -23,16 +23,19 @@ function moved({ config, around }: Plan, index: number, stack: string): string {
   const upstream = (text: string): string =>
     elsewhere === ""
       ? text
-      : text.replace(/map \$route \$upstream \{[^}]*\}/, `map $route $upstream { default ${elsewhere}; }`);
+      : text.replace(
+          /map "\$route \$uri" \$upstream \{[^}]*\}/,
+          `map $route $upstream { default ${elsewhere}; }`,
+        );
   const believing = "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;";
   const text = upstream(config)
     .replace("http {", around === "proxy" ? believing : "http {")
     .replace("listen 5000;", `listen 127.0.0.1:${FIRST_PORT + index};`)
     .replaceAll("127.0.0.1:5001", `127.0.0.1:${FIRST_CHECK_PORT + index}`)
-    .replace("worker_processes auto;", "worker_processes 1;")
+    .replace("worker_processes 4;", "worker_processes 1;")
     .replace("/dev/stdout", `/work/logs/${index}.log`)
     .replace("/dev/stderr", `/work/logs/${index}.err`)
-    .replaceAll(" /tmp/", ` /tmp/${index}/`)
+    .replaceAll(/(?<=[ :])\/tmp\//g, `/tmp/${index}/`)
     .replace("/run/secrets/gateway", "/work/secret");
   if (!text.includes(`${stack}_registry:5000`)) throw new Error("The config is not this stack's.");
   return text;
