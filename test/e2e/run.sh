@@ -8,6 +8,8 @@ set -eu
 needed="dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2 unshare:util-linux"
 # The clients of the matrix.
 needed="$needed ctr:containerd podman:podman buildah:buildah skopeo:skopeo curl:curl"
+# The browser that looks at the library.
+needed="$needed chromium:chromium"
 
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin

@@ -52,20 +52,39 @@ export interface Images {
 }
 
 export function buildImages(folder: string): Images {
-  const single = (name: string, sizes: number[], architecture: Platform = "amd64"): Image => {
-    const layout = `${folder}/${name}`;
-    return finish(name, layout, sizes.length, putImage(layout, sizes, architecture));
-  };
-  const layout = `${folder}/multi`;
-  const manifests = PLATFORMS.map((architecture) => putImage(layout, [50_000], architecture));
-  const index = put(layout, { schemaVersion: 2, mediaType: MEDIA.index, manifests }, MEDIA.index);
   return {
-    seed: single("seed", [200_000, 3 * MIB]),
-    small: single("small", [150_000, MIB]),
-    big: single("big", new Array<number>(5).fill(100 * MIB)),
-    multi: finish("multi", layout, 1, index),
-    parts: { amd64: single("amd64", [40_000]), arm64: single("arm64", [40_000], "arm64") },
+    seed: buildImage(folder, "seed", [200_000, 3 * MIB]),
+    small: buildImage(folder, "small", [150_000, MIB]),
+    big: buildImage(folder, "big", new Array<number>(5).fill(100 * MIB)),
+    multi: buildIndex(folder, "multi"),
+    parts: {
+      amd64: buildImage(folder, "amd64", [40_000]),
+      arm64: buildImage(folder, "arm64", [40_000], "arm64"),
+    },
   };
+}
+
+/** An image of one platform with layers of so many bytes. */
+export function buildImage(
+  folder: string,
+  name: string,
+  sizes: number[],
+  architecture: Platform = "amd64",
+): Image {
+  const layout = `${folder}/${name}`;
+  return finish(name, layout, sizes.length, putImage(layout, sizes, architecture));
+}
+
+/** An image of two platforms. */
+export function buildIndex(folder: string, name: string): Image {
+  const layout = `${folder}/${name}`;
+  const manifests = PLATFORMS.map((architecture) => putImage(layout, [50_000], architecture));
+  return finish(
+    name,
+    layout,
+    1,
+    put(layout, { schemaVersion: 2, mediaType: MEDIA.index, manifests }, MEDIA.index),
+  );
 }
 
 export const sha256 = (bytes: Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;

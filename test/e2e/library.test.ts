@@ -1,0 +1,136 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { type BrowserContext, chromium, type Page, type Request } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Target } from "./attacks/target.js";
+import { buildImage, buildIndex, type Image, TAG } from "./clients/images.js";
+import { PASSWORD, USER } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+
+/** The public library, browsed by a person's program: a real Chromium at the host of the UI. */
+
+/** Root has no sandbox, and behind the wall there is nobody to talk to but the library. */
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"];
+const QUIET = ["--disable-background-networking", "--disable-component-update"];
+
+const swarm = useSwarm();
+let target: Target;
+let index: Image;
+let profile: string;
+let browser: BrowserContext;
+let page: Page;
+const requests: Request[] = [];
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  target = await Target.deploy("library", [5000, 8080], swarm, { ui: { title: "The Smithy's images" } });
+  const { workspace } = target;
+  index = buildIndex(workspace.folder, "multi");
+  const small = buildImage(workspace.folder, "small", [150_000, 2_400_000]);
+  for (const [image, names] of [
+    [small, ["team/app:2026.10", "team/app:2026.11", "team/app:latest", "team/worker:1.4.2", "web/shop:7"]],
+    [index, ["tools/hello:1"]],
+  ] as const) {
+    for (const name of names) {
+      const source = `oci:${image.layout}:${TAG}`;
+      const destination = `docker://${workspace.registry}/${name}`;
+      const options = ["--all", "--dest-tls-verify=false", "--dest-creds", `${USER}:${PASSWORD}`];
+      const copy = await workspace.run("skopeo", [
+        "copy",
+        "--insecure-policy",
+        ...options,
+        source,
+        destination,
+      ]);
+      if (copy.exitCode !== 0) throw new Error(copy.all);
+    }
+  }
+  profile = await mkdtemp(`${tmpdir()}/chromium-`);
+  browser = await chromium.launchPersistentContext(profile, {
+    executablePath: "/usr/bin/chromium",
+    args: [...FLAGS, ...QUIET],
+    viewport: { width: 1000, height: 640 },
+    colorScheme: "light",
+  });
+  page = await browser.newPage();
+  page.on("request", (request) => requests.push(request));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+});
+
+afterAll(async () => {
+  await browser?.close();
+  if (profile) await rm(profile, { recursive: true, force: true });
+  await target?.destroy();
+});
+
+test("the catalog, a repository's tags and a tag's details are browsed without a login", async () => {
+  await page.goto(target.workspace.uiUrl);
+  const repository = (name: string) => page.locator(`[data-repository="${name}"]`);
+  await repository("web/shop").waitFor();
+  expect(
+    await page
+      .locator("[data-repository]")
+      .evaluateAll((rows) => rows.map((row) => row.getAttribute("data-repository"))),
+  ).toEqual(["team/app", "team/worker", "tools/hello", "web/shop"]);
+  expect(await page.title()).toBe("The Smithy's images");
+
+  await repository("team/app").getByRole("button").first().click();
+  const tags = repository("team/app").locator("[data-tag]");
+  await tags.nth(2).waitFor();
+  // A 2.x registry lists tags in no order.
+  const listed = await tags.evaluateAll((rows) => rows.map((row) => row.getAttribute("data-tag")));
+  expect(listed.sort()).toEqual(["2026.10", "2026.11", "latest"]);
+
+  await repository("tools/hello").getByRole("button").first().click();
+  await repository("tools/hello").locator("[data-tag]").getByRole("button").click();
+  const details = repository("tools/hello").locator(".card");
+  await details.locator("dl").waitFor();
+  const text = await details.innerText();
+  expect(text).toContain(index.root.digest);
+  expect(text).toMatch(/Platforms\s+linux\/amd64, linux\/arm64/);
+  expect(text).toMatch(/Layers\s+2/);
+  expect(text).toContain(`docker pull ${target.workspace.registry}/tools/hello:1`);
+
+  const folder = process.env.HEPHAESTUS_REPORTS ?? target.workspace.folder;
+  const path = process.env.UPDATE_GOLDEN ? "docs/library.png" : `${folder}/library.png`;
+  await mkdir("docs", { recursive: true });
+  const picture = await page.screenshot({ path });
+  // A PNG (RFC 2083) of the viewport's size; an empty page of it has some 5 kB.
+  expect(picture.subarray(1, 4).toString()).toBe("PNG");
+  expect([picture.readUInt32BE(16), picture.readUInt32BE(20)]).toEqual([1000, 640]);
+  expect(picture.length).toBeGreaterThan(20_000);
+  if (folder === process.env.HEPHAESTUS_REPORTS) console.log(`the library's picture: ${path}`);
+});
+
+test("the browser was never asked to log in, and asked for nothing but reads of one host", () => {
+  expect(requests.length).toBeGreaterThan(5);
+  expect(new Set(requests.map((request) => request.method()))).toEqual(new Set(["GET", "HEAD"]));
+  expect(new Set(requests.map((request) => new URL(request.url()).origin))).toEqual(
+    new Set([target.workspace.uiUrl]),
+  );
+  expect(requests.filter((request) => "authorization" in request.headers())).toEqual([]);
+  expect(complaints).toEqual([]);
+});
+
+test("a page at the library's host cannot write or delete with the library's own credential", async () => {
+  const statuses = await page.evaluate(
+    async ([digest]) => {
+      const tries = [
+        ["DELETE", `/v2/tools/hello/manifests/${digest}`],
+        ["PUT", "/v2/tools/hello/manifests/2"],
+        ["POST", "/v2/tools/hello/blobs/uploads/"],
+        ["PATCH", "/v2/tools/hello/blobs/uploads/1"],
+      ] as const;
+      return Promise.all(
+        tries.map(async ([method, path]) => (await fetch(path, { method, credentials: "omit" })).status),
+      );
+    },
+    [index.root.digest],
+  );
+  expect(statuses).toEqual([401, 401, 401, 401]);
+  const listing = await page.evaluate(async () => (await fetch("/v2/tools/hello/tags/list")).json());
+  expect(listing).toEqual({ name: "tools/hello", tags: ["1"] });
+});
