@@ -1,10 +1,10 @@
 import { cpus } from "node:os";
 import bcrypt from "bcryptjs";
 import { test } from "vitest";
+import { type Blob, pull, push, putManifest, type Rate, randomBlob, rate } from "../test/e2e/load.js";
 import { DEPLOY, writeConfig } from "../test/e2e/stack.js";
 import { useSwarm } from "../test/e2e/swarm.js";
 import { Workspace } from "../test/e2e/workspace.js";
-import { type Blob, pull, push, putManifest, type Rate, randomBlob, rate } from "./load.js";
 import { ALONE, GUIDE, startNeighbours, stopNeighbours } from "./neighbours.js";
 
 /** Prints what the gateway costs and what it saves; asserts nothing about time. Run with: npm run bench:gateway */

@@ -17,14 +17,18 @@ From the environment:
   HEPHAESTUS_RESOLVE_IMAGE  always, changed or never (docker stack deploy --resolve-image)
   DOCKER_HOST, DOCKER_CONTEXT  a Swarm manager, as for docker itself
 
-The first deploy makes the Swarm secrets from the three REGISTRY_ variables. Secrets that exist are kept
-as they are, whatever the variables say now; then the three may be left out, all together.
-Needs docker, and to make secrets either perl or htpasswd. Passwords never leave this process but
+The first deploy makes the Swarm secrets from the three REGISTRY_ variables. Later ones compare them with
+the users in the Swarm: who is new there, or has another password, gets into a new htpasswd; nobody is ever
+removed. REGISTRY_USERNAME is compared by the password, so a new salt is no change; others by their hash.
+If the rollout fails, the registry goes back to the passwords before. Without the three variables, all
+together, the passwords stay.
+Needs docker, and with the variables either perl or htpasswd. Passwords never leave this process but
 through pipes: not in a command line, not in the environment of another program, not on disk.
 
 Exit codes: 0 all services run; 2 the command line is wrong, or a variable is missing; 3 COMPOSE_FILE
-is missing or not hephaestus's; 4 docker, the Swarm or this machine is not ready; 5 the htpasswd or the
-password was refused; 6 the rollout failed; 8 another deploy of STACK is running; 130 interrupted.
+is missing or not hephaestus's; 4 docker, the Swarm or this machine is not ready, or the users in the Swarm
+cannot be read; 5 the htpasswd or the password was refused; 6 the rollout failed; 8 another deploy of STACK
+is running; 130 interrupted.
 EOF
 }
 
@@ -32,12 +36,12 @@ set -eu +x +a # a caller's sh -x or sh -a must not spread secrets
 umask 077
 
 # Copies that are not exported, even if a variable of that name came in from the environment.
-unset htpasswd user password line basic machine machine_hash gateway_line gateway_basic ui_line ui_basic found hash
+unset htpasswd user password line basic machine machine_hash gateway_line gateway_basic ui_line ui_basic found hash present merged
 htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_RAW_PASSWORD:-}
 unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
 export LC_ALL=C
 
-lock='' scratch=''
+lock='' scratch='' reader='' made=''
 newline='
 '
 
@@ -55,8 +59,9 @@ ask() { docker "$@" </dev/null || die 4 "docker $1 $2 failed (its own words are 
 
 release() {
   if [ -n "$scratch" ]; then rm -f "$scratch"; fi
+  [ -z "$reader" ] || docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
   [ -z "$lock" ] || docker config rm "$lock" >/dev/null 2>&1 </dev/null || say "deploy: the lock ${stack}_lock could not be removed; it expires by itself" >&2
-  lock='' scratch=''
+  lock='' scratch='' reader=''
 }
 
 read_arguments() {
@@ -72,6 +77,7 @@ read_arguments() {
   if [ -z "$prefix" ]; then
     die 3 "$file: names no secret ${stack}_htpasswd_\${HEPHAESTUS_GENERATION:-1}, so hephaestus did not render it" "render it again"
   fi
+  grep -q "_gateway_\${HEPHAESTUS_MACHINE_GENERATION" <"$file" || die 3 "$file was rendered by an older hephaestus" "render it again"
   if [ "$prefix" != "$stack" ]; then die 2 "$file belongs to the stack $prefix, not to $stack" "run: deploy.sh $prefix $file"; fi
 }
 
@@ -106,16 +112,21 @@ find_bcrypt() {
 password_matches() {
   # shellcheck disable=SC2016
   hash='$2y$'${found#????}
-  if [ $bcrypt = perl ]; then
+  if [ "$bcrypt" = perl ]; then
     [ "$(printf '%s\n%s\n' "$hash" "$password" | perl_crypt)" = "$hash" ]
   else
     # The hash alone, not the password, and in memory where there is such a place.
     directory=/dev/shm
     if [ ! -w $directory ]; then directory=${TMPDIR:-/tmp}; fi
-    scratch=$(mktemp "$directory/deploy.XXXXXX") || die 4 "cannot make a temporary file in $directory"
+    scratch=${scratch:-$(mktemp "$directory/deploy.XXXXXX")} || die 4 "cannot make a temporary file in $directory"
     printf 'x:%s\n' "$hash" >"$scratch"
     printf '%s' "$password" | htpasswd -vi "$scratch" x >/dev/null 2>&1
   fi
+}
+
+# Sets $found to the hash of $user in the lines $1, if there is one. The registry takes the last line of a name.
+find_hash() {
+  found=$(printf '%s\n' "$user:" "$1" | awk 'NR == 1 { u = $0; next } index($0, u) == 1 { h = substr($0, length(u) + 1) } END { print h }')
 }
 
 # Sets $htpasswd to its lines without blanks and comments, or says everything that is wrong with them.
@@ -137,35 +148,48 @@ check_credentials() {
     }') || die 5 "REGISTRY_HTPASSWD was refused:$newline$htpasswd"
   case $user in *:* | *"$newline"*) die 5 "REGISTRY_USERNAME: has a colon or a line break in it" "give one user's name" ;; esac
   case $password in *"$newline"*) die 5 "REGISTRY_RAW_PASSWORD: has a line break in it" "remove it; printf writes none, echo does" ;; esac
-  # The registry takes the last line of a name.
-  found=$(printf '%s\n' "$user:" "$htpasswd" | awk 'NR == 1 { u = $0; next } index($0, u) == 1 { h = substr($0, length(u) + 1) } END { print h }')
+  find_hash "$htpasswd"
   if [ -z "$found" ]; then die 5 "REGISTRY_USERNAME: $user is not in REGISTRY_HTPASSWD" "add a line for $user, or name one of its users"; fi
   find_bcrypt
   password_matches || die 5 "REGISTRY_RAW_PASSWORD is not the password of $user in REGISTRY_HTPASSWD" "correct one of the two; nothing was changed"
 }
 
-# Sets $secrets (NAME STACK_LABEL), $summary ("complete G" or "incomplete NAMES"), $highest, and $generation: the one to keep.
+# The generation of the secret KIND that a service uses, if there is such a service: used SERVICE KIND
+used() {
+  printf '%s\n' "$services" | grep -qx "${stack}_$1" || return 0
+  refers=$(ask service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}' "${stack}_$1") || exit 4
+  printf '%s\n' "$refers" | sed -n "s/^${stack}_$2_\([1-9][0-9]*\)\$/\1/p" | head -n 1
+}
+
+# Sets $secrets (NAME STACK_LABEL PASSWORD_LABEL), and, with 0 for none: $generation and $machine_generation to keep, the
+# highest numbers of both, and $lost: the generation that would be kept if anybody had been shown its password.
 read_generations() {
-  secrets=$(ask secret ls --filter "name=${stack}_" --format '{{.Name}} {{.Label "hephaestus.stack"}}')
+  secrets=$(ask secret ls --filter "name=${stack}_" --format '{{.Name}} {{.Label "hephaestus.stack"}} {{.Label "hephaestus.password"}}')
+  handed_over=$(ask config ls --filter "name=${stack}_handed-over_" --format '{{.Name}}')
+  services=$(ask service ls --filter "name=${stack}_" --format '{{.Name}}')
+  used_htpasswd=$(used registry htpasswd)
+  used_machine=$(used gateway gateway)
   # A name that somebody else took counts only so far as it can't be taken again.
-  summary=$(printf '%s\n' "$secrets" | awk -v stack="$stack" '
-    index($1, stack "_") != 1 { next }
-    { rest = substr($1, length(stack) + 2) }
-    rest !~ /^(htpasswd|gateway|ui)_[1-9][0-9]*$/ { next }
-    { split(rest, part, "_"); g = part[2] + 0; if (g > highest) highest = g }
-    $2 == stack { kinds[g]++; names[g] = names[g] " " $1 }
+  summary=$(printf '%s\n' "$handed_over" -- "$secrets" |
+    awk -v stack="$stack" -v used="$used_htpasswd" -v used_machine="$used_machine" '
+    $1 == "--" { second = 1; next }
+    index($1, stack "_") != 1 || split(substr($1, length(stack) + 2), part, "_") != 2 || part[2] !~ /^[1-9][0-9]*$/ { next }
+    { kind = part[1]; g = part[2] + 0 }
+    !second { if (kind == "handed-over") shown[g]; next }
+    kind == "htpasswd" { if (g > highest) highest = g; if ($2 == stack) { all[g]; if ($3 != "generated" || g in shown) known[g] } }
+    kind == "gateway" || kind == "ui" { if (g > machine_highest) machine_highest = g; if ($2 == stack) kinds[g]++ }
     END {
-      for (g in kinds) if (kinds[g] == 3) { print "complete", g; if (g + 0 > best) best = g + 0 } else print "incomplete" names[g]
-      print "highest", highest + 0; print "best", best
+      for (g in all) if (g + 0 > newest) newest = g + 0
+      for (g in known) if (g + 0 > best) best = g + 0
+      for (g in kinds) if (kinds[g] == 2 && g + 0 > machine) machine = g + 0
+      if (used in all) newest = used
+      if (used in known) best = used
+      if (used_machine in kinds && kinds[used_machine] == 2) machine = used_machine
+      print best + 0, highest + 0, machine + 0, machine_highest + 0, (newest in known) ? 0 : newest + 0
     }')
-  highest=$(printf '%s\n' "$summary" | sed -n 's/^highest //p')
-  generation=$(printf '%s\n' "$summary" | sed -n 's/^best //p')
-  services=$(ask service ls --filter "name=${stack}_registry" --format '{{.Name}}')
-  if printf '%s\n' "$services" | grep -qx "${stack}_registry"; then
-    used=$(ask service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}' "${stack}_registry")
-    used=$(printf '%s\n' "$used" | sed -n "s/^${stack}_htpasswd_\([1-9][0-9]*\)\$/\1/p")
-    if printf '%s\n' "$summary" | grep -qx "complete $used"; then generation=$used; fi
-  fi
+  read -r generation highest machine_generation machine_highest lost <<EOF
+$summary
+EOF
 }
 
 take_lock() {
@@ -222,27 +246,166 @@ make_machine_account() {
   if [ ${#machine} -ne 64 ] || [ ${#machine_hash} -ne 60 ] || [ -z "$basic" ]; then die 4 "cannot make the password of $1 with od, $bcrypt and base64"; fi
 }
 
+# Prints the htpasswd of a generation, from a container on this engine that holds it: htpasswd_from SERVICE GENERATION
+htpasswd_from() {
+  docker ps --quiet --no-trunc --filter "label=com.docker.swarm.service.name=$1" --filter status=running 2>/dev/null </dev/null |
+    while read -r id; do
+      task=$(docker inspect --format '{{index .Config.Labels "com.docker.swarm.task.id"}}' "$id" 2>/dev/null </dev/null) || continue
+      docker inspect --type task --format '{{range .Spec.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}' "$task" 2>/dev/null </dev/null |
+        grep -qx "${stack}_htpasswd_$2" || continue
+      if docker exec "$id" cat /run/secrets/htpasswd 2>/dev/null </dev/null; then break; fi
+    done
+}
+
+# Sets $present to the lines of the htpasswd that the Swarm has: read_back GENERATION
+read_back() {
+  present=$(htpasswd_from "${stack}_registry" "$1")
+  if [ -n "$present" ]; then return; fi
+  node=$(ask info --format '{{.Swarm.NodeID}}')
+  # The image of the running gateway is probably here already; that of the file may mend a wrong one.
+  images="$(docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' "${stack}_gateway" 2>/dev/null </dev/null || :
+    sed -n '/^  gateway:/,/^  [^ ]/s/^    image: *//p' <"$file" | tr -d "\"'" | head -n 1)"
+  reader=${stack}_htpasswd-reader image=''
+  for image in $images; do
+    docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
+    ask service create --detach --quiet --no-resolve-image --with-registry-auth --name "$reader" --label "hephaestus.stack=$stack" \
+      --constraint "node.id==$node" --restart-condition none --no-healthcheck --log-driver none \
+      --secret "source=${stack}_htpasswd_$1,target=htpasswd" --entrypoint sleep "$image" 60 >/dev/null
+    tries=0
+    while [ $tries -lt 30 ]; do
+      sleep 1
+      tries=$((tries + 1)) present=$(htpasswd_from "$reader" "$1")
+      if [ -n "$present" ]; then break 2; fi
+    done
+  done
+  docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
+  reader=''
+  [ -n "$present" ] || die 4 "the users in ${stack}_htpasswd_$1 cannot be read back: neither ${stack}_registry nor the gateway's image runs on this node" \
+    "set DOCKER_HOST to the manager where ${stack}_registry runs, or pull $image there; without the REGISTRY_ variables all passwords stay"
+}
+
+# Sets $merged: people's lines, then the machines', each after "+ " if it is new or changed, else after "= ".
+merge() {
+  same=''
+  if [ -n "$user" ]; then
+    find_hash "$present"
+    if [ -n "$found" ] && password_matches; then same=$user; fi
+  fi
+  merged=$(printf '%s\n' "$same" "$present" -- "$htpasswd" "$1" | awk '
+    NR == 1 { same = $0; next }
+    $0 == "--" { second = 1; next }
+    { name = substr($0, 1, index($0, ":") - 1) }
+    name == "" { next }
+    !(name in line) { names[++n] = name; line[name] = "" }
+    second { given[name] = $0; next }
+    { line[name] = $0 }
+    END {
+      for (i = 1; i <= n; i++) {
+        name = names[i]; mark = "= "
+        if (name in given && name != same && given[name] != line[name]) { mark = "+ "; line[name] = given[name] }
+        if (name ~ /^hephaestus-/) machines = machines mark line[name] "\n"; else people = people mark line[name] "\n"
+      }
+      printf "%s%s", people, machines
+    }')
+}
+
+# The labels with the times when the users of $merged changed; those of generation $1 that did not keep theirs.
+changed_labels() {
+  # shellcheck disable=SC2016
+  old=$([ "$1" = 0 ] || ask secret inspect --format '{{range $k, $v := .Spec.Labels}}{{println $k $v}}{{end}}' "${stack}_htpasswd_$1") || exit 4
+  printf '%s\n' "$old" -- "$merged" | awk -v now="$(date -u +%Y-%m-%dT%H:%M:%SZ)" '
+    $1 == "--" { second = 1; next }
+    !second { if ($1 ~ /^hephaestus\.changed\./ && $2 ~ /^[0-9TZ:.-]+$/) time[substr($1, 20)] = $2; next }
+    { name = substr($0, 3, index($0, ":") - 3) }
+    name !~ /^[a-zA-Z0-9][a-zA-Z0-9._@-]*$/ || name ~ /^hephaestus-/ { next }
+    /^\+/ { time[name] = now }
+    name in time { print "--label hephaestus.changed." name "=" time[name] }'
+}
+
+# Sets $gateway and $ui: each machine generation has names of its own, so that an htpasswd can hold two.
+name_accounts() {
+  gateway=hephaestus-gateway-$machine_generation ui=hephaestus-ui-$machine_generation
+  if [ "$machine_generation" = 1 ]; then gateway=${gateway%-1} ui=${ui%-1}; fi
+}
+
 ensure_secrets() {
   read_generations
-  for name in $(printf '%s\n' "$summary" | sed -n 's/^incomplete //p'); do
-    if docker secret rm "$name" >/dev/null 2>&1 </dev/null; then say "secrets: removed $name of an incomplete generation"; fi
-  done
   if ! printf '%s\n' "$secrets" | grep -q "^${stack}_http-secret_1 "; then
     printf '  secret: %s\n' "$(random_hex)" | create_secret "${stack}_http-secret_1" http-secret
     say "secrets: ${stack}_http-secret_1 created"
   fi
-  if [ -n "$generation" ]; then say "secrets: generation $generation kept"; return; fi
-  if [ -z "$user" ]; then die 2 "no complete generation of secrets is left" "set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD"; fi
-  generation=$((highest + 1))
-  make_machine_account hephaestus-gateway
-  gateway_line=$line gateway_basic=$basic
-  make_machine_account hephaestus-ui
-  ui_line=$line ui_basic=$basic
-  set -- --label "hephaestus.generation=$generation" --label hephaestus.password=given
-  printf '%s\n' "$htpasswd" "$gateway_line" "$ui_line" | create_secret "${stack}_htpasswd_$generation" htpasswd "$@"
-  printf 'default "Basic %s";\n' "$gateway_basic" | create_secret "${stack}_gateway_$generation" gateway "$@"
-  printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$ui_basic" | create_secret "${stack}_ui_$generation" ui "$@"
-  say "secrets: generation $generation created"
+  base=$generation previous=$generation present='' gateway_line='' ui_line=''
+  if [ "$generation" = 0 ] && [ -z "$user" ]; then
+    die 2 "no htpasswd is left whose passwords anybody knows" "set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD"
+  elif [ "$generation" = 0 ]; then base=$lost
+  elif [ "$lost" != 0 ]; then say "secrets: generation $lost was never handed over; back to generation $generation, whose passwords are valid"
+  fi
+  if [ -z "$user" ] && [ "$machine_generation" != 0 ]; then say "secrets: generation $generation kept"; return; fi
+
+  if [ "$base" != 0 ]; then read_back "$base"; fi
+  name_accounts
+  case $newline$present in *"$newline$gateway:"*"$newline$ui:"*) ;; *) machine_generation=0 ;; esac
+  if [ "$machine_generation" = 0 ]; then
+    find_bcrypt
+    machine_generation=$((machine_highest + 1))
+    name_accounts
+    make_machine_account "$gateway"
+    gateway_line=$line gateway_basic=$basic
+    make_machine_account "$ui"
+    ui_line=$line ui_basic=$basic
+  fi
+  merge "$gateway_line$newline$ui_line"
+  case $generation:$newline$merged in 0:* | *"$newline+ "*) ;; *) say "secrets: generation $generation kept"; return ;; esac
+
+  generation=$((highest + 1)) labels=$(changed_labels "$base")
+  # The htpasswd is first: machine secrets never exist without the lines for them. Names in labels are single words.
+  # shellcheck disable=SC2086
+  printf '%s\n' "$merged" | sed 's/^..//' |
+    create_secret "${stack}_htpasswd_$generation" htpasswd --label "hephaestus.generation=$generation" --label hephaestus.password=given $labels
+  new=$(printf '%s\n' "$merged" | sed -n -e '/^+ hephaestus-/d' -e 's/^+ \([^:]*\):.*/\1/p' | paste -s -d , -)
+  if [ -n "$gateway_line" ]; then
+    set -- --label "hephaestus.generation=$machine_generation" --label hephaestus.password=given
+    printf 'default "Basic %s";\n' "$gateway_basic" | create_secret "${stack}_gateway_$machine_generation" gateway "$@"
+    printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$ui_basic" | create_secret "${stack}_ui_$machine_generation" ui "$@"
+  elif [ "$previous" != 0 ]; then made=htpasswd; fi
+  if [ "$previous" = 0 ]; then new=''; fi
+  say "secrets: generation $generation created${new:+, new password of: $new}"
+}
+
+# What the services do not use any more: other generations, also what is left of runs that were killed.
+remove_unused() {
+  removed=''
+  for name in $(printf '%s\n' "$secrets" | awk -v stack="$stack" -v g="$generation" -v m="$machine_generation" '
+    $2 != stack || index($1, stack "_") != 1 || split(substr($1, length(stack) + 2), part, "_") != 2 { next }
+    part[2] ~ /^[1-9][0-9]*$/ && (part[1] == "htpasswd" && part[2] != g || part[1] ~ /^(gateway|ui)$/ && part[2] != m) { print $1 }'); do
+    docker secret rm "$name" >/dev/null 2>&1 </dev/null || continue
+    removed="$removed $name"
+    case $name in *_htpasswd_*) docker config rm "${stack}_handed-over_${name##*_}" >/dev/null 2>&1 </dev/null || : ;; esac
+  done
+  if [ -n "$removed" ]; then say "secrets: removed what nothing uses any more:$removed"; fi
+}
+
+# After a failed rollout the registry gets the htpasswd back that it had, and the new one goes. Sets $valid: what to say of it.
+go_back() {
+  valid=''
+  if [ -z "$made" ]; then return; fi
+  if [ -n "$used_htpasswd" ]; then
+    # Swarm may have done it already.
+    if [ "$(used registry htpasswd)" = "$generation" ]; then
+      docker service rollback --detach --quiet "${stack}_registry" >/dev/null 2>&1 </dev/null || :
+    fi
+    tries=0
+    until [ $tries -ge 30 ] || look_at_services | grep -qx "[a-z]* ${stack}_registry \([0-9]*\)/\1\( [a-z_]*completed\)\{0,1\}"; do
+      sleep 2
+      tries=$((tries + 1))
+    done
+    previous=$(used registry htpasswd) || previous=$used_htpasswd
+  fi
+  # Docker removes no secret that a service refers to.
+  if docker secret rm "${stack}_htpasswd_$generation" >/dev/null 2>&1 </dev/null; then
+    valid="; the passwords are those of generation $previous"
+  else
+    valid="; the registry did not go back from generation $generation: try docker service rollback ${stack}_registry, or deploy the passwords before"; fi
 }
 
 # A line for each service: ok, wait or failed; its name; running/desired tasks; the state of its update.
@@ -271,7 +434,8 @@ rollout_failed() {
     ${bounded:+"$bounded" 15} docker service logs --timestamps --tail 10 "$service" 2>&1 </dev/null |
       sort | tail -n 10 | sed 's/^/  /' # --tail counts for each task
   done >&2
-  die 6 "$1: $(printf '%s\n' "$2" | paste -s -d , -)" "mend what the tasks and logs above say, then run it again"
+  go_back
+  die 6 "$1: $(printf '%s\n' "$2" | paste -s -d , -)$valid" "mend what the tasks and logs above say, then run it again"
 }
 
 wait_for_services() {
@@ -302,14 +466,18 @@ main() {
     '') check_credentials ;;
     *HTPASSWD*USERNAME*PASSWORD) # Before the lock, so that a first deploy without them leaves no trace.
       read_generations
-      if [ -z "$generation" ]; then die 2 "the first deploy of $stack needs$missing" "set them in the environment"; fi ;;
+      if [ "$generation" = 0 ]; then die 2 "the first deploy of $stack needs$missing" "set them in the environment"; fi ;;
     *) die 2 "missing in the environment:$missing" "set all three, or none of them to keep the secrets that exist" ;;
   esac
   take_lock
   ensure_secrets
-  HEPHAESTUS_GENERATION=$generation docker stack deploy --prune --with-registry-auth ${resolve:+--resolve-image "$resolve"} \
-    -c "$file" "$stack" </dev/null || die 6 "docker stack deploy failed (its own words are above)"
+  if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation docker stack deploy --prune --with-registry-auth \
+    ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null; then
+    go_back
+    die 6 "docker stack deploy failed (its own words are above)$valid"
+  fi
   wait_for_services
+  remove_unused
   say "deploy: ready: $stack generation=$generation $(printf '%s\n' "$view" | awk '{ print $2 "=" $3 }' | paste -s -d ' ' -)"
 }
 

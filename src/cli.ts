@@ -1,5 +1,14 @@
 import { readFileSync } from "node:fs";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
+import {
+  configOption,
+  contextOption,
+  port,
+  reportOptions,
+  timeoutOption,
+  traefikLine,
+} from "./cliOptions.js";
+import { addRotation, addSecrets, addUser } from "./cliUsers.js";
 import { ExitCode } from "./errors.js";
 
 /** Each command is imported when it runs, so that --version and --help cost little more than Node itself. */
@@ -40,14 +49,15 @@ function buildProgram(finish: (code: ExitCode) => void): Command {
   addInit(program, finish);
   addRender(program, finish);
   addDeploy(program, finish);
+  addRotation(program, finish);
+  addUser(program, finish);
+  addSecrets(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
     .action(async () => finish((await import("./commands/schema.js")).schema()));
   return program;
 }
-
-const configOption = () => new Option("-f, --config <file>", "config file").default("hephaestus.yaml");
 
 function addInit(program: Command, finish: (code: ExitCode) => void): void {
   program
@@ -93,21 +103,17 @@ function addRender(program: Command, finish: (code: ExitCode) => void): void {
 }
 
 function addDeploy(program: Command, finish: (code: ExitCode) => void): void {
-  program
+  const command = program
     .command("deploy")
     .description("prepare the host, create the secrets, deploy the stack, wait, and ask at the front door")
     .addOption(configOption())
     .option("-o, --output <folder>", "folder of docker-compose.yml (default: that of the config file)")
-    .option("--context <name>", "docker context of a manager (default: docker's own)")
+    .addOption(contextOption())
     .option("--host <user@host>", "node that holds the storage, prepared over ssh")
     .option("--skip-host-setup", "leave the host as it is")
     .option("--password-stdin", "read the user's password from standard input")
     .option("--generate-password", "generate a password and show it once, at the end")
-    .addOption(
-      new Option("--timeout <seconds>", "time for the rollout")
-        .default(300)
-        .argParser(wholeNumber(1, 86_400)),
-    )
+    .addOption(timeoutOption())
     .option("--no-wait", "do not wait for the rollout")
     .option("--no-verify", "do not ask at the front door")
     .option("--dry-run", "show what would change, touch nothing")
@@ -116,30 +122,12 @@ function addDeploy(program: Command, finish: (code: ExitCode) => void): void {
         .choices(["always", "changed", "never"])
         .default("always"),
     )
-    .option("--json", "report as one JSON object a line")
-    .option("--verbose", "show each docker command")
     .addHelpText(
       "after",
-      "\nThe password comes from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, from standard input,\nfrom a prompt, or is generated. Secrets that exist already are kept.\n\nExample:\n  hephaestus deploy --generate-password",
+      "\nThe password comes from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, from standard input,\nfrom a prompt, or is generated. Where the secrets exist, users are kept, and\na password that is given and new is rotated in.\n\nExample:\n  hephaestus deploy --generate-password",
     )
     .action(async ({ skipHostSetup, ...options }) =>
       finish(await (await import("./commands/deploy.js")).deploy({ ...options, hostSetup: !skipHostSetup })),
     );
-}
-
-const port = (flags: string, description: string, value: number) =>
-  new Option(flags, description).default(value).argParser(wholeNumber(1, 65_535));
-
-const traefikLine = (value: string): 2 | 3 => {
-  if (value === "2") return 2;
-  if (value === "3") return 3;
-  throw new InvalidArgumentError("Write 2 or 3.");
-};
-
-function wholeNumber(least: number, most: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
-    throw new InvalidArgumentError(`Write a whole number from ${least} to ${most}.`);
-  };
+  reportOptions(command);
 }

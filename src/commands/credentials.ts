@@ -1,3 +1,4 @@
+import { text as readAll } from "node:stream/consumers";
 import { checkPassword, htpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
 import { generatePassword } from "../credentials/password.js";
 import { Secret } from "../credentials/secret.js";
@@ -65,4 +66,9 @@ export function fromPassword(
 /** Credentials with a new password, which has to be handed over. */
 export function generated(user: string, settings: CredentialSettings): Credentials {
   return { ...fromPassword(user, generatePassword(), settings), origin: "generated" };
+}
+
+/** Standard input without its last line break. */
+export async function passwordFromStdin(): Promise<Secret> {
+  return new Secret((await readAll(process.stdin)).replace(/\r?\n$/, ""));
 }

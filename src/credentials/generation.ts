@@ -1,32 +1,40 @@
-import { formatHtpasswd, type HtpasswdEntry, htpasswdEntry } from "./htpasswd.js";
-import { GENERATION_SECRETS, type GenerationSecret, generationOf } from "./names.js";
+import { type HtpasswdEntry, htpasswdEntry, isMachineAccount } from "./htpasswd.js";
+import { generationOf, HTPASSWD, MACHINE_SECRETS, type MachineSecret } from "./names.js";
 import { generateMachineSecret } from "./password.js";
 import { Secret } from "./secret.js";
-
-/**
- * The machine accounts: what the gateway sends to the registry for a user whose password it has checked, and what the
- * library reads with. Their passwords are 256 random bits, of which people know none.
- */
-export const MACHINE_ACCOUNTS = { gateway: "hephaestus-gateway", ui: "hephaestus-ui" } as const;
 
 /** bcrypt protects passwords that can be guessed; for 256 random bits its lowest cost is as good as any. */
 const MACHINE_BCRYPT_COST = 4;
 
+export interface MachineAccounts {
+  /** Their lines of the htpasswd. */
+  entries: HtpasswdEntry[];
+  /** Contents of their secrets. */
+  contents: Record<MachineSecret, Secret>;
+}
+
 /**
- * The contents of a new generation of secrets.
- *
- * @param people htpasswd entries of the people and machines that push
+ * New machine accounts: what the gateway sends to the registry for a user whose password it has checked, and what the
+ * library reads with. Their passwords are 256 random bits, of which people know none. Each generation has names of its
+ * own, so that two can stand in one htpasswd while services still hold the older one.
  */
-export function generationContents(people: readonly HtpasswdEntry[]): Record<GenerationSecret, Secret> {
-  const gateway = machineAccount(MACHINE_ACCOUNTS.gateway);
-  const ui = machineAccount(MACHINE_ACCOUNTS.ui);
+export function machineAccounts(generation: number): MachineAccounts {
+  const names = machineNames(generation);
+  const [gateway, ui] = [machineAccount(names.gateway), machineAccount(names.ui)];
   return {
-    htpasswd: formatHtpasswd([...people, gateway.entry, ui.entry]),
-    // A line of an nginx map, included by the gateway.
-    gateway: new Secret(`default "Basic ${gateway.basic.reveal()}";\n`),
-    // A line of the UI image's environment file.
-    ui: new Secret(`NGINX_PROXY_HEADER_Authorization=Basic ${ui.basic.reveal()}\n`),
+    entries: [gateway.entry, ui.entry],
+    contents: {
+      // A line of an nginx map, included by the gateway.
+      gateway: new Secret(`default "Basic ${gateway.basic.reveal()}";\n`),
+      // A line of the UI image's environment file.
+      ui: new Secret(`NGINX_PROXY_HEADER_Authorization=Basic ${ui.basic.reveal()}\n`),
+    },
   };
+}
+
+function machineNames(generation: number): Record<MachineSecret, string> {
+  const suffix = generation === 1 ? "" : `-${generation}`;
+  return { gateway: `hephaestus-gateway${suffix}`, ui: `hephaestus-ui${suffix}` };
 }
 
 function machineAccount(user: string): { entry: HtpasswdEntry; basic: Secret } {
@@ -42,51 +50,78 @@ export function httpSecretContent(): Secret {
   return new Secret(`  secret: ${generateMachineSecret().reveal()}\n`);
 }
 
-/** What is known of the generations in a Swarm. */
+/** What is known of the generations in a Swarm; the lists in rising order. */
 export interface GenerationState {
-  /** The generation that the running registry uses. */
-  inUse: number | undefined;
-  /** Generations of which all three secrets exist, in rising order. */
-  complete: number[];
-  /** Generations that lack a secret. */
+  /** The generations that the running services use. */
+  inUse: { people: number | undefined; machines: number | undefined };
+  /** Generations of the htpasswd. */
+  people: number[];
+  /** Machine generations of which both secrets exist. */
+  machines: number[];
+  /** Machine generations that lack one. */
   incomplete: number[];
 }
 
 /**
  * Reads the generations from names.
  *
- * @param secretNames names of all secrets in the Swarm
- * @param registrySecretNames names of the secrets that the service `registry` refers to
+ * @param secretNames names of all secrets of the stack
+ * @param used names of the secrets that its services refer to
  */
 export function readGenerations(
   stack: string,
   secretNames: readonly string[],
-  registrySecretNames: readonly string[],
+  used: readonly string[],
 ): GenerationState {
-  const counts = new Map<number, number>();
-  for (const kind of GENERATION_SECRETS) {
-    for (const name of secretNames) {
-      const generation = generationOf(stack, kind, name);
-      if (generation !== undefined) counts.set(generation, (counts.get(generation) ?? 0) + 1);
-    }
-  }
-  const all = [...counts.keys()].sort((a, b) => a - b);
-  const complete = all.filter((generation) => counts.get(generation) === GENERATION_SECRETS.length);
+  const numbers = (kind: typeof HTPASSWD | MachineSecret, names: readonly string[]) =>
+    names
+      .map((name) => generationOf(stack, kind, name))
+      .filter((generation) => generation !== undefined)
+      .sort((a, b) => a - b);
+  const [gateway, ui] = MACHINE_SECRETS.map((kind) => numbers(kind, secretNames)) as [number[], number[]];
+  const machines = gateway.filter((generation) => ui.includes(generation));
   return {
-    inUse: registrySecretNames
-      .map((name) => generationOf(stack, "htpasswd", name))
-      .find((generation) => generation !== undefined),
-    complete,
-    incomplete: all.filter((generation) => !complete.includes(generation)),
+    inUse: { people: numbers(HTPASSWD, used).at(-1), machines: numbers("gateway", used).at(-1) },
+    people: numbers(HTPASSWD, secretNames),
+    machines,
+    incomplete: [...gateway, ...ui].filter((generation) => !machines.includes(generation)),
   };
 }
 
-/** The generation to keep: the one in use, else the newest complete one; undefined where a new one is needed. */
-export function currentGeneration({ inUse, complete }: GenerationState): number | undefined {
-  return inUse ?? complete.at(-1);
+/** The generations of the htpasswd that a deploy may keep, the best first: the one in use, then the newest ones. */
+export function candidates({ inUse, people }: GenerationState): number[] {
+  const others = people.filter((generation) => generation !== inUse.people).reverse();
+  return inUse.people === undefined ? others : [inUse.people, ...others];
 }
 
-/** The number of a generation that does not exist yet. */
-export function nextGeneration({ inUse, complete, incomplete }: GenerationState): number {
-  return Math.max(0, inUse ?? 0, ...complete, ...incomplete) + 1;
+/** The machine generation to keep: the one in use, else the newest complete one; undefined where a new one is needed. */
+export function currentMachines({ inUse, machines }: GenerationState): number | undefined {
+  if (inUse.machines !== undefined && machines.includes(inUse.machines)) return inUse.machines;
+  return machines.at(-1);
+}
+
+/** The number of a generation of the htpasswd that does not exist yet. */
+export const nextPeople = ({ inUse, people }: GenerationState): number =>
+  Math.max(0, inUse.people ?? 0, ...people) + 1;
+
+/** The number of a machine generation that does not exist yet. */
+export const nextMachines = ({ inUse, machines, incomplete }: GenerationState): number =>
+  Math.max(0, inUse.machines ?? 0, ...machines, ...incomplete) + 1;
+
+/**
+ * Parts an htpasswd that was read back from the Swarm.
+ *
+ * @param generation the machine generation whose lines go on; all of them where it has none, or is undefined
+ */
+export function partHtpasswd(
+  entries: readonly HtpasswdEntry[],
+  generation: number | undefined,
+): { people: HtpasswdEntry[]; machines: HtpasswdEntry[] } {
+  const all = entries.filter(({ user }) => isMachineAccount(user));
+  const names: string[] = generation === undefined ? [] : Object.values(machineNames(generation));
+  const current = all.filter(({ user }) => names.includes(user));
+  return {
+    people: entries.filter(({ user }) => !isMachineAccount(user)),
+    machines: current.length > 0 ? current : all,
+  };
 }

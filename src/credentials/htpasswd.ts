@@ -7,6 +7,9 @@ const MOST_PASSWORD_BYTES = 72;
 
 const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
+/** Names of machine accounts begin with this; no person's may. */
+export const isMachineAccount = (user: string): boolean => user.startsWith("hephaestus-");
+
 export interface HtpasswdEntry {
   user: string;
   hash: string;
@@ -20,9 +23,10 @@ const refuse = (message: string, where: string, remedy: string) =>
  *
  * @param source the file's text; a hash never appears in an error
  * @param where what to call it in errors, such as REGISTRY_HTPASSWD
+ * @param machines whether it may hold machine accounts: those of the Swarm do
  * @throws OperatorError naming the first line that the registry would not take
  */
-export function parseHtpasswd(source: Secret, where: string): HtpasswdEntry[] {
+export function parseHtpasswd(source: Secret, where: string, machines = false): HtpasswdEntry[] {
   const entries: HtpasswdEntry[] = [];
   for (const [index, raw] of source.reveal().split(/\r?\n/).entries()) {
     const line = raw.trim();
@@ -32,7 +36,7 @@ export function parseHtpasswd(source: Secret, where: string): HtpasswdEntry[] {
     if (colon < 1)
       throw refuse("is not of the form user:hash", place, "Write a line with: htpasswd -nBC 12 USER");
     const [user, hash] = [line.slice(0, colon), line.slice(colon + 1)];
-    if (user.startsWith("hephaestus-")) {
+    if (!machines && isMachineAccount(user)) {
       throw refuse(`the user ${user} is kept for machine accounts`, place, "Choose another user name.");
     }
     if (!BCRYPT_HASH.test(hash)) {
@@ -44,6 +48,9 @@ export function parseHtpasswd(source: Secret, where: string): HtpasswdEntry[] {
   if (entries.length === 0) throw refuse("has no user", where, "Write a line with: htpasswd -nBC 12 USER");
   return entries;
 }
+
+/** The bcrypt cost of an entry: log2 of its rounds. */
+export const bcryptCost = ({ hash }: HtpasswdEntry): number => Number(BCRYPT_HASH.exec(hash)?.[1]);
 
 /** The htpasswd's text. */
 export function formatHtpasswd(entries: readonly HtpasswdEntry[]): Secret {

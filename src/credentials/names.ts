@@ -1,17 +1,28 @@
 /**
- * The secrets of a stack. Those of one generation belong together: the htpasswd holds the hashes of the machine
- * accounts whose passwords the other two carry.
+ * The secrets of a stack. The htpasswd has a generation of its own: with the users it changes, and only the registry
+ * has to be rolled. The machine accounts, whose hashes stand in every htpasswd, go on from one to the next.
  */
-export const GENERATION_SECRETS = ["htpasswd", "gateway", "ui"] as const;
-export type GenerationSecret = (typeof GENERATION_SECRETS)[number];
+export const HTPASSWD = "htpasswd";
+
+/** What gateway and library send to the registry: one generation of machine accounts. */
+export const MACHINE_SECRETS = ["gateway", "ui"] as const;
+export type MachineSecret = (typeof MACHINE_SECRETS)[number];
 
 /** The registry's http.secret outlives rotations, so that an upload that is running goes on. */
 export const HTTP_SECRET = "http-secret";
 
-export type SecretKind = GenerationSecret | typeof HTTP_SECRET;
+export type SecretKind = typeof HTPASSWD | MachineSecret | typeof HTTP_SECRET;
+export const SECRET_KINDS: readonly SecretKind[] = [HTPASSWD, ...MACHINE_SECRETS, HTTP_SECRET];
 
-/** The variable that `deploy` sets for compose: the generation of the secrets that the services use. */
+/** The variables that `deploy` sets for compose: the generations that the services use. */
 export const GENERATION_VARIABLE = "HEPHAESTUS_GENERATION";
+export const MACHINE_VARIABLE = "HEPHAESTUS_MACHINE_GENERATION";
+
+/** Generations that belong together: that of the htpasswd, and that of the machine accounts. */
+export interface Generations {
+  people: number;
+  machines: number;
+}
 
 /** Name of a secret in the Swarm. */
 export function secretName(stack: string, kind: SecretKind, generation: number | string): string {
@@ -19,8 +30,14 @@ export function secretName(stack: string, kind: SecretKind, generation: number |
 }
 
 /** The generation in a secret's name, or undefined where the name is of another stack or kind. */
-export function generationOf(stack: string, kind: GenerationSecret, name: string): number | undefined {
+export function generationOf(stack: string, kind: SecretKind, name: string): number | undefined {
   const prefix = secretName(stack, kind, "");
   const number = name.startsWith(prefix) ? name.slice(prefix.length) : "";
   return /^[1-9]\d{0,8}$/.test(number) ? Number(number) : undefined;
 }
+
+/** The environment for compose. */
+export const generationVariables = ({ people, machines }: Generations): Record<string, string> => ({
+  [GENERATION_VARIABLE]: String(people),
+  [MACHINE_VARIABLE]: String(machines),
+});

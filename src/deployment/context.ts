@@ -1,6 +1,8 @@
 import type { Config } from "../config/resolve.js";
+import type { GenerationState } from "../credentials/generation.js";
 import type { HtpasswdEntry } from "../credentials/htpasswd.js";
-import type { Secret } from "../credentials/secret.js";
+import type { Generations } from "../credentials/names.js";
+import type { Change, Login } from "../credentials/people.js";
 import type { RenderedFile } from "../render/files.js";
 import type { Docker } from "../swarm/docker.js";
 import type { PasswordOrigin } from "../swarm/secrets.js";
@@ -8,9 +10,7 @@ import type { ResolveImage } from "../swarm/stack.js";
 import type { Reporter } from "../terminal/reporter.js";
 
 /** A password with the htpasswd that it opens. */
-export interface Credentials {
-  user: string;
-  password: Secret;
+export interface Credentials extends Login {
   people: HtpasswdEntry[];
   origin: PasswordOrigin;
 }
@@ -28,6 +28,36 @@ export interface DeployOptions {
   hostSetup: boolean;
 }
 
+/** A change of the users that a run is for: a rotation, a user more or less. */
+export interface PeopleRequest {
+  apply(current: readonly HtpasswdEntry[]): Change;
+  /** Who shall be able to log in afterwards; undefined for a removal. */
+  login: Login | undefined;
+  origin: PasswordOrigin;
+  /** The password that the environment holds: whether it is the old one is seen when the users are read. */
+  former: Login | undefined;
+}
+
+/** What becomes of the secrets. */
+export interface SecretsChange {
+  people: HtpasswdEntry[];
+  /** Users whose password is new. */
+  changed: string[];
+  removed: string[];
+  /** Lines of machine accounts that go on. */
+  machines: HtpasswdEntry[];
+  /** Whether new machine accounts are made too. */
+  newMachines: boolean;
+  /** When the passwords of users that stay last changed. */
+  dates: ReadonlyMap<string, Date>;
+  origin: PasswordOrigin;
+  login: Login | undefined;
+  /** The login that stops working, where it is known. */
+  former: Login | undefined;
+  /** The generation that is valid if this fails; undefined on a first deploy. */
+  previous: number | undefined;
+}
+
 /** What the steps of a deploy share. A step reads what earlier ones found out. */
 export interface DeployContext {
   readonly config: Config;
@@ -39,14 +69,18 @@ export interface DeployContext {
   readonly given: Credentials | undefined;
   /** Asks for or generates credentials; undefined where there is nobody to ask and nothing was said. */
   readonly obtain: (() => Promise<Credentials>) | undefined;
+  /** What a rotation is for; a deploy has none. */
+  readonly request: PeopleRequest | undefined;
   /** The node to prepare, user@host or undefined for this machine. */
   host: string | undefined;
-  /** Set by preflight when a new generation of secrets is needed. */
+  /** What preflight found in the Swarm. */
+  state: GenerationState | undefined;
+  /** Set by preflight when nobody has a password yet. */
   needsCredentials: boolean;
-  /** What a new generation is made from. */
-  credentials: Credentials | undefined;
-  /** The generation that the services shall use. */
-  generation: number;
+  /** The generations that the services shall use. */
+  generations: Generations;
+  /** What the new ones are made from; undefined where those that exist are kept. */
+  change: SecretsChange | undefined;
 }
 
 /** One step of a deploy, or of a rotation. */

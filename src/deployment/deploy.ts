@@ -1,7 +1,9 @@
+import { ExitCode, OperatorError } from "../errors.js";
 import type { Docker } from "../swarm/docker.js";
 import { markHandedOver } from "../swarm/leftovers.js";
 import { freeLock, takeLock } from "../swarm/lock.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
+import { firstChange, isUnchanged } from "./generations.js";
 import { PLAN_STEPS } from "./plan.js";
 import { preflight } from "./preflight.js";
 import { cleanUp, rollOut } from "./rollout.js";
@@ -24,30 +26,48 @@ const LOCK_MARGIN_SECONDS = 600;
  * @throws OperatorError from the step that failed
  */
 export async function deployStack(context: DeployContext, cleanupDocker: Docker): Promise<void> {
-  const { config, docker, options } = context;
   await runSteps([preflight], context);
-  if (options.dryRun) return runSteps(PLAN_STEPS, context);
+  if (context.options.dryRun) return runSteps(PLAN_STEPS, context);
   // Between the steps, so that a question has the terminal for itself.
-  if (context.needsCredentials) context.credentials = context.given ?? (await context.obtain?.());
-  const lock = await takeLock(docker, config.stack, options.timeoutSeconds + LOCK_MARGIN_SECONDS);
-  try {
+  if (context.needsCredentials) {
+    const credentials = context.given ?? (await context.obtain?.());
+    if (credentials) context.change = firstChange(credentials);
+  }
+  await underLock(context, cleanupDocker, async () => {
     await runSteps(CHANGE_STEPS, context);
     try {
       await runSteps(CLOSING_STEPS, context);
     } finally {
-      await handOver(context, cleanupDocker);
+      if (context.change?.origin === "generated" && context.change.login) {
+        const { user, password } = context.change.login;
+        context.reporter.password(user, password.reveal());
+        await markHandedOver(cleanupDocker, context.config.stack, context.generations.people);
+      }
     }
+  });
+}
+
+/**
+ * Works on the stack while nobody else does.
+ *
+ * @throws OperatorError when somebody else works on it, or has changed its secrets since preflight looked
+ */
+export async function underLock<T>(
+  context: DeployContext,
+  cleanupDocker: Docker,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { config, docker, options } = context;
+  const lock = await takeLock(docker, config.stack, options.timeoutSeconds + LOCK_MARGIN_SECONDS);
+  try {
+    if (!(await isUnchanged(context))) {
+      throw new OperatorError(`somebody else changed the secrets of ${config.stack} just now`, {
+        remedy: "Nothing was touched. Run the same command again.",
+        exitCode: ExitCode.locked,
+      });
+    }
+    return await work();
   } finally {
     await freeLock(cleanupDocker, lock);
   }
-}
-
-/** Shows a generated password, once, and notes in the Swarm that it was shown. */
-async function handOver(
-  { config, reporter, credentials, generation }: DeployContext,
-  docker: Docker,
-): Promise<void> {
-  if (credentials?.origin !== "generated") return;
-  reporter.password(credentials.user, credentials.password.reveal());
-  await markHandedOver(docker, config.stack, generation);
 }

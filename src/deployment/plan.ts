@@ -1,8 +1,10 @@
+import { generationVariables, HTPASSWD, secretName } from "../credentials/names.js";
 import { setupHost } from "../host/setupHost.js";
 import { COMPOSE_FILE } from "../render/files.js";
 import { type SwarmService, stackServices } from "../swarm/objects.js";
 import { stackSecretNames } from "../swarm/secrets.js";
 import type { DeployContext, Step } from "./context.js";
+import { describeChange } from "./steps.js";
 
 /** The steps of --dry-run: each says what the real one would do, and touches nothing. */
 export const PLAN_STEPS: readonly Step[] = [
@@ -18,10 +20,11 @@ export const PLAN_STEPS: readonly Step[] = [
   {
     id: "secrets",
     title: "Secrets",
-    async run({ config, docker, generation }) {
+    async run({ config, docker, generations: { people }, change }) {
       const names = await stackSecretNames(docker, config.stack);
-      const exists = names.some((name) => name === `${config.stack}_htpasswd_${generation}`);
-      return exists ? `generation ${generation} would be kept` : `generation ${generation} would be created`;
+      if (names.includes(secretName(config.stack, HTPASSWD, people)))
+        return `generation ${people} would be kept`;
+      return `generation ${people} would be created${change ? `: ${describeChange(change)}` : ""}`;
     },
   },
   {
@@ -60,11 +63,11 @@ async function wantedServices({
   config,
   docker,
   options,
-  generation,
+  generations,
 }: DeployContext): Promise<ServiceSketch[]> {
   const text = await docker.run(["stack", "config", "--compose-file", COMPOSE_FILE], {
     directory: options.folder,
-    environment: { HEPHAESTUS_GENERATION: String(generation) },
+    environment: generationVariables(generations),
   });
   const { parse } = await import("yaml");
   const compose = parse(text) as {

@@ -1,16 +1,7 @@
-import {
-  currentGeneration,
-  type GenerationState,
-  nextGeneration,
-  readGenerations,
-} from "../credentials/generation.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { compare } from "../render/compare.js";
-import type { Docker } from "../swarm/docker.js";
-import { wasHandedOver } from "../swarm/leftovers.js";
-import { stackServices } from "../swarm/objects.js";
 import {
   fittingNodes,
   judgeSwarm,
@@ -18,8 +9,8 @@ import {
   readSwarmFacts,
   type SwarmFacts,
 } from "../swarm/preflight.js";
-import { passwordOrigin, stackSecretNames } from "../swarm/secrets.js";
 import type { DeployContext, Step } from "./context.js";
+import { chooseGenerations } from "./generations.js";
 
 /** Looks at everything that could stand in the way before anything is touched, and reports it all at once. */
 export const preflight: Step = {
@@ -38,7 +29,7 @@ export const preflight: Step = {
       version = facts.serverVersion;
       findings.push(...judgeSwarm(config, facts));
       if (context.options.hostSetup) findings.push(...chooseHost(context, facts, endpoint, isLocal));
-      if (facts.isManager) findings.push(...(await chooseGeneration(context)));
+      if (facts.isManager) findings.push(...(await chooseGenerations(context)));
     } catch (error) {
       findings.push(asObstacle(error));
     }
@@ -111,41 +102,4 @@ function chooseHost(
         "Name it with --host user@host, or prepare it with ops-scripts/setup_host.sh and use --skip-host-setup.",
     },
   ];
-}
-
-/** Decides whether the secrets in the Swarm are kept; where they cannot be, somebody has to have a password. */
-async function chooseGeneration(context: DeployContext): Promise<PreflightFinding[]> {
-  const { docker, config } = context;
-  const state = await readGenerationState(docker, config.stack);
-  const current = currentGeneration(state);
-  if (current !== undefined && (await isKnownToSomebody(docker, config.stack, current))) {
-    context.generation = current;
-    return [];
-  }
-  context.generation = nextGeneration(state);
-  if (context.options.dryRun) return [];
-  context.needsCredentials = true;
-  if (context.given ?? context.obtain) return [];
-  return [
-    {
-      severity: "error",
-      message: "there is no password yet, and nobody to ask for one",
-      remedy:
-        "Set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --password-stdin or --generate-password.",
-    },
-  ];
-}
-
-/** The generations of a stack in the Swarm. */
-export async function readGenerationState(docker: Docker, stack: string): Promise<GenerationState> {
-  const services = await stackServices(docker, stack);
-  const registry = services.find(({ Spec }) => Spec.Name === `${stack}_registry`);
-  const used = registry?.Spec.TaskTemplate.ContainerSpec.Secrets?.map(({ SecretName }) => SecretName) ?? [];
-  return readGenerations(stack, await stackSecretNames(docker, stack), used);
-}
-
-/** A generated password that a killed run never showed is of no use to anybody. */
-async function isKnownToSomebody(docker: Docker, stack: string, generation: number): Promise<boolean> {
-  const origin = await passwordOrigin(docker, stack, generation);
-  return origin !== "generated" || (await wasHandedOver(docker, stack, generation));
 }

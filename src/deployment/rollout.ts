@@ -2,7 +2,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { COMPOSE_FILE } from "../render/files.js";
 import { serviceNames } from "../stack/model.js";
 import type { Verdict } from "../swarm/convergence.js";
-import { removeGeneration, removeLeftovers } from "../swarm/leftovers.js";
+import { removeOldConfigs, removeOldSecrets } from "../swarm/leftovers.js";
 import { type SwarmService, stackServices } from "../swarm/objects.js";
 import {
   type Convergence,
@@ -17,6 +17,7 @@ import {
   waitForRemoval,
 } from "../swarm/stack.js";
 import type { DeployContext, Step } from "./context.js";
+import { discardChange } from "./steps.js";
 
 /** A deploy that failed by a passing fault of the engine is tried once more. */
 const ATTEMPTS = 2;
@@ -51,10 +52,10 @@ async function attempt(
   before: readonly SwarmService[],
   attempts: number,
 ): Promise<Convergence | undefined> {
-  const { config, docker, options, generation, reporter } = context;
+  const { config, docker, options, generations, reporter } = context;
   const since = await engineTime(docker);
   try {
-    await startDeploy(docker, config.stack, options.folder, COMPOSE_FILE, generation, options.resolveImage);
+    await startDeploy(docker, config.stack, options.folder, COMPOSE_FILE, generations, options.resolveImage);
   } catch (error) {
     if ((error as OperatorError).exitCode !== ExitCode.interrupted) await goBack(context, before, since);
     throw error;
@@ -79,14 +80,18 @@ export const cleanUp: Step = {
   id: "clean-up",
   title: "Clean-up",
   skip: ({ options }) => (options.wait ? undefined : "the rollout was not waited for"),
-  async run({ config, docker, generation }) {
+  async run({ config, docker, generations }) {
     const wanted = new Set(serviceNames(config));
     const services = await stackServices(docker, config.stack);
     const extra = services.filter(({ Spec }) => !wanted.has(Spec.Name.slice(config.stack.length + 1)));
     const names = extra.map(({ Spec }) => Spec.Name);
     if (names.length > 0) await docker.run(removeServices(names));
     const rest = services.filter((service) => !extra.includes(service));
-    const removed = [...names, ...(await removeLeftovers(docker, config.stack, generation, rest))];
+    const removed = [
+      ...names,
+      ...(await removeOldSecrets(docker, config.stack, generations)),
+      ...(await removeOldConfigs(docker, config.stack, rest)),
+    ];
     return removed.length === 0 ? "nothing left over" : `removed ${removed.join(", ")}`;
   },
 };
@@ -124,7 +129,7 @@ async function goBack(
   before: readonly SwarmService[],
   since: string,
 ): Promise<string> {
-  const { config, docker, reporter, credentials, generation } = context;
+  const { config, docker, reporter } = context;
   reporter.progress("going back to what ran before");
   const now = await stackServices(docker, config.stack);
   const known = new Set(before.map(({ Spec }) => Spec.Name));
@@ -144,7 +149,7 @@ async function goBack(
     timeoutSeconds: ROLLBACK_SECONDS,
     onProgress: (verdicts) => reporter.progress(`going back: ${describe(config.stack, verdicts)}`),
   });
-  if (credentials) await removeGeneration(docker, config.stack, generation);
+  await discardChange(context);
   if (known.size === 0) return "Nothing ran before, so nothing is left of this deploy.";
   return back.state === "converged"
     ? "What ran before runs again."
@@ -152,7 +157,7 @@ async function goBack(
 }
 
 /** "registry 1/1, gateway 0/1 (starting)" */
-function describe(stack: string, verdicts: readonly Verdict[]): string {
+export function describe(stack: string, verdicts: readonly Verdict[]): string {
   return verdicts
     .map(({ service, running, replicas, reason }) => {
       return `${service.slice(stack.length + 1)} ${running}/${replicas}${reason ? ` (${reason})` : ""}`;

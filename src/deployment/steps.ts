@@ -1,10 +1,12 @@
-import { generationContents, httpSecretContent } from "../credentials/generation.js";
-import { GENERATION_SECRETS, HTTP_SECRET, secretName } from "../credentials/names.js";
+import { httpSecretContent, type MachineAccounts, machineAccounts } from "../credentials/generation.js";
+import { formatHtpasswd } from "../credentials/htpasswd.js";
+import { HTPASSWD, HTTP_SECRET, MACHINE_SECRETS, secretName } from "../credentials/names.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { verifyFrontDoor } from "../frontdoor/verify.js";
 import { setupHost } from "../host/setupHost.js";
+import { removeHtpasswd, removeMachines } from "../swarm/leftovers.js";
 import { stackSecretNames, writeSecret } from "../swarm/secrets.js";
-import type { Step } from "./context.js";
+import type { DeployContext, SecretsChange, Step } from "./context.js";
 
 /** How long the front door may need after the services have converged. */
 const PATIENCE_SECONDS = 30;
@@ -25,33 +27,67 @@ export const prepareHost: Step = {
   },
 };
 
-/** Creates the secrets of the generation that preflight chose; what exists is kept. */
+/** Creates the secrets of the generations that preflight chose; what exists is kept. */
 export const createSecrets: Step = {
   id: "secrets",
   title: "Secrets",
-  async run({ config, docker, credentials, generation }) {
+  async run({ config, docker, change, generations: { people, machines } }) {
     const { stack } = config;
     const existing = new Set(await stackSecretNames(docker, stack));
     if (!existing.has(secretName(stack, HTTP_SECRET, 1))) {
-      await writeSecret(docker, stack, HTTP_SECRET, 1, "generated", httpSecretContent());
+      const content = httpSecretContent();
+      await writeSecret(docker, stack, { kind: HTTP_SECRET, generation: 1, origin: "generated", content });
     }
-    if (!credentials) return `generation ${generation} kept`;
-    const contents = generationContents(credentials.people);
-    for (const kind of GENERATION_SECRETS) {
-      await writeSecret(docker, stack, kind, generation, credentials.origin, contents[kind]);
+    if (!change) return `generation ${people} kept`;
+    const accounts = change.newMachines ? machineAccounts(machines) : undefined;
+    for (const kind of accounts ? MACHINE_SECRETS : []) {
+      const content = (accounts as MachineAccounts).contents[kind];
+      await writeSecret(docker, stack, { kind, generation: machines, origin: "generated", content });
     }
-    return `generation ${generation} created`;
+    // The htpasswd comes last: where it exists, the others do.
+    await writeSecret(docker, stack, {
+      kind: HTPASSWD,
+      generation: people,
+      origin: change.origin,
+      content: formatHtpasswd([...change.people, ...change.machines, ...(accounts?.entries ?? [])]),
+      changed: datesOf(change),
+    });
+    return `generation ${people} created: ${describeChange(change)}`;
   },
 };
+
+/** Removes the secrets that createSecrets made; those that a service uses stay, Swarm sees to that. */
+export async function discardChange({ config, docker, change, generations }: DeployContext): Promise<void> {
+  if (!change) return;
+  await removeHtpasswd(docker, config.stack, generations.people);
+  if (change.newMachines) await removeMachines(docker, config.stack, generations.machines);
+}
+
+/** When each user's password last changed. */
+function datesOf({ people, changed, dates }: SecretsChange): Map<string, Date> {
+  const now = new Date();
+  const entries = people.map(({ user }) => [user, changed.includes(user) ? now : dates.get(user)] as const);
+  return new Map(entries.filter((entry): entry is [string, Date] => entry[1] !== undefined));
+}
+
+/** "new password of ann, bob; without carl" */
+export function describeChange({ changed, removed, newMachines, previous }: SecretsChange): string {
+  const parts = [
+    ...(changed.length > 0 ? [`new password of ${changed.join(", ")}`] : []),
+    ...(removed.length > 0 ? [`without ${removed.join(", ")}`] : []),
+    ...(newMachines && previous !== undefined ? ["new machine accounts"] : []),
+  ];
+  return parts.join("; ");
+}
 
 /** Asks the registry and the UI through their front door. */
 export const verify: Step = {
   id: "verify",
   title: "Front door",
   skip: ({ options }) => (options.wait && options.verify ? undefined : "not asked for"),
-  async run({ config, given, credentials, reporter }) {
-    const login = credentials ?? given;
-    const checks = await verifyFrontDoor(config, login, PATIENCE_SECONDS);
+  async run({ config, given, change, reporter }) {
+    const login = change ? change.login : given;
+    const checks = await verifyFrontDoor(config, { login, former: change?.former }, PATIENCE_SECONDS);
     const faults = checks.filter(({ fault }) => fault !== undefined);
     if (faults.length > 0) {
       throw new OperatorError(faults.map(({ title, fault }) => `${title}: ${fault}`).join("\n"), {
@@ -61,7 +97,7 @@ export const verify: Step = {
         exitCode: ExitCode.verify,
       });
     }
-    if (!login)
+    if (!login && !change)
       reporter.note("info", "The login was not checked: the password was kept and is not known to this run.");
     return checks.map(({ title }) => title).join(", ");
   },

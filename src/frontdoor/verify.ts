@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, publicUrls } from "../config/resolve.js";
-import type { Secret } from "../credentials/secret.js";
+import type { Login } from "../credentials/people.js";
 
 /** One question to the running stack, asked from outside. */
 export interface Check {
@@ -9,10 +9,15 @@ export interface Check {
   fault: string | undefined;
 }
 
-export interface Login {
-  user: string;
-  password: Secret;
+export interface Logins {
+  /** Has to be let in. */
+  login?: Login | undefined;
+  /** Has to be refused. */
+  former?: Login | undefined;
 }
+
+/** Seconds for which the gateway may remember a password that was right: CHECK_SECONDS and some more. */
+const MEMORY_SECONDS = 55;
 
 /** A name that no repository has: the probes ask for it, and none of them writes. */
 const PROBE = "hephaestus-probe";
@@ -20,20 +25,22 @@ const PROBE = "hephaestus-probe";
 /**
  * Asks the registry and the UI through their front door.
  *
- * @param login checked when given; a kept password is not known to this run
+ * @param logins checked when given; a kept password is not known to this run
  * @param patienceSeconds how long a wrong answer may be asked again: Traefik needs seconds to see a new service
  */
 export async function verifyFrontDoor(
   config: Config,
-  login: Login | undefined,
+  logins: Logins,
   patienceSeconds: number,
 ): Promise<Check[]> {
-  const end = Date.now() + patienceSeconds * 1000;
+  const start = Date.now();
   const checks: Check[] = [];
-  for (const { title, ask } of questions(config, login)) {
+  for (const { title, ask, patience = 0 } of questions(config, logins)) {
+    const end = start + Math.max(patienceSeconds, patience) * 1000;
     let fault = await answer(ask);
     while (fault !== undefined && Date.now() < end) {
-      await sleep(1000);
+      // Wrong passwords are counted: not more often than they may be tried.
+      await sleep(patience > 0 ? 4000 : 1000);
       fault = await answer(ask);
     }
     checks.push({ title, fault });
@@ -44,9 +51,11 @@ export async function verifyFrontDoor(
 interface Question {
   title: string;
   ask: () => Promise<string | undefined>;
+  /** Seconds that a right answer may take longer than others. */
+  patience?: number;
 }
 
-function questions(config: Config, login: Login | undefined): Question[] {
+function questions(config: Config, { login, former }: Logins): Question[] {
   const urls = publicUrls(config);
   const tokenUrl = `${urls.registry}/auth/token`;
   const list: Question[] = [
@@ -78,6 +87,12 @@ function questions(config: Config, login: Login | undefined): Question[] {
   ];
   if (login)
     list.push({ title: `login as ${login.user}`, ask: () => askLogin(urls.registry, tokenUrl, login) });
+  if (former)
+    list.push({
+      title: `the old password of ${former.user} is refused`,
+      ask: () => askRefusal(tokenUrl, former),
+      patience: MEMORY_SECONDS,
+    });
   if (urls.ui !== undefined)
     list.push(uiAnswers(urls.ui, config.ui.access === "sso"), uiChangesNothing(urls.ui));
   if (urls.admin !== undefined)
@@ -90,14 +105,22 @@ async function askLogin(
   tokenUrl: string,
   { user, password }: Login,
 ): Promise<string | undefined> {
-  const basic = Buffer.from(`${user}:${password.reveal()}`).toString("base64");
-  const answered = await get(tokenUrl, { headers: { authorization: `Basic ${basic}` } });
+  const answered = await get(tokenUrl, { headers: basic({ user, password }) });
   if (answered.status === 401) return `the password of ${user} is not the one that the registry knows`;
   if (answered.status !== 200) return `${tokenUrl} answered ${answered.status}`;
   const { token } = (await answered.json()) as { token: string };
   const { status } = await get(`${registryUrl}/v2/`, { headers: { authorization: `Bearer ${token}` } });
   return status === 200 ? undefined : `the token of ${user} was answered ${status}`;
 }
+
+async function askRefusal(tokenUrl: string, former: Login): Promise<string | undefined> {
+  const { status } = await get(tokenUrl, { headers: basic(former) });
+  return status === 401 ? undefined : `${tokenUrl} answered ${status} to the old password of ${former.user}`;
+}
+
+const basic = ({ user, password }: Login) => ({
+  authorization: `Basic ${Buffer.from(`${user}:${password.reveal()}`).toString("base64")}`,
+});
 
 function uiAnswers(url: string, behindSso: boolean): Question {
   return {

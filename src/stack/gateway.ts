@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import type { Service } from "./compose.js";
 import { secretMount } from "./secrets.js";
-import { deploy, healthcheck, logging, publicNetworks } from "./service.js";
+import { deploy, healthcheck, logging, publicNetworks, stopGracePeriod } from "./service.js";
 import { traefikLabels } from "./traefik.js";
 
 export const GATEWAY_PORT = 5000;
@@ -45,7 +45,7 @@ export function gatewayService(config: Config): Service {
     cap_drop: ["ALL"],
     healthcheck: healthcheck(`http://127.0.0.1:${GATEWAY_PORT}/healthz`),
     stop_signal: "SIGQUIT",
-    stop_grace_period: "60s",
+    stop_grace_period: stopGracePeriod(behindTraefik),
     logging: logging(),
     deploy: deploy(config, {
       ...gateway,

@@ -2,7 +2,7 @@ import type { Config } from "../config/resolve.js";
 import { HTTP_SECRET } from "../credentials/names.js";
 import type { Service } from "./compose.js";
 import { secretMount } from "./secrets.js";
-import { deploy, healthcheck, logging, publicNetworks } from "./service.js";
+import { deploy, fitsBeside, healthcheck, logging, publicNetworks, stopGracePeriod } from "./service.js";
 
 export const REGISTRY_PORT = 5000;
 
@@ -75,7 +75,7 @@ function commonParts(config: Config) {
     read_only: true,
     cap_drop: ["ALL"],
     healthcheck: healthcheck(`http://127.0.0.1:${REGISTRY_PORT}/`),
-    stop_grace_period: "60s",
+    stop_grace_period: stopGracePeriod(fitsBeside(registry.placement)),
     logging: logging(),
     deploy: deploy(config, { ...registry, startFirst: true }),
   } satisfies Partial<Service>;

@@ -1,10 +1,18 @@
-import { GENERATION_VARIABLE, HTTP_SECRET, type SecretKind, secretName } from "../credentials/names.js";
+import {
+  GENERATION_VARIABLE,
+  HTPASSWD,
+  HTTP_SECRET,
+  MACHINE_VARIABLE,
+  type SecretKind,
+  secretName,
+} from "../credentials/names.js";
 import { type ExternalSecret, FileMode, Interpolated, type SecretMount } from "./compose.js";
 
 /** The compose file's entry for a secret that deploy created; a bare `docker stack deploy` means generation 1. */
 export function externalSecret(stack: string, kind: SecretKind): ExternalSecret {
   if (kind === HTTP_SECRET) return { external: true, name: secretName(stack, kind, 1) };
-  return { external: true, name: new Interpolated(secretName(stack, kind, `\${${GENERATION_VARIABLE}:-1}`)) };
+  const variable = kind === HTPASSWD ? GENERATION_VARIABLE : MACHINE_VARIABLE;
+  return { external: true, name: new Interpolated(secretName(stack, kind, `\${${variable}:-1}`)) };
 }
 
 /** A mount that only the given user and group (by number, UID:GID) can read. */

@@ -17,6 +17,18 @@ export const healthcheck = (url: string): Healthcheck => ({
   start_period: "20s",
 });
 
+/**
+ * Seconds for which a task that is replaced may finish what it does: a layer on its way over a slow line. A new task
+ * serves meanwhile; where that cannot be, everybody would wait for it, so it is short.
+ */
+export const drainSeconds = (startFirst: boolean): number => (startFirst ? 900 : 50);
+
+/** Some more than it takes to drain; then the engine kills. */
+export const stopGracePeriod = (startFirst: boolean): string => `${drainSeconds(startFirst) + 10}s`;
+
+/** Whether a new task can run beside the old one: not where a node takes only so many. */
+export const fitsBeside = ({ maxReplicasPerNode }: Rollout["placement"]): boolean => !maxReplicasPerNode;
+
 export interface Rollout {
   replicas: number;
   resources: Config["gateway"]["resources"];
@@ -28,7 +40,7 @@ export interface Rollout {
 
 /** The `deploy` part: a broken update goes back by itself, and the old task serves until the new one is healthy. */
 export function deploy(config: Config, rollout: Rollout): Deploy {
-  const order = rollout.startFirst && !rollout.placement.maxReplicasPerNode ? "start-first" : "stop-first";
+  const order = rollout.startFirst && fitsBeside(rollout.placement) ? "start-first" : "stop-first";
   const { constraints, maxReplicasPerNode } = rollout.placement;
   const reservations = amounts(rollout.resources.reservations);
   const placement = {
@@ -44,7 +56,7 @@ export function deploy(config: Config, rollout: Rollout): Deploy {
       ...(Object.keys(reservations).length > 0 ? { reservations } : {}),
     },
     restart_policy: { condition: "any", delay: "5s" },
-    update_config: { parallelism: 1, order, failure_action: "rollback", monitor: "10s" },
+    update_config: { parallelism: 1, order, failure_action: "rollback", monitor: "5s" },
     rollback_config: { parallelism: 1, order, monitor: "5s" },
     ...(rollout.labels ? { labels: rollout.labels } : {}),
   };

@@ -1,5 +1,13 @@
-import { GENERATION_SECRETS, generationOf, secretName } from "../credentials/names.js";
+import {
+  type Generations,
+  generationOf,
+  HTPASSWD,
+  MACHINE_SECRETS,
+  type SecretKind,
+  secretName,
+} from "../credentials/names.js";
 import type { Docker } from "./docker.js";
+import { readerServiceName } from "./htpasswd.js";
 import { STACK_LABEL, type SwarmService } from "./objects.js";
 import { removeSecrets, stackSecretNames } from "./secrets.js";
 
@@ -7,45 +15,71 @@ import { removeSecrets, stackSecretNames } from "./secrets.js";
 export const handoverName = (stack: string, generation: number | string): string =>
   `${stack}_handed-over_${generation}`;
 
+/** Without the marker the next run would go back to the generation before, so it is tried more than once. */
 export async function markHandedOver(docker: Docker, stack: string, generation: number): Promise<void> {
-  await docker.attempt(["config", "create", handoverName(stack, generation), "-"], { input: "hephaestus\n" });
+  const create = ["config", "create", handoverName(stack, generation), "-"];
+  for (let tries = 0; tries < 3; tries++) {
+    if ((await docker.attempt(create, { input: "hephaestus\n" })).exitCode === 0) return;
+    if (await wasHandedOver(docker, stack, generation)) return;
+  }
 }
 
 export async function wasHandedOver(docker: Docker, stack: string, generation: number): Promise<boolean> {
   return (await docker.attempt(["config", "inspect", handoverName(stack, generation)])).exitCode === 0;
 }
 
-/** Removes the secrets of one generation; those that a service uses stay, Swarm sees to that. */
-export async function removeGeneration(docker: Docker, stack: string, generation: number): Promise<void> {
-  for (const kind of GENERATION_SECRETS)
+/** Removes the htpasswd of one generation; where a service uses it, Swarm sees to it that it stays. */
+export async function removeHtpasswd(docker: Docker, stack: string, generation: number): Promise<boolean> {
+  const { exitCode } = await docker.attempt(removeSecrets([secretName(stack, HTPASSWD, generation)]));
+  if (exitCode === 0) await docker.attempt(["config", "rm", handoverName(stack, generation)]);
+  return exitCode === 0;
+}
+
+/** Removes the secrets of one machine generation; those that a service uses stay. */
+export async function removeMachines(docker: Docker, stack: string, generation: number): Promise<void> {
+  for (const kind of MACHINE_SECRETS)
     await docker.attempt(removeSecrets([secretName(stack, kind, generation)]));
-  await docker.attempt(["config", "rm", handoverName(stack, generation)]);
 }
 
 /**
- * Removes what superseded generations and configs left behind.
+ * Removes secrets that nothing uses any more, and what goes with them.
  *
- * @param keep the generation in use
- * @param services the stack's services as they run now
+ * @param keep the generations in use
  * @returns names of what was removed
  */
-export async function removeLeftovers(
+export async function removeOldSecrets(docker: Docker, stack: string, keep: Generations): Promise<string[]> {
+  const removed: string[] = [];
+  // Whoever reads an htpasswd back removes this service; one that was killed did not.
+  if ((await docker.attempt(["service", "rm", readerServiceName(stack)])).exitCode === 0)
+    removed.push(readerServiceName(stack));
+  for (const name of await stackSecretNames(docker, stack)) {
+    const of = (kind: SecretKind) => generationOf(stack, kind, name);
+    const people = of(HTPASSWD);
+    const machines = MACHINE_SECRETS.map(of).find((generation) => generation !== undefined);
+    const old =
+      (people !== undefined && people !== keep.people) ||
+      (machines !== undefined && machines !== keep.machines);
+    if (!old) continue;
+    const gone =
+      people === undefined
+        ? (await docker.attempt(removeSecrets([name]))).exitCode === 0
+        : await removeHtpasswd(docker, stack, people);
+    if (gone) removed.push(name);
+  }
+  return removed;
+}
+
+/**
+ * Removes configs of older content that no service of the stack uses.
+ *
+ * @returns names of what was removed
+ */
+export async function removeOldConfigs(
   docker: Docker,
   stack: string,
-  keep: number,
   services: readonly SwarmService[],
 ): Promise<string[]> {
   const removed: string[] = [];
-  const remove = async (type: "secret" | "config", name: string) => {
-    const { exitCode } = await docker.attempt([type, "rm", name]);
-    if (exitCode === 0) removed.push(name);
-  };
-  for (const name of await stackSecretNames(docker, stack)) {
-    const generation = GENERATION_SECRETS.map((kind) => generationOf(stack, kind, name)).find(Boolean);
-    if (generation === undefined || generation === keep) continue;
-    await remove("secret", name);
-    await docker.attempt(["config", "rm", handoverName(stack, generation)]);
-  }
   const used = new Set(
     services.flatMap(
       ({ Spec }) => Spec.TaskTemplate.ContainerSpec.Configs?.map(({ ConfigName }) => ConfigName) ?? [],
@@ -53,6 +87,9 @@ export async function removeLeftovers(
   );
   const filter = `label=${STACK_LABEL}=${stack}`;
   const configs = await docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
-  for (const name of configs.split("\n").filter(Boolean)) if (!used.has(name)) await remove("config", name);
+  for (const name of configs.split("\n").filter(Boolean)) {
+    if (used.has(name)) continue;
+    if ((await docker.attempt(["config", "rm", name])).exitCode === 0) removed.push(name);
+  }
   return removed;
 }

@@ -1,5 +1,4 @@
-import type { SecretKind } from "../credentials/names.js";
-import { secretName } from "../credentials/names.js";
+import { generationOf, HTPASSWD, SECRET_KINDS, type SecretKind, secretName } from "../credentials/names.js";
 import type { Secret } from "../credentials/secret.js";
 import type { Docker } from "./docker.js";
 
@@ -10,9 +9,14 @@ export const LABELS = {
   kind: "hephaestus.secret",
   /** given by the operator, or generated and so to be handed over. */
   origin: "hephaestus.password",
+  /** With a user's name behind it: when this user's password last changed, ISO 8601. */
+  changed: "hephaestus.changed.",
 } as const;
 
 export type PasswordOrigin = "given" | "generated";
+
+/** Names that can stand in a label; all that hephaestus gives out can. */
+const LABEL_USER = /^[a-zA-Z0-9][a-zA-Z0-9._@-]*$/;
 
 export const listSecretNames = (stack: string) => [
   "secret",
@@ -23,24 +27,32 @@ export const listSecretNames = (stack: string) => [
   "{{.Name}}",
 ];
 
+/** A secret to be created. */
+export interface NewSecret {
+  kind: SecretKind;
+  generation: number;
+  origin: PasswordOrigin;
+  content: Secret;
+  /** When the password of each user last changed; of an htpasswd. */
+  changed?: ReadonlyMap<string, Date>;
+}
+
 /** The content comes on standard input: `-`. */
-export function createSecret(
-  stack: string,
-  kind: SecretKind,
-  generation: number,
-  origin: PasswordOrigin,
-): string[] {
+export function createSecret(stack: string, secret: Omit<NewSecret, "content">): string[] {
   const labels = [
     `${LABELS.stack}=${stack}`,
-    `${LABELS.generation}=${generation}`,
-    `${LABELS.kind}=${kind}`,
-    `${LABELS.origin}=${origin}`,
+    `${LABELS.generation}=${secret.generation}`,
+    `${LABELS.kind}=${secret.kind}`,
+    `${LABELS.origin}=${secret.origin}`,
+    ...[...(secret.changed ?? [])]
+      .filter(([user]) => LABEL_USER.test(user))
+      .map(([user, date]) => `${LABELS.changed}${user}=${date.toISOString().replace(/\.\d+/, "")}`),
   ];
   return [
     "secret",
     "create",
     ...labels.flatMap((label) => ["--label", label]),
-    secretName(stack, kind, generation),
+    secretName(stack, secret.kind, secret.generation),
     "-",
   ];
 }
@@ -54,31 +66,58 @@ export async function stackSecretNames(docker: Docker, stack: string): Promise<s
 }
 
 /** Creates one secret; the content goes to docker's standard input and nowhere else. */
-export async function writeSecret(
-  docker: Docker,
-  stack: string,
-  kind: SecretKind,
-  generation: number,
-  origin: PasswordOrigin,
-  content: Secret,
-): Promise<void> {
-  await docker.run(createSecret(stack, kind, generation, origin), { input: content });
+export async function writeSecret(docker: Docker, stack: string, secret: NewSecret): Promise<void> {
+  await docker.run(createSecret(stack, secret), { input: secret.content });
 }
 
-/** Where a generation's password came from, undefined where there is no such secret or label. */
-export async function passwordOrigin(
-  docker: Docker,
-  stack: string,
-  generation: number,
-): Promise<PasswordOrigin | undefined> {
-  const format = `{{index .Spec.Labels "${LABELS.origin}"}}`;
-  const { stdout } = await docker.attempt([
-    "secret",
-    "inspect",
-    "--format",
-    format,
-    secretName(stack, "htpasswd", generation),
-  ]);
-  const origin = stdout.trim();
-  return origin === "given" || origin === "generated" ? origin : undefined;
+/** What the Swarm tells of a secret: all but its content. */
+export interface SecretFacts {
+  name: string;
+  kind: SecretKind;
+  generation: number;
+  created: Date;
+  origin: PasswordOrigin | undefined;
+  /** When the password of each user last changed; empty where nobody noted it. */
+  changed: Map<string, Date>;
 }
+
+interface InspectedSecret {
+  CreatedAt: string;
+  Spec: { Name: string; Labels?: Record<string, string> };
+}
+
+/** Facts of the stack's secrets, by name. */
+export async function stackSecrets(docker: Docker, stack: string): Promise<SecretFacts[]> {
+  const names = await stackSecretNames(docker, stack);
+  if (names.length === 0) return [];
+  const { stdout } = await docker.attempt(["secret", "inspect", ...names]);
+  const secrets = JSON.parse(stdout.trim() || "[]") as InspectedSecret[];
+  return secrets.flatMap((secret) => factsOf(stack, secret)).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFacts[] {
+  const labels = Object.entries(Spec.Labels ?? {});
+  const origin = Spec.Labels?.[LABELS.origin];
+  for (const kind of SECRET_KINDS) {
+    const generation = generationOf(stack, kind, Spec.Name);
+    if (generation === undefined) continue;
+    const changed = labels
+      .filter(([label, date]) => label.startsWith(LABELS.changed) && !Number.isNaN(Date.parse(date)))
+      .map(([label, date]) => [label.slice(LABELS.changed.length), new Date(date)] as const);
+    return [
+      {
+        name: Spec.Name,
+        kind,
+        generation,
+        created: new Date(CreatedAt),
+        origin: origin === "given" || origin === "generated" ? origin : undefined,
+        changed: new Map(changed),
+      },
+    ];
+  }
+  return [];
+}
+
+/** Of one generation of the htpasswd. */
+export const htpasswdFacts = (secrets: readonly SecretFacts[], generation: number): SecretFacts | undefined =>
+  secrets.find((secret) => secret.kind === HTPASSWD && secret.generation === generation);

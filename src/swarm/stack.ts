@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { GENERATION_VARIABLE } from "../credentials/names.js";
+import { type Generations, generationVariables } from "../credentials/names.js";
+import { ExitCode, type OperatorError } from "../errors.js";
 import { judge, type Verdict } from "./convergence.js";
 import type { Docker } from "./docker.js";
 import { STACK_LABEL, type SwarmService, serviceTasks, stackServices } from "./objects.js";
@@ -30,12 +31,12 @@ export async function startDeploy(
   stack: string,
   folder: string,
   composeFile: string,
-  generation: number,
+  generations: Generations,
   resolveImage: ResolveImage,
 ): Promise<void> {
   await docker.run(deployStack(stack, composeFile, resolveImage), {
     directory: folder,
-    environment: { [GENERATION_VARIABLE]: String(generation) },
+    environment: generationVariables(generations),
   });
 }
 
@@ -57,29 +58,51 @@ export type Convergence = { state: "converged" | "failed" | "timeout"; verdicts:
 
 const POLL_MILLISECONDS = 1000;
 
-/** Polls until every service has converged, twice in a row, or one has failed, or the time is over. */
+/** An engine that restarts does not answer for so long, and its tasks go on. */
+const SILENCE_SECONDS = 60;
+
+/**
+ * Polls until every service has converged, twice in a row, or one has failed, or the time is over.
+ *
+ * @throws OperatorError when docker does not answer for longer than an engine needs to restart
+ */
 export async function waitForConvergence(
   docker: Docker,
   stack: string,
   waiting: Waiting,
 ): Promise<Convergence> {
   const end = Date.now() + waiting.timeoutSeconds * 1000;
+  let heard = Date.now();
+  let verdicts: Verdict[] = [];
   for (let rounds = 0; ; ) {
-    const services = (await stackServices(docker, stack)).filter(
-      ({ Spec }) => waiting.only === undefined || waiting.only.has(Spec.Name),
-    );
-    const verdicts: Verdict[] = [];
-    for (const service of services) {
-      const tasks = await serviceTasks(docker, service.Spec.Name);
-      verdicts.push(judge(service, tasks, waiting.since, waiting.goal));
+    try {
+      verdicts = await look(docker, stack, waiting);
+      heard = Date.now();
+      waiting.onProgress(verdicts);
+      if (verdicts.some(({ state }) => state === "failed")) return { state: "failed", verdicts };
+      const settled = verdicts.length > 0 || waiting.only?.size === 0;
+      rounds = settled && verdicts.every(({ state }) => state === "converged") ? rounds + 1 : 0;
+      if (rounds >= 2) return { state: "converged", verdicts };
+    } catch (error) {
+      const interrupted = (error as OperatorError).exitCode === ExitCode.interrupted;
+      if (interrupted || Date.now() > heard + SILENCE_SECONDS * 1000) throw error;
+      rounds = 0;
     }
-    waiting.onProgress(verdicts);
-    if (verdicts.some(({ state }) => state === "failed")) return { state: "failed", verdicts };
-    rounds = verdicts.every(({ state }) => state === "converged") ? rounds + 1 : 0;
-    if (rounds >= 2) return { state: "converged", verdicts };
     if (Date.now() > end) return { state: "timeout", verdicts };
     await sleep(POLL_MILLISECONDS);
   }
+}
+
+async function look(docker: Docker, stack: string, waiting: Waiting): Promise<Verdict[]> {
+  const services = (await stackServices(docker, stack)).filter(
+    ({ Spec }) => waiting.only === undefined || waiting.only.has(Spec.Name),
+  );
+  const verdicts: Verdict[] = [];
+  for (const service of services) {
+    const tasks = await serviceTasks(docker, service.Spec.Name);
+    verdicts.push(judge(service, tasks, waiting.since, waiting.goal));
+  }
+  return verdicts;
 }
 
 /** The last log lines of a service; empty where there are none. Bounded in time: logs of a waiting task never end. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -72,6 +72,17 @@ export class Workspace {
     }
     const { exitCode, stdout, stderr, all } = await child;
     return { exitCode: exitCode ?? 255, stdout, stderr, all };
+  }
+
+  /** What another machine has of this stack: the files that are committed. It goes with this workspace. */
+  async secondCheckout(): Promise<Workspace> {
+    const folder = `${this.folder}/checkout`;
+    await mkdir(folder);
+    for (const file of await readdir(this.folder)) {
+      if (["checkout", "data"].includes(file)) continue;
+      await cp(`${this.folder}/${file}`, `${folder}/${file}`, { recursive: true });
+    }
+    return new Workspace(folder, this.stack, this.registryPort, this.uiPort);
   }
 
   docker(...args: string[]): Promise<Run> {

@@ -4,18 +4,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { credentialsFromEnvironment } from "../../src/commands/credentials.js";
 import {
-  currentGeneration,
-  generationContents,
-  MACHINE_ACCOUNTS,
-  nextGeneration,
+  candidates,
+  currentMachines,
+  machineAccounts,
+  nextMachines,
+  nextPeople,
+  partHtpasswd,
   readGenerations,
 } from "../../src/credentials/generation.js";
-import {
-  checkPassword,
-  htpasswdEntry,
-  parseHtpasswd,
-  verifyPassword,
-} from "../../src/credentials/htpasswd.js";
+import { checkPassword, parseHtpasswd, verifyPassword } from "../../src/credentials/htpasswd.js";
 import { generatePassword, PASSWORD_LENGTH } from "../../src/credentials/password.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
@@ -135,46 +132,76 @@ describe("the environment's credentials", () => {
   });
 });
 
-describe("a generation", () => {
-  test("has machine accounts that open the registry, and everybody's line", () => {
-    const contents = generationContents([htpasswdEntry("ann", new Secret("anvil"), 4)]);
-    const lines = contents.htpasswd.reveal().trim().split("\n");
-    expect(lines.map((line) => line.split(":")[0])).toEqual(["ann", ...Object.values(MACHINE_ACCOUNTS)]);
-    const basics = {
-      gateway: /^default "Basic (\S+)";\n$/.exec(contents.gateway.reveal())?.[1],
-      ui: /^NGINX_PROXY_HEADER_Authorization=Basic (\S+)\n$/.exec(contents.ui.reveal())?.[1],
-    };
-    for (const kind of ["gateway", "ui"] as const) {
-      const [user, password = ""] = Buffer.from(basics[kind] ?? "", "base64")
+describe("machine accounts", () => {
+  test.each([
+    [1, ["hephaestus-gateway", "hephaestus-ui"]],
+    [3, ["hephaestus-gateway-3", "hephaestus-ui-3"]],
+  ])("of generation %i open the registry", (generation, names) => {
+    const { entries, contents } = machineAccounts(generation);
+    expect(entries.map(({ user }) => user)).toEqual(names);
+    const basics = [
+      /^default "Basic (\S+)";\n$/.exec(contents.gateway.reveal())?.[1],
+      /^NGINX_PROXY_HEADER_Authorization=Basic (\S+)\n$/.exec(contents.ui.reveal())?.[1],
+    ];
+    for (const [index, basic] of basics.entries()) {
+      const [user, password = ""] = Buffer.from(basic ?? "", "base64")
         .toString()
         .split(":");
-      const line = lines.find((candidate) => candidate.startsWith(`${user}:`)) ?? "";
-      expect(user).toBe(MACHINE_ACCOUNTS[kind]);
+      expect(user).toBe(names[index]);
       expect(password).toMatch(/^[0-9a-f]{64}$/);
-      expect(bcrypt.compareSync(password, line.slice(line.indexOf(":") + 1))).toBe(true);
+      expect(bcrypt.compareSync(password, entries[index]?.hash ?? "")).toBe(true);
     }
-    expect(basics.gateway).not.toBe(basics.ui);
+    expect(basics[0]).not.toBe(basics[1]);
   });
 
+  test("are told from people, and those of other generations are left out", () => {
+    const lines = ["ann", "hephaestus-gateway", "hephaestus-ui", "hephaestus-gateway-2", "hephaestus-ui-2"];
+    const entries = lines.map((user) => ({ user, hash: "x" }));
+    const users = (generation: number | undefined) => {
+      const { people, machines } = partHtpasswd(entries, generation);
+      expect(people.map(({ user }) => user)).toEqual(["ann"]);
+      return machines.map(({ user }) => user);
+    };
+    expect(users(1)).toEqual(["hephaestus-gateway", "hephaestus-ui"]);
+    expect(users(2)).toEqual(["hephaestus-gateway-2", "hephaestus-ui-2"]);
+    expect(users(undefined)).toHaveLength(4);
+    expect(users(7)).toHaveLength(4);
+  });
+});
+
+describe("generations", () => {
   const names = (...generations: number[]) =>
     generations.flatMap((n) => [`s_htpasswd_${n}`, `s_gateway_${n}`, `s_ui_${n}`]);
 
   test.each([
-    ["nothing", [], [], undefined, 1],
-    ["one", names(1), [], 1, 2],
-    ["the newest complete one", [...names(1, 3), "s_htpasswd_4"], [], 3, 5],
-    ["the one in use, older or not", names(1, 2), ["s_htpasswd_1", "s_http-secret_1"], 1, 3],
+    ["nothing", [], [], [], 1, undefined, 1],
+    ["one", names(1), [], [1], 2, 1, 2],
+    ["several, nothing in use", [...names(1, 3), "s_htpasswd_4"], [], [4, 3, 1], 5, 3, 4],
+    ["the one in use, older or not", names(1, 2), ["s_htpasswd_1", "s_gateway_1"], [1, 2], 3, 1, 3],
+    [
+      "machines that lack a secret",
+      ["s_htpasswd_1", "s_gateway_1"],
+      ["s_htpasswd_1", "s_gateway_1"],
+      [1],
+      2,
+      undefined,
+      2,
+    ],
     [
       "none of another stack",
       ["t_htpasswd_1", "s_x_htpasswd_1", "s_htpasswd_01", "s_htpasswd_x"],
       [],
+      [],
+      1,
       undefined,
       1,
     ],
-  ])("is found among secrets: %s", (_name, secrets, used, current, next) => {
-    const state = readGenerations("s", secrets as string[], used as string[]);
-    expect(currentGeneration(state)).toBe(current);
-    expect(nextGeneration(state)).toBe(next);
+  ] as const)("are found among secrets: %s", (_name, secrets, used, people, next, machines, nextMachine) => {
+    const state = readGenerations("s", secrets, used);
+    expect(candidates(state)).toEqual(people);
+    expect(nextPeople(state)).toBe(next);
+    expect(currentMachines(state)).toBe(machines);
+    expect(nextMachines(state)).toBe(nextMachine);
   });
 });
 

@@ -72,8 +72,18 @@ describe("preflight", () => {
 });
 
 test("docker is called with exactly these words", () => {
-  expect(createSecret("forge", "ui", 2, "given").join(" ")).toBe(
+  expect(createSecret("forge", { kind: "ui", generation: 2, origin: "given" }).join(" ")).toBe(
     "secret create --label hephaestus.stack=forge --label hephaestus.generation=2 --label hephaestus.secret=ui --label hephaestus.password=given forge_ui_2 -",
+  );
+  // Names that cannot stand in a label have no date.
+  const changed = new Map([
+    ["ann", new Date("2026-01-02T03:04:05.678Z")],
+    ["b=b", new Date()],
+  ]);
+  expect(
+    createSecret("forge", { kind: "htpasswd", generation: 3, origin: "generated", changed }).join(" "),
+  ).toBe(
+    "secret create --label hephaestus.stack=forge --label hephaestus.generation=3 --label hephaestus.secret=htpasswd --label hephaestus.password=generated --label hephaestus.changed.ann=2026-01-02T03:04:05Z forge_htpasswd_3 -",
   );
   expect(deployStack("forge", "docker-compose.yml", "never").join(" ")).toBe(
     "stack deploy --with-registry-auth --resolve-image never --compose-file docker-compose.yml forge",
@@ -82,7 +92,12 @@ test("docker is called with exactly these words", () => {
 
 test("a secret goes to docker's standard input and nowhere else", async () => {
   const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
-  await writeSecret(docker, "forge", "htpasswd", 1, "given", new Secret("ann:hash"));
+  await writeSecret(docker, "forge", {
+    kind: "htpasswd",
+    generation: 1,
+    origin: "given",
+    content: new Secret("ann:hash"),
+  });
   expect(JSON.stringify(calls.map(({ args }) => args))).not.toContain("ann");
   const input = calls[0]?.options?.input;
   expect(input instanceof Secret && input.reveal()).toBe("ann:hash");

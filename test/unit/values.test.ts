@@ -26,7 +26,7 @@ function leavesOf(files: readonly RenderedFile[]): Leaves {
 }
 
 const interpolated = (text: string) =>
-  text.replace(/\$\$|\$\{HEPHAESTUS_GENERATION:-1\}|\$/g, (found) => {
+  text.replace(/\$\$|\$\{HEPHAESTUS_(?:MACHINE_)?GENERATION:-1\}|\$/g, (found) => {
     if (found === "$") throw new Error(`compose would interpolate ${text}`);
     return found === "$$" ? "$" : "1";
   });

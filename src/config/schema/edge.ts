@@ -85,17 +85,26 @@ export const ports = z
   })
   .prefault({});
 
+/** Of a person or machine that pushes. It can stand in an htpasswd, in HTTP Basic and in a label. */
+export const userName = text({
+  what: "a user name",
+  remedy:
+    "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… is kept for machine accounts.",
+  pattern: /^(?!hephaestus-)[a-zA-Z0-9][a-zA-Z0-9._@-]*$/,
+  maxLength: 64,
+});
+
 export const credentials = z
   .strictObject({
-    username: text({
-      what: "a user name",
-      remedy:
-        "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… is kept for machine accounts.",
-      pattern: /^(?!hephaestus-)[a-zA-Z0-9][a-zA-Z0-9._@-]*$/,
-      maxLength: 64,
-    })
-      .default("admin")
-      .describe("first user who may push; REGISTRY_USERNAME overrides it"),
+    username: userName.default("admin").describe("first user who may push; REGISTRY_USERNAME overrides it"),
     bcryptCost: z.int().min(10).max(16).default(12).describe("bcrypt cost of people's passwords"),
+    maxAge: text({
+      what: "a number of days",
+      remedy: "Write days with a d behind them, such as 90d.",
+      pattern: /^[1-9]\d{0,4}d$/,
+    })
+      .optional()
+      .describe("age of a password from which deploy warns, such as 90d")
+      .meta({ derived: "none" }),
   })
   .prefault({});

@@ -13,32 +13,74 @@ useHome();
 const DOCKER_STUB = `#!/bin/sh
 { printf 'docker'; for word; do printf ' [%s]' "$word"; done; echo; } >> "$STUB/argv"
 env >> "$STUB/environment"
+for last; do :; done
 case "$1 $2" in
   "version "*) if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi; echo 20.10.24 ;;
-  "info "*) cat "$STUB/info" ;;
-  "secret ls") for f in "$STUB"/secrets/*; do [ ! -e "$f" ] || echo "\${f##*/} reg"; done ;;
-  "secret rm") rm "$STUB/secrets/$3" ;;
+  "info "*) case $* in *NodeID*) echo node-1 ;; *) cat "$STUB/info" ;; esac ;;
+  "secret ls")
+    for f in "$STUB"/secrets/*; do
+      [ ! -e "$f" ] || echo "\${f##*/} reg $(sed -n 's/^hephaestus.password=//p' "$STUB/labels/\${f##*/}" 2>/dev/null)"
+    done ;;
+  "secret rm")
+    ! grep -qx "$3" "$STUB"/services/* 2>/dev/null || { echo "Error response from daemon: $3 is in use" >&2; exit 1; }
+    rm "$STUB/secrets/$3" ;;
+  "secret inspect") sed 's/=/ /' "$STUB/labels/$last" ;;
   "secret create" | "config create")
     for word; do case $word in -) ;; *) name=$word ;; esac; done
     [ ! -e "$STUB/no-$name" ] || { echo "Error response from daemon: no space left" >&2; exit 1; }
     [ ! -e "$STUB/$1s/$name" ] || { echo "Error response from daemon: $name already exists" >&2; exit 1; }
+    for word; do case $word in hephaestus.*) echo "$word" >> "$STUB/labels/$name" ;; esac; done
     cat > "$STUB/$1s/$name"; echo "id-of-$name" ;;
+  "config ls") ls "$STUB/configs" | sed -n "/handed-over/p" ;;
   "config inspect") [ -e "$STUB/configs/reg_lock" ] || exit 1; cat "$STUB/configs/reg_lock" ;;
   "config rm") rm "$STUB/configs/\${3#id-of-}" ;;
-  "service ls") [ ! -e "$STUB/used" ] || echo reg_registry ;;
-  "service inspect") case $* in *SecretName*) cat "$STUB/used" ;; *) cat "$STUB/updates" ;; esac ;;
+  "service ls") ls "$STUB/services" ;;
+  "service inspect") case $* in
+    *SecretName*) cat "$STUB/services/$last" ;;
+    *Image*) [ ! -e "$STUB/services/reg_gateway" ] || echo "nginx:running" ;;
+    *) cat "$STUB/updates" ;;
+    esac ;;
+  "service create")
+    for word; do case $word in source=*,target=htpasswd) word=\${word#source=}; echo "\${word%,*}" > "$STUB/services/reg_htpasswd-reader" ;; esac; done
+    case " $* " in *" $(cat "$STUB/pullable") 60 ") ;; *) rm "$STUB/services/reg_htpasswd-reader" ;; esac ;;
+  "service rm") rm "$STUB/services/$3" ;;
+  "service rollback") cat "$STUB/reg_registry.previous" > "$STUB/services/reg_registry"; echo "reg_registry rollback_completed" > "$STUB/updates" ;;
   "service ps") echo 'reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"' ;;
   "service logs") echo "the registry's last words" ;;
-  "stack deploy") ls "$STUB/configs" > "$STUB/locks-while-deploying"; echo "$HEPHAESTUS_GENERATION" > "$STUB/deployed" ;;
+  "stack deploy")
+    ls "$STUB/configs" > "$STUB/locks-while-deploying"
+    echo "$HEPHAESTUS_GENERATION $HEPHAESTUS_MACHINE_GENERATION" > "$STUB/deployed"
+    [ ! -e "$STUB/no-deploy" ] || { echo "Error response from daemon: no" >&2; exit 1; }
+    cat "$STUB/services/reg_registry" > "$STUB/reg_registry.previous" 2>/dev/null
+    printf '%s\\n' reg_http-secret_1 "reg_htpasswd_$HEPHAESTUS_GENERATION" > "$STUB/services/reg_registry"
+    printf '%s\\n' "reg_gateway_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_gateway"
+    printf '%s\\n' "reg_ui_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_registry-ui" ;;
   "stack services") echo "reg_registry 1/1"; echo "reg_gateway 2/2" ;;
+  "ps "*)
+    service=$(echo "$*" | sed -n 's/.*service.name=\\([^ ]*\\).*/\\1/p')
+    [ ! -e "$STUB/services/$service" ] || [ -e "$STUB/elsewhere-$service" ] || echo "container-$service" ;;
+  "inspect --type") cat "$STUB/services/\${last#task-}" ;;
+  "inspect "*) echo "task-\${last#container-}" ;;
+  "exec "*) cat "$STUB/secrets/$(sed -n '/_htpasswd_/p' "$STUB/services/\${2#container-}")" ;;
 esac
 `;
 
-const COMPOSE = `services: {}
+const COMPOSE = `services:
+  registry:
+    image: registry:2.8.3
+  gateway:
+    image: nginx:1.28.0-alpine
+    user: 65532:65532
+configs:
+  gateway:
+    name: reg_gateway_21fe189a3f32
 secrets:
   htpasswd:
     external: true
     name: reg_htpasswd_\${HEPHAESTUS_GENERATION:-1}
+  gateway:
+    external: true
+    name: reg_gateway_\${HEPHAESTUS_MACHINE_GENERATION:-1}
 `;
 
 describe("deploy.sh", () => {
@@ -58,7 +100,8 @@ describe("deploy.sh", () => {
 
   beforeEach(() => {
     stub = join(home, "stub");
-    for (const folder of ["", "bin", "secrets", "configs"]) mkdirSync(join(stub, folder));
+    for (const folder of ["", "bin", "secrets", "configs", "labels", "services"])
+      mkdirSync(join(stub, folder));
     for (const tool of tools) {
       const real = which(tool);
       if (!real) continue;
@@ -68,12 +111,18 @@ describe("deploy.sh", () => {
     writeFileSync(join(stub, "bin", "docker"), DOCKER_STUB, { mode: 0o755 });
     writeFileSync(join(stub, "bin", "sleep"), "#!/bin/sh\n", { mode: 0o755 });
     writeFileSync(join(stub, "info"), "active true\n");
+    writeFileSync(join(stub, "pullable"), "nginx:1.28.0-alpine");
     writeFileSync(join(stub, "updates"), "reg_registry completed\nreg_gateway \n");
     writeFileSync(join(home, "compose.yml"), COMPOSE);
   });
 
   const read = (name: string) => (existsSync(join(stub, name)) ? readFileSync(join(stub, name), "utf8") : "");
   const secrets = () => readdirSync(join(stub, "secrets")).sort();
+  const users = (generation: number) =>
+    read(`secrets/reg_htpasswd_${generation}`)
+      .trim()
+      .split("\n")
+      .map((line) => line.split(":")[0]);
   const changes = () =>
     read("argv").match(/^docker \[(?:secret|config|stack)\] \[(?:create|rm|deploy)\].*$/gm) ?? [];
 
@@ -107,6 +156,8 @@ describe("deploy.sh", () => {
   it("refuses a compose file that names no generation, and wrong settings", async () => {
     writeFileSync(join(home, "compose.yml"), "services: {}\n");
     expect(await deploy(credentials)).toMatchObject({ code: ExitCode.config });
+    writeFileSync(join(home, "compose.yml"), COMPOSE.replaceAll("_MACHINE", ""));
+    expect((await deploy(credentials)).err).toContain("compose.yml was rendered by an older hephaestus\n");
     writeFileSync(join(home, "compose.yml"), COMPOSE);
     for (const env of [
       { HEPHAESTUS_TIMEOUT: "5m" },
@@ -147,6 +198,8 @@ describe("deploy.sh", () => {
       basic: "x",
       hash: "x",
       found: "x",
+      present: "x",
+      merged: "x",
     };
     const env = {
       ...credentials,
@@ -210,21 +263,22 @@ describe("deploy.sh", () => {
   it("labels the secrets and deploys with their generation, under a lock that it gives back", async () => {
     await deploy({ ...credentials, HEPHAESTUS_RESOLVE_IMAGE: "never" });
     const given = "[--label] [hephaestus.generation=1] [--label] [hephaestus.password=given]";
+    const changed = " [--label] [hephaestus.changed.alice=TIME] [--label] [hephaestus.changed.bob=TIME]";
     const secret = (kind: string, more = "") =>
       `docker [secret] [create] [--label] [hephaestus.stack=reg] [--label] [hephaestus.secret=${kind}]${more}`;
-    const [lock, ...others] = changes();
+    const [lock, ...others] = changes().map((line) => line.replace(/\d{4}-\d\d-\d\dT[\d:]{8}Z/g, "TIME"));
     expect(lock).toMatch(
       /^docker \[config\] \[create\] \[--label\] \[hephaestus\.stack=reg\] \[--label\] \[hephaestus\.lock\.holder=.+@.+ pid \d+\]/,
     );
     expect(others).toEqual([
       `${secret("http-secret")} [reg_http-secret_1] [-]`,
-      `${secret("htpasswd", ` ${given}`)} [reg_htpasswd_1] [-]`,
+      `${secret("htpasswd", ` ${given}${changed}`)} [reg_htpasswd_1] [-]`,
       `${secret("gateway", ` ${given}`)} [reg_gateway_1] [-]`,
       `${secret("ui", ` ${given}`)} [reg_ui_1] [-]`,
       "docker [stack] [deploy] [--prune] [--with-registry-auth] [--resolve-image] [never] [-c] [compose.yml] [reg]",
       "docker [config] [rm] [id-of-reg_lock]",
     ]);
-    expect(read("deployed")).toBe("1\n");
+    expect(read("deployed")).toBe("1 1\n");
     expect(read("locks-while-deploying")).toBe("reg_lock\n");
     const expires = Number(/lock\.expires=(\d+)/.exec(lock ?? "")?.[1]);
     expect(Math.abs(expires - (Date.now() / 1000 + 600))).toBeLessThan(60);
@@ -242,23 +296,197 @@ describe("deploy.sh", () => {
     expect(secrets()).toHaveLength(4);
   });
 
-  it("prefers the generation that the registry runs with, else takes the highest complete one", async () => {
-    for (const g of [2, 10]) {
+  it("prefers the generations that the services run with, else takes the newest ones", async () => {
+    const make = (g: number) => {
       for (const kind of ["htpasswd", "gateway", "ui"])
         writeFileSync(join(stub, "secrets", `reg_${kind}_${g}`), "x");
-    }
+    };
+    make(2);
+    make(10);
     expect((await deploy()).out).toContain("secrets: generation 10 kept");
-    writeFileSync(join(stub, "used"), "reg_http-secret_1\nreg_htpasswd_2\n");
+    make(2);
+    writeFileSync(join(stub, "services", "reg_registry"), "reg_http-secret_1\nreg_htpasswd_2\n");
     expect((await deploy()).out).toContain("secrets: generation 2 kept");
-    expect(read("deployed")).toBe("2\n");
+    expect(read("deployed")).toBe("2 10\n");
   });
 
-  it("removes what is left of an incomplete generation, and does not use its number again", async () => {
-    writeFileSync(join(stub, "secrets", "reg_htpasswd_3"), "x");
+  it("removes what is left of incomplete machine accounts, and does not use their number again", async () => {
+    writeFileSync(join(stub, "secrets", "reg_gateway_3"), "x");
     const { out } = await deploy(credentials);
-    expect(out).toContain("secrets: removed reg_htpasswd_3 of an incomplete generation");
-    expect(out).toContain("secrets: generation 4 created");
-    expect(secrets()).toEqual(["reg_gateway_4", "reg_htpasswd_4", "reg_http-secret_1", "reg_ui_4"]);
+    expect(out).toContain("secrets: generation 1 created\n");
+    expect(out).toContain("secrets: removed what nothing uses any more: reg_gateway_3\n");
+    expect(secrets()).toEqual(["reg_gateway_4", "reg_htpasswd_1", "reg_http-secret_1", "reg_ui_4"]);
+    expect(users(1)).toEqual(["alice", "bob", "hephaestus-gateway-4", "hephaestus-ui-4"]);
+  });
+
+  describe("a changed password", () => {
+    const newer = "newer $ecret";
+    const newerHash = bcrypt.hashSync(newer, 4);
+    const changed = {
+      ...credentials,
+      REGISTRY_HTPASSWD: `bob:${newerHash}`,
+      REGISTRY_RAW_PASSWORD: newer,
+    };
+    const old = "2020-01-02T03:04:05Z";
+    const labels = (g: number) =>
+      Object.fromEntries(
+        read(`labels/reg_htpasswd_${g}`)
+          .trim()
+          .split("\n")
+          .map((line) => line.split("=")),
+      );
+
+    /** Generation 1, deployed long ago. */
+    beforeEach(async () => {
+      expect(await deploy(credentials)).toMatchObject({ code: 0 });
+      const file = join(stub, "labels", "reg_htpasswd_1");
+      writeFileSync(file, readFileSync(file, "utf8").replace(/=20\d\d-.*/g, `=${old}`));
+      for (const name of ["argv", "environment", "children"]) rmSync(join(stub, name));
+    });
+
+    it("is none if the same password comes with another salt", async () => {
+      const before = read("secrets/reg_htpasswd_1");
+      const REGISTRY_HTPASSWD = `bob:${bcrypt.hashSync(password, 4)}`;
+      const { code, out } = await deploy({ ...credentials, REGISTRY_HTPASSWD });
+      expect(code).toBe(0);
+      expect(out).toContain("secrets: generation 1 kept\n");
+      expect(read("secrets/reg_htpasswd_1")).toBe(before);
+      expect(secrets()).toHaveLength(4);
+    });
+
+    it.each(shells)("makes a new htpasswd, and nothing else (%s)", async (shellName) => {
+      const before = read("secrets/reg_htpasswd_1");
+      const machines = read("secrets/reg_gateway_1") + read("secrets/reg_ui_1");
+      const { code, out, err } = await deploy(changed, ["reg", "compose.yml"], shellName.split(" "));
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toContain("secrets: generation 2 created, new password of: bob\n");
+      expect(out).toContain("secrets: removed what nothing uses any more: reg_htpasswd_1\n");
+      expect(read("deployed")).toBe("2 1\n");
+      expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_2", "reg_http-secret_1", "reg_ui_1"]);
+      expect(read("secrets/reg_htpasswd_2")).toBe(before.replace(hash, newerHash));
+      expect(read("secrets/reg_gateway_1") + read("secrets/reg_ui_1")).toBe(machines);
+      expect(labels(2)).toEqual({
+        "hephaestus.stack": "reg",
+        "hephaestus.secret": "htpasswd",
+        "hephaestus.generation": "2",
+        "hephaestus.password": "given",
+        "hephaestus.changed.alice": old,
+        "hephaestus.changed.bob": expect.stringMatching(/^202[4-9]-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      });
+      expect(labels(2)["hephaestus.changed.bob"]).not.toBe(old);
+      const seen = read("argv") + read("environment") + read("children") + out;
+      for (const secret of [newer, newerHash, ...(before.match(/\$2.*/g) ?? [])])
+        expect(seen).not.toContain(secret);
+      expect((await deploy(changed)).out).toContain("secrets: generation 2 kept");
+    });
+
+    it("adds users, changes others by their hash, and removes nobody", async () => {
+      const carol = bcrypt.hashSync("carol's", 4);
+      const given = [`alice:${hash}`, `carol:${carol}`, `bob:${hash}`];
+      const { out } = await deploy({ ...credentials, REGISTRY_HTPASSWD: given.join("\n") });
+      expect(out).toContain("secrets: generation 2 created, new password of: alice,carol\n");
+      expect(users(2)).toEqual(["alice", "bob", "carol", "hephaestus-gateway", "hephaestus-ui"]);
+      expect(labels(2)).toMatchObject({ "hephaestus.changed.bob": old });
+    });
+
+    it("keeps the passwords if the variables are left out", async () => {
+      expect((await deploy()).out).toContain("secrets: generation 1 kept\n");
+      expect(read("argv")).not.toContain("[exec]");
+    });
+
+    it("asks a service of its own where no task of the registry is at hand, and removes it", async () => {
+      writeFileSync(join(stub, "elsewhere-reg_registry"), "");
+      expect((await deploy(changed)).out).toContain("secrets: generation 2 created, new password of: bob\n");
+      const create = (image: string) =>
+        "docker [service] [create] [--detach] [--quiet] [--no-resolve-image] [--with-registry-auth] [--name] [reg_htpasswd-reader] " +
+        "[--label] [hephaestus.stack=reg] [--constraint] [node.id==node-1] [--restart-condition] [none] [--no-healthcheck] " +
+        `[--log-driver] [none] [--secret] [source=reg_htpasswd_1,target=htpasswd] [--entrypoint] [sleep] [${image}] [60]`;
+      expect(read("argv").match(/^docker \[service\] \[create\].*$/gm)).toEqual([
+        create("nginx:running"),
+        create("nginx:1.28.0-alpine"),
+      ]);
+      expect(existsSync(join(stub, "services", "reg_htpasswd-reader"))).toBe(false);
+    });
+
+    it("is refused while the users cannot be read back", { timeout: 30_000 }, async () => {
+      writeFileSync(join(stub, "elsewhere-reg_registry"), "");
+      writeFileSync(join(stub, "pullable"), "nothing");
+      const { code, err } = await deploy(changed);
+      expect(code).toBe(ExitCode.preflight);
+      expect(err).toContain("deploy: the users in reg_htpasswd_1 cannot be read back");
+      expect(secrets()).toHaveLength(4);
+      expect(existsSync(join(stub, "services", "reg_htpasswd-reader"))).toBe(false);
+    });
+
+    it("heals after a run that was killed before it deployed", async () => {
+      writeFileSync(join(stub, "secrets", "reg_htpasswd_2"), "orphan");
+      const { out } = await deploy(changed);
+      expect(out).toContain("secrets: generation 3 created, new password of: bob\n");
+      expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_3", "reg_http-secret_1", "reg_ui_1"]);
+    });
+
+    it.each([
+      ["in use", true],
+      ["the newest", false],
+    ])("goes back from a generation that was never handed over, if it is %s", async (_, inUse) => {
+      writeFileSync(join(stub, "secrets", "reg_htpasswd_2"), "unknown");
+      writeFileSync(join(stub, "labels", "reg_htpasswd_2"), "hephaestus.password=generated\n");
+      const services = join(stub, "services");
+      if (inUse) writeFileSync(join(services, "reg_registry"), "reg_htpasswd_2\n");
+      else for (const name of readdirSync(services)) rmSync(join(services, name));
+      const { out } = await deploy(credentials);
+      expect(out).toContain(
+        "secrets: generation 2 was never handed over; back to generation 1, whose passwords are valid\n",
+      );
+      expect(out).toContain("secrets: generation 1 kept\n");
+      expect(read("deployed")).toBe("1 1\n");
+      expect(secrets()).not.toContain("reg_htpasswd_2");
+    });
+
+    it("keeps a generated password that was handed over, and forgets that with its generation", async () => {
+      writeFileSync(join(stub, "labels", "reg_htpasswd_1"), "hephaestus.password=generated\n");
+      writeFileSync(join(stub, "configs", "reg_handed-over_1"), "");
+      expect((await deploy()).out).toContain("secrets: generation 1 kept\n");
+      expect(readdirSync(join(stub, "configs"))).toEqual(["reg_handed-over_1"]);
+      expect((await deploy(changed)).out).toContain("secrets: generation 2 created, new password of: bob\n");
+      expect(readdirSync(join(stub, "configs"))).toEqual([]);
+    });
+
+    it("replaces the only generation if it was never handed over", async () => {
+      writeFileSync(join(stub, "labels", "reg_htpasswd_1"), "hephaestus.password=generated\n");
+      expect(await deploy()).toMatchObject({ code: ExitCode.usage });
+      expect((await deploy(credentials)).out).toContain("secrets: generation 2 created\n");
+      expect(read("deployed")).toBe("2 1\n");
+    });
+
+    it("makes new machine accounts where their secrets are gone, and keeps the old lines", async () => {
+      const before = read("secrets/reg_htpasswd_1");
+      rmSync(join(stub, "secrets", "reg_ui_1"));
+      expect((await deploy()).out).toContain("secrets: generation 2 created\n");
+      expect(read("secrets/reg_htpasswd_2").startsWith(before)).toBe(true);
+      expect(users(2).slice(4)).toEqual(["hephaestus-gateway-2", "hephaestus-ui-2"]);
+      expect(secrets()).toEqual(["reg_gateway_2", "reg_htpasswd_2", "reg_http-secret_1", "reg_ui_2"]);
+    });
+
+    it.each(["paused", "rollback_completed"])("is taken back if the rollout fails: %s", async (state) => {
+      writeFileSync(join(stub, "updates"), `reg_registry completed\nreg_gateway ${state}\n`);
+      const { code, err } = await deploy(changed);
+      expect(code).toBe(ExitCode.rollout);
+      expect(err).toContain(
+        `deploy: the rollout failed: reg_gateway 2/2 ${state}; the passwords are those of generation 1\n`,
+      );
+      expect(read("argv")).toContain("docker [service] [rollback] [--detach] [--quiet] [reg_registry]\n");
+      expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_1", "reg_http-secret_1", "reg_ui_1"]);
+    });
+
+    it("is taken back if docker refuses the stack", async () => {
+      writeFileSync(join(stub, "no-deploy"), "");
+      const { code, err } = await deploy(changed);
+      expect(code).toBe(ExitCode.rollout);
+      expect(err).toContain("; the passwords are those of generation 1");
+      expect(read("argv")).not.toContain("[rollback]");
+      expect(secrets()).not.toContain("reg_htpasswd_2");
+    });
   });
 
   it("names the variables that are missing", async () => {
@@ -330,9 +558,13 @@ describe("deploy.sh", () => {
     const reader = Buffer.from(basic, "base64").toString().split(":")[1] ?? "";
     const readerHash = /^hephaestus-gateway:(\$2y\$04\$.+)$/m.exec(read("secrets/reg_htpasswd_1"))?.[1] ?? "";
     expect(bcrypt.compareSync(reader, readerHash)).toBe(true);
-    const scratch = /\S+\/deploy\.[A-Za-z0-9]{6}/.exec(read("children"))?.[0] ?? "";
-    expect(scratch).not.toBe("");
-    expect(existsSync(scratch)).toBe(false);
+    const other = { REGISTRY_HTPASSWD: `bob:${bcrypt.hashSync("other", 4)}`, REGISTRY_RAW_PASSWORD: "other" };
+    expect((await deploy({ ...env, ...other })).out).toContain(
+      "generation 2 created, new password of: bob\n",
+    );
+    const scratches = read("children").match(/\S+\/deploy\.(?!X{6})[A-Za-z0-9]{6}/g) ?? [];
+    expect(new Set(scratches).size).toBe(3);
+    expect(scratches.filter((path) => existsSync(path))).toEqual([]);
     for (const secret of [password, hash, reader, readerHash]) expect(read("children")).not.toContain(secret);
   });
 

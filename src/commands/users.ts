@@ -1,0 +1,145 @@
+import { userName as userNameSchema } from "../config/schema/edge.js";
+import type { HtpasswdEntry } from "../credentials/htpasswd.js";
+import { checkPassword } from "../credentials/htpasswd.js";
+import { generatePassword } from "../credentials/password.js";
+import type { Change, Login } from "../credentials/people.js";
+import { addUser, changePassword, removeUser } from "../credentials/people.js";
+import { Secret } from "../credentials/secret.js";
+import type { DeployContext, PeopleRequest } from "../deployment/context.js";
+import { changeUsers, type HandOver } from "../deployment/rotation.js";
+import { readUsers } from "../deployment/users.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { checkPasswordFile, writePasswordFile } from "../host/passwordFile.js";
+import { table } from "../terminal/table.js";
+import { passwordFromStdin, userName } from "./credentials.js";
+import { openSession, type SessionFlags } from "./session.js";
+
+export interface UserFlags extends Omit<SessionFlags, "output"> {
+  user?: string;
+  passwordStdin?: boolean;
+  generate?: boolean;
+  length: number;
+  /** File for the new password. */
+  output?: string;
+}
+
+type Apply = (people: readonly HtpasswdEntry[], login: Login, cost: number) => Change;
+
+/** A new password for one user. */
+export const rotatePassword = (flags: UserFlags): Promise<ExitCode> => setPassword(flags, changePassword);
+
+/** A new user. */
+export const userAdd = (user: string, flags: UserFlags): Promise<ExitCode> =>
+  setPassword({ ...flags, user }, addUser);
+
+/** A user less. */
+export async function userRemove(user: string, flags: Omit<UserFlags, "length">): Promise<ExitCode> {
+  const { context, cleanupDocker } = await open(flags);
+  const request: PeopleRequest = {
+    apply: (people) => removeUser(people, user),
+    login: undefined,
+    origin: "given",
+    former: environmentLogin(user, context),
+  };
+  await changeUsers({ ...context, request }, cleanupDocker, async () => undefined);
+  if (flags.dryRun) return ExitCode.ok;
+  context.reporter.result({ removed: user }, [`${user} is removed.`]);
+  warnAboutEnvironment(user, context);
+  return ExitCode.ok;
+}
+
+/** The users, with the bcrypt cost and the age of their passwords; never a hash. */
+export async function userList(flags: Omit<SessionFlags, "output">): Promise<ExitCode> {
+  const { context } = await open(flags);
+  const users = await readUsers(context);
+  const rows = users.map(({ user, cost, changed }) => [
+    user,
+    String(cost),
+    changed?.toISOString() ?? "not noted",
+  ]);
+  context.reporter.result(
+    {
+      users: users.map(({ user, cost, changed }) => ({
+        user,
+        cost,
+        changed: changed?.toISOString() ?? null,
+      })),
+    },
+    table(["USER", "BCRYPT COST", "PASSWORD CHANGED"], rows),
+  );
+  return ExitCode.ok;
+}
+
+async function setPassword(flags: UserFlags, apply: Apply): Promise<ExitCode> {
+  if (flags.passwordStdin && flags.generate) {
+    throw new OperatorError("--password-stdin and --generate exclude each other", {
+      remedy: "Use one of them.",
+      exitCode: ExitCode.usage,
+    });
+  }
+  if (flags.output !== undefined) await checkPasswordFile(flags.output);
+  const { context, cleanupDocker } = await open(flags);
+  const { config, reporter } = context;
+  const user = checkUserName(flags.user ?? userName(config.credentials, process.env));
+  const password = flags.passwordStdin
+    ? checkPassword(await passwordFromStdin())
+    : generatePassword(flags.length);
+  const login: Login = { user, password };
+  const request: PeopleRequest = {
+    apply: (people) => apply(people, login, config.credentials.bcryptCost),
+    login,
+    origin: flags.passwordStdin ? "given" : "generated",
+    former: environmentLogin(user, context),
+  };
+  const prepared: DeployContext = { ...context, request };
+  await changeUsers(prepared, cleanupDocker, handOverTo(flags, prepared));
+  if (flags.dryRun) return ExitCode.ok;
+  reporter.note(
+    "info",
+    `The new password of ${user} works${context.options.verify ? "" : " (not proved: --no-verify)"}.`,
+  );
+  if (flags.json) reporter.result({ user }, []);
+  warnAboutEnvironment(user, context);
+  return ExitCode.ok;
+}
+
+/** The session of a change of users: images stay as they are, and the host too. */
+const open = ({ output: _passwordFile, ...flags }: Omit<UserFlags, "length">) =>
+  openSession(flags, { wait: true, resolveImage: "changed", host: undefined, hostSetup: false });
+
+/** To a file, as JSON, for a person, or, into a pipe, the password alone. */
+function handOverTo({ output, json }: UserFlags, { reporter }: DeployContext): HandOver {
+  return async (user, password) => {
+    if (output !== undefined) await writePasswordFile(output, password);
+    else if (json || process.stdout.isTTY) reporter.password(user, password);
+    else process.stdout.write(`${password}\n`);
+  };
+}
+
+/** @throws OperatorError when a name cannot be a user's */
+function checkUserName(user: string): string {
+  const { success, error } = userNameSchema.safeParse(user);
+  if (success) return user;
+  throw new OperatorError(error.issues[0]?.message ?? "is no user name", {
+    where: user,
+    exitCode: ExitCode.usage,
+  });
+}
+
+/** The password that the environment holds for a user, as CI has it. */
+function environmentLogin(user: string, { config }: DeployContext): Login | undefined {
+  const raw = process.env.REGISTRY_RAW_PASSWORD;
+  if (!raw || userName(config.credentials, process.env) !== user) return undefined;
+  return { user, password: new Secret(raw) };
+}
+
+/** A deploy puts in what the variables say: left as they are, the next one would undo this. */
+function warnAboutEnvironment(user: string, { config, reporter }: DeployContext): void {
+  const lines = (process.env.REGISTRY_HTPASSWD ?? "").split("\n");
+  const named = lines.some((line) => line.trim().startsWith(`${user}:`));
+  if (!named && environmentLogin(user, { config } as DeployContext) === undefined) return;
+  reporter.note(
+    "warning",
+    `REGISTRY_HTPASSWD or REGISTRY_RAW_PASSWORD still holds the old password of ${user}\n    Change them where they are kept: a deploy puts in what they say.`,
+  );
+}

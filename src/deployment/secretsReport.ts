@@ -1,0 +1,80 @@
+import { candidates, currentMachines } from "../credentials/generation.js";
+import type { Generations, SecretKind } from "../credentials/names.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { removeOldSecrets } from "../swarm/leftovers.js";
+import { type SwarmService, stackServices } from "../swarm/objects.js";
+import { type SecretFacts, stackSecrets } from "../swarm/secrets.js";
+import type { DeployContext } from "./context.js";
+import { firstKnown, readGenerationState } from "./generations.js";
+
+export interface SecretReport {
+  name: string;
+  kind: SecretKind;
+  generation: number;
+  created: Date;
+  /** Services that use it, without the stack's name. */
+  usedBy: string[];
+  /** Kept by the next deploy though nothing uses it now, or left over. */
+  state: "in use" | "kept" | "orphan";
+}
+
+/** The stack's secrets, and who uses them. */
+export async function reportSecrets(context: DeployContext): Promise<SecretReport[]> {
+  const { docker, config } = context;
+  const secrets = await stackSecrets(docker, config.stack);
+  const services = await stackServices(docker, config.stack);
+  return judgeSecrets(config.stack, secrets, services, await keptGenerations(context, secrets));
+}
+
+/** Pure: what the facts mean. */
+export function judgeSecrets(
+  stack: string,
+  secrets: readonly SecretFacts[],
+  services: readonly SwarmService[],
+  keep: Partial<Generations>,
+): SecretReport[] {
+  return secrets.map(({ name, kind, generation, created }) => {
+    const usedBy = services
+      .filter(({ Spec }) =>
+        Spec.TaskTemplate.ContainerSpec.Secrets?.some(({ SecretName }) => SecretName === name),
+      )
+      .map(({ Spec }) => Spec.Name.slice(stack.length + 1));
+    const kept = kind === "http-secret" || generation === (kind === "htpasswd" ? keep.people : keep.machines);
+    const state = usedBy.length > 0 ? "in use" : kept ? "kept" : "orphan";
+    return { name, kind, generation, created, usedBy, state };
+  });
+}
+
+/**
+ * Removes the secrets that no service uses and no deploy would keep.
+ *
+ * @returns names of what was removed
+ * @throws OperatorError when no generation can be kept: then all may be somebody's only copy
+ */
+export async function pruneSecrets(context: DeployContext): Promise<string[]> {
+  const { docker, config } = context;
+  const secrets = await stackSecrets(docker, config.stack);
+  const { people, machines } = await keptGenerations(context, secrets);
+  if (people === undefined || machines === undefined) {
+    throw new OperatorError("has no generation of secrets that could be kept", {
+      where: config.stack,
+      remedy: "Deploy it first: hephaestus deploy",
+      exitCode: ExitCode.preflight,
+    });
+  }
+  return removeOldSecrets(docker, config.stack, { people, machines });
+}
+
+/** What the next deploy would use: what runs is never taken from under it, whoever knows its password. */
+async function keptGenerations(
+  { docker, config: { stack } }: DeployContext,
+  secrets: readonly SecretFacts[],
+): Promise<{ people?: number; machines?: number }> {
+  const state = await readGenerationState(docker, stack, secrets);
+  const people = (await firstKnown(docker, stack, state, secrets)) ?? candidates(state)[0];
+  const machines = currentMachines(state);
+  return {
+    ...(people === undefined ? {} : { people }),
+    ...(machines === undefined ? {} : { machines }),
+  };
+}

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { HTPASSWD, secretName } from "../credentials/names.js";
+import { Secret } from "../credentials/secret.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { type Docker, dockerFailed } from "./docker.js";
+import { LABELS } from "./secrets.js";
+
+/**
+ * Reads an htpasswd back. The Swarm's API never gives a secret's content, but a task that has it mounted does, and
+ * who may start services may look into them. Nothing is written anywhere.
+ */
+
+/** The service that is started for it where no task of the registry runs on this engine. */
+export const readerServiceName = (stack: string): string => `${stack}_htpasswd-reader`;
+
+/** Seconds until its container has to be there: its image may have to be pulled. */
+const READER_SECONDS = 90;
+
+const containersOf = (service: string) => [
+  "ps",
+  "--quiet",
+  "--no-trunc",
+  "--filter",
+  `label=com.docker.swarm.service.name=${service}`,
+  "--filter",
+  "status=running",
+];
+
+const catSecret = (container: string) => ["exec", container, "cat", `/run/secrets/${HTPASSWD}`];
+
+export function createReader(stack: string, secret: string, node: string, image: string): string[] {
+  return [
+    "service",
+    "create",
+    "--detach",
+    "--quiet",
+    "--no-resolve-image",
+    "--with-registry-auth",
+    "--no-healthcheck",
+    ...["--name", readerServiceName(stack)],
+    ...["--label", `${LABELS.stack}=${stack}`],
+    ...["--constraint", `node.id==${node}`],
+    ...["--restart-condition", "none"],
+    ...["--log-driver", "none"],
+    ...["--secret", `source=${secret},target=${HTPASSWD}`],
+    // Longer than it is needed: whoever is killed before removing it leaves a service that ended.
+    ...["--entrypoint", "sleep", image, "300"],
+  ];
+}
+
+/**
+ * The content of an htpasswd in the Swarm.
+ *
+ * @param image one that is on this engine or can be pulled, with `sleep` and `cat`
+ * @throws OperatorError when no task gives it
+ */
+export async function readHtpasswd(
+  docker: Docker,
+  stack: string,
+  generation: number,
+  image: string,
+): Promise<Secret> {
+  const secret = secretName(stack, HTPASSWD, generation);
+  const ofRegistry = await fromRegistry(docker, stack, secret);
+  if (ofRegistry) return ofRegistry;
+  const name = readerServiceName(stack);
+  await docker.attempt(["service", "rm", name]);
+  const node = (await docker.run(["info", "--format", "{{.Swarm.NodeID}}"])).trim();
+  const create = createReader(stack, secret, node, image);
+  const created = await docker.attempt(create);
+  if (created.exitCode !== 0) throw dockerFailed(create, created);
+  try {
+    for (const end = Date.now() + READER_SECONDS * 1000; Date.now() < end; await sleep(500)) {
+      const [container] = words(await docker.run(containersOf(name)));
+      const content = container && (await contentOf(docker, container));
+      if (content) return content;
+    }
+  } finally {
+    await docker.attempt(["service", "rm", name]);
+  }
+  throw new OperatorError(`the users in ${secret} cannot be read back`, {
+    where: stack,
+    remedy: `See why its service does not start (docker service ps ${name}); it needs the image ${image} on this node.`,
+    exitCode: ExitCode.preflight,
+  });
+}
+
+/** From a task of the registry that runs on this engine and has this very secret: during a roll there are two. */
+async function fromRegistry(docker: Docker, stack: string, secret: string): Promise<Secret | undefined> {
+  const label = '{{index .Config.Labels "com.docker.swarm.task.id"}}';
+  const names = "{{range .Spec.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}";
+  for (const container of words(await docker.run(containersOf(`${stack}_registry`)))) {
+    const task = (await docker.attempt(["inspect", "--format", label, container])).stdout.trim();
+    if (task === "") continue;
+    const { stdout } = await docker.attempt(["inspect", "--type", "task", "--format", names, task]);
+    if (!words(stdout).includes(secret)) continue;
+    const content = await contentOf(docker, container);
+    if (content) return content;
+  }
+  return undefined;
+}
+
+async function contentOf(docker: Docker, container: string): Promise<Secret | undefined> {
+  const { exitCode, stdout } = await docker.attempt(catSecret(container));
+  return exitCode === 0 && stdout !== "" ? new Secret(`${stdout}\n`) : undefined;
+}
+
+const words = (output: string): string[] => output.split(/\s+/).filter(Boolean);
