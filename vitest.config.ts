@@ -3,10 +3,14 @@ import { defineConfig } from "vitest/config";
 /** In CI each run also writes a report, from which the closing line is counted. */
 const reports = process.env.HEPHAESTUS_REPORTS;
 const project = process.argv[process.argv.indexOf("--project") + 1];
+/** The e2e tests run in two parts at once. */
+const part = process.env.HEPHAESTUS_PART ?? "";
 
 export default defineConfig({
   test: {
-    reporters: reports ? ["default", ["json", { outputFile: `${reports}/${project}.json` }]] : ["default"],
+    reporters: reports
+      ? ["default", ["json", { outputFile: `${reports}/${project}${part}.json` }]]
+      : ["default"],
     projects: [
       // Properties try a thousand values; on a busy machine that takes longer than the usual 5 seconds.
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },

@@ -100,6 +100,20 @@ export async function stopEngine(dir: string): Promise<void> {
   await removeTraces(dir, state.before);
 }
 
+/**
+ * Ends the engine in `dir` and starts it again: its Swarm and what runs in it come back.
+ *
+ * @throws OperatorError if none is there, or it does not come up again
+ */
+export async function restartEngine(dir: string): Promise<void> {
+  const state = await readState(dir);
+  const pid = await readPid(dir);
+  if (state === undefined || pid === undefined)
+    throw engineError(`No engine runs in ${dir}.`, "Start one first.");
+  await terminate(pid);
+  await waitUntilUp(dir, await spawnDaemon(dir, state.socket), `unix://${state.socket}`);
+}
+
 async function spawnDaemon(dir: string, socket: string): Promise<number> {
   const args = [
     ...["--data-root", `${dir}/data`, "--exec-root", `${dir}/exec`, "--pidfile", `${dir}/docker.pid`],

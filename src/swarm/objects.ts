@@ -1,4 +1,4 @@
-import type { Docker } from "./docker.js";
+import { type Docker, dockerFailed } from "./docker.js";
 
 /** The parts of Docker's API objects that are read here. Source: Docker Engine API v1.41. */
 
@@ -50,12 +50,19 @@ export const inspect = (type: string, ids: readonly string[]) => ["inspect", "--
 
 const words = (output: string) => output.split(/\s+/).filter(Boolean);
 
-/** Inspects objects that may vanish meanwhile: what is left is returned. */
+/**
+ * Inspects objects that may vanish meanwhile: what is left is returned.
+ *
+ * @throws OperatorError when docker fails for another reason; to take that for an absence would be to take a running
+ *   stack for none
+ */
 async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[]): Promise<T[]> {
   if (ids.length === 0) return [];
+  const args = inspect(type, ids);
   // Docker prints what it found, and fails if something was missing.
-  const { stdout } = await docker.attempt(inspect(type, ids));
-  return JSON.parse(stdout.trim() || "[]") as T[];
+  const result = await docker.attempt(args);
+  if (result.exitCode !== 0 && !/no such/i.test(result.stderr)) throw dockerFailed(args, result);
+  return JSON.parse(result.stdout.trim() || "[]") as T[];
 }
 
 /** The services of a stack, by name. */
@@ -70,8 +77,12 @@ export async function stackServices(docker: Docker, stack: string): Promise<Swar
 
 /** All tasks of a service that the Swarm remembers, the newest first. */
 export async function serviceTasks(docker: Docker, service: string): Promise<SwarmTask[]> {
-  const { stdout, exitCode } = await docker.attempt(listTasks(service));
-  if (exitCode !== 0) return [];
-  const tasks = await inspectAll<SwarmTask>(docker, "task", words(stdout));
+  const list = listTasks(service);
+  const result = await docker.attempt(list);
+  if (result.exitCode !== 0) {
+    if (/no such/i.test(result.stderr)) return [];
+    throw dockerFailed(list, result);
+  }
+  const tasks = await inspectAll<SwarmTask>(docker, "task", words(result.stdout));
   return tasks.sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : -1));
 }

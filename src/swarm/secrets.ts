@@ -1,6 +1,6 @@
 import { generationOf, HTPASSWD, SECRET_KINDS, type SecretKind, secretName } from "../credentials/names.js";
 import type { Secret } from "../credentials/secret.js";
-import type { Docker } from "./docker.js";
+import { type Docker, dockerFailed } from "./docker.js";
 
 /** Labels of what hephaestus creates. None holds anything that was derived from a password. */
 export const LABELS = {
@@ -90,8 +90,11 @@ interface InspectedSecret {
 export async function stackSecrets(docker: Docker, stack: string): Promise<SecretFacts[]> {
   const names = await stackSecretNames(docker, stack);
   if (names.length === 0) return [];
-  const { stdout } = await docker.attempt(["secret", "inspect", ...names]);
-  const secrets = JSON.parse(stdout.trim() || "[]") as InspectedSecret[];
+  const inspect = ["secret", "inspect", ...names];
+  const result = await docker.attempt(inspect);
+  // What vanished meanwhile is missing in the answer.
+  if (result.exitCode !== 0 && !/no such/i.test(result.stderr)) throw dockerFailed(inspect, result);
+  const secrets = JSON.parse(result.stdout.trim() || "[]") as InspectedSecret[];
   return secrets.flatMap((secret) => factsOf(stack, secret)).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

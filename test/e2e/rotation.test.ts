@@ -165,21 +165,11 @@ test("users come and go from another checkout, which has nothing but the committ
   const twice = await laptop.hephaestus(["user", "add", "ci"]);
   expect(twice.exitCode).toBe(ExitCode.credentials);
   expect(twice.all).toContain("there is a user ci already");
-  const passwd = await laptop.hephaestus(["user", "passwd", "ci", "--password-stdin"], {
-    input: "Third-heat-9\n",
-  });
-  expect(passwd.exitCode, passwd.all).toBe(ExitCode.ok);
-  expect(passwd.stdout).toBe("");
-  expect(await login("ci", "Third-heat-9")).toBe(200);
 
-  for (const user of ["ci", SECOND.user]) {
-    const removed = await laptop.hephaestus(["user", "remove", user]);
-    expect(removed.exitCode, removed.all).toBe(ExitCode.ok);
-  }
-  expect((await list()).map(({ user }) => user)).toEqual([USER]);
-  const last = await laptop.hephaestus(["user", "remove", USER]);
-  expect(last.exitCode).toBe(ExitCode.credentials);
-  expect(last.all).toContain("the last user");
+  const removed = await laptop.hephaestus(["user", "remove", SECOND.user]);
+  expect(removed.exitCode, removed.all).toBe(ExitCode.ok);
+  expect((await list()).map(({ user }) => user)).toEqual([USER, "ci"]);
+  expect(await login("ci", given)).toBe(200);
   expect(await login(USER, password)).toBe(200);
 });
 

@@ -56,20 +56,41 @@ TMPDIR=$(mktemp -d /tmp/heph.XXXXXX)
 export TMPDIR
 walled=
 # The wall falls with its first process, and with the wall the kernel ends all that is behind it.
-trap 'if [ -n "$walled" ]; then kill -9 "$walled" 2>/dev/null || true; wait "$walled" || true; fi; rm -rf "$TMPDIR"' EXIT
+fall() {
+	for pid in $walled; do
+		kill -9 "$pid" 2>/dev/null || true
+		wait "$pid" || true
+	done
+	rm -rf "$TMPDIR"
+}
+trap fall EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# A tmpfs on /run hides the sockets of a Docker or containerd of the machine. The shell stays the first process and
-# collects orphans; exec would leave that to node, which does not.
-# shellcheck disable=SC2016 # Expanded by the inner shell.
-unshare --net --mount --pid --fork --kill-child --mount-proc sh -c '
-	mount -t tmpfs tmpfs /run && ip link set lo up || exit 1
-	npx vitest run --project e2e "$@"
-	exit $?
-' sh "$@" &
-walled=$!
+# behind_wall PART VITEST_ARGUMENTS: in the background. A tmpfs on /run hides the sockets of a Docker or containerd of the
+# machine. The shell stays the first process and collects orphans; exec would leave that to node, which does not.
+behind_wall() {
+	HEPHAESTUS_PART=$1
+	export HEPHAESTUS_PART
+	shift
+	# shellcheck disable=SC2016 # Expanded by the inner shell.
+	unshare --net --mount --pid --fork --kill-child --mount-proc sh -c '
+		mount -t tmpfs tmpfs /run && ip link set lo up || exit 1
+		npx vitest run --project e2e "$@"
+		exit $?
+	' sh "$@" &
+	walled="$walled $!"
+}
+
+# Without arguments all tests run, in two parts at once, each with an engine of its own: most of the time they wait.
+if [ $# = 0 ]; then
+	behind_wall -rolls test/e2e/rotation.test.ts test/e2e/faults.test.ts test/e2e/deploy.test.ts >"$TMPDIR/rolls.log" 2>&1
+	behind_wall "" --exclude 'test/e2e/{rotation,faults,deploy}.test.ts'
+else
+	behind_wall "" "$@"
+fi
 status=0
-wait "$walled" || status=$?
+for pid in $walled; do wait "$pid" || status=$?; done
 walled=
+if [ $# = 0 ]; then cat "$TMPDIR/rolls.log"; fi
 exit "$status"

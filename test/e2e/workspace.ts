@@ -19,6 +19,8 @@ export interface RunSettings {
   input?: string;
   /** Called with the process's id when it has started. */
   onStart?: (pid: number) => void;
+  /** Called with each piece of output. */
+  onOutput?: (text: string) => void;
   killSignalAfter?: { signal: NodeJS.Signals; when: RegExp };
 }
 
@@ -61,6 +63,7 @@ export class Workspace {
       all: true,
     });
     if (child.pid !== undefined) settings.onStart?.(child.pid);
+    child.all.on("data", (chunk: Buffer) => settings.onOutput?.(String(chunk)));
     const kill = settings.killSignalAfter;
     if (kill) {
       let killed = false;

@@ -12,6 +12,7 @@ import {
   type RunOptions,
 } from "../../src/swarm/docker.js";
 import { freeLock, takeLock } from "../../src/swarm/lock.js";
+import { stackServices } from "../../src/swarm/objects.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
 import { createSecret, writeSecret } from "../../src/swarm/secrets.js";
 import { deployStack } from "../../src/swarm/stack.js";
@@ -221,3 +222,16 @@ function fakeDocker(answer: (args: readonly string[]) => CommandResult): { docke
   };
   return { docker: { attempt, run: async (args, options) => (await attempt(args, options)).stdout }, calls };
 }
+
+test("a docker that fails is not taken for a stack that is not there", async () => {
+  const failing = (stderr: string) =>
+    fakeDocker((args) =>
+      args[0] === "inspect"
+        ? { exitCode: 1, stdout: "[]", stderr }
+        : { exitCode: 0, stdout: "a1", stderr: "" },
+    ).docker;
+  await expect(stackServices(failing("Error response from daemon: rpc error"), "forge")).rejects.toThrow(
+    /rpc error/,
+  );
+  expect(await stackServices(failing("Error: No such object: a1"), "forge")).toEqual([]);
+});

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { restartEngine } from "../../demo/engine.js";
+import { rotationSteps } from "../../src/deployment/rotation.js";
+import { ExitCode } from "../../src/errors.js";
+import type { Docker } from "../../src/swarm/docker.js";
+import { Patient } from "./rotation/patient.js";
+import { useSwarm } from "./swarm.js";
+
+/** Rotations that are broken at every place: whatever happens, a known password is valid and the next run heals. */
+
+const swarm = useSwarm();
+const PATIENTS = 4;
+const TIMEOUT = 600_000;
+let patients: Patient[];
+
+beforeAll(async () => {
+  const numbers = Array.from({ length: PATIENTS }, (_, index) => index);
+  patients = await Promise.all(numbers.map((index) => Patient.create(`ward${index}`, 5000 + index, swarm)));
+}, TIMEOUT);
+
+afterAll(() => Promise.all((patients ?? []).map(({ workspace }) => workspace.destroy())), TIMEOUT);
+
+/** The ids of all steps, from the code itself. */
+const steps = Object.values(rotationSteps(async () => undefined, {} as Docker)).flatMap((part) =>
+  part.map(({ id }) => id),
+);
+
+interface Case {
+  name: string;
+  /** Breaks a rotation; what is not as it has to be, and the password that may be valid now. */
+  run(patient: Patient): Promise<{ faults: string[]; fresh: string | undefined }>;
+}
+
+/** Works through the cases, each stack one at a time; says how each ended. */
+async function workThrough(cases: readonly Case[]): Promise<string[]> {
+  const waiting = [...cases];
+  const bad: string[] = [];
+  const lines: string[] = [];
+  const work = async (patient: Patient) => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { faults, fresh } = await next.run(patient);
+      const old = patient.password;
+      faults.push(...(await patient.heal(fresh)));
+      lines.push(`${next.name}: ${patient.password === old ? "old" : "new"} password, healed`);
+      bad.push(...faults.map((fault) => `${next.name}: ${fault}`));
+    }
+  };
+  await Promise.all(patients.map(work));
+  console.log(lines.sort().join("\n"));
+  return bad;
+}
+
+/** One of the passwords that somebody knows is valid; the tasks may be about to change. */
+async function somebodyCanPush(patient: Patient, fresh: string | undefined): Promise<string[]> {
+  const known = [patient.password, ...(fresh === undefined ? [] : [fresh])];
+  return (await patient.valid(known)).length > 0 ? [] : ["no known password is valid"];
+}
+
+const killed = (step: string, moment: "begin" | "end", generated: boolean): Case => ({
+  name: `killed at the ${moment} of ${step}, ${generated ? "generated" : "given"}`,
+  async run(patient) {
+    const when = new RegExp(`"event":"${moment}","step":"${step}"`);
+    const { run, fresh } = await patient.rotate(generated, {
+      killSignalAfter: { signal: "SIGKILL", when },
+    });
+    if (run.exitCode === ExitCode.ok && !(step === "clean-up" && moment === "end"))
+      return { faults: [`was not killed: ${run.all}`], fresh };
+    // A generated password that was never shown is nobody's: the next run goes back from it.
+    return { faults: generated ? [] : await somebodyCanPush(patient, fresh), fresh };
+  },
+});
+
+test("a rotation that is killed at any of its steps", { timeout: TIMEOUT }, async () => {
+  expect(steps).toContain("rollout");
+  const cases = steps.flatMap((step) => [killed(step, "begin", false), killed(step, "end", true)]);
+  expect(await workThrough(cases)).toEqual([]);
+});
+
+test("a rotation whose docker fails at each of its calls in turn", { timeout: TIMEOUT }, async () => {
+  const [first] = patients as [Patient];
+  const recorded = await first.rotate(true, { env: await first.wrapper.environment() });
+  expect(recorded.run.exitCode, recorded.run.all).toBe(ExitCode.ok);
+  first.password = recorded.fresh ?? "";
+  const calls = await first.wrapper.calls();
+  expect(calls.length).toBeGreaterThan(15);
+  const cases = calls.map(
+    (call, index): Case => ({
+      name: `call ${String(index + 1).padStart(2)}: docker ${call.replaceAll(first.workspace.stack, "STACK").slice(2, 90)}`,
+      async run(patient) {
+        const fails = call.replaceAll(first.workspace.stack, patient.workspace.stack);
+        const { run, fresh } = await patient.rotate(index % 2 === 0, {
+          env: await patient.wrapper.environment(fails),
+        });
+        const faults = await somebodyCanPush(patient, fresh);
+        if (!(await patient.wrapper.hasFailed())) faults.push("nothing failed");
+        if (/This is a bug/.test(run.all)) faults.push(`takes it for a bug: ${run.all}`);
+        if (run.exitCode === ExitCode.ok && fresh === undefined) faults.push("says done, and shows nothing");
+        return { faults, fresh };
+      },
+    }),
+  );
+  expect(await workThrough(cases)).toEqual([]);
+});
+
+test("a rotation while the engine restarts", { timeout: TIMEOUT }, async () => {
+  const [patient] = patients as [Patient];
+  const folder = swarm.dockerHost.slice("unix://".length).replace(/\/docker\.sock$/, "");
+  let restart: Promise<void> | undefined;
+  const { run, fresh } = await patient.rotate(false, {
+    onOutput: (text) => {
+      if (/"begin","step":"rollout"/.test(text)) restart ??= restartEngine(folder);
+    },
+  });
+  expect(restart).toBeDefined();
+  await restart;
+  console.log(`the rotation ended with ${run.exitCode} after the engine's restart`);
+  const works = async () => (await somebodyCanPush(patient, fresh)).length;
+  await expect.poll(works, { timeout: 60_000 }).toBe(0);
+  expect(await patient.heal(fresh)).toEqual([]);
+});
