@@ -66,7 +66,18 @@ export async function removeOldSecrets(docker: Docker, stack: string, keep: Gene
         : await removeHtpasswd(docker, stack, people);
     if (gone) removed.push(name);
   }
+  await removeOldMarkers(docker, stack, keep.people);
   return removed;
+}
+
+/** Markers of generations that are gone; a run that was broken may have left one behind. */
+async function removeOldMarkers(docker: Docker, stack: string, keep: number): Promise<void> {
+  const filter = `name=${handoverName(stack, "")}`;
+  const names = await docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
+  for (const name of names.split("\n")) {
+    if (name.startsWith(handoverName(stack, "")) && name !== handoverName(stack, keep))
+      await docker.attempt(["config", "rm", name]);
+  }
 }
 
 /**

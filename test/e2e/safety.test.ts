@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import bcrypt from "bcryptjs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import {
@@ -173,4 +174,28 @@ test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps w
   expect(node.exitCode, node.all).toBe(ExitCode.ok);
   expect(node.all).toContain("generation 1 kept");
   expect(await runningContainers(forge)).toEqual(before);
+
+  // Another password rotates: only the registry's task is another one.
+  const fresh = "Second-heat-8";
+  const line = `${USER}:${bcrypt.hashSync(fresh, 10)}\n`;
+  const another = { ...env, REGISTRY_HTPASSWD: line, REGISTRY_RAW_PASSWORD: fresh };
+  const changed = await forge.run("sh", script, { env: another });
+  expect(changed.exitCode, changed.all).toBe(0);
+  expect(changed.all).not.toContain(fresh);
+  const login = { authorization: `Basic ${Buffer.from(`${USER}:${fresh}`).toString("base64")}` };
+  expect((await fetch(`${forge.registryUrl}/auth/token`, { headers: login })).status).toBe(200);
+  expect((await runningContainers(forge)).filter((id) => before.includes(id))).toHaveLength(
+    before.length - 1,
+  );
+  const { stdout } = await forge.docker("secret", "ls", "--format", "{{.Name}}");
+  expect(stdout.split("\n").sort()).toEqual([
+    "trial_gateway_1",
+    "trial_htpasswd_2",
+    "trial_http-secret_1",
+    "trial_ui_1",
+  ]);
+  const then = await forge.hephaestus(DEPLOY, { env: { ...CREDENTIALS, ...another } });
+  expect(then.exitCode, then.all).toBe(ExitCode.ok);
+  expect(then.all).toContain("generation 2 kept");
+  expect(then.all).toContain("nothing changed");
 });

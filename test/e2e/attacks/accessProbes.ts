@@ -102,9 +102,6 @@ export const credentialsOfNoKnownFormOpenNothing: Probe = async (site) => {
     "Bearer a.b.c",
     "Bearer anonymous x",
     "anonymous",
-  ];
-  for (const form of [
-    ...forms,
     "Bearer anonymous.x",
     "XBearer anonymous",
     "Bearer $caller",
@@ -112,11 +109,14 @@ export const credentialsOfNoKnownFormOpenNothing: Probe = async (site) => {
     "a",
     "b",
     "c",
-  ])
-    for (const target of [manifest(site), "/v2/"]) {
-      const { status } = await ask(site.door, "GET", target, [`Authorization: ${form}`, OCI]);
-      expect(status, form).toBe(401);
-    }
+    "d",
+  ];
+  // All at once: what asks the registry about them instead of refusing them is limited, and would recover meanwhile.
+  for (const target of [manifest(site), "/v2/"]) {
+    const asked = forms.map((form) => ask(site.door, "GET", target, [`Authorization: ${form}`, OCI]));
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    expect(statuses).toEqual(forms.map(() => 401));
+  }
 };
 
 export const aRightPasswordOpensEverything: Probe = async (site) => {
