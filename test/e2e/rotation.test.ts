@@ -2,6 +2,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { findLeaks } from "./leaks.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { watchProcesses } from "./processes.js";
 import { slowUpload, startTraffic } from "./rotation/traffic.js";
@@ -70,7 +71,6 @@ test("three rotations under load: no pull fails, no push of another user, and a 
     authorization,
   );
   const slow = await slowUpload(forge.registryUrl, "tools/slow", authorization);
-  const watch = watchProcesses([PASSWORD]);
   const shown: string[] = [];
   try {
     for (let rotation = 0; rotation < 3; rotation++) {
@@ -98,7 +98,6 @@ test("three rotations under load: no pull fails, no push of another user, and a 
     expect(pushes).toBeGreaterThan(10);
   }
   expect(await slow.finish()).toBe(201);
-  expect(watch.stop()).toEqual([]);
   expect(new Set(shown).size).toBe(3);
   // Only the registry's task is another one; the first one drained until the slow upload was through.
   const kept = async () => (await runningContainers(forge)).filter((id) => before.includes(id)).length;
@@ -222,6 +221,25 @@ test("secrets tells what is used and what is left over, and prune removes that a
   expect(await secretNames()).toContain("turn_other");
   expect(await secretNames()).not.toContain("turn_htpasswd_99");
   await forge.docker("secret", "rm", "turn_other");
+});
+
+test("no password is seen in argv, environments, labels, logs, output or files", async () => {
+  const fresh = "Fourth-heat-7";
+  const basics = [password, fresh].map((secret) => Buffer.from(`${USER}:${secret}`).toString("base64"));
+  const secrets = [password, fresh, ...basics];
+  const watch = watchProcesses(secrets);
+  const rotated = await run(["rotate-password", "--user", USER, "--password-stdin", "--verbose"], {
+    input: `${fresh}\n`,
+    // The old one comes as CI has it.
+    env: { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: password },
+    onStart: watch.expectIn,
+  });
+  expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
+  expect(rotated.all).toContain("docker secret create");
+  expect(watch.stop()).toEqual([]);
+  expect(await findLeaks(forge, secrets, { output: rotated.all, outputs: seen.join("\n") })).toEqual([]);
+  password = fresh;
+  expect(await login(USER, password)).toBe(200);
 });
 
 test("a dry run touches nothing", async () => {
