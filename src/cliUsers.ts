@@ -6,7 +6,7 @@ import type { ExitCode } from "./errors.js";
 type Finish = (code: ExitCode) => void;
 
 /** What every command has that works on the users or secrets of a running stack. */
-const stackOptions = (command: Command): Command =>
+export const stackOptions = (command: Command): Command =>
   reportOptions(command.addOption(configOption()).addOption(contextOption()));
 
 /** What every command has that rolls the registry. */

@@ -1,3 +1,4 @@
+import { daysBetween } from "../credentials/age.js";
 import { underLock } from "../deployment/deploy.js";
 import { readGenerationState } from "../deployment/generations.js";
 import { pruneSecrets, reportSecrets } from "../deployment/secretsReport.js";
@@ -11,13 +12,11 @@ type Flags = Omit<SessionFlags, "output">;
 const open = (flags: Flags) =>
   openSession(flags, { wait: true, resolveImage: "changed", host: undefined, hostSetup: false });
 
-const DAY_MILLISECONDS = 86_400_000;
-
 /** Generations, ages, which service uses which, and what is left over. */
 export async function secretsList(flags: Flags): Promise<ExitCode> {
   const { context } = await open(flags);
   const secrets = await reportSecrets(context);
-  const age = (created: Date) => `${Math.floor((Date.now() - created.getTime()) / DAY_MILLISECONDS)} days`;
+  const age = (created: Date) => `${daysBetween(created, new Date())} days`;
   const rows = secrets.map(({ name, generation, created, usedBy, state }) => [
     name,
     String(generation),

@@ -1,3 +1,4 @@
+import { daysBetween } from "../credentials/age.js";
 import {
   candidates,
   currentMachines,
@@ -158,15 +159,17 @@ async function changeOf(
 const isOpenedBy = (login: Login | undefined, people: SecretsChange["people"]): boolean =>
   login !== undefined && verifyPassword(people, login.user, login.password);
 
-const DAY_MILLISECONDS = 86_400_000;
-
 /** Passwords that are older than the config wants, in days. */
-function judgeAges(maxAge: string | undefined, facts: SecretFacts | undefined): PreflightFinding[] {
+export function judgeAges(
+  maxAge: string | undefined,
+  facts: SecretFacts | undefined,
+  now = new Date(),
+): PreflightFinding[] {
   if (maxAge === undefined || facts === undefined) return [];
   const dates: Array<readonly [string, Date]> =
     facts.changed.size > 0 ? [...facts.changed] : [[`generation ${facts.generation}`, facts.created]];
   return dates
-    .map(([user, date]) => [user, Math.floor((Date.now() - date.getTime()) / DAY_MILLISECONDS)] as const)
+    .map(([user, date]) => [user, daysBetween(date, now)] as const)
     .filter(([, days]) => days > Number.parseInt(maxAge, 10))
     .map(([user, days]) => ({
       severity: "warning",

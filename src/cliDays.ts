@@ -1,0 +1,41 @@
+import { type Command, Option } from "commander";
+import { contextOption, timeoutOption, wholeNumber } from "./cliOptions.js";
+import { stackOptions } from "./cliUsers.js";
+import type { ExitCode } from "./errors.js";
+
+type Finish = (code: ExitCode) => void;
+
+/** Commands for the days after a deploy. */
+export function addDays(program: Command, finish: Finish): void {
+  stackOptions(program.command("status"))
+    .description("show how the stack is, on one screen; exits 1 when something is wrong")
+    .option("--watch", "show it again every 2 seconds")
+    .option("--no-verify", "do not ask at the front door")
+    .addHelpText("after", "\nExample:\n  hephaestus status --json")
+    .action(async (options) => finish(await (await import("./commands/status.js")).status(options)));
+  program
+    .command("logs [service]")
+    .description("print the logs of the stack, or of one of its services")
+    .addOption(new Option("--config <file>", "config file").default("hephaestus.yaml"))
+    .addOption(contextOption())
+    .option("-f, --follow", "go on as they come")
+    .addOption(
+      new Option("-n, --tail <lines>", "lines of each task to begin with")
+        .default(50)
+        .argParser(wholeNumber(0, 100_000)),
+    )
+    .addHelpText("after", "\nExample:\n  hephaestus logs gateway --tail 20")
+    .action(async (service, options) =>
+      finish(await (await import("./commands/logs.js")).logs(service, options)),
+    );
+  stackOptions(program.command("destroy"))
+    .description("remove the stack, its secrets and its configs; the images stay")
+    .option("--data", "remove the images too")
+    .option("-y, --yes", "do not ask")
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      "\nNothing else in the Swarm is touched. Without --yes the stack's name has to be typed.\n\nExample:\n  hephaestus destroy --yes",
+    )
+    .action(async (options) => finish(await (await import("./commands/destroy.js")).destroy(options)));
+}

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ExitCode, OperatorError } from "../errors.js";
+import type { Docker } from "../swarm/docker.js";
+import { runJob } from "../swarm/job.js";
+import { freeLock, lockName, takeLock } from "../swarm/lock.js";
+import { STACK_LABEL, stackServices } from "../swarm/objects.js";
+import { LABELS, stackSecretNames } from "../swarm/secrets.js";
+import { removeStack, waitForRemoval } from "../swarm/stack.js";
+import { type DeployContext, runSteps, type Step } from "./context.js";
+
+/** Seconds for a task to end by itself: an upload may be on its way. */
+const END_SECONDS = 120;
+
+/** The registry's own folder below the storage: nothing else there is ever touched. */
+const DATA = "docker";
+
+const services: Step = {
+  id: "services",
+  title: "Services",
+  async run({ config, docker }) {
+    const names = (await stackServices(docker, config.stack)).map(({ Spec }) => Spec.Name);
+    const extra = (await docker.run(own("service", config.stack))).split("\n").filter(Boolean);
+    if (names.length + extra.length === 0) return "none there";
+    if (names.length > 0) await docker.run(removeStack(config.stack));
+    if (extra.length > 0) await docker.run(["service", "rm", ...extra]);
+    await waitForRemoval(docker, config.stack, END_SECONDS);
+    return `removed ${[...names, ...extra].join(", ")}`;
+  },
+};
+
+const secrets: Step = {
+  id: "secrets",
+  title: "Secrets",
+  async run({ config, docker }) {
+    return removeAll(docker, "secret", await stackSecretNames(docker, config.stack));
+  },
+};
+
+const configs: Step = {
+  id: "configs",
+  title: "Configs",
+  async run({ config: { stack }, docker }) {
+    const list = (filter: string) =>
+      docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
+    const ofStack = (await list(`label=${STACK_LABEL}=${stack}`)).split("\n");
+    const markers = (await list(`name=${stack}_handed-over_`)).split("\n");
+    const names = [...ofStack, ...markers.filter((name) => name.startsWith(`${stack}_handed-over_`))];
+    return removeAll(
+      docker,
+      "config",
+      names.filter((name) => name !== "" && name !== lockName(stack)),
+    );
+  },
+};
+
+/** Removes what the registry stored: a job on its node, as root, on nothing but its folder. */
+const data: Step = {
+  id: "data",
+  title: "Data",
+  async run({ config, docker, options }) {
+    const { storage, placement } = config.registry;
+    const job = {
+      name: "remove-data",
+      image: config.gateway.image,
+      command: ["sh", "-c", `rm -rf /storage/${DATA} && echo removed`],
+      user: "0:0",
+      mounts: [{ source: storage.path, target: "/storage", readOnly: false }],
+      constraints: placement.constraints,
+    };
+    await runJob(docker, config.stack, job, options.timeoutSeconds);
+    return `removed ${storage.path}/${DATA}`;
+  },
+};
+
+/**
+ * Removes the stack, its secrets and its configs, and nothing else in the Swarm. What the registry stored stays, unless
+ * it is asked for.
+ *
+ * @param withData whether the stored images go too
+ * @param cleanupDocker a docker that still works after an interruption, to free the lock
+ */
+export async function destroyStack(
+  context: DeployContext,
+  withData: boolean,
+  cleanupDocker: Docker,
+): Promise<void> {
+  const { config, docker, options } = context;
+  const lock = await takeLock(docker, config.stack, options.timeoutSeconds + 2 * END_SECONDS);
+  try {
+    await runSteps([services, ...(withData ? [data] : []), secrets, configs], context);
+  } finally {
+    await freeLock(cleanupDocker, lock);
+  }
+}
+
+/** Services that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */
+const own = (type: "service", stack: string) => [
+  type,
+  "ls",
+  "--filter",
+  `label=${LABELS.stack}=${stack}`,
+  "--format",
+  "{{.Name}}",
+];
+
+/** A task that is just ending still holds what it uses, so it is tried for a while. */
+async function removeAll(
+  docker: Docker,
+  type: "secret" | "config",
+  names: readonly string[],
+): Promise<string> {
+  if (names.length === 0) return "none there";
+  let left = [...names];
+  let reason = "";
+  for (const end = Date.now() + END_SECONDS * 1000; left.length > 0 && Date.now() < end; await sleep(500)) {
+    const still: string[] = [];
+    for (const name of left) {
+      const { exitCode, stderr } = await docker.attempt([type, "rm", name]);
+      if (exitCode === 0 || /no such|not found/i.test(stderr)) continue;
+      still.push(name);
+      reason = stderr.trim();
+    }
+    left = still;
+    if (left.length === 0) break;
+  }
+  if (left.length === 0) return `removed ${names.join(", ")}`;
+  throw new OperatorError(`${left.join(", ")} cannot be removed: ${reason}`, {
+    where: `docker ${type} rm`,
+    remedy: "See which service uses it, and run hephaestus destroy again.",
+    exitCode: ExitCode.rollout,
+  });
+}

@@ -1,0 +1,105 @@
+import { publicUrls } from "../config/resolve.js";
+import { certificateExpiry } from "../frontdoor/certificate.js";
+import { type Check, verifyFrontDoor } from "../frontdoor/verify.js";
+import { serviceNames } from "../stack/model.js";
+import { judge } from "../swarm/convergence.js";
+import { type Disk, storageDisk } from "../swarm/disk.js";
+import { serviceTasks, stackServices } from "../swarm/objects.js";
+import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
+import type { DeployContext } from "./context.js";
+import { readGenerationState } from "./generations.js";
+
+export interface ServiceStatus {
+  name: string;
+  image: string;
+  running: number;
+  replicas: number;
+  healthy: boolean;
+  /** What is not as it should be. */
+  reason: string;
+}
+
+export interface Status {
+  healthy: boolean;
+  services: ServiceStatus[];
+  /** Generations of secrets in use. */
+  generation: number | undefined;
+  machines: number | undefined;
+  /** When the password of each user last changed. */
+  passwords: Array<{ user: string; changed: Date }>;
+  registry: string;
+  library: string | undefined;
+  frontDoor: Check[];
+  /** When the registry's certificate ends. */
+  certificate: Date | undefined;
+  disk: Disk | undefined;
+  /** What is wrong, in words. */
+  faults: string[];
+}
+
+/** Less free than this is a fault: a push that fills the disk fails, and so do the next ones. */
+const LEAST_FREE_SHARE = 0.05;
+
+/** How the stack is now. Changes nothing. */
+export async function readStatus({ config, docker, options }: DeployContext): Promise<Status> {
+  const { stack } = config;
+  const running = await stackServices(docker, stack);
+  const services: ServiceStatus[] = [];
+  for (const name of serviceNames(config)) {
+    const service = running.find(({ Spec }) => Spec.Name === `${stack}_${name}`);
+    if (!service) {
+      services.push({ name, image: "", running: 0, replicas: 0, healthy: false, reason: "is not deployed" });
+      continue;
+    }
+    const verdict = judge(
+      service,
+      await serviceTasks(docker, service.Spec.Name),
+      new Date().toISOString(),
+      "back",
+    );
+    const off = verdict.replicas === 0;
+    services.push({
+      name,
+      image: service.Spec.TaskTemplate.ContainerSpec.Image.replace(/@sha256:(\w{12})\w+$/, "@$1"),
+      running: verdict.running,
+      replicas: verdict.replicas,
+      healthy: verdict.state === "converged" && !off,
+      reason: off ? "is scaled to 0" : verdict.reason,
+    });
+  }
+  const secrets = await stackSecrets(docker, stack);
+  const { inUse } = await readGenerationState(docker, stack, secrets);
+  const facts = inUse.people === undefined ? undefined : htpasswdFacts(secrets, inUse.people);
+  const urls = publicUrls(config);
+  const [frontDoor, certificate, disk] = await Promise.all([
+    options.verify ? verifyFrontDoor(config, {}, 0) : [],
+    certificateExpiry(urls.registry),
+    storageDisk(docker, stack),
+  ]);
+  const status = {
+    services,
+    generation: inUse.people,
+    machines: inUse.machines,
+    passwords: [...(facts?.changed ?? [])].map(([user, changed]) => ({ user, changed })),
+    registry: urls.registry,
+    library: urls.ui,
+    frontDoor,
+    certificate,
+    disk,
+  };
+  const faults = faultsOf(status, new Date());
+  return { ...status, faults, healthy: faults.length === 0 };
+}
+
+/** Pure: what of it is wrong. */
+export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date): string[] {
+  const { services, frontDoor, certificate, disk } = status;
+  const faults = services
+    .filter(({ healthy }) => !healthy)
+    .map(({ name, running, replicas, reason }) => `${name}: ${running}/${replicas} tasks run: ${reason}`);
+  for (const { title, fault } of frontDoor) if (fault !== undefined) faults.push(`${title}: ${fault}`);
+  if (certificate && certificate.getTime() < now.getTime())
+    faults.push(`the certificate ended on ${certificate.toISOString().slice(0, 10)}`);
+  if (disk && disk.free < LEAST_FREE_SHARE * disk.size) faults.push("the storage is nearly full");
+  return faults;
+}

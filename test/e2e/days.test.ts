@@ -1,0 +1,104 @@
+import { existsSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { Target } from "./attacks/target.js";
+import { swarmObjects } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+
+/** The days after a deploy: how the stack is, what it says, and its end. */
+
+const swarm = useSwarm();
+let target: Target;
+
+beforeAll(async () => {
+  target = await Target.deploy("days", [5000, 8080], swarm, {});
+  await target.pushImage("tools/hello");
+});
+
+afterAll(() => target?.destroy());
+
+interface Told {
+  healthy: boolean;
+  services: Array<{ name: string; running: number; replicas: number; healthy: boolean }>;
+  generation: number;
+  disk: { free: number; size: number };
+  faults: string[];
+}
+
+async function status(): Promise<{ exitCode: number; told: Told }> {
+  const run = await target.workspace.hephaestus(["status", "--json"]);
+  return { exitCode: run.exitCode, told: JSON.parse(run.stdout) as Told };
+}
+
+test("status says healthy, on one screen, and the exit code too", async () => {
+  const { exitCode, told } = await status();
+  expect(told.faults).toEqual([]);
+  expect(exitCode).toBe(ExitCode.ok);
+  expect(told.services.map(({ name, running, replicas }) => `${name} ${running}/${replicas}`)).toEqual([
+    "registry 1/1",
+    "reader 1/1",
+    "gateway 1/1",
+    "registry-ui 1/1",
+  ]);
+  expect(told.generation).toBe(1);
+  expect(told.disk.size).toBeGreaterThan(told.disk.free);
+  expect(told.disk.free).toBeGreaterThan(0);
+
+  const shown = await target.workspace.hephaestus(["status"]);
+  expect(shown.exitCode, shown.all).toBe(ExitCode.ok);
+  expect(shown.stdout).toMatch(/^healthy$/m);
+  expect(shown.stdout).toMatch(/^storage +[\d.]+ GB used, [\d.]+ GB free of [\d.]+ GB$/m);
+  expect(shown.stdout.split("\n").length).toBeLessThan(24);
+});
+
+test("status names a service that is down, and what that means at the front door", async () => {
+  await target.docker("service", "scale", "--detach", "days_reader=0");
+  const faults = async () => (await status()).told.faults.join("\n");
+  await expect.poll(faults, { timeout: 30_000 }).toMatch(/reader: 0\/0 tasks run: is scaled to 0/);
+  expect((await status()).exitCode).toBe(ExitCode.unhealthy);
+  await target.docker("service", "scale", "--detach", "days_reader=1");
+  const healthy = async () => (await status()).told.healthy;
+  await expect.poll(healthy, { timeout: 60_000 }).toBe(true);
+});
+
+test("logs prints lines of all services, of one, and refuses a name that is none", async () => {
+  await fetch(`${target.workspace.registryUrl}/v2/tools/hello/tags/list`);
+  const lines = async (...args: string[]) => (await target.workspace.hephaestus(["logs", ...args])).stdout;
+  await expect
+    .poll(() => lines("gateway"), { timeout: 20_000 })
+    .toMatch(/^gateway \d{4}-\d\d-\d\dT\S+ \S+ "-" \[.*"GET \/v2\/tools\/hello\/tags\/list" 200/m);
+  const all = await lines("--tail", "5");
+  expect(all).toMatch(/^registry +\d{4}-/m);
+  expect(all).toMatch(/^gateway +\d{4}-/m);
+  const wrong = await target.workspace.hephaestus(["logs", "redis"]);
+  expect(wrong.exitCode).toBe(ExitCode.usage);
+  expect(wrong.all).toContain("Services are: registry, reader, gateway, registry-ui.");
+});
+
+test("destroy asks, removes the stack and nothing else, and leaves the images; --data removes those", async () => {
+  const { workspace } = target;
+  const image = `${target.storage}/docker/registry/v2/repositories/tools/hello`;
+  await workspace.run("docker", ["secret", "create", "days_of-others", "-"], { input: "x" });
+  await workspace.run("docker", ["config", "create", "days-of-others", "-"], { input: "x" });
+  const asked = await workspace.hephaestus(["destroy"]);
+  expect(asked.exitCode).toBe(ExitCode.usage);
+  expect(asked.all).toContain("Use --yes in scripts.");
+  expect((await status()).told.healthy).toBe(true);
+
+  const destroyed = await workspace.hephaestus(["destroy", "--yes"]);
+  expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
+  expect(await swarmObjects(workspace)).toEqual(["secret days_of-others"]);
+  expect(existsSync(image)).toBe(true);
+  const gone = await status();
+  expect(gone.exitCode).toBe(ExitCode.unhealthy);
+  expect(gone.told.faults).toContain("registry: 0/0 tasks run: is not deployed");
+
+  const data = await workspace.hephaestus(["destroy", "--yes", "--data"]);
+  expect(data.exitCode, data.all).toBe(ExitCode.ok);
+  expect(existsSync(`${target.storage}/docker`)).toBe(false);
+  expect(existsSync(target.storage)).toBe(true);
+  expect(await swarmObjects(workspace)).toEqual(["secret days_of-others"]);
+  const { stdout } = await workspace.docker("config", "ls", "--format", "{{.Name}}");
+  expect(stdout).toContain("days-of-others");
+  await workspace.docker("config", "rm", "days-of-others");
+});

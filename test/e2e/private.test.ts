@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Image } from "./attacks/image.js";
+import { Target } from "./attacks/target.js";
+import { listing, requestText, sendRaw, statuses } from "./intruder/raw.js";
+import { combinations, DISGUISES } from "./intruder/shapes.js";
+import { PASSWORD, USER } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+
+/** `pull: authenticated`: who has no password reads nothing, by no shape of a request. */
+
+const swarm = useSwarm();
+let target: Target;
+let image: Image;
+let before: string[];
+
+beforeAll(async () => {
+  target = await Target.deploy("private", [5000, 8080], swarm, {
+    registry: { pull: "authenticated", delete: true },
+    ui: { enabled: false },
+  });
+  image = await target.pushImage("tools/hello");
+  before = listing(target.storage);
+});
+
+afterAll(() => target?.destroy());
+
+/** Ways to ask for what is there. */
+const reads = () =>
+  [
+    "/v2/_catalog",
+    "/v2/tools/hello/tags/list",
+    "/v2/tools/hello/manifests/latest",
+    `/v2/tools/hello/manifests/${image.manifestDigest}`,
+    `/v2/tools/hello/blobs/${image.blobDigest}`,
+  ].flatMap((path) => [
+    path,
+    `/${path}`,
+    path.replace("/v2/", "/v2//"),
+    path.replace("/v2/", "/v2/./"),
+    path.replace("/v2/", "/auth/../v2/"),
+    path.replace("/v2/", "/healthz/../v2/"),
+    path.replace("/v2/", "/%76%32/"),
+    path.replace("tools/hello", "tools%2Fhello"),
+    `http://localhost${path}`,
+    `${path}?n=1`,
+    `${path}#x`,
+    `${path}/`,
+  ]);
+
+async function answers(requests: Parameters<typeof requestText>[0][]): Promise<string[]> {
+  const queue = [...requests];
+  const told: string[] = [];
+  const worker = async () => {
+    for (let next = queue.pop(); next; next = queue.pop()) {
+      const answer = await sendRaw(target.workspace.registryPort, requestText(next));
+      const [status = 0] = statuses(answer);
+      const harmless = /healthz$|^\*$/.test(next.target) || status === 301 || status === 302;
+      const tells = answer.includes('tools/hello"') || /docker-content-digest/i.test(answer);
+      if (tells || (status >= 200 && status < 400 && !harmless))
+        told.push(`${status} ${next.method} ${next.target} ${next.headers}`);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+  return told;
+}
+
+test("nobody reads without a password", async () => {
+  const requests = ["GET", "HEAD", "get", "OPTIONS"].flatMap((method) =>
+    reads().flatMap((path) => DISGUISES.map((headers) => ({ method, target: path, headers }))),
+  );
+  console.log(`attacks: ${requests.length} reads`);
+  expect(requests.length).toBeGreaterThan(4000);
+  expect(await answers(requests)).toEqual([]);
+});
+
+test("nobody writes without a password, and nobody gets a token", async () => {
+  expect(await answers(combinations())).toEqual([]);
+  expect(listing(target.storage)).toEqual(before);
+});
+
+test("who has one reads", async () => {
+  const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+  // The attacks guessed from this address too.
+  const tags = async () =>
+    (await fetch(`${target.workspace.registryUrl}/v2/tools/hello/tags/list`, { headers: { authorization } }))
+      .status;
+  await expect.poll(tags, { timeout: 60_000, interval: 3000 }).toBe(200);
+});
