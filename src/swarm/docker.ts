@@ -79,7 +79,7 @@ export function dockerCommand(options: DockerOptions): Docker {
 
 export const interrupted = () =>
   new OperatorError("interrupted", {
-    remedy: "Run the same command again: it goes on where this one stopped.",
+    remedy: "Run the same command again to go on.",
     exitCode: ExitCode.interrupted,
   });
 
