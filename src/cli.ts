@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { addDays } from "./cliDays.js";
+import { addCompletion, addDays } from "./cliDays.js";
 import {
   configOption,
   contextOption,
@@ -58,6 +58,7 @@ function buildProgram(finish: (code: ExitCode) => void): Command {
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
     .action(async () => finish((await import("./commands/schema.js")).schema()));
+  addCompletion(program, finish);
   return program;
 }
 

@@ -1,7 +1,8 @@
-import { type Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { contextOption, timeoutOption, wholeNumber } from "./cliOptions.js";
 import { stackOptions } from "./cliUsers.js";
 import type { ExitCode } from "./errors.js";
+import type { CommandTree } from "./terminal/completion.js";
 
 type Finish = (code: ExitCode) => void;
 
@@ -39,3 +40,24 @@ export function addDays(program: Command, finish: Finish): void {
     )
     .action(async (options) => finish(await (await import("./commands/destroy.js")).destroy(options)));
 }
+
+/** The completion of a shell, from all commands that the program has. */
+export function addCompletion(program: Command, finish: Finish): void {
+  program
+    .command("completion")
+    .description("print a script that completes commands and flags in your shell")
+    .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))
+    .addHelpText("after", '\nExample:\n  eval "$(hephaestus completion bash)"')
+    .action(async (shell) => {
+      const { completionScript } = await import("./terminal/completion.js");
+      process.stdout.write(completionScript(shell, treeOf(program)));
+      finish(0);
+    });
+}
+
+const treeOf = (command: Command): CommandTree => ({
+  name: command.name(),
+  description: command.description(),
+  flags: [...command.options.map(({ long }) => long ?? ""), "--help"].filter((flag) => flag.startsWith("--")),
+  commands: command.commands.map(treeOf),
+});

@@ -85,7 +85,7 @@ behind_wall() {
 # Without arguments all tests run, in two parts at once, each with an engine of its own: most of the time they wait.
 if [ $# = 0 ]; then
 	rolls="rotation faults deploy days passwords"
-	# shellcheck disable=SC2086 # One argument for each file.
+	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	behind_wall -rolls $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
 	behind_wall "" --exclude "test/e2e/{$(echo "$rolls" | tr ' ' ,)}.test.ts"
 else
