@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { addCompletion, addDays } from "./cliDays.js";
+import { addCompletion, addDays, addImages } from "./cliDays.js";
 import {
   configOption,
   contextOption,
@@ -54,6 +54,7 @@ function buildProgram(finish: (code: ExitCode) => void): Command {
   addUser(program, finish);
   addSecrets(program, finish);
   addDays(program, finish);
+  addImages(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")

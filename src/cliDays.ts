@@ -1,5 +1,5 @@
-import { Argument, type Command, Option } from "commander";
-import { contextOption, timeoutOption, wholeNumber } from "./cliOptions.js";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { configOption, contextOption, timeoutOption, wholeNumber } from "./cliOptions.js";
 import { stackOptions } from "./cliUsers.js";
 import type { ExitCode } from "./errors.js";
 import type { CommandTree } from "./terminal/completion.js";
@@ -40,6 +40,41 @@ export function addDays(program: Command, finish: Finish): void {
     )
     .action(async (options) => finish(await (await import("./commands/destroy.js")).destroy(options)));
 }
+
+/** Commands for what the registry stores. */
+export function addImages(program: Command, finish: Finish): void {
+  program
+    .command("prune-tags")
+    .description(
+      "delete tags by age or number; an image that shares its manifest with a tag that stays is left",
+    )
+    .addOption(configOption())
+    .addOption(
+      new Option("--keep-last <number>", "the newest matching tags of each repository stay").argParser(
+        wholeNumber(0, 1_000_000),
+      ),
+    )
+    .addOption(
+      new Option("--older-than <days>", "only what was built longer ago, such as 30d").argParser(days),
+    )
+    .option("--match <glob>", "tags that may go", "*")
+    .option("--repository <glob>", "repositories to look at; ** crosses slashes", "**")
+    .option("--user <name>", "who deletes (default: REGISTRY_USERNAME, else credentials.username)")
+    .option("--password-stdin", "read their password from standard input")
+    .option("--dry-run", "show what would go, delete nothing")
+    .option("--json", "report as one JSON object a line")
+    .addHelpText(
+      "after",
+      "\nNeeds registry.delete: true.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",
+    )
+    .action(async (options) => finish(await (await import("./commands/pruneTags.js")).pruneTags(options)));
+}
+
+const days = (value: string): number => {
+  const number = /^(\d{1,5})d?$/.exec(value)?.[1];
+  if (number === undefined) throw new InvalidArgumentError("Write days, such as 30d.");
+  return Number(number);
+};
 
 /** The completion of a shell, from all commands that the program has. */
 export function addCompletion(program: Command, finish: Finish): void {

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { Target } from "./attacks/target.js";
-import { swarmObjects } from "./stack.js";
+import { buildImage, buildIndex, TAG } from "./clients/images.js";
+import { PASSWORD, swarmObjects, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
 /** The days after a deploy: how the stack is, what it says, and its end. */
@@ -11,7 +12,7 @@ const swarm = useSwarm();
 let target: Target;
 
 beforeAll(async () => {
-  target = await Target.deploy("days", [5000, 8080], swarm, {});
+  target = await Target.deploy("days", [5000, 8080], swarm, { registry: { delete: true } });
   await target.pushImage("tools/hello");
 });
 
@@ -73,6 +74,54 @@ test("logs prints lines of all services, of one, and refuses a name that is none
   const wrong = await target.workspace.hephaestus(["logs", "redis"]);
   expect(wrong.exitCode).toBe(ExitCode.usage);
   expect(wrong.all).toContain("Services are: registry, reader, gateway, registry-ui.");
+});
+
+test("prune-tags deletes what the rule lets go, and never an image that another tag keeps", async () => {
+  const { workspace } = target;
+  const env = { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: PASSWORD };
+  const small = buildImage(workspace.folder, "small", [20_000]);
+  const shared = buildImage(workspace.folder, "shared", [20_000]);
+  const multi = buildIndex(workspace.folder, "multi");
+  for (const [image, tags] of [
+    [small, ["pr-1", "pr-2"]],
+    [shared, ["pr-3", "latest"]],
+    [multi, ["pr-4", "stable"]],
+  ] as const) {
+    for (const tag of tags) {
+      const copy = await workspace.run("skopeo", [
+        ...["copy", "--all", "--insecure-policy", "--dest-tls-verify=false"],
+        ...["--dest-creds", `${USER}:${PASSWORD}`, `oci:${image.layout}:${TAG}`],
+        `docker://${workspace.registry}/team/app:${tag}`,
+      ]);
+      expect(copy.exitCode, copy.all).toBe(0);
+    }
+  }
+  const tags = async () => {
+    const response = await fetch(`${workspace.registryUrl}/v2/team/app/tags/list`);
+    return ((await response.json()) as { tags: string[] }).tags.sort();
+  };
+  const all = ["latest", "pr-1", "pr-2", "pr-3", "pr-4", "stable"];
+  const prune = ["prune-tags", "--match", "pr-*", "--keep-last", "0"];
+
+  const bare = await workspace.hephaestus(["prune-tags", "--match", "pr-*"], { env });
+  expect(bare.exitCode).toBe(ExitCode.usage);
+  const wrong = await workspace.hephaestus(prune, { env: { ...env, REGISTRY_RAW_PASSWORD: "wrong" } });
+  expect(wrong.exitCode, wrong.all).toBe(ExitCode.credentials);
+  const dry = await workspace.hephaestus([...prune, "--dry-run"], { env });
+  expect(dry.exitCode, dry.all).toBe(ExitCode.ok);
+  expect(dry.all).toContain("2 would go");
+  expect(await tags()).toEqual(all);
+
+  const pruned = await workspace.hephaestus(prune, { env });
+  expect(pruned.exitCode, pruned.all).toBe(ExitCode.ok);
+  expect(pruned.all).toContain("stays  team/app:pr-3 (is the same image as latest, which stays)");
+  expect(pruned.all).toContain("stays  team/app:pr-4 (is the same image as stable, which stays)");
+  expect(await tags()).toEqual(["latest", "pr-3", "pr-4", "stable"]);
+  const pull = await workspace.run("skopeo", [
+    ...["copy", "--all", "--insecure-policy", "--src-tls-verify=false"],
+    ...[`docker://${workspace.registry}/team/app:stable`, `oci:${workspace.folder}/pulled:1`],
+  ]);
+  expect(pull.exitCode, pull.all).toBe(0);
 });
 
 test("destroy asks, removes the stack and nothing else, and leaves the images; --data removes those", async () => {

@@ -1,0 +1,130 @@
+import type { Login } from "../credentials/people.js";
+import { ExitCode, OperatorError } from "../errors.js";
+
+/** The registry's HTTP API, asked at its front door. Source: OCI distribution specification 1.1. */
+
+const MANIFEST_TYPES = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
+
+/** Names on one page of a list. */
+const PAGE = 100;
+
+interface ManifestBody {
+  manifests?: Array<{ digest: string }>;
+  config?: { digest: string };
+}
+
+/** What a tag or digest stands for. */
+export interface Manifest {
+  digest: string;
+  /** Digests of an index's own manifests. */
+  children: string[];
+  config: string | undefined;
+}
+
+export class RegistryApi {
+  constructor(
+    private readonly url: string,
+    private readonly login: Login,
+  ) {}
+
+  /** Names of all repositories. */
+  repositories(): Promise<string[]> {
+    return this.pages(`/v2/_catalog?n=${PAGE}`, "repositories");
+  }
+
+  /** A repository's tags; none where all were deleted. */
+  tags(repository: string): Promise<string[]> {
+    return this.pages(`/v2/${repository}/tags/list?n=${PAGE}`, "tags");
+  }
+
+  /** @returns undefined where it is not there (any more) */
+  async manifest(repository: string, reference: string): Promise<Manifest | undefined> {
+    const path = `/v2/${repository}/manifests/${reference}`;
+    const response = await this.ask("GET", path, { accept: MANIFEST_TYPES });
+    if (response.status === 404) return undefined;
+    const body = (await this.right(response, path).json()) as ManifestBody;
+    return {
+      digest: response.headers.get("docker-content-digest") ?? reference,
+      children: (body.manifests ?? []).map(({ digest }) => digest),
+      config: body.config?.digest,
+    };
+  }
+
+  /** When an image was built, by its config; undefined where it does not say. */
+  async created(repository: string, config: string): Promise<Date | undefined> {
+    const response = await this.ask("GET", `/v2/${repository}/blobs/${config}`);
+    if (response.status !== 200) return undefined;
+    const { created } = (await response.json().catch(() => ({}))) as { created?: string };
+    const date = new Date(created ?? "");
+    return Number.isNaN(date.getTime()) ? undefined : date;
+  }
+
+  /** Deletes a manifest, and with it every tag that names it. */
+  async remove(repository: string, digest: string): Promise<void> {
+    const path = `/v2/${repository}/manifests/${digest}`;
+    const response = await this.ask("DELETE", path);
+    if (response.status === 405) {
+      throw new OperatorError("the registry does not delete", {
+        where: this.url,
+        remedy: "Set registry.delete: true, then run hephaestus render and hephaestus deploy.",
+        exitCode: ExitCode.verify,
+      });
+    }
+    if (response.status !== 404) this.right(response, path);
+  }
+
+  /** A list in pages, each naming the next in its Link header (RFC 8288). */
+  private async pages(first: string, key: "repositories" | "tags"): Promise<string[]> {
+    const names: string[] = [];
+    for (let path: string | undefined = first; path !== undefined; ) {
+      const response: Response = await this.ask("GET", path);
+      if (response.status === 404) return names;
+      const body = (await this.right(response, path).json()) as Record<string, string[] | null>;
+      names.push(...(body[key] ?? []));
+      const next = /<([^>]+)>\s*;\s*rel="?next/.exec(response.headers.get("link") ?? "")?.[1];
+      const target = next === undefined ? undefined : new URL(next, this.url);
+      path = target && `${target.pathname}${target.search}`;
+    }
+    return names;
+  }
+
+  private async ask(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
+    const { user, password } = this.login;
+    const basic = Buffer.from(`${user}:${password.reveal()}`).toString("base64");
+    try {
+      return await fetch(`${this.url}${path}`, {
+        method,
+        headers: { ...headers, authorization: `Basic ${basic}` },
+        signal: AbortSignal.timeout(30_000),
+      });
+    } catch (cause) {
+      const reason = (cause as { cause?: { code?: string } }).cause?.code ?? (cause as Error).name;
+      throw new OperatorError(`does not answer (${reason})`, {
+        where: this.url,
+        remedy: "See what is wrong with: hephaestus status",
+        exitCode: ExitCode.verify,
+        cause,
+      });
+    }
+  }
+
+  private right(response: Response, path: string): Response {
+    if (response.ok) return response;
+    const refused = response.status === 401;
+    throw new OperatorError(
+      refused ? `the password of ${this.login.user} was refused` : `${path} was answered ${response.status}`,
+      {
+        where: this.url,
+        remedy: refused
+          ? "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --password-stdin."
+          : "See the gateway's log with: hephaestus logs gateway",
+        exitCode: refused ? ExitCode.credentials : ExitCode.verify,
+      },
+    );
+  }
+}
