@@ -39,7 +39,8 @@ Exit codes: 0 done, 1 stale files (render --check) or not healthy (status), 2 wr
 5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed,
 8 another deploy is running, 70 a bug of hephaestus, 130 interrupted.`;
 
-function buildProgram(finish: (code: ExitCode) => void): Command {
+/** The whole program; parsing runs a command. */
+export function buildProgram(finish: (code: ExitCode) => void): Command {
   const program = new Command("hephaestus")
     .description("Your own container registry on Docker Swarm, behind Traefik and Authelia.")
     .version(packageVersion())
@@ -58,6 +59,7 @@ function buildProgram(finish: (code: ExitCode) => void): Command {
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
+    .addHelpText("after", "\nExample:\n  hephaestus schema > hephaestus.schema.json")
     .action(async () => finish((await import("./commands/schema.js")).schema()));
   addCompletion(program, finish);
   return program;

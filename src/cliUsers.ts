@@ -39,7 +39,10 @@ export function addRotation(program: Command, finish: Finish): void {
 }
 
 export function addUser(program: Command, finish: Finish): void {
-  const user = program.command("user").description("the people and machines that push");
+  const user = program
+    .command("user")
+    .description("the people and machines that push")
+    .addHelpText("after", "\nExample:\n  hephaestus user list");
   const commands = () => import("./commands/users.js");
   passwordOptions(rollOptions(user.command("add <name>")))
     .description("add a user")

@@ -1,9 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { buildProgram } from "../../src/cli.js";
 import { withReference } from "../../src/config/reference.js";
 import { ExitCode } from "../../src/errors.js";
 
@@ -149,4 +151,38 @@ describe("render", () => {
 test("the README's reference is what the schema says; npm run reference writes it", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   expect(readme).toBe(withReference(readme));
+});
+
+describe("each command's help has an example that runs:", () => {
+  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+  const program = buildProgram(() => undefined);
+  const pathOf = (command: Command): string[] =>
+    command.parent ? [...pathOf(command.parent), command.name()] : [];
+  const commands = all(program)
+    .map(pathOf)
+    .filter((path) => path.length > 0);
+
+  test.each(commands.map((path) => [path.join(" "), path] as const))("%s", async (name, path) => {
+    const help = await hephaestus(...path, "--help");
+    const example = /^Example:\n {2}(.+)$/m.exec(help.stdout)?.[1] ?? "";
+    expect(example).toContain("hephaestus ");
+    if (name !== "init") await hephaestus("init", "--yes", "--domain", "example.com");
+    if (name !== "init") await hephaestus("render");
+    writeFileSync(join(folder, "ci-password"), "Anvil-and-hammer-7");
+    symlinkSync(join(ROOT, "bin/hephaestus.js"), join(folder, "hephaestus"));
+    const run = await execa("bash", ["-c", example], {
+      cwd: folder,
+      env: {
+        PATH: `${folder}:${process.env.PATH}`,
+        DOCKER_HOST: "unix:///nonexistent",
+        REGISTRY_RAW_PASSWORD: "Anvil-and-hammer-7",
+      },
+      extendEnv: false,
+      reject: false,
+      input: "",
+      all: true,
+    });
+    // Where there is no Docker, and no registry of that name, most say so; none is taken for a wrong command line.
+    expect([ExitCode.ok, ExitCode.preflight, ExitCode.verify], run.all).toContain(run.exitCode);
+  });
 });
