@@ -10,10 +10,7 @@ export interface DestroyFlags extends Omit<SessionFlags, "output" | "verify"> {
 
 /** Removes the stack, its secrets and configs; with --data what it stored, too. */
 export async function destroy(flags: DestroyFlags): Promise<ExitCode> {
-  const { context, cleanupDocker } = await openSession(
-    { ...flags, verify: false },
-    { wait: true, resolveImage: "changed", host: undefined, hostSetup: false },
-  );
+  const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
   const { config, reporter } = context;
   const withData = flags.data ?? false;
   if (!flags.yes) await confirm(config.stack, withData ? config.registry.storage.path : undefined);

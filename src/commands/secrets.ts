@@ -9,12 +9,9 @@ import { openSession, type SessionFlags } from "./session.js";
 
 type Flags = Omit<SessionFlags, "output">;
 
-const open = (flags: Flags) =>
-  openSession(flags, { wait: true, resolveImage: "changed", host: undefined, hostSetup: false });
-
 /** Generations, ages, which service uses which, and what is left over. */
 export async function secretsList(flags: Flags): Promise<ExitCode> {
-  const { context } = await open(flags);
+  const { context } = await openSession(flags);
   const secrets = await reportSecrets(context);
   const age = (created: Date) => `${daysBetween(created, new Date())} days`;
   const rows = secrets.map(({ name, generation, created, usedBy, state }) => [
@@ -35,7 +32,7 @@ export async function secretsList(flags: Flags): Promise<ExitCode> {
 
 /** Removes what is left over; with --dry-run it only tells. */
 export async function secretsPrune(flags: Flags): Promise<ExitCode> {
-  const { context, cleanupDocker } = await open(flags);
+  const { context, cleanupDocker } = await openSession(flags);
   const { docker, config, reporter } = context;
   if (flags.dryRun) {
     const orphans = (await reportSecrets(context)).filter(({ state }) => state === "orphan");

@@ -22,10 +22,13 @@ export interface Session {
   cleanupDocker: Docker;
 }
 
+/** Of a command that is no deploy: images stay as they are, and the host too. */
+const LEAVE_ALONE = { wait: true, resolveImage: "changed", host: undefined, hostSetup: false } as const;
+
 /** Reads the config and opens the way to Docker; touches nothing. */
 export async function openSession(
   flags: SessionFlags,
-  options: Pick<DeployOptions, "wait" | "resolveImage" | "host" | "hostSetup">,
+  options: Pick<DeployOptions, "wait" | "resolveImage" | "host" | "hostSetup"> = LEAVE_ALONE,
 ): Promise<Session> {
   const { config, folder, files } = await readAndRender(flags.config, flags.output);
   const reporter = await chooseReporter(flags.json ?? false);

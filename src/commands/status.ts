@@ -14,10 +14,7 @@ const WATCH_MILLISECONDS = 2000;
 
 /** Shows how the stack is; the exit code says whether it is healthy. */
 export async function status(flags: StatusFlags): Promise<ExitCode> {
-  const { context } = await openSession(
-    { ...flags, timeout: 60 },
-    { wait: true, resolveImage: "changed", host: undefined, hostSetup: false },
-  );
+  const { context } = await openSession({ ...flags, timeout: 60 });
   for (;;) {
     const now = await readStatus(context);
     // The cursor goes home, and what was below it is erased.

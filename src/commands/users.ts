@@ -1,3 +1,4 @@
+import type { Config } from "../config/resolve.js";
 import { userName as userNameSchema } from "../config/schema/edge.js";
 import type { HtpasswdEntry } from "../credentials/htpasswd.js";
 import { checkPassword } from "../credentials/htpasswd.js";
@@ -39,7 +40,7 @@ export async function userRemove(user: string, flags: Omit<UserFlags, "length">)
     apply: (people) => removeUser(people, user),
     login: undefined,
     origin: "given",
-    former: environmentLogin(user, context),
+    former: environmentLogin(user, context.config),
   };
   await changeUsers({ ...context, request }, cleanupDocker, async () => undefined);
   if (flags.dryRun) return ExitCode.ok;
@@ -89,7 +90,7 @@ async function setPassword(flags: UserFlags, apply: Apply): Promise<ExitCode> {
     apply: (people) => apply(people, login, config.credentials.bcryptCost),
     login,
     origin: flags.passwordStdin ? "given" : "generated",
-    former: environmentLogin(user, context),
+    former: environmentLogin(user, context.config),
   };
   const prepared: DeployContext = { ...context, request };
   await changeUsers(prepared, cleanupDocker, handOverTo(flags, prepared));
@@ -103,9 +104,8 @@ async function setPassword(flags: UserFlags, apply: Apply): Promise<ExitCode> {
   return ExitCode.ok;
 }
 
-/** The session of a change of users: images stay as they are, and the host too. */
-const open = ({ output: _passwordFile, ...flags }: Omit<UserFlags, "length">) =>
-  openSession(flags, { wait: true, resolveImage: "changed", host: undefined, hostSetup: false });
+/** Its `output` is a file for the password, not the folder of the compose file. */
+const open = ({ output: _passwordFile, ...flags }: Omit<UserFlags, "length">) => openSession(flags);
 
 /** To a file, as JSON, for a person, or, into a pipe, the password alone. */
 function handOverTo({ output, json }: UserFlags, { reporter }: DeployContext): HandOver {
@@ -127,9 +127,9 @@ function checkUserName(user: string): string {
 }
 
 /** The password that the environment holds for a user, as CI has it. */
-function environmentLogin(user: string, { config }: DeployContext): Login | undefined {
+function environmentLogin(user: string, { credentials }: Config): Login | undefined {
   const raw = process.env.REGISTRY_RAW_PASSWORD;
-  if (!raw || userName(config.credentials, process.env) !== user) return undefined;
+  if (!raw || userName(credentials, process.env) !== user) return undefined;
   return { user, password: new Secret(raw) };
 }
 
@@ -137,7 +137,7 @@ function environmentLogin(user: string, { config }: DeployContext): Login | unde
 function warnAboutEnvironment(user: string, { config, reporter }: DeployContext): void {
   const lines = (process.env.REGISTRY_HTPASSWD ?? "").split("\n");
   const named = lines.some((line) => line.trim().startsWith(`${user}:`));
-  if (!named && environmentLogin(user, { config } as DeployContext) === undefined) return;
+  if (!named && environmentLogin(user, config) === undefined) return;
   reporter.note(
     "warning",
     `REGISTRY_HTPASSWD or REGISTRY_RAW_PASSWORD still holds the old password of ${user}\n    Change them where they are kept: a deploy puts in what they say.`,

@@ -10,6 +10,10 @@ export interface Login {
   password: Secret;
 }
 
+/** The value of an Authorization header (RFC 7617). */
+export const basicAuthorization = ({ user, password }: Login): string =>
+  `Basic ${Buffer.from(`${user}:${password.reveal()}`).toString("base64")}`;
+
 /** What a change makes of the users. */
 export interface Change {
   people: HtpasswdEntry[];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, publicUrls } from "../config/resolve.js";
-import type { Login } from "../credentials/people.js";
+import { basicAuthorization, type Login } from "../credentials/people.js";
 
 /** One question to the running stack, asked from outside. */
 export interface Check {
@@ -100,12 +100,9 @@ function questions(config: Config, { login, former }: Logins): Question[] {
   return list;
 }
 
-async function askLogin(
-  registryUrl: string,
-  tokenUrl: string,
-  { user, password }: Login,
-): Promise<string | undefined> {
-  const answered = await get(tokenUrl, { headers: basic({ user, password }) });
+async function askLogin(registryUrl: string, tokenUrl: string, login: Login): Promise<string | undefined> {
+  const { user } = login;
+  const answered = await get(tokenUrl, { headers: { authorization: basicAuthorization(login) } });
   if (answered.status === 401) return `the password of ${user} is not the one that the registry knows`;
   if (answered.status !== 200) return `${tokenUrl} answered ${answered.status}`;
   const { token } = (await answered.json()) as { token: string };
@@ -114,13 +111,9 @@ async function askLogin(
 }
 
 async function askRefusal(tokenUrl: string, former: Login): Promise<string | undefined> {
-  const { status } = await get(tokenUrl, { headers: basic(former) });
+  const { status } = await get(tokenUrl, { headers: { authorization: basicAuthorization(former) } });
   return status === 401 ? undefined : `${tokenUrl} answered ${status} to the old password of ${former.user}`;
 }
-
-const basic = ({ user, password }: Login) => ({
-  authorization: `Basic ${Buffer.from(`${user}:${password.reveal()}`).toString("base64")}`,
-});
 
 function uiAnswers(url: string, behindSso: boolean): Question {
   return {

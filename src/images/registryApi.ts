@@ -1,4 +1,4 @@
-import type { Login } from "../credentials/people.js";
+import { basicAuthorization, type Login } from "../credentials/people.js";
 import { ExitCode, OperatorError } from "../errors.js";
 
 /** The registry's HTTP API, asked at its front door. Source: OCI distribution specification 1.1. */
@@ -94,12 +94,10 @@ export class RegistryApi {
   }
 
   private async ask(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
-    const { user, password } = this.login;
-    const basic = Buffer.from(`${user}:${password.reveal()}`).toString("base64");
     try {
       return await fetch(`${this.url}${path}`, {
         method,
-        headers: { ...headers, authorization: `Basic ${basic}` },
+        headers: { ...headers, authorization: basicAuthorization(this.login) },
         signal: AbortSignal.timeout(30_000),
       });
     } catch (cause) {

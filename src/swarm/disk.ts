@@ -1,4 +1,5 @@
 import type { Docker } from "./docker.js";
+import { runningContainers } from "./objects.js";
 
 /** The file system that the storage lies on, in bytes. */
 export interface Disk {
@@ -13,17 +14,7 @@ export interface Disk {
  * @returns undefined where none runs here
  */
 export async function storageDisk(docker: Docker, stack: string): Promise<Disk | undefined> {
-  const filter = `label=com.docker.swarm.service.name=${stack}_registry`;
-  const { stdout } = await docker.attempt([
-    "ps",
-    "--quiet",
-    "--no-trunc",
-    "--filter",
-    filter,
-    "--filter",
-    "status=running",
-  ]);
-  const [container] = stdout.split("\n").filter(Boolean);
+  const [container] = await runningContainers(docker, `${stack}_registry`);
   if (container === undefined) return undefined;
   const df = await docker.attempt(["exec", container, "df", "-Pk", "/var/lib/registry"]);
   return df.exitCode === 0 ? parseDf(df.stdout) : undefined;

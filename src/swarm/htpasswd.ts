@@ -3,7 +3,8 @@ import { HTPASSWD, secretName } from "../credentials/names.js";
 import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type Docker, dockerFailed } from "./docker.js";
-import { LABELS } from "./secrets.js";
+import { createHelperService } from "./helperService.js";
+import { runningContainers, words } from "./objects.js";
 
 /**
  * Reads an htpasswd back. The Swarm's API never gives a secret's content, but a task that has it mounted does, and
@@ -16,36 +17,13 @@ export const readerServiceName = (stack: string): string => `${stack}_htpasswd-r
 /** Seconds until its container has to be there: its image may have to be pulled. */
 const READER_SECONDS = 90;
 
-const containersOf = (service: string) => [
-  "ps",
-  "--quiet",
-  "--no-trunc",
-  "--filter",
-  `label=com.docker.swarm.service.name=${service}`,
-  "--filter",
-  "status=running",
-];
-
 const catSecret = (container: string) => ["exec", container, "cat", `/run/secrets/${HTPASSWD}`];
 
 export function createReader(stack: string, secret: string, node: string, image: string): string[] {
-  return [
-    "service",
-    "create",
-    "--detach",
-    "--quiet",
-    "--no-resolve-image",
-    "--with-registry-auth",
-    "--no-healthcheck",
-    ...["--name", readerServiceName(stack)],
-    ...["--label", `${LABELS.stack}=${stack}`],
-    ...["--constraint", `node.id==${node}`],
-    ...["--restart-condition", "none"],
-    ...["--log-driver", "none"],
-    ...["--secret", `source=${secret},target=${HTPASSWD}`],
-    // Longer than it is needed: whoever is killed before removing it leaves a service that ended.
-    ...["--entrypoint", "sleep", image, "300"],
-  ];
+  const more = ["--log-driver", "none", "--secret", `source=${secret},target=${HTPASSWD}`];
+  // It sleeps longer than it is needed: whoever is killed before removing it leaves a service that ended.
+  const command = ["sleep", "300"];
+  return createHelperService(stack, readerServiceName(stack), [`node.id==${node}`], more, image, command);
 }
 
 /**
@@ -71,7 +49,7 @@ export async function readHtpasswd(
   if (created.exitCode !== 0) throw dockerFailed(create, created);
   try {
     for (const end = Date.now() + READER_SECONDS * 1000; Date.now() < end; await sleep(500)) {
-      const [container] = words(await docker.run(containersOf(name)));
+      const [container] = await runningContainers(docker, name);
       const content = container && (await contentOf(docker, container));
       if (content) return content;
     }
@@ -89,7 +67,7 @@ export async function readHtpasswd(
 async function fromRegistry(docker: Docker, stack: string, secret: string): Promise<Secret | undefined> {
   const label = '{{index .Config.Labels "com.docker.swarm.task.id"}}';
   const names = "{{range .Spec.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}";
-  for (const container of words(await docker.run(containersOf(`${stack}_registry`)))) {
+  for (const container of await runningContainers(docker, `${stack}_registry`)) {
     const task = (await docker.attempt(["inspect", "--format", label, container])).stdout.trim();
     if (task === "") continue;
     const { stdout } = await docker.attempt(["inspect", "--type", "task", "--format", names, task]);
@@ -104,5 +82,3 @@ async function contentOf(docker: Docker, container: string): Promise<Secret | un
   const { exitCode, stdout } = await docker.attempt(catSecret(container));
   return exitCode === 0 && stdout !== "" ? new Secret(`${stdout}\n`) : undefined;
 }
-
-const words = (output: string): string[] => output.split(/\s+/).filter(Boolean);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type Docker, dockerFailed } from "./docker.js";
+import { createHelperService } from "./helperService.js";
 import { serviceTasks } from "./objects.js";
-import { LABELS } from "./secrets.js";
 
 /** A command that runs once on the node that fits: a Swarm job (Docker Engine 20.10, API 1.41). */
 export interface Job {
@@ -19,29 +19,15 @@ export interface Job {
 export const jobName = (stack: string, name: string): string => `${stack}_job-${name}`;
 
 export function createJob(stack: string, job: Job): string[] {
-  const [program = "", ...rest] = job.command;
-  return [
-    "service",
-    "create",
-    "--detach",
-    "--quiet",
-    "--no-resolve-image",
-    "--with-registry-auth",
-    "--no-healthcheck",
+  const more = [
     ...["--mode", "replicated-job"],
-    ...["--restart-condition", "none"],
-    ...["--name", jobName(stack, job.name)],
-    ...["--label", `${LABELS.stack}=${stack}`],
     ...["--user", job.user],
-    ...job.constraints.flatMap((constraint) => ["--constraint", constraint]),
     ...job.mounts.flatMap(({ source, target, readOnly }) => [
       "--mount",
       `type=bind,source=${source},target=${target}${readOnly ? ",readonly" : ""}`,
     ]),
-    ...["--entrypoint", program],
-    job.image,
-    ...rest,
   ];
+  return createHelperService(stack, jobName(stack, job.name), job.constraints, more, job.image, job.command);
 }
 
 const ENDED = new Set(["failed", "rejected", "orphaned", "shutdown", "remove"]);

@@ -48,7 +48,8 @@ export const listServices = (stack: string) => [
 export const listTasks = (service: string) => ["service", "ps", "--quiet", "--no-trunc", service];
 export const inspect = (type: string, ids: readonly string[]) => ["inspect", "--type", type, ...ids];
 
-const words = (output: string) => output.split(/\s+/).filter(Boolean);
+/** The words of an output, such as ids. */
+export const words = (output: string) => output.split(/\s+/).filter(Boolean);
 
 /**
  * Inspects objects that may vanish meanwhile: what is left is returned.
@@ -85,4 +86,11 @@ export async function serviceTasks(docker: Docker, service: string): Promise<Swa
   }
   const tasks = await inspectAll<SwarmTask>(docker, "task", words(result.stdout));
   return tasks.sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : -1));
+}
+
+/** Ids of a service's containers that run on this engine. */
+export async function runningContainers(docker: Docker, service: string): Promise<string[]> {
+  const ofService = `label=com.docker.swarm.service.name=${service}`;
+  const filters = ["--filter", ofService, "--filter", "status=running"];
+  return words(await docker.run(["ps", "--quiet", "--no-trunc", ...filters]));
 }
