@@ -1,7 +1,7 @@
 import { ExitCode, OperatorError } from "../errors.js";
 import type { Docker } from "../swarm/docker.js";
 import { markHandedOver } from "../swarm/leftovers.js";
-import { freeLock, takeLock } from "../swarm/lock.js";
+import { withLock } from "../swarm/lock.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { firstChange, isUnchanged } from "./generations.js";
 import { PLAN_STEPS } from "./plan.js";
@@ -58,16 +58,14 @@ export async function underLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const { config, docker, options } = context;
-  const lock = await takeLock(docker, config.stack, options.timeoutSeconds + LOCK_MARGIN_SECONDS);
-  try {
+  const seconds = options.timeoutSeconds + LOCK_MARGIN_SECONDS;
+  return withLock(docker, cleanupDocker, config.stack, seconds, async () => {
     if (!(await isUnchanged(context))) {
       throw new OperatorError(`somebody else changed the secrets of ${config.stack} just now`, {
         remedy: "Nothing was touched. Run the same command again.",
         exitCode: ExitCode.locked,
       });
     }
-    return await work();
-  } finally {
-    await freeLock(cleanupDocker, lock);
-  }
+    return work();
+  });
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { Docker } from "../swarm/docker.js";
 import { runJob } from "../swarm/job.js";
-import { freeLock, lockName, takeLock } from "../swarm/lock.js";
+import { lockName, withLock } from "../swarm/lock.js";
 import { STACK_LABEL, stackServices } from "../swarm/objects.js";
 import { LABELS, stackSecretNames } from "../swarm/secrets.js";
 import { removeStack, waitForRemoval } from "../swarm/stack.js";
@@ -85,12 +85,10 @@ export async function destroyStack(
   cleanupDocker: Docker,
 ): Promise<void> {
   const { config, docker, options } = context;
-  const lock = await takeLock(docker, config.stack, options.timeoutSeconds + 2 * END_SECONDS);
-  try {
-    await runSteps([services, ...(withData ? [data] : []), secrets, configs], context);
-  } finally {
-    await freeLock(cleanupDocker, lock);
-  }
+  const seconds = options.timeoutSeconds + 2 * END_SECONDS;
+  await withLock(docker, cleanupDocker, config.stack, seconds, () =>
+    runSteps([services, ...(withData ? [data] : []), secrets, configs], context),
+  );
 }
 
 /** Services that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */

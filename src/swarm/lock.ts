@@ -63,6 +63,28 @@ export async function takeLock(docker: Docker, stack: string, seconds: number): 
   throw locked(stack, "somebody else");
 }
 
+/**
+ * Works while nobody else works on the stack.
+ *
+ * @param seconds how long the work may take at most
+ * @param cleanupDocker a docker that still works after an interruption, to free the lock
+ * @throws OperatorError when somebody else works on the stack
+ */
+export async function withLock<T>(
+  docker: Docker,
+  cleanupDocker: Docker,
+  stack: string,
+  seconds: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = await takeLock(docker, stack, seconds);
+  try {
+    return await work();
+  } finally {
+    await freeLock(cleanupDocker, lock);
+  }
+}
+
 /** Frees a lock by its id, so that nobody else's is ever removed. */
 export async function freeLock(docker: Docker, id: string): Promise<void> {
   await docker.attempt(["config", "rm", id]);
