@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { addCompletion, addDays, addImages } from "./cliDays.js";
+import { addCollection, addCompletion, addDays, addImages } from "./cliDays.js";
 import {
   configOption,
   contextOption,
@@ -56,6 +56,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addSecrets(program, finish);
   addDays(program, finish);
   addImages(program, finish);
+  addCollection(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
