@@ -7,6 +7,8 @@ export const ExitCode = {
   stale: 1,
   /** `status` found something that is not as it should be. */
   unhealthy: 1,
+  /** `doctor` found something. */
+  found: 1,
   /** The command line itself is wrong, or an answer is missing and there is no terminal to ask at. */
   usage: 2,
   /** hephaestus.yaml is missing, unreadable or holds mistakes. */

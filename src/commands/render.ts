@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { readConfig } from "../config/file.js";
-import { formatFinding } from "../config/findings.js";
+import { type Finding, formatFinding } from "../config/findings.js";
 import type { Config } from "../config/resolve.js";
 import { ExitCode } from "../errors.js";
 import { readerOf, writeFiles } from "../host/files.js";
@@ -18,6 +18,8 @@ export interface RenderOptions {
 
 export interface Rendered {
   config: Config;
+  /** Findings of the config that stop nothing. */
+  warnings: Finding[];
   /** Folder of the compose file. */
   folder: string;
   files: RenderedFile[];
@@ -25,12 +27,19 @@ export interface Rendered {
 
 /** Reads a config and renders it; warnings go to standard error. */
 export async function readAndRender(configFile: string, output: string | undefined): Promise<Rendered> {
+  const rendered = await renderConfig(configFile, output);
+  for (const warning of rendered.warnings) process.stderr.write(`${formatFinding(warning)}\n`);
+  return rendered;
+}
+
+/** Reads a config and renders it. */
+export async function renderConfig(configFile: string, output: string | undefined): Promise<Rendered> {
   const { config, warnings } = await readConfig(configFile);
-  for (const warning of warnings) process.stderr.write(`${formatFinding(warning)}\n`);
   // The header names the file without its folder: the same config gives the same bytes wherever it lies.
   const source = configFile.replace(/^.*[/\\]/, "");
   return {
     config,
+    warnings,
     folder: output ?? dirname(configFile),
     files: renderFiles(config, loadTemplates(), source),
   };

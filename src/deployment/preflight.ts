@@ -2,6 +2,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { compare } from "../render/compare.js";
+import { readEndpoint } from "../swarm/endpoint.js";
 import {
   fittingNodes,
   judgeSwarm,
@@ -21,10 +22,7 @@ export const preflight: Step = {
     const findings = judgeFiles(context);
     let version = "";
     try {
-      const endpoint = (
-        await docker.run(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
-      ).trim();
-      const isLocal = /^(?:unix|npipe):/.test(endpoint);
+      const { host: endpoint, isLocal } = await readEndpoint(docker);
       const facts = await readSwarmFacts(docker, config, isLocal ? kernelHasIpvs() : undefined);
       version = facts.serverVersion;
       findings.push(...judgeSwarm(config, facts));

@@ -19,7 +19,7 @@ export interface SecretReport {
 }
 
 /** The stack's secrets, and who uses them. */
-export async function reportSecrets(context: DeployContext): Promise<SecretReport[]> {
+export async function reportSecrets(context: Whose): Promise<SecretReport[]> {
   const { docker, config } = context;
   const secrets = await stackSecrets(docker, config.stack);
   const services = await stackServices(docker, config.stack);
@@ -65,9 +65,12 @@ export async function pruneSecrets(context: DeployContext): Promise<string[]> {
   return removeOldSecrets(docker, config.stack, { people, machines });
 }
 
+/** The stack, and the way to it. */
+type Whose = Pick<DeployContext, "docker" | "config">;
+
 /** What the next deploy would use: what runs is never taken from under it, whoever knows its password. */
 async function keptGenerations(
-  { docker, config: { stack } }: DeployContext,
+  { docker, config: { stack } }: Whose,
   secrets: readonly SecretFacts[],
 ): Promise<{ people?: number; machines?: number }> {
   const state = await readGenerationState(docker, stack, secrets);

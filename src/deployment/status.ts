@@ -4,7 +4,7 @@ import { type Check, verifyFrontDoor } from "../frontdoor/verify.js";
 import { serviceNames } from "../stack/model.js";
 import { judge } from "../swarm/convergence.js";
 import { type Disk, storageDisk } from "../swarm/disk.js";
-import { serviceTasks, stackServices } from "../swarm/objects.js";
+import { type SwarmService, type SwarmTask, serviceTasks, stackServices } from "../swarm/objects.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { DeployContext } from "./context.js";
 import { readGenerationState } from "./generations.js";
@@ -29,7 +29,7 @@ export interface Status {
   passwords: Array<{ user: string; changed: Date }>;
   registry: string;
   library: string | undefined;
-  frontDoor: Check[];
+  frontDoor: Array<Pick<Check, "title" | "fault">>;
   /** When the registry's certificate ends. */
   certificate: Date | undefined;
   disk: Disk | undefined;
@@ -47,25 +47,8 @@ export async function readStatus({ config, docker, options }: DeployContext): Pr
   const services: ServiceStatus[] = [];
   for (const name of serviceNames(config)) {
     const service = running.find(({ Spec }) => Spec.Name === `${stack}_${name}`);
-    if (!service) {
-      services.push({ name, image: "", running: 0, replicas: 0, healthy: false, reason: "is not deployed" });
-      continue;
-    }
-    const verdict = judge(
-      service,
-      await serviceTasks(docker, service.Spec.Name),
-      new Date().toISOString(),
-      "back",
-    );
-    const off = verdict.replicas === 0;
-    services.push({
-      name,
-      image: service.Spec.TaskTemplate.ContainerSpec.Image.replace(/@sha256:(\w{12})\w+$/, "@$1"),
-      running: verdict.running,
-      replicas: verdict.replicas,
-      healthy: verdict.state === "converged" && !off,
-      reason: off ? "is scaled to 0" : verdict.reason,
-    });
+    const tasks = service ? await serviceTasks(docker, service.Spec.Name) : [];
+    services.push(serviceStatus(name, service, tasks));
   }
   const secrets = await stackSecrets(docker, stack);
   const { inUse } = await readGenerationState(docker, stack, secrets);
@@ -89,6 +72,26 @@ export async function readStatus({ config, docker, options }: DeployContext): Pr
   };
   const faults = faultsOf(status, new Date());
   return { ...status, faults, healthy: faults.length === 0 };
+}
+
+/** Pure: how a service is, by what the Swarm has of it. */
+export function serviceStatus(
+  name: string,
+  service: SwarmService | undefined,
+  tasks: readonly SwarmTask[],
+): ServiceStatus {
+  if (!service)
+    return { name, image: "", running: 0, replicas: 0, healthy: false, reason: "is not deployed" };
+  const { state, running, replicas, reason } = judge(service, tasks, new Date().toISOString(), "back");
+  const off = replicas === 0;
+  return {
+    name,
+    image: service.Spec.TaskTemplate.ContainerSpec.Image.replace(/@sha256:(\w{12})\w+$/, "@$1"),
+    running,
+    replicas,
+    healthy: state === "converged" && !off,
+    reason: off ? "is scaled to 0" : reason,
+  };
 }
 
 /** Pure: what of it is wrong. */

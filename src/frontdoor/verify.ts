@@ -2,12 +2,32 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 
+/** What is asked. */
+export type QuestionId =
+  | "challenge"
+  | "anonymous-token"
+  | "anonymous-read"
+  | "anonymous-write"
+  | "login"
+  | "former-login"
+  | "library"
+  | "library-write"
+  | "admin";
+
 /** One question to the running stack, asked from outside. */
 export interface Check {
+  id: QuestionId;
   title: string;
   /** What was wrong, undefined when the answer was right. */
   fault: string | undefined;
+  /** The status of a wrong answer. */
+  status?: number | undefined;
+  /** Node's code for why there was no answer: ENOTFOUND, ECONNREFUSED, … */
+  code?: string | undefined;
 }
+
+/** What is wrong with an answer. */
+type Fault = Pick<Check, "fault" | "status" | "code">;
 
 export interface Logins {
   /** Has to be let in. */
@@ -35,22 +55,23 @@ export async function verifyFrontDoor(
 ): Promise<Check[]> {
   const start = Date.now();
   const checks: Check[] = [];
-  for (const { title, ask, patience = 0 } of questions(config, logins)) {
+  for (const { id, title, ask, patience = 0 } of questions(config, logins)) {
     const end = start + Math.max(patienceSeconds, patience) * 1000;
-    let fault = await answer(ask);
-    while (fault !== undefined && Date.now() < end) {
+    let answered = await answer(ask);
+    while (answered.fault !== undefined && Date.now() < end) {
       // Wrong passwords are counted: not more often than they may be tried.
       await sleep(patience > 0 ? 4000 : 1000);
-      fault = await answer(ask);
+      answered = await answer(ask);
     }
-    checks.push({ title, fault });
+    checks.push({ id, title, ...answered });
   }
   return checks;
 }
 
 interface Question {
+  id: QuestionId;
   title: string;
-  ask: () => Promise<string | undefined>;
+  ask: () => Promise<Fault | undefined>;
   /** Seconds that a right answer may take longer than others. */
   patience?: number;
 }
@@ -60,35 +81,41 @@ function questions(config: Config, { login, former }: Logins): Question[] {
   const tokenUrl = `${urls.registry}/auth/token`;
   const list: Question[] = [
     {
+      id: "challenge",
       title: "anonymous /v2/ gives the challenge",
       ask: async () => {
         const { status, headers } = await get(`${urls.registry}/v2/`);
         const challenge = headers.get("www-authenticate") ?? "none";
-        return status === 401 && challenge.includes(`realm="${tokenUrl}"`)
-          ? undefined
-          : `${urls.registry}/v2/ answered ${status} with the challenge ${challenge}`;
+        if (status === 401 && challenge.includes(`realm="${tokenUrl}"`)) return undefined;
+        return { fault: `${urls.registry}/v2/ answered ${status} with the challenge ${challenge}`, status };
       },
     },
     {
+      id: "anonymous-token",
       title: "anonymous tokens are as configured",
-      ask: async () => {
-        const { status } = await get(tokenUrl);
-        const wanted = config.registry.pull === "anonymous" ? 200 : 401;
-        return status === wanted ? undefined : `${tokenUrl} answered ${status} instead of ${wanted}`;
-      },
+      ask: () => expectStatus(tokenUrl, config.registry.pull === "anonymous" ? 200 : 401),
     },
     {
+      id: "anonymous-write",
       title: "nobody writes without a login",
-      ask: async () => {
-        const { status } = await get(`${urls.registry}/v2/${PROBE}/blobs/uploads/`, { method: "POST" });
-        return status === 401 ? undefined : `an upload without a login was answered ${status} instead of 401`;
-      },
+      ask: () => askWrite(`${urls.registry}/v2/${PROBE}/blobs/uploads/`),
     },
   ];
+  if (config.registry.pull === "authenticated")
+    list.push({
+      id: "anonymous-read",
+      title: "nobody reads without a login",
+      ask: () => expectStatus(`${urls.registry}/v2/${PROBE}/tags/list`, 401),
+    });
   if (login)
-    list.push({ title: `login as ${login.user}`, ask: () => askLogin(urls.registry, tokenUrl, login) });
+    list.push({
+      id: "login",
+      title: `login as ${login.user}`,
+      ask: () => askLogin(urls.registry, tokenUrl, login),
+    });
   if (former)
     list.push({
+      id: "former-login",
       title: `the old password of ${former.user} is refused`,
       ask: () => askRefusal(tokenUrl, former),
       patience: MEMORY_SECONDS,
@@ -96,44 +123,66 @@ function questions(config: Config, { login, former }: Logins): Question[] {
   if (urls.ui !== undefined)
     list.push(uiAnswers(urls.ui, config.ui.access === "sso"), uiChangesNothing(urls.ui));
   if (urls.admin !== undefined)
-    list.push({ ...uiAnswers(urls.admin, true), title: "the admin UI asks for a login" });
+    list.push({ ...uiAnswers(urls.admin, true), id: "admin", title: "the admin UI asks for a login" });
   return list;
 }
 
-async function askLogin(registryUrl: string, tokenUrl: string, login: Login): Promise<string | undefined> {
-  const { user } = login;
-  const answered = await get(tokenUrl, { headers: { authorization: basicAuthorization(login) } });
-  if (answered.status === 401) return `the password of ${user} is not the one that the registry knows`;
-  if (answered.status !== 200) return `${tokenUrl} answered ${answered.status}`;
-  const { token } = (await answered.json()) as { token: string };
-  const { status } = await get(`${registryUrl}/v2/`, { headers: { authorization: `Bearer ${token}` } });
-  return status === 200 ? undefined : `the token of ${user} was answered ${status}`;
+async function expectStatus(url: string, wanted: number): Promise<Fault | undefined> {
+  const { status } = await get(url);
+  return status === wanted ? undefined : { fault: `${url} answered ${status} instead of ${wanted}`, status };
 }
 
-async function askRefusal(tokenUrl: string, former: Login): Promise<string | undefined> {
+/** Begins an upload without a login. Where that is let through, the upload is given up again. */
+async function askWrite(url: string): Promise<Fault | undefined> {
+  const { status, headers } = await get(url, { method: "POST" });
+  const upload = headers.get("location");
+  if (status === 202 && upload !== null)
+    await get(new URL(upload, url).href, { method: "DELETE" }).catch(() => undefined);
+  if (status === 401) return undefined;
+  return { fault: `an upload without a login was answered ${status} instead of 401`, status };
+}
+
+async function askLogin(registryUrl: string, tokenUrl: string, login: Login): Promise<Fault | undefined> {
+  const { user } = login;
+  const answered = await get(tokenUrl, { headers: { authorization: basicAuthorization(login) } });
+  if (answered.status === 401)
+    return { fault: `the password of ${user} is not the one that the registry knows`, status: 401 };
+  if (answered.status !== 200)
+    return { fault: `${tokenUrl} answered ${answered.status}`, status: answered.status };
+  const { token } = (await answered.json()) as { token: string };
+  const { status } = await get(`${registryUrl}/v2/`, { headers: { authorization: `Bearer ${token}` } });
+  return status === 200 ? undefined : { fault: `the token of ${user} was answered ${status}`, status };
+}
+
+async function askRefusal(tokenUrl: string, former: Login): Promise<Fault | undefined> {
   const { status } = await get(tokenUrl, { headers: { authorization: basicAuthorization(former) } });
-  return status === 401 ? undefined : `${tokenUrl} answered ${status} to the old password of ${former.user}`;
+  if (status === 401) return undefined;
+  return { fault: `${tokenUrl} answered ${status} to the old password of ${former.user}`, status };
 }
 
 function uiAnswers(url: string, behindSso: boolean): Question {
   return {
+    id: "library",
     title: "the UI answers",
     ask: async () => {
       const { status } = await get(url);
       const right = behindSso ? [302, 303, 401].includes(status) : status === 200;
-      return right
-        ? undefined
-        : `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`;
+      if (right) return undefined;
+      return {
+        fault: `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`,
+        status,
+      };
     },
   };
 }
 
 function uiChangesNothing(url: string): Question {
   return {
+    id: "library-write",
     title: "the UI changes nothing",
     ask: async () => {
       const { status } = await get(`${url}/v2/${PROBE}/manifests/none`, { method: "DELETE" });
-      return status >= 300 ? undefined : `a DELETE through the UI was answered ${status}`;
+      return status >= 300 ? undefined : { fault: `a DELETE through the UI was answered ${status}`, status };
     },
   };
 }
@@ -142,13 +191,15 @@ const get = (url: string, init: RequestInit = {}): Promise<Response> =>
   fetch(url, { redirect: "manual", signal: AbortSignal.timeout(15_000), ...init });
 
 /** Faults of the network in words. */
-async function answer(ask: () => Promise<string | undefined>): Promise<string | undefined> {
+async function answer(ask: () => Promise<Fault | undefined>): Promise<Fault> {
   try {
-    return await ask();
+    return (await ask()) ?? { fault: undefined };
   } catch (error) {
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
     const code = cause?.code ?? (error as Error).name;
-    return NETWORK_FAULTS[code] ?? `no answer (${code}: ${cause?.message ?? (error as Error).message})`;
+    const fault =
+      NETWORK_FAULTS[code] ?? `no answer (${code}: ${cause?.message ?? (error as Error).message})`;
+    return { fault, code };
   }
 }
 

@@ -5,6 +5,7 @@ import { gatewayService } from "./gateway.js";
 import { readerService, registryService } from "./registry.js";
 import { registryAdminService, registryUiService } from "./registryUi.js";
 import { externalSecret } from "./secrets.js";
+import { type Router, routersIn } from "./traefik.js";
 
 /** The files that become Swarm configs, each with the digest of its content. */
 export type ConfigFiles = Readonly<
@@ -26,6 +27,10 @@ function servicesOf(config: Config): Record<string, Service> {
 
 /** Names of the services that the stack has, without the stack's own name. */
 export const serviceNames = (config: Config): string[] => Object.keys(servicesOf(config));
+
+/** The routers that the stack asks Traefik for; none where it is not behind one. */
+export const routersOf = (config: Config): Router[] =>
+  Object.values(servicesOf(config)).flatMap(({ deploy }) => routersIn(deploy.labels ?? {}));
 
 /**
  * The whole stack as a compose model. Pure: the same config and files give the same model.

@@ -23,7 +23,7 @@ export interface Route {
  */
 export function traefikLabels(config: Config, route: Route): Record<string, string> {
   const { traefik } = config;
-  const provider = traefik.version === 2 ? "docker" : "swarm";
+  const provider = providerOf(config);
   const router = `traefik.http.routers.${route.name}`;
   const service = `traefik.http.services.${route.name}.loadbalancer`;
   const forwardAuth = route.sso ? forwardAuthOf(config, provider) : undefined;
@@ -75,3 +75,33 @@ function forwardAuthOf(
     },
   };
 }
+
+/** A router as labels define it. */
+export interface Router {
+  /** Without its provider: the labels' own. */
+  name: string;
+  rule: string;
+  middlewares: string[];
+}
+
+/** The routers that labels define, of this stack or of any other service. */
+export function routersIn(labels: Readonly<Record<string, string>>): Router[] {
+  return Object.entries(labels).flatMap(([label, rule]) => {
+    // Traefik reads labels without regard to case.
+    const name = /^traefik\.http\.routers\.([^.]+)\.rule$/i.exec(label)?.[1];
+    if (name === undefined) return [];
+    const middlewares = labels[`traefik.http.routers.${name}.middlewares`] ?? "";
+    return [{ name, rule, middlewares: middlewares.split(",").filter(Boolean) }];
+  });
+}
+
+/** The host names that a rule asks for: those of Host(), in the spelling of both lines. */
+export function hostsOf(rule: string): string[] {
+  return [...rule.matchAll(/\bHost\(([^)]*)\)/g)].flatMap(([, names = ""]) =>
+    [...names.matchAll(/[`"]([^`"]+)[`"]/g)].map(([, host = ""]) => host.toLowerCase()),
+  );
+}
+
+/** What Traefik puts behind the names of what labels define. */
+export const providerOf = (config: Config): "docker" | "swarm" =>
+  config.traefik.version === 2 ? "docker" : "swarm";

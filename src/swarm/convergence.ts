@@ -15,7 +15,7 @@ export interface Verdict {
 /** Failures of new tasks after which a service that never ran is given up. */
 const MOST_FAILURES = 3;
 
-const FAILED_TASK = new Set(["failed", "rejected", "orphaned"]);
+export const FAILED_TASK = new Set(["failed", "rejected", "orphaned"]);
 
 /**
  * Judges one service by its update status and its tasks.
@@ -77,7 +77,7 @@ function progressOf(wanted: readonly SwarmTask[], failures: readonly SwarmTask[]
 }
 
 /** Whether the task is what the service's spec asks for. Swarm too leaves tasks alone whose placement still fits. */
-function isCurrent(task: SwarmTask, service: SwarmService): boolean {
+export function isCurrent(task: SwarmTask, service: SwarmService): boolean {
   return isDeepStrictEqual(essence(task.Spec), essence(service.Spec.TaskTemplate));
 }
 

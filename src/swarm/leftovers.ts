@@ -72,12 +72,15 @@ export async function removeOldSecrets(docker: Docker, stack: string, keep: Gene
 
 /** Markers of generations that are gone; a run that was broken may have left one behind. */
 async function removeOldMarkers(docker: Docker, stack: string, keep: number): Promise<void> {
-  const filter = `name=${handoverName(stack, "")}`;
-  const names = await docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
-  for (const name of names.split("\n")) {
-    if (name.startsWith(handoverName(stack, "")) && name !== handoverName(stack, keep))
-      await docker.attempt(["config", "rm", name]);
-  }
+  for (const name of await oldMarkers(docker, stack, [keep])) await docker.attempt(["config", "rm", name]);
+}
+
+/** Names of the markers of other generations than the given ones. */
+export async function oldMarkers(docker: Docker, stack: string, keep: readonly number[]): Promise<string[]> {
+  const prefix = handoverName(stack, "");
+  const names = await docker.run(["config", "ls", "--filter", `name=${prefix}`, "--format", "{{.Name}}"]);
+  const kept = keep.map((generation) => handoverName(stack, generation));
+  return names.split("\n").filter((name) => name.startsWith(prefix) && !kept.includes(name));
 }
 
 /**
@@ -91,6 +94,18 @@ export async function removeOldConfigs(
   services: readonly SwarmService[],
 ): Promise<string[]> {
   const removed: string[] = [];
+  for (const name of await unusedConfigs(docker, stack, services)) {
+    if ((await docker.attempt(["config", "rm", name])).exitCode === 0) removed.push(name);
+  }
+  return removed;
+}
+
+/** Names of the stack's configs that none of the given services uses. */
+export async function unusedConfigs(
+  docker: Docker,
+  stack: string,
+  services: readonly SwarmService[],
+): Promise<string[]> {
   const used = new Set(
     services.flatMap(
       ({ Spec }) => Spec.TaskTemplate.ContainerSpec.Configs?.map(({ ConfigName }) => ConfigName) ?? [],
@@ -98,9 +113,5 @@ export async function removeOldConfigs(
   );
   const filter = `label=${STACK_LABEL}=${stack}`;
   const configs = await docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
-  for (const name of configs.split("\n").filter(Boolean)) {
-    if (used.has(name)) continue;
-    if ((await docker.attempt(["config", "rm", name])).exitCode === 0) removed.push(name);
-  }
-  return removed;
+  return configs.split("\n").filter((name) => name !== "" && !used.has(name));
 }

@@ -92,7 +92,11 @@ export async function freeLock(docker: Docker, id: string): Promise<void> {
   await docker.attempt(["config", "rm", id]);
 }
 
-async function readLock(docker: Docker, stack: string): Promise<(LockHolder & { id: string }) | undefined> {
+/** Who holds the stack's lock; undefined where nobody does. */
+export async function readLock(
+  docker: Docker,
+  stack: string,
+): Promise<(LockHolder & { id: string }) | undefined> {
   const { exitCode, stdout } = await docker.attempt([
     "config",
     "inspect",
@@ -113,7 +117,7 @@ async function readLock(docker: Docker, stack: string): Promise<(LockHolder & { 
 }
 
 /** A lock is stale when its time is over, or when its process on this machine is gone. */
-function isStale({ host, pid, expires }: LockHolder): boolean {
+export function isStale({ host, pid, expires }: LockHolder): boolean {
   return expires < Date.now() / 1000 || (host === hostname() && !isAlive(pid));
 }
 

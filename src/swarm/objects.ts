@@ -10,11 +10,13 @@ export interface TaskTemplate {
     Configs?: Array<{ ConfigName: string }>;
   };
   Placement?: unknown;
+  Networks?: Array<{ Target: string; Aliases?: string[] }>;
   ForceUpdate?: number;
 }
 
 export interface ServiceSpec {
   Name: string;
+  Labels?: Record<string, string>;
   TaskTemplate: TaskTemplate;
   Mode: { Replicated?: { Replicas: number } };
 }
@@ -67,12 +69,12 @@ async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[
 }
 
 /** The services of a stack, by name. */
-export async function stackServices(docker: Docker, stack: string): Promise<SwarmService[]> {
-  const services = await inspectAll<SwarmService>(
-    docker,
-    "service",
-    words(await docker.run(listServices(stack))),
-  );
+export const stackServices = (docker: Docker, stack: string): Promise<SwarmService[]> =>
+  servicesOf(docker, listServices(stack));
+
+/** Those that a list command names, by name. */
+export async function servicesOf(docker: Docker, list: readonly string[]): Promise<SwarmService[]> {
+  const services = await inspectAll<SwarmService>(docker, "service", words(await docker.run(list)));
   return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
 }
 

@@ -8,6 +8,12 @@ export interface PreflightFinding {
   remedy: string;
 }
 
+/** A finding about the Swarm: with a name for machines, and what it was seen by. */
+export interface SwarmFinding extends PreflightFinding {
+  id: string;
+  evidence: string;
+}
+
 /** What was asked of the Swarm. */
 export interface SwarmFacts {
   serverVersion: string;
@@ -78,19 +84,32 @@ export async function readSwarmFacts(
 }
 
 /** Judges the facts; all findings at once, each with its remedy. Pure. */
-export function judgeSwarm(config: Config, facts: SwarmFacts): PreflightFinding[] {
-  const findings: PreflightFinding[] = [];
-  const error = (message: string, remedy: string) => findings.push({ severity: "error", message, remedy });
+export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
+  const findings: SwarmFinding[] = [];
+  const error = (id: string, message: string, evidence: string, remedy: string) =>
+    findings.push({ id, severity: "error", message, evidence, remedy });
 
   const [major = 0, minor = 0] = facts.apiVersion.split(".").map(Number);
   if (major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1])) {
-    error(`Docker Engine ${facts.serverVersion} is too old`, "Use Docker Engine 20.10 or newer.");
+    error(
+      "engine-too-old",
+      `Docker Engine ${facts.serverVersion} is too old`,
+      `docker version: API ${facts.apiVersion}, needed ${OLDEST_API.join(".")}`,
+      "Use Docker Engine 20.10 or newer.",
+    );
   }
   if (facts.swarmState !== "active") {
-    error("this Docker Engine is not part of a Swarm", "Start one with: docker swarm init");
+    error(
+      "no-swarm",
+      "this Docker Engine is not part of a Swarm",
+      `docker info: Swarm is ${facts.swarmState}`,
+      "Start one with: docker swarm init",
+    );
   } else if (!facts.isManager) {
     error(
+      "no-manager",
       "this node is a worker of its Swarm",
+      `docker info: node ${facts.nodeId} is no manager`,
       "Run this on a manager, or name one with --context or DOCKER_HOST.",
     );
   }
@@ -99,7 +118,9 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): PreflightFinding[
   const { network } = config.traefik;
   if (config.expose === "traefik" && facts.network === undefined) {
     error(
+      "network-missing",
       `the network ${network} does not exist`,
+      `docker network inspect ${network} finds none`,
       `Create it with: docker network create --driver overlay --attachable ${network} (Traefik must be on it), or set traefik.network.`,
     );
   } else if (
@@ -107,22 +128,31 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): PreflightFinding[
     (facts.network?.driver !== "overlay" || facts.network.scope !== "swarm")
   ) {
     error(
+      "network-not-overlay",
       `the network ${network} is of driver ${facts.network?.driver} and scope ${facts.network?.scope}`,
+      `docker network inspect ${network}`,
       "Services need an overlay network of scope swarm: create one under another name and set traefik.network.",
     );
   }
 
   const { constraints } = config.registry.placement;
   const fitting = fittingNodes(config, facts);
+  const nodes = facts.nodes
+    .map(({ Description, Spec, Status }) => `${Description.Hostname} (${Status.State}, ${Spec.Availability})`)
+    .join(", ");
   if (fitting.length === 0) {
     error(
+      "no-node-fits",
       `no ready node fits ${constraints.join(", ") || "the registry"}`,
+      `nodes: ${nodes}`,
       "Change registry.placement.constraints, or give a node the label with: docker node update --label-add",
     );
   } else if (fitting.length > 1) {
     findings.push({
+      id: "several-nodes-fit",
       severity: "warning",
       message: `${fitting.length} nodes fit the registry, but ${config.registry.storage.path} is a folder of one node`,
+      evidence: `nodes that fit: ${fitting.map(({ Description }) => Description.Hostname).join(", ")}`,
       remedy:
         "Name the node in registry.placement.constraints (node.hostname == …), unless all share that folder.",
     });
@@ -130,7 +160,9 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): PreflightFinding[
 
   if (config.swarm.endpointMode === "vip" && facts.hasIpvs === false) {
     error(
+      "no-ipvs",
       "this kernel has no IPVS, so virtual IPs of services never answer",
+      "/proc/net/ip_vs is not there, and no module ip_vs",
       "Set swarm.endpointMode: dnsrr, or load the module with: modprobe ip_vs",
     );
   }

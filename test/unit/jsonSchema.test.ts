@@ -33,7 +33,8 @@ const keys = keysOf(schema as Node);
 const isGroup = ({ properties, oneOf }: Node) => properties !== undefined || oneOf !== undefined;
 
 /** Keys that may be left out without having a value then. */
-const WITHOUT_DEFAULT = /^(?:domain|traefik\.certResolver|.*\.maxReplicasPerNode|.*\.reservations\.\w+)$/;
+const WITHOUT_DEFAULT =
+  /^(?:domain|traefik\.certResolver|traefik\.api|.*\.maxReplicasPerNode|.*\.reservations\.\w+)$/;
 
 describe("the JSON Schema", () => {
   test("is of draft 2020-12 and valid by it", () => {

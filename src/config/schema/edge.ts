@@ -41,6 +41,14 @@ export const traefik = z
       .describe("external overlay network that Traefik is on"),
     entrypoint: objectName("a name of an entrypoint").default("websecure").describe("entrypoint with TLS"),
     certResolver: objectName("a name of a certificate resolver").optional().describe("certificate resolver"),
+    api: text({
+      what: "an http address",
+      remedy:
+        "Write it with http:// or https://, without a login and without /api, such as http://traefik.internal:8080.",
+      pattern: /^https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[a-zA-Z0-9._~/-]*)?$/,
+    })
+      .optional()
+      .describe("address of Traefik's API, where doctor can ask it, such as http://traefik.internal:8080"),
     middlewares: z
       .array(traefikName("a name of a middleware"))
       .default([])
