@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { addCollection, addCompletion, addDays, addImages } from "./cliDays.js";
+import { addCollection, addCompletion, addDays, addHistory, addImages } from "./cliDays.js";
 import {
   configOption,
   contextOption,
@@ -57,6 +57,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addDays(program, finish);
   addImages(program, finish);
   addCollection(program, finish);
+  addHistory(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")

@@ -43,8 +43,9 @@ const configs: Step = {
     const list = (filter: string) =>
       docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
     const ofStack = (await list(`label=${STACK_LABEL}=${stack}`)).split("\n");
+    const own = (await list(`label=${LABELS.stack}=${stack}`)).split("\n");
     const markers = (await list(`name=${stack}_handed-over_`)).split("\n");
-    const names = [...ofStack, ...markers.filter((name) => name.startsWith(`${stack}_handed-over_`))];
+    const names = [...ofStack, ...own, ...markers.filter((name) => name.startsWith(`${stack}_handed-over_`))];
     return removeAll(
       docker,
       "config",

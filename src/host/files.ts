@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { RenderedFile } from "../render/files.js";
@@ -37,6 +38,16 @@ export async function writeFiles(folder: string, files: readonly RenderedFile[])
     throw notWritable((cause as NodeJS.ErrnoException).path ?? folder, cause);
   } finally {
     for (const { from } of pending) await rm(from, { force: true });
+  }
+}
+
+/** Works with a folder that is there meanwhile, and that nobody else can read. */
+export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "hephaestus-"));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
