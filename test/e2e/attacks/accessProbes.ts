@@ -153,7 +153,15 @@ export const aWrongPasswordOpensNothing: Probe = async (site) => {
 };
 
 export const innerPlacesAreNotToBeHad: Probe = async ({ door }) => {
-  for (const target of ["/auth/check", "/auth/anonymous", "/auth/", "/auth/token/", "/nothing"])
+  for (const target of [
+    "/auth/check",
+    "/auth/unknown",
+    "/unsupported",
+    "/auth/anonymous",
+    "/auth/",
+    "/auth/token/",
+    "/nothing",
+  ])
     for (const headers of [[], [ANONYMOUS], [RIGHT]])
       expect((await ask(door, "GET", target, headers)).status, target).toBe(404);
 };

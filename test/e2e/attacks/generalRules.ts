@@ -114,7 +114,7 @@ export const GENERAL_RULES: Mutation[] = [
   ),
   mutation(
     "a missing registry is told",
-    "error_page 500 502 504 = @unavailable;",
+    "error_page 403 502 504 = @unavailable;",
     "",
     edge.aMissingRegistryIsSaidToBeMissing,
     "nothing",

@@ -74,6 +74,8 @@ export const LOCATION_RULES: Mutation[] = [
     access.aWrongPasswordOpensNothing,
   ),
   inLocation("= /auth/check", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
+  inLocation("= /auth/unknown", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
+  inLocation("= /unsupported", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
   inLocation("= /auth/check", "who may, may", /if \(\$verdict = allow\) \{[^}]*\}/, "", access.anybodyReads),
   inLocation(
     "= /auth/check",
@@ -101,6 +103,13 @@ export const LOCATION_RULES: Mutation[] = [
     "the address is the client's",
     "X-Client-Address $remote_addr",
     "X-Client-Address $http_x_forwarded_for",
+    edge.guessesAreLimitedAndNobodyElseIs,
+  ),
+  inLocation(
+    "= /auth/check",
+    "a check that cannot be made is no fault",
+    "error_page 429 500 502 503 504 = /auth/unknown;",
+    "",
     edge.guessesAreLimitedAndNobodyElseIs,
   ),
   inLocation(
