@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 /** In CI each run also writes a report, from which the closing line is counted. */
 const reports = process.env.HEPHAESTUS_REPORTS;
 const project = process.argv[process.argv.indexOf("--project") + 1];
-/** The e2e tests run in two parts at once. */
+/** The e2e tests run in parts, several at once. */
 const part = process.env.HEPHAESTUS_PART ?? "";
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-const DAY_MILLISECONDS = 86_400_000;
+export const DAY_MILLISECONDS = 86_400_000;
 
 /** Whole days from one time to another. */
 export const daysBetween = (from: Date, to: Date): number =>

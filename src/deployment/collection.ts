@@ -52,9 +52,16 @@ export async function collectGarbage(
     const collect: Step = {
       id: "collect",
       title: options.dryRun ? "What would go" : "Collection",
-      async run({ options: { timeoutSeconds } }) {
+      async run({ options: { timeoutSeconds }, reporter }) {
         const job = collectJob(config, registry, until - MARGIN_SECONDS, options);
-        const lines = await runJob(docker, cleanupDocker, config.stack, job, timeoutSeconds);
+        const lines = await runJob(
+          docker,
+          cleanupDocker,
+          config.stack,
+          job,
+          timeoutSeconds,
+          reporter.progress,
+        );
         Object.assign(collection, parseCollection(lines));
         const manifests = options.deleteUntagged ? `, ${collection.untagged.length} manifests` : "";
         return `${collection.blobs} blobs${manifests}`;

@@ -58,7 +58,7 @@ const configs: Step = {
 const data = (cleanupDocker: Docker): Step => ({
   id: "data",
   title: "Data",
-  async run({ config, docker, options }) {
+  async run({ config, docker, options, reporter }) {
     const { storage, placement } = config.registry;
     const job = {
       name: "remove-data",
@@ -68,7 +68,7 @@ const data = (cleanupDocker: Docker): Step => ({
       mounts: [{ source: storage.path, target: "/storage", readOnly: false }],
       constraints: placement.constraints,
     };
-    await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds);
+    await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds, reporter.progress);
     return `removed ${storage.path}/${DATA}`;
   },
 });

@@ -52,27 +52,48 @@ async function attempt(
   before: readonly SwarmService[],
   attempts: number,
 ): Promise<Convergence | undefined> {
-  const { config, docker, options, generations, reporter } = context;
+  const { docker, options, reporter } = context;
   const since = await engineTime(docker);
   try {
-    await startDeploy(docker, config.stack, options.folder, COMPOSE_FILE, generations, options.resolveImage);
+    await handOver(context);
   } catch (error) {
     if ((error as OperatorError).exitCode !== ExitCode.interrupted) await goBack(context, before, since);
     throw error;
   }
   if (!options.wait) return undefined;
-  const result = await waitForConvergence(docker, config.stack, {
-    goal: "forward",
-    since,
-    timeoutSeconds: options.timeoutSeconds,
-    onProgress: (verdicts) => reporter.progress(describe(config.stack, verdicts)),
-  });
+  const result = await converge(context, since);
   if (result.state === "converged") return result;
   if (attempts > 1 && result.verdicts.some(({ reason }) => PASSING_FAULT.test(reason))) {
     reporter.progress("a passing fault of the engine, trying once more");
     return attempt(context, before, attempts - 1);
   }
   return fail(context, before, since, result.state, result.verdicts);
+}
+
+const handOver = ({ config, docker, options, generations }: DeployContext): Promise<void> =>
+  startDeploy(docker, config.stack, options.folder, COMPOSE_FILE, generations, options.resolveImage);
+
+const converge = (
+  { config, docker, options, reporter }: DeployContext,
+  since: string,
+): Promise<Convergence> =>
+  waitForConvergence(docker, config.stack, {
+    goal: "forward",
+    since,
+    timeoutSeconds: options.timeoutSeconds,
+    onProgress: (verdicts) => reporter.progress(describe(config.stack, verdicts)),
+  });
+
+/**
+ * Deploys and waits, without a way back.
+ *
+ * @throws Error where it does not converge
+ */
+export async function deployAgain(context: DeployContext): Promise<void> {
+  const since = await engineTime(context.docker);
+  await handOver(context);
+  const { state, verdicts } = await converge(context, since);
+  if (state !== "converged") throw new Error(describe(context.config.stack, verdicts));
 }
 
 /** Removes what the stack no longer has: services, secrets of older generations, configs of older content. */

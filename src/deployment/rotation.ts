@@ -1,17 +1,15 @@
 import { ExitCode, OperatorError } from "../errors.js";
 import { verifyFrontDoor } from "../frontdoor/verify.js";
-import { COMPOSE_FILE } from "../render/files.js";
 import type { Docker } from "../swarm/docker.js";
 import { markHandedOver } from "../swarm/leftovers.js";
 import { stackSecrets } from "../swarm/secrets.js";
-import { engineTime, startDeploy, waitForConvergence } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { underLock } from "./deploy.js";
 import { readGenerationState } from "./generations.js";
 import { recordStep } from "./history.js";
 import { PLAN_STEPS } from "./plan.js";
 import { preflight } from "./preflight.js";
-import { cleanUp, describe, rollOut } from "./rollout.js";
+import { cleanUp, deployAgain, rollOut } from "./rollout.js";
 import { createSecrets, discardChange, verify } from "./steps.js";
 
 /** Hands a generated password to who asked for it: a terminal, a pipe, a file. */
@@ -96,7 +94,10 @@ async function takeBack(context: DeployContext, error: unknown, docker: Docker):
   const back: DeployContext = { ...context, docker };
   let outcome: string;
   try {
-    if ((await generationInUse(back)) === generations.people) await restore({ ...back, generations: before });
+    if ((await generationInUse(back)) === generations.people) {
+      context.reporter.note("info", `Going back to generation ${before.people}.`);
+      await deployAgain({ ...back, generations: before });
+    }
     await discardChange(back);
     outcome = "The passwords from before are valid.";
   } catch {
@@ -121,18 +122,4 @@ function withRemedy(error: unknown, sentence: string): unknown {
 async function generationInUse({ config, docker }: DeployContext): Promise<number | undefined> {
   const secrets = await stackSecrets(docker, config.stack);
   return (await readGenerationState(docker, config.stack, secrets)).inUse.people;
-}
-
-/** Deploys the older generation again. */
-async function restore({ config, docker, options, generations, reporter }: DeployContext): Promise<void> {
-  reporter.note("info", `Going back to generation ${generations.people}.`);
-  const since = await engineTime(docker);
-  await startDeploy(docker, config.stack, options.folder, COMPOSE_FILE, generations, options.resolveImage);
-  const { state, verdicts } = await waitForConvergence(docker, config.stack, {
-    goal: "forward",
-    since,
-    timeoutSeconds: options.timeoutSeconds,
-    onProgress: (progress) => reporter.progress(describe(config.stack, progress)),
-  });
-  if (state !== "converged") throw new Error(describe(config.stack, verdicts));
 }

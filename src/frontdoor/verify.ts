@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { basicAuthorization, type Login } from "../credentials/people.js";
+import { CHECK_SECONDS } from "../stack/gateway.js";
 
 /** What is asked. */
 export type QuestionId =
@@ -36,8 +37,8 @@ export interface Logins {
   former?: Login | undefined;
 }
 
-/** Seconds for which the gateway may remember a password that was right: CHECK_SECONDS and some more. */
-const MEMORY_SECONDS = 55;
+/** Seconds for which the gateway may remember a password that was right, and some more. */
+const MEMORY_SECONDS = CHECK_SECONDS + 10;
 
 /** A name that no repository has: the probes ask for it, and none of them writes. */
 const PROBE = "hephaestus-probe";

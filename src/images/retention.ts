@@ -1,3 +1,5 @@
+import { DAY_MILLISECONDS } from "../credentials/age.js";
+
 /** Which tags may go. Pure: from what a repository holds, and a rule. */
 
 export interface TaggedImage {
@@ -31,8 +33,6 @@ export interface Retention {
   /** Tags that the rule would let go, and why they stay. */
   spared: Array<{ tag: string; reason: string }>;
 }
-
-const DAY_MILLISECONDS = 86_400_000;
 
 /**
  * What goes. A registry deletes manifests, and with one every tag that names it: so an image goes only if the rule lets all of

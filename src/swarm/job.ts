@@ -50,6 +50,7 @@ const END_SECONDS = 60;
  * Runs a job to its end and removes its service, whatever happens.
  *
  * @param cleanupDocker a docker that still works after an interruption
+ * @param onProgress gets the task's state and for how long it has been waited for, in steps of ten seconds
  * @returns the lines that it printed
  * @throws OperatorError when it fails, or has not ended in time
  */
@@ -59,6 +60,7 @@ export async function runJob(
   stack: string,
   job: Job,
   timeoutSeconds: number,
+  onProgress: (message: string) => void,
 ): Promise<string[]> {
   const name = jobName(stack, job.name);
   const create = createJob(stack, job);
@@ -66,9 +68,11 @@ export async function runJob(
   if (created.exitCode !== 0) throw dockerFailed(create, created);
   try {
     let state = "not started";
-    for (const end = Date.now() + timeoutSeconds * 1000; Date.now() < end; await sleep(500)) {
+    const start = Date.now();
+    for (const end = start + timeoutSeconds * 1000; Date.now() < end; await sleep(500)) {
       const [task] = await serviceTasks(docker, name);
       state = task?.Status.State ?? state;
+      onProgress(`${state}, ${Math.round((Date.now() - start) / 10_000) * 10} s`);
       if (state === "complete") return await linesOf(docker, name);
       if (ENDED.has(state)) throw jobFailed(name, task?.Status.Err ?? state, await linesOf(docker, name));
     }

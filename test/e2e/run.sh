@@ -82,17 +82,20 @@ behind_wall() {
 	walled="$walled $!"
 }
 
-# Without arguments all tests run, in two parts at once, each with an engine of its own: most of the time they wait.
+# Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
 if [ $# = 0 ]; then
-	rolls="rotation faults deploy days passwords"
+	rolls="rotation deploy safety days history passwords"
+	faults="faults gc backup doctor diff"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	behind_wall -rolls $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
-	behind_wall "" --exclude "test/e2e/{$(echo "$rolls" | tr ' ' ,)}.test.ts"
+	# shellcheck disable=SC2046,SC2086
+	behind_wall -faults $(printf 'test/e2e/%s.test.ts ' $faults) >"$TMPDIR/faults.log" 2>&1
+	behind_wall "" --exclude "test/e2e/{$(echo "$rolls $faults" | tr ' ' ,)}.test.ts"
 else
 	behind_wall "" "$@"
 fi
 status=0
 for pid in $walled; do wait "$pid" || status=$?; done
 walled=
-if [ $# = 0 ]; then cat "$TMPDIR/rolls.log"; fi
+if [ $# = 0 ]; then cat "$TMPDIR/rolls.log" "$TMPDIR/faults.log"; fi
 exit "$status"
