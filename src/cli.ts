@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { addChanges } from "./cliChanges.js";
+import { addChanges, addOpen } from "./cliChanges.js";
 import { addCompletion, addDays, addImages } from "./cliDays.js";
 import {
   configOption,
@@ -58,6 +58,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addChanges(program, finish);
   addDays(program, finish);
   addImages(program, finish);
+  addOpen(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
