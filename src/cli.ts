@@ -6,6 +6,7 @@ import {
   configOption,
   contextOption,
   port,
+  quietOption,
   reportOptions,
   timeoutOption,
   traefikLine,
@@ -107,6 +108,7 @@ function addRender(program: Command, finish: (code: ExitCode) => void): void {
     .option("--stdout", "print the compose file, write nothing")
     .option("--check", "write nothing; exit 1 with a diff when the files on disk are stale")
     .option("--diff", "write nothing; show what would change")
+    .addOption(quietOption())
     .addHelpText("after", "\nExample:\n  hephaestus render --check")
     .action(async (options) => finish(await (await import("./commands/render.js")).render(options)));
 }
