@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { addChanges } from "./cliChanges.js";
+import { addChanges, addOpen } from "./cliChanges.js";
 import { addCollection, addCompletion, addDays, addHistory, addImages } from "./cliDays.js";
 import {
   configOption,
   contextOption,
   port,
+  quietOption,
   reportOptions,
   timeoutOption,
   traefikLine,
@@ -60,6 +61,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addImages(program, finish);
   addCollection(program, finish);
   addHistory(program, finish);
+  addOpen(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
@@ -108,6 +110,7 @@ function addRender(program: Command, finish: (code: ExitCode) => void): void {
     .option("--stdout", "print the compose file, write nothing")
     .option("--check", "write nothing; exit 1 with a diff when the files on disk are stale")
     .option("--diff", "write nothing; show what would change")
+    .addOption(quietOption())
     .addHelpText("after", "\nExample:\n  hephaestus render --check")
     .action(async (options) => finish(await (await import("./commands/render.js")).render(options)));
 }

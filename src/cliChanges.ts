@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import { configOption } from "./cliOptions.js";
 import { stackOptions } from "./cliUsers.js";
 import type { ExitCode } from "./errors.js";
@@ -29,6 +29,25 @@ export function addChanges(program: Command, finish: Finish): void {
     .description("bring a config file of an older version to the current one; comments stay")
     .addHelpText("after", "\nExample:\n  hephaestus migrate --dry-run")
     .action(async (options) => finish(await (await import("./commands/migrate.js")).migrate(options)));
+}
+
+/** The stack in a browser. */
+export function addOpen(program: Command, finish: Finish): void {
+  program
+    .command("open")
+    .description("open the library (or the registry, or the admin UI) in the browser, and print its address")
+    .addArgument(
+      new Argument("[place]", "what to open").choices(["registry", "library", "admin"]).default("library"),
+    )
+    .addOption(configOption())
+    .option("--print", "only print the address")
+    .addHelpText(
+      "after",
+      "\nWithout a display it only prints.\n\nExample:\n  hephaestus open library --print",
+    )
+    .action(async (place, options) =>
+      finish(await (await import("./commands/open.js")).open(place, options)),
+    );
 }
 
 /** What every command has that edits the config file. */

@@ -1,5 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
-import { configOption, contextOption, timeoutOption, wholeNumber } from "./cliOptions.js";
+import { configOption, contextOption, quietOption, timeoutOption, wholeNumber } from "./cliOptions.js";
 import { rollOptions, stackOptions } from "./cliUsers.js";
 import type { ExitCode } from "./errors.js";
 import type { CommandTree } from "./terminal/completion.js";
@@ -63,6 +63,7 @@ export function addImages(program: Command, finish: Finish): void {
     .option("--password-stdin", "read their password from standard input")
     .option("--dry-run", "show what would go, delete nothing")
     .option("--json", "report as one JSON object a line")
+    .addOption(quietOption())
     .addHelpText(
       "after",
       "\nNeeds registry.delete: true.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",

@@ -10,11 +10,14 @@ export const contextOption = () =>
 export const timeoutOption = () =>
   new Option("--timeout <seconds>", "time for the rollout").default(300).argParser(wholeNumber(1, 86_400));
 
+export const quietOption = () => new Option("-q, --quiet", "report only errors, warnings and results");
+
 /** How a command reports. */
 export const reportOptions = (command: Command): Command =>
   command
     .option("--json", "report as one JSON object a line")
-    .option("--verbose", "show each docker command");
+    .addOption(quietOption())
+    .addOption(new Option("--verbose", "show each docker command").conflicts("quiet"));
 
 export const port = (flags: string, description: string, value: number) =>
   new Option(flags, description).default(value).argParser(wholeNumber(1, 65_535));

@@ -19,6 +19,7 @@ export interface PruneTagsFlags {
   passwordStdin?: boolean;
   dryRun?: boolean;
   json?: boolean;
+  quiet?: boolean;
 }
 
 /** Deletes tags by a rule, showing what goes and what stays though the rule would let it go. */
@@ -30,7 +31,7 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
     });
   }
   const { config } = await readAndRender(flags.config, undefined);
-  const reporter = await chooseReporter(flags.json ?? false);
+  const reporter = await chooseReporter(flags);
   const login = {
     user: flags.user ?? userName(config.credentials, process.env),
     password: flags.passwordStdin ? await passwordFromStdin() : fromEnvironment(),

@@ -14,6 +14,7 @@ export interface RenderOptions {
   stdout?: boolean;
   check?: boolean;
   diff?: boolean;
+  quiet?: boolean;
 }
 
 export interface Rendered {
@@ -62,6 +63,7 @@ export async function render(options: RenderOptions): Promise<ExitCode> {
     return ExitCode.stale;
   }
   await writeFiles(folder, files);
+  if (options.quiet) return ExitCode.ok;
   const changed = new Set(differing.map(({ path }) => path));
   for (const { path } of files) out(`${changed.has(path) ? "wrote" : "unchanged"} ${path}\n`);
   return ExitCode.ok;

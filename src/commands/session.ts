@@ -1,3 +1,4 @@
+import { shownArguments } from "../credentials/secretNames.js";
 import type { DeployContext, DeployOptions } from "../deployment/context.js";
 import { type Docker, dockerCommand } from "../swarm/docker.js";
 import { chooseReporter } from "../terminal/choose.js";
@@ -13,6 +14,7 @@ export interface SessionFlags {
   verify: boolean;
   dryRun?: boolean;
   json?: boolean;
+  quiet?: boolean;
   verbose?: boolean;
 }
 
@@ -31,9 +33,9 @@ export async function openSession(
   options: Pick<DeployOptions, "wait" | "resolveImage" | "host" | "hostSetup"> = LEAVE_ALONE,
 ): Promise<Session> {
   const { config, folder, files } = await readAndRender(flags.config, flags.output);
-  const reporter = await chooseReporter(flags.json ?? false);
+  const reporter = await chooseReporter(flags);
   const onCommand = flags.verbose
-    ? (args: readonly string[]) => reporter.note("info", `docker ${args.join(" ")}`)
+    ? (args: readonly string[]) => reporter.note("info", `docker ${shownArguments(args).join(" ")}`)
     : undefined;
   const context: DeployContext = {
     config,

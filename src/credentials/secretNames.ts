@@ -7,3 +7,15 @@ export const namesSecret = (name: string): boolean => SECRET_WORDS.test(name);
 
 /** What is shown in its place. */
 export const NOT_SHOWN = "(not shown)";
+
+/**
+ * The arguments of a docker command as they may be shown. Secrets go to standard input and stand in none; the values of
+ * environment variables that are named like one are hidden all the same.
+ */
+export function shownArguments(args: readonly string[]): string[] {
+  return args.map((argument, index) => {
+    const isVariable = /^(?:-e|--env|--env-add)$/.test(args[index - 1] ?? "");
+    const [, flag = "", name = ""] = /^(--env(?:-add)?=)?([^=]+)=/s.exec(argument) ?? [];
+    return (isVariable || flag !== "") && namesSecret(name) ? `${flag}${name}=${NOT_SHOWN}` : argument;
+  });
+}

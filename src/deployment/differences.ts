@@ -52,7 +52,7 @@ async function composedStack({ docker, files, generations }: DeployContext): Pro
     environment: generationVariables(generations),
   });
   const { parse } = await import("yaml");
-  return parse(text) as ComposedStack;
+  return parse(text, { schema: "failsafe" }) as ComposedStack;
 }
 
 /** Pure: what would become of each service. */

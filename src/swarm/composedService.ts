@@ -6,17 +6,19 @@
 /** A part of a spec, as `docker service inspect` prints it. */
 export type Spec = { [key: string]: unknown };
 
-/** What `docker stack config` prints, as far as it is read here: every short form is a long one there. */
+/**
+ * What `docker stack config` prints, as far as it is read here: every short form is a long one there. Each value is text
+ * as it stands there (YAML's failsafe schema), whatever it looks like: an environment variable may be 0o17 or yes.
+ */
 export interface ComposedStack {
   services: Record<string, ComposedService>;
-  networks?: Record<string, Named | null>;
+  networks?: Record<string, Named | string>;
   configs?: Record<string, Named & { file?: string }>;
   secrets?: Record<string, Named>;
 }
 
 interface Named {
   name?: string;
-  external?: boolean;
 }
 
 interface FileMount {
@@ -24,7 +26,7 @@ interface FileMount {
   target?: string;
   uid?: string;
   gid?: string;
-  mode?: number;
+  mode?: string;
 }
 
 interface ComposedService {
@@ -34,25 +36,25 @@ interface ComposedService {
   command?: string[];
   environment?: Record<string, string>;
   labels?: Record<string, string>;
-  networks?: Record<string, { aliases?: string[] } | null>;
-  ports?: Array<{ target: number; published?: number; protocol: string; mode: string }>;
+  networks?: Record<string, { aliases?: string[] } | string>;
+  ports?: Array<{ target: string; published?: string; protocol: string; mode: string }>;
   volumes?: Array<{
     type: string;
     source?: string;
     target: string;
-    read_only?: boolean;
-    tmpfs?: { size?: number };
+    read_only?: string;
+    tmpfs?: { size?: string };
   }>;
   configs?: FileMount[];
   secrets?: FileMount[];
-  read_only?: boolean;
+  read_only?: string;
   cap_add?: string[];
   cap_drop?: string[];
   healthcheck?: {
     test?: string[];
     interval?: string;
     timeout?: string;
-    retries?: number;
+    retries?: string;
     start_period?: string;
   };
   stop_signal?: string;
@@ -62,12 +64,12 @@ interface ComposedService {
 }
 
 interface ComposedDeploy {
-  replicas?: number;
+  replicas?: string;
   endpoint_mode?: string;
   labels?: Record<string, string>;
-  placement?: { constraints?: string[]; max_replicas_per_node?: number };
+  placement?: { constraints?: string[]; max_replicas_per_node?: string };
   resources?: { limits?: Amounts; reservations?: Amounts };
-  restart_policy?: { condition?: string; delay?: string; window?: string; max_attempts?: number };
+  restart_policy?: { condition?: string; delay?: string; window?: string; max_attempts?: string };
   update_config?: ComposedUpdate;
   rollback_config?: ComposedUpdate;
 }
@@ -78,11 +80,11 @@ interface Amounts {
 }
 
 interface ComposedUpdate {
-  parallelism?: number;
+  parallelism?: string;
   delay?: string;
   failure_action?: string;
   monitor?: string;
-  max_failure_ratio?: number;
+  max_failure_ratio?: string;
   order?: string;
 }
 
@@ -112,28 +114,28 @@ export function composedSpec(stack: string, compose: ComposedStack, name: string
       RestartPolicy: {
         Condition: deploy.restart_policy?.condition,
         Delay: nanoseconds(deploy.restart_policy?.delay),
-        MaxAttempts: deploy.restart_policy?.max_attempts,
+        MaxAttempts: number(deploy.restart_policy?.max_attempts),
         Window: nanoseconds(deploy.restart_policy?.window),
       },
       Placement: {
         Constraints: deploy.placement?.constraints,
-        MaxReplicas: deploy.placement?.max_replicas_per_node,
+        MaxReplicas: number(deploy.placement?.max_replicas_per_node),
       },
-      Networks: Object.entries(service.networks ?? { default: null }).map(([key, network]) => ({
-        Target: compose.networks?.[key]?.name ?? `${stack}_${key}`,
-        Aliases: [...(network?.aliases ?? []), name],
+      Networks: Object.entries(service.networks ?? { default: "" }).map(([key, network]) => ({
+        Target: group(compose.networks?.[key])?.name ?? `${stack}_${key}`,
+        Aliases: [...(group(network)?.aliases ?? []), name],
       })),
       LogDriver: { Name: service.logging?.driver, Options: service.logging?.options },
     },
-    Mode: { Replicated: { Replicas: deploy.replicas ?? 1 } },
+    Mode: { Replicated: { Replicas: number(deploy.replicas) ?? 1 } },
     UpdateConfig: updateConfig(deploy.update_config),
     RollbackConfig: updateConfig(deploy.rollback_config),
     EndpointSpec: {
       Mode: deploy.endpoint_mode ?? "vip",
       Ports: service.ports?.map(({ target, published, protocol, mode }) => ({
         Protocol: protocol,
-        TargetPort: target,
-        PublishedPort: published,
+        TargetPort: Number(target),
+        PublishedPort: number(published),
         PublishMode: mode,
       })),
     },
@@ -149,13 +151,13 @@ function containerSpec(stack: string, compose: ComposedStack, service: ComposedS
     Args: service.command,
     Env: Object.entries(service.environment ?? {}).map(([key, value]) => `${key}=${value}`),
     User: service.user,
-    ReadOnly: service.read_only,
+    ReadOnly: service.read_only === "true",
     Mounts: service.volumes?.map(({ type, source, target, read_only, tmpfs }) => ({
       Type: type,
       Source: source,
       Target: target,
-      ReadOnly: read_only,
-      TmpfsOptions: { SizeBytes: tmpfs?.size },
+      ReadOnly: read_only === "true",
+      TmpfsOptions: { SizeBytes: number(tmpfs?.size) },
     })),
     StopSignal: service.stop_signal,
     StopGracePeriod: nanoseconds(service.stop_grace_period),
@@ -164,7 +166,7 @@ function containerSpec(stack: string, compose: ComposedStack, service: ComposedS
       Interval: nanoseconds(healthcheck?.interval),
       Timeout: nanoseconds(healthcheck?.timeout),
       StartPeriod: nanoseconds(healthcheck?.start_period),
-      Retries: healthcheck?.retries,
+      Retries: number(healthcheck?.retries),
     },
     Secrets: service.secrets?.map((mount) => ({
       File: mountedFile(mount, mount.source),
@@ -184,23 +186,30 @@ const mountedFile = ({ target, uid, gid, mode }: FileMount, fallback: string): S
   Name: target ?? fallback,
   UID: uid ?? "0",
   GID: gid ?? "0",
-  Mode: mode ?? 0o444,
+  Mode: number(mode) ?? 0o444,
 });
 
 const amounts = (amounts: Amounts | undefined): Spec => ({
   NanoCPUs: amounts?.cpus === undefined ? undefined : Math.round(Number(amounts.cpus) * 1e9),
-  MemoryBytes: amounts?.memory === undefined ? undefined : Number(amounts.memory),
+  MemoryBytes: number(amounts?.memory),
 });
 
 const updateConfig = (config: ComposedUpdate | undefined): Spec | undefined =>
   config && {
-    Parallelism: config.parallelism,
+    Parallelism: number(config.parallelism),
     Delay: nanoseconds(config.delay),
     FailureAction: config.failure_action ?? "pause",
     Monitor: nanoseconds(config.monitor),
-    MaxFailureRatio: config.max_failure_ratio,
+    MaxFailureRatio: number(config.max_failure_ratio),
     Order: config.order,
   };
+
+const number = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(text);
+
+/** What has no settings is `null` or empty, which are texts here. */
+const group = <T extends object>(value: T | string | undefined): T | undefined =>
+  typeof value === "object" ? value : undefined;
 
 const UNIT_NANOSECONDS: Record<string, number> = {
   ns: 1,

@@ -1,13 +1,21 @@
 import { jsonReporter } from "./json.js";
 import { plainReporter } from "./plain.js";
+import { quietReporter } from "./quiet.js";
 import type { Reporter } from "./reporter.js";
 
 /** Whether somebody is there to see a spinner and to answer questions. */
 export const isInteractive = (): boolean =>
   process.stdin.isTTY === true && process.stderr.isTTY === true && !process.env.CI;
 
+/** How a person or a machine wants to be told. */
+export interface ReportFlags {
+  json?: boolean;
+  quiet?: boolean;
+}
+
 /** The reporter that fits: JSON when asked for, a spinner on a terminal, plain lines elsewhere. */
-export async function chooseReporter(json: boolean): Promise<Reporter> {
+export async function chooseReporter({ json, quiet }: ReportFlags): Promise<Reporter> {
+  if (quiet) return quietReporter(json ? jsonReporter() : plainReporter());
   if (json) return jsonReporter();
   if (!process.stderr.isTTY || process.env.CI) return plainReporter();
   const { spinnerReporter } = await import("./spinner.js");

@@ -48,6 +48,7 @@ test.each([
   ["render --fly"],
   ["deploy --timeout soon"],
   ["init --traefik-version 4"],
+  ["deploy --quiet --verbose"],
 ])("refuses the command line %j in two lines", async (line) => {
   const { exitCode, stderr } = await hephaestus(...line.split(" "));
   expect(exitCode).toBe(ExitCode.usage);
@@ -116,6 +117,14 @@ describe("render", () => {
     expect(existsSync(join(folder, "docker-compose.yml"))).toBe(false);
     await hephaestus("render", "--output", "stack");
     expect(read("stack/docker-compose.yml")).toBe(`${stdout}\n`);
+  });
+
+  test("says nothing with --quiet where nothing is wrong, and still tells what is", async () => {
+    expect(await hephaestus("render", "--quiet")).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    writeFileSync(join(folder, "docker-compose.yml"), "");
+    const check = await hephaestus("render", "--quiet", "--check");
+    expect(check.exitCode).toBe(ExitCode.stale);
+    expect(check.stderr).toContain("stale: docker-compose.yml");
   });
 
   test("shows every mistake and writes nothing", async () => {

@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { execaSync } from "execa";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -42,6 +43,29 @@ describe("bash completes", () => {
   ])("%s", (_name, line, wanted) => {
     expect(offered(line)).toEqual(wanted);
   });
+});
+
+/** Whether a shell is there; where it is not, the tests with it are skipped and say so. */
+const isInstalled = (shell: string): boolean => !execaSync(shell, ["--version"], { reject: false }).failed;
+
+describe.skipIf(!isInstalled("fish"))("fish (skipped where it is not installed) completes", () => {
+  test.each([
+    ["commands", "forge ", ["deploy", "user"]],
+    ["a command", "forge de", ["deploy"]],
+    ["flags", "forge deploy --js", ["--json", "--json-lines"]],
+    ["commands of commands", "forge user ", ["add", "list"]],
+    ["their flags", "forge user add --o", ["--output"]],
+  ])("%s", (_name, line, wanted) => {
+    const script = `${completionScript("fish", tree)}\ncomplete -C '${line}'`;
+    const { stdout } = execaSync("fish", ["--no-config", "-c", script], { cwd: tmpdir() });
+    expect(stdout.split("\n").map((offer) => offer.split("\t")[0])).toEqual(wanted);
+  });
+});
+
+test.skipIf(!isInstalled("zsh"))("zsh (skipped where it is not installed) reads its script", () => {
+  const script = `autoload -Uz compinit && compinit -D -u\n${completionScript("zsh", tree)}\nprint $_comps[forge]`;
+  const { stdout } = execaSync("zsh", ["-f"], { input: script });
+  expect(stdout).toContain("_bash_complete -F _forge");
 });
 
 test("every shell's script names every command", () => {

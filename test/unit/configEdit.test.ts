@@ -11,6 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { isMap } from "yaml";
 import { migrate } from "../../src/commands/migrate.js";
@@ -173,6 +175,33 @@ describe("upgrade", () => {
     expect(await upgrade({ config: file, yes: true })).toBe(ExitCode.ok);
     expect(read()).toBe(text.replace("2.8.2", "2.8.3"));
     expect(said).toContain("hephaestus render && hephaestus deploy");
+  });
+
+  test.each([
+    ["y", true],
+    ["n", false],
+  ])("asks on a terminal; %s decides", async (answer, written) => {
+    writeFileSync(file, text);
+    // `script` makes a terminal; the built command runs on it.
+    const cli = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
+    const line = `stty cols 80 rows 24; exec '${process.execPath}' '${cli}' upgrade`;
+    const child = execa("script", ["-qec", line, "/dev/null"], {
+      timeout: 30_000,
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? "" },
+      extendEnv: false,
+      reject: false,
+      all: true,
+    });
+    let shown = "";
+    child.all.on("data", (chunk: Buffer) => {
+      const before = shown;
+      shown += String(chunk);
+      if (shown.includes("Write this to") && !before.includes("Write this to")) child.stdin.write(answer);
+    });
+    const { exitCode, all } = await child;
+    expect(exitCode, all).toBe(ExitCode.ok);
+    expect(read()).toBe(written ? text.replace("2.8.2", "2.8.3") : text);
   });
 
   test("keeps the file's permissions, and a link a link", async () => {

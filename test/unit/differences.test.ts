@@ -31,7 +31,7 @@ const STACKS = {
 
 function fixture(name: keyof typeof STACKS) {
   const names = STACKS[name];
-  const compose = parse(read(`${name}.config.yml`)) as ComposedStack;
+  const compose = parse(read(`${name}.config.yml`), { schema: "failsafe" }) as ComposedStack;
   const wanted = Object.keys(compose.services).map((service) => composedSpec(names.stack, compose, service));
   const running = (JSON.parse(read(`${name}.inspect.json`)) as Array<{ Spec: Spec }>).map(({ Spec }) => Spec);
   return { names, compose, wanted, running };

@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { shownArguments } from "../../src/credentials/secretNames.js";
+import { chooseReporter, type ReportFlags } from "../../src/terminal/choose.js";
+
+let out: string;
+let err: string;
+
+beforeEach(() => {
+  [out, err] = ["", ""];
+  const into = (add: (text: string) => void) => (text: unknown) => {
+    add(String(text));
+    return true;
+  };
+  vi.spyOn(process.stdout, "write").mockImplementation(into((text) => (out += text)));
+  vi.spyOn(process.stderr, "write").mockImplementation(into((text) => (err += text)));
+});
+afterEach(() => vi.restoreAllMocks());
+
+/** What a command tells that does a step, has a remark of each kind, a result and a new password. */
+async function told(flags: ReportFlags) {
+  const reporter = await chooseReporter(flags);
+  reporter.begin("stack", "Stack");
+  reporter.progress("half of it");
+  reporter.note("info", "a remark");
+  reporter.note("warning", "a warning");
+  reporter.note("error", "a fault");
+  reporter.end("done", "all of it");
+  reporter.result({ registry: "https://a.example" }, ["registry https://a.example"]);
+  reporter.password("ann", "Anvil-7");
+  return { out, err };
+}
+
+describe("how a command reports", () => {
+  test("--quiet leaves out steps, progress and remarks, and nothing else", async () => {
+    await told({ quiet: true });
+    expect(err).toBe("warning: a warning\nerror: a fault\n");
+    expect(out).toContain("registry https://a.example\npassword of ann: Anvil-7\n");
+  });
+
+  test("without it all is told", async () => {
+    await told({});
+    expect(err).toContain("Stack ...\nStack: half of it\na remark\n");
+    expect(err).toContain("Stack: ok: all of it\n");
+  });
+
+  test("--quiet --json gives the same few events as JSON", async () => {
+    await told({ quiet: true, json: true });
+    const events = out.trim().split("\n");
+    expect(events.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { event: "note", level: "warning", message: "a warning" },
+      { event: "note", level: "error", message: "a fault" },
+      { event: "result", registry: "https://a.example" },
+      { event: "password", user: "ann", password: "Anvil-7" },
+    ]);
+    expect(err).toBe("");
+  });
+});
+
+test("a docker command that is shown hides the values of variables that are named like secrets", () => {
+  const shown = (...args: string[]) => shownArguments(args).join(" ");
+  expect(shown("run", "-e", "DB_PASSWORD=a=b", "--env", "A=b", "--env-add=API_TOKEN=x\ny")).toBe(
+    "run -e DB_PASSWORD=(not shown) --env A=b --env-add=API_TOKEN=(not shown)",
+  );
+  const own = ["secret", "create", "--label", "hephaestus.secret=ui", "forge_ui_1", "-"];
+  expect(shownArguments(own)).toEqual(own);
+  const mount = ["--secret", "source=forge_htpasswd_1,target=htpasswd"];
+  expect(shownArguments(mount)).toEqual(mount);
+});
