@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { addChanges } from "./cliChanges.js";
 import { addCompletion, addDays, addImages } from "./cliDays.js";
 import { addDoctor } from "./cliDoctor.js";
 import {
@@ -36,7 +37,8 @@ function packageVersion(): string {
 }
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 stale files (render --check) or not healthy (status) or something found (doctor), 2 wrong usage, 3 mistakes in the config, 4 preflight,
+Exit codes: 0 done, 1 stale files (render --check), something would change (diff), not healthy (status) or something found
+(doctor), 2 wrong usage, 3 mistakes in the config, 4 preflight,
 5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed,
 8 another deploy is running, 70 a bug of hephaestus, 130 interrupted.`;
 
@@ -55,6 +57,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addRotation(program, finish);
   addUser(program, finish);
   addSecrets(program, finish);
+  addChanges(program, finish);
   addDays(program, finish);
   addImages(program, finish);
   addDoctor(program, finish);

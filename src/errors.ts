@@ -3,7 +3,7 @@
  */
 export const ExitCode = {
   ok: 0,
-  /** A check found a difference (`render --check`). */
+  /** A check found a difference (`render --check`), or there is something to deploy (`diff`). */
   stale: 1,
   /** `status` found something that is not as it should be. */
   unhealthy: 1,

@@ -64,14 +64,20 @@ function asObstacle(error: unknown): PreflightFinding {
   };
 }
 
+/** Paths of the files on disk that are not what the config renders to, or not there. */
+export const staleFiles = ({ files, options }: Pick<DeployContext, "files" | "options">): string[] =>
+  compare(files, readerOf(options.folder))
+    .filter(({ state }) => state !== "current")
+    .map(({ path }) => path);
+
 /** The files on disk are what people review and commit: they have to be what the config says. */
-function judgeFiles({ files, options }: DeployContext): PreflightFinding[] {
-  const stale = compare(files, readerOf(options.folder)).filter(({ state }) => state !== "current");
+function judgeFiles(context: DeployContext): PreflightFinding[] {
+  const stale = staleFiles(context);
   if (stale.length === 0) return [];
   return [
     {
       severity: "error",
-      message: `${stale.map(({ path }) => path).join(", ")}: not what the config renders to`,
+      message: `${stale.join(", ")}: not what the config renders to`,
       remedy: "See the difference with: hephaestus render --diff, then write it with: hephaestus render",
     },
   ];

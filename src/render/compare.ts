@@ -24,7 +24,19 @@ export function compare(
     return {
       path,
       state: existing === undefined ? "missing" : "stale",
-      diff: createTwoFilesPatch(path, path, existing ?? "", text, "on disk", "rendered", { context: 2 }),
+      diff: unifiedDiff(path, existing ?? "", text, ["on disk", "rendered"]),
     };
   });
 }
+
+/**
+ * A unified diff of one text.
+ *
+ * @param names what the older and the newer text are
+ */
+export const unifiedDiff = (
+  path: string,
+  before: string,
+  after: string,
+  [older, newer]: readonly [string, string],
+): string => createTwoFilesPatch(path, path, before, after, older, newer, { context: 2 });

@@ -2,7 +2,6 @@ import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { planServices } from "../../src/deployment/plan.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import {
   type CommandResult,
@@ -16,7 +15,6 @@ import { stackServices } from "../../src/swarm/objects.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
 import { createSecret, writeSecret } from "../../src/swarm/secrets.js";
 import { deployStack } from "../../src/swarm/stack.js";
-import { service } from "./swarmObjects.js";
 
 const { config } = loadConfig(
   "domain: a.example\nregistry: { placement: { constraints: ['node.labels.disk == big'] } }",
@@ -190,23 +188,6 @@ describe("the lock", () => {
     await freeLock(docker, "id7");
     expect(calls.map(({ args }) => args)).toEqual([["config", "rm", "id7"]]);
   });
-});
-
-test("a plan names what would change, and nothing else", () => {
-  const sketch = {
-    name: "forge_registry",
-    image: "registry:2",
-    replicas: 1,
-    environment: [],
-    configs: [],
-    secrets: [],
-  };
-  expect(planServices([sketch], [service()])).toEqual([]);
-  expect(planServices([{ ...sketch, image: "registry:3" }], [service()])).toEqual([
-    "update forge_registry: image registry:2 -> registry:3",
-  ]);
-  expect(planServices([], [service()])).toEqual(["remove forge_registry"]);
-  expect(planServices([sketch], [])).toEqual(["create forge_registry (registry:2)"]);
 });
 
 interface Call {

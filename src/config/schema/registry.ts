@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { namesSecret } from "../../credentials/secretNames.js";
 import {
   absolutePath,
   byteSize,
@@ -61,8 +62,8 @@ const filesystem = z.strictObject({
 const storage = z.discriminatedUnion("driver", [filesystem]).prefault({});
 
 /** Names that carry a secret, or that decide who may write. */
-const SECRET_BEARING =
-  /^REGISTRY_(?:AUTH|STORAGE_MAINTENANCE)|PASSWORD|PASSPHRASE|SECRET|TOKEN|ACCESSKEY|ACCOUNTKEY|KEYFILE|PRIVATEKEY/;
+const isRefused = (name: string): boolean =>
+  namesSecret(name) || /^REGISTRY_(?:AUTH|STORAGE_MAINTENANCE)/.test(name);
 
 /** Environment of the registry, for the settings that this model does not have (REGISTRY_LOG_LEVEL, …). */
 const env = z
@@ -81,7 +82,7 @@ const env = z
   )
   .superRefine((values, context) => {
     for (const name of Object.keys(values)) {
-      if (!SECRET_BEARING.test(name)) continue;
+      if (!isRefused(name)) continue;
       context.addIssue({
         code: "custom",
         path: [name],

@@ -1,0 +1,341 @@
+import { readFileSync } from "node:fs";
+import { Chalk } from "chalk";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { compareSpecs } from "../../src/deployment/differences.js";
+import { type ComposedStack, composedSpec, nanoseconds, type Spec } from "../../src/swarm/composedService.js";
+import { factChanges } from "../../src/swarm/factChanges.js";
+import { serviceFacts } from "../../src/swarm/serviceFacts.js";
+import { differenceLines } from "../../src/terminal/differences.js";
+
+/**
+ * The fixtures are what docker printed: `docker stack config` of a rendered compose file, and `docker service inspect`
+ * after its `docker stack deploy`.
+ */
+const read = (name: string) => readFileSync(new URL(`./fixtures/${name}`, import.meta.url), "utf8");
+
+const STACKS = {
+  ports: {
+    stack: "forge",
+    networks: new Map([["f6up334zbr2b6gzl48tlivhz2", "forge_internal"]]),
+  },
+  registry3: {
+    stack: "hephaestus",
+    networks: new Map([
+      ["u2mg0ht67fe6t7e87vp9ygaae", "aether-net"],
+      ["fdhkaztt3tc0cuq2q8c2m68f3", "hephaestus_internal"],
+    ]),
+  },
+};
+
+function fixture(name: keyof typeof STACKS) {
+  const names = STACKS[name];
+  const compose = parse(read(`${name}.config.yml`)) as ComposedStack;
+  const wanted = Object.keys(compose.services).map((service) => composedSpec(names.stack, compose, service));
+  const running = (JSON.parse(read(`${name}.inspect.json`)) as Array<{ Spec: Spec }>).map(({ Spec }) => Spec);
+  return { names, compose, wanted, running };
+}
+
+const plain = new Chalk({ level: 0 });
+
+/** Lines for a running stack of which one service was changed by hand. */
+function linesAfter(service: string, change: (spec: Drifted) => void): string[] {
+  const { names, wanted, running } = fixture("ports");
+  const copy = structuredClone(running);
+  change(copy.find(({ Name }) => Name === `forge_${service}`) as unknown as Drifted);
+  return differenceLines(compareSpecs(wanted, copy, names, "always"), plain);
+}
+
+interface Drifted {
+  Labels: Record<string, string>;
+  Mode: { Replicated: { Replicas: number } };
+  UpdateConfig: Record<string, unknown>;
+  EndpointSpec: { Mode: string; Ports?: Spec[] };
+  TaskTemplate: {
+    ContainerSpec: {
+      [key: string]: unknown;
+      Env: string[];
+      Mounts: Spec[];
+      Secrets: Array<{ SecretName: string; File: Spec }>;
+      Configs: Array<{ ConfigName: string; File: Spec }>;
+      Healthcheck: Spec;
+    };
+    [key: string]: unknown;
+  };
+}
+
+test.each([
+  "ports",
+  "registry3",
+] as const)("a stack that was just deployed has no differences (%s)", (name) => {
+  const { names, wanted, running } = fixture(name);
+  expect(wanted.length).toBeGreaterThan(3);
+  expect(compareSpecs(wanted, running, names, "always")).toEqual([]);
+});
+
+test("what the engine adds to a spec by itself is no difference", () => {
+  const lines = linesAfter("gateway", ({ TaskTemplate }) => {
+    TaskTemplate.ContainerSpec.Image += `@sha256:${"a".repeat(64)}`;
+    TaskTemplate.Placement = { Platforms: [{ Architecture: "amd64", OS: "linux" }] };
+    TaskTemplate.ForceUpdate = 3;
+    TaskTemplate.ContainerSpec.Init = false;
+    TaskTemplate.ContainerSpec.Sysctls = {};
+  });
+  expect(lines).toEqual([]);
+});
+
+describe("a service that was changed by hand says what deploy puts back:", () => {
+  test.each<[string, (spec: Drifted) => void, string[]]>([
+    [
+      "image",
+      ({ TaskTemplate }) => {
+        TaskTemplate.ContainerSpec.Image = "nginx:1.27";
+      },
+      ["  - image: nginx:1.27", "  + image: hephaestus-standin/registry:2.8.2"],
+    ],
+    ["a label", ({ Labels }) => Object.assign(Labels, { a: "" }), ["  - label a: "]],
+    [
+      "environment",
+      ({ TaskTemplate: { ContainerSpec } }) => {
+        ContainerSpec.Env = ["REGISTRY_LOG_LEVEL=a=b", "X_PRICE=a$b 100%", "DB_PASSWORD=very-secret"];
+      },
+      [
+        "  - environment DB_PASSWORD: (not shown)",
+        "  - environment REGISTRY_LOG_LEVEL: a=b",
+        "  + environment REGISTRY_LOG_LEVEL: warn",
+      ],
+    ],
+    [
+      "replicas, also none",
+      ({ Mode }) => {
+        Mode.Replicated.Replicas = 0;
+      },
+      ["  - replicas: 0", "  + replicas: 1"],
+    ],
+    [
+      "limits",
+      ({ TaskTemplate }) => {
+        TaskTemplate.Resources = { Limits: { MemoryBytes: 2 ** 30, Pids: 100 } };
+      },
+      [
+        "  + limit of cpus: 0.125",
+        "  - limit of memory: 1G",
+        "  + limit of memory: 300M",
+        "  - limit of processes: 100",
+        "  + reservation of cpus: 0.1",
+        "  + reservation of memory: 64M",
+      ],
+    ],
+    [
+      "placement",
+      ({ TaskTemplate }) => {
+        TaskTemplate.Placement = { Constraints: ["node.role == worker"] };
+      },
+      [
+        "  - placement constraints: node.role == worker",
+        "  + placement constraints: node.role == manager, node.platform.os != windows",
+        "  + placement max replicas per node: 2",
+      ],
+    ],
+    [
+      "mounts",
+      ({ TaskTemplate: { ContainerSpec } }) => {
+        ContainerSpec.Mounts = [
+          { Type: "bind", Source: "/srv/x", Target: "/var/lib/registry", ReadOnly: true },
+        ];
+      },
+      [
+        "  + mount /tmp: type tmpfs, size 16M",
+        "  - mount /var/lib/registry: type bind, source /srv/x, read only",
+        "  + mount /var/lib/registry: type bind, source /srv/forge/data",
+      ],
+    ],
+    [
+      "secrets",
+      ({ TaskTemplate: { ContainerSpec } }) => {
+        const [htpasswd, http] = ContainerSpec.Secrets;
+        Object.assign(htpasswd ?? {}, { SecretName: "forge_htpasswd_3" });
+        Object.assign(http?.File ?? {}, { Mode: 0o444 });
+      },
+      [
+        "  - secret http-secret: http-secret, uid 10001, gid 10001, mode 0444",
+        "  + secret http-secret: http-secret, uid 10001, gid 10001, mode 0400",
+        "  users: generation 3 -> 1",
+      ],
+    ],
+    [
+      "a foreign secret",
+      ({ TaskTemplate: { ContainerSpec } }) => {
+        ContainerSpec.Secrets.push({
+          SecretName: "other",
+          File: { Name: "x", UID: "0", GID: "0", Mode: 0o444 },
+        });
+      },
+      ["  - secret x: other, uid 0, gid 0, mode 0444"],
+    ],
+    [
+      "the healthcheck",
+      ({ TaskTemplate: { ContainerSpec } }) => {
+        Object.assign(ContainerSpec.Healthcheck, { Test: ["CMD-SHELL", "a b"], Interval: 1_500_000_000 });
+      },
+      [
+        "  - healthcheck interval: 1.5s",
+        "  + healthcheck interval: 5s",
+        '  - healthcheck test: CMD-SHELL "a b"',
+        "  + healthcheck test: CMD wget -q -O /dev/null http://127.0.0.1:5000/",
+      ],
+    ],
+    [
+      "how it updates",
+      ({ UpdateConfig }) => Object.assign(UpdateConfig, { Parallelism: 0, Delay: 2e9, Order: "start-first" }),
+      [
+        "  - update config delay: 2s",
+        "  - update config order: start-first",
+        "  + update config order: stop-first",
+        "  - update config parallelism: 0",
+        "  + update config parallelism: 1",
+      ],
+    ],
+    [
+      "ports and the endpoint mode",
+      (spec) => {
+        const port = { Protocol: "tcp", TargetPort: 5000, PublishedPort: 5000, PublishMode: "ingress" };
+        spec.EndpointSpec = { Mode: "vip", Ports: [port] };
+      },
+      [
+        "  - endpoint mode: vip",
+        "  + endpoint mode: dnsrr",
+        "  - port 5000/tcp: published port 5000, publish mode ingress",
+      ],
+    ],
+    [
+      "what no config of hephaestus can set",
+      ({ TaskTemplate: { ContainerSpec } }) => {
+        Object.assign(ContainerSpec, { Hostname: "h", Privileges: { NoNewPrivileges: true } });
+      },
+      ["  - hostname: h", "  - privileges no new privileges: yes"],
+    ],
+    [
+      "capabilities, however they are written",
+      ({ TaskTemplate: { ContainerSpec } }) => {
+        ContainerSpec.CapabilityDrop = ["all"];
+        ContainerSpec.CapabilityAdd = ["CAP_SYS_ADMIN"];
+      },
+      ["  - added capabilities: SYS_ADMIN"],
+    ],
+    [
+      "a network that is gone",
+      ({ TaskTemplate }) => {
+        TaskTemplate.Networks = [{ Target: "gone7", Aliases: ["registry"] }];
+      },
+      ["  + network forge_internal: aliases registry", "  - network gone7: aliases registry"],
+    ],
+  ])("%s", (_name, change, expected) => {
+    expect(linesAfter("registry", change).slice(1)).toEqual(expected);
+  });
+});
+
+test.each<[string, (spec: Drifted) => void]>([
+  ["labels only, no task restarts", ({ Labels }) => Object.assign(Labels, { a: "b" })],
+  [
+    "no task restarts",
+    ({ Labels, Mode }) =>
+      Object.assign(Labels, { a: "b" }) && Object.assign(Mode.Replicated, { Replicas: 2 }),
+  ],
+  [
+    "rolls tasks that no longer fit their node",
+    ({ Labels, TaskTemplate }) =>
+      Object.assign(Labels, { a: "b" }) && Object.assign(TaskTemplate, { Placement: {} }),
+  ],
+  ["rolls", ({ TaskTemplate }) => Object.assign(TaskTemplate, { LogDriver: { Name: "local" } })],
+  ["rolls", ({ EndpointSpec }) => Object.assign(EndpointSpec, { Mode: "vip" })],
+])("the headline says what an update reaches: %s", (reach, change) => {
+  expect(linesAfter("reader", change)[0]).toBe(`update forge_reader (${reach})`);
+});
+
+test("services that are not there are created, and those that are too many removed", () => {
+  const { names, wanted, running } = fixture("ports");
+  const registry = (specs: Spec[]) => specs.filter(({ Name }) => Name === "forge_registry");
+  const others = (specs: Spec[]) => specs.filter(({ Name }) => Name !== "forge_registry");
+  const lines = differenceLines(compareSpecs(wanted, others(running), names, "always"), plain);
+  expect(lines).toEqual(["create forge_registry (hephaestus-standin/registry:2.8.2)"]);
+  const gone = compareSpecs([], registry(running), names, "always");
+  expect(differenceLines(gone, plain)).toEqual(["remove forge_registry (hephaestus-standin/registry:2.8.2)"]);
+});
+
+describe("an image", () => {
+  const facts = (image: string, label: string | undefined) =>
+    serviceFacts(
+      {
+        Labels: label === undefined ? {} : { "com.docker.stack.image": label },
+        TaskTemplate: { ContainerSpec: { Image: image } },
+      },
+      { stack: "forge", networks: new Map() },
+    ).get("image")?.value;
+  const digest = `@sha256:${"a".repeat(64)}`;
+  const other = `@sha256:${"b".repeat(64)}`;
+
+  test.each([
+    ["registry:2.8.3", "registry:2.8.3", "registry:2.8.3"],
+    [`registry:2.8.3${digest}`, "registry:2.8.3", "registry:2.8.3"],
+    [`registry:latest${digest}`, "registry", "registry"],
+    [`registry:2.8.3${digest}`, "docker.io/library/registry:2.8.3", "docker.io/library/registry:2.8.3"],
+    [`a.example:5000/registry:latest${digest}`, "a.example:5000/registry", "a.example:5000/registry"],
+    [`registry:2.8.3${digest}`, `registry:2.8.3${digest}`, `registry:2.8.3${digest}`],
+    [`registry:2.8.3${other}`, `registry:2.8.3${digest}`, `registry:2.8.3${other}`],
+    ["registry:2.8.2", "registry:2.8.3", "registry:2.8.2"],
+    ["registry:2.8.2", undefined, "registry:2.8.2"],
+  ])("%s that was deployed as %s is %s", (image, label, expected) => {
+    expect(facts(image, label)).toBe(expected);
+  });
+
+  test("that somebody else changed stays where docker looks at no registry", () => {
+    const { names, wanted, running } = fixture("ports");
+    const copy = structuredClone(running) as unknown as Drifted[];
+    for (const { TaskTemplate } of copy) TaskTemplate.ContainerSpec.Image = "busybox";
+    expect(compareSpecs(wanted, copy as unknown as Spec[], names, "always")).toHaveLength(4);
+    expect(compareSpecs(wanted, copy as unknown as Spec[], names, "changed")).toEqual([]);
+  });
+});
+
+test("a service compared with itself has no changes, whatever is in its spec", () => {
+  const names = { stack: "forge", networks: new Map<string, string>() };
+  const value = fc.jsonValue({ maxDepth: 3 });
+  const spec = fc.record({
+    Labels: fc.dictionary(fc.string(), fc.string()),
+    TaskTemplate: fc.record({
+      ContainerSpec: fc.record({
+        Env: fc.array(fc.string()),
+        Hostname: value,
+        Mounts: fc.array(fc.record({ Target: fc.string(), Type: value })),
+      }),
+      Resources: value,
+      Networks: fc.array(fc.record({ Target: fc.string(), Aliases: fc.array(fc.string()) })),
+    }),
+    Anything: value,
+  });
+  fc.assert(
+    fc.property(spec, (one) => {
+      const facts = serviceFacts(one as Spec, names);
+      expect(factChanges(facts, serviceFacts(structuredClone(one) as Spec, names))).toEqual([]);
+      // And every fact is missed where it is not.
+      expect(factChanges(facts, new Map())).toHaveLength(facts.size);
+    }),
+  );
+});
+
+test("durations mean the same to docker stack config and to the engine", () => {
+  expect(nanoseconds("15m10s")).toBe(910e9);
+  expect(nanoseconds("1m0s")).toBe(60e9);
+  expect(nanoseconds("1.5s")).toBe(1.5e9);
+  expect(nanoseconds("500ms")).toBe(5e8);
+  expect(nanoseconds("0s")).toBe(0);
+  fc.assert(
+    fc.property(fc.nat(100), fc.nat(59), fc.nat(59), (hours, minutes, seconds) => {
+      expect(nanoseconds(`${hours}h${minutes}m${seconds}s`)).toBe(
+        (hours * 3600 + minutes * 60 + seconds) * 1e9,
+      );
+    }),
+  );
+});
