@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { addChanges } from "./cliChanges.js";
-import { addCompletion, addDays, addImages } from "./cliDays.js";
+import { addCollection, addCompletion, addDays, addImages } from "./cliDays.js";
 import { addDoctor } from "./cliDoctor.js";
 import {
   configOption,
@@ -60,6 +60,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addChanges(program, finish);
   addDays(program, finish);
   addImages(program, finish);
+  addCollection(program, finish);
   addDoctor(program, finish);
   program
     .command("schema")

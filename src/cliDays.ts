@@ -70,6 +70,24 @@ export function addImages(program: Command, finish: Finish): void {
     .action(async (options) => finish(await (await import("./commands/pruneTags.js")).pruneTags(options)));
 }
 
+/** The garbage collection. */
+export function addCollection(program: Command, finish: Finish): void {
+  stackOptions(program.command("gc"))
+    .description("free the space of blobs that no image needs; pulls go on, pushes are refused meanwhile")
+    .option("--delete-untagged", "manifests that no tag needs go first")
+    .option("--dry-run", "show what would go, remove nothing")
+    .addOption(
+      new Option("--timeout <seconds>", "time for the collection")
+        .default(3600)
+        .argParser(wholeNumber(1, 86_400)),
+    )
+    .addHelpText(
+      "after",
+      "\nUploads that are running may end first (15 minutes at most). Whatever happens, pushes are taken again afterwards.\n\nExample:\n  hephaestus gc --dry-run",
+    )
+    .action(async (options) => finish(await (await import("./commands/gc.js")).gc(options)));
+}
+
 const days = (value: string): number => {
   const number = /^(\d{1,5})d?$/.exec(value)?.[1];
   if (number === undefined) throw new InvalidArgumentError("Write days, such as 30d.");

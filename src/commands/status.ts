@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { daysBetween } from "../credentials/age.js";
 import { readStatus, type Status } from "../deployment/status.js";
 import { ExitCode } from "../errors.js";
+import { bytes } from "../terminal/amount.js";
 import { coloursFor } from "../terminal/colours.js";
 import { table } from "../terminal/table.js";
 import { openSession, type SessionFlags } from "./session.js";
@@ -54,11 +55,9 @@ function asLines(status: Status): string[] {
   if (status.disk)
     fact(
       "storage",
-      `${gigabytes(status.disk.used)} used, ${gigabytes(status.disk.free)} free of ${gigabytes(status.disk.size)}`,
+      `${bytes(status.disk.used)} used, ${bytes(status.disk.free)} free of ${bytes(status.disk.size)}`,
     );
   lines.push("", status.healthy ? colours.green("healthy") : colours.red("not healthy:"));
   for (const fault of status.faults) lines.push(`  ${fault}`);
   return lines;
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

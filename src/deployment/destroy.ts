@@ -55,7 +55,7 @@ const configs: Step = {
 };
 
 /** Removes what the registry stored: a job on its node, as root, on nothing but its folder. */
-const data: Step = {
+const data = (cleanupDocker: Docker): Step => ({
   id: "data",
   title: "Data",
   async run({ config, docker, options }) {
@@ -68,10 +68,10 @@ const data: Step = {
       mounts: [{ source: storage.path, target: "/storage", readOnly: false }],
       constraints: placement.constraints,
     };
-    await runJob(docker, config.stack, job, options.timeoutSeconds);
+    await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds);
     return `removed ${storage.path}/${DATA}`;
   },
-};
+});
 
 /**
  * Removes the stack, its secrets and its configs, and nothing else in the Swarm. What the registry stored stays, unless
@@ -88,7 +88,7 @@ export async function destroyStack(
   const { config, docker, options } = context;
   const seconds = options.timeoutSeconds + 2 * END_SECONDS;
   await withLock(docker, cleanupDocker, config.stack, seconds, () =>
-    runSteps([services, ...(withData ? [data] : []), secrets, configs], context),
+    runSteps([services, ...(withData ? [data(cleanupDocker)] : []), secrets, configs], context),
   );
 }
 

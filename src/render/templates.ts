@@ -20,3 +20,7 @@ export function loadTemplates(): Templates {
     Object.entries(NAMES).map(([name, path]) => [name, readFileSync(new URL(path, root), "utf8")]),
   ) as Templates;
 }
+
+/** The script of a job, to be run by `sh -c`. */
+export const loadJobScript = (name: "collect"): string =>
+  readFileSync(new URL(`../../templates/jobs/${name}.sh`, import.meta.url), "utf8");

@@ -6,10 +6,14 @@ import { deploy, fitsBeside, healthcheck, logging, publicNetworks, stopGracePeri
 
 export const REGISTRY_PORT = 5000;
 
-const STORAGE = "/var/lib/registry";
+/** Where the storage is in the container. */
+export const STORAGE = "/var/lib/registry";
 
 /** Where each line of the registry looks for its config, in the image. Source: distribution's Dockerfiles. */
-const CONFIG_PATHS = { 2: "/etc/docker/registry/config.yml", 3: "/etc/distribution/config.yml" } as const;
+export const CONFIG_PATHS = {
+  2: "/etc/docker/registry/config.yml",
+  3: "/etc/distribution/config.yml",
+} as const;
 
 /**
  * The registry's name for the other services of the stack. The short name `registry` is an alias that any stack on
@@ -20,18 +24,32 @@ export const registryAddress = (config: Config): string => `${config.stack}_regi
 
 export const readerAddress = (config: Config): string => `${config.stack}_reader:${REGISTRY_PORT}`;
 
+/**
+ * Seconds since the epoch until which the registry refuses writes: a garbage collection puts it into the running
+ * service's environment. It is a lease: a registry whose collector died takes writes again by itself.
+ */
+export const READONLY_VARIABLE = "HEPHAESTUS_READONLY_UNTIL";
+
+/** How the registry starts; `$` is the shell's. */
+function startScript(configPath: string): string {
+  return [
+    "umask 077",
+    // http.secret can come from a file only as part of the config, so it is put behind it (http: is the last part).
+    `cat ${configPath} /run/secrets/${HTTP_SECRET} > /tmp/config.yml`,
+    `left=$((\${${READONLY_VARIABLE}:-0} - $(date +%s)))`,
+    'if [ "$left" -le 0 ]; then exec registry serve /tmp/config.yml; fi',
+    `export REGISTRY_STORAGE_MAINTENANCE_READONLY='{"enabled":true}'`,
+    'exec timeout "$left" registry serve /tmp/config.yml',
+  ].join("\n");
+}
+
 /** The service `registry`: it takes every write, and knows everybody's password. */
 export function registryService(config: Config): Service {
   const { registry } = config;
   const configPath = CONFIG_PATHS[registry.version];
   return {
     ...commonParts(config),
-    // http.secret can come from a file only as part of the config, so it is put behind it (http: is the last part).
-    entrypoint: [
-      "/bin/sh",
-      "-ec",
-      `umask 077; cat ${configPath} /run/secrets/${HTTP_SECRET} > /tmp/config.yml; exec registry serve /tmp/config.yml`,
-    ],
+    entrypoint: ["/bin/sh", "-ec", startScript(configPath)],
     networks: publicNetworks(config),
     volumes: [
       { type: "bind", source: registry.storage.path, target: STORAGE },

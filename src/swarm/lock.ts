@@ -1,6 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type Docker, dockerFailed } from "./docker.js";
+import { endLeftJobs } from "./job.js";
 import { LABELS } from "./secrets.js";
 
 /**
@@ -64,7 +65,7 @@ export async function takeLock(docker: Docker, stack: string, seconds: number): 
 }
 
 /**
- * Works while nobody else works on the stack.
+ * Works while nobody else works on the stack. Jobs that a holder left behind who was killed are ended first.
  *
  * @param seconds how long the work may take at most
  * @param cleanupDocker a docker that still works after an interruption, to free the lock
@@ -79,6 +80,7 @@ export async function withLock<T>(
 ): Promise<T> {
   const lock = await takeLock(docker, stack, seconds);
   try {
+    await endLeftJobs(docker, stack);
     return await work();
   } finally {
     await freeLock(cleanupDocker, lock);

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ExitCode, OperatorError } from "../errors.js";
+import { READONLY_VARIABLE } from "../stack/registry.js";
+import type { Docker } from "../swarm/docker.js";
+import { endLeftJobs } from "../swarm/job.js";
+import { type SwarmService, serviceTasks, stackServices } from "../swarm/objects.js";
+import { engineTime, waitForConvergence } from "../swarm/stack.js";
+import type { DeployContext } from "./context.js";
+import { describe } from "./rollout.js";
+
+/**
+ * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every write 405.
+ * Pulls, the library and logins go on. It is a lease that ends by the registry's own clock, so that no death of the one
+ * who asked for it leaves a registry that takes no pushes for ever.
+ */
+
+/** Seconds for the registry to roll, without what runs on the old task. */
+export const ROLL_SECONDS = 120;
+
+const registryOf = (stack: string) => `${stack}_registry`;
+
+const update = (stack: string, change: readonly string[]) => [
+  ...["service", "update", "--detach", "--quiet", "--no-resolve-image"],
+  ...change,
+  registryOf(stack),
+];
+
+export const setReadOnly = (stack: string, until: number): string[] =>
+  update(stack, ["--env-add", `${READONLY_VARIABLE}=${until}`]);
+
+export const setWritable = (stack: string): string[] => update(stack, ["--env-rm", READONLY_VARIABLE]);
+
+/**
+ * Until when the registry's service is told to refuse writes.
+ *
+ * @returns seconds since the epoch; undefined where it is not told so
+ */
+export function readOnlyUntil(services: readonly SwarmService[], stack: string): number | undefined {
+  const registry = services.find(({ Spec }) => Spec.Name === registryOf(stack));
+  const prefix = `${READONLY_VARIABLE}=`;
+  const value = registry?.Spec.TaskTemplate.ContainerSpec.Env?.find((line) => line.startsWith(prefix));
+  return value === undefined ? undefined : Number(value.slice(prefix.length));
+}
+
+/**
+ * Makes the registry refuse writes, and waits until no upload is running any more: the old task ends by itself when
+ * its last one has (at most the registry's draintimeout).
+ *
+ * @param until seconds since the epoch
+ * @param drainSeconds how long uploads may take to end
+ * @throws OperatorError when it cannot be made sure that nobody writes
+ */
+export async function makeReadOnly(
+  context: DeployContext,
+  until: number,
+  drainSeconds: number,
+): Promise<void> {
+  const { config, docker, reporter } = context;
+  await roll(context, docker, setReadOnly(config.stack, until));
+  const service = registryOf(config.stack);
+  for (const end = Date.now() + drainSeconds * 1000; ; await sleep(500)) {
+    const writing = (await serviceTasks(docker, service)).filter(
+      ({ Spec, Status }) =>
+        Status.State === "running" && !Spec.ContainerSpec.Env?.includes(`${READONLY_VARIABLE}=${until}`),
+    );
+    if (writing.length === 0) return;
+    reporter.progress("waiting for uploads to end");
+    if (Date.now() < end) continue;
+    throw new OperatorError(`uploads have not ended in ${drainSeconds} seconds`, {
+      where: service,
+      remedy: "Nothing was removed. Try again when fewer people push.",
+      exitCode: ExitCode.rollout,
+    });
+  }
+}
+
+/**
+ * Lets the registry take writes again; nothing happens where it does.
+ *
+ * @param docker one that still works after an interruption
+ */
+export async function makeWritable(context: DeployContext, docker: Docker): Promise<void> {
+  const { stack } = context.config;
+  // While something is still removed nobody may write.
+  await endLeftJobs(docker, stack);
+  if (readOnlyUntil(await stackServices(docker, stack), stack) === undefined) return;
+  await roll(context, docker, setWritable(stack));
+}
+
+async function roll(
+  { config, reporter }: DeployContext,
+  docker: Docker,
+  args: readonly string[],
+): Promise<void> {
+  const since = await engineTime(docker);
+  await docker.run(args);
+  const { state, verdicts } = await waitForConvergence(docker, config.stack, {
+    only: new Set([registryOf(config.stack)]),
+    goal: "forward",
+    since,
+    timeoutSeconds: ROLL_SECONDS,
+    onProgress: (progress) => reporter.progress(describe(config.stack, progress)),
+  });
+  if (state === "converged" && verdicts.length > 0) return;
+  throw new OperatorError(`did not roll: ${describe(config.stack, verdicts) || "it is not deployed"}`, {
+    where: registryOf(config.stack),
+    remedy: "See what it says with: hephaestus logs registry",
+    exitCode: ExitCode.rollout,
+  });
+}

@@ -1,0 +1,113 @@
+# Runs in a job on the node that holds the storage, in the registry's image. Frees the blobs that no manifest refers to.
+#
+#   sh collect.sh CONFIG DEADLINE [--delete-untagged] [--dry-run]
+#
+# CONFIG is the registry's config file. DEADLINE, in seconds since the epoch, is when the registry takes pushes again:
+# nothing may be removed after it. Prints "goes REPOSITORY@DIGEST" for each manifest without a tag that goes, and at the
+# end "freed BLOBS BYTES".
+set -eu
+config=$1 deadline=$2
+shift 2
+untagged='' dry=''
+for flag; do
+  case $flag in
+    --delete-untagged) untagged=yes ;;
+    --dry-run) dry=--dry-run ;;
+    *) echo "unknown flag $flag"; exit 2 ;;
+  esac
+done
+
+storage=${STORAGE:-/var/lib/registry}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+v2=docker/registry/v2
+cd "$storage"
+if [ ! -d "$v2/repositories" ]; then echo "freed 0 0"; exit 0; fi
+
+# Digests with bytes, of all blobs.
+sizes() { find "$v2/blobs" -type f -name data -exec stat -c '%n %s' {} + | sed 's|^.*/\([0-9a-f]*\)/data |sha256:\1 |'; }
+
+# Manifests that no tag needs, as "REPOSITORY DIGEST". Needed is what a tag names, what a needed index holds, and what
+# refers to a needed manifest (a signature, an SBOM). Any digest that a manifest mentions counts as held: that keeps more
+# rather than less. The registry's own --delete-untagged forgets what indexes hold (distribution/distribution#3178).
+unneeded() {
+  cd "$v2/repositories"
+  find . -path '*/_manifests/tags/*/current/link' >"$work/tags"
+  xargs grep -H '' /dev/null <"$work/tags" |
+    sed -n 's|^\./\(.*\)/_manifests/tags/[^/]*/current/link:\(sha256:[0-9a-f]\{64\}\)$|T \1 \2|p' >"$work/facts"
+  if [ "$(wc -l <"$work/tags")" != "$(wc -l <"$work/facts")" ]; then
+    echo "the link of a tag is damaged: no manifest is removed before it is mended (push the tag again)" >&2
+    exit 1
+  fi
+  find . -path '*/_manifests/revisions/sha256/*/link' |
+    sed -n 's|^\./\(.*\)/_manifests/revisions/sha256/\([0-9a-f]\{64\}\)/link$|R \1 sha256:\2|p' >"$work/revisions"
+  cat "$work/revisions" >>"$work/facts"
+  cd ../blobs/sha256
+  sed 's|.* sha256:\(..\)\(.*\)$|\1/\1\2/data|' <"$work/revisions" | sort -u >"$work/manifests"
+  # A manifest whose blob is gone mentions nothing.
+  while read -r path; do if [ -f "$path" ]; then echo "$path"; fi; done <"$work/manifests" >"$work/present"
+  if [ -s "$work/present" ]; then
+    xargs grep -Ho 'sha256:[0-9a-f]\{64\}' <"$work/present" | sed 's|^../\([0-9a-f]*\)/data:|M sha256:\1 |' >>"$work/facts"
+    xargs grep -l '"subject"' <"$work/present" | sed 's|^../\([0-9a-f]*\)/data$|S sha256:\1|' >>"$work/facts" || :
+  fi
+  cd "$storage"
+  awk '
+    $1 == "T" { needed[$2 " " $3] = 1; next }
+    $1 == "R" { revision[$2 " " $3] = 1; next }
+    $1 == "M" { mentions[$2] = mentions[$2] " " $3; next }
+    $1 == "S" { refers[$2] = 1 }
+    END {
+      do {
+        more = 0
+        for (key in revision) {
+          split(key, part, " ")
+          count = split(mentions[part[2]], digest, " ")
+          for (i = 1; i <= count; i++) {
+            other = part[1] " " digest[i]
+            if (needed[key] && (other in revision) && !needed[other]) { needed[other] = 1; more = 1 }
+            if (!needed[key] && refers[part[2]] && needed[other]) { needed[key] = 1; more = 1 }
+          }
+        }
+      } while (more)
+      for (key in revision) if (!needed[key]) print key
+    }' "$work/facts" | sort
+}
+
+# remove_manifests ROOT: the links of the unneeded manifests below a tree of the storage's layout.
+remove_manifests() {
+  while read -r repository digest; do
+    manifests=$1/$v2/repositories/$repository/_manifests
+    rm -rf "$manifests/revisions/sha256/${digest#sha256:}" "$manifests"/tags/*/index/sha256/"${digest#sha256:}"
+  done <"$work/unneeded"
+}
+
+sizes >"$work/before"
+root=$storage
+if [ -n "$untagged" ]; then
+  unneeded >"$work/unneeded"
+  sed 's/^\(.*\) \(.*\)$/goes \1@\2/' "$work/unneeded"
+  if [ -n "$dry" ]; then
+    # Links without those that would go, beside the real blobs.
+    root=$work/tree
+    mkdir -p "$root/$v2"
+    cp -R "$storage/$v2/repositories" "$root/$v2/"
+    ln -s "$storage/$v2/blobs" "$root/$v2/blobs"
+  fi
+fi
+left=$((deadline - $(date +%s)))
+if [ "$left" -le 0 ]; then echo "there is no time left for the collection"; exit 1; fi
+if [ -n "$untagged" ]; then remove_manifests "$root"; fi
+
+# shellcheck disable=SC2086 # No word where it is no trial.
+if ! REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$root timeout "$left" registry garbage-collect $dry "$config" >"$work/log" 2>&1; then
+  tail -n 5 "$work/log"
+  exit 1
+fi
+if [ -n "$dry" ]; then
+  sed -n 's/^.*blob eligible for deletion: \(sha256:[0-9a-f]*\).*$/\1/p' "$work/log" >"$work/gone"
+  awk 'FILENAME == ARGV[1] { gone[$1] = 1; next } $1 in gone' "$work/gone" "$work/before" >"$work/freed"
+else
+  sizes >"$work/after"
+  awk 'FILENAME == ARGV[1] { left[$1] = 1; next } !($1 in left)' "$work/after" "$work/before" >"$work/freed"
+fi
+awk '{ bytes += $2 } END { printf "freed %d %.0f\n", NR, bytes }' "$work/freed"
