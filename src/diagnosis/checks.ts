@@ -1,4 +1,5 @@
 import type { Config } from "../config/resolve.js";
+import { readOnlyUntil } from "../deployment/maintenance.js";
 import { readCertificate } from "../frontdoor/certificate.js";
 import { readClock } from "../frontdoor/clock.js";
 import { lookUp } from "../frontdoor/names.js";
@@ -11,6 +12,7 @@ import { oldMarkers, unusedConfigs } from "../swarm/leftovers.js";
 import { judgeSwarm } from "../swarm/preflight.js";
 import { judgeConfig, judgeFiles } from "./configuration.js";
 import { judgeAge, judgeHandOver, judgeRegistryEnvironment, judgeSecretUse } from "./credentials.js";
+import { judgeDrift } from "./drift.js";
 import { judgeClock, judgeSilence } from "./engine.js";
 import type { Facts } from "./facts.js";
 import type { Finding, Theme } from "./finding.js";
@@ -84,6 +86,15 @@ const services: Check = {
   needs: "manager",
   run: async ({ config, services, engine }) =>
     judgeServices(config.stack, serviceNames(config), await services(), (await engine()).clock.there),
+};
+
+const drift: Check = {
+  id: "drift",
+  title: "settings of the services",
+  theme: "Services",
+  needs: "manager",
+  run: async ({ config, differences, isLocked }) =>
+    (await isLocked()) ? [] : judgeDrift(config.stack, await differences()),
 };
 
 const secretUse: Check = {
@@ -219,7 +230,8 @@ const readOnly: Check = {
   title: "maintenance",
   theme: "Leftovers",
   needs: "manager",
-  run: async ({ service, isLocked }) => judgeReadOnly(await service("registry"), await isLocked()),
+  run: async ({ config, bareServices, isLocked }) =>
+    judgeReadOnly(readOnlyUntil(await bareServices(), config.stack), await isLocked(), new Date()),
 };
 
 const helpers: Check = {
@@ -253,6 +265,7 @@ export const CHECKS: readonly Check[] = [
   config,
   files,
   services,
+  drift,
   secretUse,
   handOver,
   ages,

@@ -1,5 +1,7 @@
 import type { Finding as ConfigFinding } from "../config/findings.js";
 import { type Config, publicUrls } from "../config/resolve.js";
+import { candidates, currentMachines } from "../credentials/generation.js";
+import { differencesFrom } from "../deployment/differences.js";
 import { readGenerationState } from "../deployment/generations.js";
 import { reportSecrets } from "../deployment/secretsReport.js";
 import { TraefikApi } from "../frontdoor/traefikApi.js";
@@ -88,7 +90,16 @@ export function factsOf(subject: Subject) {
     allServices: once(() => servicesOf(docker, ["service", "ls", "--quiet"])),
     secrets,
     secretReports: once(() => reportSecrets({ docker, config })),
-    generations,
+    /** What a deploy would change; none where a deploy would make secrets first. */
+    differences: async () => {
+      const state = await generations();
+      const [people, machines] = [candidates(state)[0], currentMachines(state)];
+      if (people === undefined || machines === undefined) return [];
+      return differencesFrom(
+        { config, docker, files: subject.files, generations: { people, machines } },
+        "always",
+      );
+    },
     htpasswd,
     handedOver,
     lock,

@@ -110,7 +110,9 @@ export function judgeFrontDoor(config: Config, checks: readonly Check[]): Findin
         silent ? "front-door-silent" : "front-door-wrong",
         silent ? `the ${what} does not answer` : `the ${what} does not answer as it should`,
         [...new Set(faults.map(({ fault }) => fault))].join("; "),
-        `See that ${config.expose === "traefik" ? "Traefik and " : ""}the service run (hephaestus status, hephaestus logs ${service}).`,
+        config.expose === "traefik"
+          ? `See that ${service} and Traefik run (hephaestus status, hephaestus logs ${service}).`
+          : `See that ${service} runs (hephaestus status, hephaestus logs ${service}).`,
       ),
     );
   }

@@ -1,11 +1,8 @@
+import { READONLY_VARIABLE } from "../stack/registry.js";
 import type { LockHolder } from "../swarm/lock.js";
 import { lockName } from "../swarm/lock.js";
-import type { SwarmService } from "../swarm/objects.js";
 import { error, type Finding, warning } from "./finding.js";
 import type { ServiceFacts } from "./services.js";
-
-/** Set in the registry's environment while a garbage collection runs: when pushes shall be taken again. */
-const READ_ONLY_UNTIL = "HEPHAESTUS_READONLY_UNTIL";
 
 /** A lock that nobody holds any more. */
 export function judgeLock(stack: string, holder: LockHolder | undefined, stale: boolean): Finding[] {
@@ -49,18 +46,23 @@ export function judgeConfigs(names: readonly string[]): Finding[] {
   ];
 }
 
-/** A registry that was left read-only; while somebody holds the lock it is meant to be. */
-export function judgeReadOnly(registry: SwarmService | undefined, locked: boolean): Finding[] {
-  const line = registry?.Spec.TaskTemplate.ContainerSpec.Env?.find((entry) =>
-    entry.startsWith(`${READ_ONLY_UNTIL}=`),
-  );
-  if (line === undefined || locked) return [];
+/**
+ * A registry that was left read-only; while somebody holds the lock it is meant to be.
+ *
+ * @param until seconds since the epoch, undefined where it takes writes
+ */
+export function judgeReadOnly(until: number | undefined, locked: boolean, now: Date): Finding[] {
+  if (until === undefined || locked) return [];
+  const evidence = `its service has ${READONLY_VARIABLE}=${until}, and nobody holds the stack's lock`;
+  const remedy = "Run hephaestus gc or hephaestus deploy again.";
   return [
-    error(
-      "registry-read-only",
-      "the registry refuses pushes: a garbage collection was broken off",
-      `${registry?.Spec.Name} has ${line}, and nobody holds the stack's lock`,
-      "Run hephaestus gc or hephaestus deploy again.",
-    ),
+    until * 1000 > now.getTime()
+      ? error(
+          "registry-read-only",
+          "the registry refuses pushes: a garbage collection was broken off",
+          evidence,
+          remedy,
+        )
+      : warning("registry-read-only", "a garbage collection was broken off", evidence, remedy),
   ];
 }
