@@ -48,13 +48,16 @@ const time = (date: Date): Buffer =>
 /**
  * A self-signed certificate (X.509 v3, RFC 5280) with a P-256 key.
  *
- * @param host its subject and its one DNS name
+ * @param hosts its DNS names; the first is its subject
  */
-export function selfSigned(host: string, from: Date, until: Date): SelfSigned {
+export function selfSigned(hosts: readonly string[], from: Date, until: Date): SelfSigned {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const algorithm = der(TAG.seq, oid("1.2.840.10045.4.3.2"));
-  const name = der(TAG.seq, der(TAG.set, der(TAG.seq, oid("2.5.4.3"), der(TAG.utf8, Buffer.from(host)))));
-  const names = der(TAG.octets, der(TAG.seq, der(DNS_NAME, Buffer.from(host))));
+  const name = der(
+    TAG.seq,
+    der(TAG.set, der(TAG.seq, oid("2.5.4.3"), der(TAG.utf8, Buffer.from(hosts[0] ?? "")))),
+  );
+  const names = der(TAG.octets, der(TAG.seq, ...hosts.map((host) => der(DNS_NAME, Buffer.from(host)))));
   const body = der(
     TAG.seq,
     der(VERSION, der(TAG.integer, Buffer.from([2]))),

@@ -101,7 +101,7 @@ function judgeService(stack: string, name: string, facts: ServiceFacts | undefin
       ),
       severity: down ? "error" : "warning",
     });
-  } else if (down && service.UpdateStatus?.State === "updating") {
+  } else if (!healthy && service.UpdateStatus?.State === "updating") {
     findings.push(
       warning(
         "service-updating",
@@ -110,7 +110,7 @@ function judgeService(stack: string, name: string, facts: ServiceFacts | undefin
         "Wait for it, and run hephaestus doctor again.",
       ),
     );
-  } else if (down || !healthy) {
+  } else if (down || (!healthy && findings.length === 0)) {
     findings.push({
       ...error("service-down", `${name} does not run`, `${count}; ${last ?? reason}`, `${look}.`),
       // One task more than wanted is one that ends, or begins.

@@ -175,7 +175,7 @@ test("faults of Traefik, of the names, of the certificate, and of neighbours", a
   const { url: api } = await listen(traefik);
   const day = 86_400_000;
   const [from, until] = [new Date(Date.now() - 60 * day), new Date(Date.now() + 5 * day)];
-  const tls = createHttpsServer(selfSigned("other.example", from, until));
+  const tls = createHttpsServer(selfSigned(["other.example"], from, until));
   closing.push(() => tls.close());
   await listen(tls, 443);
 
