@@ -41,7 +41,7 @@ htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_
 unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
 export LC_ALL=C
 
-lock='' scratch='' reader='' made=''
+lock='' scratch='' reader='' made='' new=''
 newline='
 '
 
@@ -58,7 +58,7 @@ die() {
 ask() { docker "$@" </dev/null || die 4 "docker $1 $2 failed (its own words are above)"; }
 
 release() {
-  if [ -n "$scratch" ]; then rm -f "$scratch"; fi
+  if [ -n "$scratch" ]; then rm -rf "$scratch"; fi
   [ -z "$reader" ] || docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
   [ -z "$lock" ] || docker config rm "$lock" >/dev/null 2>&1 </dev/null || say "deploy: the lock ${stack}_lock could not be removed; it expires by itself" >&2
   lock='' scratch='' reader=''
@@ -372,6 +372,52 @@ ensure_secrets() {
   say "secrets: generation $generation created${new:+, new password of: $new}"
 }
 
+# Ends jobs that a killed hephaestus left, such as a garbage collection, before the registry takes pushes again.
+end_jobs() {
+  for job in $(ask service ls --filter "label=hephaestus.stack=$stack" --filter "name=${stack}_job-" --format '{{.Name}}'); do
+    tasks=$(docker service ps --quiet --no-trunc "$job" 2>/dev/null </dev/null) || :
+    docker service rm "$job" >/dev/null 2>&1 </dev/null || :
+    tries=0
+    # shellcheck disable=SC2086
+    while [ -n "$tasks" ] && docker inspect --type task --format '{{.Status.State}}' $tasks 2>/dev/null </dev/null |
+      grep -qvxE 'complete|failed|rejected|orphaned|shutdown|remove'; do
+      tries=$((tries + 1))
+      if [ $tries -gt 60 ]; then die 4 "the job $job does not end" "end its container on its node, then run this again"; fi
+      sleep 1
+    done
+    say "jobs: ended $job, which nobody waited for"
+  done
+}
+
+# Leaves a record of this deploy in the Swarm, as hephaestus does: its history and rollback read it. The last 20 are kept.
+record() {
+  for tool in cp gzip mkdir sha256sum tar; do command -v $tool >/dev/null 2>&1 || { say "history: not recorded without $tool"; return 0; }; done
+  rm -rf "$scratch"
+  scratch=$(mktemp -d) || return
+  case $file in */*) folder=${file%/*} ;; *) folder=. ;; esac
+  mkdir "$scratch/files" && cp "$file" "$scratch/files/docker-compose.yml" || return
+  # shellcheck disable=SC2013
+  for name in $(sed -n 's|^ *file: \./\([A-Za-z0-9._/-]*\)$|\1|p' <"$file"); do
+    mkdir -p "$scratch/files/${name%"${name##*/}"}" && cp "$folder/$name" "$scratch/files/$name" || return
+  done
+  tar -c -f "$scratch/tar" -C "$scratch/files" . && gzip "$scratch/tar" || return
+  records=$(docker config ls --filter "label=hephaestus.stack=$stack" --filter "name=${stack}_history_" --format '{{.Name}} {{.Label "hephaestus.history"}}' </dev/null) || return
+  numbers=$(printf '%s\n' "$records" | sed -n "s/^${stack}_history_\([1-9][0-9]*\) \([a-z]*\)\$/\1 \2/p" | sort -n)
+  # shellcheck disable=SC2046
+  images=$(docker service inspect --format '{{.Spec.Name}}={{.Spec.TaskTemplate.ContainerSpec.Image}}' \
+    $(printf '%s\n' "$view" | awk '{ print $2 }') </dev/null) || return
+  docker config create --label "hephaestus.stack=$stack" --label hephaestus.history=deploy \
+    --label "hephaestus.history.at=$(date -u +%Y-%m-%dT%H:%M:%SZ)" --label "hephaestus.history.by=$(id -un 2>/dev/null || id -u)@$host" \
+    --label "hephaestus.history.note=deploy.sh${new:+, new password of $new}" \
+    --label "hephaestus.history.config=$(sed '/^    image: /d' <"$file" | sha256sum | cut -c 1-64)" \
+    --label "hephaestus.history.generations=$generation/$machine_generation" \
+    --label "hephaestus.history.images=$(printf '%s\n' "$images" | sed "s/^${stack}_//" | sort | paste -s -d ' ' -)" \
+    "${stack}_history_$(($(printf '%s\n' "$numbers" | sed -n '$s/ .*//p') + 1))" - >/dev/null <"$scratch/tar.gz" || return
+  for old in $(printf '%s\n' "$numbers" | awk '$2 ~ /^(deploy|rotate|rollback)$/ { n[++count] = $1 } END { for (i = 1; i <= count - 19; i++) print n[i] }'); do
+    docker config rm "${stack}_history_$old" >/dev/null 2>&1 </dev/null || :
+  done
+}
+
 # What the services do not use any more: other generations, also what is left of runs that were killed.
 remove_unused() {
   removed=''
@@ -470,6 +516,7 @@ main() {
     *) die 2 "missing in the environment:$missing" "set all three, or none of them to keep the secrets that exist" ;;
   esac
   take_lock
+  end_jobs
   ensure_secrets
   if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation docker stack deploy --prune --with-registry-auth \
     ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null; then
@@ -477,6 +524,7 @@ main() {
     die 6 "docker stack deploy failed (its own words are above)$valid"
   fi
   wait_for_services
+  record || say "history: this deploy could not be recorded (docker's own words are above)"
   remove_unused
   say "deploy: ready: $stack generation=$generation $(printf '%s\n' "$view" | awk '{ print $2 "=" $3 }' | paste -s -d ' ' -)"
 }

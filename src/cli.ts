@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { addChanges } from "./cliChanges.js";
-import { addCollection, addCompletion, addDays, addImages } from "./cliDays.js";
+import { addCollection, addCompletion, addDays, addHistory, addImages } from "./cliDays.js";
 import { addDoctor } from "./cliDoctor.js";
 import {
   configOption,
@@ -61,6 +61,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addDays(program, finish);
   addImages(program, finish);
   addCollection(program, finish);
+  addHistory(program, finish);
   addDoctor(program, finish);
   program
     .command("schema")

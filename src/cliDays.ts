@@ -1,6 +1,6 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { configOption, contextOption, timeoutOption, wholeNumber } from "./cliOptions.js";
-import { stackOptions } from "./cliUsers.js";
+import { rollOptions, stackOptions } from "./cliUsers.js";
 import type { ExitCode } from "./errors.js";
 import type { CommandTree } from "./terminal/completion.js";
 
@@ -68,6 +68,30 @@ export function addImages(program: Command, finish: Finish): void {
       "\nNeeds registry.delete: true.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",
     )
     .action(async (options) => finish(await (await import("./commands/pruneTags.js")).pruneTags(options)));
+}
+
+/** What was done, and the way back. */
+export function addHistory(program: Command, finish: Finish): void {
+  const commands = () => import("./commands/history.js");
+  stackOptions(program.command("history"))
+    .description("list deploys, rotations and more: who, when, which config, images and generations")
+    .addHelpText(
+      "after",
+      "\nIt is kept in the Swarm, the last 20 deploys long.\n\nExample:\n  hephaestus history",
+    )
+    .action(async (options) => finish(await (await commands()).history(options)));
+  rollOptions(program.command("rollback"))
+    .argument(
+      "[number]",
+      "of the record (default: the newest that differs from what runs)",
+      wholeNumber(1, 1e9),
+    )
+    .description("deploy a recorded state again: its files, its images by digest")
+    .addHelpText(
+      "after",
+      "\nGenerations of secrets are taken back where they still exist.\n\nExample:\n  hephaestus rollback --dry-run",
+    )
+    .action(async (number, options) => finish(await (await commands()).rollback(number, options)));
 }
 
 /** The garbage collection. */

@@ -10,7 +10,7 @@ export const stackOptions = (command: Command): Command =>
   reportOptions(command.addOption(configOption()).addOption(contextOption()));
 
 /** What every command has that rolls the registry. */
-const rollOptions = (command: Command): Command =>
+export const rollOptions = (command: Command): Command =>
   stackOptions(command)
     .addOption(timeoutOption())
     .option("--no-verify", "do not ask at the front door")

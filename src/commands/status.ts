@@ -26,9 +26,17 @@ export async function status(flags: StatusFlags): Promise<ExitCode> {
   }
 }
 
+function ageOf(date: Date | undefined, now: Date): string {
+  if (!date) return "never";
+  const days = daysBetween(date, now);
+  return days === 0 ? "today" : `${days} ${days === 1 ? "day" : "days"} ago`;
+}
+
 const asData = (status: Status) => ({
   ...status,
   certificate: status.certificate?.toISOString() ?? null,
+  lastBackup: status.lastBackup?.toISOString() ?? null,
+  lastCollection: status.lastCollection?.toISOString() ?? null,
   frontDoor: status.frontDoor.map(({ title, fault }) => ({ title, fault: fault ?? null })),
 });
 
@@ -57,6 +65,10 @@ function asLines(status: Status): string[] {
       "storage",
       `${bytes(status.disk.used)} used, ${bytes(status.disk.free)} free of ${bytes(status.disk.size)}`,
     );
+  fact("backup", ageOf(status.lastBackup, now));
+  fact("collection", ageOf(status.lastCollection, now));
+  if (status.readOnly?.holder)
+    fact("read-only", `until ${status.readOnly.until.toISOString()}, for ${status.readOnly.holder}`);
   lines.push("", status.healthy ? colours.green("healthy") : colours.red("not healthy:"));
   for (const fault of status.faults) lines.push(`  ${fault}`);
   return lines;

@@ -10,10 +10,17 @@ export const CONFIG_FILE = "hephaestus.yaml";
  * @param file path as the person gave it
  * @throws OperatorError when there is no such file; ConfigError when it holds mistakes
  */
-export async function readConfig(file: string): Promise<LoadedConfig> {
-  let source: string;
+export const readConfig = async (file: string): Promise<LoadedConfig> =>
+  loadConfig(await readConfigText(file), file, process.env);
+
+/**
+ * The text of a config file.
+ *
+ * @throws OperatorError when there is no such file
+ */
+export async function readConfigText(file: string): Promise<string> {
   try {
-    source = await readFile(file, "utf8");
+    return await readFile(file, "utf8");
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     throw new OperatorError(code === "ENOENT" ? "there is no config file" : `cannot be read (${code})`, {
@@ -24,5 +31,4 @@ export async function readConfig(file: string): Promise<LoadedConfig> {
       cause,
     });
   }
-  return loadConfig(source, file, process.env);
 }

@@ -9,6 +9,7 @@ import { withLock } from "../swarm/lock.js";
 import { type SwarmService, stackServices } from "../swarm/objects.js";
 import { engineTime } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
+import { recordEvent } from "./history.js";
 import { makeReadOnly, makeWritable, ROLL_SECONDS, readOnlyUntil } from "./maintenance.js";
 
 export interface CollectionOptions {
@@ -73,6 +74,7 @@ export async function collectGarbage(
     } finally {
       await runSteps([writable], context);
     }
+    await recordEvent(context, "gc", `freed ${collection.blobs} blobs, ${collection.bytes} bytes`);
     return collection;
   });
 }

@@ -4,13 +4,14 @@ import { markHandedOver } from "../swarm/leftovers.js";
 import { withLock } from "../swarm/lock.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { firstChange, isUnchanged } from "./generations.js";
+import { recordStep } from "./history.js";
 import { PLAN_STEPS } from "./plan.js";
 import { preflight } from "./preflight.js";
 import { cleanUp, rollOut } from "./rollout.js";
 import { createSecrets, prepareHost, verify } from "./steps.js";
 
 /** What changes the host and the Swarm, in order; each step can be run again. */
-const CHANGE_STEPS: readonly Step[] = [prepareHost, createSecrets, rollOut];
+const CHANGE_STEPS: readonly Step[] = [prepareHost, createSecrets, rollOut, recordStep("deploy")];
 
 /** What follows once the new tasks run. */
 const CLOSING_STEPS: readonly Step[] = [verify, cleanUp];

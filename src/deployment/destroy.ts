@@ -5,7 +5,7 @@ import { runJob } from "../swarm/job.js";
 import { listHelperServices } from "../swarm/leftovers.js";
 import { lockName, withLock } from "../swarm/lock.js";
 import { STACK_LABEL, servicesOf, stackServices } from "../swarm/objects.js";
-import { stackSecretNames } from "../swarm/secrets.js";
+import { LABELS, stackSecretNames } from "../swarm/secrets.js";
 import { removeStack, waitForRemoval } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 
@@ -44,8 +44,9 @@ const configs: Step = {
     const list = (filter: string) =>
       docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
     const ofStack = (await list(`label=${STACK_LABEL}=${stack}`)).split("\n");
+    const own = (await list(`label=${LABELS.stack}=${stack}`)).split("\n");
     const markers = (await list(`name=${stack}_handed-over_`)).split("\n");
-    const names = [...ofStack, ...markers.filter((name) => name.startsWith(`${stack}_handed-over_`))];
+    const names = [...ofStack, ...own, ...markers.filter((name) => name.startsWith(`${stack}_handed-over_`))];
     return removeAll(
       docker,
       "config",

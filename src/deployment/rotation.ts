@@ -8,6 +8,7 @@ import { engineTime, startDeploy, waitForConvergence } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { underLock } from "./deploy.js";
 import { readGenerationState } from "./generations.js";
+import { recordStep } from "./history.js";
 import { PLAN_STEPS } from "./plan.js";
 import { preflight } from "./preflight.js";
 import { cleanUp, describe, rollOut } from "./rollout.js";
@@ -55,7 +56,7 @@ const handOverStep = (handOver: HandOver, cleanupDocker: Docker): Step => ({
 export const rotationSteps = (handOver: HandOver, cleanupDocker: Docker) => ({
   looking: LOOKING_STEPS,
   changing: [...CHANGE_STEPS, handOverStep(handOver, cleanupDocker)],
-  closing: [cleanUp],
+  closing: [recordStep("rotate"), cleanUp],
 });
 
 /**

@@ -4,10 +4,13 @@ import { type Check, verifyFrontDoor } from "../frontdoor/verify.js";
 import { serviceNames } from "../stack/model.js";
 import { judge } from "../swarm/convergence.js";
 import { type Disk, storageDisk } from "../swarm/disk.js";
+import { isStale, readLock } from "../swarm/lock.js";
 import { type SwarmService, type SwarmTask, serviceTasks, stackServices } from "../swarm/objects.js";
+import { lastOf, readRecords } from "../swarm/records.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { DeployContext } from "./context.js";
 import { readGenerationState } from "./generations.js";
+import { readOnlyUntil } from "./maintenance.js";
 
 export interface ServiceStatus {
   name: string;
@@ -33,6 +36,10 @@ export interface Status {
   /** When the registry's certificate ends. */
   certificate: Date | undefined;
   disk: Disk | undefined;
+  lastBackup: Date | undefined;
+  lastCollection: Date | undefined;
+  /** Until when the registry refuses pushes, and who works on it meanwhile; undefined where it takes them. */
+  readOnly: { until: Date; holder: string | undefined } | undefined;
   /** What is wrong, in words. */
   faults: string[];
 }
@@ -54,6 +61,10 @@ export async function readStatus({ config, docker, options }: DeployContext): Pr
   const { inUse } = await readGenerationState(docker, stack, secrets);
   const facts = inUse.people === undefined ? undefined : htpasswdFacts(secrets, inUse.people);
   const urls = publicUrls(config);
+  const records = await readRecords(docker, stack);
+  const until = readOnlyUntil(running, stack);
+  const lock = until === undefined ? undefined : await readLock(docker, stack);
+  const holder = lock && !isStale(lock) ? lock.holder : undefined;
   const [frontDoor, certificate, disk] = await Promise.all([
     options.verify ? verifyFrontDoor(config, {}, 0) : [],
     certificateExpiry(urls.registry),
@@ -69,6 +80,9 @@ export async function readStatus({ config, docker, options }: DeployContext): Pr
     frontDoor,
     certificate,
     disk,
+    lastBackup: lastOf(records, "backup"),
+    lastCollection: lastOf(records, "gc"),
+    readOnly: until === undefined ? undefined : { until: new Date(until * 1000), holder },
   };
   const faults = faultsOf(status, new Date());
   return { ...status, faults, healthy: faults.length === 0 };
@@ -96,7 +110,7 @@ export function serviceStatus(
 
 /** Pure: what of it is wrong. */
 export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date): string[] {
-  const { services, frontDoor, certificate, disk } = status;
+  const { services, frontDoor, certificate, disk, readOnly } = status;
   const faults = services
     .filter(({ healthy }) => !healthy)
     .map(({ name, running, replicas, reason }) => `${name}: ${running}/${replicas} tasks run: ${reason}`);
@@ -104,5 +118,9 @@ export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date):
   if (certificate && certificate.getTime() < now.getTime())
     faults.push(`the certificate ended on ${certificate.toISOString().slice(0, 10)}`);
   if (disk && disk.free < LEAST_FREE_SHARE * disk.size) faults.push("the storage is nearly full");
+  if (readOnly && !readOnly.holder)
+    faults.push(
+      `pushes are refused until ${readOnly.until.toISOString()}: a garbage collection was broken off (hephaestus gc or deploy mends it)`,
+    );
   return faults;
 }

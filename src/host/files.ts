@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { chmod, mkdir, mkdtemp, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { RenderedFile } from "../render/files.js";
 
@@ -20,9 +21,14 @@ export function readerOf(folder: string): (path: string) => string | undefined {
 /**
  * Writes files below a folder, all or none: everything is written to temporary files first, then renamed.
  *
+ * @param mode permissions, where they shall not be those of any new file
  * @throws OperatorError when a file cannot be written; nothing that was there has changed then
  */
-export async function writeFiles(folder: string, files: readonly RenderedFile[]): Promise<void> {
+export async function writeFiles(
+  folder: string,
+  files: readonly RenderedFile[],
+  mode?: number,
+): Promise<void> {
   const pending: Array<{ from: string; to: string }> = [];
   try {
     for (const { path, text } of files) {
@@ -31,6 +37,7 @@ export async function writeFiles(folder: string, files: readonly RenderedFile[])
       await mkdir(dirname(to), { recursive: true });
       pending.push({ from, to });
       await writeFile(from, text);
+      if (mode !== undefined) await chmod(from, mode);
     }
     for (const { from, to } of pending) await rename(from, to);
   } catch (cause) {
@@ -38,6 +45,33 @@ export async function writeFiles(folder: string, files: readonly RenderedFile[])
   } finally {
     for (const { from } of pending) await rm(from, { force: true });
   }
+}
+
+/** Works with a folder that is there meanwhile, and that nobody else can read. */
+export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "hephaestus-"));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Writes a file that is there anew: aside first, then renamed over it. Its permissions stay, and a link stays a link.
+ *
+ * @throws OperatorError when it cannot be written; it has not changed then
+ */
+export async function writeInPlace(file: string, text: string): Promise<void> {
+  let to: string;
+  let mode: number;
+  try {
+    to = await realpath(file);
+    mode = (await stat(to)).mode & 0o7777;
+  } catch (cause) {
+    throw notWritable(file, cause);
+  }
+  await writeFiles(dirname(to), [{ path: basename(to), text }], mode);
 }
 
 function notWritable(path: string, cause: unknown): OperatorError {

@@ -16,7 +16,7 @@ export function childEnvironment(
 
 export interface RunOptions {
   /** Written to the command's standard input. */
-  input?: Secret | string;
+  input?: Secret | string | Uint8Array;
   environment?: Readonly<Record<string, string>>;
   /** Milliseconds after which the command is ended. */
   timeout?: number;

@@ -45,7 +45,7 @@ export function createLock(stack: string, { holder, host, pid, expires }: LockHo
  */
 export async function takeLock(docker: Docker, stack: string, seconds: number): Promise<string> {
   const self: LockHolder = {
-    holder: `${userName()}@${hostname()} (process ${process.pid})`,
+    holder: `${operator()} (process ${process.pid})`,
     host: hostname(),
     pid: process.pid,
     expires: Math.floor(Date.now() / 1000) + seconds,
@@ -128,6 +128,9 @@ function isAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
+
+/** Who runs this: user@host. */
+export const operator = (): string => `${userName()}@${hostname()}`;
 
 function userName(): string {
   try {

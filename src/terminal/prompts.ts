@@ -1,4 +1,4 @@
-import { password as askPassword, cancel, isCancel, select, text } from "@clack/prompts";
+import { password as askPassword, cancel, confirm, isCancel, select, text } from "@clack/prompts";
 import { ExitCode, OperatorError } from "../errors.js";
 
 /** Questions on a terminal. Ctrl-C at any of them ends the command with nothing written. */
@@ -31,6 +31,10 @@ export async function askChoice(
   options: ReadonlyArray<{ value: string; label: string }>,
 ): Promise<string> {
   return answered(await select<string>({ message, options: [...options], output: process.stderr }));
+}
+
+export async function askYes(message: string): Promise<boolean> {
+  return answered(await confirm({ message, output: process.stderr }));
 }
 
 /** A password that is not echoed; empty means: generate one. */

@@ -149,5 +149,6 @@ test("destroy asks, removes the stack and nothing else, and leaves the images; -
   expect(await swarmObjects(workspace)).toEqual(["secret days_of-others"]);
   const { stdout } = await workspace.docker("config", "ls", "--format", "{{.Name}}");
   expect(stdout).toContain("days-of-others");
+  expect(stdout).not.toContain("days_");
   await workspace.docker("config", "rm", "days-of-others");
 });

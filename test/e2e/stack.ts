@@ -50,12 +50,16 @@ export async function writeConfig(
 type Part = Record<string, unknown>;
 export type Changes = { root?: Part; registry?: Part; gateway?: Part; ui?: Part };
 
-/** Names of the Swarm's secrets, configs and services that belong to a stack. */
+/** Names of the Swarm's secrets, configs and services that belong to a stack, without its history. */
 export async function swarmObjects(workspace: Workspace): Promise<string[]> {
   const names: string[] = [];
   for (const type of ["service", "secret", "config"]) {
     const { stdout } = await workspace.docker(type, "ls", "--format", "{{.Name}}");
-    const own = stdout.split("\n").filter((name) => name.startsWith(`${workspace.stack}_`));
+    const own = stdout
+      .split("\n")
+      .filter(
+        (name) => name.startsWith(`${workspace.stack}_`) && !name.startsWith(`${workspace.stack}_history_`),
+      );
     names.push(...own.map((name) => `${type} ${name}`));
   }
   return names.sort();

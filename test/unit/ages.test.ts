@@ -48,6 +48,9 @@ test("what is wrong with a stack is named", () => {
     frontDoor: [{ title: "the UI answers", fault: undefined }],
     certificate: new Date("2026-12-24"),
     disk: { size: 100, used: 90, free: 10 },
+    lastBackup: undefined,
+    lastCollection: undefined,
+    readOnly: { until: new Date("2026-11-24T12:00:00Z"), holder: "ann@forge" as string | undefined },
   };
   expect(faultsOf(sound, now)).toEqual([]);
   const ill = {
@@ -56,11 +59,13 @@ test("what is wrong with a stack is named", () => {
     frontDoor: [{ title: "the UI answers", fault: "no answer" }],
     certificate: new Date("2026-11-23"),
     disk: { size: 100, used: 99, free: 1 },
+    readOnly: { ...sound.readOnly, holder: undefined },
   };
   expect(faultsOf(ill, now)).toEqual([
     "registry: 0/1 tasks run: starting",
     "the UI answers: no answer",
     "the certificate ended on 2026-11-23",
     "the storage is nearly full",
+    "pushes are refused until 2026-11-24T12:00:00.000Z: a garbage collection was broken off (hephaestus gc or deploy mends it)",
   ]);
 });

@@ -150,7 +150,7 @@ export class Target {
       this.docker("exec", registry?.id ?? "", "cat", "/run/secrets/htpasswd"),
     ]);
     const found = texts.flatMap((text) => text.match(/[A-Za-z0-9+/=]{40,}|\$2[aby]\$\S+/g) ?? []);
-    if (found.length !== 5) throw new Error(`Five secrets were expected, not ${found.length}.`);
+    if (found.length < 5) throw new Error(`Five secrets were expected, not ${found.length}.`);
     return found;
   }
 

@@ -31,10 +31,16 @@ case "$1 $2" in
     [ ! -e "$STUB/$1s/$name" ] || { echo "Error response from daemon: $name already exists" >&2; exit 1; }
     for word; do case $word in hephaestus.*) echo "$word" >> "$STUB/labels/$name" ;; esac; done
     cat > "$STUB/$1s/$name"; echo "id-of-$name" ;;
-  "config ls") ls "$STUB/configs" | sed -n "/handed-over/p" ;;
+  "config ls") case $* in
+    *_history_*) ls "$STUB/configs" | sed -n "s/.*_history_.*/& deploy/p" ;;
+    *) ls "$STUB/configs" | sed -n "/handed-over/p" ;;
+    esac ;;
   "config inspect") [ -e "$STUB/configs/reg_lock" ] || exit 1; cat "$STUB/configs/reg_lock" ;;
   "config rm") rm "$STUB/configs/\${3#id-of-}" ;;
-  "service ls") ls "$STUB/services" ;;
+  "service ls") case $* in
+    *_job-*) ls "$STUB/services" | sed -n "/_job-/p" ;;
+    *) ls "$STUB/services" ;;
+    esac ;;
   "service inspect") case $* in
     *SecretName*) cat "$STUB/services/$last" ;;
     *Image*) [ ! -e "$STUB/services/reg_gateway" ] || echo "nginx:running" ;;
@@ -608,7 +614,7 @@ describe("deploy.sh", () => {
       const { code, out } = await deploy(credentials);
       expect(code).toBe(0);
       expect(out).toContain("lock: removed the one of carol@");
-      expect(readdirSync(join(stub, "configs"))).toEqual([]);
+      expect(readdirSync(join(stub, "configs"))).not.toContain("reg_lock");
     });
 
     it("is given back once when docker refuses a secret half-way", async () => {
@@ -622,6 +628,16 @@ describe("deploy.sh", () => {
       expect(changes().filter((line) => line.includes("[config] [rm]"))).toHaveLength(1);
       expect(read("deployed")).toBe("");
     });
+  });
+
+  it("ends a job that a killed run left, before anything else", async () => {
+    writeFileSync(join(stub, "services", "reg_job-gc"), "");
+    const { code, out } = await deploy(credentials);
+    expect(code).toBe(0);
+    expect(out).toContain("jobs: ended reg_job-gc, which nobody waited for");
+    expect(existsSync(join(stub, "services", "reg_job-gc"))).toBe(false);
+    const argv = read("argv");
+    expect(argv.indexOf("[service] [rm] [reg_job-gc]")).toBeLessThan(argv.indexOf("[stack] [deploy]"));
   });
 
   it("fails with the tasks' errors and last log lines when a service was rolled back", async () => {

@@ -1,0 +1,49 @@
+import { readConfigText } from "../config/file.js";
+import { loadConfig } from "../config/load.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { writeInPlace } from "../host/files.js";
+import { unifiedDiff } from "../render/compare.js";
+import { isInteractive } from "../terminal/choose.js";
+import { coloursFor } from "../terminal/colours.js";
+import { diffLines } from "../terminal/differences.js";
+
+export interface ConfigEditFlags {
+  config: string;
+  yes?: boolean;
+  dryRun?: boolean;
+}
+
+/** The text of a config file that is about to be changed. */
+export const readForEdit = (flags: ConfigEditFlags): Promise<string> => readConfigText(flags.config);
+
+/**
+ * Shows what changes in a config file, asks, and writes it.
+ *
+ * @returns whether it was written
+ * @throws ConfigError when the new text is no valid config, OperatorError when there is nobody to ask; the file is as it
+ *   was then
+ */
+export async function applyEdit(before: string, after: string, flags: ConfigEditFlags): Promise<boolean> {
+  const { config: file } = flags;
+  // What cannot be loaded is not written.
+  loadConfig(after, file, process.env);
+  const diff = unifiedDiff(file, before, after, ["now", "then"]);
+  process.stdout.write(`${diffLines(diff, coloursFor(process.stdout)).join("\n")}\n`);
+  if (flags.dryRun) return false;
+  if (!flags.yes && !(await isMeant(file))) return false;
+  await writeInPlace(file, after);
+  process.stdout.write(`wrote ${file}\n`);
+  return true;
+}
+
+async function isMeant(file: string): Promise<boolean> {
+  if (!isInteractive()) {
+    throw new OperatorError("there is nobody to ask whether to write this", {
+      where: file,
+      remedy: "Use --yes to write it, or --dry-run to only see it.",
+      exitCode: ExitCode.usage,
+    });
+  }
+  const { askYes } = await import("../terminal/prompts.js");
+  return askYes(`Write this to ${file}?`);
+}

@@ -1,0 +1,107 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { Target } from "./attacks/target.js";
+import { SECRETS } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { OPS_SCRIPTS } from "./workspace.js";
+
+/** What was done to a stack, as its Swarm remembers it, and the way back. */
+
+const swarm = useSwarm();
+let target: Target;
+
+beforeAll(async () => {
+  target = await Target.deploy("annals", [5000, 8080], swarm, { ui: { title: "First" } });
+});
+
+afterAll(() => target?.destroy());
+
+interface Told {
+  number: number;
+  kind: string;
+  by: string;
+  note: string;
+  config: string;
+  images: Record<string, string>;
+  generations: { people: number; machines: number };
+}
+
+async function history(): Promise<Told[]> {
+  const run = await target.workspace.hephaestus(["history", "--json"]);
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  return (JSON.parse(run.stdout) as { records: Told[] }).records;
+}
+
+const title = async () => /<title>([^<]*)/.exec(await (await fetch(target.workspace.uiUrl)).text())?.[1];
+
+test("deploys, rotations and deploy.sh leave who, when and what; a rollback brings a state back", async () => {
+  const { workspace } = target;
+  const compose = `${workspace.folder}/docker-compose.yml`;
+  const text = await readFile(compose, "utf8");
+  await writeFile(compose, text.replace("REGISTRY_TITLE: First", "REGISTRY_TITLE: By hand"));
+  const deployed = await workspace.run("sh", [`${OPS_SCRIPTS}deploy.sh`, "annals", compose], {
+    env: { HEPHAESTUS_RESOLVE_IMAGE: "never" },
+  });
+  expect(deployed.exitCode, deployed.all).toBe(0);
+  expect(await title()).toContain("By hand");
+  await writeFile(compose, text);
+  const rotated = await workspace.hephaestus(["user", "add", "ann", "--output", `${workspace.folder}/ann`]);
+  expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
+  expect(await title()).toContain("First");
+
+  const [first, byHand, rotation] = await history();
+  expect(first).toMatchObject({ number: 1, kind: "deploy", generations: { people: 1, machines: 1 } });
+  expect(byHand).toMatchObject({ number: 2, kind: "deploy", note: "deploy.sh", images: first?.images });
+  expect(byHand?.config).not.toBe(first?.config);
+  expect(rotation).toMatchObject({
+    number: 3,
+    kind: "rotate",
+    config: first?.config,
+    note: "new password of ann",
+    generations: { people: 2, machines: 1 },
+  });
+  expect(rotation?.images.registry).toBe(swarm.images.registry);
+  for (const record of [first, byHand, rotation]) expect(record?.by).toMatch(/^root@/);
+  const { stdout: shown } = await workspace.hephaestus(["history"]);
+  expect(shown).toMatch(
+    /^3 +\d{4}-\d\d-\d\d \d\d:\d\d +rotate +root@\S+ +[0-9a-f]{12} +2 +new password of ann/m,
+  );
+
+  const dry = await workspace.hephaestus(["rollback", "--dry-run"]);
+  expect(dry.exitCode, dry.all).toBe(ExitCode.ok);
+  expect(dry.all).toContain("By hand");
+  expect((await history()).length).toBe(3);
+  const back = await workspace.hephaestus(["rollback"]);
+  expect(back.exitCode, back.all).toBe(ExitCode.ok);
+  expect(back.all).toContain("the users of record 2 are gone (generation 1); those of generation 2 stay");
+  expect(await title()).toContain("By hand");
+  expect((await history()).at(-1)).toMatchObject({
+    number: 4,
+    kind: "rollback",
+    note: "to 2",
+    config: byHand?.config,
+    generations: { people: 2 },
+  });
+  expect((await workspace.hephaestus(["user", "list"])).stdout).toContain("ann");
+
+  const further = await workspace.hephaestus(["rollback", "1"]);
+  expect(further.exitCode, further.all).toBe(ExitCode.ok);
+  expect(await title()).toContain("First");
+  expect((await workspace.hephaestus(["rollback", "9"])).exitCode).toBe(ExitCode.usage);
+});
+
+test("no record holds a secret", async () => {
+  const names = (await target.docker("config", "ls", "--format", "{{.Name}}")).split("\n");
+  const records = names.filter((name) => name.includes("_history_"));
+  expect(records.length).toBe(5);
+  const inspected = await target.docker("config", "inspect", ...records);
+  const contents = (JSON.parse(inspected) as Array<{ Spec: { Data: string } }>).map(({ Spec }) =>
+    Buffer.from(Spec.Data, "base64"),
+  );
+  const { gunzipSync } = await import("node:zlib");
+  const plain = contents.map((content) => String(gunzipSync(content)));
+  const password = await readFile(`${target.workspace.folder}/ann`, "utf8");
+  for (const secret of [...SECRETS, ...(await target.secrets()), password.trim()])
+    for (const text of [inspected, ...plain]) expect(text).not.toContain(secret);
+});

@@ -1,0 +1,152 @@
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadJobScript } from "../../src/render/templates.js";
+
+/** The job of the garbage collection, on made-up storages, with a collector that only notes that it ran. */
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "collect-"));
+  writeFileSync(join(folder, "registry"), '#!/bin/sh\necho "$@" >> "$STORAGE/../ran"\n');
+  chmodSync(join(folder, "registry"), 0o755);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A manifest by a small number. */
+interface Manifest {
+  tags: string[];
+  /** Numbers of manifests that it holds. */
+  holds: number[];
+  subject: number | undefined;
+}
+
+const hexOf = (number: number) => number.toString(16).padStart(64, "0");
+const digestOf = (number: number) => `sha256:${hexOf(number)}`;
+
+/** Writes manifests into a repository of a new storage; returns its folder. */
+function storageOf(manifests: readonly Manifest[], repository: string): string {
+  const storage = mkdtempSync(join(folder, "storage-"));
+  const v2 = join(storage, "docker/registry/v2");
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  };
+  manifests.forEach(({ tags, holds, subject }, number) => {
+    const hex = hexOf(number);
+    const body = {
+      manifests: holds.map((child) => ({ digest: digestOf(child) })),
+      ...(subject === undefined ? {} : { subject: { digest: digestOf(subject) } }),
+    };
+    write(join(v2, "blobs/sha256", hex.slice(0, 2), hex, "data"), JSON.stringify(body));
+    const links = join(v2, "repositories", repository, "_manifests");
+    write(join(links, "revisions/sha256", hex, "link"), `sha256:${hex}`);
+    // No two manifests have the same tag.
+    for (const name of tags) {
+      const tag = `${name}-${number}`;
+      write(join(links, "tags", tag, "current/link"), `sha256:${hex}`);
+      write(join(links, "tags", tag, "index/sha256", hex, "link"), `sha256:${hex}`);
+    }
+  });
+  return storage;
+}
+
+/** The rule, said once more: a tag's manifest, what a needed one holds, and what refers to a needed one. */
+function needed(manifests: readonly Manifest[]): Set<number> {
+  const keep = new Set(manifests.flatMap(({ tags }, number) => (tags.length > 0 ? [number] : [])));
+  for (let size = -1; size !== keep.size; ) {
+    size = keep.size;
+    manifests.forEach(({ holds, subject }, number) => {
+      // What a manifest mentions in any way counts as held.
+      if (keep.has(number))
+        for (const other of [...holds, ...(subject === undefined ? [] : [subject])]) keep.add(other);
+      if (subject !== undefined && [subject, ...holds].some((other) => keep.has(other))) keep.add(number);
+    });
+  }
+  return keep;
+}
+
+const collect = (storage: string, deadline: number, ...flags: string[]) =>
+  execa("sh", ["-c", loadJobScript("collect"), "collect", "config.yml", String(deadline), ...flags], {
+    env: { PATH: `${folder}:${process.env.PATH}`, STORAGE: storage },
+    reject: false,
+  });
+
+const soon = () => Math.floor(Date.now() / 1000) + 60;
+const revisionsOf = (storage: string, repository: string) =>
+  readdirSync(
+    join(storage, "docker/registry/v2/repositories", repository, "_manifests/revisions/sha256"),
+  ).sort();
+
+test("exactly the manifests that no tag needs go", async () => {
+  const manifest = (count: number) =>
+    fc.record({
+      tags: fc.subarray(["latest", "v1.0"]),
+      holds: fc.uniqueArray(fc.nat(count - 1), { maxLength: 3 }),
+      subject: fc.option(fc.nat(count - 1), { nil: undefined }),
+    });
+  const storages = fc
+    .integer({ min: 1, max: 9 })
+    .chain((count) => fc.array(manifest(count), { minLength: count, maxLength: count }));
+  await fc.assert(
+    fc.asyncProperty(
+      storages,
+      fc.constantFrom("app", "team/app", "a/b/c-d_e"),
+      async (manifests, repository) => {
+        const storage = storageOf(manifests, repository);
+        const keep = needed(manifests);
+        const all = manifests.map((_, number) => number);
+        const going = all
+          .filter((number) => !keep.has(number))
+          .map((number) => `goes ${repository}@${digestOf(number)}`);
+        const dry = await collect(storage, soon(), "--delete-untagged", "--dry-run");
+        expect(dry.exitCode, dry.stderr).toBe(0);
+        expect(dry.stdout.split("\n")).toEqual([...going, "freed 0 0"]);
+        expect(revisionsOf(storage, repository)).toEqual(all.map(hexOf));
+        const done = await collect(storage, soon(), "--delete-untagged");
+        expect(done.stdout.split("\n")).toEqual([...going, "freed 0 0"]);
+        expect(revisionsOf(storage, repository)).toEqual([...keep].map(hexOf).sort());
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+const TAGGED: Manifest = { tags: ["latest"], holds: [], subject: undefined };
+const UNTAGGED: Manifest = { tags: [], holds: [], subject: undefined };
+
+test("nothing is removed when its time is over, or a tag cannot be read", async () => {
+  const late = storageOf([UNTAGGED], "app");
+  const { exitCode, stdout } = await collect(late, soon() - 120, "--delete-untagged");
+  expect(exitCode).toBe(1);
+  expect(stdout).toContain("there is no time left");
+  expect(revisionsOf(late, "app")).toHaveLength(1);
+
+  const damaged = storageOf([TAGGED, UNTAGGED], "app");
+  writeFileSync(
+    join(damaged, "docker/registry/v2/repositories/app/_manifests/tags/latest-0/current/link"),
+    "",
+  );
+  const refused = await collect(damaged, soon(), "--delete-untagged");
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stderr).toContain("the link of a tag is damaged");
+  expect(revisionsOf(damaged, "app")).toHaveLength(2);
+});
+
+test("an empty storage has nothing to free, and an unknown flag is refused", async () => {
+  const empty = mkdtempSync(join(folder, "storage-"));
+  expect(await collect(empty, soon())).toMatchObject({ exitCode: 0, stdout: "freed 0 0" });
+  expect((await collect(empty, soon(), "--all")).exitCode).toBe(2);
+});
+
+test("is clean under shellcheck", async () => {
+  const { exitCode, stdout } = await execa("shellcheck", ["-s", "sh", "-"], {
+    input: loadJobScript("collect"),
+    reject: false,
+  });
+  expect(exitCode, stdout).toBe(0);
+});

@@ -1,0 +1,163 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { packFiles, unpackFiles } from "../../src/deployment/archivedFiles.js";
+import { parseCollection } from "../../src/deployment/collection.js";
+import { readOnlyUntil } from "../../src/deployment/maintenance.js";
+import { chooseRecord } from "../../src/deployment/rollback.js";
+import { OperatorError } from "../../src/errors.js";
+import { withImages } from "../../src/render/pin.js";
+import {
+  createRecord,
+  type Event,
+  type EventKind,
+  type HistoryRecord,
+  lastOf,
+  outdated,
+  parseRecord,
+} from "../../src/swarm/records.js";
+import { service } from "./swarmObjects.js";
+
+const EVENT: Event = {
+  kind: "rotate",
+  at: new Date("2026-11-24T10:00:00Z"),
+  by: "ann@forge",
+  note: "new password of ann",
+  config: "ab".repeat(32),
+  generations: { people: 3, machines: 1 },
+  images: { registry: `registry:2.8.3@sha256:${"1".repeat(64)}`, gateway: "nginx:1.28.0-alpine" },
+};
+
+/** What docker config inspect gives of a record that was created so. */
+function inspected(args: readonly string[], data: Buffer) {
+  const labels = args.flatMap((arg, index) => (args[index - 1] === "--label" ? [arg] : []));
+  return {
+    Spec: {
+      Name: args.at(-2) ?? "",
+      Labels: Object.fromEntries(
+        labels.map((label) => [label.slice(0, label.indexOf("=")), label.slice(label.indexOf("=") + 1)]),
+      ),
+      Data: data.toString("base64"),
+    },
+  };
+}
+
+const record = (number: number, kind: EventKind, more: Partial<Event> = {}): HistoryRecord => ({
+  ...EVENT,
+  kind,
+  ...more,
+  number,
+  isState: ["deploy", "rotate", "rollback"].includes(kind),
+  archive: Buffer.from("x"),
+});
+
+test("a record comes back from the Swarm as it was left", () => {
+  const args = createRecord("forge", 7, EVENT);
+  expect(args.slice(-2)).toEqual(["forge_history_7", "-"]);
+  const read = parseRecord("forge", inspected(args, Buffer.from("files")));
+  expect(read).toEqual({ ...EVENT, number: 7, isState: true, archive: Buffer.from("files") });
+  expect(parseRecord("other", inspected(args, Buffer.from("files")))).toBeUndefined();
+  const bare = createRecord("forge", 8, { kind: "gc", at: EVENT.at, by: "ann@forge", note: "" });
+  expect(parseRecord("forge", inspected(bare, Buffer.alloc(0)))).toMatchObject({
+    kind: "gc",
+    isState: false,
+  });
+});
+
+test("the last twenty states are kept, and of other events the newest", () => {
+  const records = [
+    record(1, "gc"),
+    record(2, "backup"),
+    ...Array.from({ length: 20 }, (_, index) => record(index + 3, "deploy")),
+  ];
+  expect(outdated(records, "deploy")).toEqual([3]);
+  expect(outdated(records, "rollback")).toEqual([3]);
+  expect(outdated(records, "gc")).toEqual([1]);
+  expect(outdated(records.slice(0, 10), "deploy")).toEqual([]);
+  expect(lastOf([record(1, "gc", { at: new Date(1) }), record(2, "gc", { at: new Date(2) })], "gc")).toEqual(
+    new Date(2),
+  );
+  expect(lastOf(records, "restore")).toBeUndefined();
+});
+
+test("a rollback goes to the newest state that differs, or to the one that is named", () => {
+  const records = [
+    record(1, "deploy", { config: "a" }),
+    record(2, "deploy", { config: "b" }),
+    record(3, "gc"),
+    record(4, "rotate", { config: "b", generations: { people: 9, machines: 1 } }),
+  ];
+  expect(chooseRecord("forge", records, undefined).number).toBe(1);
+  expect(chooseRecord("forge", records, 2).number).toBe(2);
+  expect(chooseRecord("forge", [...records, record(5, "rollback", { config: "a" })], undefined).number).toBe(
+    4,
+  );
+  for (const [list, number] of [
+    [records, 3],
+    [records, 9],
+    [records.slice(1, 2), undefined],
+    [[], undefined],
+  ] as const)
+    expect(() => chooseRecord("forge", list, number)).toThrow(OperatorError);
+});
+
+test("files come back from an archive, and the same files are the same bytes", async () => {
+  const files = fc.array(
+    fc.record({ path: fc.stringMatching(/^[a-z]{1,9}(\/[a-z.]{1,9}[a-z])?$/), text: fc.string() }),
+  );
+  await fc.assert(
+    fc.asyncProperty(files, async (list) => {
+      const packed = await packFiles(list);
+      expect(await unpackFiles(packed)).toEqual(list);
+      expect(await packFiles(list)).toEqual(packed);
+    }),
+    { numRuns: 50 },
+  );
+  await expect(unpackFiles(await packFiles([{ path: "../outside", text: "" }]))).rejects.toThrow(/outside/);
+});
+
+test("images are pinned in a rendered compose file, and nothing else changes", () => {
+  const compose = readFileSync(
+    new URL("../golden/traefik3-sso-anonymous/docker-compose.yml", import.meta.url),
+    "utf8",
+  );
+  const images = { registry: `registry:2.8.3@sha256:${"2".repeat(64)}`, "registry-ui": "ui:9" };
+  const before = parse(compose) as { services: Record<string, { image: string }> };
+  const after = parse(withImages(compose, images)) as typeof before;
+  for (const [name, image] of Object.entries(images)) {
+    expect(after.services[name]?.image).toBe(image);
+    (before.services[name] as { image: string }).image = image;
+  }
+  expect(after).toEqual(before);
+  expect(withImages(compose, { absent: "x:1" })).toBe(compose);
+});
+
+test("what the collection's job prints is read, and its silence is an error", () => {
+  expect(parseCollection(["goes a/b@sha256:1", "goes c@sha256:2", "freed 12 3456789012"])).toEqual({
+    blobs: 12,
+    bytes: 3456789012,
+    untagged: ["a/b@sha256:1", "c@sha256:2"],
+  });
+  expect(() => parseCollection(["there is no time left for the collection"])).toThrow(/no time left/);
+});
+
+test("a registry's read-only lease is read from its service", () => {
+  const named = (Name: string, Env?: string[]) => {
+    const spec = service().Spec;
+    const { ContainerSpec } = spec.TaskTemplate;
+    return {
+      ...service(),
+      Spec: {
+        ...spec,
+        Name,
+        TaskTemplate: { ...spec.TaskTemplate, ContainerSpec: { ...ContainerSpec, ...(Env ? { Env } : {}) } },
+      },
+    };
+  };
+  const until = ["A=1", "HEPHAESTUS_READONLY_UNTIL=1790000000"];
+  expect(readOnlyUntil([named("forge_reader", until), named("forge_registry", until)], "forge")).toBe(
+    1790000000,
+  );
+  expect(readOnlyUntil([named("forge_reader", until), named("forge_registry")], "forge")).toBeUndefined();
+});
