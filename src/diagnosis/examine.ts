@@ -1,5 +1,5 @@
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Check } from "./checks.js";
+import type { Check } from "./check.js";
 import type { Facts } from "./facts.js";
 import { type Finding, type GroupedFinding, sortFindings, warning } from "./finding.js";
 

@@ -6,9 +6,7 @@ import {
   type TraefikRouter,
 } from "../frontdoor/traefikApi.js";
 import { routersOf } from "../stack/model.js";
-import { hostsOf, providerOf, routersIn } from "../stack/traefik.js";
-import type { SwarmService } from "../swarm/objects.js";
-import { STACK_LABEL } from "../swarm/objects.js";
+import { hostsOf, providerOf } from "../stack/traefik.js";
 import { error, type Finding, warning } from "./finding.js";
 
 /** What Traefik's API told. */
@@ -61,7 +59,8 @@ export function judgeTraefik(config: Config, facts: TraefikFacts): Finding[] {
   return [...findings, ...judgeEntrypoint(config.traefik.entrypoint, facts.entrypoint)];
 }
 
-const hostTwice = (name: string, host: string, evidence: string): Finding =>
+/** A host that somebody else claims too. */
+export const hostTwice = (name: string, host: string, evidence: string): Finding =>
   warning(
     "host-claimed-twice",
     `somebody else claims ${host}, the host of ${name}`,
@@ -158,52 +157,4 @@ function judgeEntrypoint(name: string, entrypoint: TraefikEntrypoint | undefined
       `Start Traefik with: --entryPoints.${name}.transport.respondingTimeouts.readTimeout=15m`,
     ),
   ];
-}
-
-/** Services of others in the Swarm that get in this stack's way at Traefik. */
-export function judgeNeighbours(
-  config: Config,
-  networkId: string | undefined,
-  services: readonly SwarmService[],
-): Finding[] {
-  const own = routersOf(config);
-  return services
-    .filter(({ Spec }) => Spec.Labels?.[STACK_LABEL] !== config.stack)
-    .flatMap(({ Spec }) => {
-      const findings: Finding[] = [];
-      for (const router of routersIn(Spec.Labels ?? {})) {
-        const twin = own.find(({ name }) => name.toLowerCase() === router.name.toLowerCase());
-        const evidence = `service ${Spec.Name} has the label traefik.http.routers.${router.name}.rule=${router.rule}`;
-        if (twin) {
-          findings.push(
-            warning(
-              "router-name-twice",
-              `another service has a router of the name ${router.name} too`,
-              evidence,
-              "Rename one: Traefik drops routers whose name two services define in different ways.",
-            ),
-          );
-        }
-        // A redirection to https on another entrypoint is no rival.
-        const meets =
-          router.entrypoints.length === 0 || router.entrypoints.includes(config.traefik.entrypoint);
-        const claimed = own.find(
-          ({ rule }) => meets && hostsOf(rule).some((host) => hostsOf(router.rule).includes(host)),
-        );
-        if (claimed && !twin)
-          findings.push(hostTwice(claimed.name, hostsOf(claimed.rule).join(", "), evidence));
-      }
-      const joined = Spec.TaskTemplate.Networks?.find(({ Target }) => Target === networkId);
-      if (networkId !== undefined && joined?.Aliases?.includes("registry")) {
-        findings.push(
-          warning(
-            "alias-twice",
-            `${Spec.Name} answers to the name registry on ${config.traefik.network} too`,
-            `service ${Spec.Name} has the network alias registry there`,
-            `Let whoever asks for http://registry:5000 there ask for ${config.stack}_registry instead, or take the alias away.`,
-          ),
-        );
-      }
-      return findings;
-    });
 }

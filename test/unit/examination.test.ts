@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { CHECKS, type Check } from "../../src/diagnosis/checks.js";
+import type { Check } from "../../src/diagnosis/check.js";
+import { CHECKS } from "../../src/diagnosis/checks.js";
 import { examine } from "../../src/diagnosis/examine.js";
 import { factsOf } from "../../src/diagnosis/facts.js";
 import { error, type GroupedFinding, sortFindings, warning } from "../../src/diagnosis/finding.js";

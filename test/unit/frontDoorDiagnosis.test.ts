@@ -6,12 +6,8 @@ import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import type { Finding } from "../../src/diagnosis/finding.js";
 import { judgeCertificate, judgeFrontDoor, judgeNames } from "../../src/diagnosis/frontDoor.js";
-import {
-  judgeNeighbours,
-  judgeTraefik,
-  middlewareNames,
-  type TraefikFacts,
-} from "../../src/diagnosis/traefik.js";
+import { judgeNeighbours } from "../../src/diagnosis/neighbours.js";
+import { judgeTraefik, middlewareNames, type TraefikFacts } from "../../src/diagnosis/traefik.js";
 import { readCertificate } from "../../src/frontdoor/certificate.js";
 import { lookUp } from "../../src/frontdoor/names.js";
 import { goSeconds, TraefikApi } from "../../src/frontdoor/traefikApi.js";
