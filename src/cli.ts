@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { addChanges, addOpen } from "./cliChanges.js";
 import { addCollection, addCompletion, addDays, addHistory, addImages } from "./cliDays.js";
+import { addDoctor } from "./cliDoctor.js";
 import {
   configOption,
   contextOption,
@@ -37,7 +38,8 @@ function packageVersion(): string {
 }
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 stale files (render --check), something would change (diff) or not healthy (status), 2 wrong usage, 3 mistakes in the config, 4 preflight,
+Exit codes: 0 done, 1 stale files (render --check), something would change (diff), not healthy (status) or something found
+(doctor), 2 wrong usage, 3 mistakes in the config, 4 preflight,
 5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed,
 8 another deploy is running, 70 a bug of hephaestus, 130 interrupted.`;
 
@@ -62,6 +64,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addCollection(program, finish);
   addHistory(program, finish);
   addOpen(program, finish);
+  addDoctor(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")

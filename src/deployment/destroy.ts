@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { Docker } from "../swarm/docker.js";
 import { runJob } from "../swarm/job.js";
+import { listHelperServices } from "../swarm/leftovers.js";
 import { lockName, withLock } from "../swarm/lock.js";
-import { STACK_LABEL, stackServices } from "../swarm/objects.js";
+import { STACK_LABEL, servicesOf, stackServices } from "../swarm/objects.js";
 import { LABELS, stackSecretNames } from "../swarm/secrets.js";
 import { removeStack, waitForRemoval } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
@@ -19,7 +20,7 @@ const services: Step = {
   title: "Services",
   async run({ config, docker }) {
     const names = (await stackServices(docker, config.stack)).map(({ Spec }) => Spec.Name);
-    const extra = (await docker.run(own("service", config.stack))).split("\n").filter(Boolean);
+    const extra = (await servicesOf(docker, listHelperServices(config.stack))).map(({ Spec }) => Spec.Name);
     if (names.length + extra.length === 0) return "none there";
     if (names.length > 0) await docker.run(removeStack(config.stack));
     if (extra.length > 0) await docker.run(["service", "rm", ...extra]);
@@ -91,16 +92,6 @@ export async function destroyStack(
     runSteps([services, ...(withData ? [data(cleanupDocker)] : []), secrets, configs], context),
   );
 }
-
-/** Services that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */
-const own = (type: "service", stack: string) => [
-  type,
-  "ls",
-  "--filter",
-  `label=${LABELS.stack}=${stack}`,
-  "--format",
-  "{{.Name}}",
-];
 
 /** A task that is just ending still holds what it uses, so it is tried for a while. */
 async function removeAll(

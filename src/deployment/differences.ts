@@ -32,8 +32,16 @@ export async function serviceDifferences(
   context: DeployContext,
   resolveImage: ResolveImage = "always",
 ): Promise<ServiceDifference[]> {
-  const { config, docker, files } = context;
   if (context.state === undefined) await chooseGenerations(context);
+  return differencesFrom(context, resolveImage);
+}
+
+/** The same, where the generations of secrets that the services shall use are known. */
+export async function differencesFrom(
+  context: Composed,
+  resolveImage: ResolveImage,
+): Promise<ServiceDifference[]> {
+  const { config, docker, files } = context;
   const compose = await composedStack(context);
   const wanted = Object.keys(compose.services).map((name) => composedSpec(config.stack, compose, name));
   const running = (await stackServices(docker, config.stack)).map(({ Spec }) => Spec as unknown as Spec);
@@ -44,8 +52,11 @@ export async function serviceDifferences(
   return differences;
 }
 
+/** What the services are composed from. */
+type Composed = Pick<DeployContext, "config" | "docker" | "files" | "generations">;
+
 /** The services as docker itself understands the compose file, with the generations filled in. */
-async function composedStack({ docker, files, generations }: DeployContext): Promise<ComposedStack> {
+async function composedStack({ docker, files, generations }: Composed): Promise<ComposedStack> {
   // It reads no other file, so that it needs no folder.
   const text = await docker.run(["stack", "config", "--compose-file", "-"], {
     input: files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "",

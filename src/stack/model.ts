@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import { HTTP_SECRET } from "../credentials/names.js";
+import { HTTP_SECRET, type SecretKind } from "../credentials/names.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./compose.js";
 import { gatewayService } from "./gateway.js";
 import { readerService, registryService } from "./registry.js";
@@ -27,6 +27,15 @@ function servicesOf(config: Config): Record<string, Service> {
 
 /** Names of the services that the stack has, without the stack's own name. */
 export const serviceNames = (config: Config): string[] => Object.keys(servicesOf(config));
+
+/** The kinds of secrets that each service has. */
+export const secretsOf = (config: Config): Record<string, SecretKind[]> =>
+  Object.fromEntries(
+    Object.entries(servicesOf(config)).map(([name, { secrets = [] }]) => [
+      name,
+      secrets.map(({ source }) => source as SecretKind),
+    ]),
+  );
 
 /** The routers that the stack asks Traefik for; none where it is not behind one. */
 export const routersOf = (config: Config): Router[] =>

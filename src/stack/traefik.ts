@@ -81,6 +81,8 @@ export interface Router {
   /** Without its provider: the labels' own. */
   name: string;
   rule: string;
+  /** Empty where the labels name none: then it is on all that Traefik has by default. */
+  entrypoints: string[];
   middlewares: string[];
 }
 
@@ -90,8 +92,9 @@ export function routersIn(labels: Readonly<Record<string, string>>): Router[] {
     // Traefik reads labels without regard to case.
     const name = /^traefik\.http\.routers\.([^.]+)\.rule$/i.exec(label)?.[1];
     if (name === undefined) return [];
-    const middlewares = labels[`traefik.http.routers.${name}.middlewares`] ?? "";
-    return [{ name, rule, middlewares: middlewares.split(",").filter(Boolean) }];
+    const list = (key: string) =>
+      (labels[`traefik.http.routers.${name}.${key}`] ?? "").split(",").filter(Boolean);
+    return [{ name, rule, entrypoints: list("entrypoints"), middlewares: list("middlewares") }];
   });
 }
 

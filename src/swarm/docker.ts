@@ -77,6 +77,15 @@ export function dockerCommand(options: DockerOptions): Docker {
   };
 }
 
+/** The same docker, which ends each command that takes longer. */
+export function boundedDocker(docker: Docker, milliseconds: number): Docker {
+  const bounded = (run: RunOptions = {}) => ({ timeout: milliseconds, ...run });
+  return {
+    run: (args, run) => docker.run(args, bounded(run)),
+    attempt: (args, run) => docker.attempt(args, bounded(run)),
+  };
+}
+
 export const interrupted = () =>
   new OperatorError("interrupted", {
     remedy: "Run the same command again to go on.",

@@ -9,7 +9,7 @@ import {
 import type { Docker } from "./docker.js";
 import { readerServiceName } from "./htpasswd.js";
 import { STACK_LABEL, type SwarmService } from "./objects.js";
-import { removeSecrets, stackSecretNames } from "./secrets.js";
+import { LABELS, removeSecrets, stackSecretNames } from "./secrets.js";
 
 /** A marker in the Swarm: this generation's generated password was shown to somebody. */
 export const handoverName = (stack: string, generation: number | string): string =>
@@ -82,6 +82,15 @@ export async function oldMarkers(docker: Docker, stack: string, keep: readonly n
   const kept = keep.map((generation) => handoverName(stack, generation));
   return names.split("\n").filter((name) => name.startsWith(prefix) && !kept.includes(name));
 }
+
+/** How the services are listed that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */
+export const listHelperServices = (stack: string) => [
+  "service",
+  "ls",
+  "--quiet",
+  "--filter",
+  `label=${LABELS.stack}=${stack}`,
+];
 
 /**
  * Removes configs of older content that no service of the stack uses.

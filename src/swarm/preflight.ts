@@ -23,7 +23,7 @@ export interface SwarmFacts {
   /** The node that answers. */
   nodeId: string;
   /** The external network: its scope and driver, undefined where there is none. */
-  network: { scope: string; driver: string } | undefined;
+  network: { id: string; scope: string; driver: string } | undefined;
   nodes: SwarmNode[];
   /** undefined where the engine runs on another machine. */
   hasIpvs: boolean | undefined;
@@ -75,8 +75,12 @@ export async function readSwarmFacts(
   if (!facts.isManager) return facts;
   if (config.expose === "traefik") {
     const network = await docker.attempt(["network", "inspect", config.traefik.network]);
-    const found = JSON.parse(network.stdout.trim() || "[]") as Array<{ Scope: string; Driver: string }>;
-    if (found[0]) facts.network = { scope: found[0].Scope, driver: found[0].Driver };
+    const found = JSON.parse(network.stdout.trim() || "[]") as Array<{
+      Id: string;
+      Scope: string;
+      Driver: string;
+    }>;
+    if (found[0]) facts.network = { id: found[0].Id, scope: found[0].Scope, driver: found[0].Driver };
   }
   const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
   facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];

@@ -1,5 +1,10 @@
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { selfSigned } from "../selfSigned.js";
+import { entrypoint, listen, router, traefikApi } from "./doctor/fakes.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { Workspace } from "./workspace.js";
@@ -8,11 +13,23 @@ import { Workspace } from "./workspace.js";
 const swarm = useSwarm();
 let forge: Workspace;
 
+const HOSTS = ["registry", "registry-ui", "registry-admin"].map((name) => `${name}.forge.example`);
+
+/** What Traefik would tell of the stack. */
+const traefik = createServer(
+  traefikApi({
+    routers: HOSTS.map((host) => router(`behind-${host.replace(/\..*/, "")}@swarm`, host)),
+    middlewares: [{ name: "authelia@swarm", status: "enabled", type: "forwardauth" } as { name: string }],
+    entrypoints: [entrypoint("websecure", "900000000000ns")],
+  }),
+);
+
 beforeAll(async () => {
   forge = await Workspace.create("behind", 5000, 8080);
+  const { url: api } = await listen(traefik);
   await forge.docker("network", "create", "--driver", "overlay", "--attachable", "aether-net");
   await writeConfig(forge, swarm, {
-    root: { expose: "traefik", domain: "forge.example", traefik: { certResolver: "letsencrypt" } },
+    root: { expose: "traefik", domain: "forge.example", traefik: { certResolver: "letsencrypt", api } },
     registry: { delete: true },
     ui: { access: "sso", admin: { enabled: true } },
   });
@@ -21,7 +38,10 @@ beforeAll(async () => {
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
 });
 
-afterAll(() => forge.destroy(["aether-net"]));
+afterAll(async () => {
+  traefik.close();
+  await forge.destroy(["aether-net"]);
+});
 
 interface Answer {
   status: number;
@@ -113,4 +133,44 @@ test("an address that no network of Traefik vouches for is not believed when wro
   }
   expect(statuses.slice(0, 5)).toEqual([401, 401, 401, 401, 401]);
   expect(statuses.at(-1)).toBe(429);
+});
+
+/** Ends TLS and asks Authelia in Traefik's place: the registry's requests go to the gateway, the UIs ask for a login. */
+async function frontDoor(isOpen: () => boolean): Promise<{ authority: string; close(): void }> {
+  const day = 86_400_000;
+  const [from, until] = [new Date(Date.now() - day), new Date(Date.now() + 60 * day)];
+  const certificate = selfSigned(HOSTS, from, until);
+  const server = createHttpsServer(certificate, async ({ method = "GET", url = "/", headers }, response) => {
+    if (headers.host === HOSTS[0]) {
+      const { status, headers: told, body } = await ask("gateway", 5000, method, url);
+      return response.writeHead(status, { "www-authenticate": told["www-authenticate"] ?? "" }).end(body);
+    }
+    if (!["GET", "HEAD", "OPTIONS"].includes(method)) return response.writeHead(404).end();
+    return response.writeHead(isOpen() ? 200 : 302, { location: "https://auth.forge.example/" }).end();
+  });
+  await listen(server, 443);
+  const authority = `${forge.folder}/authority.pem`;
+  await writeFile(authority, certificate.cert);
+  return { authority, close: () => server.close() };
+}
+
+test("doctor finds nothing behind a sound Traefik, and UIs that ask nobody for a login", async () => {
+  let open = false;
+  const { authority, close } = await frontDoor(() => open);
+  const names = `${forge.folder}/hosts`;
+  await writeFile(names, HOSTS.map((host) => `127.0.0.1 ${host}\n`).join(""));
+  // Only here: the tests have mounts of their own.
+  expect((await forge.run("mount", ["--bind", names, "/etc/hosts"])).exitCode).toBe(0);
+  try {
+    const doctor = async () => {
+      const run = await forge.hephaestus(["doctor", "--json"], { env: { NODE_EXTRA_CA_CERTS: authority } });
+      return JSON.parse(run.stdout) as { findings: Array<{ id: string }>; skipped: string[] };
+    };
+    expect(await doctor()).toMatchObject({ findings: [], skipped: [] });
+    open = true;
+    expect((await doctor()).findings.map(({ id }) => id)).toEqual(["library-open", "admin-open"]);
+  } finally {
+    close();
+    await forge.run("umount", ["/etc/hosts"]);
+  }
 });

@@ -28,7 +28,7 @@ const facts = (changes: Partial<SwarmFacts> = {}): SwarmFacts => ({
   swarmState: "active",
   isManager: true,
   nodeId: "n1",
-  network: { scope: "swarm", driver: "overlay" },
+  network: { id: "net1", scope: "swarm", driver: "overlay" },
   nodes: [node("n1", { disk: "big" })],
   hasIpvs: true,
   ...changes,
@@ -52,7 +52,7 @@ describe("preflight", () => {
     ["a missing network", { network: undefined }, /docker network create --driver overlay/],
     [
       "a bridge in the place of an overlay",
-      { network: { scope: "local", driver: "bridge" } },
+      { network: { id: "net1", scope: "local", driver: "bridge" } },
       /overlay network of scope swarm/,
     ],
     ["no node that fits", { nodes: [node("n1")] }, /docker node update --label-add/],

@@ -1,0 +1,50 @@
+import { CHECKS } from "../diagnosis/checks.js";
+import { type Diagnosis, examine } from "../diagnosis/examine.js";
+import { factsOf } from "../diagnosis/facts.js";
+import { ExitCode } from "../errors.js";
+import { boundedDocker, dockerCommand } from "../swarm/docker.js";
+import { chooseReporter } from "../terminal/choose.js";
+import { findingLines } from "../terminal/findings.js";
+import { interruptionSignal } from "../terminal/interruption.js";
+import { renderConfig } from "./render.js";
+import type { SessionFlags } from "./session.js";
+
+/** An engine that takes longer for one question does not answer. */
+const DOCKER_MILLISECONDS = 30_000;
+
+/** Tells everything that is wrong with a stack, or will be. Changes nothing and takes no lock. */
+export async function doctor(flags: Omit<SessionFlags, "timeout" | "dryRun">): Promise<ExitCode> {
+  const { config, warnings, folder, files } = await renderConfig(flags.config, flags.output);
+  const reporter = await chooseReporter(flags);
+  const docker = dockerCommand({
+    context: flags.context,
+    onCommand: flags.verbose ? (args) => reporter.note("info", `docker ${args.join(" ")}`) : undefined,
+    signal: interruptionSignal(),
+  });
+  const facts = factsOf({
+    config,
+    warnings,
+    folder,
+    files,
+    docker: boundedDocker(docker, DOCKER_MILLISECONDS),
+  });
+  const diagnosis = await examine(CHECKS, facts, flags.verify);
+  reporter.result({ ...diagnosis }, asLines(diagnosis));
+  return diagnosis.findings.length === 0 ? ExitCode.ok : ExitCode.found;
+}
+
+function asLines({ findings, checked, skipped }: Diagnosis): string[] {
+  const left = skipped.length > 0 ? `; ${skipped.length} not looked at (--json names them)` : "";
+  if (findings.length === 0) return [`nothing found; ${checked.length} things checked${left}`];
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  const warnings = findings.length - errors;
+  const counts = [plural(errors, "error"), plural(warnings, "warning")].filter(Boolean).join(" and ");
+  return [
+    ...findingLines(findings, process.stdout),
+    "",
+    `${counts} found; ${checked.length} things checked${left}`,
+  ];
+}
+
+const plural = (count: number, word: string): string =>
+  count === 0 ? "" : `${count} ${word}${count === 1 ? "" : "s"}`;

@@ -1,0 +1,63 @@
+import { ExitCode, OperatorError } from "../errors.js";
+import type { Check } from "./check.js";
+import type { Facts } from "./facts.js";
+import { type Finding, type GroupedFinding, sortFindings, warning } from "./finding.js";
+
+export interface Diagnosis {
+  findings: GroupedFinding[];
+  /** Titles of the checks that ran. */
+  checked: string[];
+  /** Titles of those that could not, since Docker or the Swarm did not answer, or were not asked for. */
+  skipped: string[];
+}
+
+/**
+ * Runs the checks, all at once. One that cannot be run is a finding itself and hides none of the others.
+ *
+ * @param verify whether to ask at the front door
+ */
+export async function examine(checks: readonly Check[], facts: Facts, verify: boolean): Promise<Diagnosis> {
+  const there = await reach(facts, verify);
+  const fitting = checks.filter(({ applies }) => applies?.(facts.config) ?? true);
+  const ready = fitting.filter(({ needs }) => there(needs));
+  const left = fitting.filter(({ needs }) => !there(needs));
+  const findings = await Promise.all(
+    ready.map(async (check) => {
+      const found = await check.run(facts).catch((cause) => {
+        if (cause instanceof OperatorError && cause.exitCode === ExitCode.interrupted) throw cause;
+        return [check.failed?.(cause, facts) ?? notChecked(check, cause)];
+      });
+      return found.map((finding) => ({ ...finding, theme: check.theme }));
+    }),
+  );
+  return {
+    findings: sortFindings(findings.flat()),
+    checked: ready.map(({ title }) => title),
+    skipped: left.map(({ title }) => title),
+  };
+}
+
+/** What of the surroundings can be asked. */
+async function reach(facts: Facts, verify: boolean): Promise<(needs: Check["needs"]) => boolean> {
+  const swarm = await facts.swarm().catch(() => undefined);
+  return (needs) =>
+    ({
+      engine: swarm !== undefined,
+      manager: swarm?.isManager === true,
+      "front door": verify,
+      nothing: true,
+    })[needs ?? "nothing"];
+}
+
+function notChecked({ id, title }: Check, cause: unknown): Finding {
+  const { message, where, remedy } =
+    cause instanceof OperatorError
+      ? cause
+      : { message: (cause as Error)?.message ?? String(cause), where: undefined, remedy: undefined };
+  return warning(
+    "not-checked",
+    `could not be checked: ${title}`,
+    `check ${id}: ${where === undefined ? "" : `${where}: `}${message}`,
+    remedy ?? "Run hephaestus doctor --verbose to see what it asked Docker.",
+  );
+}

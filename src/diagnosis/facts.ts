@@ -1,0 +1,125 @@
+import type { Finding as ConfigFinding } from "../config/findings.js";
+import { type Config, publicUrls } from "../config/resolve.js";
+import { candidates, currentMachines } from "../credentials/generation.js";
+import { differencesFrom } from "../deployment/differences.js";
+import { readGenerationState } from "../deployment/generations.js";
+import { reportSecrets } from "../deployment/secretsReport.js";
+import { TraefikApi } from "../frontdoor/traefikApi.js";
+import { verifyFrontDoor } from "../frontdoor/verify.js";
+import { kernelHasIpvs } from "../host/kernel.js";
+import type { RenderedFile } from "../render/files.js";
+import type { Docker } from "../swarm/docker.js";
+import { readEndpoint } from "../swarm/endpoint.js";
+import { readEngine } from "../swarm/engine.js";
+import { listHelperServices, wasHandedOver } from "../swarm/leftovers.js";
+import { isStale, readLock } from "../swarm/lock.js";
+import { listServices, type SwarmService, servicesOf, serviceTasks } from "../swarm/objects.js";
+import { readSwarmFacts } from "../swarm/preflight.js";
+import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
+import type { ServiceFacts } from "./services.js";
+import { middlewareNames, type TraefikFacts } from "./traefik.js";
+
+/** What is examined. */
+export interface Subject {
+  config: Config;
+  /** Of the config's own rules. */
+  warnings: readonly ConfigFinding[];
+  files: readonly RenderedFile[];
+  /** Folder of the compose file. */
+  folder: string;
+  docker: Docker;
+}
+
+/** Asks once, however many checks want to know; a failure is told to each of them. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined;
+  return () => {
+    asked ??= ask();
+    return asked;
+  };
+}
+
+/** Everything that is asked of Docker, the front door and Traefik; nothing is asked before a check wants it. */
+export function factsOf(subject: Subject) {
+  const { config, docker } = subject;
+  const { stack } = config;
+
+  const endpoint = once(() => readEndpoint(docker));
+  const swarm = once(async () =>
+    readSwarmFacts(docker, config, (await endpoint()).isLocal ? kernelHasIpvs() : undefined),
+  );
+  const engine = once(() => readEngine(docker));
+
+  const withTasks = (list: readonly string[]) => async (): Promise<ServiceFacts[]> =>
+    Promise.all(
+      (await servicesOf(docker, list)).map(async (service) => ({
+        service,
+        tasks: await serviceTasks(docker, service.Spec.Name),
+      })),
+    );
+  const services = once(withTasks(listServices(stack)));
+  const bareServices = once(async () => (await services()).map(({ service }) => service));
+  const service = async (name: string): Promise<SwarmService | undefined> =>
+    (await bareServices()).find(({ Spec }) => Spec.Name === `${stack}_${name}`);
+
+  const secrets = once(() => stackSecrets(docker, stack));
+  const generations = once(async () => readGenerationState(docker, stack, await secrets()));
+  /** The htpasswd that the registry uses. */
+  const htpasswd = once(async () => {
+    const generation = (await generations()).inUse.people;
+    return generation === undefined ? undefined : htpasswdFacts(await secrets(), generation);
+  });
+  const handedOver = async () => wasHandedOver(docker, stack, (await generations()).inUse.people ?? 0);
+  const lock = once(async () => {
+    const holder = await readLock(docker, stack);
+    return { holder, stale: holder !== undefined && isStale(holder) };
+  });
+
+  return {
+    ...subject,
+    urls: publicUrls(config),
+    endpoint,
+    swarm,
+    engine,
+    services,
+    bareServices,
+    service,
+    /** Services that hephaestus started beside the stack. */
+    helpers: once(withTasks(listHelperServices(stack))),
+    /** All services of the Swarm. */
+    allServices: once(() => servicesOf(docker, ["service", "ls", "--quiet"])),
+    secrets,
+    secretReports: once(() => reportSecrets({ docker, config })),
+    /** What a deploy would change; none where a deploy would make secrets first. */
+    differences: async () => {
+      const state = await generations();
+      const [people, machines] = [candidates(state)[0], currentMachines(state)];
+      if (people === undefined || machines === undefined) return [];
+      return differencesFrom(
+        { config, docker, files: subject.files, generations: { people, machines } },
+        "always",
+      );
+    },
+    htpasswd,
+    handedOver,
+    lock,
+    /** Whether somebody works on the stack now. */
+    isLocked: async () => {
+      const { holder, stale } = await lock();
+      return holder !== undefined && !stale;
+    },
+    frontDoor: once(() => verifyFrontDoor(config, {}, 0)),
+    traefik: once(async (): Promise<TraefikFacts> => {
+      const api = new TraefikApi(config.traefik.api ?? "");
+      const names = middlewareNames(config);
+      const found = await Promise.all(names.map((name) => api.middleware(name)));
+      return {
+        routers: await api.routers(),
+        middlewares: new Map(names.map((name, index) => [name, found[index]])),
+        entrypoint: await api.entrypoint(config.traefik.entrypoint),
+      };
+    }),
+  };
+}
+
+export type Facts = ReturnType<typeof factsOf>;

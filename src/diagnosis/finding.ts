@@ -1,0 +1,47 @@
+/** Something that is wrong with a stack, or will be. */
+export interface Finding {
+  /** A name for machines, such as service-missing; several findings may have the same. */
+  id: string;
+  /** An error is a fault now, a warning one to come or one that hides. */
+  severity: "error" | "warning";
+  message: string;
+  /** What it was seen by. */
+  evidence: string;
+  /** How to mend it, in the imperative. */
+  remedy: string;
+}
+
+/** What findings are grouped by, in the order of the report. */
+export const THEMES = [
+  "Docker and Swarm",
+  "Config and files",
+  "Services",
+  "Passwords and access",
+  "Front door",
+  "Traefik",
+  "Storage",
+  "Leftovers",
+] as const;
+
+export type Theme = (typeof THEMES)[number];
+
+/** A finding in its group. */
+export interface GroupedFinding extends Finding {
+  theme: Theme;
+}
+
+type Part = readonly [id: string, message: string, evidence: string, remedy: string];
+
+const of =
+  (severity: Finding["severity"]) =>
+  (...[id, message, evidence, remedy]: Part): Finding => ({ id, severity, message, evidence, remedy });
+
+export const error = of("error");
+export const warning = of("warning");
+
+/** Errors first, each part in the order of the themes; the order within a theme stays. */
+export function sortFindings(findings: readonly GroupedFinding[]): GroupedFinding[] {
+  const rank = ({ severity, theme }: GroupedFinding) =>
+    (severity === "error" ? 0 : THEMES.length) + THEMES.indexOf(theme);
+  return [...findings].sort((a, b) => rank(a) - rank(b));
+}

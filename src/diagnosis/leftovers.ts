@@ -1,0 +1,68 @@
+import { READONLY_VARIABLE } from "../stack/registry.js";
+import type { LockHolder } from "../swarm/lock.js";
+import { lockName } from "../swarm/lock.js";
+import { error, type Finding, warning } from "./finding.js";
+import type { ServiceFacts } from "./services.js";
+
+/** A lock that nobody holds any more. */
+export function judgeLock(stack: string, holder: LockHolder | undefined, stale: boolean): Finding[] {
+  if (holder === undefined || !stale) return [];
+  return [
+    warning(
+      "lock-left",
+      "a run that was broken left its lock",
+      `${lockName(stack)} of ${holder.holder}, valid until ${new Date(holder.expires * 1000).toISOString()}`,
+      "Run hephaestus deploy: it takes the lock over, and finishes what that run began.",
+    ),
+  ];
+}
+
+const LIVE = new Set(["new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"]);
+
+/** Services that were started for a moment, and whose task ended long ago. */
+export function judgeHelpers(helpers: readonly ServiceFacts[]): Finding[] {
+  return helpers
+    .filter(({ tasks }) => tasks.length > 0 && !tasks.some(({ Status }) => LIVE.has(Status.State)))
+    .map(({ service, tasks }) =>
+      warning(
+        "helper-left",
+        `the helper service ${service.Spec.Name} was left behind`,
+        `its task is ${tasks[0]?.Status.State} since ${tasks[0]?.CreatedAt}`,
+        `Remove it with: docker service rm ${service.Spec.Name}`,
+      ),
+    );
+}
+
+/** Configs of older content, and markers of generations that are gone. */
+export function judgeConfigs(names: readonly string[]): Finding[] {
+  if (names.length === 0) return [];
+  return [
+    warning(
+      "config-left",
+      names.length === 1 ? "a config is left over" : `${names.length} configs are left over`,
+      `no service uses ${names.join(", ")}`,
+      "Remove what is left over with: hephaestus deploy",
+    ),
+  ];
+}
+
+/**
+ * A registry that was left read-only; while somebody holds the lock it is meant to be.
+ *
+ * @param until seconds since the epoch, undefined where it takes writes
+ */
+export function judgeReadOnly(until: number | undefined, locked: boolean, now: Date): Finding[] {
+  if (until === undefined || locked) return [];
+  const evidence = `its service has ${READONLY_VARIABLE}=${until}, and nobody holds the stack's lock`;
+  const remedy = "Run hephaestus gc or hephaestus deploy again.";
+  return [
+    until * 1000 > now.getTime()
+      ? error(
+          "registry-read-only",
+          "the registry refuses pushes: a garbage collection was broken off",
+          evidence,
+          remedy,
+        )
+      : warning("registry-read-only", "a garbage collection was broken off", evidence, remedy),
+  ];
+}

@@ -1,0 +1,336 @@
+import { chown, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { tmpdir } from "node:os";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { selfSigned } from "../selfSigned.js";
+import { Target } from "./attacks/target.js";
+import { entrypoint, listen, openDoor, router, traefikApi } from "./doctor/fakes.js";
+import { type Changes, CREDENTIALS, DEPLOY, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+
+/** doctor finds nothing on a sound stack, and each fault that is planted. */
+
+const swarm = useSwarm();
+const OWNER = 10_001;
+const NETWORK = "ill-edge";
+let target: Target;
+/** A file system of its own, so that it can run full. */
+let disk: string;
+/** What is undone at the end, whatever happens. */
+const closing: Array<() => unknown> = [];
+
+const storage = () => `${disk}/images`;
+
+beforeAll(async () => {
+  disk = await mkdtemp(`${tmpdir()}/disk-`);
+  await remount("size=20G,nr_inodes=100k", []);
+  await mkdir(storage());
+  target = await Target.deploy("ill", [5000, 8080], swarm, {
+    registry: { storage: { driver: "filesystem", path: storage() } },
+  });
+});
+
+afterAll(async () => {
+  for (const close of closing.reverse()) await close();
+  await target?.destroy();
+  await execa("umount", ["--lazy", disk], { reject: false });
+  await rm(disk, { recursive: true, force: true });
+});
+
+const remount = (options: string, type = ["-o", "remount"]) =>
+  execa("mount", [...(type.length > 0 ? type : ["-t", "tmpfs"]), "-o", options, "tmpfs", disk]);
+
+interface Told {
+  findings: Array<Record<"id" | "severity" | "message" | "evidence" | "remedy" | "theme", string>>;
+  checked: string[];
+  skipped: string[];
+}
+
+async function doctor(...args: string[]): Promise<{ exitCode: number; told: Told }> {
+  const run = await target.workspace.hephaestus(["doctor", "--json", ...args]);
+  if (run.stdout === "") throw new Error(run.all);
+  return { exitCode: run.exitCode, told: JSON.parse(run.stdout) as Told };
+}
+
+/** Nothing is found once the Swarm has come to rest. */
+const soundAgain = () =>
+  expect.poll(async () => (await doctor()).told.findings, { timeout: 60_000, interval: 1000 }).toEqual([]);
+
+/** What a person is told to do in the end, and what the planted faults are taken away with. */
+async function deployAgain(): Promise<void> {
+  const run = await target.workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+}
+
+/** Sees that each fault is found, with what a person needs. */
+async function expectFaults(expected: Readonly<Record<string, RegExp>>, ...args: string[]): Promise<void> {
+  let told: Told | undefined;
+  const missing = async () => {
+    const run = await doctor(...args);
+    expect(run.exitCode).toBe(ExitCode.found);
+    told = run.told;
+    return Object.keys(expected).filter((id) => !run.told.findings.some((finding) => finding.id === id));
+  };
+  await expect.poll(missing, { timeout: 60_000, interval: 500 }).toEqual([]);
+  for (const [id, evidence] of Object.entries(expected)) {
+    const found = told?.findings.filter((finding) => finding.id === id) ?? [];
+    const words = found.map((finding) => `${finding.message}: ${finding.evidence}`).join("\n");
+    expect(words, id).toMatch(evidence);
+    for (const { remedy } of found) expect(remedy.length, id).toBeGreaterThan(10);
+  }
+  const severities = told?.findings.map(({ severity }) => severity) ?? [];
+  expect(severities).toEqual([...severities].sort());
+}
+
+/** Options for another config file, of the same stack. */
+async function otherConfig(changes: Changes): Promise<string[]> {
+  const folder = `${target.workspace.folder}/other`;
+  await mkdir(folder, { recursive: true });
+  await writeConfig(Object.assign(Object.create(target.workspace), { folder }), swarm, {
+    ...changes,
+    registry: { storage: { driver: "filesystem", path: storage() }, ...changes.registry },
+  });
+  return ["--config", "other/hephaestus.yaml"];
+}
+
+test("nothing is found on a sound stack", async () => {
+  const { exitCode, told } = await doctor();
+  expect(told.findings).toEqual([]);
+  expect(told.skipped).toEqual([]);
+  expect(exitCode).toBe(ExitCode.ok);
+  expect(told.checked.length).toBeGreaterThanOrEqual(17);
+  const shown = await target.workspace.hephaestus(["doctor"]);
+  expect(shown.exitCode, shown.all).toBe(ExitCode.ok);
+  expect(shown.all).toMatch(/^nothing found; \d\d things checked$/);
+});
+
+test("it says that Docker does not answer, and looks at the rest", async () => {
+  const run = await target.workspace.hephaestus(["doctor", "--json"], {
+    env: { DOCKER_HOST: "unix:///nonexistent" },
+  });
+  const { findings, checked } = JSON.parse(run.stdout) as Told;
+  expect(run.exitCode).toBe(ExitCode.found);
+  expect(findings.map(({ id }) => id)).toEqual(["docker-silent"]);
+  expect(checked).toEqual(expect.arrayContaining(["rendered files", "DNS", "answers at the front door"]));
+});
+
+test("faults of the config, the files, the passwords and an open front door", async () => {
+  const doors = [openDoor(), openDoor()] as const;
+  closing.push(...doors.map((door) => () => door.close()));
+  const [registry, ui] = [(await listen(doors[0])).port, (await listen(doors[1])).port];
+  const restore = await setSecretLabel("ill_htpasswd_1", "hephaestus.changed.smith", "2020-01-01T00:00:00Z");
+  const config = await otherConfig({
+    root: { ports: { registry, ui }, credentials: { maxAge: "90d" } },
+    registry: { pull: "authenticated" },
+    gateway: { image: "hephaestus-standin/nginx" },
+  });
+  await expectFaults(
+    {
+      "image-not-pinned": /hephaestus-standin\/nginx is not pinned.*gateway\.image/,
+      "library-shows-all": /public UI/,
+      "files-stale": /gateway\/nginx\.conf \(\+\d+ -\d+ lines\)/,
+      "password-old": /password of smith is \d{4} days old/,
+      "anonymous-write": /anybody can push.*answered 202/,
+      "anonymous-pull": /auth\/token answered 200 instead of 401/,
+      "library-writes": /a DELETE through the UI was answered 202/,
+      "front-door-wrong": /\/v2\/ answered 200 with the challenge none/,
+      "clock-front-door": /\d{3} seconds behind/,
+      "service-drifted": /image is hephaestus-standin\/nginx:1\.22 instead of hephaestus-standin\/nginx/,
+    },
+    ...config,
+    ...["--output", target.workspace.folder],
+  );
+  await restore();
+});
+
+test("faults of Traefik, of the names, of the certificate, and of neighbours", async () => {
+  const { workspace } = target;
+  await target.docker("network", "create", "--driver", "overlay", NETWORK);
+  closing.push(() => workspace.docker("network", "rm", NETWORK));
+  const label = "traefik.http.routers.ill-registry.rule=Host(`elsewhere.example`)";
+  await target.docker(
+    ...["service", "create", "--detach", "--no-resolve-image", "--name", "neighbour", "--replicas", "0"],
+    ...["--network", `name=${NETWORK},alias=registry`, "--label", label, swarm.images.hello],
+  );
+  closing.push(() => workspace.docker("service", "rm", "neighbour"));
+
+  const fillers = Array.from({ length: 120 }, (_, index) => router(`r${index}@swarm`, `r${index}.example`));
+  const error = ['middleware "authelia@swarm" does not exist'];
+  const traefik = createServer(
+    traefikApi({
+      routers: [
+        ...fillers,
+        router("ill-registry@swarm", "localhost", { entryPoints: ["web"], using: ["web"] }),
+        router("ill-registry-ui@swarm", "ui.ill.invalid", { status: "disabled", error }),
+        router("evil@docker", "localhost"),
+      ],
+      middlewares: [],
+      entrypoints: [entrypoint("websecure", "60000000000ns")],
+    }),
+  );
+  closing.push(() => traefik.close());
+  const { url: api } = await listen(traefik);
+  const day = 86_400_000;
+  const [from, until] = [new Date(Date.now() - 60 * day), new Date(Date.now() + 5 * day)];
+  const tls = createHttpsServer(selfSigned(["other.example"], from, until));
+  closing.push(() => tls.close());
+  await listen(tls, 443);
+
+  const behind = (settings: Record<string, unknown>) =>
+    otherConfig({
+      root: { expose: "traefik", traefik: { network: NETWORK, api, ...settings } },
+      registry: { host: "localhost" },
+      ui: { access: "sso", host: "ui.ill.invalid" },
+    });
+  await expectFaults(
+    {
+      "files-missing": /docker-compose\.yml/,
+      "name-unknown": /ui\.ill\.invalid does not resolve/,
+      "certificate-untrusted": /DEPTH_ZERO_SELF_SIGNED_CERT/,
+      "certificate-ends-soon": /shows other\.example, signed by other\.example/,
+      "certificate-wrong-name": /localhost shows a certificate of another name/,
+      "router-wrong-entrypoint": /ill-registry@swarm is not on the entrypoint websecure: it is on web/,
+      "router-refused": /ill-registry-ui@swarm.*status disabled: middleware "authelia@swarm" does not exist/,
+      "host-claimed-twice": /claims localhost.*evil@docker/,
+      "middleware-missing": /authelia@swarm/,
+      "read-timeout-short": /longer than 60 seconds.*60000000000ns/,
+      "router-name-twice": /service neighbour has the label/,
+      "alias-twice": /neighbour answers to the name registry on ill-edge/,
+      "service-drifted": /gateway does not run as a deploy would have it/,
+    },
+    ...(await behind({})),
+  );
+
+  await expectFaults(
+    {
+      "network-missing": /nowhere does not exist/,
+      "no-node-fits": /node\.labels\.disk == big/,
+      "router-missing": /ill-registry@docker: it has ill-registry@swarm instead/,
+      "entrypoint-missing": /no entrypoint https/,
+    },
+    ...(await otherConfig({
+      root: { expose: "traefik", traefik: { network: "nowhere", api, entrypoint: "https", version: 2 } },
+      registry: { placement: { constraints: ["node.labels.disk == big"] } },
+    })),
+  );
+  traefik.close();
+  await expectFaults({ "traefik-unreachable": /ECONNREFUSED/ }, ...(await behind({})));
+});
+
+test("faults in the Swarm, all at once, which the next deploy takes away", async () => {
+  const { workspace } = target;
+  const update = (service: string, ...change: string[]) =>
+    target.docker(
+      "service",
+      "update",
+      "--detach",
+      "--quiet",
+      "--no-resolve-image",
+      ...change,
+      `ill_${service}`,
+    );
+  await update("reader", "--image", "hephaestus-standin/nowhere:1");
+  await update(
+    "gateway",
+    ...["--label-add", "somebody=was-here", "--restart-delay", "200ms"],
+    ...["--update-failure-action", "continue", "--entrypoint", "sh -c 'exit 3'"],
+  );
+  await target.docker("service", "rm", "ill_registry-ui");
+  const until = Math.floor(Date.now() / 1000) + 3600;
+  await update(
+    "registry",
+    ...["--env-add", `HEPHAESTUS_READONLY_UNTIL=${until}`, "--env-add", "REGISTRY_AUTH_HTPASSWD_REALM=x"],
+  );
+  const stack = ["--label", "hephaestus.stack=ill"];
+  const lock = [
+    ...stack,
+    "--label",
+    "hephaestus.lock.holder=ann@gone",
+    "--label",
+    "hephaestus.lock.expires=1",
+  ];
+  await workspace.run("docker", ["config", "create", ...lock, "ill_lock", "-"], { input: "x" });
+  const old = ["--label", "com.docker.stack.namespace=ill"];
+  await workspace.run("docker", ["config", "create", ...old, "ill_gateway_000000000000", "-"], {
+    input: "x",
+  });
+  await workspace.run("docker", ["secret", "create", ...stack, "ill_htpasswd_9", "-"], { input: "x" });
+  const create = ["service", "create", "--detach", "--quiet", "--no-resolve-image"];
+  await target.docker(...create, ...old, "--replicas", "0", "--name", "ill_cache", swarm.images.hello);
+  await target.docker(
+    ...create,
+    ...stack,
+    ...["--mode", "replicated-job", "--restart-condition", "none", "--name", "ill_job-old"],
+    ...["--entrypoint", "true", swarm.images.nginx],
+  );
+  await chown(storage(), 0, 0);
+  await mkdir(`${disk}/fill`);
+  for (let file = 0; file < 40; file++) await writeFile(`${disk}/fill/${file}`, "");
+  await remount("size=4G,nr_inodes=45");
+
+  await expectFaults({
+    "update-rolled-back": /reader was taken back.*No such image: hephaestus-standin\/nowhere:1/,
+    "service-crash-loop":
+      /gateway fails again and again.*\d+ failures.*0 of 1 tasks run.*non-zero exit \(3\)/,
+    "service-drifted": /gateway does not run as a deploy would have it.*has label somebody \(was-here\)/,
+    "service-missing": /registry-ui is not deployed/,
+    "service-unknown": /ill_cache/,
+    "front-door-silent":
+      /the registry does not answer: nothing listens there[\s\S]*the library does not answer/,
+    "registry-read-only": new RegExp(`refuses pushes.*READONLY_UNTIL=${until}`),
+    "registry-auth-overridden": /REGISTRY_AUTH_HTPASSWD_REALM/,
+    "secret-older": /generation 1, and 9 exists/,
+    "lock-left": /ill_lock of ann@gone/,
+    "config-left": /ill_gateway_000000000000/,
+    "helper-left": /ill_job-old.*complete/,
+    "storage-not-writable": /test -w/,
+    "storage-full": /running full: [34]\.\d+ GB free of 4\.\d+ GB/,
+    "inodes-full": /nearly full: \d inodes free of 45/,
+  });
+
+  await remount("size=20G,nr_inodes=100k");
+  await chown(storage(), OWNER, OWNER);
+  await deployAgain();
+  await soundAgain();
+});
+
+test("a storage folder that is gone, and a service that is scaled to 0", async () => {
+  await rename(storage(), `${storage()}.away`);
+  const { id } = await target.container("registry");
+  await target.docker("kill", id);
+  await target.docker("service", "scale", "--detach", "ill_reader=0");
+  await expectFaults({
+    "storage-missing": new RegExp(`${storage()} is not there: task: invalid mount config.*does not exist`),
+    "service-off": /reader is scaled to 0/,
+  });
+  await rename(`${storage()}.away`, storage());
+  await target.docker("service", "scale", "--detach", "ill_reader=1");
+  await soundAgain();
+});
+
+/** Changes a label of a secret, which the engine's API alone can; gives the way back. */
+async function setSecretLabel(name: string, label: string, value: string): Promise<() => Promise<void>> {
+  const [{ ID, Spec }] = JSON.parse(await target.docker("secret", "inspect", name)) as [
+    { ID: string; Spec: { Labels: Record<string, string> } },
+  ];
+  const set = async (labels: Record<string, string>) => {
+    const [{ Version }] = JSON.parse(await target.docker("secret", "inspect", name)) as [
+      { Version: { Index: number } },
+    ];
+    await execa("curl", [
+      ...["--silent", "--show-error", "--fail", "--unix-socket", swarm.dockerHost.replace("unix://", "")],
+      ...[
+        "--header",
+        "content-type: application/json",
+        "--data",
+        JSON.stringify({ ...Spec, Labels: labels }),
+      ],
+      `http://engine/secrets/${ID}/update?version=${Version.Index}`,
+    ]);
+  };
+  await set({ ...Spec.Labels, [label]: value });
+  return () => set(Spec.Labels);
+}

@@ -1,0 +1,149 @@
+import { describe, expect, test, vi } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import type { Check } from "../../src/diagnosis/check.js";
+import { CHECKS } from "../../src/diagnosis/checks.js";
+import { examine } from "../../src/diagnosis/examine.js";
+import { factsOf } from "../../src/diagnosis/facts.js";
+import { error, type GroupedFinding, sortFindings, warning } from "../../src/diagnosis/finding.js";
+import { ExitCode, OperatorError } from "../../src/errors.js";
+import { boundedDocker, type Docker, interrupted } from "../../src/swarm/docker.js";
+import { findingLines } from "../../src/terminal/findings.js";
+
+const { config } = loadConfig("domain: a.example\nexpose: ports\nstack: forge", "f", {});
+
+const SILENT = new OperatorError("Cannot connect to the Docker daemon", {
+  where: "docker version",
+  remedy: "Start Docker.",
+  exitCode: ExitCode.preflight,
+});
+
+/** An engine that answers docker version and docker info, or nothing at all. */
+function subject(answers: Readonly<Record<string, string>> | Error) {
+  const asked: string[] = [];
+  const docker: Docker = {
+    run: async (args) => {
+      const line = args.join(" ");
+      asked.push(line);
+      if (answers instanceof Error) throw answers;
+      const key = Object.keys(answers).find((start) => line.startsWith(start));
+      if (key === undefined) throw new Error(`docker ${line}: not expected`);
+      return answers[key] ?? "";
+    },
+    attempt: async () => ({ exitCode: 1, stdout: "", stderr: "no such object" }),
+  };
+  return { facts: factsOf({ config, warnings: [], files: [], folder: ".", docker }), asked };
+}
+
+const check = (id: string, run: Check["run"], changes: Partial<Check> = {}): Check => ({
+  id,
+  title: `title of ${id}`,
+  theme: "Services",
+  run,
+  ...changes,
+});
+
+const sound = async () => [];
+const sick = async () => [error("sick", "m", "e", "r")];
+
+describe("an examination", () => {
+  test("a check that cannot be run hides none of the others", async () => {
+    const checks = [
+      check("a", sick),
+      check("b", () => Promise.reject(new Error("boom"))),
+      check("c", () => Promise.reject(SILENT)),
+      check("d", sound),
+    ];
+    const { findings, checked } = await examine(checks, subject(SILENT).facts, true);
+    expect(findings.map(({ id, evidence }) => `${id} ${evidence}`)).toEqual([
+      "sick e",
+      "not-checked check b: boom",
+      "not-checked check c: docker version: Cannot connect to the Docker daemon",
+    ]);
+    expect(checked).toHaveLength(4);
+  });
+
+  test("without Docker it says so once, and leaves out what needs it", async () => {
+    const { findings, checked, skipped } = await examine(CHECKS, subject(SILENT).facts, false);
+    expect(findings.map(({ id, remedy }) => `${id} ${remedy}`)).toEqual(["docker-silent Start Docker."]);
+    expect(checked).toContain("rendered files");
+    expect(skipped).toEqual(expect.arrayContaining(["services, tasks and updates", "storage", "DNS"]));
+  });
+
+  test("on a worker it looks at the engine, and not at what only a manager knows", async () => {
+    const { facts, asked } = subject({
+      "context inspect": "ssh://worker",
+      "version ": '{"Version":"28.0.0","ApiVersion":"1.48"}',
+      "info --format {{json .Swarm}}": '{"LocalNodeState":"active","ControlAvailable":false,"NodeID":"n2"}',
+      "info ": `${new Date().toISOString()}\n/var/lib/docker`,
+    });
+    const { findings } = await examine(CHECKS, facts, false);
+    expect(findings.map(({ id }) => id)).toEqual(["no-manager"]);
+    expect(asked.filter((line) => /^(?:service|secret|config|ps|node)/.test(line))).toEqual([]);
+  });
+
+  test("what several checks want to know is asked once", async () => {
+    const { facts, asked } = subject(SILENT);
+    await examine([...CHECKS, ...CHECKS], facts, false);
+    expect(asked.filter((line) => line.startsWith("context inspect"))).toHaveLength(1);
+  });
+
+  test("a check that does not fit the config is neither run nor told", async () => {
+    const run = vi.fn(sick);
+    const { checked, skipped } = await examine(
+      [check("a", run, { applies: () => false })],
+      subject(SILENT).facts,
+      true,
+    );
+    expect([run.mock.calls.length, checked, skipped]).toEqual([0, [], []]);
+  });
+
+  test("Ctrl-C ends it", async () => {
+    const checks = [check("a", () => Promise.reject(interrupted()))];
+    await expect(examine(checks, subject(SILENT).facts, true)).rejects.toMatchObject({
+      exitCode: ExitCode.interrupted,
+    });
+  });
+});
+
+test("a docker command may not take for ever, unless it is told how long", async () => {
+  const options: unknown[] = [];
+  const docker = {
+    run: async (_args: unknown, run: unknown) => options.push(run),
+    attempt: async (_args: unknown, run: unknown) => options.push(run),
+  } as unknown as Docker;
+  await boundedDocker(docker, 30_000).run(["info"]);
+  await boundedDocker(docker, 30_000).attempt(["info"], { timeout: 5, directory: "x" });
+  expect(options).toEqual([{ timeout: 30_000 }, { timeout: 5, directory: "x" }]);
+});
+
+test("errors come before warnings, both in groups, each with evidence and remedy", () => {
+  const findings: GroupedFinding[] = [
+    { ...warning("w1", "later", "e1", "r1"), theme: "Services" },
+    { ...error("e2", "broken", "line 1\nline 2", "r2"), theme: "Storage" },
+    { ...error("e3", "down", "e3", "r3"), theme: "Services" },
+    { ...error("e4", "off", "e4", "r4"), theme: "Services" },
+  ];
+  const sorted = sortFindings(findings);
+  expect(sorted.map(({ id }) => id)).toEqual(["e3", "e4", "e2", "w1"]);
+  const stream = { isTTY: false } as NodeJS.WriteStream;
+  expect(findingLines(sorted, stream).join("\n")).toBe(
+    `Services
+  error: down [e3]
+    seen by: e3
+    remedy:  r3
+  error: off [e4]
+    seen by: e4
+    remedy:  r4
+
+Storage
+  error: broken [e2]
+    seen by: line 1
+             line 2
+    remedy:  r2
+
+Services
+  warning: later [w1]
+    seen by: e1
+    remedy:  r1`,
+  );
+});
