@@ -1,3 +1,4 @@
+import { readDocument } from "../config/load.js";
 import { MIGRATIONS, type Migration, planMigration } from "../config/migration.js";
 import { CONFIG_VERSION } from "../config/schema/index.js";
 import { ExitCode } from "../errors.js";
@@ -9,6 +10,7 @@ export async function migrate(
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<ExitCode> {
   const source = await readForEdit(flags);
+  readDocument(source, flags.config);
   const { steps, text } = planMigration(source, flags.config, migrations);
   if (steps.length === 0) {
     process.stdout.write(`${flags.config} is of version ${CONFIG_VERSION}, the current one\n`);

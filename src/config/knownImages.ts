@@ -1,7 +1,8 @@
 /**
- * Versions of the images that are known to work here, each of which really exists. Looked up on 24 November 2026:
- * releases of distribution/distribution, docker-library/official-images (library/registry), nginx.org (news and security
- * advisories), Joxit/docker-registry-ui. A newer one goes in when the stack's tests have passed with it.
+ * Versions of the images that fit here, each of which really exists. Looked up on 24 November 2026: releases of
+ * distribution/distribution, docker-library/official-images (library/registry), nginx.org (news and security advisories),
+ * Joxit/docker-registry-ui. They are judged by their release notes: the tests run with stand-ins of registry 2.8 and
+ * nginx 1.22, so keep deploy's own proof, its healthchecks and its front door.
  */
 
 export interface KnownVersion {

@@ -23,6 +23,7 @@ export interface LoadedConfig {
 }
 
 type Path = readonly PropertyKey[];
+type Place = Pick<Finding, "file" | "line" | "column">;
 
 /** Rounds of judging what is left; each takes out what it found, so that few are ever needed. */
 const MOST_ROUNDS = 10;
@@ -36,24 +37,7 @@ const MOST_ROUNDS = 10;
  * @throws ConfigError with all findings, when at least one is an error
  */
 export function loadConfig(source: string, file: string, environment: Environment): LoadedConfig {
-  const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
-
-  const syntax = document.errors.map(
-    (problem): Finding => ({
-      severity: "error",
-      ...at(problem.pos[0]),
-      path: "",
-      message: `not valid YAML: ${problem.message.split("\n")[0]}`,
-      remedy: "Check indentation, quotes and colons on this line.",
-    }),
-  );
-  if (syntax.length > 0) throw new ConfigError(sortFindings(syntax));
-
+  const { document, at } = readDocument(source, file);
   const place = (path: Path, ofKey: boolean) => at(offsetOf(document, path, ofKey));
   const { value, findings } = substitute(plainValue(document, at), environment, place);
 
@@ -88,8 +72,38 @@ export function loadConfig(source: string, file: string, environment: Environmen
   return { config: resolve(parsed.data), warnings: sortFindings(findings) };
 }
 
+/**
+ * Reads a config's YAML, whatever it says.
+ *
+ * @param file name to show in findings
+ * @throws ConfigError when it is no YAML
+ */
+export function readDocument(
+  source: string,
+  file: string,
+): { document: Document; at: (offset: number) => Place } {
+  const lines = new LineCounter();
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+
+  const syntax = document.errors.map(
+    (problem): Finding => ({
+      severity: "error",
+      ...at(problem.pos[0]),
+      path: "",
+      message: `not valid YAML: ${problem.message.split("\n")[0]}`,
+      remedy: "Check indentation, quotes and colons on this line.",
+    }),
+  );
+  if (syntax.length > 0) throw new ConfigError(sortFindings(syntax));
+  return { document, at };
+}
+
 /** The document as plain values; an alias to nothing, to itself or to too much is a mistake of its writer. */
-function plainValue(document: Document, at: (offset: number) => Pick<Finding, "file" | "line" | "column">) {
+function plainValue(document: Document, at: (offset: number) => Place) {
   try {
     const value: unknown = document.toJS() ?? {};
     JSON.stringify(value);
@@ -105,7 +119,7 @@ function plainValue(document: Document, at: (offset: number) => Pick<Finding, "f
 function substitute(
   value: unknown,
   environment: Environment,
-  place: (path: Path, ofKey: boolean) => Pick<Finding, "file" | "line" | "column">,
+  place: (path: Path, ofKey: boolean) => Place,
 ): { value: unknown; findings: Finding[] } {
   const domain = (value as { domain?: unknown }).domain;
   const reference = typeof domain === "string" ? /^\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}$/.exec(domain) : null;

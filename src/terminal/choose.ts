@@ -11,11 +11,13 @@ export const isInteractive = (): boolean =>
 export interface ReportFlags {
   json?: boolean;
   quiet?: boolean;
+  /** What a dry run tells is its result, so it is never quiet. */
+  dryRun?: boolean;
 }
 
 /** The reporter that fits: JSON when asked for, a spinner on a terminal, plain lines elsewhere. */
-export async function chooseReporter({ json, quiet }: ReportFlags): Promise<Reporter> {
-  if (quiet) return quietReporter(json ? jsonReporter() : plainReporter());
+export async function chooseReporter({ json, quiet, dryRun }: ReportFlags): Promise<Reporter> {
+  if (quiet && !dryRun) return quietReporter(json ? jsonReporter() : plainReporter());
   if (json) return jsonReporter();
   if (!process.stderr.isTTY || process.env.CI) return plainReporter();
   const { spinnerReporter } = await import("./spinner.js");

@@ -155,6 +155,15 @@ domain: "forge.example" # bought in 2019
     expect(readdirSync(folder)).toEqual(["hephaestus.yaml"]);
   });
 
+  test.each([
+    "version: 0\ndns: [\n",
+    "version: 0\na: 1\na: 2\n",
+  ])("refuses what is no YAML: %j", async (text) => {
+    writeFileSync(file, text);
+    expect(await failure(migrate({ config: file, yes: true }, MADE_UP))).toBeInstanceOf(ConfigError);
+    expect(read()).toBe(text);
+  });
+
   test("is named where a config of an older version is loaded", () => {
     expect(explainVersion([1], 0, MADE_UP).remedy).toContain("hephaestus migrate");
     expect(explainVersion([1], 2, MADE_UP).remedy).toContain("needs a newer hephaestus");

@@ -43,6 +43,11 @@ describe("how a command reports", () => {
     expect(err).toContain("Stack: ok: all of it\n");
   });
 
+  test("a dry run is never quiet: what it tells is its result", async () => {
+    await told({ quiet: true, dryRun: true });
+    expect(err).toContain("Stack: ok: all of it\n");
+  });
+
   test("--quiet --json gives the same few events as JSON", async () => {
     await told({ quiet: true, json: true });
     const events = out.trim().split("\n");
