@@ -49,6 +49,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
     text: fill(templates.gateway, {
       header,
       anonymous: config.registry.pull === "anonymous",
+      delete: config.registry.delete,
       port: GATEWAY_PORT,
       registryAddress: registryAddress(config),
       readerAddress: readerAddress(config),

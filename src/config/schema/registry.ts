@@ -138,7 +138,7 @@ export const registry = z
 
 export const gateway = z
   .strictObject({
-    image: imageReference().default("nginx:1.28.0-alpine").describe("stock nginx, 1.22 or newer"),
+    image: imageReference().default("nginx:1.30.5-alpine").describe("stock nginx, 1.22 or newer"),
     replicas: z.int().min(1).max(100).default(1).describe("tasks"),
     placement: z
       .strictObject({
