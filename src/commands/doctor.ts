@@ -1,3 +1,4 @@
+import { shownArguments } from "../credentials/secretNames.js";
 import { CHECKS } from "../diagnosis/checks.js";
 import { type Diagnosis, examine } from "../diagnosis/examine.js";
 import { factsOf } from "../diagnosis/facts.js";
@@ -18,7 +19,9 @@ export async function doctor(flags: Omit<SessionFlags, "timeout" | "dryRun">): P
   const reporter = await chooseReporter(flags);
   const docker = dockerCommand({
     context: flags.context,
-    onCommand: flags.verbose ? (args) => reporter.note("info", `docker ${args.join(" ")}`) : undefined,
+    onCommand: flags.verbose
+      ? (args) => reporter.note("info", `docker ${shownArguments(args).join(" ")}`)
+      : undefined,
     signal: interruptionSignal(),
   });
   const facts = factsOf({

@@ -1,4 +1,5 @@
 import type { Config } from "../config/resolve.js";
+import { DAY_MILLISECONDS } from "../credentials/age.js";
 import type { Certificate } from "../frontdoor/certificate.js";
 import type { Lookup } from "../frontdoor/names.js";
 import type { Check } from "../frontdoor/verify.js";
@@ -6,8 +7,6 @@ import { error, type Finding, warning } from "./finding.js";
 
 /** Days before its end from which a certificate should have been renewed; Traefik's ACME does it 30 days before. */
 const RENEWAL_DAYS = 14;
-
-const DAY_MILLISECONDS = 86_400_000;
 
 /** Codes of faults that the look-up of the name tells by itself. */
 const NAME_CODES = new Set(["ENOTFOUND", "EAI_AGAIN", "ETIMEOUT", "ENODATA"]);
