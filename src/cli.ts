@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { addArchive } from "./cliArchive.js";
 import { addCompletion, addDays, addImages } from "./cliDays.js";
 import {
   configOption,
   contextOption,
   port,
   reportOptions,
+  resolveImageOption,
   timeoutOption,
   traefikLine,
 } from "./cliOptions.js";
@@ -36,7 +38,7 @@ function packageVersion(): string {
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 stale files (render --check) or not healthy (status), 2 wrong usage, 3 mistakes in the config, 4 preflight,
-5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed,
+5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed or damaged data,
 8 another deploy is running, 70 a bug of hephaestus, 130 interrupted.`;
 
 /** The whole program; parsing runs a command. */
@@ -56,6 +58,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addSecrets(program, finish);
   addDays(program, finish);
   addImages(program, finish);
+  addArchive(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
@@ -123,11 +126,7 @@ function addDeploy(program: Command, finish: (code: ExitCode) => void): void {
     .option("--no-wait", "do not wait for the rollout")
     .option("--no-verify", "do not ask at the front door")
     .option("--dry-run", "show what would change, touch nothing")
-    .addOption(
-      new Option("--resolve-image <when>", "when docker looks up image digests")
-        .choices(["always", "changed", "never"])
-        .default("always"),
-    )
+    .addOption(resolveImageOption())
     .addHelpText(
       "after",
       "\nThe password comes from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, from standard input,\nfrom a prompt, or is generated. Where the secrets exist, users are kept, and\na password that is given and new is rotated in.\n\nExample:\n  hephaestus deploy --generate-password",

@@ -10,6 +10,11 @@ export const contextOption = () =>
 export const timeoutOption = () =>
   new Option("--timeout <seconds>", "time for the rollout").default(300).argParser(wholeNumber(1, 86_400));
 
+export const resolveImageOption = () =>
+  new Option("--resolve-image <when>", "when docker looks up image digests")
+    .choices(["always", "changed", "never"])
+    .default("always");
+
 /** How a command reports. */
 export const reportOptions = (command: Command): Command =>
   command

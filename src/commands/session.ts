@@ -1,5 +1,6 @@
 import type { DeployContext, DeployOptions } from "../deployment/context.js";
 import { type Docker, dockerCommand } from "../swarm/docker.js";
+import { dockerStreams, type StartDocker } from "../swarm/stream.js";
 import { chooseReporter } from "../terminal/choose.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { readAndRender } from "./render.js";
@@ -20,6 +21,10 @@ export interface Session {
   context: DeployContext;
   /** A docker that still works after an interruption. */
   cleanupDocker: Docker;
+  /** Docker commands whose input and output are streams. */
+  start: StartDocker;
+  /** Aborts at an interruption. */
+  signal: AbortSignal;
 }
 
 /** Of a command that is no deploy: images stay as they are, and the host too. */
@@ -35,10 +40,11 @@ export async function openSession(
   const onCommand = flags.verbose
     ? (args: readonly string[]) => reporter.note("info", `docker ${args.join(" ")}`)
     : undefined;
+  const signal = interruptionSignal();
   const context: DeployContext = {
     config,
     files,
-    docker: dockerCommand({ context: flags.context, onCommand, signal: interruptionSignal() }),
+    docker: dockerCommand({ context: flags.context, onCommand, signal }),
     reporter,
     options: {
       ...options,
@@ -56,5 +62,10 @@ export async function openSession(
     generations: { people: 0, machines: 0 },
     change: undefined,
   };
-  return { context, cleanupDocker: dockerCommand({ context: flags.context, onCommand }) };
+  return {
+    context,
+    cleanupDocker: dockerCommand({ context: flags.context, onCommand }),
+    start: dockerStreams({ context: flags.context, onCommand, signal }),
+    signal,
+  };
 }

@@ -1,0 +1,277 @@
+import { openArchive } from "../archive/reader.js";
+import type { Snapshot } from "../archive/snapshot.js";
+import { ArchiveWriter } from "../archive/writer.js";
+import { formatHtpasswd } from "../credentials/htpasswd.js";
+import { consistent } from "../images/consistency.js";
+import type { Link } from "../images/layout.js";
+import { LARGEST_MANIFEST, parseReferences, type References } from "../images/references.js";
+import { type Docker, interrupted } from "../swarm/docker.js";
+import { withLock } from "../swarm/lock.js";
+import { isEndOfStream, StorageReader, type StoredBlob } from "../swarm/storageReader.js";
+import type { StartDocker } from "../swarm/stream.js";
+import { bytesText, durationText, ProgressMeter } from "../terminal/progress.js";
+import { type DeployContext, runSteps, type Step } from "./context.js";
+import { requireStorageNode } from "./storageNode.js";
+import { type People, readPeople } from "./users.js";
+
+/** Seconds that a backup or a restore may hold the lock: a large registry on a slow disk takes hours. */
+export const LONG_LOCK_SECONDS = 86_400;
+
+export interface BackupRequest {
+  file: string;
+  /** The text of hephaestus.yaml. */
+  configText: string;
+  /** What writes it: name and version. */
+  tool: string;
+  start: StartDocker;
+  cleanupDocker: Docker;
+  signal: AbortSignal;
+}
+
+/** What a backup holds, and what this run did. */
+export interface BackupReport {
+  tags: number;
+  images: number;
+  blobs: number;
+  /** Of all blobs. */
+  bytes: number;
+  /** Blobs that this run read, and their bytes. */
+  read: { blobs: number; bytes: number };
+  resumed: { blobs: number; bytes: number };
+  /** Bytes of the file, and how many of them this run wrote. */
+  fileBytes: number;
+  written: number;
+  seconds: number;
+  /** What is damaged in the storage, as sentences; it is left out of the backup. */
+  damage: string[];
+}
+
+/**
+ * Backs up config, users and images into a file while the registry goes on. Links are read before blobs: the registry writes a
+ * blob before the link that names it, and nothing but a garbage collection, which the lock keeps away, removes one.
+ *
+ * @throws OperatorError when it cannot be completed; the file can then be resumed, and what it held before counts
+ */
+export async function backupStack(context: DeployContext, request: BackupRequest): Promise<BackupReport> {
+  const { config, docker } = context;
+  const { cleanupDocker } = request;
+  return withLock(docker, cleanupDocker, config.stack, LONG_LOCK_SECONDS, async () => {
+    const run = new BackupRun(context, request);
+    try {
+      await runSteps(run.steps, context);
+      return run.report();
+    } catch (error) {
+      throw request.signal.aborted ? interrupted() : error;
+    } finally {
+      await run.close();
+    }
+  });
+}
+
+class BackupRun {
+  private readonly began = Date.now();
+  private readonly reader: StorageReader;
+  private readonly meter: ProgressMeter;
+  private writer: ArchiveWriter | undefined;
+  private lengthBefore = 0;
+  private people: People | undefined;
+  private links: Link[] = [];
+  private sizes = new Map<string, number>();
+  private references = new Map<string, References>();
+  private readonly damage: string[] = [];
+  private readonly read = { blobs: 0, bytes: 0 };
+  private snapshot: Snapshot | undefined;
+
+  constructor(
+    private readonly context: DeployContext,
+    private readonly request: BackupRequest,
+  ) {
+    const { config, reporter } = context;
+    this.reader = new StorageReader({ config, ...request }, request.signal);
+    this.meter = new ProgressMeter(reporter);
+  }
+
+  readonly steps: readonly Step[] = [
+    { id: "storage", title: "Storage", run: () => this.open() },
+    { id: "users", title: "Users", run: () => this.readUsers() },
+    { id: "links", title: "Tags and images", run: () => this.readLinks() },
+    { id: "blobs", title: "Blobs", run: () => this.readBlobs() },
+    { id: "snapshot", title: "Snapshot", run: () => this.finish() },
+  ];
+
+  private async open(): Promise<string> {
+    const { docker, config } = this.context;
+    const { file } = this.request;
+    const node = await requireStorageNode(docker, config);
+    const [uid = 0, gid = 0] = config.registry.user.split(":").map(Number);
+    this.writer = await ArchiveWriter.open(file, config.stack, { uid, gid });
+    this.lengthBefore = this.writer.length;
+    if (this.writer.isIncremental) this.references = (await openArchive(file)).snapshot.references;
+    const { resumed, isIncremental } = this.writer;
+    const parts = [
+      `${config.registry.storage.path} on ${node}`,
+      ...(isIncremental ? ["adding to the backup that is there"] : []),
+      ...(resumed.blobs > 0
+        ? [`going on: ${resumed.blobs} blobs (${bytesText(resumed.bytes)}) are there already`]
+        : []),
+    ];
+    return parts.join(", ");
+  }
+
+  private async readUsers(): Promise<string> {
+    this.people = await readPeople(this.context);
+    if (this.people) return this.people.people.map(({ user }) => user).join(", ");
+    this.context.reporter.note("warning", "The stack has no users, so the backup has none either.");
+    return "none there";
+  }
+
+  private async readLinks(): Promise<string> {
+    for (const pass of ["tags", "revisions", "layers"] as const) {
+      const { links, odd } = await this.reader.links(pass);
+      this.links.push(...links);
+      this.damage.push(...odd.map((path) => `${path} holds no digest, or another one than its place says`));
+    }
+    this.sizes = await this.reader.blobs();
+    return `${this.count("tag")} tags, ${this.count("revision")} images`;
+  }
+
+  private async readBlobs(): Promise<string> {
+    const writer = this.writer as ArchiveWriter;
+    const manifests = new Set(
+      this.links.filter(({ kind }) => kind === "revision").map(({ digest }) => digest),
+    );
+    const named = [...new Set(this.links.map(({ digest }) => digest))].sort();
+    for (const digest of named) {
+      const [held, size] = [writer.sizeOf(digest), this.sizes.get(digest)];
+      if (held !== undefined && size !== undefined && held !== size)
+        this.damage.push(`${digest} has ${size} bytes now; the backup has all ${held}`);
+    }
+    let wanted = named.flatMap((digest) => {
+      const size = this.sizes.get(digest);
+      return size === undefined || writer.has(digest) ? [] : [{ digest, size }];
+    });
+    this.meter.begin(wanted.reduce((sum, { size }) => sum + size, 0));
+    while (wanted.length > 0) {
+      const seen = new Set<string>();
+      let at = "";
+      try {
+        for await (const blob of this.reader.read(wanted)) {
+          at = blob.digest;
+          seen.add(at);
+          await this.keep(writer, blob, manifests.has(at));
+        }
+        break;
+      } catch (error) {
+        // The disk does not give all of it; the others may be sound.
+        if (!isEndOfStream(error) || this.request.signal.aborted) throw error;
+        this.damage.push(`${at} cannot be read to its end`);
+        await this.reader.close();
+        wanted = wanted.filter(({ digest }) => !seen.has(digest));
+      }
+    }
+    const unknown = new Set([...manifests].filter((digest) => !this.references.has(digest)));
+    for await (const { digest, content } of writer.read((held) => unknown.has(held)))
+      this.note(digest, await collect(content));
+    const { blobs, bytes } = this.read;
+    return `${blobs} read (${bytesText(bytes)}), ${named.length - blobs} in the backup already or not there`;
+  }
+
+  private async keep(writer: ArchiveWriter, blob: StoredBlob, isManifest: boolean): Promise<void> {
+    const { digest, size } = blob;
+    const copy: Buffer[] = [];
+    const { meter } = this;
+    const content = (async function* () {
+      for await (const chunk of blob.content) {
+        meter.add(chunk.length);
+        if (isManifest && size <= LARGEST_MANIFEST) copy.push(chunk);
+        yield chunk;
+      }
+    })();
+    this.read.blobs++;
+    this.read.bytes += size;
+    if (!(await writer.addBlob({ digest, size }, content))) {
+      this.damage.push(`${digest} has other bytes than its digest says`);
+    } else if (isManifest) this.note(digest, Buffer.concat(copy));
+  }
+
+  private note(digest: string, manifest: Buffer): void {
+    const references = parseReferences(manifest);
+    if (references) this.references.set(digest, references);
+  }
+
+  private async finish(): Promise<string> {
+    const writer = this.writer as ArchiveWriter;
+    const { config } = this.context;
+    const { references } = this;
+    const { links, damage } = consistent({ links: this.links, blobs: writer, references });
+    this.damage.push(...damage);
+    const images = new Set(links.filter(({ kind }) => kind === "revision").map(({ digest }) => digest));
+    const needed = new Set([...images].flatMap((digest) => references.get(digest)?.blobs ?? []));
+    for (const digest of [...images, ...needed]) {
+      if (!this.sizes.has(digest))
+        this.damage.push(`${digest} is gone from the storage; the backup has it from an earlier run`);
+    }
+    // Links that a garbage collection has left without their blob, and that no image needs.
+    this.links = links.filter(
+      ({ kind, digest }) => kind !== "layer" || this.sizes.has(digest) || needed.has(digest),
+    );
+    const digests = [...new Set(this.links.map(({ digest }) => digest))].sort();
+    this.snapshot = {
+      stack: config.stack,
+      time: new Date(),
+      tool: this.request.tool,
+      links: this.links,
+      blobs: digests.map((digest) => ({ digest, size: writer.sizeOf(digest) ?? 0 })),
+      references: new Map([...images].flatMap((digest) => entryOf(references, digest))),
+      users: (this.people?.people ?? []).map(({ user }) => ({
+        user,
+        changed: this.people?.changed.get(user),
+      })),
+      damage: this.damage,
+    };
+    const htpasswd = this.people && formatHtpasswd(this.people.people);
+    await writer.finish(this.snapshot, this.request.configText, htpasswd);
+    return `${bytesText(writer.length - this.lengthBefore)} written, the file has ${bytesText(writer.length)}`;
+  }
+
+  report(): BackupReport {
+    const { snapshot, writer } = this;
+    if (!snapshot || !writer) throw new Error("report() comes after finish().");
+    return {
+      tags: this.count("tag"),
+      images: this.count("revision"),
+      blobs: snapshot.blobs.length,
+      bytes: snapshot.blobs.reduce((sum, { size }) => sum + size, 0),
+      read: this.read,
+      resumed: writer.resumed,
+      fileBytes: writer.length,
+      written: writer.length - this.lengthBefore,
+      seconds: (Date.now() - this.began) / 1000,
+      damage: this.damage,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.reader.close();
+    await this.writer?.close();
+  }
+
+  private count(kind: Link["kind"]): number {
+    return this.links.filter((link) => link.kind === kind).length;
+  }
+}
+
+/** "12.3 MB in 4 s, 3.1 MB/s" */
+export const speedText = (bytes: number, seconds: number): string =>
+  `${bytesText(bytes)} in ${durationText(seconds)}, ${bytesText(bytes / Math.max(seconds, 0.001))}/s`;
+
+export async function collect(content: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function entryOf<V>(map: ReadonlyMap<string, V>, key: string): Array<[string, V]> {
+  const value = map.get(key);
+  return value === undefined ? [] : [[key, value]];
+}
