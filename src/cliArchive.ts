@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import {
   configOption,
   contextOption,
@@ -8,6 +8,9 @@ import {
 } from "./cliOptions.js";
 import type { ExitCode } from "./errors.js";
 
+const storageContextOption = () =>
+  new Option("--storage-context <name>", "docker context of the node with the storage, where it is a worker");
+
 /** Commands that keep and bring back what the stack holds. */
 export function addArchive(program: Command, finish: (code: ExitCode) => void): void {
   const tool = `hephaestus ${program.version()}`;
@@ -16,7 +19,8 @@ export function addArchive(program: Command, finish: (code: ExitCode) => void): 
       .command("backup <file>")
       .description("back up config, users and images into a file; the registry goes on")
       .addOption(configOption())
-      .addOption(contextOption()),
+      .addOption(contextOption())
+      .addOption(storageContextOption()),
   )
     .addHelpText(
       "after",
@@ -31,6 +35,7 @@ export function addArchive(program: Command, finish: (code: ExitCode) => void): 
       .description("bring back config, users and images from a backup, and deploy the stack where it is not")
       .addOption(configOption())
       .addOption(contextOption())
+      .addOption(storageContextOption())
       .option("--host <user@host>", "node that holds the storage, prepared over ssh")
       .option("--skip-host-setup", "leave the host as it is")
       .option("--verify", "read everything back from the storage and prove that every image is whole")

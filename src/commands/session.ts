@@ -15,14 +15,18 @@ export interface SessionFlags {
   dryRun?: boolean;
   json?: boolean;
   verbose?: boolean;
+  /** A docker context of the node that holds the storage, where it is not the manager that `context` names. */
+  storageContext?: string;
 }
 
 export interface Session {
   context: DeployContext;
   /** A docker that still works after an interruption. */
   cleanupDocker: Docker;
-  /** Docker commands whose input and output are streams. */
+  /** Starts docker commands whose input and output are streams, on the node that holds the storage. */
   start: StartDocker;
+  /** The docker of that node, which still works after an interruption. */
+  storageDocker: Docker;
   /** Aborts at an interruption. */
   signal: AbortSignal;
 }
@@ -65,7 +69,8 @@ export async function openSession(
   return {
     context,
     cleanupDocker: dockerCommand({ context: flags.context, onCommand }),
-    start: dockerStreams({ context: flags.context, onCommand, signal }),
+    start: dockerStreams({ context: flags.storageContext ?? flags.context, onCommand, signal }),
+    storageDocker: dockerCommand({ context: flags.storageContext ?? flags.context, onCommand }),
     signal,
   };
 }

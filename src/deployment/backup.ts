@@ -25,6 +25,8 @@ export interface BackupRequest {
   tool: string;
   start: StartDocker;
   cleanupDocker: Docker;
+  /** The docker of the node with the storage. */
+  storageDocker: Docker;
   signal: AbortSignal;
 }
 
@@ -102,7 +104,7 @@ class BackupRun {
   private async open(): Promise<string> {
     const { docker, config } = this.context;
     const { file } = this.request;
-    const node = await requireStorageNode(docker, config);
+    const node = await requireStorageNode(docker, this.request.storageDocker, config);
     const [uid = 0, gid = 0] = config.registry.user.split(":").map(Number);
     this.writer = await ArchiveWriter.open(file, config.stack, { uid, gid });
     this.lengthBefore = this.writer.length;

@@ -27,6 +27,8 @@ export interface RestoreRequest {
   verify: boolean;
   start: StartDocker;
   cleanupDocker: Docker;
+  /** The docker of the node with the storage. */
+  storageDocker: Docker;
   signal: AbortSignal;
 }
 
@@ -125,7 +127,7 @@ class RestoreRun {
   private async look(): Promise<string> {
     const { config, docker } = this.context;
     const { snapshot } = this.request.archive;
-    await requireStorageNode(docker, config);
+    await requireStorageNode(docker, this.request.storageDocker, config);
     const there = await storedLinks(this.reader);
     const own = new Map(snapshot.links.map((link) => [linkPath(link), link.digest]));
     // What a restore that was broken off has written is as the backup has it.

@@ -38,20 +38,35 @@ export function runOnStorage(
 export interface StorageAccess {
   config: Config;
   start: StartDocker;
-  /** A docker that still works after an interruption, to remove the container. */
-  cleanupDocker: Docker;
+  /** The docker of the node with the storage, which still works after an interruption: to remove the container. */
+  storageDocker: Docker;
 }
 
 /** Starts the container; one that a killed run has left is removed first. */
 export async function startOnStorage(
-  { config, start, cleanupDocker }: StorageAccess,
+  { config, start, storageDocker }: StorageAccess,
   script: string,
   readOnly: boolean,
 ): Promise<DockerProcess> {
-  await removeStorageContainer(cleanupDocker, config.stack);
+  await removeStorageContainer(storageDocker, config.stack);
   return start(runOnStorage(config, script, readOnly));
 }
 
-export async function removeStorageContainer(docker: Docker, stack: string): Promise<void> {
+async function removeStorageContainer(docker: Docker, stack: string): Promise<void> {
   await docker.attempt(["rm", "--force", storageContainerName(stack)]);
+}
+
+/**
+ * Ends the container, whatever it does. Docker's own program goes first: the engine does not remove a container whose output
+ * waits for somebody to read it.
+ */
+export async function endOnStorage(
+  { stdin, stdout, kill, ended }: DockerProcess,
+  { storageDocker, config }: StorageAccess,
+): Promise<void> {
+  stdin.destroy();
+  kill();
+  stdout.destroy();
+  await ended;
+  await removeStorageContainer(storageDocker, config.stack);
 }

@@ -2,7 +2,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { blobAt, blobPath, isDigest, isLinkPath, type Link, parseLink, ROOT } from "../images/layout.js";
 import { ByteReader, EndOfStream } from "./byteReader.js";
 import { interrupted } from "./docker.js";
-import { removeStorageContainer, type StorageAccess, startOnStorage } from "./storageContainer.js";
+import { endOnStorage, type StorageAccess, startOnStorage } from "./storageContainer.js";
 import type { DockerProcess } from "./stream.js";
 
 /** A kind of link, and what of the tree is no place for it: `find` does not go there. */
@@ -137,10 +137,7 @@ export class StorageReader {
     const { process } = this;
     this.process = undefined;
     if (!process) return;
-    process.stdin.end();
-    await removeStorageContainer(this.access.cleanupDocker, this.access.config.stack);
-    process.kill();
-    await process.ended;
+    await endOnStorage(process, this.access);
   }
 
   private async texts(what: string, paths: readonly string[] = []): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { interrupted } from "./docker.js";
-import { removeStorageContainer, type StorageAccess, startOnStorage } from "./storageContainer.js";
+import { endOnStorage, type StorageAccess, startOnStorage } from "./storageContainer.js";
 import { storageFailed } from "./storageReader.js";
 
 /** As the registry writes: for nobody else to read. */
@@ -19,7 +19,8 @@ export async function extractToStorage(
   chunks: AsyncIterable<Buffer>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { stdin, stdout, ended, kill } = await startOnStorage(access, EXTRACT, false);
+  const process = await startOnStorage(access, EXTRACT, false);
+  const { stdin, stdout, ended } = process;
   stdout.resume();
   let hasEnded = false;
   const end = ended.then((result) => {
@@ -43,11 +44,7 @@ export async function extractToStorage(
     if (result.exitCode !== 0)
       throw storageFailed(access.config.registry.storage.path, result.stderr, result.exitCode);
   } finally {
-    if (!hasEnded) {
-      await removeStorageContainer(access.cleanupDocker, access.config.stack);
-      kill();
-      await end;
-    }
+    if (!hasEnded || signal?.aborted) await endOnStorage(process, access);
   }
 }
 

@@ -29,7 +29,8 @@ export function dockerStreams(options: DockerOptions): StartDocker {
       extendEnv: false,
       reject: false,
       buffer: false,
-      // Ctrl-C reaches the whole process group of a terminal; the container is ended by who started it.
+      // Docker's program lets the container have other signals, or waits; the container is ended by who started it.
+      killSignal: "SIGKILL",
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     });
     let stderr = "";

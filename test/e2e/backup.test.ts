@@ -158,18 +158,30 @@ test("pushes and deletes during a backup never fail, and it is consistent", asyn
   expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
 });
 
-test("a backup that is killed is resumed, reads nothing twice, and is right", async () => {
-  const file = inFolder("killed.backup");
-  const killed = await backup("killed.backup", {
+/** Ends a backup with a signal as soon as its file has so many bytes. */
+function endedAt(file: string, bytes: number, signal: NodeJS.Signals): Promise<Run> {
+  let timer: NodeJS.Timeout;
+  const run = backup(file, {
     onStart: (pid) => {
-      const timer = setInterval(() => {
-        if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) < 3 * LARGE.size) return;
+      timer = setInterval(() => {
+        if ((statSync(inFolder(file), { throwIfNoEntry: false })?.size ?? 0) < bytes) return;
         clearInterval(timer);
-        process.kill(pid, "SIGKILL");
+        process.kill(pid, signal);
       }, 2);
     },
   });
-  expect(killed.exitCode).toBe(255);
+  return run.finally(() => clearInterval(timer));
+}
+
+test("a backup that is interrupted, then killed, is resumed, reads nothing twice, and is right", async () => {
+  const file = inFolder("killed.backup");
+  const containers = () => target.docker("ps", "--all", "--quiet", "--filter", "name=keep_storage");
+  const interrupted = await endedAt("killed.backup", 2 * LARGE.size, "SIGINT");
+  expect(interrupted.exitCode, interrupted.all).toBe(ExitCode.interrupted);
+  expect(await containers()).toBe("");
+  const killed = await endedAt("killed.backup", 5 * LARGE.size, "SIGKILL");
+  expect(killed.exitCode, killed.all).toBe(255);
+  expect(killed.all).toMatch(/going on: \d+ blobs/);
   expect(existsSync(`${file}.journal`)).toBe(true);
   const refused = await restore("killed.backup", "--dry-run");
   expect(refused.exitCode).toBe(ExitCode.preflight);
@@ -178,12 +190,34 @@ test("a backup that is killed is resumed, reads nothing twice, and is right", as
   const run = await target.workspace.hephaestus(["backup", "killed.backup", "--json"]);
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
   const { blobs, read, resumed } = resultOf<Told>(run);
-  expect(resumed.bytes).toBeGreaterThan(2 * LARGE.size);
+  expect(resumed.bytes).toBeGreaterThan(4 * LARGE.size);
   expect(read.blobs + resumed.blobs).toBe(blobs);
   expect(existsSync(`${file}.journal`)).toBe(false);
   const proof = await restore("killed.backup", "--dry-run");
   expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
-  expect(await target.docker("ps", "--all", "--quiet", "--filter", "name=keep_storage")).toBe("");
+  expect(await containers()).toBe("");
+});
+
+test("restore on a registry that runs brings back what was deleted, and asks before it mixes with other images", async () => {
+  const { registryUrl } = target.workspace;
+  const lost = "team/app-5";
+  const digest = population.manifests.get(`${lost}:v1`) ?? "";
+  const pusher = new Pusher(registryUrl);
+  await pusher.image("team/newer", [], "1");
+  await pusher.remove(lost, digest);
+  const headers = { accept: MEDIA.manifest };
+  const status = async (path: string) => (await fetch(`${registryUrl}/v2/${path}`, { headers })).status;
+  expect(await status(`${lost}/manifests/v2`)).toBe(200);
+  expect(await status(`${lost}/manifests/v1`)).toBe(404);
+  const asked = await restore(FILE, "--resolve-image", "never");
+  expect(asked.exitCode, asked.all).toBe(ExitCode.preflight);
+  expect(asked.all).toContain("--force");
+  expect(await status(`${lost}/manifests/v1`)).toBe(404);
+  const run = await restore(FILE, "--force", "--resolve-image", "never");
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expect(await status(`${lost}/manifests/v1`)).toBe(200);
+  expect(await status(`${lost}/manifests/${digest}`)).toBe(200);
+  expect(await status("team/newer/manifests/1")).toBe(200);
 });
 
 /** Turns a bit of a file over; again turns it back. */
@@ -214,7 +248,7 @@ test("a flipped bit in the storage is named by a backup and by a proof after a r
   }
 });
 
-test("what cannot be backed up to is refused before anything is touched", async () => {
+test("a file that cannot take a backup is told of, and no half backup counts", async () => {
   const { workspace } = target;
   writeFileSync(inFolder("notes.txt"), "no backup");
   const other = await backup("notes.txt");
@@ -222,6 +256,15 @@ test("what cannot be backed up to is refused before anything is touched", async 
   expect(readFileSync(inFolder("notes.txt"), "utf8")).toBe("no backup");
   const nowhere = await backup("nowhere/registry.backup");
   expect(nowhere.exitCode, nowhere.all).toBe(ExitCode.usage);
+  await mkdir(inFolder("small"));
+  // The tests have mounts of their own.
+  await workspace.run("mount", ["-t", "tmpfs", "-o", "size=20m", "tmpfs", inFolder("small")]);
+  const full = await backup("small/registry.backup");
+  expect(full.exitCode, full.all).toBe(ExitCode.preflight);
+  expect(full.all).toMatch(/there is no room for it \(ENOSPC\)\n.*goes on where it stopped/);
+  const half = await restore("small/registry.backup", "--dry-run");
+  expect(half.exitCode, half.all).toBe(ExitCode.preflight);
+  await workspace.run("umount", [inFolder("small")]);
   await mkdir(inFolder("checkout"));
   await workspace.run("git", ["init", "--quiet", inFolder("checkout")]);
   const committed = await backup("checkout/registry.backup");

@@ -45,7 +45,7 @@ const nothing: Docker = {
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "storage-"));
   started = [];
-  access = { config, start, cleanupDocker: nothing };
+  access = { config, start, storageDocker: nothing };
   reader = new StorageReader(access, undefined);
 });
 afterEach(async () => {
