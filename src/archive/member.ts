@@ -40,9 +40,7 @@ export async function readSmall(file: string, range: Range, name: string): Promi
   let found: Buffer | undefined;
   for await (const entry of readMember(file, range)) {
     if (entry.name !== name) continue;
-    const chunks: Buffer[] = [];
-    for await (const chunk of entry.content) chunks.push(chunk);
-    found = Buffer.concat(chunks);
+    found = await collect(entry.content);
   }
   return found;
 }
@@ -90,9 +88,13 @@ export async function measureMember(file: string, offset: number, end: number): 
 /** Some bytes of a file; fewer where it ends. */
 export async function readRange(file: string, { offset, length }: Range): Promise<Buffer> {
   if (length <= 0) return Buffer.alloc(0);
+  return collect(createReadStream(file, { start: offset, end: offset + length - 1 }));
+}
+
+/** All of it at once. */
+export async function collect(content: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of createReadStream(file, { start: offset, end: offset + length - 1 }))
-    chunks.push(chunk as Buffer);
+  for await (const chunk of content) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

@@ -35,6 +35,12 @@ export interface Snapshot {
   damage: string[];
 }
 
+/** How much it is. */
+export function countsOf(snapshot: Snapshot): { tags: number; images: number; blobs: number } {
+  const count = (kind: Link["kind"]) => snapshot.links.filter((link) => link.kind === kind).length;
+  return { tags: count("tag"), images: count("revision"), blobs: snapshot.blobs.length };
+}
+
 /** A gzip member: where it is, and the blobs in it; undefined for that of a snapshot. */
 export interface Member {
   offset: number;

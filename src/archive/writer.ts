@@ -4,21 +4,20 @@ import { createGzip } from "node:zlib";
 import type { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { blobPath, linkPath } from "../images/layout.js";
+import { LEVELS, type Level, levelFor } from "./compression.js";
 import { type Entry, packEntries, packStream } from "./entries.js";
 import { footer } from "./footer.js";
-import { journalOf, readJournal, removeJournal, writeJournal } from "./journal.js";
-import { Hashing } from "./member.js";
+import { readJournal, removeJournal, writeJournal } from "./journal.js";
+import { collect, Hashing } from "./member.js";
 import { findIndex, memberBlobs, type ReadBlob, sizeOf } from "./reader.js";
 import { keptMembers } from "./resume.js";
 import { type Blob, formatIndex, formatSnapshot, type Member, NAMES, type Snapshot } from "./snapshot.js";
+import { writing } from "./writing.js";
 
 /** Blobs up to this size share a member. */
 export const SMALL_BLOB = 256 * 1024;
 /** Bytes of blobs that are gathered for one member. */
 const BATCH = 4 * 1024 * 1024;
-/** What is compressed already is stored as it is. */
-const LEVELS = { stored: 0, deflated: 3 } as const;
-type Level = keyof typeof LEVELS;
 const CHUNK = 256 * 1024;
 
 /** Who the registry runs as: plain tar gives the files to them. */
@@ -120,9 +119,7 @@ export class ArchiveWriter {
   }
 
   private async addSmall(blob: Blob, content: AsyncIterable<Buffer>, hashing: Hashing): Promise<boolean> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of content) chunks.push(chunk);
-    const bytes = Buffer.concat(chunks);
+    const bytes = await collect(content);
     if (hashing.digest() !== blob.digest) return false;
     const level = levelFor(bytes);
     const batch = this.batches[level];
@@ -235,30 +232,5 @@ export class ArchiveWriter {
   }
 }
 
-/** By its first bytes: gzip (RFC 1952) and zstd (RFC 8878) get no smaller. */
-function levelFor(bytes: Buffer): Level {
-  const start = bytes.subarray(0, 4).toString("hex");
-  return start.startsWith("1f8b") || start === "28b52ffd" ? "stored" : "deflated";
-}
-
 const refuse = (file: string, message: string, remedy: string) =>
   new OperatorError(message, { where: file, remedy, exitCode: ExitCode.usage });
-
-/** Tells a full disk and its like as what a person can mend. */
-async function writing<T>(file: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === undefined || cause instanceof OperatorError) throw cause;
-    const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(code);
-    throw new OperatorError(full ? `there is no room for it (${code})` : `cannot be written (${code})`, {
-      where: file,
-      remedy: full
-        ? `Make room, then run the same command again: it goes on where it stopped. ${journalOf(file)} keeps what was complete before.`
-        : "Check the permissions of the file and its folder.",
-      exitCode: ExitCode.preflight,
-      cause,
-    });
-  }
-}

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { backupStack, speedText } from "../deployment/backup.js";
+import { backupStack } from "../deployment/backup.js";
 import { ExitCode } from "../errors.js";
 import { checkPrivateFile } from "../host/passwordFile.js";
-import { bytesText } from "../terminal/progress.js";
+import { bytesText, speedText } from "../terminal/progress.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 export type BackupFlags = Omit<SessionFlags, "verify" | "timeout" | "output"> & { tool: string };

@@ -2,14 +2,15 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { type Archive, openArchive } from "../archive/reader.js";
+import { countsOf } from "../archive/snapshot.js";
 import { proveArchive } from "../deployment/archiveProof.js";
-import { speedText } from "../deployment/backup.js";
-import { countsOf, listed, restoreStack } from "../deployment/restore.js";
+import { restoreStack } from "../deployment/restore.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { writeFiles } from "../host/files.js";
 import { chooseReporter } from "../terminal/choose.js";
-import { bytesText, ProgressMeter } from "../terminal/progress.js";
+import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
+import { listed } from "../terminal/table.js";
 import { credentialsFromEnvironment } from "./credentials.js";
 import type { DeployFlags } from "./deploy.js";
 import { readAndRender } from "./render.js";
@@ -74,7 +75,7 @@ async function prove(archive: Archive, reporter: Reporter): Promise<ExitCode> {
     });
   }
   reporter.end("done", `read ${speedText(done, seconds)}`);
-  const counts = countsOf(archive);
+  const counts = countsOf(archive.snapshot);
   reporter.result({ proven: archive.file, ...counts, bytes: done, seconds }, [
     `${counts.tags} tags, ${counts.images} images, ${counts.blobs} blobs, ${bytesText(done)}: all whole`,
   ]);

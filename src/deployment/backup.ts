@@ -1,15 +1,17 @@
+import { collect } from "../archive/member.js";
 import { openArchive } from "../archive/reader.js";
 import type { Snapshot } from "../archive/snapshot.js";
 import { ArchiveWriter } from "../archive/writer.js";
 import { formatHtpasswd } from "../credentials/htpasswd.js";
 import { consistent } from "../images/consistency.js";
 import type { Link } from "../images/layout.js";
-import { LARGEST_MANIFEST, parseReferences, type References } from "../images/references.js";
+import { parseReferences, type References } from "../images/references.js";
 import { type Docker, interrupted } from "../swarm/docker.js";
 import { withLock } from "../swarm/lock.js";
-import { isEndOfStream, StorageReader, type StoredBlob } from "../swarm/storageReader.js";
+import { StorageReader } from "../swarm/storageReader.js";
 import type { StartDocker } from "../swarm/stream.js";
-import { bytesText, durationText, ProgressMeter } from "../terminal/progress.js";
+import { bytesText, ProgressMeter } from "../terminal/progress.js";
+import { type Intake, takeBlobs } from "./blobIntake.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { requireStorageNode } from "./storageNode.js";
 import { type People, readPeople } from "./users.js";
@@ -81,7 +83,7 @@ class BackupRun {
   private sizes = new Map<string, number>();
   private references = new Map<string, References>();
   private readonly damage: string[] = [];
-  private readonly read = { blobs: 0, bytes: 0 };
+  private intake: Intake | undefined;
   private snapshot: Snapshot | undefined;
 
   constructor(
@@ -148,57 +150,23 @@ class BackupRun {
       if (held !== undefined && size !== undefined && held !== size)
         this.damage.push(`${digest} has ${size} bytes now; the backup has all ${held}`);
     }
-    let wanted = named.flatMap((digest) => {
+    const wanted = named.flatMap((digest) => {
       const size = this.sizes.get(digest);
       return size === undefined || writer.has(digest) ? [] : [{ digest, size }];
     });
-    this.meter.begin(wanted.reduce((sum, { size }) => sum + size, 0));
-    while (wanted.length > 0) {
-      const seen = new Set<string>();
-      let at = "";
-      try {
-        for await (const blob of this.reader.read(wanted)) {
-          at = blob.digest;
-          seen.add(at);
-          await this.keep(writer, blob, manifests.has(at));
-        }
-        break;
-      } catch (error) {
-        // The disk does not give all of it; the others may be sound.
-        if (!isEndOfStream(error) || this.request.signal.aborted) throw error;
-        this.damage.push(`${at} cannot be read to its end`);
-        await this.reader.close();
-        wanted = wanted.filter(({ digest }) => !seen.has(digest));
-      }
-    }
+    const { signal } = this.request;
+    this.intake = await takeBlobs(this.reader, writer, wanted, manifests, this.meter, signal);
+    this.damage.push(...this.intake.damage);
+    for (const [digest, references] of this.intake.references) this.references.set(digest, references);
+    // Of a run that was broken off.
     const unknown = new Set([...manifests].filter((digest) => !this.references.has(digest)));
-    for await (const { digest, content } of writer.read((held) => unknown.has(held)))
-      this.note(digest, await collect(content));
-    const { blobs, bytes } = this.read;
-    return `${blobs} read (${bytesText(bytes)}), ${named.length - blobs} in the backup already or not there`;
-  }
-
-  private async keep(writer: ArchiveWriter, blob: StoredBlob, isManifest: boolean): Promise<void> {
-    const { digest, size } = blob;
-    const copy: Buffer[] = [];
-    const { meter } = this;
-    const content = (async function* () {
-      for await (const chunk of blob.content) {
-        meter.add(chunk.length);
-        if (isManifest && size <= LARGEST_MANIFEST) copy.push(chunk);
-        yield chunk;
-      }
-    })();
-    this.read.blobs++;
-    this.read.bytes += size;
-    if (!(await writer.addBlob({ digest, size }, content))) {
-      this.damage.push(`${digest} has other bytes than its digest says`);
-    } else if (isManifest) this.note(digest, Buffer.concat(copy));
-  }
-
-  private note(digest: string, manifest: Buffer): void {
-    const references = parseReferences(manifest);
-    if (references) this.references.set(digest, references);
+    for await (const { digest, content } of writer.read((held) => unknown.has(held))) {
+      const references = parseReferences(await collect(content));
+      if (references) this.references.set(digest, references);
+    }
+    const held = named.filter((digest) => writer.has(digest)).length;
+    const { blobs, bytes } = this.intake.read;
+    return `${blobs} read (${bytesText(bytes)}), the backup has ${held} of ${named.length}`;
   }
 
   private async finish(): Promise<string> {
@@ -244,7 +212,7 @@ class BackupRun {
       images: this.count("revision"),
       blobs: snapshot.blobs.length,
       bytes: snapshot.blobs.reduce((sum, { size }) => sum + size, 0),
-      read: this.read,
+      read: this.intake?.read ?? { blobs: 0, bytes: 0 },
       resumed: writer.resumed,
       fileBytes: writer.length,
       written: writer.length - this.lengthBefore,
@@ -261,16 +229,6 @@ class BackupRun {
   private count(kind: Link["kind"]): number {
     return this.links.filter((link) => link.kind === kind).length;
   }
-}
-
-/** "12.3 MB in 4 s, 3.1 MB/s" */
-export const speedText = (bytes: number, seconds: number): string =>
-  `${bytesText(bytes)} in ${durationText(seconds)}, ${bytesText(bytes / Math.max(seconds, 0.001))}/s`;
-
-export async function collect(content: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of content) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 function entryOf<V>(map: ReadonlyMap<string, V>, key: string): Array<[string, V]> {

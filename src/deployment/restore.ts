@@ -1,5 +1,6 @@
 import { packEntries, packStream } from "../archive/entries.js";
 import { type Archive, memberBlobs } from "../archive/reader.js";
+import { countsOf } from "../archive/snapshot.js";
 import { parseHtpasswd } from "../credentials/htpasswd.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { blobPath, type Link, linkPath } from "../images/layout.js";
@@ -8,8 +9,9 @@ import type { StorageAccess } from "../swarm/storageContainer.js";
 import { StorageReader } from "../swarm/storageReader.js";
 import { extractToStorage, removeFromStorage } from "../swarm/storageWriter.js";
 import type { StartDocker } from "../swarm/stream.js";
-import { bytesText, ProgressMeter } from "../terminal/progress.js";
-import { LONG_LOCK_SECONDS, speedText } from "./backup.js";
+import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
+import { listed } from "../terminal/table.js";
+import { LONG_LOCK_SECONDS } from "./backup.js";
 import { type DeployContext, runSteps, type SecretsChange, type Step } from "./context.js";
 import { underLock } from "./deploy.js";
 import { firstChange } from "./generations.js";
@@ -227,7 +229,7 @@ class RestoreRun {
   report(deployed: boolean): RestoreReport {
     const { snapshot } = this.request.archive;
     return {
-      ...countsOf(this.request.archive),
+      ...countsOf(snapshot),
       bytes: snapshot.blobs.reduce((sum, { size }) => sum + size, 0),
       written: this.written,
       deployed,
@@ -239,21 +241,6 @@ class RestoreRun {
     return this.reader.close();
   }
 }
-
-/** Numbers of a backup. */
-export function countsOf({ snapshot }: Archive): { tags: number; images: number; blobs: number } {
-  const count = (kind: Link["kind"]) => snapshot.links.filter((link) => link.kind === kind).length;
-  return { tags: count("tag"), images: count("revision"), blobs: snapshot.blobs.length };
-}
-
-const MOST_LINES = 20;
-
-/** Faults on lines of their own; the first of many. */
-export const listed = (faults: readonly string[]): string =>
-  [
-    ...faults.slice(0, MOST_LINES),
-    ...(faults.length > MOST_LINES ? [`and ${faults.length - MOST_LINES} more`] : []),
-  ].join("\n    ");
 
 /** As the registry writes its files; who owns them is who writes. */
 const entry = (name: string) => ({ name, mode: 0o600, uid: 0, gid: 0, mtime: new Date() });

@@ -42,6 +42,10 @@ export function progressText({ done, total, seconds }: Progress, withBar: boolea
   ].join(", ");
 }
 
+/** "12.3 MB in 4 s, 3.1 MB/s" */
+export const speedText = (bytes: number, seconds: number): string =>
+  `${bytesText(bytes)} in ${durationText(seconds)}, ${bytesText(bytes / Math.max(seconds, 0.001))}/s`;
+
 /** Counts bytes, and tells the reporter now and then: ten times a second on a terminal, every 3 seconds elsewhere. */
 export class ProgressMeter {
   private done = 0;

@@ -1,5 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -19,7 +30,7 @@ import type { Run, RunSettings } from "./workspace.js";
 const swarm = useSwarm();
 const MIB = 1024 ** 2;
 /** Layers that take a while to read, so that a backup can be killed between them. */
-const LARGE = { number: 12, size: 8 * MIB };
+const LARGE = { number: 12, size: 5 * MIB };
 let target: Target;
 let population: Population;
 
@@ -84,8 +95,11 @@ test("a backup is whole, of mode 0600, and a second one adds little", async () =
   const before = readFileSync(inFolder("more.backup"));
   const pusher = new Pusher(target.workspace.registryUrl);
   remember(pusher, "team/app-3:new", (await pusher.image("team/app-3", [], "new")).digest);
+  const watch = watchProcesses(SECRETS);
   const run = await target.workspace.hephaestus(["backup", "more.backup", "--json"]);
+  expect(watch.stop()).toEqual([]);
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expect(SECRETS.filter((secret) => run.all.includes(secret))).toEqual([]);
   const told = resultOf<Told>(run);
   expect(told.tags).toBe(203);
   expect(told.read.blobs).toBe(3);
@@ -179,7 +193,7 @@ test("a backup that is interrupted, then killed, is resumed, reads nothing twice
   const interrupted = await endedAt("killed.backup", 2 * LARGE.size, "SIGINT");
   expect(interrupted.exitCode, interrupted.all).toBe(ExitCode.interrupted);
   expect(await containers()).toBe("");
-  const killed = await endedAt("killed.backup", 5 * LARGE.size, "SIGKILL");
+  const killed = await endedAt("killed.backup", statSync(file).size + 2 * LARGE.size, "SIGKILL");
   expect(killed.exitCode, killed.all).toBe(255);
   expect(killed.all).toMatch(/going on: \d+ blobs/);
   expect(existsSync(`${file}.journal`)).toBe(true);
@@ -190,7 +204,7 @@ test("a backup that is interrupted, then killed, is resumed, reads nothing twice
   const run = await target.workspace.hephaestus(["backup", "killed.backup", "--json"]);
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
   const { blobs, read, resumed } = resultOf<Told>(run);
-  expect(resumed.bytes).toBeGreaterThan(4 * LARGE.size);
+  expect(resumed.bytes).toBeGreaterThan(3 * LARGE.size);
   expect(read.blobs + resumed.blobs).toBe(blobs);
   expect(existsSync(`${file}.journal`)).toBe(false);
   const proof = await restore("killed.backup", "--dry-run");
@@ -222,15 +236,18 @@ test("restore on a registry that runs brings back what was deleted, and asks bef
 
 /** Turns a bit of a file over; again turns it back. */
 function flip(file: string, offset: number): void {
-  const bytes = readFileSync(file);
-  bytes[offset] = (bytes[offset] ?? 0) ^ 1;
-  writeFileSync(file, bytes);
+  const handle = openSync(file, "r+");
+  const byte = Buffer.alloc(1);
+  readSync(handle, byte, 0, 1, offset);
+  byte[0] = (byte[0] ?? 0) ^ 1;
+  writeSync(handle, byte, 0, 1, offset);
+  closeSync(handle);
 }
 
 test("a flipped bit in the storage is named by a backup and by a proof after a restore", async () => {
   const layer = [...population.blobs].find(([, { bytes }]) => bytes.length >= LARGE.size)?.[0] ?? "";
   const stored = `${target.storage}/${blobPath(layer)}`;
-  flip(stored, 5_000_000);
+  flip(stored, 4_000_000);
   try {
     const run = await backup("flipped.backup");
     expect(run.exitCode, run.all).toBe(ExitCode.verify);
@@ -244,7 +261,7 @@ test("a flipped bit in the storage is named by a backup and by a proof after a r
     expect(verified.exitCode, verified.all).toBe(ExitCode.verify);
     expect(verified.all).toContain(`${layer} has other bytes in the storage: ${blobPath(layer)}`);
   } finally {
-    flip(stored, 5_000_000);
+    flip(stored, 4_000_000);
   }
 });
 
@@ -258,7 +275,7 @@ test("a file that cannot take a backup is told of, and no half backup counts", a
   expect(nowhere.exitCode, nowhere.all).toBe(ExitCode.usage);
   await mkdir(inFolder("small"));
   // The tests have mounts of their own.
-  await workspace.run("mount", ["-t", "tmpfs", "-o", "size=20m", "tmpfs", inFolder("small")]);
+  await workspace.run("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", inFolder("small")]);
   const full = await backup("small/registry.backup");
   expect(full.exitCode, full.all).toBe(ExitCode.preflight);
   expect(full.all).toMatch(/there is no room for it \(ENOSPC\)\n.*goes on where it stopped/);
@@ -275,7 +292,7 @@ test("a file that cannot take a backup is told of, and no half backup counts", a
 
 test("backup, destroy with the data, restore: every image pulls by digest, byte for byte", async () => {
   const { workspace } = target;
-  const last = await backup("last.backup");
+  const last = await backup(FILE);
   expect(last.exitCode, last.all).toBe(ExitCode.ok);
   const destroyed = await workspace.hephaestus(["destroy", "--yes", "--data"]);
   expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
@@ -283,7 +300,7 @@ test("backup, destroy with the data, restore: every image pulls by digest, byte 
   // A new machine has nothing but the backup.
   for (const name of ["hephaestus.yaml", "docker-compose.yml", "registry", "gateway", "registry-ui"])
     await rm(inFolder(name), { recursive: true });
-  copyFileSync(inFolder("last.backup"), inFolder("bad.backup"));
+  copyFileSync(inFolder(FILE), inFolder("bad.backup"));
   flip(inFolder("bad.backup"), Math.floor(statSync(inFolder("bad.backup")).size / 2));
   const dry = await restore("bad.backup", "--dry-run");
   expect(dry.exitCode, dry.all).toBe(ExitCode.verify);
@@ -293,7 +310,7 @@ test("backup, destroy with the data, restore: every image pulls by digest, byte 
   expect(existsSync(`${target.storage}/docker/registry/v2/repositories`)).toBe(false);
 
   const watch = watchProcesses(SECRETS);
-  const run = await restore("last.backup", "--verify", "--resolve-image", "never");
+  const run = await restore(FILE, "--verify", "--resolve-image", "never");
   expect(watch.stop()).toEqual([]);
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
   expect(run.all).toMatch(/Proof: ok: \d+ blobs \(.*\) and \d+ links are right/);

@@ -131,7 +131,7 @@ test("what is written is read back, byte for byte, and the file is for its owner
       for (const bytes of imageOf(list).all) expect(found.get(digestOf(bytes))).toBe(digestOf(bytes));
       expect(await faults()).toEqual([]);
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
   expect(statSync(file).mode & 0o777).toBe(0o600);
   const archive = await openArchive(file);
@@ -152,7 +152,7 @@ test("a file that is cut anywhere is resumed to the same content", async () => {
       expect(await faults()).toEqual([]);
       expect((await contents()).size).toBe(new Set(imageOf(list).all.map(digestOf)).size);
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
@@ -180,7 +180,7 @@ test("a second run that is cut anywhere leaves the first backup usable, and is r
         expect(await faults()).toEqual([]);
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
 
