@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { addArchive } from "./cliArchive.js";
 import { addChanges, addOpen } from "./cliChanges.js";
 import { addCollection, addCompletion, addDays, addHistory, addImages } from "./cliDays.js";
 import { addDoctor } from "./cliDoctor.js";
@@ -9,6 +10,7 @@ import {
   port,
   quietOption,
   reportOptions,
+  resolveImageOption,
   timeoutOption,
   traefikLine,
 } from "./cliOptions.js";
@@ -40,7 +42,7 @@ function packageVersion(): string {
 const EXIT_CODES = `
 Exit codes: 0 done, 1 stale files (render --check), something would change (diff), not healthy (status) or something found
 (doctor), 2 wrong usage, 3 mistakes in the config, 4 preflight,
-5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed,
+5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed or damaged data,
 8 another deploy is running, 70 a bug of hephaestus, 130 interrupted.`;
 
 /** The whole program; parsing runs a command. */
@@ -65,6 +67,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addHistory(program, finish);
   addOpen(program, finish);
   addDoctor(program, finish);
+  addArchive(program, finish);
   program
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
@@ -133,11 +136,7 @@ function addDeploy(program: Command, finish: (code: ExitCode) => void): void {
     .option("--no-wait", "do not wait for the rollout")
     .option("--no-verify", "do not ask at the front door")
     .option("--dry-run", "show what would change, touch nothing")
-    .addOption(
-      new Option("--resolve-image <when>", "when docker looks up image digests")
-        .choices(["always", "changed", "never"])
-        .default("always"),
-    )
+    .addOption(resolveImageOption())
     .addHelpText(
       "after",
       "\nThe password comes from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, from standard input,\nfrom a prompt, or is generated. Where the secrets exist, users are kept, and\na password that is given and new is rotated in.\n\nExample:\n  hephaestus deploy --generate-password",

@@ -12,6 +12,11 @@ export const timeoutOption = () =>
 
 export const quietOption = () => new Option("-q, --quiet", "report only errors, warnings and results");
 
+export const resolveImageOption = () =>
+  new Option("--resolve-image <when>", "when docker looks up image digests")
+    .choices(["always", "changed", "never"])
+    .default("always");
+
 /** How a command reports. */
 export const reportOptions = (command: Command): Command =>
   command

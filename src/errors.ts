@@ -13,13 +13,13 @@ export const ExitCode = {
   usage: 2,
   /** hephaestus.yaml is missing, unreadable or holds mistakes. */
   config: 3,
-  /** Preflight: Docker, the Swarm, a network, a node or the host is not ready. */
+  /** Preflight: Docker, the Swarm, a network, a node, the host or a file is not ready. */
   preflight: 4,
   /** A password or an htpasswd was refused. */
   credentials: 5,
   /** The rollout failed; what ran before runs again. */
   rollout: 6,
-  /** The rollout converged, but the registry does not answer as it should at its front door. */
+  /** The rollout converged, but the registry does not answer as it should at its front door; or data are damaged. */
   verify: 7,
   /** Another deploy of the same stack is running. */
   locked: 8,

@@ -1,6 +1,6 @@
 import { collectGarbage } from "../deployment/collection.js";
 import { ExitCode } from "../errors.js";
-import { bytes } from "../terminal/amount.js";
+import { bytesText } from "../terminal/progress.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 export interface GcFlags extends Omit<SessionFlags, "output" | "verify"> {
@@ -15,7 +15,7 @@ export async function gc(flags: GcFlags): Promise<ExitCode> {
   const { blobs, untagged } = collection;
   context.reporter.result({ ...collection, dryRun }, [
     ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),
-    `${dryRun ? "would free" : "freed"} ${bytes(collection.bytes)} in ${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
+    `${dryRun ? "would free" : "freed"} ${bytesText(collection.bytes)} in ${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
   ]);
   return ExitCode.ok;
 }

@@ -25,6 +25,7 @@ const IGNORED = [
   "# Secrets of hephaestus, written only when asked for",
   ".hephaestus/secrets/",
   "*.htpasswd",
+  "*.backup*",
 ];
 
 /** Writes hephaestus.yaml, the schema for editors, a .gitignore entry, and a workflow when asked for. */

@@ -1,6 +1,7 @@
 import { shownArguments } from "../credentials/secretNames.js";
 import type { DeployContext, DeployOptions } from "../deployment/context.js";
 import { type Docker, dockerCommand } from "../swarm/docker.js";
+import { dockerStreams, type StartDocker } from "../swarm/stream.js";
 import { chooseReporter } from "../terminal/choose.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { readAndRender } from "./render.js";
@@ -16,12 +17,20 @@ export interface SessionFlags {
   json?: boolean;
   quiet?: boolean;
   verbose?: boolean;
+  /** A docker context of the node that holds the storage, where it is not the manager that `context` names. */
+  storageContext?: string;
 }
 
 export interface Session {
   context: DeployContext;
   /** A docker that still works after an interruption. */
   cleanupDocker: Docker;
+  /** Starts docker commands whose input and output are streams, on the node that holds the storage. */
+  start: StartDocker;
+  /** The docker of that node, which still works after an interruption. */
+  storageDocker: Docker;
+  /** Aborts at an interruption. */
+  signal: AbortSignal;
 }
 
 /** Of a command that is no deploy: images stay as they are, and the host too. */
@@ -37,10 +46,11 @@ export async function openSession(
   const onCommand = flags.verbose
     ? (args: readonly string[]) => reporter.note("info", `docker ${shownArguments(args).join(" ")}`)
     : undefined;
+  const signal = interruptionSignal();
   const context: DeployContext = {
     config,
     files,
-    docker: dockerCommand({ context: flags.context, onCommand, signal: interruptionSignal() }),
+    docker: dockerCommand({ context: flags.context, onCommand, signal }),
     reporter,
     options: {
       ...options,
@@ -58,5 +68,11 @@ export async function openSession(
     generations: { people: 0, machines: 0 },
     change: undefined,
   };
-  return { context, cleanupDocker: dockerCommand({ context: flags.context, onCommand }) };
+  return {
+    context,
+    cleanupDocker: dockerCommand({ context: flags.context, onCommand }),
+    start: dockerStreams({ context: flags.storageContext ?? flags.context, onCommand, signal }),
+    storageDocker: dockerCommand({ context: flags.storageContext ?? flags.context, onCommand }),
+    signal,
+  };
 }

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { daysBetween } from "../credentials/age.js";
 import { readStatus, type Status } from "../deployment/status.js";
 import { ExitCode } from "../errors.js";
-import { bytes } from "../terminal/amount.js";
 import { coloursFor } from "../terminal/colours.js";
+import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
 import { openSession, type SessionFlags } from "./session.js";
 
@@ -63,7 +63,7 @@ function asLines(status: Status): string[] {
   if (status.disk)
     fact(
       "storage",
-      `${bytes(status.disk.used)} used, ${bytes(status.disk.free)} free of ${bytes(status.disk.size)}`,
+      `${bytesText(status.disk.used)} used, ${bytesText(status.disk.free)} free of ${bytesText(status.disk.size)}`,
     );
   fact("backup", ageOf(status.lastBackup, now));
   fact("collection", ageOf(status.lastCollection, now));

@@ -10,7 +10,7 @@ import type { DeployContext, PeopleRequest } from "../deployment/context.js";
 import { changeUsers, type HandOver } from "../deployment/rotation.js";
 import { readUsers } from "../deployment/users.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { checkPasswordFile, writePasswordFile } from "../host/passwordFile.js";
+import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
 import { table } from "../terminal/table.js";
 import { passwordFromStdin, userName } from "./credentials.js";
 import { openSession, type SessionFlags } from "./session.js";
@@ -78,7 +78,7 @@ async function setPassword(flags: UserFlags, apply: Apply): Promise<ExitCode> {
       exitCode: ExitCode.usage,
     });
   }
-  if (flags.output !== undefined) await checkPasswordFile(flags.output);
+  if (flags.output !== undefined) await checkPrivateFile(flags.output);
   const { context, cleanupDocker } = await open(flags);
   const { config, reporter } = context;
   const user = checkUserName(flags.user ?? userName(config.credentials, process.env));

@@ -69,6 +69,8 @@ export interface DeployContext {
   readonly given: Credentials | undefined;
   /** Asks for or generates credentials; undefined where there is nobody to ask and nothing was said. */
   readonly obtain: (() => Promise<Credentials>) | undefined;
+  /** Whether a stack without users gets those of a backup. */
+  readonly inheritsUsers?: boolean;
   /** What a rotation is for; a deploy has none. */
   readonly request: PeopleRequest | undefined;
   /** The node to prepare, user@host or undefined for this machine. */

@@ -51,15 +51,16 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
 /**
  * Works on the stack while nobody else does.
  *
+ * @param seconds how long the work may take at most
  * @throws OperatorError when somebody else works on it, or has changed its secrets since preflight looked
  */
 export async function underLock<T>(
   context: DeployContext,
   cleanupDocker: Docker,
   work: () => Promise<T>,
+  seconds = context.options.timeoutSeconds + LOCK_MARGIN_SECONDS,
 ): Promise<T> {
-  const { config, docker, options } = context;
-  const seconds = options.timeoutSeconds + LOCK_MARGIN_SECONDS;
+  const { config, docker } = context;
   return withLock(docker, cleanupDocker, config.stack, seconds, async () => {
     if (!(await isUnchanged(context))) {
       throw new OperatorError(`somebody else changed the secrets of ${config.stack} just now`, {

@@ -93,7 +93,7 @@ function chooseFirst(context: DeployContext, state: GenerationState): PreflightF
   }
   if (context.options.dryRun) return [];
   context.needsCredentials = true;
-  if (context.given ?? context.obtain) return [];
+  if (context.given ?? context.obtain ?? context.inheritsUsers) return [];
   return [
     {
       severity: "error",

@@ -1,5 +1,5 @@
 import { partHtpasswd } from "../credentials/generation.js";
-import { bcryptCost, parseHtpasswd } from "../credentials/htpasswd.js";
+import { bcryptCost, type HtpasswdEntry, parseHtpasswd } from "../credentials/htpasswd.js";
 import { HTPASSWD, secretName } from "../credentials/names.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readHtpasswd } from "../swarm/htpasswd.js";
@@ -15,33 +15,49 @@ export interface User {
   changed: Date | undefined;
 }
 
+/** People's lines of the htpasswd in the Swarm, and when each password last changed, where somebody noted it. */
+export interface People {
+  people: HtpasswdEntry[];
+  changed: ReadonlyMap<string, Date>;
+}
+
 /**
  * The users as the Swarm has them.
  *
  * @throws OperatorError when the stack has none yet, or they cannot be read back
  */
-export async function readUsers({ docker, config }: DeployContext): Promise<User[]> {
-  const { stack, gateway } = config;
-  const secrets = await stackSecrets(docker, stack);
-  const generation = await firstKnown(
-    docker,
-    stack,
-    await readGenerationState(docker, stack, secrets),
-    secrets,
-  );
-  if (generation === undefined) {
+export async function readUsers(context: DeployContext): Promise<User[]> {
+  const found = await readPeople(context);
+  if (found === undefined) {
     throw new OperatorError("has no users yet", {
-      where: stack,
+      where: context.config.stack,
       remedy: "Deploy it first: hephaestus deploy",
       exitCode: ExitCode.preflight,
     });
   }
-  const name = secretName(stack, HTPASSWD, generation);
-  const entries = parseHtpasswd(await readHtpasswd(docker, stack, generation, gateway.image), name, true);
-  const facts = htpasswdFacts(secrets, generation);
-  return partHtpasswd(entries, undefined).people.map((entry) => ({
+  return found.people.map((entry) => ({
     user: entry.user,
     cost: bcryptCost(entry),
-    changed: facts?.changed.get(entry.user),
+    changed: found.changed.get(entry.user),
   }));
+}
+
+/**
+ * Reads the people back; machine accounts are left out.
+ *
+ * @returns undefined where the stack has no users yet
+ * @throws OperatorError when they cannot be read back
+ */
+export async function readPeople({ docker, config }: DeployContext): Promise<People | undefined> {
+  const { stack, gateway } = config;
+  const secrets = await stackSecrets(docker, stack);
+  const state = await readGenerationState(docker, stack, secrets);
+  const generation = await firstKnown(docker, stack, state, secrets);
+  if (generation === undefined) return undefined;
+  const name = secretName(stack, HTPASSWD, generation);
+  const entries = parseHtpasswd(await readHtpasswd(docker, stack, generation, gateway.image), name, true);
+  return {
+    people: partHtpasswd(entries, undefined).people,
+    changed: htpasswdFacts(secrets, generation)?.changed ?? new Map(),
+  };
 }

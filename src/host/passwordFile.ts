@@ -9,11 +9,11 @@ const refuse = (file: string, message: string, remedy: string) =>
   new OperatorError(message, { where: file, remedy, exitCode: ExitCode.usage });
 
 /**
- * Sees that a password can be written to a file, before anything else happens.
+ * Sees that passwords, or their hashes, can be written to a file, before anything else happens.
  *
  * @throws OperatorError when it cannot, or when git would take the file into a commit
  */
-export async function checkPasswordFile(file: string): Promise<void> {
+export async function checkPrivateFile(file: string): Promise<void> {
   const folder = dirname(file);
   const writable = await access(folder, constants.W_OK | constants.X_OK).then(
     () => true,

@@ -9,3 +9,12 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .trimEnd(),
   );
 }
+
+const MOST_LINES = 20;
+
+/** Faults on lines of their own; the first of many. */
+export const listed = (faults: readonly string[]): string =>
+  [
+    ...faults.slice(0, MOST_LINES),
+    ...(faults.length > MOST_LINES ? [`and ${faults.length - MOST_LINES} more`] : []),
+  ].join("\n    ");

@@ -78,7 +78,7 @@ test("the last twenty states are kept, and of other events the newest", () => {
   expect(lastOf([record(1, "gc", { at: new Date(1) }), record(2, "gc", { at: new Date(2) })], "gc")).toEqual(
     new Date(2),
   );
-  expect(lastOf(records, "restore")).toBeUndefined();
+  expect(lastOf([], "backup")).toBeUndefined();
 });
 
 test("a rollback goes to the newest state that differs, or to the one that is named", () => {
