@@ -65,7 +65,7 @@ export function createRecord(stack: string, number: number, event: Event): strin
   const labels: Array<[string, string | undefined]> = [
     [LABELS.stack, stack],
     [HISTORY_LABELS.kind, event.kind],
-    [HISTORY_LABELS.at, event.at.toISOString()],
+    [HISTORY_LABELS.at, event.at.toISOString().replace(/\.\d+/, "")],
     [HISTORY_LABELS.by, event.by],
     [HISTORY_LABELS.note, event.note],
     [HISTORY_LABELS.config, event.config],
