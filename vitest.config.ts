@@ -13,7 +13,15 @@ export default defineConfig({
       : ["default"],
     projects: [
       // Properties try a thousand values; on a busy machine that takes longer than the usual 5 seconds.
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: 60_000,
+          // Vitest leaves one core free otherwise, of two.
+          maxWorkers: "100%",
+        },
+      },
       {
         test: {
           name: "e2e",

@@ -1,3 +1,5 @@
+import { goNanoseconds } from "../swarm/goDuration.js";
+
 /**
  * Traefik's API, as far as it is read here. Source: traefik/traefik, pkg/api (handler_http.go, handler_entrypoint.go,
  * criterion.go) and pkg/config/runtime; lines 2 and 3 answer alike.
@@ -80,25 +82,12 @@ export class TraefikApi {
 }
 
 /**
- * A duration as Go writes it ("1m0s", "1h2m3.5s", "60000000000ns", "250ms"), in seconds.
+ * A duration as Traefik writes it ("1m0s", "60000000000ns"; a bare number is of seconds), in seconds.
  *
  * @returns undefined where it is none
  */
 export function goSeconds(text: string): number | undefined {
   if (/^\d+$/.test(text)) return Number(text);
-  if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  return (
-    parts.reduce((sum, [, amount, unit = ""]) => sum + Number(amount) * (NANOSECONDS[unit] ?? 0), 0) / 1e9
-  );
+  const nanoseconds = goNanoseconds(text);
+  return nanoseconds === undefined ? undefined : nanoseconds / 1e9;
 }
-
-const NANOSECONDS: Record<string, number> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};

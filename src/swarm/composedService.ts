@@ -1,3 +1,5 @@
+import { goNanoseconds } from "./goDuration.js";
+
 /**
  * A service of a compose file as the spec that `docker stack deploy` makes of it.
  * Source: docker/cli, cli/compose/convert/service.go. It covers what src/stack/compose.ts can hold.
@@ -211,20 +213,6 @@ const number = (text: string | undefined): number | undefined =>
 const group = <T extends object>(value: T | string | undefined): T | undefined =>
   typeof value === "object" ? value : undefined;
 
-const UNIT_NANOSECONDS: Record<string, number> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
-
-/** Nanoseconds of a duration as Go writes it: 15m10s, 1.5s, 500ms. */
-export function nanoseconds(duration: string | undefined): number | undefined {
-  if (duration === undefined) return undefined;
-  const parts = [...duration.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)];
-  const sum = parts.map(([, number, unit = ""]) => Number(number) * (UNIT_NANOSECONDS[unit] ?? 0));
-  return Math.round(sum.reduce((total, part) => total + part, 0));
-}
+/** Nanoseconds of a duration of the compose file. */
+export const nanoseconds = (duration: string | undefined): number | undefined =>
+  duration === undefined ? undefined : goNanoseconds(duration);

@@ -97,7 +97,7 @@ export async function endLeftJobs(docker: Docker, stack: string): Promise<string
 
 /** Removes a job's service and waits until no container of it runs. */
 async function endJob(docker: Docker, name: string): Promise<void> {
-  const tasks = words((await docker.attempt(listTasks(name))).stdout);
+  const tasks = words((await docker.attempt(listTasks([name]))).stdout);
   await docker.attempt(["service", "rm", name]);
   for (const end = Date.now() + END_SECONDS * 1000; Date.now() < end; await sleep(500)) {
     if (!(await isAnyRunning(docker, tasks))) return;

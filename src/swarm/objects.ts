@@ -47,7 +47,10 @@ export const listServices = (stack: string) => [
   "--filter",
   `label=${STACK_LABEL}=${stack}`,
 ];
-export const listTasks = (service: string) => ["service", "ps", "--quiet", "--no-trunc", service];
+export const listTasks = (services: readonly string[]) => [
+  ...["service", "ps", "--quiet", "--no-trunc"],
+  ...services,
+];
 export const inspect = (type: string, ids: readonly string[]) => ["inspect", "--type", type, ...ids];
 
 /** The words of an output, such as ids. */
@@ -78,17 +81,20 @@ export async function servicesOf(docker: Docker, list: readonly string[]): Promi
   return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
 }
 
-/** All tasks of a service that the Swarm remembers, the newest first. */
-export async function serviceTasks(docker: Docker, service: string): Promise<SwarmTask[]> {
-  const list = listTasks(service);
+/** All tasks of services that the Swarm remembers, the newest first; a service that is gone has none. */
+export async function tasksOf(docker: Docker, services: readonly string[]): Promise<SwarmTask[]> {
+  if (services.length === 0) return [];
+  const list = listTasks(services);
   const result = await docker.attempt(list);
-  if (result.exitCode !== 0) {
-    if (/no such/i.test(result.stderr)) return [];
-    throw dockerFailed(list, result);
-  }
+  // Docker lists those of the others, and fails.
+  if (result.exitCode !== 0 && !/no such/i.test(result.stderr)) throw dockerFailed(list, result);
   const tasks = await inspectAll<SwarmTask>(docker, "task", words(result.stdout));
   return tasks.sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : -1));
 }
+
+/** All tasks of one service, the newest first. */
+export const serviceTasks = (docker: Docker, service: string): Promise<SwarmTask[]> =>
+  tasksOf(docker, [service]);
 
 /** Ids of a service's containers that run on this engine. */
 export async function runningContainers(docker: Docker, service: string): Promise<string[]> {

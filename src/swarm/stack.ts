@@ -3,7 +3,7 @@ import { type Generations, generationVariables } from "../credentials/names.js";
 import { ExitCode, type OperatorError } from "../errors.js";
 import { judge, type Verdict } from "./convergence.js";
 import type { Docker } from "./docker.js";
-import { STACK_LABEL, type SwarmService, serviceTasks, stackServices } from "./objects.js";
+import { STACK_LABEL, type SwarmService, stackServices, tasksOf } from "./objects.js";
 
 export type ResolveImage = "always" | "changed" | "never";
 
@@ -97,12 +97,18 @@ async function look(docker: Docker, stack: string, waiting: Waiting): Promise<Ve
   const services = (await stackServices(docker, stack)).filter(
     ({ Spec }) => waiting.only === undefined || waiting.only.has(Spec.Name),
   );
-  const verdicts: Verdict[] = [];
-  for (const service of services) {
-    const tasks = await serviceTasks(docker, service.Spec.Name);
-    verdicts.push(judge(service, tasks, waiting.since, waiting.goal));
-  }
-  return verdicts;
+  const tasks = await tasksOf(
+    docker,
+    services.map(({ Spec }) => Spec.Name),
+  );
+  return services.map((service) =>
+    judge(
+      service,
+      tasks.filter(({ ServiceID }) => ServiceID === service.ID),
+      waiting.since,
+      waiting.goal,
+    ),
+  );
 }
 
 /** The last log lines of a service; empty where there are none. Bounded in time: logs of a waiting task never end. */

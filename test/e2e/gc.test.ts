@@ -242,7 +242,7 @@ test("killed in the middle, the next command makes the registry writable; Ctrl-C
 });
 
 test("a registry whose collector never comes back takes pushes again by itself", async () => {
-  const until = Math.floor(Date.now() / 1000) + 20;
+  const until = Math.floor(Date.now() / 1000) + 15;
   await target.docker(
     ...["service", "update", "--quiet", "--env-add", `HEPHAESTUS_READONLY_UNTIL=${until}`, "gc_registry"],
   );

@@ -179,7 +179,7 @@ test("what tar cannot write is an error, and so is a source that fails", async (
 test("the container is called with exactly these words", () => {
   const words = runOnStorage(config, "true", true);
   expect(words.join(" ")).toBe(
-    "run --rm --interactive --name forge_storage --label hephaestus.stack=forge --log-driver none --network none --read-only --cap-drop ALL --security-opt no-new-privileges --user 10001:10001 --mount type=bind,source=/mnt/storage/registry,target=/storage,readonly --entrypoint sh nginx:1.28.0-alpine -c cd /storage || exit 2\ntrue",
+    "run --rm --interactive --name forge_storage --label hephaestus.stack=forge --log-driver none --network none --read-only --cap-drop ALL --security-opt no-new-privileges --user 10001:10001 --mount type=bind,source=/mnt/storage/registry,target=/storage,readonly --entrypoint sh nginx:1.30.5-alpine -c cd /storage || exit 2\ntrue",
   );
   expect(runOnStorage(config, "true", false).join(" ")).toContain("target=/storage --entrypoint");
 });
