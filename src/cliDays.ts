@@ -102,6 +102,12 @@ export function addCollection(program: Command, finish: Finish): void {
     .option("--delete-untagged", "manifests that no tag needs go first")
     .option("--dry-run", "show what would go, remove nothing")
     .addOption(
+      new Option(
+        "--schedule <calendar>",
+        'print units of systemd that run it, such as "Sun 04:00"',
+      ).argParser(calendar),
+    )
+    .addOption(
       new Option("--timeout <seconds>", "time for the collection")
         .default(3600)
         .argParser(wholeNumber(1, 86_400)),
@@ -112,6 +118,11 @@ export function addCollection(program: Command, finish: Finish): void {
     )
     .action(async (options) => finish(await (await import("./commands/gc.js")).gc(options)));
 }
+
+const calendar = (value: string): string => {
+  if (/^[\w*:,.~/ -]{1,80}$/.test(value)) return value;
+  throw new InvalidArgumentError("Write it as systemd.time(7) has it, such as: Sun 04:00");
+};
 
 const days = (value: string): number => {
   const number = /^(\d{1,5})d?$/.exec(value)?.[1];

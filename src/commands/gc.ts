@@ -1,14 +1,21 @@
+import { realpathSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
 import { collectGarbage } from "../deployment/collection.js";
 import { ExitCode } from "../errors.js";
+import { systemdUnits } from "../render/schedule.js";
+import { loadTemplates } from "../render/templates.js";
 import { bytesText } from "../terminal/progress.js";
+import { readAndRender } from "./render.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 export interface GcFlags extends Omit<SessionFlags, "output" | "verify"> {
   deleteUntagged?: boolean;
+  schedule?: string;
 }
 
 /** Frees the blobs that no manifest refers to. */
 export async function gc(flags: GcFlags): Promise<ExitCode> {
+  if (flags.schedule !== undefined) return printSchedule(flags, flags.schedule);
   const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
   const { deleteUntagged = false, dryRun = false } = flags;
   const collection = await collectGarbage(context, cleanupDocker, { deleteUntagged, dryRun });
@@ -17,5 +24,23 @@ export async function gc(flags: GcFlags): Promise<ExitCode> {
     ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),
     `${dryRun ? "would free" : "freed"} ${bytesText(collection.bytes)} in ${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
   ]);
+  return ExitCode.ok;
+}
+
+/** Prints the units of systemd that run it at fixed times; does nothing else. */
+async function printSchedule(flags: GcFlags, calendar: string): Promise<ExitCode> {
+  const { config } = await readAndRender(flags.config, undefined);
+  const program = realpathSync(process.argv[1] ?? "");
+  const command = [
+    ...[process.execPath, program, "gc", "--config", basename(flags.config)],
+    ...(flags.context === undefined ? [] : ["--context", flags.context]),
+    ...(flags.deleteUntagged ? ["--delete-untagged"] : []),
+  ];
+  const schedule = { stack: config.stack, calendar, folder: resolve(dirname(flags.config)), command };
+  for (const { path, text } of systemdUnits(schedule, loadTemplates()))
+    process.stdout.write(`# /etc/systemd/system/${path}\n${text}\n`);
+  process.stdout.write(
+    `# Then: systemctl daemon-reload && systemctl enable --now ${config.stack}-gc.timer\n`,
+  );
   return ExitCode.ok;
 }

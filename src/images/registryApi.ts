@@ -68,14 +68,21 @@ export class RegistryApi {
   async remove(repository: string, digest: string): Promise<void> {
     const path = `/v2/${repository}/manifests/${digest}`;
     const response = await this.ask("DELETE", path);
-    if (response.status === 405) {
-      throw new OperatorError("the registry does not delete", {
-        where: this.url,
-        remedy: "Set registry.delete: true, then run hephaestus render and hephaestus deploy.",
-        exitCode: ExitCode.verify,
-      });
-    }
+    if (response.status === 405) throw await this.refusal(response);
     if (response.status !== 404) this.right(response, path);
+  }
+
+  /** Why nothing is deleted: the gateway says it in words. */
+  private async refusal(response: Response): Promise<OperatorError> {
+    const body = (await response.json().catch(() => ({}))) as { errors?: Array<{ message?: string }> };
+    const message = body.errors?.[0]?.message ?? "the registry does not delete";
+    return new OperatorError(message, {
+      where: this.url,
+      remedy: /read-only/.test(message)
+        ? "Run the same command again when the garbage collection has ended: hephaestus status"
+        : "Set registry.delete: true, then run hephaestus render and hephaestus deploy.",
+      exitCode: ExitCode.verify,
+    });
   }
 
   /** A list in pages, each naming the next in its Link header (RFC 8288). */

@@ -8,6 +8,8 @@ const NAMES = {
   registryUi: "registry-ui/methods.conf",
   authelia: "authelia/access_control.yml",
   workflow: "github/registry.yml",
+  systemdService: "systemd/service",
+  systemdTimer: "systemd/timer",
 } as const;
 
 export type TemplateName = keyof typeof NAMES;

@@ -224,6 +224,11 @@ test("killed in the middle, the next command makes the registry writable; Ctrl-C
   );
   expect(push.exitCode).not.toBe(0);
   expect(push.all).toContain("read-only for maintenance");
+  const prune = await workspace.hephaestus(["prune-tags", "--match", "v9", "--keep-last", "0"], {
+    env: { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: PASSWORD },
+  });
+  expect(prune.exitCode).toBe(ExitCode.verify);
+  expect(prune.all).toMatch(/read-only for maintenance.*\n.*when the garbage collection has ended/);
   const status = await workspace.hephaestus(["status", "--json"]);
   expect(status.exitCode).toBe(ExitCode.unhealthy);
   expect(status.stdout).toContain("pushes are refused until");

@@ -84,7 +84,7 @@ behind_wall() {
 
 # Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
 if [ $# = 0 ]; then
-	rolls="rotation safety deploy days"
+	rolls="rotation safety deploy days passwords private"
 	faults="faults backup gc"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	behind_wall -rolls $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1

@@ -157,6 +157,18 @@ describe("render", () => {
   });
 });
 
+test("gc prints units of systemd that run it, and needs no Docker for that", async () => {
+  await hephaestus("init", "--yes", "--domain", "forge.example");
+  const { exitCode, stdout } = await hephaestus("gc", "--delete-untagged", "--schedule", "Sun 04:00");
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain("# /etc/systemd/system/hephaestus-gc.service\n[Unit]\n");
+  expect(stdout).toMatch(
+    /^ExecStart=\/\S+ \/\S+\/bin\/hephaestus\.js gc --config hephaestus\.yaml --delete-untagged$/m,
+  );
+  expect(stdout).toMatch(/^OnCalendar=Sun 04:00$/m);
+  expect((await hephaestus("gc", "--schedule", "now; reboot")).exitCode).toBe(ExitCode.usage);
+});
+
 test("the README's reference is what the schema says; npm run reference writes it", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   expect(readme).toBe(withReference(readme));

@@ -1,0 +1,40 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { systemdUnits } from "../../src/render/schedule.js";
+import { loadTemplates } from "../../src/render/templates.js";
+
+const templates = loadTemplates();
+const units = (command: string[]) =>
+  systemdUnits({ stack: "forge", calendar: "Sun 04:00", folder: "/srv/100% ours", command }, templates);
+
+test("a garbage collection at fixed times is a service and its timer", () => {
+  const [service, timer] = units(["/usr/bin/node", "/opt/hephaestus.js", "gc", "--delete-untagged"]);
+  expect(service?.path).toBe("forge-gc.service");
+  expect(service?.text).toContain("WorkingDirectory=/srv/100%% ours\n");
+  expect(service?.text).toContain("ExecStart=/usr/bin/node /opt/hephaestus.js gc --delete-untagged\n");
+  expect(timer?.path).toBe("forge-gc.timer");
+  expect(timer?.text).toContain("OnCalendar=Sun 04:00\n");
+  expect(timer?.text).toContain("WantedBy=timers.target\n");
+});
+
+/** A command line as systemd reads it (systemd.service(5)): quotes, backslashes, %% and $$. */
+function words(line: string): string[] {
+  const found = line.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
+  return found.map((text) =>
+    text
+      .replace(/^"(.*)"$/s, "$1")
+      .replace(/\\(.)/g, "$1")
+      .replaceAll("$$", "$")
+      .replaceAll("%%", "%"),
+  );
+}
+
+test("every word of its command line reaches the program as it is", () => {
+  const word = fc.stringMatching(/^[ -~]{1,12}$/);
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 4 }), (command) => {
+      const line = /^ExecStart=(.*)$/m.exec(units(command)[0]?.text ?? "")?.[1] ?? "";
+      expect(words(line)).toEqual(command);
+    }),
+  );
+});
