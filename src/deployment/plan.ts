@@ -25,7 +25,9 @@ export const PLAN_STEPS: readonly Step[] = [
       const names = await stackSecretNames(docker, config.stack);
       if (names.includes(secretName(config.stack, HTPASSWD, people)))
         return `generation ${people} would be kept`;
-      return `generation ${people} would be created${change ? `: ${describeChange(change)}` : ""}`;
+      return [`generation ${people} would be created`, change && describeChange(change)]
+        .filter(Boolean)
+        .join(": ");
     },
   },
   {

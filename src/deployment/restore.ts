@@ -61,7 +61,7 @@ export async function restoreStack(context: DeployContext, request: RestoreReque
   const run = new RestoreRun(context, request);
   const record = recordStep(
     "deploy",
-    `restored from a backup of ${request.archive.snapshot.time.toISOString()}`,
+    `restored from a backup of ${request.archive.snapshot.time.toISOString().slice(0, 16)}Z`,
   );
   const deploySteps = [createSecrets, rollOut, record, verify, cleanUp].map((step) =>
     deploys ? step : without(step, "the stack has users; they stay"),

@@ -52,7 +52,7 @@ export const createSecrets: Step = {
       content: formatHtpasswd([...change.people, ...change.machines, ...(accounts?.entries ?? [])]),
       changed: datesOf(change),
     });
-    return `generation ${people} created: ${describeChange(change)}`;
+    return [`generation ${people} created`, describeChange(change)].filter(Boolean).join(": ");
   },
 };
 
