@@ -14,7 +14,7 @@ import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import { type Intake, takeBlobs } from "./blobIntake.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { recordEvent } from "./history.js";
-import { makeWritable } from "./maintenance.js";
+import { endLeftReadOnly } from "./maintenance.js";
 import { requireStorageNode } from "./storageNode.js";
 import { type People, readPeople } from "./users.js";
 
@@ -63,7 +63,7 @@ export async function backupStack(context: DeployContext, request: BackupRequest
   const { cleanupDocker } = request;
   return withLock(docker, cleanupDocker, config.stack, LONG_LOCK_SECONDS, async () => {
     // What a killed garbage collection left; a backup itself needs no such thing.
-    await makeWritable(context, cleanupDocker);
+    await endLeftReadOnly(context, cleanupDocker);
     const run = new BackupRun(context, request);
     try {
       await runSteps(run.steps, context);

@@ -10,7 +10,7 @@ import { type SwarmService, stackServices } from "../swarm/objects.js";
 import { engineTime } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { recordEvent } from "./history.js";
-import { makeReadOnly, makeWritable, ROLL_SECONDS, readOnlyUntil } from "./maintenance.js";
+import { endLeftReadOnly, makeReadOnly, ROLL_SECONDS, writableStep } from "./maintenance.js";
 
 export interface CollectionOptions {
   /** Whether manifests that no tag needs go too. */
@@ -67,19 +67,16 @@ export async function collectGarbage(
         return `${collection.blobs} blobs${manifests}`;
       },
     };
-    const writable = writableStep(cleanupDocker, until);
     if (options.dryRun) {
       // Not needed for looking, but a registry that a killed run left is mended by the next one.
-      await runSteps(
-        readOnlyUntil([registry], config.stack) === undefined ? [collect] : [writable, collect],
-        context,
-      );
+      await endLeftReadOnly(context, cleanupDocker);
+      await runSteps([collect], context);
       return collection;
     }
     try {
       await runSteps([readOnlyStep(until, drain), collect], context);
     } finally {
-      await runSteps([writable], context);
+      await runSteps([writableStep(cleanupDocker, until)], context);
     }
     await recordEvent(context, "gc", `freed ${collection.blobs} blobs, ${collection.bytes} bytes`);
     return collection;
@@ -103,24 +100,6 @@ const readOnlyStep = (until: number, drain: number): Step => ({
   async run(context) {
     await makeReadOnly(context, until, drain + ROLL_SECONDS);
     return "pushes are refused, pulls go on";
-  },
-});
-
-const writableStep = (cleanupDocker: Docker, until: number): Step => ({
-  id: "writable",
-  title: "Writable",
-  async run(context) {
-    try {
-      await makeWritable(context, cleanupDocker);
-    } catch (cause) {
-      throw new OperatorError(`the registry could not be made writable: ${(cause as Error).message}`, {
-        where: context.config.stack,
-        remedy: `Run hephaestus deploy, which does it too. By itself it takes pushes again at ${new Date(until * 1000).toISOString()}.`,
-        exitCode: ExitCode.rollout,
-        cause,
-      });
-    }
-    return "pushes are taken again";
   },
 });
 

@@ -5,7 +5,7 @@ import type { Docker } from "../swarm/docker.js";
 import { endLeftJobs } from "../swarm/job.js";
 import { type SwarmService, serviceTasks, stackServices } from "../swarm/objects.js";
 import { engineTime, waitForConvergence } from "../swarm/stack.js";
-import type { DeployContext } from "./context.js";
+import { type DeployContext, runSteps, type Step } from "./context.js";
 import { describe } from "./rollout.js";
 
 /**
@@ -79,12 +79,38 @@ export async function makeReadOnly(
  *
  * @param docker one that still works after an interruption
  */
-export async function makeWritable(context: DeployContext, docker: Docker): Promise<void> {
+async function makeWritable(context: DeployContext, docker: Docker): Promise<void> {
   const { stack } = context.config;
   // While something is still removed nobody may write.
   await endLeftJobs(docker, stack);
   if (readOnlyUntil(await stackServices(docker, stack), stack) === undefined) return;
   await roll(context, docker, setWritable(stack));
+}
+
+/** Makes the registry writable, whatever went before. */
+export const writableStep = (cleanupDocker: Docker, until: number): Step => ({
+  id: "writable",
+  title: "Writable",
+  async run(context) {
+    try {
+      await makeWritable(context, cleanupDocker);
+    } catch (cause) {
+      throw new OperatorError(`the registry could not be made writable: ${(cause as Error).message}`, {
+        where: context.config.stack,
+        remedy: `Run hephaestus deploy, which does it too. By itself it takes pushes again at ${new Date(until * 1000).toISOString()}.`,
+        exitCode: ExitCode.rollout,
+        cause,
+      });
+    }
+    return "pushes are taken again";
+  },
+});
+
+/** Ends the read-only mode that a killed run left. Who holds the stack's lock may. */
+export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Docker): Promise<void> {
+  const { stack } = context.config;
+  const until = readOnlyUntil(await stackServices(context.docker, stack), stack);
+  if (until !== undefined) await runSteps([writableStep(cleanupDocker, until)], context);
 }
 
 async function roll(
