@@ -1,4 +1,3 @@
-import { shownArguments } from "../credentials/secretNames.js";
 import { CHECKS } from "../diagnosis/checks.js";
 import { type Diagnosis, examine } from "../diagnosis/examine.js";
 import { factsOf } from "../diagnosis/facts.js";
@@ -8,7 +7,7 @@ import { chooseReporter } from "../terminal/choose.js";
 import { findingLines } from "../terminal/findings.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { renderConfig } from "./render.js";
-import type { SessionFlags } from "./session.js";
+import { commandNotes, type SessionFlags } from "./session.js";
 
 /** An engine that takes longer for one question does not answer. */
 const DOCKER_MILLISECONDS = 30_000;
@@ -19,9 +18,7 @@ export async function doctor(flags: Omit<SessionFlags, "timeout" | "dryRun">): P
   const reporter = await chooseReporter(flags);
   const docker = dockerCommand({
     context: flags.context,
-    onCommand: flags.verbose
-      ? (args) => reporter.note("info", `docker ${shownArguments(args).join(" ")}`)
-      : undefined,
+    onCommand: commandNotes(flags, reporter),
     signal: interruptionSignal(),
   });
   const facts = factsOf({

@@ -4,6 +4,7 @@ import { type Docker, dockerCommand } from "../swarm/docker.js";
 import { dockerStreams, type StartDocker } from "../swarm/stream.js";
 import { chooseReporter } from "../terminal/choose.js";
 import { interruptionSignal } from "../terminal/interruption.js";
+import type { Reporter } from "../terminal/reporter.js";
 import { readAndRender } from "./render.js";
 
 /** Options of every command that works on the stack in the Swarm. */
@@ -36,6 +37,12 @@ export interface Session {
 /** Of a command that is no deploy: images stay as they are, and the host too. */
 const LEAVE_ALONE = { wait: true, resolveImage: "changed", host: undefined, hostSetup: false } as const;
 
+/** With --verbose: what notes each docker command, secrets masked. */
+export const commandNotes = ({ verbose }: Pick<SessionFlags, "verbose">, reporter: Reporter) =>
+  verbose
+    ? (args: readonly string[]) => reporter.note("info", `docker ${shownArguments(args).join(" ")}`)
+    : undefined;
+
 /** Reads the config and opens the way to Docker; touches nothing. */
 export async function openSession(
   flags: SessionFlags,
@@ -43,9 +50,7 @@ export async function openSession(
 ): Promise<Session> {
   const { config, folder, files } = await readAndRender(flags.config, flags.output);
   const reporter = await chooseReporter(flags);
-  const onCommand = flags.verbose
-    ? (args: readonly string[]) => reporter.note("info", `docker ${shownArguments(args).join(" ")}`)
-    : undefined;
+  const onCommand = commandNotes(flags, reporter);
   const signal = interruptionSignal();
   const context: DeployContext = {
     config,

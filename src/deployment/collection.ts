@@ -6,7 +6,7 @@ import { drainSeconds, fitsBeside } from "../stack/service.js";
 import type { Docker } from "../swarm/docker.js";
 import { type Job, runJob } from "../swarm/job.js";
 import { withLock } from "../swarm/lock.js";
-import { type SwarmService, stackServices } from "../swarm/objects.js";
+import { type SwarmService, stackService, stackServices } from "../swarm/objects.js";
 import { engineTime } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { recordEvent } from "./history.js";
@@ -85,7 +85,7 @@ export async function collectGarbage(
 
 /** @throws OperatorError where there is no registry to collect in */
 async function runningRegistry(docker: Docker, stack: string): Promise<SwarmService> {
-  const registry = (await stackServices(docker, stack)).find(({ Spec }) => Spec.Name === `${stack}_registry`);
+  const registry = stackService(await stackServices(docker, stack), stack, "registry");
   if (registry) return registry;
   throw new OperatorError("is not deployed", {
     where: stack,

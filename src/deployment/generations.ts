@@ -1,3 +1,4 @@
+import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/age.js";
 import {
   candidates,
@@ -8,7 +9,7 @@ import {
   partHtpasswd,
   readGenerations,
 } from "../credentials/generation.js";
-import { parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
+import { type HtpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
 import { HTPASSWD, secretName } from "../credentials/names.js";
 import { type Change, type Login, mergePeople } from "../credentials/people.js";
 import type { Docker } from "../swarm/docker.js";
@@ -125,6 +126,16 @@ const wentBack = (from: number | undefined, to: number): PreflightFinding => ({
   remedy: "The passwords from before that run are valid.",
 });
 
+/** The lines of one generation of the htpasswd, read back from the Swarm. */
+export async function readEntries(
+  docker: Docker,
+  { stack, gateway }: Config,
+  generation: number,
+): Promise<HtpasswdEntry[]> {
+  const text = await readHtpasswd(docker, stack, generation, gateway.image);
+  return parseHtpasswd(text, secretName(stack, HTPASSWD, generation), true);
+}
+
 /** Reads the users, and applies what this run is for; undefined where nothing changes. */
 async function changeOf(
   { docker, config, given, request }: DeployContext,
@@ -132,10 +143,7 @@ async function changeOf(
   machineGeneration: number | undefined,
   facts: SecretFacts | undefined,
 ): Promise<SecretsChange | undefined> {
-  const { stack, gateway } = config;
-  const text = await readHtpasswd(docker, stack, generation, gateway.image);
-  const where = secretName(stack, HTPASSWD, generation);
-  const { people, machines } = partHtpasswd(parseHtpasswd(text, where, true), machineGeneration);
+  const { people, machines } = partHtpasswd(await readEntries(docker, config, generation), machineGeneration);
   const newMachines = machineGeneration === undefined;
   const result: Change = request
     ? request.apply(people)

@@ -3,7 +3,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { READONLY_VARIABLE } from "../stack/registry.js";
 import type { Docker } from "../swarm/docker.js";
 import { endLeftJobs } from "../swarm/job.js";
-import { type SwarmService, serviceTasks, stackServices } from "../swarm/objects.js";
+import { type SwarmService, serviceTasks, stackService, stackServices } from "../swarm/objects.js";
 import { engineTime, waitForConvergence } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { describe } from "./rollout.js";
@@ -36,7 +36,7 @@ export const setWritable = (stack: string): string[] => update(stack, ["--env-rm
  * @returns seconds since the epoch; undefined where it is not told so
  */
 export function readOnlyUntil(services: readonly SwarmService[], stack: string): number | undefined {
-  const registry = services.find(({ Spec }) => Spec.Name === registryOf(stack));
+  const registry = stackService(services, stack, "registry");
   const prefix = `${READONLY_VARIABLE}=`;
   const value = registry?.Spec.TaskTemplate.ContainerSpec.Env?.find((line) => line.startsWith(prefix));
   return value === undefined ? undefined : Number(value.slice(prefix.length));

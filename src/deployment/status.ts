@@ -5,7 +5,7 @@ import { serviceNames } from "../stack/model.js";
 import { judge } from "../swarm/convergence.js";
 import { type Disk, storageDisk } from "../swarm/disk.js";
 import { isStale, readLock } from "../swarm/lock.js";
-import { type SwarmService, type SwarmTask, stackServices, tasksOf } from "../swarm/objects.js";
+import { type SwarmService, type SwarmTask, stackService, stackServices, tasksOf } from "../swarm/objects.js";
 import { lastOf, readRecords } from "../swarm/records.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { DeployContext } from "./context.js";
@@ -51,17 +51,10 @@ const LEAST_FREE_SHARE = 0.05;
 export async function readStatus({ config, docker, options }: DeployContext): Promise<Status> {
   const { stack } = config;
   const running = await stackServices(docker, stack);
-  const tasks = await tasksOf(
-    docker,
-    running.map(({ Spec }) => Spec.Name),
-  );
+  const tasks = await tasksOf(docker, running);
   const services = serviceNames(config).map((name) => {
-    const service = running.find(({ Spec }) => Spec.Name === `${stack}_${name}`);
-    return serviceStatus(
-      name,
-      service,
-      tasks.filter(({ ServiceID }) => ServiceID === service?.ID),
-    );
+    const service = stackService(running, stack, name);
+    return serviceStatus(name, service, service ? tasks(service) : []);
   });
   const secrets = await stackSecrets(docker, stack);
   const { inUse } = await readGenerationState(docker, stack, secrets);

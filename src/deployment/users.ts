@@ -1,11 +1,9 @@
 import { partHtpasswd } from "../credentials/generation.js";
-import { bcryptCost, type HtpasswdEntry, parseHtpasswd } from "../credentials/htpasswd.js";
-import { HTPASSWD, secretName } from "../credentials/names.js";
+import { bcryptCost, type HtpasswdEntry } from "../credentials/htpasswd.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { readHtpasswd } from "../swarm/htpasswd.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { DeployContext } from "./context.js";
-import { firstKnown, readGenerationState } from "./generations.js";
+import { firstKnown, readEntries, readGenerationState } from "./generations.js";
 
 export interface User {
   user: string;
@@ -49,15 +47,13 @@ export async function readUsers(context: DeployContext): Promise<User[]> {
  * @throws OperatorError when they cannot be read back
  */
 export async function readPeople({ docker, config }: DeployContext): Promise<People | undefined> {
-  const { stack, gateway } = config;
+  const { stack } = config;
   const secrets = await stackSecrets(docker, stack);
   const state = await readGenerationState(docker, stack, secrets);
   const generation = await firstKnown(docker, stack, state, secrets);
   if (generation === undefined) return undefined;
-  const name = secretName(stack, HTPASSWD, generation);
-  const entries = parseHtpasswd(await readHtpasswd(docker, stack, generation, gateway.image), name, true);
   return {
-    people: partHtpasswd(entries, undefined).people,
+    people: partHtpasswd(await readEntries(docker, config, generation), undefined).people,
     changed: htpasswdFacts(secrets, generation)?.changed ?? new Map(),
   };
 }

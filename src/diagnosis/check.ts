@@ -11,6 +11,8 @@ export interface Check {
   needs?: "engine" | "manager" | "front door";
   /** Whether there is anything to look at with this config; always, when left out. */
   applies?(config: Config): boolean;
+  /** Whether it looks only while nobody works on the stack: what a run leaves half-way is no fault. */
+  onlyAtRest?: true;
   run(facts: Facts): Promise<Finding[]>;
   /** What it means that it could not be run; without it, that it could not. */
   failed?(cause: unknown, facts: Facts): Finding;

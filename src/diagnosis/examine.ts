@@ -23,7 +23,7 @@ export async function examine(checks: readonly Check[], facts: Facts, verify: bo
   const left = fitting.filter(({ needs }) => !there(needs));
   const findings = await Promise.all(
     ready.map(async (check) => {
-      const found = await check.run(facts).catch((cause) => {
+      const found = await look(check, facts).catch((cause) => {
         if (cause instanceof OperatorError && cause.exitCode === ExitCode.interrupted) throw cause;
         return [check.failed?.(cause, facts) ?? notChecked(check, cause)];
       });
@@ -36,6 +36,9 @@ export async function examine(checks: readonly Check[], facts: Facts, verify: bo
     skipped: left.map(({ title }) => title),
   };
 }
+
+const look = async ({ onlyAtRest, run }: Check, facts: Facts): Promise<Finding[]> =>
+  onlyAtRest && (await facts.isLocked()) ? [] : run(facts);
 
 /** What of the surroundings can be asked. */
 async function reach(facts: Facts, verify: boolean): Promise<(needs: Check["needs"]) => boolean> {

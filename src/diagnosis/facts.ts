@@ -13,7 +13,7 @@ import { readEndpoint } from "../swarm/endpoint.js";
 import { readEngine } from "../swarm/engine.js";
 import { listHelperServices, wasHandedOver } from "../swarm/leftovers.js";
 import { isStale, readLock } from "../swarm/lock.js";
-import { listServices, type SwarmService, servicesOf, serviceTasks } from "../swarm/objects.js";
+import { listServices, type SwarmService, servicesOf, stackService, tasksOf } from "../swarm/objects.js";
 import { readSwarmFacts } from "../swarm/preflight.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { ServiceFacts } from "./services.js";
@@ -50,17 +50,15 @@ export function factsOf(subject: Subject) {
   );
   const engine = once(() => readEngine(docker));
 
-  const withTasks = (list: readonly string[]) => async (): Promise<ServiceFacts[]> =>
-    Promise.all(
-      (await servicesOf(docker, list)).map(async (service) => ({
-        service,
-        tasks: await serviceTasks(docker, service.Spec.Name),
-      })),
-    );
+  const withTasks = (list: readonly string[]) => async (): Promise<ServiceFacts[]> => {
+    const found = await servicesOf(docker, list);
+    const tasks = await tasksOf(docker, found);
+    return found.map((service) => ({ service, tasks: tasks(service) }));
+  };
   const services = once(withTasks(listServices(stack)));
   const bareServices = once(async () => (await services()).map(({ service }) => service));
   const service = async (name: string): Promise<SwarmService | undefined> =>
-    (await bareServices()).find(({ Spec }) => Spec.Name === `${stack}_${name}`);
+    stackService(await bareServices(), stack, name);
 
   const secrets = once(() => stackSecrets(docker, stack));
   const generations = once(async () => readGenerationState(docker, stack, await secrets()));

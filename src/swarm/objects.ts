@@ -81,8 +81,31 @@ export async function servicesOf(docker: Docker, list: readonly string[]): Promi
   return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
 }
 
+/** One of a stack's services, by its name without the stack's. */
+export const stackService = (
+  services: readonly SwarmService[],
+  stack: string,
+  name: string,
+): SwarmService | undefined => services.find(({ Spec }) => Spec.Name === `${stack}_${name}`);
+
+/**
+ * The tasks of several services, with one look.
+ *
+ * @returns what gives those of each service, the newest first
+ */
+export async function tasksOf(
+  docker: Docker,
+  services: readonly SwarmService[],
+): Promise<(service: SwarmService) => SwarmTask[]> {
+  const tasks = await tasksNamed(
+    docker,
+    services.map(({ Spec }) => Spec.Name),
+  );
+  return ({ ID }) => tasks.filter(({ ServiceID }) => ServiceID === ID);
+}
+
 /** All tasks of services that the Swarm remembers, the newest first; a service that is gone has none. */
-export async function tasksOf(docker: Docker, services: readonly string[]): Promise<SwarmTask[]> {
+async function tasksNamed(docker: Docker, services: readonly string[]): Promise<SwarmTask[]> {
   if (services.length === 0) return [];
   const list = listTasks(services);
   const result = await docker.attempt(list);
@@ -94,7 +117,7 @@ export async function tasksOf(docker: Docker, services: readonly string[]): Prom
 
 /** All tasks of one service, the newest first. */
 export const serviceTasks = (docker: Docker, service: string): Promise<SwarmTask[]> =>
-  tasksOf(docker, [service]);
+  tasksNamed(docker, [service]);
 
 /** Ids of a service's containers that run on this engine. */
 export async function runningContainers(docker: Docker, service: string): Promise<string[]> {

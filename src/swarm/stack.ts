@@ -97,18 +97,8 @@ async function look(docker: Docker, stack: string, waiting: Waiting): Promise<Ve
   const services = (await stackServices(docker, stack)).filter(
     ({ Spec }) => waiting.only === undefined || waiting.only.has(Spec.Name),
   );
-  const tasks = await tasksOf(
-    docker,
-    services.map(({ Spec }) => Spec.Name),
-  );
-  return services.map((service) =>
-    judge(
-      service,
-      tasks.filter(({ ServiceID }) => ServiceID === service.ID),
-      waiting.since,
-      waiting.goal,
-    ),
-  );
+  const tasks = await tasksOf(docker, services);
+  return services.map((service) => judge(service, tasks(service), waiting.since, waiting.goal));
 }
 
 /** The last log lines of a service; empty where there are none. Bounded in time: logs of a waiting task never end. */

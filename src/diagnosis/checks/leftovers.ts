@@ -28,7 +28,8 @@ const helpers: Check = {
   title: "helper services",
   theme: "Leftovers",
   needs: "manager",
-  run: async ({ helpers, isLocked }) => ((await isLocked()) ? [] : judgeHelpers(await helpers())),
+  onlyAtRest: true,
+  run: async ({ helpers }) => judgeHelpers(await helpers()),
 };
 
 const configs: Check = {
@@ -36,8 +37,8 @@ const configs: Check = {
   title: "old configs",
   theme: "Leftovers",
   needs: "manager",
-  run: async ({ config, docker, bareServices, secrets, isLocked }) => {
-    if (await isLocked()) return [];
+  onlyAtRest: true,
+  run: async ({ config, docker, bareServices, secrets }) => {
     const generations = (await secrets()).map(({ generation }) => generation);
     return judgeConfigs([
       ...(await unusedConfigs(docker, config.stack, await bareServices())),

@@ -20,8 +20,8 @@ const drift: Check = {
   title: "settings of the services",
   theme: "Services",
   needs: "manager",
-  run: async ({ config, differences, isLocked }) =>
-    (await isLocked()) ? [] : judgeDrift(config.stack, await differences()),
+  onlyAtRest: true,
+  run: async ({ config, differences }) => judgeDrift(config.stack, await differences()),
 };
 
 const secretUse: Check = {
@@ -29,11 +29,10 @@ const secretUse: Check = {
   title: "secrets of the services",
   theme: "Passwords and access",
   needs: "manager",
-  run: async ({ config, bareServices, secretReports, isLocked }) =>
-    // Somebody who rotates has two generations for a while.
-    (await isLocked())
-      ? []
-      : judgeSecretUse(config.stack, secretsOf(config), await bareServices(), await secretReports()),
+  // Somebody who rotates has two generations for a while.
+  onlyAtRest: true,
+  run: async ({ config, bareServices, secretReports }) =>
+    judgeSecretUse(config.stack, secretsOf(config), await bareServices(), await secretReports()),
 };
 
 const handOver: Check = {
@@ -41,8 +40,8 @@ const handOver: Check = {
   title: "passwords that nobody knows",
   theme: "Passwords and access",
   needs: "manager",
-  run: async ({ htpasswd, handedOver, isLocked }) =>
-    (await isLocked()) ? [] : judgeHandOver(await htpasswd(), await handedOver()),
+  onlyAtRest: true,
+  run: async ({ htpasswd, handedOver }) => judgeHandOver(await htpasswd(), await handedOver()),
 };
 
 const ages: Check = {
