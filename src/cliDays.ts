@@ -66,7 +66,7 @@ export function addImages(program: Command, finish: Finish): void {
     .addOption(quietOption())
     .addHelpText(
       "after",
-      "\nNeeds registry.delete: true.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",
+      "\nNeeds registry.delete: true. Signatures, attestations and SBOMs stay and go with their image. An image without a\ncredible date is never old; where dates are equal or unknown, versions are compared by their numbers.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",
     )
     .action(async (options) => finish(await (await import("./commands/pruneTags.js")).pruneTags(options)));
 }
