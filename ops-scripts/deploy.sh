@@ -336,7 +336,9 @@ ensure_secrets() {
   fi
   base=$generation previous=$generation present='' gateway_line='' ui_line=''
   if [ "$generation" = 0 ] && [ -z "$user" ]; then
-    die 2 "no htpasswd is left whose passwords anybody knows" "set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD"
+    # Nothing shows that its password was handed over; that may be lost, and is no reason to lose the users.
+    generation=$lost base=$lost previous=$lost
+    say "secrets: nothing shows that anyone was given the password of generation $lost; all users are kept"
   elif [ "$generation" = 0 ]; then base=$lost
   elif [ "$lost" != 0 ]; then say "secrets: generation $lost was never handed over; back to generation $generation, whose passwords are valid"
   fi
@@ -512,7 +514,7 @@ main() {
     '') check_credentials ;;
     *HTPASSWD*USERNAME*PASSWORD) # Before the lock, so that a first deploy without them leaves no trace.
       read_generations
-      if [ "$generation" = 0 ]; then die 2 "the first deploy of $stack needs$missing" "set them in the environment"; fi ;;
+      if [ "$generation$lost" = 00 ]; then die 2 "the first deploy of $stack needs$missing" "set them in the environment"; fi ;;
     *) die 2 "missing in the environment:$missing" "set all three, or none of them to keep the secrets that exist" ;;
   esac
   take_lock

@@ -77,8 +77,10 @@ export interface DeployContext {
   host: string | undefined;
   /** What preflight found in the Swarm. */
   state: GenerationState | undefined;
-  /** Set by preflight when nobody has a password yet. */
+  /** Set by preflight when a password is needed: nobody has one yet, or nobody was shown the one that is there. */
   needsCredentials: boolean;
+  /** Names of the users in the Swarm, as far as labels tell them. */
+  users: readonly string[];
   /** The generations that the services shall use. */
   generations: Generations;
   /** What the new ones are made from; undefined where those that exist are kept. */

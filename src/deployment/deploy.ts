@@ -3,7 +3,7 @@ import type { Docker } from "../swarm/docker.js";
 import { markHandedOver } from "../swarm/leftovers.js";
 import { withLock } from "../swarm/lock.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
-import { firstChange, isUnchanged } from "./generations.js";
+import { addCredentials, isUnchanged } from "./generations.js";
 import { recordStep } from "./history.js";
 import { PLAN_STEPS } from "./plan.js";
 import { preflight } from "./preflight.js";
@@ -32,7 +32,7 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
   // Between the steps, so that a question has the terminal for itself.
   if (context.needsCredentials) {
     const credentials = context.given ?? (await context.obtain?.());
-    if (credentials) context.change = firstChange(credentials);
+    if (credentials) await addCredentials(context, credentials);
   }
   await underLock(context, cleanupDocker, async () => {
     await runSteps(CHANGE_STEPS, context);

@@ -31,15 +31,17 @@ export const preflight: Step = {
     } catch (error) {
       findings.push(asObstacle(error));
     }
-    return conclude(context, findings, version);
+    reportFindings(context, findings);
+    return `Docker Engine ${version}, Swarm manager`;
   },
 };
 
-function conclude(
-  { reporter }: DeployContext,
-  findings: readonly PreflightFinding[],
-  version: string,
-): string {
+/**
+ * Shows the warnings.
+ *
+ * @throws OperatorError with all errors, each with its remedy, where there are some
+ */
+export function reportFindings({ reporter }: DeployContext, findings: readonly PreflightFinding[]): void {
   const errors = findings.filter(({ severity }) => severity === "error");
   for (const { severity, message, remedy } of findings) {
     if (severity === "warning") reporter.note("warning", `${message}\n    ${remedy}`);
@@ -51,7 +53,6 @@ function conclude(
       exitCode: ExitCode.preflight,
     });
   }
-  return `Docker Engine ${version}, Swarm manager`;
 }
 
 /** An engine that does not answer is one obstacle among the others; what else went wrong is none. */

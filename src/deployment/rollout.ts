@@ -26,7 +26,7 @@ const ATTEMPTS = 2;
  * Faults of the engine that the next try does not have. Engine 20.10 and others: a file of the secrets' tmpfs is still
  * open in a process that is just being forked when it is made read-only (moby, "unable to remount dir as readonly").
  */
-const PASSING_FAULT = /unable to remount dir as readonly.*device or resource busy/;
+export const PASSING_FAULT = /unable to remount dir as readonly.*device or resource busy/;
 
 /** Time for what ran before to run again. */
 const ROLLBACK_SECONDS = 120;
@@ -67,7 +67,7 @@ async function attempt(
     reporter.progress("a passing fault of the engine, trying once more");
     return attempt(context, before, attempts - 1);
   }
-  return fail(context, before, since, result.state, result.verdicts);
+  return fail(context, before, since, result);
 }
 
 const handOver = ({ config, docker, options, generations }: DeployContext): Promise<void> =>
@@ -83,18 +83,6 @@ const converge = (
     timeoutSeconds: options.timeoutSeconds,
     onProgress: (verdicts) => reporter.progress(describe(config.stack, verdicts)),
   });
-
-/**
- * Deploys and waits, without a way back.
- *
- * @throws Error where it does not converge
- */
-export async function deployAgain(context: DeployContext): Promise<void> {
-  const since = await engineTime(context.docker);
-  await handOver(context);
-  const { state, verdicts } = await converge(context, since);
-  if (state !== "converged") throw new Error(describe(context.config.stack, verdicts));
-}
 
 /** Removes what the stack no longer has: services, secrets of older generations, configs of older content. */
 export const cleanUp: Step = {
@@ -122,10 +110,22 @@ async function fail(
   context: DeployContext,
   before: readonly SwarmService[],
   since: string,
-  state: "failed" | "timeout",
-  verdicts: readonly Verdict[],
+  result: Convergence,
 ): Promise<never> {
-  const { docker, options } = context;
+  const message = await failureMessage(context, result);
+  const outcome = await goBack(context, before, since);
+  throw new OperatorError(message, {
+    where: context.config.stack,
+    remedy: `${outcome} Mend the cause above and run hephaestus deploy again.`,
+    exitCode: ExitCode.rollout,
+  });
+}
+
+/** Why services did not converge: the reasons of their tasks, and the last lines of their logs. */
+export async function failureMessage(
+  { docker, options }: Pick<DeployContext, "docker" | "options">,
+  { state, verdicts }: Convergence,
+): Promise<string> {
   const guilty = verdicts.filter(
     (verdict) => verdict.state === (state === "failed" ? "failed" : "converging"),
   );
@@ -134,14 +134,9 @@ async function fail(
     reasons.push(`${service}: ${running} of ${replicas} tasks run: ${reason}`);
     for (const line of await lastLogLines(docker, service)) reasons.push(`    ${line}`);
   }
-  const outcome = await goBack(context, before, since);
   const head =
     state === "timeout" ? `not converged within ${options.timeoutSeconds} seconds` : "the rollout failed";
-  throw new OperatorError([head, ...reasons].join("\n"), {
-    where: context.config.stack,
-    remedy: `${outcome} Mend the cause above and run hephaestus deploy again.`,
-    exitCode: ExitCode.rollout,
-  });
+  return [head, ...reasons].join("\n");
 }
 
 /** Puts back what ran before this deploy, and says what that was. */

@@ -2,11 +2,17 @@ import { type Docker, dockerFailed } from "./docker.js";
 
 /** The parts of Docker's API objects that are read here. Source: Docker Engine API v1.41. */
 
+/** How a service refers to a secret: its name, and the file that it is mounted as. */
+export interface SecretReference {
+  SecretName: string;
+  File?: { Name: string; UID?: string; GID?: string; Mode?: number };
+}
+
 export interface TaskTemplate {
   ContainerSpec: {
     Image: string;
     Env?: string[];
-    Secrets?: Array<{ SecretName: string }>;
+    Secrets?: SecretReference[];
     Configs?: Array<{ ConfigName: string }>;
   };
   Placement?: unknown;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 
-const CLI = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
+export const CLI = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
 export const OPS_SCRIPTS = fileURLToPath(new URL("../../ops-scripts/", import.meta.url));
 
 export interface Run {

@@ -13,7 +13,7 @@ echo "$key" >> "$WRAPPER_FOLDER/calls"
 case "$1 $2 $3" in
 	# How many of them go depends on how many rotations there were before.
 	"config rm "*_history_*) ;;
-	*" create "* | *" deploy "* | *" rm "* | *" rollback "*) echo $((phase + 1)) > "$WRAPPER_FOLDER/phase" ;;
+	*" create "* | *" deploy "* | *" update "* | *" rm "* | *" rollback "*) echo $((phase + 1)) > "$WRAPPER_FOLDER/phase" ;;
 esac
 if [ "$key" = "$WRAPPER_FAILS" ] && [ ! -e "$WRAPPER_FOLDER/failed" ]; then
 	touch "$WRAPPER_FOLDER/failed"

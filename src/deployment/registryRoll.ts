@@ -1,0 +1,46 @@
+import { ExitCode, OperatorError } from "../errors.js";
+import type { Docker } from "../swarm/docker.js";
+import { type Convergence, engineTime, waitForConvergence } from "../swarm/stack.js";
+import type { DeployContext } from "./context.js";
+import { describe } from "./rollout.js";
+
+/** The registry's service. */
+export const registryOf = (stack: string): string => `${stack}_registry`;
+
+/** Updates the registry's service alone: its images, labels and the other services stay as they are. */
+export const updateRegistry = (stack: string, change: readonly string[]): string[] => [
+  ...["service", "update", "--detach", "--quiet", "--no-resolve-image"],
+  ...change,
+  registryOf(stack),
+];
+
+/**
+ * Updates the registry's service and waits for its tasks.
+ *
+ * @param update a docker command, as updateRegistry gives it
+ * @throws OperatorError when docker fails
+ */
+export async function rollRegistry(
+  { config, reporter }: Pick<DeployContext, "config" | "reporter">,
+  docker: Docker,
+  update: readonly string[],
+  timeoutSeconds: number,
+): Promise<Convergence> {
+  const since = await engineTime(docker);
+  await docker.run(update);
+  return waitForConvergence(docker, config.stack, {
+    only: new Set([registryOf(config.stack)]),
+    goal: "forward",
+    since,
+    timeoutSeconds,
+    onProgress: (progress) => reporter.progress(describe(config.stack, progress)),
+  });
+}
+
+/** The registry's service did not become what was asked of it. */
+export const didNotRoll = (stack: string, { verdicts }: Convergence): OperatorError =>
+  new OperatorError(`did not roll: ${describe(stack, verdicts) || "it is not deployed"}`, {
+    where: registryOf(stack),
+    remedy: "See what it says with: hephaestus logs registry",
+    exitCode: ExitCode.rollout,
+  });
