@@ -41,7 +41,7 @@ htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_
 unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
 export LC_ALL=C
 
-lock='' scratch='' reader='' made='' new=''
+lock='' keeper='' scratch='' reader='' made='' new=''
 newline='
 '
 
@@ -60,8 +60,12 @@ ask() { docker "$@" </dev/null || die 4 "docker $1 $2 failed (its own words are 
 release() {
   if [ -n "$scratch" ]; then rm -rf "$scratch"; fi
   [ -z "$reader" ] || docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
-  [ -z "$lock" ] || docker config rm "$lock" >/dev/null 2>&1 </dev/null || say "deploy: the lock ${stack}_lock could not be removed; it expires by itself" >&2
-  lock='' scratch='' reader=''
+  if [ -n "$keeper" ]; then kill "$keeper" 2>/dev/null || :; fi
+  if [ -n "$lock" ]; then
+    docker config rm "$lock" >/dev/null 2>&1 </dev/null || say "deploy: the lock ${stack}_lock could not be removed; it expires by itself" >&2
+    remove_beats "$lock"
+  fi
+  lock='' scratch='' reader='' keeper=''
 }
 
 read_arguments() {
@@ -192,32 +196,105 @@ $summary
 EOF
 }
 
+# The lock's protocol is that of hephaestus (src/swarm/lock.ts): a config as the lock, and another one as a sign of life
+# every $beat_seconds. It is free when there was no sign for $lock_seconds by the clock of the Swarm.
+lock_seconds=75 beat_seconds=10
+
+# This process, told apart from every other one: boot, namespace, id and start. Empty where that cannot be told.
+identity() {
+  ticks=$(sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)
+  boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null) && space=$(readlink /proc/self/ns/pid 2>/dev/null | tr -cd 0-9) || return 0
+  printf '%s/%s/%s/%s' "$boot" "$space" "$1" "$ticks"
+}
+
+# Is the process of the identity $1 surely gone? Only one of this boot and namespace can be.
+has_ended() {
+  case $1 in */*/*/*) ;; *) return 1 ;; esac
+  there=${1%/*} here=$(identity $$)
+  case $1 in "${here%/*/*}"/*) [ "$(identity "${there##*/}")" != "$1" ] ;; *) return 1 ;; esac
+}
+
+# Seconds since the epoch of a time such as 2026-11-25T10:00:00.123Z.
+seconds_of() { date -u -d "$(printf '%s' "$1" | sed -e 's/\..*//' -e 's/Z$//' -e 's/T/ /')" +%s; }
+
+# When the config $1 was created, by the clock of the Swarm.
+created_at() { seconds_of "$(docker config inspect --format '{{json .CreatedAt}}' "$1" 2>/dev/null </dev/null | tr -d '"')"; }
+
+# The signs of life of the lock $1.
+beats() {
+  for beat in $(docker config ls --filter "name=${stack}_lock-beat_" --format '{{.Name}}' 2>/dev/null </dev/null); do
+    case $beat in "${stack}_lock-beat_$(printf %.12s "$1")_"*) printf '%s\n' "$beat" ;; esac
+  done
+}
+
+remove_beats() { for beat in $(beats "$1"); do docker config rm "$beat" >/dev/null 2>&1 </dev/null || :; done; }
+
+# Seconds since the last sign of life of the lock $1, by the clock that stamps the Swarm's objects.
+silence_of() {
+  probe=${stack}_lock-probe_$$
+  echo probe | docker config create --label "hephaestus.stack=$stack" "$probe" - >/dev/null || return
+  now=$(created_at "$probe")
+  docker config rm "$probe" >/dev/null 2>&1 </dev/null || :
+  last=$(created_at "$1")
+  for beat in $(beats "$1"); do
+    sign=$(created_at "$beat") || continue
+    if [ "$sign" -gt "$last" ]; then last=$sign; fi
+  done
+  echo $((now - last))
+}
+
+# Leaves signs of life until this script ends, however it ends.
+keep_lock() {
+  (
+    trap - EXIT HUP INT TERM
+    number=0 self=$(identity $$) name=${stack}_lock-beat_$(printf %.12s "$lock")
+    while sleep $beat_seconds && kill -0 $$ && [ "$(identity $$)" = "$self" ]; do
+      number=$((number + 1))
+      echo beat | docker config create --label "hephaestus.stack=$stack" "${name}_$number" - || continue
+      docker config rm "${name}_$((number - 1))" || :
+    done
+  ) </dev/null >/dev/null 2>&1 &
+  keeper=$!
+}
+
+# A script that stood still may have lost its lock: look before the stack is touched.
+check_lock() {
+  docker config inspect "$lock" >/dev/null 2>&1 </dev/null ||
+    die 8 "the lock of $stack was taken over while this script stood still" "nothing was deployed; run it again"
+}
+
 take_lock() {
   host=$(uname -n) said=
   for _ in 1 2 3; do
-    now=$(date +%s)
     if said=$(echo "A deploy of $stack is running." | docker config create --label "hephaestus.stack=$stack" \
       --label "hephaestus.lock.holder=$(id -un 2>/dev/null || id -u)@$host pid $$" --label "hephaestus.lock.host=$host" \
-      --label "hephaestus.lock.pid=$$" --label "hephaestus.lock.expires=$((now + timeout + 300))" "${stack}_lock" - 2>&1); then
+      --label "hephaestus.lock.pid=$$" --label "hephaestus.lock.process=$(identity $$)" --label "hephaestus.lock.renewed=$beat_seconds" \
+      --label "hephaestus.lock.expires=$(($(date +%s) + 86400))" "${stack}_lock" - 2>&1); then
       lock=$(printf '%s\n' "$said" | tail -n 1)
+      keep_lock
       return
     fi
     label='{{println (index .Spec.Labels "hephaestus.lock.'
-    held=$(docker config inspect --format "{{println .ID}}${label}expires\")}}${label}host\")}}${label}pid\")}}${label}holder\")}}" \
+    held=$(docker config inspect --format "{{println .ID}}${label}renewed\")}}${label}expires\")}}${label}process\")}}${label}holder\")}}" \
       "${stack}_lock" 2>/dev/null </dev/null) || continue
-    { read -r id; read -r expires; read -r lock_host; read -r pid; read -r holder; } <<EOF
+    { read -r id; read -r renewed; read -r expires; read -r process; read -r holder; } <<EOF
 $held
 EOF
-    case $expires in '' | *[!0-9]*) expires=$((now + 1)) ;; esac
-    if [ "$expires" -gt "$now" ]; then
-      case $lock_host:$(kill -0 "$pid" 2>&1) in
-        "$host:"*"o such process"*) ;;
-        *) die 8 "another deploy of $stack is running: $holder" \
-          "wait for it; its lock expires in $((expires - now)) s. If you know that it is dead: docker config rm ${stack}_lock" ;;
-      esac
+    case $expires in '' | *[!0-9]*) expires=$(($(date +%s) + 1)) ;; esac
+    if has_ended "$process"; then :
+    elif [ -n "$renewed" ]; then
+      silence=$(silence_of "$id") || die 4 "cannot tell how old the lock ${stack}_lock is"
+      if [ "$silence" -le $lock_seconds ]; then
+        die 8 "another deploy of $stack is running: $holder" "wait for it; its last sign of life is $silence s old, and after $lock_seconds s its lock is free"
+      fi
+    elif [ "$expires" -gt "$(date +%s)" ]; then
+      die 8 "another deploy of $stack is running: $holder" "wait for it. If you know that it is dead: docker config rm ${stack}_lock"
     fi
     # By its id: by its name it could be the lock of somebody who was quicker.
-    if docker config rm "$id" >/dev/null 2>&1 </dev/null; then say "lock: removed the one of $holder, who is gone"; fi
+    if docker config rm "$id" >/dev/null 2>&1 </dev/null; then
+      remove_beats "$id"
+      say "lock: removed the one of $holder, who is gone"
+    fi
   done
   die 4 "cannot make the lock ${stack}_lock: $said"
 }
@@ -520,6 +597,7 @@ main() {
   take_lock
   end_jobs
   ensure_secrets
+  check_lock
   if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation docker stack deploy --prune --with-registry-auth \
     ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null; then
     go_back

@@ -14,7 +14,7 @@ import {
   timeoutOption,
   traefikLine,
 } from "./cliOptions.js";
-import { addRotation, addSecrets, addUser } from "./cliUsers.js";
+import { addLock, addRotation, addSecrets, addUser } from "./cliUsers.js";
 import { ExitCode } from "./errors.js";
 
 /** Each command is imported when it runs, so that --version and --help cost little more than Node itself. */
@@ -27,9 +27,20 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv]);
   } catch (error) {
     const { code, exitCode: ofCommander } = error as { code?: string; exitCode?: number };
-    if (code?.startsWith("commander.")) return ofCommander === 0 ? ExitCode.ok : ExitCode.usage;
-    const { showError } = await import("./terminal/showError.js");
-    return showError(error, program.opts<{ debug?: boolean }>().debug ?? false);
+    const json = argv.includes("--json");
+    const isUsage = code?.startsWith("commander.") ?? false;
+    if (isUsage && ofCommander === 0) return ExitCode.ok;
+    const { showError, writeErrorEvent } = await import("./terminal/showError.js");
+    // Commander has shown its own errors by now.
+    if (isUsage) {
+      if (json)
+        writeErrorEvent({
+          message: (error as Error).message.replace(/^error: /, ""),
+          exitCode: ExitCode.usage,
+        });
+      return ExitCode.usage;
+    }
+    return showError(error, { debug: program.opts<{ debug?: boolean }>().debug ?? false, json });
   }
   return exitCode;
 }
@@ -43,7 +54,7 @@ const EXIT_CODES = `
 Exit codes: 0 done, 1 stale files (render --check), something would change (diff), not healthy (status) or something found
 (doctor), 2 wrong usage, 3 mistakes in the config, 4 preflight,
 5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed or damaged data,
-8 another deploy is running, 70 a bug of hephaestus, 130 interrupted.`;
+8 another deploy is running, 9 docker or a job in the Swarm failed, 70 a bug of hephaestus, 130 interrupted.`;
 
 /** The whole program; parsing runs a command. */
 export function buildProgram(finish: (code: ExitCode) => void): Command {
@@ -60,6 +71,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addRotation(program, finish);
   addUser(program, finish);
   addSecrets(program, finish);
+  addLock(program, finish);
   addChanges(program, finish);
   addDays(program, finish);
   addImages(program, finish);

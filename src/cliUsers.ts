@@ -86,3 +86,22 @@ export function addSecrets(program: Command, finish: Finish): void {
       finish(await (await commands()).secretsPrune(command.optsWithGlobals())),
     );
 }
+
+/** The lock that keeps two operations on one stack apart. */
+export function addLock(program: Command, finish: Finish): void {
+  const commands = () => import("./commands/lock.js");
+  const lock = stackOptions(program.command("lock"))
+    .description("show which operation works on the stack, and since when")
+    .addHelpText("after", "\nExample:\n  hephaestus lock")
+    .action(async (options) => finish(await (await commands()).lockShow(options)));
+  stackOptions(lock.command("release"))
+    .description("release the lock of an operation that has ended without doing so")
+    .option("-y, --yes", "do not ask")
+    .addHelpText(
+      "after",
+      "\nA lock is released by itself 75 seconds after the last sign of life of its holder.\n\nExample:\n  hephaestus lock release --yes",
+    )
+    .action(async (_options, command) =>
+      finish(await (await commands()).lockRelease(command.optsWithGlobals())),
+    );
+}

@@ -23,6 +23,8 @@ export const ExitCode = {
   verify: 7,
   /** Another deploy of the same stack is running. */
   locked: 8,
+  /** A docker command, or a job in the Swarm, failed outside of a rollout. */
+  docker: 9,
   /** A mistake of hephaestus itself. */
   bug: 70,
   /** Ctrl-C (128 + SIGINT). */

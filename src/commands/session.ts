@@ -64,6 +64,7 @@ export async function sessionOf(
     config,
     files,
     docker: dockerCommand({ context: flags.context, onCommand, signal }),
+    signal,
     reporter,
     options: {
       ...options,

@@ -63,6 +63,8 @@ export interface DeployContext {
   readonly config: Config;
   readonly files: readonly RenderedFile[];
   readonly docker: Docker;
+  /** Aborts at an interruption. */
+  readonly signal?: AbortSignal | undefined;
   readonly reporter: Reporter;
   readonly options: DeployOptions;
   /** Credentials from the environment or standard input, checked already. */

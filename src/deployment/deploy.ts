@@ -16,9 +16,6 @@ const CHANGE_STEPS: readonly Step[] = [prepareHost, createSecrets, rollOut, reco
 /** What follows once the new tasks run. */
 const CLOSING_STEPS: readonly Step[] = [verify, cleanUp];
 
-/** Time beyond the rollout's own that a deploy may hold the lock. */
-const LOCK_MARGIN_SECONDS = 600;
-
 /**
  * The whole deploy. What is in the way is found before anything is touched; a second deploy of the same stack stops
  * at the lock.
@@ -51,17 +48,15 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
 /**
  * Works on the stack while nobody else does.
  *
- * @param seconds how long the work may take at most
  * @throws OperatorError when somebody else works on it, or has changed its secrets since preflight looked
  */
 export async function underLock<T>(
   context: DeployContext,
   cleanupDocker: Docker,
   work: () => Promise<T>,
-  seconds = context.options.timeoutSeconds + LOCK_MARGIN_SECONDS,
 ): Promise<T> {
   const { config, docker } = context;
-  return withLock(docker, cleanupDocker, config.stack, seconds, async () => {
+  return withLock(docker, cleanupDocker, config.stack, async () => {
     if (!(await isUnchanged(context))) {
       throw new OperatorError(`somebody else changed the secrets of ${config.stack} just now`, {
         remedy: "Nothing was touched. Run the same command again.",

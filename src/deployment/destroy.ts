@@ -3,7 +3,8 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { Docker } from "../swarm/docker.js";
 import { runJob } from "../swarm/job.js";
 import { listHelperServices } from "../swarm/leftovers.js";
-import { lockName, withLock } from "../swarm/lock.js";
+import { withLock } from "../swarm/lock.js";
+import { lockName } from "../swarm/lockObjects.js";
 import { STACK_LABEL, servicesOf, stackServices } from "../swarm/objects.js";
 import { LABELS, stackSecretNames } from "../swarm/secrets.js";
 import { removeStack, waitForRemoval } from "../swarm/stack.js";
@@ -50,7 +51,7 @@ const configs: Step = {
     return removeAll(
       docker,
       "config",
-      names.filter((name) => name !== "" && name !== lockName(stack)),
+      names.filter((name) => name !== "" && !name.startsWith(lockName(stack))),
     );
   },
 };
@@ -86,9 +87,8 @@ export async function destroyStack(
   withData: boolean,
   cleanupDocker: Docker,
 ): Promise<void> {
-  const { config, docker, options } = context;
-  const seconds = options.timeoutSeconds + 2 * END_SECONDS;
-  await withLock(docker, cleanupDocker, config.stack, seconds, () =>
+  const { config, docker } = context;
+  await withLock(docker, cleanupDocker, config.stack, () =>
     runSteps([services, ...(withData ? [data(cleanupDocker)] : []), secrets, configs], context),
   );
 }
@@ -117,6 +117,6 @@ async function removeAll(
   throw new OperatorError(`${left.join(", ")} cannot be removed: ${reason}`, {
     where: `docker ${type} rm`,
     remedy: "See which service uses it, and run hephaestus destroy again.",
-    exitCode: ExitCode.rollout,
+    exitCode: ExitCode.docker,
   });
 }

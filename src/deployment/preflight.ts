@@ -96,7 +96,8 @@ function chooseHost(
   const ofEngine = node === undefined || others.length > 0 || node.ID === facts.nodeId;
   if (ofEngine && isLocal) return [];
   if (ofEngine && endpoint.startsWith("ssh://")) {
-    context.host = endpoint.slice("ssh://".length).replace(/\/.*$/, "");
+    // As it is: ssh takes the address with its user and its port.
+    context.host = endpoint.replace(/^(ssh:\/\/[^/]*).*$/, "$1");
     return [];
   }
   return [

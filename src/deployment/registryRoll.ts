@@ -2,7 +2,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { Docker } from "../swarm/docker.js";
 import { type Convergence, engineTime, waitForConvergence } from "../swarm/stack.js";
 import type { DeployContext } from "./context.js";
-import { describe } from "./rollout.js";
+import { asRolloutFailure, describe } from "./rollout.js";
 
 /** The registry's service. */
 export const registryOf = (stack: string): string => `${stack}_registry`;
@@ -27,7 +27,11 @@ export async function rollRegistry(
   timeoutSeconds: number,
 ): Promise<Convergence> {
   const since = await engineTime(docker);
-  await docker.run(update);
+  try {
+    await docker.run(update);
+  } catch (error) {
+    throw asRolloutFailure(error);
+  }
   return waitForConvergence(docker, config.stack, {
     only: new Set([registryOf(config.stack)]),
     goal: "forward",

@@ -58,7 +58,7 @@ async function attempt(
     await handOver(context);
   } catch (error) {
     if ((error as OperatorError).exitCode !== ExitCode.interrupted) await goBack(context, before, since);
-    throw error;
+    throw asRolloutFailure(error);
   }
   if (!options.wait) return undefined;
   const result = await converge(context, since);
@@ -68,6 +68,13 @@ async function attempt(
     return attempt(context, before, attempts - 1);
   }
   return fail(context, before, since, result);
+}
+
+/** A docker command that failed as part of a rollout is a failure of the rollout. */
+export function asRolloutFailure(error: unknown): unknown {
+  if (!(error instanceof OperatorError) || error.exitCode !== ExitCode.docker) return error;
+  const { message, where, remedy } = error;
+  return new OperatorError(message, { where, remedy, exitCode: ExitCode.rollout, cause: error });
 }
 
 const handOver = ({ config, docker, options, generations }: DeployContext): Promise<void> =>

@@ -19,8 +19,8 @@ const frontDoor: Step = {
   id: "front-door",
   title: "Front door before",
   skip: ({ options }) => (options.verify ? undefined : "not asked for"),
-  async run({ config }) {
-    const faults = (await verifyFrontDoor(config, {}, 0)).filter(({ fault }) => fault !== undefined);
+  async run({ config, signal }) {
+    const faults = (await verifyFrontDoor(config, {}, 0, signal)).filter(({ fault }) => fault !== undefined);
     if (faults.length === 0) return "answers";
     throw new OperatorError(faults.map(({ title, fault }) => `${title}: ${fault}`).join("\n"), {
       where: "front door",

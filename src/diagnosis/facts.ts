@@ -12,7 +12,7 @@ import type { Docker } from "../swarm/docker.js";
 import { readEndpoint } from "../swarm/endpoint.js";
 import { readEngine } from "../swarm/engine.js";
 import { listHelperServices, wasHandedOver } from "../swarm/leftovers.js";
-import { isStale, readLock } from "../swarm/lock.js";
+import { lookAtLock } from "../swarm/lock.js";
 import { listServices, type SwarmService, servicesOf, stackService, tasksOf } from "../swarm/objects.js";
 import { readSwarmFacts } from "../swarm/preflight.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
@@ -28,6 +28,8 @@ export interface Subject {
   /** Folder of the compose file. */
   folder: string;
   docker: Docker;
+  /** Aborts at an interruption. */
+  signal: AbortSignal;
 }
 
 /** Asks once, however many checks want to know; a failure is told to each of them. */
@@ -68,10 +70,7 @@ export function factsOf(subject: Subject) {
     return generation === undefined ? undefined : htpasswdFacts(await secrets(), generation);
   });
   const handedOver = async () => wasHandedOver(docker, stack, (await generations()).inUse.people ?? 0);
-  const lock = once(async () => {
-    const holder = await readLock(docker, stack);
-    return { holder, stale: holder !== undefined && isStale(holder) };
-  });
+  const lock = once(() => lookAtLock(docker, stack));
 
   return {
     ...subject,
@@ -103,10 +102,10 @@ export function factsOf(subject: Subject) {
     lock,
     /** Whether somebody works on the stack now. */
     isLocked: async () => {
-      const { holder, stale } = await lock();
-      return holder !== undefined && !stale;
+      const state = await lock();
+      return state !== undefined && !state.stale;
     },
-    frontDoor: once(() => verifyFrontDoor(config, {}, 0)),
+    frontDoor: once(() => verifyFrontDoor(config, {}, 0, subject.signal)),
     traefik: once(async (): Promise<TraefikFacts> => {
       const api = new TraefikApi(config.traefik.api ?? "");
       const names = middlewareNames(config);

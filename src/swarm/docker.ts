@@ -36,6 +36,8 @@ export interface Docker {
   run(args: readonly string[], options?: RunOptions): Promise<string>;
   /** Like run, but leaves it to the caller what an exit code other than 0 means. */
   attempt(args: readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /** Asked before each command: it throws where none may run any more. */
+  guard?: (() => Promise<void>) | undefined;
 }
 
 export interface DockerOptions {
@@ -67,14 +69,18 @@ export function dockerCommand(options: DockerOptions): Docker {
     return { exitCode: result.exitCode ?? 124, stdout: result.stdout, stderr: result.stderr };
   }
 
-  return {
-    attempt,
+  const docker: Docker = {
+    async attempt(args, run) {
+      await docker.guard?.();
+      return attempt(args, run);
+    },
     async run(args, run) {
-      const result = await attempt(args, run);
+      const result = await docker.attempt(args, run);
       if (result.exitCode !== 0) throw dockerFailed(args, result);
       return result.stdout;
     },
   };
+  return docker;
 }
 
 /** The same docker, which ends each command that takes longer. */
@@ -129,6 +135,6 @@ export function dockerFailed(args: readonly string[], { stderr, exitCode }: Comm
   return new OperatorError(message || `ended with exit code ${exitCode}`, {
     where: `docker ${args.slice(0, 3).join(" ")}`,
     remedy: advice ?? "Run that docker command by hand to see more, or this one with --verbose.",
-    exitCode: advice ? ExitCode.preflight : ExitCode.rollout,
+    exitCode: advice ? ExitCode.preflight : ExitCode.docker,
   });
 }

@@ -125,5 +125,5 @@ const jobFailed = (name: string, reason: string, lines: readonly string[]) =>
   new OperatorError([reason, ...lines.slice(-5).map((line) => `    ${line}`)].join("\n"), {
     where: name,
     remedy: "Mend what it says, then run the same command again.",
-    exitCode: ExitCode.rollout,
+    exitCode: ExitCode.docker,
   });

@@ -1,8 +1,7 @@
-import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { ExitCode, type OperatorError } from "../../src/errors.js";
+import { ExitCode } from "../../src/errors.js";
 import {
   type CommandResult,
   childEnvironment,
@@ -10,7 +9,6 @@ import {
   dockerFailed,
   type RunOptions,
 } from "../../src/swarm/docker.js";
-import { freeLock, takeLock } from "../../src/swarm/lock.js";
 import { stackServices } from "../../src/swarm/objects.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
 import { createSecret, writeSecret } from "../../src/swarm/secrets.js";
@@ -120,74 +118,7 @@ test("known messages of docker come with advice", () => {
   expect(failed("Error response from daemon: This node is not a swarm manager.").remedy).toMatch(
     /docker swarm init/,
   );
-  expect(failed("something else").exitCode).toBe(ExitCode.rollout);
-});
-
-describe("the lock", () => {
-  const held = (labels: Record<string, string>) => ({
-    exitCode: 0,
-    stdout: JSON.stringify({ ID: "old", Spec: { Labels: labels } }),
-    stderr: "",
-  });
-  const taken = {
-    exitCode: 1,
-    stdout: "",
-    stderr: "rpc error: code = AlreadyExists desc = config forge_lock already exists",
-  };
-  const inAnHour = String(Math.floor(Date.now() / 1000) + 3600);
-
-  test.each([
-    [
-      "of another machine",
-      {
-        "hephaestus.lock.host": "elsewhere",
-        "hephaestus.lock.pid": "1",
-        "hephaestus.lock.expires": inAnHour,
-      },
-      false,
-    ],
-    [
-      "of a living process",
-      {
-        "hephaestus.lock.host": hostname(),
-        "hephaestus.lock.pid": String(process.pid),
-        "hephaestus.lock.expires": inAnHour,
-      },
-      false,
-    ],
-    [
-      "of a dead process",
-      {
-        "hephaestus.lock.host": hostname(),
-        "hephaestus.lock.pid": "4194304",
-        "hephaestus.lock.expires": inAnHour,
-      },
-      true,
-    ],
-    [
-      "whose time is over",
-      { "hephaestus.lock.host": "elsewhere", "hephaestus.lock.pid": "1", "hephaestus.lock.expires": "1" },
-      true,
-    ],
-  ])("%s holds as long as it should", async (_name, labels, free) => {
-    let exists = true;
-    const { docker } = fakeDocker((args) => {
-      if (args[1] === "create") return exists ? taken : { exitCode: 0, stdout: "new\n", stderr: "" };
-      if (args[1] === "inspect") return held(labels);
-      expect(args).toEqual(["config", "rm", "old"]);
-      exists = false;
-      return { exitCode: 0, stdout: "", stderr: "" };
-    });
-    const result = await takeLock(docker, "forge", 60).catch((error: OperatorError) => error);
-    if (free) expect(result).toBe("new");
-    else expect((result as OperatorError).exitCode).toBe(ExitCode.locked);
-  });
-
-  test("is freed by its id", async () => {
-    const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
-    await freeLock(docker, "id7");
-    expect(calls.map(({ args }) => args)).toEqual([["config", "rm", "id7"]]);
-  });
+  expect(failed("something else").exitCode).toBe(ExitCode.docker);
 });
 
 interface Call {

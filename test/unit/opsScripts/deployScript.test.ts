@@ -1,6 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import bcrypt from "bcryptjs";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -33,9 +40,16 @@ case "$1 $2" in
     cat > "$STUB/$1s/$name"; echo "id-of-$name" ;;
   "config ls") case $* in
     *_history_*) ls "$STUB/configs" | sed -n "s/.*_history_.*/& deploy/p" ;;
+    *_lock-beat_*) ls "$STUB/configs" | sed -n "/_lock-beat_/p" ;;
     *) ls "$STUB/configs" | sed -n "/handed-over/p" ;;
     esac ;;
-  "config inspect") [ -e "$STUB/configs/reg_lock" ] || exit 1; cat "$STUB/configs/reg_lock" ;;
+  "config inspect") case $* in
+    *CreatedAt*)
+      name=\${last#id-of-}
+      [ -e "$STUB/configs/$name" ] || exit 1
+      cat "$STUB/created-$name" 2>/dev/null || date -u '+"%Y-%m-%dT%H:%M:%S.123Z"' ;;
+    *) [ -e "$STUB/configs/reg_lock" ] || exit 1; cat "$STUB/configs/reg_lock" ;;
+    esac ;;
   "config rm") rm "$STUB/configs/\${3#id-of-}" ;;
   "service ls") case $* in
     *_job-*) ls "$STUB/services" | sed -n "/_job-/p" ;;
@@ -458,9 +472,10 @@ describe("deploy.sh", () => {
       expect(readdirSync(join(stub, "configs"))).toEqual([]);
     });
 
-    it("replaces the only generation if it was never handed over", async () => {
+    it("keeps the only generation, whether or not it was handed over, and its users", async () => {
       writeFileSync(join(stub, "labels", "reg_htpasswd_1"), "hephaestus.password=generated\n");
-      expect(await deploy()).toMatchObject({ code: ExitCode.usage });
+      expect(await deploy()).toMatchObject({ code: 0, out: expect.stringContaining("all users are kept") });
+      expect(read("deployed")).toBe("1 1\n");
       expect((await deploy(credentials)).out).toContain("secrets: generation 2 created\n");
       expect(read("deployed")).toBe("2 1\n");
     });
@@ -585,36 +600,64 @@ describe("deploy.sh", () => {
 
   describe("the lock", () => {
     const now = () => Math.floor(Date.now() / 1000);
-    const hold = (expires: number, host: string, pid: number) =>
+    const identity = (pid: number, start: string) => {
+      const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+      return `${boot}/${readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}/${pid}/${start}`;
+    };
+    /** @param ago seconds since the last sign of life; undefined for a version that leaves none */
+    const hold = (ago: number | undefined, expires = now() + 1000, process = "boot/1/2/3") => {
+      const renewed = ago === undefined ? "" : "10";
       writeFileSync(
         join(stub, "configs", "reg_lock"),
-        `id-of-reg_lock\n${expires}\n${host}\n${pid}\ncarol@${host} pid ${pid}\n`,
+        `id-of-reg_lock\n${renewed}\n${expires}\n${process}\ncarol@far pid 7\n`,
       );
+      const at = (seconds: number) => `"${new Date((now() - seconds) * 1000).toISOString()}"\n`;
+      writeFileSync(join(stub, "created-reg_lock"), at(1000));
+      const beat = "reg_lock-beat_id-of-reg_lo_9";
+      if (ago === undefined) return;
+      writeFileSync(join(stub, "configs", beat), "beat");
+      writeFileSync(join(stub, `created-${beat}`), at(ago));
+    };
 
     it.each([
-      ["another host", () => "elsewhere", () => spawnSync("true").pid],
-      ["a living process of this host", hostname, () => process.pid],
-    ])("stops a deploy while %s holds it", async (_, host, anyPid) => {
-      const pid = anyPid();
-      hold(now() + 100, host(), pid);
+      [
+        "gives signs of life",
+        () => hold(20),
+        /its last sign of life is 2\d s old, and after 75 s its lock is free/,
+      ],
+      [
+        "is of a version without signs, and its time is not over",
+        () => hold(undefined),
+        /docker config rm reg_lock/,
+      ],
+    ])("stops a deploy while its holder %s", async (_, prepare, remedy) => {
+      prepare();
       const { code, err } = await deploy(credentials);
       expect(code).toBe(ExitCode.locked);
-      expect(err).toContain(`another deploy of reg is running: carol@${host()} pid ${pid}\n`);
-      expect(err).toMatch(/its lock expires in \d+ s/);
+      expect(err).toContain("another deploy of reg is running: carol@far pid 7\n");
+      expect(err).toMatch(remedy);
       expect(secrets()).toEqual([]);
       expect(read("configs/reg_lock")).not.toBe("");
       expect(read("deployed")).toBe("");
     });
 
     it.each([
-      ["has expired", () => now() - 1, () => "elsewhere", () => 1],
-      ["belongs to a dead process of this host", () => now() + 100, hostname, () => spawnSync("true").pid],
-    ])("is taken over when it %s", async (_, expires, host, pid) => {
-      hold(expires(), host(), pid());
-      const { code, out } = await deploy(credentials);
-      expect(code).toBe(0);
-      expect(out).toContain("lock: removed the one of carol@");
-      expect(readdirSync(join(stub, "configs"))).not.toContain("reg_lock");
+      ["gave its last sign long ago", () => hold(80)],
+      ["is of a version without signs, and its time is over", () => hold(undefined, now() - 1)],
+      [
+        "is a process of this machine that has ended",
+        () => hold(2, now() + 1000, identity(spawnSync("true").pid, "1")),
+      ],
+      [
+        "is a process of this machine whose id another one has now",
+        () => hold(2, now() + 1000, identity(process.pid, "1")),
+      ],
+    ])("is taken over when its holder %s", async (_, prepare) => {
+      prepare();
+      const { code, out, err } = await deploy(credentials);
+      expect(code, err).toBe(0);
+      expect(out).toContain("lock: removed the one of carol@far");
+      expect(readdirSync(join(stub, "configs")).filter((name) => name.includes("lock"))).toEqual([]);
     });
 
     it("is given back once when docker refuses a secret half-way", async () => {
