@@ -116,5 +116,12 @@ export const networks = z
   .strictObject({
     internal: objectName("a network name").default("internal").describe("overlay network of the stack alone"),
     encrypted: z.boolean().default(false).describe("whether its traffic between nodes is encrypted (IPsec)"),
+    mtu: z
+      .int()
+      .min(576)
+      .max(9216)
+      .optional()
+      .describe("MTU of the interfaces between the nodes; containers get 50 bytes less, for VXLAN")
+      .meta({ derived: "none: Docker takes 1500" }),
   })
   .prefault({});

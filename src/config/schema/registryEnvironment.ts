@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { namesSecret } from "../../credentials/secretNames.js";
+import { namesSecret, valueHoldsSecret } from "../../credentials/secretNames.js";
 import { text, UNPRINTABLE } from "../text.js";
 
 /** Why a variable is refused, and what to do instead. */
@@ -136,10 +136,6 @@ const READABLE: Refusal = {
   remedy: "Take it out: Hephaestus gives the registry its secrets as Swarm secrets.",
 };
 
-/** A login in an address, or a credential under its usual name: notification endpoints, proxies, mail hooks. */
-const SECRET_VALUE =
-  /:\/\/[^/\s@]*:[^/\s@]*@|(?:authorization|password|passwd|secret|token|api_?key)["']?\s*[:=]/i;
-
 /** What the UI asks of the catalog at once; the registry answers 400 to more than it is set to. */
 const LEAST_CATALOG = 1000;
 
@@ -147,7 +143,7 @@ function refusalOf(name: string, value: string): Refusal | undefined {
   if (ALLOWED.test(name)) return undefined;
   const known = REFUSED.find(([pattern]) => pattern.test(name))?.[1];
   if (known) return known;
-  if (namesSecret(name) || SECRET_VALUE.test(value)) return READABLE;
+  if (namesSecret(name) || valueHoldsSecret(value)) return READABLE;
   if (name === "REGISTRY_CATALOG_MAXENTRIES" && !(Number(value) >= LEAST_CATALOG)) {
     return {
       reason: "would refuse the library's question for all repositories",
