@@ -5,9 +5,12 @@ import { type Docker, dockerFailed } from "./docker.js";
 export interface TaskTemplate {
   ContainerSpec: {
     Image: string;
+    Command?: string[];
+    Args?: string[];
     Env?: string[];
+    Mounts?: Array<{ Target: string }>;
     Secrets?: Array<{ SecretName: string }>;
-    Configs?: Array<{ ConfigName: string }>;
+    Configs?: Array<{ ConfigName: string; File?: { Name: string } }>;
   };
   Placement?: unknown;
   Networks?: Array<{ Target: string; Aliases?: string[] }>;
@@ -19,6 +22,15 @@ export interface ServiceSpec {
   Labels?: Record<string, string>;
   TaskTemplate: TaskTemplate;
   Mode: { Replicated?: { Replicas: number } };
+  EndpointSpec?: { Ports?: PublishedPort[] };
+}
+
+export interface PublishedPort {
+  Protocol?: string;
+  TargetPort?: number;
+  PublishedPort?: number;
+  /** ingress, where it is not there. */
+  PublishMode?: string;
 }
 
 export interface SwarmService {
