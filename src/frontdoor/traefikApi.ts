@@ -90,7 +90,7 @@ export class TraefikApi {
   /**
    * The static configuration out of the support dump, which Traefik itself clears of secrets.
    *
-   * @returns undefined where there is none: line 2 and the first of line 3
+   * @returns undefined where there is none: line 2 and older ones of line 3
    */
   async staticConfiguration(): Promise<TraefikStaticConfiguration | undefined> {
     const response = await this.ask("/api/support-dump");
