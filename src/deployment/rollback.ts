@@ -78,4 +78,11 @@ export function chooseRecord(
 
 /** Generations of secrets are left out: a rollback does not change them. */
 const isSameState = (a: HistoryRecord, b: HistoryRecord): boolean =>
-  a.config === b.config && JSON.stringify(a.images) === JSON.stringify(b.images);
+  a.config === b.config && sorted(a.images) === sorted(b.images);
+
+/** Images in a fixed order: hephaestus and deploy.sh note them in different ones. */
+const sorted = (images: HistoryRecord["images"]): string =>
+  Object.entries(images ?? {})
+    .map(([service, image]) => `${service}=${image}`)
+    .sort()
+    .join(" ");

@@ -17,7 +17,7 @@ import { listServices, type SwarmService, servicesOf, stackService, tasksOf } fr
 import { readSwarmFacts } from "../swarm/preflight.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { ServiceFacts } from "./services.js";
-import { middlewareNames, type TraefikFacts } from "./traefik.js";
+import { middlewareNames, missingRouters, routerLabels, type TraefikFacts } from "./traefik.js";
 
 /** What is examined. */
 export interface Subject {
@@ -110,8 +110,19 @@ export function factsOf(subject: Subject) {
       const api = new TraefikApi(config.traefik.api ?? "");
       const names = middlewareNames(config);
       const found = await Promise.all(names.map((name) => api.middleware(name)));
+      const routers = await api.routers();
+      const isMissing = missingRouters(config, routers).length > 0;
       return {
-        routers: await api.routers(),
+        routers,
+        version: await api.version(),
+        ...(isMissing
+          ? {
+              providers: await api.providers(),
+              // It holds more than is needed, and helps only where a router is not there.
+              staticConfiguration: await api.staticConfiguration().catch(() => undefined),
+              labels: routerLabels(await bareServices().catch(() => [])),
+            }
+          : {}),
         middlewares: new Map(names.map((name, index) => [name, found[index]])),
         entrypoint: await api.entrypoint(config.traefik.entrypoint),
       };

@@ -229,7 +229,7 @@ async function answer(
 }
 
 const UNTRUSTED =
-  "its certificate is not trusted here: wait for Traefik's resolver, or set NODE_EXTRA_CA_CERTS";
+  "its certificate is not trusted here: wait until Traefik (or what ends TLS before it) has one, or set NODE_EXTRA_CA_CERTS";
 
 const NETWORK_FAULTS: Record<string, string> = {
   ENOTFOUND: "its name does not resolve: add a DNS record that points at Traefik",

@@ -92,7 +92,7 @@ export interface UpdateConfig {
 
 export type Network =
   | { external: true; name: string }
-  | { driver: "overlay"; driver_opts?: { encrypted: "true" } };
+  | { driver: "overlay"; driver_opts?: Record<string, string> };
 
 export interface FileConfig {
   file: string;

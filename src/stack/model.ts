@@ -41,6 +41,22 @@ export const secretsOf = (config: Config): Record<string, SecretKind[]> =>
 export const routersOf = (config: Config): Router[] =>
   Object.values(servicesOf(config)).flatMap(({ deploy }) => routersIn(deploy.labels ?? {}));
 
+/** Name of an overlay's option for its MTU. Source: docker network create, bridge and overlay options. */
+export const MTU_OPTION = "com.docker.network.driver.mtu";
+
+/** Options of the stack's own network, as Docker's overlay driver knows them. */
+export function internalNetworkOptions({ networks }: Config): Record<string, string> {
+  return {
+    ...(networks.encrypted ? { encrypted: "true" } : {}),
+    ...(networks.mtu === undefined ? {} : { [MTU_OPTION]: String(networks.mtu) }),
+  };
+}
+
+function internalNetwork(config: Config): Network {
+  const options = internalNetworkOptions(config);
+  return { driver: "overlay", ...(Object.keys(options).length > 0 ? { driver_opts: options } : {}) };
+}
+
 /**
  * The whole stack as a compose model. Pure: the same config and files give the same model.
  *
@@ -57,10 +73,7 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
     version: "3.8",
     services,
     networks: {
-      [networks.internal]: {
-        driver: "overlay",
-        ...(networks.encrypted ? { driver_opts: { encrypted: "true" } } : {}),
-      },
+      [networks.internal]: internalNetwork(config),
       ...(config.expose === "traefik"
         ? { [traefik.network]: { external: true, name: traefik.network } satisfies Network }
         : {}),

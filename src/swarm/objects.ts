@@ -11,9 +11,12 @@ export interface SecretReference {
 export interface TaskTemplate {
   ContainerSpec: {
     Image: string;
+    Command?: string[];
+    Args?: string[];
     Env?: string[];
+    Mounts?: Array<{ Target: string }>;
     Secrets?: SecretReference[];
-    Configs?: Array<{ ConfigName: string }>;
+    Configs?: Array<{ ConfigName: string; File?: { Name: string } }>;
   };
   Placement?: unknown;
   Networks?: Array<{ Target: string; Aliases?: string[] }>;
@@ -25,6 +28,15 @@ export interface ServiceSpec {
   Labels?: Record<string, string>;
   TaskTemplate: TaskTemplate;
   Mode: { Replicated?: { Replicas: number } };
+  EndpointSpec?: { Ports?: PublishedPort[] };
+}
+
+export interface PublishedPort {
+  Protocol?: string;
+  TargetPort?: number;
+  PublishedPort?: number;
+  /** ingress, where it is not there. */
+  PublishMode?: string;
 }
 
 export interface SwarmService {

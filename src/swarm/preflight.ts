@@ -1,5 +1,6 @@
 import type { Config } from "../config/resolve.js";
 import type { Docker } from "./docker.js";
+import { internalNetworkName, judgeInternalNetwork, readNetwork, type SwarmNetwork } from "./network.js";
 
 /** Something that stands in the way of a deploy, or that may surprise later. */
 export interface PreflightFinding {
@@ -23,7 +24,11 @@ export interface SwarmFacts {
   /** The node that answers. */
   nodeId: string;
   /** The external network: its scope and driver, undefined where there is none. */
-  network: { id: string; scope: string; driver: string } | undefined;
+  network: SwarmNetwork | undefined;
+  /** The stack's own network, undefined before its first deploy. */
+  internal?: SwarmNetwork | undefined;
+  /** The address that the other nodes know this one by. */
+  nodeAddress?: string;
   nodes: SwarmNode[];
   /** undefined where the engine runs on another machine. */
   hasIpvs: boolean | undefined;
@@ -61,6 +66,7 @@ export async function readSwarmFacts(
     LocalNodeState: string;
     ControlAvailable: boolean;
     NodeID: string;
+    NodeAddr: string;
   };
   const facts: SwarmFacts = {
     serverVersion: version.Version,
@@ -68,20 +74,14 @@ export async function readSwarmFacts(
     swarmState: swarm.LocalNodeState,
     isManager: swarm.ControlAvailable,
     nodeId: swarm.NodeID,
+    nodeAddress: swarm.NodeAddr,
     network: undefined,
     nodes: [],
     hasIpvs,
   };
   if (!facts.isManager) return facts;
-  if (config.expose === "traefik") {
-    const network = await docker.attempt(["network", "inspect", config.traefik.network]);
-    const found = JSON.parse(network.stdout.trim() || "[]") as Array<{
-      Id: string;
-      Scope: string;
-      Driver: string;
-    }>;
-    if (found[0]) facts.network = { id: found[0].Id, scope: found[0].Scope, driver: found[0].Driver };
-  }
+  if (config.expose === "traefik") facts.network = await readNetwork(docker, config.traefik.network);
+  facts.internal = await readNetwork(docker, internalNetworkName(config));
   const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
   facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];
   return facts;
@@ -138,6 +138,8 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
       "Services need an overlay network of scope swarm: create one under another name and set traefik.network.",
     );
   }
+
+  findings.push(...judgeInternalNetwork(config, facts.internal));
 
   const { constraints } = config.registry.placement;
   const fitting = fittingNodes(config, facts);

@@ -64,13 +64,26 @@ const accepted = fc.record(
           name.map((value) => `${value}@file`),
           { maxLength: 3 },
         ),
+        publicPort: fc.integer({ min: 1, max: 65535 }),
+        tls: fc.boolean(),
+        labels: fc.dictionary(
+          fc.constantFrom("traefik.constraint-label", "note/a", "tags[0]"),
+          fc.constantFrom("traefik-public", "$HOME ${X:-y} $$", "yes", "0400", "a: b #c", "'\"`"),
+        ),
+        routerLabels: fc.dictionary(
+          fc.constantFrom("priority", "observability.tracing"),
+          fc.constantFrom("50", "true"),
+        ),
       },
       { requiredKeys: [] },
     ),
     authelia: fc.record({
       middleware: fc.constantFrom("authelia@docker", "http://authelia:9091/api/authz/forward-auth?a=1&b=%20"),
     }),
-    networks: fc.record({ encrypted: fc.boolean() }),
+    networks: fc.record(
+      { encrypted: fc.boolean(), mtu: fc.integer({ min: 576, max: 9216 }) },
+      { requiredKeys: [] },
+    ),
     swarm: fc.record({ endpointMode: fc.constantFrom("vip", "dnsrr") }),
     expose: fc.constantFrom("traefik", "ports"),
   },
@@ -78,6 +91,7 @@ const accepted = fc.record(
 );
 
 interface Understood {
+  networks: Record<string, { driver_opts?: Record<string, string> }>;
   services: Record<
     string,
     { environment?: Record<string, string>; deploy: { labels?: Record<string, string> } }
@@ -111,6 +125,10 @@ test("docker understands every accepted config, and each value is where it was p
       const labels = understood.services.gateway?.deploy.labels ?? {};
       const rule = labels[`traefik.http.routers.${config.stack}-registry.rule`];
       expect(rule).toBe(config.expose === "traefik" ? `Host(\`${config.registry.host}\`)` : undefined);
+      if (config.expose === "traefik") expect(labels).toMatchObject(config.traefik.labels);
+      const { mtu } = config.networks;
+      const options = understood.networks[config.networks.internal]?.driver_opts ?? {};
+      expect(options["com.docker.network.driver.mtu"]).toBe(mtu === undefined ? undefined : String(mtu));
     }),
     { numRuns: 60, seed: 20_261_124 },
   );

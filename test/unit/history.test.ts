@@ -93,6 +93,14 @@ test("a rollback goes to the newest state that differs, or to the one that is na
   expect(chooseRecord("forge", [...records, record(5, "rollback", { config: "a" })], undefined).number).toBe(
     4,
   );
+  // deploy.sh notes the images in another order.
+  const [first] = records;
+  const reordered = { ...EVENT.images, registry: EVENT.images?.registry ?? "" };
+  const twin = record(5, "rotate", {
+    config: "a",
+    images: { gateway: reordered.gateway ?? "", registry: reordered.registry },
+  });
+  expect(first && chooseRecord("forge", [...records, twin], undefined).number).toBe(4);
   for (const [list, number] of [
     [records, 3],
     [records, 9],

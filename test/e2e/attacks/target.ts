@@ -32,6 +32,11 @@ export class Target {
     private readonly swarm: Swarm,
   ) {}
 
+  /** A stack that somebody else deploys. */
+  static of(workspace: Workspace, swarm: Swarm): Target {
+    return new Target(workspace, swarm);
+  }
+
   static async deploy(
     stack: string,
     ports: [number, number],
@@ -159,9 +164,10 @@ export class Target {
     return (await this.workspace.docker("logs", (await this.container(service)).id)).all;
   }
 
-  async destroy(): Promise<void> {
+  /** @param networks more networks to remove, once nothing is on them */
+  async destroy(networks: readonly string[] = []): Promise<void> {
     for (const relay of this.relays) relay.kill();
     if (this.extras.length > 0) await this.workspace.docker("rm", "--force", "--volumes", ...this.extras);
-    await this.workspace.destroy();
+    await this.workspace.destroy(networks);
   }
 }
