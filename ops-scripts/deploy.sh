@@ -246,9 +246,10 @@ silence_of() {
 # Leaves signs of life until this script ends, however it ends.
 keep_lock() {
   (
-    trap - EXIT HUP INT TERM
-    number=0 self=$(identity $$) name=${stack}_lock-beat_$(printf %.12s "$lock")
-    while sleep $beat_seconds && kill -0 $$ && [ "$(identity $$)" = "$self" ]; do
+    nap='' number=0 self=$(identity $$) name=${stack}_lock-beat_$(printf %.12s "$lock")
+    trap - EXIT HUP INT
+    trap 'kill "$nap"; exit' TERM
+    while { sleep $beat_seconds & nap=$!; wait "$nap"; } && kill -0 $$ && [ "$(identity $$)" = "$self" ]; do
       number=$((number + 1))
       echo beat | docker config create --label "hephaestus.stack=$stack" "${name}_$number" - || continue
       docker config rm "${name}_$((number - 1))" || :
