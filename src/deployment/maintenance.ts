@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
 import { READONLY_VARIABLE } from "../stack/registry.js";
+import { describe } from "../swarm/convergence.js";
 import type { Docker } from "../swarm/docker.js";
 import { endLeftJobs } from "../swarm/job.js";
 import { type SwarmService, serviceTasks, stackService, stackServices } from "../swarm/objects.js";
 import { engineTime, waitForConvergence } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
-import { describe } from "./rollout.js";
 
 /**
  * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every write 405.
