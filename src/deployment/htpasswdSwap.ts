@@ -1,11 +1,14 @@
 import { HTPASSWD, secretName } from "../credentials/names.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { storedServices } from "../swarm/baseline.js";
+import { describe } from "../swarm/convergence.js";
 import type { Docker } from "../swarm/docker.js";
-import { type SecretReference, stackService, stackServices } from "../swarm/objects.js";
-import { type Convergence, engineTime, waitForConvergence } from "../swarm/stack.js";
+import { type EngineApi, engineApi } from "../swarm/engineApi.js";
+import { type SecretReference, type ServiceSpec, type SwarmService, stackService } from "../swarm/objects.js";
+import { engineTime, waitForConvergence } from "../swarm/stack.js";
 import type { DeployContext, Step } from "./context.js";
-import { didNotRoll, registryOf, rollRegistry, updateRegistry } from "./registryRoll.js";
-import { describe, failureMessage, PASSING_FAULT } from "./rollout.js";
+import { didNotRoll, registryOf, rollRegistry } from "./registryRoll.js";
+import { failureMessage, PASSING_FAULT } from "./rollout.js";
 
 /**
  * Users change with one secret of one service: the registry's htpasswd. Nothing else of the stack is touched, and no compose
@@ -15,29 +18,48 @@ import { describe, failureMessage, PASSING_FAULT } from "./rollout.js";
 /** Seconds for the registry to run with the htpasswd from before again. */
 const BACK_SECONDS = 120;
 
-/** The htpasswd that the registry's service refers to. */
-async function htpasswdInUse(docker: Docker, stack: string): Promise<SecretReference> {
-  const registry = stackService(await stackServices(docker, stack), stack, "registry");
-  const secrets = registry?.Spec.TaskTemplate.ContainerSpec.Secrets ?? [];
-  const found = secrets.find(({ File }) => File?.Name === HTPASSWD);
-  if (found) return found;
-  throw new OperatorError(registry ? "has no htpasswd" : "is not deployed", {
+/**
+ * The spec of a service with another htpasswd in the place of the one that it has, mounted in the same way. The order of the
+ * secrets stays: a service whose secrets change their order gets new tasks with the next deploy.
+ *
+ * @returns undefined where the service has no htpasswd
+ */
+export function withHtpasswd(spec: ServiceSpec, next: { id: string; name: string }): ServiceSpec | undefined {
+  const { ContainerSpec } = spec.TaskTemplate;
+  const secrets = ContainerSpec.Secrets ?? [];
+  if (!secrets.some(isHtpasswd)) return undefined;
+  const swapped = secrets.map((reference) =>
+    isHtpasswd(reference) ? { ...reference, SecretID: next.id, SecretName: next.name } : reference,
+  );
+  return {
+    ...spec,
+    TaskTemplate: { ...spec.TaskTemplate, ContainerSpec: { ...ContainerSpec, Secrets: swapped } },
+  };
+}
+
+const isHtpasswd = ({ File }: SecretReference): boolean => File?.Name === HTPASSWD;
+
+/** The registry's service as the engine stores it. */
+async function storedRegistry(api: EngineApi, stack: string): Promise<SwarmService> {
+  const found = stackService(await storedServices(api, stack), stack, "registry");
+  if (found?.Spec.TaskTemplate.ContainerSpec.Secrets?.some(isHtpasswd)) return found;
+  throw new OperatorError(found ? "has no htpasswd" : "is not deployed", {
     where: registryOf(stack),
     remedy: "Deploy the stack first: hephaestus deploy",
     exitCode: ExitCode.preflight,
   });
 }
 
-/**
- * The docker command that gives the registry's service another htpasswd, mounted as the one that it has.
- *
- * @param inUse how the service refers to the one that it has
- * @param next name of the other secret
- */
-export function swapHtpasswd(stack: string, { SecretName, File }: SecretReference, next: string): string[] {
-  const { Name = HTPASSWD, UID = "0", GID = "0", Mode = 0o444 } = File ?? {};
-  const mount = `source=${next},target=${Name},uid=${UID},gid=${GID},mode=0${Mode.toString(8)}`;
-  return updateRegistry(stack, ["--secret-rm", SecretName, "--secret-add", mount]);
+/** Gives the registry's service another htpasswd. It keeps the login for its image that it was deployed with. */
+async function swapTo(docker: Docker, stack: string, generation: number): Promise<void> {
+  const api = await engineApi(docker);
+  const { ID, Version, Spec } = await storedRegistry(api, stack);
+  const name = secretName(stack, HTPASSWD, generation);
+  const id = (await docker.run(["secret", "inspect", "--format", "{{.ID}}", name])).trim();
+  await api.post(
+    `/services/${ID}/update?version=${Version.Index}&registryAuthFrom=spec`,
+    withHtpasswd(Spec, { id, name }),
+  );
 }
 
 /** Rolls the registry onto the new htpasswd. */
@@ -46,15 +68,17 @@ export const swapUsers: Step = {
   title: "Registry",
   async run(context) {
     const { config, docker, generations, options, reporter } = context;
-    const next = secretName(config.stack, HTPASSWD, generations.people);
-    const swap = async (): Promise<Convergence> => {
-      const command = swapHtpasswd(config.stack, await htpasswdInUse(docker, config.stack), next);
-      return rollRegistry(context, docker, command, options.timeoutSeconds);
-    };
-    let result = await swap();
+    const roll = () =>
+      rollRegistry(
+        context,
+        docker,
+        () => swapTo(docker, config.stack, generations.people),
+        options.timeoutSeconds,
+      );
+    let result = await roll();
     if (result.state === "failed" && result.verdicts.some(({ reason }) => PASSING_FAULT.test(reason))) {
       reporter.progress("a passing fault of the engine, trying once more");
-      result = await swap();
+      result = await roll();
     }
     if (result.state === "converged") return describe(config.stack, result.verdicts);
     throw new OperatorError(await failureMessage(context, result), {
@@ -74,13 +98,13 @@ export const swapUsers: Step = {
  */
 export async function swapBack(context: DeployContext, docker: Docker, previous: number): Promise<void> {
   const { stack } = context.config;
-  const before = secretName(stack, HTPASSWD, previous);
-  const inUse = await htpasswdInUse(docker, stack);
+  const { Spec } = await storedRegistry(await engineApi(docker), stack);
+  const inUse = Spec.TaskTemplate.ContainerSpec.Secrets?.find(isHtpasswd)?.SecretName;
   const since = await engineTime(docker);
   // Swarm may have done it by itself.
-  if (inUse.SecretName !== before) {
+  if (inUse !== secretName(stack, HTPASSWD, previous)) {
     context.reporter.note("info", `Going back to generation ${previous}.`);
-    await docker.run(swapHtpasswd(stack, inUse, before));
+    await swapTo(docker, stack, previous);
   }
   const result = await waitForConvergence(docker, stack, {
     only: new Set([registryOf(stack)]),

@@ -106,7 +106,7 @@ export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Doc
 }
 
 async function roll(context: DeployContext, docker: Docker, update: readonly string[]): Promise<void> {
-  const result = await rollRegistry(context, docker, update, ROLL_SECONDS);
+  const result = await rollRegistry(context, docker, () => docker.run(update), ROLL_SECONDS);
   if (result.state !== "converged" || result.verdicts.length === 0)
     throw didNotRoll(context.config.stack, result);
 }

@@ -1,8 +1,9 @@
 import { ExitCode, OperatorError } from "../errors.js";
+import { describe } from "../swarm/convergence.js";
 import type { Docker } from "../swarm/docker.js";
 import { type Convergence, engineTime, waitForConvergence } from "../swarm/stack.js";
 import type { DeployContext } from "./context.js";
-import { asRolloutFailure, describe } from "./rollout.js";
+import { asRolloutFailure } from "./rollout.js";
 
 /** The registry's service. */
 export const registryOf = (stack: string): string => `${stack}_registry`;
@@ -15,22 +16,23 @@ export const updateRegistry = (stack: string, change: readonly string[]): string
 ];
 
 /**
- * Updates the registry's service and waits for its tasks.
+ * Changes the registry's service and waits for its tasks.
  *
- * @param update a docker command, as updateRegistry gives it
+ * @param docker one that may still work after an interruption
+ * @param change what changes it
  * @throws OperatorError when docker fails
  */
 export async function rollRegistry(
   { config, reporter }: Pick<DeployContext, "config" | "reporter">,
   docker: Docker,
-  update: readonly string[],
+  change: () => Promise<unknown>,
   timeoutSeconds: number,
 ): Promise<Convergence> {
   const since = await engineTime(docker);
   try {
-    await docker.run(update);
+    await change();
   } catch (error) {
-    throw asRolloutFailure(error);
+    throw error instanceof OperatorError ? asRolloutFailure(error) : error;
   }
   return waitForConvergence(docker, config.stack, {
     only: new Set([registryOf(config.stack)]),

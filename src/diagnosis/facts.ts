@@ -11,9 +11,9 @@ import type { RenderedFile } from "../render/files.js";
 import type { Docker } from "../swarm/docker.js";
 import { readEndpoint } from "../swarm/endpoint.js";
 import { readEngine } from "../swarm/engine.js";
-import { listHelperServices, wasHandedOver } from "../swarm/leftovers.js";
+import { helperServices, wasHandedOver } from "../swarm/leftovers.js";
 import { lookAtLock } from "../swarm/lock.js";
-import { listServices, type SwarmService, servicesOf, stackService, tasksOf } from "../swarm/objects.js";
+import { type SwarmService, servicesOf, stackService, stackServices, tasksOf } from "../swarm/objects.js";
 import { readSwarmFacts } from "../swarm/preflight.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { ServiceFacts } from "./services.js";
@@ -52,12 +52,12 @@ export function factsOf(subject: Subject) {
   );
   const engine = once(() => readEngine(docker));
 
-  const withTasks = (list: readonly string[]) => async (): Promise<ServiceFacts[]> => {
-    const found = await servicesOf(docker, list);
+  const withTasks = (list: typeof stackServices) => async (): Promise<ServiceFacts[]> => {
+    const found = await list(docker, stack);
     const tasks = await tasksOf(docker, found);
     return found.map((service) => ({ service, tasks: tasks(service) }));
   };
-  const services = once(withTasks(listServices(stack)));
+  const services = once(withTasks(stackServices));
   const bareServices = once(async () => (await services()).map(({ service }) => service));
   const service = async (name: string): Promise<SwarmService | undefined> =>
     stackService(await bareServices(), stack, name);
@@ -82,7 +82,7 @@ export function factsOf(subject: Subject) {
     bareServices,
     service,
     /** Services that hephaestus started beside the stack. */
-    helpers: once(withTasks(listHelperServices(stack))),
+    helpers: once(withTasks(helperServices)),
     /** All services of the Swarm. */
     allServices: once(() => servicesOf(docker, ["service", "ls", "--quiet"])),
     secrets,

@@ -92,11 +92,12 @@ export interface UpdateConfig {
 
 export type Network =
   | { external: true; name: string }
-  | { driver: "overlay"; driver_opts?: Record<string, string> };
+  | { driver: "overlay"; driver_opts?: Record<string, string>; labels?: Record<string, string> };
 
 export interface FileConfig {
   file: string;
   name: string;
+  labels?: Record<string, string>;
 }
 
 export interface ExternalSecret {

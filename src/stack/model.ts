@@ -2,6 +2,7 @@ import type { Config } from "../config/resolve.js";
 import { HTTP_SECRET, type SecretKind } from "../credentials/names.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./compose.js";
 import { gatewayService } from "./gateway.js";
+import { withOwner } from "./owner.js";
 import { readerService, registryService } from "./registry.js";
 import { registryAdminService, registryUiService } from "./registryUi.js";
 import { externalSecret } from "./secrets.js";
@@ -69,7 +70,7 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
   const mounted = Object.values(services);
   const configNames = new Set(mounted.flatMap(({ configs = [] }) => configs.map(({ source }) => source)));
   const secretNames = new Set(mounted.flatMap(({ secrets = [] }) => secrets.map(({ source }) => source)));
-  return {
+  return withOwner(stack, {
     version: "3.8",
     services,
     networks: {
@@ -92,5 +93,5 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
         .filter((name) => secretNames.has(name))
         .map((name) => [name, externalSecret(stack, name)]),
     ),
-  };
+  });
 }

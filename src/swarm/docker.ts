@@ -22,6 +22,8 @@ export interface RunOptions {
   timeout?: number;
   /** Folder to run in. */
   directory?: string;
+  /** Whether standard input stays open until the command has ended by itself. */
+  holdsInput?: boolean;
 }
 
 export interface CommandResult {
@@ -55,15 +57,19 @@ export function dockerCommand(options: DockerOptions): Docker {
   async function attempt(args: readonly string[], run: RunOptions = {}): Promise<CommandResult> {
     options.onCommand?.(args);
     if (options.signal?.aborted) throw interrupted();
-    const result = await execa("docker", [...globalArguments, ...args], {
+    const input = run.input instanceof Secret ? run.input.reveal() : (run.input ?? "");
+    const child = execa("docker", [...globalArguments, ...args], {
       env: childEnvironment(run.environment) as Record<string, string>,
       extendEnv: false,
-      input: run.input instanceof Secret ? run.input.reveal() : (run.input ?? ""),
+      ...(run.holdsInput ? {} : { input }),
       reject: false,
       ...(run.timeout === undefined ? {} : { timeout: run.timeout }),
       ...(run.directory === undefined ? {} : { cwd: run.directory }),
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     });
+    // A command that ends early is known by its exit code.
+    if (run.holdsInput) child.stdin?.on("error", () => undefined).write(input);
+    const result = await child;
     if (result.isCanceled || options.signal?.aborted) throw interrupted();
     if (result.exitCode === undefined && !result.timedOut) throw notStarted(result.code);
     return { exitCode: result.exitCode ?? 124, stdout: result.stdout, stderr: result.stderr };
@@ -108,6 +114,15 @@ function notStarted(code: string | undefined): OperatorError {
     },
   );
 }
+
+/**
+ * Whether docker failed because an object is not there. The CLI says "No such service: x" up to line 20.10, and hands on
+ * the engine's "service x not found" in line 28.
+ */
+export const saysAbsent = ({ stderr }: Pick<CommandResult, "stderr">): boolean =>
+  /\bno such (?:service|task|node|network|secret|config|object)\b|\b(?:service|task|node|network|secret|config) \S+ not found\b/i.test(
+    stderr,
+  );
 
 /** Messages of docker that have a known remedy. */
 const ADVICE: ReadonlyArray<readonly [RegExp, string]> = [

@@ -8,6 +8,7 @@ import {
   type Docker,
   dockerFailed,
   type RunOptions,
+  saysAbsent,
 } from "../../src/swarm/docker.js";
 import { stackServices } from "../../src/swarm/objects.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
@@ -45,6 +46,21 @@ describe("preflight", () => {
   test.each([
     ["nothing on a sound Swarm", {}, undefined],
     ["an engine that is too old", { apiVersion: "1.40" }, /20\.10/],
+    [
+      "a docker command that is too old, however new the engine is",
+      { client: { version: "19.03.15", apiVersion: "1.40" } },
+      /command line 20\.10 or newer/,
+    ],
+    [
+      "nothing with the oldest docker command",
+      { client: { version: "20.10.24", apiVersion: "1.41" } },
+      undefined,
+    ],
+    [
+      "what others have under the stack's name",
+      { foreign: [{ type: "service", name: "hephaestus_web" }] },
+      /docker service rm hephaestus_web/,
+    ],
     ["no Swarm", { swarmState: "inactive", isManager: false }, /docker swarm init/],
     ["a worker", { isManager: false }, /manager/],
     ["a missing network", { network: undefined }, /docker network create --driver overlay/],
@@ -108,6 +124,23 @@ test("programs that are started do not inherit the operator's secrets", () => {
   expect(environment).not.toHaveProperty("REGISTRY_HTPASSWD");
   expect(environment.MORE).toBe("z");
   for (const name of ["REGISTRY_RAW_PASSWORD", "REGISTRY_HTPASSWD"]) delete process.env[name];
+});
+
+test("an object that is gone is told from other failures, in the words of each line of the CLI", () => {
+  for (const stderr of [
+    "[]\nError: No such service: gone",
+    "Status: Error: No such secret: gone, Code: 1",
+    "no such task or service: gone",
+    "Error response from daemon: service gone not found",
+    "Error response from daemon: network forge_internal not found\nexit status 1",
+  ])
+    expect(saysAbsent({ stderr }), stderr).toBe(true);
+  for (const stderr of [
+    "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
+    "dial unix /run/docker.sock: connect: no such file or directory",
+    'context "home" not found',
+  ])
+    expect(saysAbsent({ stderr }), stderr).toBe(false);
 });
 
 test("known messages of docker come with advice", () => {

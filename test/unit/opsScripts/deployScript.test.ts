@@ -22,12 +22,16 @@ const DOCKER_STUB = `#!/bin/sh
 env >> "$STUB/environment"
 for last; do :; done
 case "$1 $2" in
-  "version "*) if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi; echo 20.10.24 ;;
+  "version "*) if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi; echo 1.41 ;;
   "info "*) case $* in *NodeID*) echo node-1 ;; *) cat "$STUB/info" ;; esac ;;
-  "secret ls")
-    for f in "$STUB"/secrets/*; do
+  "secret ls") case $* in
+    *namespace*) cat "$STUB/foreign-secrets" 2>/dev/null || : ;;
+    *--quiet*) ls "$STUB/secrets" | sed -n "/_htpasswd_/p" ;;
+    *) for f in "$STUB"/secrets/*; do
       [ ! -e "$f" ] || echo "\${f##*/} reg $(sed -n 's/^hephaestus.password=//p' "$STUB/labels/\${f##*/}" 2>/dev/null)"
     done ;;
+    esac ;;
+  "network ls") cat "$STUB/networks" 2>/dev/null || : ;;
   "secret rm")
     ! grep -qx "$3" "$STUB"/services/* 2>/dev/null || { echo "Error response from daemon: $3 is in use" >&2; exit 1; }
     rm "$STUB/secrets/$3" ;;
@@ -39,6 +43,7 @@ case "$1 $2" in
     for word; do case $word in hephaestus.*) echo "$word" >> "$STUB/labels/$name" ;; esac; done
     cat > "$STUB/$1s/$name"; echo "id-of-$name" ;;
   "config ls") case $* in
+    *namespace*) cat "$STUB/stack-configs" 2>/dev/null || : ;;
     *_history_*) ls "$STUB/configs" | sed -n "s/.*_history_.*/& deploy/p" ;;
     *_lock-beat_*) ls "$STUB/configs" | sed -n "/_lock-beat_/p" ;;
     *) ls "$STUB/configs" | sed -n "/handed-over/p" ;;
@@ -50,12 +55,22 @@ case "$1 $2" in
       cat "$STUB/created-$name" 2>/dev/null || date -u '+"%Y-%m-%dT%H:%M:%S.123Z"' ;;
     *) [ -e "$STUB/configs/reg_lock" ] || exit 1; cat "$STUB/configs/reg_lock" ;;
     esac ;;
-  "config rm") rm "$STUB/configs/\${3#id-of-}" ;;
+  "config rm") rm "$STUB/configs/\${3#id-of-}" 2>/dev/null || sed -i "/^$3 /d" "$STUB/stack-configs" ;;
   "service ls") case $* in
     *_job-*) ls "$STUB/services" | sed -n "/_job-/p" ;;
+    *Replicas*) echo "reg_registry 1/1"; echo "reg_gateway 2/2"; echo "reg_web 0/1" ;;
     *) ls "$STUB/services" ;;
     esac ;;
   "service inspect") case $* in
+    *"|"*)
+      for word; do
+        [ ! -e "$STUB/services/$word" ] || cat "$STUB/facts-$word" 2>/dev/null || echo "$word|reg|reg||"
+      done ;;
+    *json*)
+      for word; do
+        [ ! -e "$STUB/services/$word" ] || echo "$word {\\"Secrets\\":\\"$(paste -s -d ' ' "$STUB/services/$word")\\"}"
+      done ;;
+    *version=*) echo "id-of-$last/update?version=7" ;;
     *SecretName*) cat "$STUB/services/$last" ;;
     *Image*) [ ! -e "$STUB/services/reg_gateway" ] || echo "nginx:running" ;;
     *) cat "$STUB/updates" ;;
@@ -64,18 +79,21 @@ case "$1 $2" in
     for word; do case $word in source=*,target=htpasswd) word=\${word#source=}; echo "\${word%,*}" > "$STUB/services/reg_htpasswd-reader" ;; esac; done
     case " $* " in *" $(cat "$STUB/pullable") 60 ") ;; *) rm "$STUB/services/reg_htpasswd-reader" ;; esac ;;
   "service rm") rm "$STUB/services/$3" ;;
-  "service rollback") cat "$STUB/reg_registry.previous" > "$STUB/services/reg_registry"; echo "reg_registry rollback_completed" > "$STUB/updates" ;;
+  "system dial-stdio")
+    request=$(cat)
+    service=$(printf '%s\\n' "$request" | sed -n 's|^POST /v1.41/services/id-of-\\([^/]*\\)/update?version=7 HTTP/1.1.*|\\1|p')
+    printf '%s\\n' "$request" | sed -n 's/^{"Secrets":"\\(.*\\)"}GET .*/\\1/p' | tr ' ' '\\n' > "$STUB/services/$service"
+    printf '%s\\n' "reg_registry completed" "reg_gateway " > "$STUB/updates"
+    printf 'HTTP/1.1 200 OK\\r\\n\\r\\n{"Warnings":null}' ;;
   "service ps") echo 'reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"' ;;
   "service logs") echo "the registry's last words" ;;
   "stack deploy")
     ls "$STUB/configs" > "$STUB/locks-while-deploying"
     echo "$HEPHAESTUS_GENERATION $HEPHAESTUS_MACHINE_GENERATION" > "$STUB/deployed"
     [ ! -e "$STUB/no-deploy" ] || { echo "Error response from daemon: no" >&2; exit 1; }
-    cat "$STUB/services/reg_registry" > "$STUB/reg_registry.previous" 2>/dev/null
     printf '%s\\n' reg_http-secret_1 "reg_htpasswd_$HEPHAESTUS_GENERATION" > "$STUB/services/reg_registry"
     printf '%s\\n' "reg_gateway_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_gateway"
     printf '%s\\n' "reg_ui_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_registry-ui" ;;
-  "stack services") echo "reg_registry 1/1"; echo "reg_gateway 2/2" ;;
   "ps "*)
     service=$(echo "$*" | sed -n 's/.*service.name=\\([^ ]*\\).*/\\1/p')
     [ ! -e "$STUB/services/$service" ] || [ -e "$STUB/elsewhere-$service" ] || echo "container-$service" ;;
@@ -114,7 +132,7 @@ describe("deploy.sh", () => {
   /** Everything that the script may run; each leaves its arguments and environment behind. */
   const tools = [
     ...["awk", "base64", "cat", "cut", "date", "env", "grep", "head", "id", "ls", "mktemp", "od", "paste"],
-    ...["perl", "htpasswd", "readlink", "rm", "sed", "sort", "tail", "timeout", "tr", "uname"],
+    ...["perl", "htpasswd", "readlink", "rm", "sed", "sort", "tail", "timeout", "tr", "uname", "wc"],
   ];
   let stub: string;
 
@@ -297,7 +315,8 @@ describe("deploy.sh", () => {
       `${secret("htpasswd", ` ${given}${changed}`)} [reg_htpasswd_1] [-]`,
       `${secret("gateway", ` ${given}`)} [reg_gateway_1] [-]`,
       `${secret("ui", ` ${given}`)} [reg_ui_1] [-]`,
-      "docker [stack] [deploy] [--prune] [--with-registry-auth] [--resolve-image] [never] [-c] [compose.yml] [reg]",
+      "docker [stack] [deploy] [--with-registry-auth] [--resolve-image] [never] [-c] [compose.yml] [reg]",
+      "docker [config] [rm] [reg_baseline]",
       "docker [config] [rm] [id-of-reg_lock]",
     ]);
     expect(read("deployed")).toBe("1 1\n");
@@ -496,9 +515,11 @@ describe("deploy.sh", () => {
       const { code, err } = await deploy(changed);
       expect(code).toBe(ExitCode.rollout);
       expect(err).toContain(
-        `deploy: the rollout failed: reg_gateway 2/2 ${state}; the passwords are those of generation 1\n`,
+        `deploy: the rollout failed: reg_gateway 2/2 ${state}; what ran before runs again; the passwords are those of generation 1\n`,
       );
-      expect(read("argv")).toContain("docker [service] [rollback] [--detach] [--quiet] [reg_registry]\n");
+      // The engine's own rollback goes back to the spec of a first attempt, whatever it was.
+      expect(read("argv")).not.toContain("[rollback]");
+      expect(read("services/reg_registry")).toContain("reg_htpasswd_1\n");
       expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_1", "reg_http-secret_1", "reg_ui_1"]);
     });
 
@@ -507,7 +528,7 @@ describe("deploy.sh", () => {
       const { code, err } = await deploy(changed);
       expect(code).toBe(ExitCode.rollout);
       expect(err).toContain("; the passwords are those of generation 1");
-      expect(read("argv")).not.toContain("[rollback]");
+      expect(read("argv")).not.toContain("[dial-stdio]");
       expect(secrets()).not.toContain("reg_htpasswd_2");
     });
   });
@@ -672,6 +693,50 @@ describe("deploy.sh", () => {
       ]);
       expect(changes().filter((line) => line.includes("[config] [rm]"))).toHaveLength(1);
       expect(read("deployed")).toBe("");
+    });
+  });
+
+  describe("what others have under the stack's name", () => {
+    const facts = (name: string, ...rest: string[]) => {
+      writeFileSync(join(stub, "services", name), "");
+      writeFileSync(join(stub, `facts-${name}`), `${[name, ...rest].join("|")}\n`);
+    };
+
+    it("is named before anything is made", async () => {
+      facts("reg_web", "reg", "", " reg_web_0123456789ab ", "");
+      facts("reg_reader", "", "", "", "");
+      facts("reg_gateway", "reg", "other", " reg_gateway_0123456789ab ", " reg_gateway_1 ");
+      facts("reg_more_registry", "reg_more", "reg_more", "", "");
+      writeFileSync(join(stub, "stack-configs"), "reg_web_conf \nreg_registry_0123456789ab reg\n");
+      writeFileSync(join(stub, "foreign-secrets"), "secret reg_key\n");
+      writeFileSync(join(stub, "networks"), "network reg_default \nnetwork reg_internal reg\n");
+      const { code, err } = await deploy(credentials);
+      expect(code).toBe(ExitCode.preflight);
+      expect(err).toContain(
+        "deploy: the stack name reg is in use by something else: service reg_gateway,service reg_reader,service reg_web,config reg_web_conf,network reg_default,secret reg_key\n",
+      );
+      expect(err).toContain("set another stack name in hephaestus.yaml");
+      expect(changes()).toEqual([]);
+    });
+
+    it("is told from what a version before the label left, which is cleaned up", async () => {
+      expect((await deploy(credentials)).code).toBe(0);
+      const digest = "0123456789ab";
+      facts("reg_registry", "reg", "", ` reg_registry_${digest} `, " reg_http-secret_1  reg_htpasswd_1 ");
+      writeFileSync(join(stub, "services", "reg_registry"), "reg_http-secret_1\nreg_htpasswd_1\n");
+      facts("reg_reader", "reg", "", ` reg_reader_${digest} `, "");
+      facts("reg_registry-admin", "reg", "", ` reg_registry-admin_${digest} `, " reg_ui_1 ");
+      writeFileSync(
+        join(stub, "stack-configs"),
+        `reg_gateway_21fe189a3f32 \nreg_gateway_${digest} \nreg_registry-admin_${digest} reg\n`,
+      );
+      writeFileSync(join(stub, "networks"), "network reg_internal \n");
+      const { code, out, err } = await deploy(credentials);
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toContain(
+        `stack: removed what it does not have any more: reg_reader reg_registry-admin reg_registry-ui reg_gateway_${digest} reg_registry-admin_${digest}\n`,
+      );
+      expect(readdirSync(join(stub, "services")).sort()).toEqual(["reg_gateway", "reg_registry"]);
     });
   });
 
