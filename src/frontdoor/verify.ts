@@ -38,7 +38,7 @@ export interface Logins {
   former?: Login | undefined;
 }
 
-/** Seconds for which the gateway may remember a password that was right, and some more. */
+/** Seconds for which the gateway may remember the registry's answer about a password, and some more. */
 const MEMORY_SECONDS = CHECK_SECONDS + 10;
 
 /** A name that no repository has: the probes ask for it, and none of them writes. */
@@ -125,6 +125,8 @@ function questions(config: Config, { login, former }: Logins, get: Get): Questio
       id: "login",
       title: `login as ${login.user}`,
       ask: () => askLogin(get, urls.registry, tokenUrl, login),
+      // It may have been tried before it was valid.
+      patience: MEMORY_SECONDS,
     });
   if (former)
     list.push({

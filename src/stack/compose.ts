@@ -17,6 +17,7 @@ export interface Service {
   environment?: Record<string, string>;
   networks: string[];
   ports?: PublishedPort[];
+  ulimits?: { nofile: { soft: number; hard: number } };
   volumes?: Volume[];
   configs?: ConfigMount[];
   secrets?: SecretMount[];
