@@ -22,9 +22,7 @@ export function judgeTraefikService(
 ): Finding[] {
   const traefiks = services.filter(isTraefik);
   if (traefiks.length === 0) return [];
-  const ours = services.filter(
-    ({ Spec }) => Spec.Name.startsWith(`${config.stack}_`) || Spec.Labels?.[STACK_LABEL] === config.stack,
-  );
+  const ours = services.filter(({ Spec }) => Spec.Labels?.[STACK_LABEL] === config.stack);
   return [
     ...judgeProviders(config, traefiks, ours),
     ...judgeNetwork(config, networkId, traefiks),

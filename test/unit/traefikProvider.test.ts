@@ -48,8 +48,9 @@ describe("a constraint of a provider", () => {
 
 describe("Traefik's own service in the Swarm", () => {
   const NETWORK = "net1";
-  const gateway = (Labels: Record<string, string> = { "traefik.enable": "true" }) =>
-    named("forge_gateway", { Labels });
+  const OURS = { "com.docker.stack.namespace": "forge" };
+  const gateway = (labels: Record<string, string> = { "traefik.enable": "true" }) =>
+    named("forge_gateway", { Labels: { ...OURS, ...labels } });
   const named = (Name: string, spec: Partial<ServiceSpec>, container: object = {}, networks = [NETWORK]) => {
     const one = service();
     return {
@@ -122,6 +123,13 @@ describe("Traefik's own service in the Swarm", () => {
     expect(judge([fitting, traefik(args, container)], text)).toEqual([]);
   });
 
+  test("leaves out a stack of another name, which is no fault", () => {
+    const Labels = { "com.docker.stack.namespace": "forge_two", "traefik.http.routers.x.rule": "Host(`x`)" };
+    const constraint = "--providers.swarm.constraints=Label(`traefik.enable`, `true`)";
+    const two = named("forge_two_gateway", { Labels });
+    expect(judge([gateway(), two, traefik([...SOUND, constraint])])).toEqual([]);
+  });
+
   test("leaves it to another one that takes ours, and names what it cannot read", () => {
     const inner = traefik([...SOUND, `--providers.swarm.constraints=${PUBLIC}`]);
     expect(judge([gateway(), inner, traefik(SOUND)])).toEqual([]);
@@ -130,7 +138,7 @@ describe("Traefik's own service in the Swarm", () => {
   });
 
   test("reads labels of other services of the stack only where they have routers", () => {
-    const registry = named("forge_registry", { Labels: {} });
+    const registry = named("forge_registry", { Labels: OURS });
     expect(
       judge([
         gateway(),
