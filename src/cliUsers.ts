@@ -79,7 +79,6 @@ export function addSecrets(program: Command, finish: Finish): void {
     .action(async (options) => finish(await (await commands()).secretsList(options)));
   stackOptions(secrets.command("prune"))
     .description("remove secrets that nothing uses and no deploy would keep")
-    .addOption(timeoutOption())
     .option("--dry-run", "tell what would be removed")
     .addHelpText("after", "\nExample:\n  hephaestus secrets prune --dry-run")
     .action(async (_options, command) =>

@@ -47,7 +47,7 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
     now,
   };
   const wanted = picomatch(flags.repository);
-  let removed = 0;
+  let [removed, skipped] = [0, 0];
   reporter.begin("prune", flags.dryRun ? "Tags that would go" : "Tags");
   for (const repository of (await api.repositories()).filter((name) => wanted(name))) {
     reporter.progress(repository);
@@ -57,6 +57,7 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
         "warning",
         `${repository} is left as it is: ${unreadable.join(", ")} cannot be read\n    See why with: hephaestus logs registry`,
       );
+      skipped++;
       continue;
     }
     const plan = planRetention(images, rule);
@@ -68,8 +69,8 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   }
   const freed = removed > 0 && !flags.dryRun ? "; the disk has room again after a garbage collection" : "";
   reporter.end("done", `${removed} ${flags.dryRun ? "would go" : "removed"}${freed}`);
-  reporter.result({ removed, dryRun: flags.dryRun ?? false }, []);
-  return ExitCode.ok;
+  reporter.result({ removed, skipped, dryRun: flags.dryRun ?? false }, []);
+  return skipped > 0 ? ExitCode.verify : ExitCode.ok;
 }
 
 function tell(

@@ -11,7 +11,7 @@ import { CONFIG_RECORD, configOf, recordStep } from "./history.js";
 import { PLAN_STEPS } from "./plan.js";
 import { preflight } from "./preflight.js";
 import { cleanUp, rollOut } from "./rollout.js";
-import { verify } from "./steps.js";
+import { createSecrets, verify } from "./steps.js";
 
 /**
  * Deploys a recorded state again: its files and its images by digest. The users stay as they are now: nobody is removed, and no
@@ -41,7 +41,7 @@ export async function rollBack(
     const back: DeployContext = { ...context, config, files, options: { ...context.options, folder } };
     await runSteps([preflight], back);
     if (back.options.dryRun) return runSteps(PLAN_STEPS, back);
-    const steps = [rollOut, verify, recordStep("rollback", `to ${record.number}`), cleanUp];
+    const steps = [createSecrets, rollOut, verify, recordStep("rollback", `to ${record.number}`), cleanUp];
     await underLock(back, cleanupDocker, () => runSteps(steps, back));
   });
   return record;

@@ -57,6 +57,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
       ...CHECK_LIMITS,
       openFiles: OPEN_FILES,
       trustedNetworks: config.expose === "traefik" ? config.traefik.trustedNetworks : [],
+      tlsBeforeTraefik: config.expose === "traefik" && !config.traefik.tls,
       authority,
       scheme: urls.registry.startsWith("https") ? "https" : "http",
       publicUrl: urls.registry,

@@ -6,7 +6,7 @@ import {
   type SecretKind,
   secretName,
 } from "../credentials/names.js";
-import type { Docker } from "./docker.js";
+import { type Docker, dockerFailed, saysAbsent } from "./docker.js";
 import { listLabelledServices, removeHelperService } from "./helperService.js";
 import { readerServiceName } from "./htpasswd.js";
 import { STACK_LABEL, type SwarmService, servicesOf } from "./objects.js";
@@ -28,7 +28,11 @@ export async function markHandedOver(docker: Docker, stack: string, generation: 
 }
 
 export async function wasHandedOver(docker: Docker, stack: string, generation: number): Promise<boolean> {
-  return (await docker.attempt(["config", "inspect", handoverName(stack, generation)])).exitCode === 0;
+  const inspect = ["config", "inspect", handoverName(stack, generation)];
+  const result = await docker.attempt(inspect);
+  if (result.exitCode === 0) return true;
+  if (saysAbsent(result)) return false;
+  throw dockerFailed(inspect, result);
 }
 
 /** Removes the htpasswd of one generation; where a service uses it, Swarm sees to it that it stays. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode } from "../../src/errors.js";
+import { sshDestination } from "../../src/host/setupHost.js";
 import {
   type CommandResult,
   childEnvironment,
@@ -10,6 +11,7 @@ import {
   type RunOptions,
   saysAbsent,
 } from "../../src/swarm/docker.js";
+import { wasHandedOver } from "../../src/swarm/leftovers.js";
 import { stackServices } from "../../src/swarm/objects.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
 import { createSecret, writeSecret } from "../../src/swarm/secrets.js";
@@ -179,4 +181,20 @@ test("a docker that fails is not taken for a stack that is not there", async () 
     /rpc error/,
   );
   expect(await stackServices(failing("Error: No such object: a1"), "forge")).toEqual([]);
+});
+
+test("a marker that cannot be asked for is not taken for one that is missing", async () => {
+  const answers = (stderr: string) => fakeDocker(() => ({ exitCode: 1, stdout: "[]", stderr })).docker;
+  expect(await wasHandedOver(answers("Error: no such config: forge_handed-over_2"), "forge", 2)).toBe(false);
+  await expect(wasHandedOver(answers("rpc error: code = Unavailable"), "forge", 2)).rejects.toThrow(
+    /Unavailable/,
+  );
+});
+
+test("ssh takes a port only in a URI", () => {
+  expect(["root@n1", "root@n1:2222", "ssh://root@n1:2222"].map(sshDestination)).toEqual([
+    "root@n1",
+    "ssh://root@n1:2222",
+    "ssh://root@n1:2222",
+  ]);
 });
