@@ -9,7 +9,7 @@ import {
 } from "../swarm/baseline.js";
 import { describe, judge } from "../swarm/convergence.js";
 import type { Docker } from "../swarm/docker.js";
-import { engineApi } from "../swarm/engineApi.js";
+import type { EngineApi } from "../swarm/engineApi.js";
 import { removeOldConfigs } from "../swarm/leftovers.js";
 import { stackServices, tasksOf } from "../swarm/objects.js";
 import { labelledNetworks } from "../swarm/ownership.js";
@@ -27,10 +27,10 @@ const REMOVAL_SECONDS = 30;
  * Records what a failed deploy has to go back to, before the deploy: what runs now, or, where a deploy was broken off
  * and its services do not run, what that one recorded.
  */
-export async function chooseBaseline(docker: Docker, stack: string): Promise<Baseline> {
+export async function chooseBaseline(docker: Docker, api: EngineApi, stack: string): Promise<Baseline> {
   const left = await readBaseline(docker, stack);
   if (left !== undefined && !(await runs(docker, stack))) return left;
-  const now = (await storedServices(await engineApi(docker), stack)).map(({ Spec }) => Spec);
+  const now = (await storedServices(api, stack)).map(({ Spec }) => Spec);
   await writeBaseline(docker, stack, now);
   return now;
 }

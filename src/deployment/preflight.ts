@@ -3,6 +3,7 @@ import { readerOf } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { compare } from "../render/compare.js";
 import { readEndpoint } from "../swarm/endpoint.js";
+import { judgeNamespace, readForeign } from "../swarm/ownership.js";
 import {
   fittingNodes,
   judgeSwarm,
@@ -27,7 +28,10 @@ export const preflight: Step = {
       version = facts.serverVersion;
       findings.push(...judgeSwarm(config, facts));
       if (context.options.hostSetup) findings.push(...chooseHost(context, facts, endpoint, isLocal));
-      if (facts.isManager) findings.push(...(await chooseGenerations(context)));
+      if (facts.isManager) {
+        findings.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
+        findings.push(...(await chooseGenerations(context)));
+      }
     } catch (error) {
       findings.push(asObstacle(error));
     }

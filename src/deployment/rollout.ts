@@ -36,11 +36,12 @@ export const rollOut: Step = {
   async run(context) {
     const { config, docker } = context;
     await refuseForeignNames(context);
-    const before = await chooseBaseline(docker, config.stack);
+    const api = await engineApi(docker);
+    const before = await chooseBaseline(docker, api, config.stack);
     const result = await attempt(context, before, ATTEMPTS);
     await removeBaseline(docker, config.stack);
     if (result === undefined) return "handed to the Swarm, not waited for";
-    const services = await storedServices(await engineApi(docker), config.stack);
+    const services = await storedServices(api, config.stack);
     const isSame = isDeepStrictEqual(templates(before), templates(services.map(({ Spec }) => Spec)));
     return `${describe(config.stack, result.verdicts)}${isSame ? ", nothing changed" : ""}`;
   },

@@ -1,7 +1,6 @@
 import type { Config } from "../config/resolve.js";
 import type { Docker } from "./docker.js";
 import { internalNetworkName, judgeInternalNetwork, readNetwork, type SwarmNetwork } from "./network.js";
-import { type ForeignObject, judgeNamespace, readForeign } from "./ownership.js";
 
 /** Something that stands in the way of a deploy, or that may surprise later. */
 export interface PreflightFinding {
@@ -35,15 +34,15 @@ export interface SwarmFacts {
   nodes: SwarmNode[];
   /** undefined where the engine runs on another machine. */
   hasIpvs: boolean | undefined;
-  /** What others have in the stack's namespace. */
-  foreign?: readonly ForeignObject[];
 }
 
 /** What `docker version` has of the docker command. */
 interface CliVersion {
   Version: string;
   /** What it speaks with an engine that is new enough. */
-  DefaultAPIVersion: string;
+  DefaultAPIVersion?: string;
+  /** What it speaks with this engine. */
+  ApiVersion: string;
 }
 
 export interface SwarmNode {
@@ -70,9 +69,11 @@ export async function readSwarmFacts(
   config: Config,
   hasIpvs: boolean | undefined,
 ): Promise<SwarmFacts> {
-  const { Client: client, Server: version } = JSON.parse(
-    await docker.run(["version", "--format", "{{json .}}"]),
-  ) as { Client: CliVersion; Server: { Version: string; ApiVersion: string } };
+  const version = JSON.parse(await docker.run(["version", "--format", "{{json .Server}}"])) as {
+    Version: string;
+    ApiVersion: string;
+  };
+  const client = JSON.parse(await docker.run(["version", "--format", "{{json .Client}}"])) as CliVersion;
   const swarm = JSON.parse(await docker.run(["info", "--format", "{{json .Swarm}}"])) as {
     LocalNodeState: string;
     ControlAvailable: boolean;
@@ -82,7 +83,7 @@ export async function readSwarmFacts(
   const facts: SwarmFacts = {
     serverVersion: version.Version,
     apiVersion: version.ApiVersion,
-    client: { version: client.Version, apiVersion: client.DefaultAPIVersion },
+    client: { version: client.Version, apiVersion: client.DefaultAPIVersion ?? client.ApiVersion },
     swarmState: swarm.LocalNodeState,
     isManager: swarm.ControlAvailable,
     nodeId: swarm.NodeID,
@@ -96,7 +97,6 @@ export async function readSwarmFacts(
   facts.internal = await readNetwork(docker, internalNetworkName(config));
   const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
   facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];
-  facts.foreign = await readForeign(docker, config.stack);
   return facts;
 }
 
@@ -139,7 +139,6 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
     );
   }
   if (!facts.isManager) return findings;
-  findings.push(...judgeNamespace(config.stack, facts.foreign ?? []));
 
   const { network } = config.traefik;
   if (config.expose === "traefik" && facts.network === undefined) {

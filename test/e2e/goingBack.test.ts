@@ -1,6 +1,6 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { execa } from "execa";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, swarmObjects, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
@@ -9,9 +9,10 @@ import { OPS_SCRIPTS, Workspace } from "./workspace.js";
 /** After a deploy that failed, whatever it was that failed, each service has exactly the spec that it had before. */
 
 const swarm = useSwarm();
+const TIMEOUT = 300_000;
 let forge: Workspace;
 
-beforeEach(async () => {
+beforeAll(async () => {
   forge = await Workspace.create("forge", 5000, 8080);
   await writeConfig(forge, swarm);
   await forge.hephaestus(["render"]);
@@ -19,7 +20,7 @@ beforeEach(async () => {
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
 });
 
-afterEach(() => forge.destroy());
+afterAll(() => forge.destroy());
 
 /** The spec of each service, by name. */
 async function specs(): Promise<Record<string, unknown>> {
@@ -71,7 +72,7 @@ const PASSING_FAULT = `case "$1 $2 $3" in
 esac
 exec "$REAL" "$@"`;
 
-test("after a second attempt that fails like the first", async () => {
+test("after a second attempt that fails like the first", { timeout: TIMEOUT }, async () => {
   const before = await specs();
   const objects = await swarmObjects(forge);
   await writeBroken();
@@ -85,7 +86,9 @@ test("after a second attempt that fails like the first", async () => {
   expect(await swarmObjects(forge)).toEqual(objects);
 });
 
-test("after a deploy that was killed or interrupted, and a second one that fails", async () => {
+test("after a deploy that was killed or interrupted, and a second one that fails", {
+  timeout: TIMEOUT,
+}, async () => {
   const before = await specs();
   const objects = await swarmObjects(forge);
   await writeBroken();
@@ -105,7 +108,7 @@ test("after a deploy that was killed or interrupted, and a second one that fails
   expect(await swarmObjects(forge)).toEqual(objects);
 });
 
-test("after docker stack deploy itself failed half-way", async () => {
+test("after docker stack deploy itself failed half-way", { timeout: TIMEOUT }, async () => {
   const before = await specs();
   await writeBroken();
   const run = await forge.hephaestus(DEPLOY, {
@@ -122,7 +125,7 @@ exec "$REAL" "$@"`)),
   await expectSame(before);
 });
 
-test("after the engine took back a part by itself", async () => {
+test("after the engine took back a part by itself", { timeout: TIMEOUT }, async () => {
   const before = await specs();
   await writeBroken({
     root: { ports: { registry: 5000, ui: 8090 } },
@@ -135,7 +138,7 @@ test("after the engine took back a part by itself", async () => {
   await expectSame(before);
 });
 
-test("with deploy.sh, after two that failed alike", async () => {
+test("with deploy.sh, after two that failed alike", { timeout: TIMEOUT }, async () => {
   const before = await specs();
   await writeBroken();
   const env = { ...CREDENTIALS, HEPHAESTUS_RESOLVE_IMAGE: "never", HEPHAESTUS_TIMEOUT: "10" };

@@ -9,6 +9,7 @@ import { OPS_SCRIPTS, Workspace } from "./workspace.js";
 /** Somebody else's services, networks, configs and secrets under the stack's name: they are named, and never touched. */
 
 const swarm = useSwarm();
+const TIMEOUT = 300_000;
 let infra: Workspace;
 
 beforeEach(async () => {
@@ -67,7 +68,9 @@ function intrude(name: string, when: RegExp) {
   };
 }
 
-test("a stack name that something else uses is an obstacle, and nothing of it is touched", async () => {
+test("a stack name that something else uses is an obstacle, and nothing of it is touched", {
+  timeout: TIMEOUT,
+}, async () => {
   await deployOther();
   const started = performance.now();
   for (const run of [await infra.hephaestus(DEPLOY, { env: CREDENTIALS }), await deployScript()]) {
@@ -85,14 +88,16 @@ test("a stack name that something else uses is an obstacle, and nothing of it is
   expect(performance.now() - started).toBeLessThan(30_000);
   const doctor = await infra.hephaestus(["doctor", "--json", "--no-verify"]);
   const { findings } = JSON.parse(doctor.stdout) as { findings: Array<{ id: string; message: string }> };
-  expect(findings.map(({ id }) => id)).toEqual(["namespace-foreign", "not-deployed"]);
+  expect(findings.map(({ id }) => id).sort()).toEqual(["namespace-foreign", "not-deployed"]);
   const destroyed = await infra.hephaestus(["destroy", "--yes"]);
   expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
   expect(await swarmObjects(infra)).toEqual(THEIRS);
   expect(await networks()).toEqual(["infra_default"]);
 });
 
-test("what something else puts under the stack's name later is not waited for, and stays whatever becomes of ours", async () => {
+test("what something else puts under the stack's name later is not waited for, and stays whatever becomes of ours", {
+  timeout: TIMEOUT,
+}, async () => {
   const first = await infra.hephaestus(DEPLOY, {
     env: CREDENTIALS,
     onOutput: intrude("infra_worker", /Secrets \.\.\./),
@@ -114,7 +119,9 @@ test("what something else puts under the stack's name later is not waited for, a
   expect(await networks()).toEqual([]);
 });
 
-test("going back from a first deploy leaves what something else has there", async () => {
+test("going back from a first deploy leaves what something else has there", {
+  timeout: TIMEOUT,
+}, async () => {
   await writeConfig(infra, swarm, { gateway: { image: "hephaestus-standin/nginx:0.0" } });
   await infra.hephaestus(["render"]);
   const run = await infra.hephaestus([...DEPLOY, "--timeout", "60"], {
@@ -127,7 +134,9 @@ test("going back from a first deploy leaves what something else has there", asyn
   expect(await networks()).toEqual([]);
 });
 
-test("a service that takes one of our names after preflight is not taken over", async () => {
+test("a service that takes one of our names after preflight is not taken over", {
+  timeout: TIMEOUT,
+}, async () => {
   const run = await infra.hephaestus(DEPLOY, {
     env: CREDENTIALS,
     onOutput: intrude("infra_reader", /Secrets \.\.\./),
@@ -139,7 +148,9 @@ test("a service that takes one of our names after preflight is not taken over", 
   ]);
 });
 
-test("deploy.sh removes services that the compose file no longer has, and nothing of others", async () => {
+test("deploy.sh removes services that the compose file no longer has, and nothing of others", {
+  timeout: TIMEOUT,
+}, async () => {
   expect(
     (await infra.run("sh", [`${OPS_SCRIPTS}setup_host.sh`, "--path", `${infra.folder}/data`])).exitCode,
   ).toBe(0);

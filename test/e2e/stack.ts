@@ -72,6 +72,9 @@ export async function runningContainers(workspace: Workspace): Promise<string[]>
   return stdout.split("\n").filter(Boolean).sort();
 }
 
+const MANIFESTS =
+  "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
+
 export interface PullCount {
   pulls: number;
   failures: string[];
@@ -88,7 +91,7 @@ export async function pullDuring<T>(
   const loop = (async () => {
     while (!finished) {
       const response = await fetch(`${workspace.registryUrl}/v2/${repository}/manifests/latest`, {
-        headers: { accept: "application/vnd.docker.distribution.manifest.v2+json" },
+        headers: { accept: MANIFESTS },
         signal: AbortSignal.timeout(10_000),
       }).catch((error: unknown) => ({ status: String(error) }));
       count.pulls++;

@@ -160,7 +160,7 @@ test.each<[string, () => Promise<Run>]>([
     console.log(
       `while the stack was brought to this version: ${count.pulls} pulls, ${count.failures.length} failed; ${result.pushes} pushes`,
     );
-    expect(count.failures).toEqual([]);
+    expect(count.failures.slice(0, 5)).toEqual([]);
     expect(count.pulls).toBeGreaterThan(20);
     expect(result.pushes).toBeGreaterThan(0);
 

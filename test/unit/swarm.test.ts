@@ -58,11 +58,6 @@ describe("preflight", () => {
       { client: { version: "20.10.24", apiVersion: "1.41" } },
       undefined,
     ],
-    [
-      "what others have under the stack's name",
-      { foreign: [{ type: "service", name: "hephaestus_web" }] },
-      /docker service rm hephaestus_web/,
-    ],
     ["no Swarm", { swarmState: "inactive", isManager: false }, /docker swarm init/],
     ["a worker", { isManager: false }, /manager/],
     ["a missing network", { network: undefined }, /docker network create --driver overlay/],

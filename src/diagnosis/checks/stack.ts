@@ -1,5 +1,6 @@
 import { secretsOf, serviceNames } from "../../stack/model.js";
 import { readStorage } from "../../swarm/disk.js";
+import { judgeNamespace, readForeign } from "../../swarm/ownership.js";
 import type { Check } from "../check.js";
 import { judgeAge, judgeHandOver, judgeRegistryEnvironment, judgeSecretUse } from "../credentials.js";
 import { judgeDrift } from "../drift.js";
@@ -13,6 +14,14 @@ const services: Check = {
   needs: "manager",
   run: async ({ config, services, engine }) =>
     judgeServices(config.stack, serviceNames(config), await services(), (await engine()).clock.there),
+};
+
+const namespace: Check = {
+  id: "namespace",
+  title: "name of the stack",
+  theme: "Services",
+  needs: "manager",
+  run: async ({ config, docker }) => judgeNamespace(config.stack, await readForeign(docker, config.stack)),
 };
 
 const drift: Check = {
@@ -79,6 +88,7 @@ const storage: Check = {
 /** What runs. */
 export const STACK_CHECKS: readonly Check[] = [
   services,
+  namespace,
   drift,
   secretUse,
   handOver,

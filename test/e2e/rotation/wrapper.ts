@@ -19,7 +19,8 @@ case "$1 $2 $3" in
 esac
 if [ "$key" = "$WRAPPER_FAILS" ] && [ ! -e "$WRAPPER_FOLDER/failed" ]; then
 	touch "$WRAPPER_FOLDER/failed"
-	cat > /dev/null
+	# Standard input of a connection to the API stays open.
+	[ "$1" = system ] || cat > /dev/null
 	echo "a fault that the test injected" >&2
 	exit 1
 fi
