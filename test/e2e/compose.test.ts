@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { execa } from "execa";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -114,4 +115,18 @@ test("docker understands every accepted config, and each value is where it was p
     }),
     { numRuns: 60, seed: 20_261_124 },
   );
+});
+
+const EXAMPLES = new URL("../../docs/examples/", import.meta.url);
+
+test.each(
+  readdirSync(EXAMPLES).filter((file) => file.endsWith(".yaml")),
+)("docker understands the example %s", async (file) => {
+  const { config } = loadConfig(readFileSync(new URL(file, EXAMPLES), "utf8"), file, {});
+  const compose = renderFiles(config, templates, file).find(({ path }) => path === COMPOSE_FILE);
+  const run = await execa("docker", ["stack", "config", "--compose-file", "-"], {
+    input: compose?.text ?? "",
+    reject: false,
+  });
+  expect(run.exitCode, run.stderr).toBe(0);
 });

@@ -6,7 +6,6 @@ import type { Command } from "commander";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { buildProgram } from "../../src/cli.js";
-import { withReference } from "../../src/config/reference.js";
 import { ExitCode } from "../../src/errors.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -167,11 +166,6 @@ test("gc prints units of systemd that run it, and needs no Docker for that", asy
   );
   expect(stdout).toMatch(/^OnCalendar=Sun 04:00$/m);
   expect((await hephaestus("gc", "--schedule", "now; reboot")).exitCode).toBe(ExitCode.usage);
-});
-
-test("the README's reference is what the schema says; npm run reference writes it", () => {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  expect(readme).toBe(withReference(readme));
 });
 
 describe("each command's help has an example that runs:", () => {
