@@ -133,5 +133,5 @@ try {
 } catch (error) {
   const { code, exitCode } = error as { code?: string; exitCode?: number };
   if (code?.startsWith("commander.")) process.exitCode = exitCode === 0 ? ExitCode.ok : ExitCode.usage;
-  else process.exitCode = showError(error, false);
+  else process.exitCode = showError(error, { debug: false, json: false });
 }

@@ -20,8 +20,8 @@ From the environment:
 The first deploy makes the Swarm secrets from the three REGISTRY_ variables. Later ones compare them with
 the users in the Swarm: who is new there, or has another password, gets into a new htpasswd; nobody is ever
 removed. REGISTRY_USERNAME is compared by the password, so a new salt is no change; others by their hash.
-If the rollout fails, the registry goes back to the passwords before. Without the three variables, all
-together, the passwords stay.
+If the rollout fails, the services and the passwords from before are put back. Without the three variables,
+all together, the passwords stay. What others have under the stack's name is left alone, and is an error.
 Needs docker, and with the variables either perl or htpasswd. Passwords never leave this process but
 through pipes: not in a command line, not in the environment of another program, not on disk.
 
@@ -41,7 +41,7 @@ htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_
 unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
 export LC_ALL=C
 
-lock='' scratch='' reader='' made='' new=''
+lock='' keeper='' scratch='' reader='' made='' new='' before=''
 newline='
 '
 
@@ -60,8 +60,12 @@ ask() { docker "$@" </dev/null || die 4 "docker $1 $2 failed (its own words are 
 release() {
   if [ -n "$scratch" ]; then rm -rf "$scratch"; fi
   [ -z "$reader" ] || docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
-  [ -z "$lock" ] || docker config rm "$lock" >/dev/null 2>&1 </dev/null || say "deploy: the lock ${stack}_lock could not be removed; it expires by itself" >&2
-  lock='' scratch='' reader=''
+  if [ -n "$keeper" ]; then kill "$keeper" 2>/dev/null || :; fi
+  if [ -n "$lock" ]; then
+    docker config rm "$lock" >/dev/null 2>&1 </dev/null || say "deploy: the lock ${stack}_lock could not be removed; it expires by itself" >&2
+    remove_beats "$lock"
+  fi
+  lock='' scratch='' reader='' keeper=''
 }
 
 read_arguments() {
@@ -78,6 +82,7 @@ read_arguments() {
     die 3 "$file: names no secret ${stack}_htpasswd_\${HEPHAESTUS_GENERATION:-1}, so hephaestus did not render it" "render it again"
   fi
   grep -q "_gateway_\${HEPHAESTUS_MACHINE_GENERATION" <"$file" || die 3 "$file was rendered by an older hephaestus" "render it again"
+  wanted=$(sed -n "/^services:/,/^[a-z]/s/^  \([a-z-]*\): *\$/${stack}_\1/p" <"$file")
   if [ "$prefix" != "$stack" ]; then die 2 "$file belongs to the stack $prefix, not to $stack" "run: deploy.sh $prefix $file"; fi
 }
 
@@ -85,8 +90,8 @@ check_machine() {
   for tool in docker awk base64 od; do command -v $tool >/dev/null 2>&1 || die 4 "$tool is not installed, or not on PATH" "install it"; done
   # A printf that is a program would show its arguments to every user of this machine.
   case $(command -v printf) in */*) die 4 "this shell has no printf of its own" "run it with dash, bash or busybox ash" ;; esac
-  said=$(docker version --format '{{.Server.Version}}' 2>&1 </dev/null) ||
-    die 4 "docker does not reach its engine: $said" "start it, or set DOCKER_HOST or DOCKER_CONTEXT to a Swarm manager"
+  api=$(docker version --format '{{.Server.APIVersion}}' 2>&1 </dev/null) ||
+    die 4 "docker does not reach its engine: $api" "start it, or set DOCKER_HOST or DOCKER_CONTEXT to a Swarm manager"
   case $(ask info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}') in
     "active true") ;;
     "active "*) die 4 "this node is a Swarm worker" "set DOCKER_HOST or DOCKER_CONTEXT to a manager" ;;
@@ -161,6 +166,57 @@ used() {
   printf '%s\n' "$refers" | sed -n "s/^${stack}_$2_\([1-9][0-9]*\)\$/\1/p" | head -n 1
 }
 
+# The services in the stack's namespace or with a name of the stack's, a line each: own or foreign, and the name. Versions
+# before the label hephaestus.stack are known by a config that is named after the service and its content, and by a secret.
+classify_services() {
+  named=$(docker service ls --quiet --filter "name=${stack}_" </dev/null) || return
+  inside=$(docker service ls --quiet --filter "label=com.docker.stack.namespace=$stack" </dev/null) || return
+  if [ -z "$named$inside" ]; then return; fi
+  # shellcheck disable=SC2046
+  facts=$(docker service inspect --format '{{.Spec.Name}}|{{index .Spec.Labels "com.docker.stack.namespace"}}|{{index .Spec.Labels "hephaestus.stack"}}|{{range .Spec.TaskTemplate.ContainerSpec.Configs}} {{.ConfigName}} {{end}}|{{range .Spec.TaskTemplate.ContainerSpec.Secrets}} {{.SecretName}} {{end}}' \
+    $(printf '%s\n' "$named" "$inside" | sort -u) </dev/null) || return
+  printf '%s\n' "$facts" | awk -F '|' -v stack="$stack" -v service="$known_services" -v digest="$known_digest" '
+    { known = $1 ~ "^" stack "_" service "$"; inside = $2 == stack; own = $3 == stack }
+    $3 == "" && known && $4 ~ " " $1 "_" digest " " { own = $1 == stack "_reader" || $5 ~ " " stack "_[a-z-]+_[1-9][0-9]* " }
+    inside || known { print (inside && own) ? "own" : "foreign service", $1 }'
+}
+known_services='(registry|reader|gateway|registry-ui|registry-admin)'
+known_digest='[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
+
+# The configs in the stack's namespace, classified like the services.
+classify_configs() {
+  listed=$(docker config ls --filter "label=com.docker.stack.namespace=$stack" --format '{{.Name}} {{.Label "hephaestus.stack"}}' </dev/null) || return
+  printf '%s\n' "$listed" | awk -v own="^${stack}_${known_services}_$known_digest\$" -v stack="$stack" '
+    $1 != "" { print ($2 == stack || $2 == "" && $1 ~ own) ? "own" : "foreign config", $1 }'
+}
+
+# Sets $own to the stack's own services, and gives up if anything else is in its namespace.
+check_namespace() {
+  inside="label=com.docker.stack.namespace=$stack" networks=''
+  classified=$(classify_services) || die 4 "docker service ls or inspect failed (its own words are above)"
+  configs=$(classify_configs) || die 4 "docker config ls failed (its own words are above)"
+  own=$(printf '%s\n' "$classified" | sed -n 's/^own //p')
+  foreign=$(ask secret ls --filter "$inside" --format 'secret {{.Name}}')
+  users=$(ask secret ls --quiet --filter label=hephaestus.secret=htpasswd --filter "label=hephaestus.stack=$stack")
+  # A network of before the label cannot get it later.
+  [ -n "$own$users" ] || networks=$(ask network ls --filter "$inside" --format 'network {{.Name}} {{.Label "hephaestus.stack"}}')
+  foreign=$(printf '%s\n' "$classified" "$configs" "$networks" "$foreign" |
+    sed -n -e "/^network .* $stack\$/d" -e 's/^foreign //p' -e 's/^\(network [^ ]*\) .*/\1/p' -e '/^secret /p' | paste -s -d , -)
+  if [ -n "$foreign" ]; then
+    die 4 "the stack name $stack is in use by something else: $foreign" \
+      "set another stack name in hephaestus.yaml and render again, or remove them if nobody needs them"
+  fi
+}
+
+# Sets $own again, and gives up if docker stack deploy would take over a service that came since.
+check_names() {
+  classified=$(classify_services) || die 4 "docker service ls or inspect failed (its own words are above)"
+  own=$(printf '%s\n' "$classified" | sed -n 's/^own //p')
+  foreign=$(printf '%s\n' "$wanted" -- "$classified" |
+    awk '$0 == "--" { second = 1; next } !second { w[$1]; next } $1 == "foreign" && $3 in w { print $3 }' | paste -s -d , -)
+  if [ -n "$foreign" ]; then die 4 "another service has the name $foreign" "set another stack name in hephaestus.yaml and render again"; fi
+}
+
 # Sets $secrets (NAME STACK_LABEL PASSWORD_LABEL), and, with 0 for none: $generation and $machine_generation to keep, the
 # highest numbers of both, and $lost: the generation that would be kept if anybody had been shown its password.
 read_generations() {
@@ -192,32 +248,106 @@ $summary
 EOF
 }
 
+# The lock's protocol is that of hephaestus (src/swarm/lock.ts): a config as the lock, and another one as a sign of life
+# every $beat_seconds. It is free when there was no sign for $lock_seconds by the clock of the Swarm.
+lock_seconds=75 beat_seconds=10
+
+# This process, told apart from every other one: boot, namespace, id and start. Empty where that cannot be told.
+identity() {
+  ticks=$(sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)
+  boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null) && space=$(readlink /proc/self/ns/pid 2>/dev/null | tr -cd 0-9) || return 0
+  printf '%s/%s/%s/%s' "$boot" "$space" "$1" "$ticks"
+}
+
+# Is the process of the identity $1 surely gone? Only one of this boot and namespace can be.
+has_ended() {
+  case $1 in */*/*/*) ;; *) return 1 ;; esac
+  there=${1%/*} here=$(identity $$)
+  case $1 in "${here%/*/*}"/*) [ "$(identity "${there##*/}")" != "$1" ] ;; *) return 1 ;; esac
+}
+
+# Seconds since the epoch of a time such as 2026-11-25T10:00:00.123Z.
+seconds_of() { date -u -d "$(printf '%s' "$1" | sed -e 's/\..*//' -e 's/Z$//' -e 's/T/ /')" +%s; }
+
+# When the config $1 was created, by the clock of the Swarm.
+created_at() { seconds_of "$(docker config inspect --format '{{json .CreatedAt}}' "$1" 2>/dev/null </dev/null | tr -d '"')"; }
+
+# The signs of life of the lock $1.
+beats() {
+  for beat in $(docker config ls --filter "name=${stack}_lock-beat_" --format '{{.Name}}' 2>/dev/null </dev/null); do
+    case $beat in "${stack}_lock-beat_$(printf %.12s "$1")_"*) printf '%s\n' "$beat" ;; esac
+  done
+}
+
+remove_beats() { for beat in $(beats "$1"); do docker config rm "$beat" >/dev/null 2>&1 </dev/null || :; done; }
+
+# Seconds since the last sign of life of the lock $1, by the clock that stamps the Swarm's objects.
+silence_of() {
+  probe=${stack}_lock-probe_$$
+  echo probe | docker config create --label "hephaestus.stack=$stack" "$probe" - >/dev/null || return
+  now=$(created_at "$probe")
+  docker config rm "$probe" >/dev/null 2>&1 </dev/null || :
+  last=$(created_at "$1")
+  for beat in $(beats "$1"); do
+    sign=$(created_at "$beat") || continue
+    if [ "$sign" -gt "$last" ]; then last=$sign; fi
+  done
+  echo $((now - last))
+}
+
+# Leaves signs of life until this script ends, however it ends.
+keep_lock() {
+  (
+    nap='' number=0 self=$(identity $$) name=${stack}_lock-beat_$(printf %.12s "$lock")
+    trap - EXIT HUP INT
+    trap 'kill "$nap"; exit' TERM
+    while { sleep $beat_seconds & nap=$!; wait "$nap"; } && kill -0 $$ && [ "$(identity $$)" = "$self" ]; do
+      number=$((number + 1))
+      echo beat | docker config create --label "hephaestus.stack=$stack" "${name}_$number" - || continue
+      docker config rm "${name}_$((number - 1))" || :
+    done
+  ) </dev/null >/dev/null 2>&1 &
+  keeper=$!
+}
+
+# A script that stood still may have lost its lock: look before the stack is touched.
+check_lock() {
+  docker config inspect "$lock" >/dev/null 2>&1 </dev/null ||
+    die 8 "the lock of $stack was taken over while this script stood still" "nothing was deployed; run it again"
+}
+
 take_lock() {
   host=$(uname -n) said=
   for _ in 1 2 3; do
-    now=$(date +%s)
     if said=$(echo "A deploy of $stack is running." | docker config create --label "hephaestus.stack=$stack" \
       --label "hephaestus.lock.holder=$(id -un 2>/dev/null || id -u)@$host pid $$" --label "hephaestus.lock.host=$host" \
-      --label "hephaestus.lock.pid=$$" --label "hephaestus.lock.expires=$((now + timeout + 300))" "${stack}_lock" - 2>&1); then
+      --label "hephaestus.lock.pid=$$" --label "hephaestus.lock.process=$(identity $$)" --label "hephaestus.lock.renewed=$beat_seconds" \
+      --label "hephaestus.lock.expires=$(($(date +%s) + 86400))" "${stack}_lock" - 2>&1); then
       lock=$(printf '%s\n' "$said" | tail -n 1)
+      keep_lock
       return
     fi
     label='{{println (index .Spec.Labels "hephaestus.lock.'
-    held=$(docker config inspect --format "{{println .ID}}${label}expires\")}}${label}host\")}}${label}pid\")}}${label}holder\")}}" \
+    held=$(docker config inspect --format "{{println .ID}}${label}renewed\")}}${label}expires\")}}${label}process\")}}${label}holder\")}}" \
       "${stack}_lock" 2>/dev/null </dev/null) || continue
-    { read -r id; read -r expires; read -r lock_host; read -r pid; read -r holder; } <<EOF
+    { read -r id; read -r renewed; read -r expires; read -r process; read -r holder; } <<EOF
 $held
 EOF
-    case $expires in '' | *[!0-9]*) expires=$((now + 1)) ;; esac
-    if [ "$expires" -gt "$now" ]; then
-      case $lock_host:$(kill -0 "$pid" 2>&1) in
-        "$host:"*"o such process"*) ;;
-        *) die 8 "another deploy of $stack is running: $holder" \
-          "wait for it; its lock expires in $((expires - now)) s. If you know that it is dead: docker config rm ${stack}_lock" ;;
-      esac
+    case $expires in '' | *[!0-9]*) expires=$(($(date +%s) + 1)) ;; esac
+    if has_ended "$process"; then :
+    elif [ -n "$renewed" ]; then
+      silence=$(silence_of "$id") || die 4 "cannot tell how old the lock ${stack}_lock is"
+      if [ "$silence" -le $lock_seconds ]; then
+        die 8 "another deploy of $stack is running: $holder" "wait for it; its last sign of life is $silence s old, and after $lock_seconds s its lock is free"
+      fi
+    elif [ "$expires" -gt "$(date +%s)" ]; then
+      die 8 "another deploy of $stack is running: $holder" "wait for it. If you know that it is dead: docker config rm ${stack}_lock"
     fi
     # By its id: by its name it could be the lock of somebody who was quicker.
-    if docker config rm "$id" >/dev/null 2>&1 </dev/null; then say "lock: removed the one of $holder, who is gone"; fi
+    if docker config rm "$id" >/dev/null 2>&1 </dev/null; then
+      remove_beats "$id"
+      say "lock: removed the one of $holder, who is gone"
+    fi
   done
   die 4 "cannot make the lock ${stack}_lock: $said"
 }
@@ -336,7 +466,9 @@ ensure_secrets() {
   fi
   base=$generation previous=$generation present='' gateway_line='' ui_line=''
   if [ "$generation" = 0 ] && [ -z "$user" ]; then
-    die 2 "no htpasswd is left whose passwords anybody knows" "set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD"
+    # Nothing shows that its password was handed over; that may be lost, and is no reason to lose the users.
+    generation=$lost base=$lost previous=$lost
+    say "secrets: nothing shows that anyone was given the password of generation $lost; all users are kept"
   elif [ "$generation" = 0 ]; then base=$lost
   elif [ "$lost" != 0 ]; then say "secrets: generation $lost was never handed over; back to generation $generation, whose passwords are valid"
   fi
@@ -429,34 +561,76 @@ remove_unused() {
     case $name in *_htpasswd_*) docker config rm "${stack}_handed-over_${name##*_}" >/dev/null 2>&1 </dev/null || : ;; esac
   done
   if [ -n "$removed" ]; then say "secrets: removed what nothing uses any more:$removed"; fi
+  removed=''
+  for name in $(classify_services | sed -n 's/^own //p'); do
+    printf '%s\n' "$wanted" | grep -qx "$name" || ! docker service rm "$name" >/dev/null 2>&1 </dev/null || removed="$removed $name"
+  done
+  # Docker removes no config that a service refers to.
+  for name in $(classify_configs | sed -n 's/^own //p'); do
+    grep -q "name: $name\$" <"$file" || ! docker config rm "$name" >/dev/null 2>&1 </dev/null || removed="$removed $name"
+  done
+  docker config rm "${stack}_baseline" >/dev/null 2>&1 </dev/null || : # of a hephaestus that was killed
+  if [ -n "$removed" ]; then say "stack: removed what it does not have any more:$removed"; fi
 }
 
-# After a failed rollout the registry gets the htpasswd back that it had, and the new one goes. Sets $valid: what to say of it.
+# A line for each of the given services: its name and its whole spec.
+specs_of() { [ $# = 0 ] || docker service inspect --format '{{.Spec.Name}} {{json .Spec}}' "$@" </dev/null; }
+
+# Gives a service a whole spec, for which docker has no command but its API: update_service NAME SPEC
+update_service() {
+  version=$(docker service inspect --format '{{.ID}}/update?version={{.Version.Index}}' "$1" </dev/null) || return
+  length=$(printf %s "$2" | wc -c)
+  # Without the second request the engine could take the end of the input for a client that has gone.
+  answer=$(printf 'POST /v%s/services/%s HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%sGET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n' \
+    "$api" "$version" "$length" "$2" | docker system dial-stdio) || return
+  case $answer in "HTTP/1.1 200 "*) ;; *) say "deploy: $1: $answer" >&2; return 1 ;; esac
+}
+
+# Puts back exactly what ran before, and removes services and the htpasswd that are new. Sets $valid: what to say of it.
 go_back() {
   valid=''
-  if [ -z "$made" ]; then return; fi
-  if [ -n "$used_htpasswd" ]; then
-    # Swarm may have done it already.
-    if [ "$(used registry htpasswd)" = "$generation" ]; then
-      docker service rollback --detach --quiet "${stack}_registry" >/dev/null 2>&1 </dev/null || :
-    fi
+  if [ -n "$before" ]; then
     tries=0
-    until [ $tries -ge 30 ] || look_at_services | grep -qx "[a-z]* ${stack}_registry \([0-9]*\)/\1\( [a-z_]*completed\)\{0,1\}"; do
+    # The engine may go back by itself at the same time, so it is looked again.
+    until open=$(changed_services) && [ -z "$open" ]; do
+      tries=$((tries + 1))
+      if [ $tries -gt 5 ]; then break; fi
+      printf '%s\n' "$open" | while read -r name; do
+        spec=$(printf '%s\n' "$before" | sed -n "s/^$name //p")
+        if [ -n "$spec" ]; then update_service "$name" "$spec" || :; else docker service rm "$name" >/dev/null 2>&1 </dev/null || :; fi
+      done
+      sleep 1
+    done
+    wanted=$(printf '%s\n' "$before" | sed 's/ .*//') tries=0
+    until [ $tries -ge 30 ] || { view=$(look_at_services) && ! printf '%s\n' "$view" | grep -qv '^[a-z]* [^ ]* \([0-9]*\)/\1\( [a-z_]*completed\)\{0,1\}$'; }; do
       sleep 2
       tries=$((tries + 1))
     done
-    previous=$(used registry htpasswd) || previous=$used_htpasswd
+    if [ -z "$open" ] && [ $tries -lt 30 ]; then valid="; what ran before runs again"
+    else valid="; going back failed: $(printf '%s\n' "$view" | paste -s -d , -)"; fi
   fi
+  if [ -z "$made" ]; then return; fi
+  previous=$(used registry htpasswd) || previous=$used_htpasswd
   # Docker removes no secret that a service refers to.
   if docker secret rm "${stack}_htpasswd_$generation" >/dev/null 2>&1 </dev/null; then
-    valid="; the passwords are those of generation $previous"
+    valid="$valid; the passwords are those of generation $previous"
   else
-    valid="; the registry did not go back from generation $generation: try docker service rollback ${stack}_registry, or deploy the passwords before"; fi
+    valid="$valid; the registry did not go back from generation $generation: deploy the passwords before"; fi
+}
+
+# Names of the stack's services whose spec is not the one from before.
+changed_services() {
+  there=$(classify_services) || return
+  # shellcheck disable=SC2046
+  now=$(specs_of $(printf '%s\n' "$there" | sed -n 's/^own //p')) || return
+  printf '%s\n' "$before" -- "$now" | awk '$0 == "--" { second = 1; next } !second { spec[$0]; next } $0 != "" && !($0 in spec) { print $1 }'
 }
 
 # A line for each service: ok, wait or failed; its name; running/desired tasks; the state of its update.
 look_at_services() {
-  replicas=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" 2>/dev/null </dev/null) || return
+  replicas=$(docker service ls --filter "name=${stack}_" --format '{{.Name}} {{.Replicas}}' 2>/dev/null </dev/null) || return
+  # Of those that were deployed: services of others under the stack's name are none of this.
+  replicas=$(printf '%s\n' "$wanted" -- "$replicas" | awk '$0 == "--" { second = 1; next } !second { w[$1]; next } $1 in w')
   # shellcheck disable=SC2046
   updates=$(docker service inspect --format '{{.Spec.Name}} {{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}' \
     $(printf '%s\n' "$replicas" | awk '{ print $1 }') 2>/dev/null </dev/null) || return
@@ -512,13 +686,18 @@ main() {
     '') check_credentials ;;
     *HTPASSWD*USERNAME*PASSWORD) # Before the lock, so that a first deploy without them leaves no trace.
       read_generations
-      if [ "$generation" = 0 ]; then die 2 "the first deploy of $stack needs$missing" "set them in the environment"; fi ;;
+      if [ "$generation$lost" = 00 ]; then die 2 "the first deploy of $stack needs$missing" "set them in the environment"; fi ;;
     *) die 2 "missing in the environment:$missing" "set all three, or none of them to keep the secrets that exist" ;;
   esac
+  check_namespace
   take_lock
   end_jobs
   ensure_secrets
-  if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation docker stack deploy --prune --with-registry-auth \
+  check_lock
+  check_names
+  # shellcheck disable=SC2086
+  before=$(specs_of $own) || die 4 "docker service inspect failed (its own words are above)"
+  if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation docker stack deploy --with-registry-auth \
     ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null; then
     go_back
     die 6 "docker stack deploy failed (its own words are above)$valid"

@@ -16,6 +16,9 @@ Creates DIR (missing parents get mode 0755), sets its owner and mode, and hands 
 to UID:GID, but only if something there belongs to somebody else. It follows no symbolic links below
 DIR. Run it as often as you like: what is right already is left alone, and needs no root.
 
+Where the engine maps the ids of containers (userns-remap), DIR goes to the number that UID:GID has on
+this host. Where SELinux is on, DIR and what lies in it get the type container_file_t.
+
 Over ssh, with nothing installed there:
   ssh root@NODE sh -s -- --path /mnt/storage/registry < ops-scripts/setup_host.sh
 
@@ -51,6 +54,8 @@ refused() {
       else
         remedy="run it with sudo"
       fi ;;
+    *"not supported"*)
+      remedy="this file system keeps no labels of its own: mount it with -o context=system_u:object_r:container_file_t:s0" ;;
     *"ot a directory"* | *"ile exists"*) remedy="choose another --path, or move away the file that is in its way" ;;
     *) remedy= ;;
   esac
@@ -162,6 +167,97 @@ change() {
   say "done: $what"
 }
 
+# text_of FILE: its text, or nothing.
+text_of() { cat "$1" 2>/dev/null || :; }
+
+# What the engine of this host says of itself: its security options and its folder. Nothing if none answers, or if
+# docker talks to another host.
+engine_facts() {
+  command -v docker >/dev/null 2>&1 || return 0
+  case $(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) in unix://*) ;; *) return 0 ;; esac
+  docker info --format '{{json .SecurityOptions}} {{.DockerRootDir}}' 2>/dev/null || :
+}
+
+# first_id FILE USER: where the first range of this user begins.
+first_id() {
+  text_of "$1" | while IFS=: read -r name start _ || [ -n "$name" ]; do
+    if [ "$name" = "$2" ]; then echo "$start"; break; fi
+  done
+}
+
+# mapped_id FILE FIRST ID: the number on this host of a container's ID. FIRST is where the user's first range begins;
+# the others follow in the order of FILE. Without a line for it there is one range without an end.
+mapped_id() {
+  text_of "$1" | {
+    user='' left=$3
+    while IFS=: read -r name start count || [ -n "$name" ]; do
+      if [ -z "$user" ] && [ "$start" = "$2" ]; then user=$name; fi
+      if [ -z "$user" ] || [ "$name" != "$user" ]; then continue; fi
+      if [ "$left" -lt "$count" ]; then echo $((start + left)); exit; fi
+      left=$((left - count))
+    done
+    if [ -z "$user" ]; then echo $(($2 + left)); fi
+  }
+}
+
+# Sets $owner, $uid and $gid to their numbers on this host. The engine's own folder carries the ids that root has:
+# /var/lib/docker/231072.231072; without an engine its configuration names the user.
+map_owner() {
+  facts=$(engine_facts)
+  case $facts in
+    *'"name=userns'*)
+      root=${facts##*/} first_uid=${root%%.*} first_gid=${root#*.} ;;
+    ?*) return 0 ;;
+    *)
+      user=$(text_of /etc/docker/daemon.json | sed -n 's/.*"userns-remap"[[:space:]]*:[[:space:]]*"\([^":]*\).*/\1/p')
+      if [ -z "$user" ]; then return 0; fi
+      if [ "$user" = default ]; then user=dockremap; fi
+      first_uid=$(first_id /etc/subuid "$user") first_gid=$(first_id /etc/subgid "$user") ;;
+  esac
+  case $first_uid:$first_gid in
+    *[!0-9:]* | :* | *:)
+      die 4 "the engine maps the ids of containers (userns-remap), but its first id is not known" \
+        "give the user that userns-remap names a range in /etc/subuid and /etc/subgid" ;;
+  esac
+  host_uid=$(mapped_id /etc/subuid "$first_uid" "$uid") host_gid=$(mapped_id /etc/subgid "$first_gid" "$gid")
+  if [ -z "$host_uid" ] || [ -z "$host_gid" ]; then
+    die 4 "the user namespace of the engine (userns-remap) has no number for $owner" \
+      "give its user a longer range in /etc/subuid and /etc/subgid and restart docker, or set a smaller registry.user"
+  fi
+  say "note: $owner in a container is $host_uid:$host_gid on this host (userns-remap)"
+  uid=$host_uid gid=$host_gid owner=$host_uid:$host_gid
+}
+
+selinux_is_on() {
+  if command -v selinuxenabled >/dev/null 2>&1; then selinuxenabled; else [ -e /sys/fs/selinux/enforce ]; fi
+}
+
+# With semanage the policy knows the label too, and restorecon of the whole system leaves it.
+label_for_containers() {
+  if ! command -v semanage >/dev/null 2>&1; then
+    chcon -R -h -t container_file_t -l s0 "$real"
+    return
+  fi
+  pattern="$(printf '%s' "$real" | sed 's/[].*^$+?(){}|\[]/\\&/g')(/.*)?"
+  semanage fcontext -a -t container_file_t "$pattern" 2>/dev/null ||
+    semanage fcontext -m -t container_file_t "$pattern" || return
+  restorecon -R -F "$real"
+}
+
+# A confined container reads and writes files of this type alone, and without categories every one of them may.
+prepare_label() {
+  if ! selinux_is_on; then return 0; fi
+  context=$(stat -c %C "$real" 2>/dev/null) || return 0
+  label=${context#*:*:}
+  case $label in
+    nfs_t:*)
+      say "note: $real is on NFS, which containers may use after: setsebool -P virt_use_nfs 1"
+      return 0 ;;
+    container_file_t:s0) if [ -z "$(find "$real" ! -context '*:container_file_t:s0' -print 2>/dev/null)" ]; then return 0; fi ;;
+  esac
+  change "label $real for containers (SELinux type container_file_t, it has $label)" label_for_containers
+}
+
 make_directory() {
   parent=${real%/*}
   if [ -n "$parent" ] && [ ! -d "$parent" ]; then (umask 022 && mkdir -p "$parent") || return; fi
@@ -187,6 +283,7 @@ main() {
   resolve_path
   require_writable_mount
   changes=0
+  map_owner
   if [ -d "$real" ]; then
     has=$(stat -c %u:%g "$real")
     prepare_contents
@@ -206,6 +303,7 @@ main() {
     # Only a fifth digit makes GNU chmod take set-id bits away from a directory.
     if [ "$has" != "$mode" ]; then change "set the mode of $real from $has to $mode" chmod "0$mode" "$real"; fi
   fi
+  if [ -d "$real" ]; then prepare_label; fi
   if [ -d "$real" ]; then existing=$real; fi
   free_kib=$(df -Pk "$existing" | awk 'NR == 2 { print $4 }')
   free=$(awk "BEGIN { printf \"%.1fGiB\", $free_kib / 1048576 }")

@@ -14,7 +14,7 @@ import {
   timeoutOption,
   traefikLine,
 } from "./cliOptions.js";
-import { addRotation, addSecrets, addUser } from "./cliUsers.js";
+import { addLock, addRotation, addSecrets, addUser } from "./cliUsers.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
 
 /** Each command is imported when it runs, so that --version and --help cost little more than Node itself. */
@@ -27,9 +27,20 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv]);
   } catch (error) {
     const { code, exitCode: ofCommander } = error as { code?: string; exitCode?: number };
-    if (code?.startsWith("commander.")) return ofCommander === 0 ? ExitCode.ok : ExitCode.usage;
-    const { showError } = await import("./terminal/showError.js");
-    return showError(error, program.opts<{ debug?: boolean }>().debug ?? false);
+    const json = argv.includes("--json");
+    const isUsage = code?.startsWith("commander.") ?? false;
+    if (isUsage && ofCommander === 0) return ExitCode.ok;
+    const { showError, writeErrorEvent } = await import("./terminal/showError.js");
+    // Commander has shown its own errors by now.
+    if (isUsage) {
+      if (json)
+        writeErrorEvent({
+          message: (error as Error).message.replace(/^error: /, ""),
+          exitCode: ExitCode.usage,
+        });
+      return ExitCode.usage;
+    }
+    return showError(error, { debug: program.opts<{ debug?: boolean }>().debug ?? false, json });
   }
   return exitCode;
 }
@@ -61,6 +72,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   addRotation(program, finish);
   addUser(program, finish);
   addSecrets(program, finish);
+  addLock(program, finish);
   addChanges(program, finish);
   addDays(program, finish);
   addImages(program, finish);

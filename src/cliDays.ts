@@ -66,7 +66,7 @@ export function addImages(program: Command, finish: Finish): void {
     .addOption(quietOption())
     .addHelpText(
       "after",
-      "\nNeeds registry.delete: true.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",
+      "\nNeeds registry.delete: true. Signatures, attestations and SBOMs stay and go with their image. An image without a\ncredible date is never old; where dates are equal or unknown, versions are compared by their numbers.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",
     )
     .action(async (options) => finish(await (await import("./commands/pruneTags.js")).pruneTags(options)));
 }
@@ -81,7 +81,7 @@ export function addHistory(program: Command, finish: Finish): void {
       "\nIt is kept in the Swarm, the last 20 deploys long.\n\nExample:\n  hephaestus history",
     )
     .action(async (options) => finish(await (await commands()).history(options)));
-  rollOptions(program.command("rollback"))
+  rollOptions(stackOptions(program.command("rollback")))
     .argument(
       "[number]",
       "of the record (default: the newest that differs from what runs)",
@@ -90,7 +90,7 @@ export function addHistory(program: Command, finish: Finish): void {
     .description("deploy a recorded state again: its files, its images by digest")
     .addHelpText(
       "after",
-      "\nGenerations of secrets are taken back where they still exist.\n\nExample:\n  hephaestus rollback --dry-run",
+      "\nThe users and their passwords stay as they are.\n\nExample:\n  hephaestus rollback --dry-run",
     )
     .action(async (number, options) => finish(await (await commands()).rollback(number, options)));
 }

@@ -23,6 +23,8 @@ export const ExitCode = {
   verify: 7,
   /** Another deploy of the same stack is running. */
   locked: 8,
+  /** A docker command, or a job in the Swarm, failed outside of a rollout. */
+  docker: 9,
   /** A mistake of hephaestus itself. */
   bug: 70,
   /** Ctrl-C (128 + SIGINT). */
@@ -52,6 +54,7 @@ export const EXIT_CODES: ReadonlyArray<{ code: ExitCode; meaning: string }> = [
   { code: ExitCode.rollout, meaning: "the rollout failed; the previous state was restored" },
   { code: ExitCode.verify, meaning: "a check at the front door failed, or data is damaged" },
   { code: ExitCode.locked, meaning: "another operation on the stack is running" },
+  { code: ExitCode.docker, meaning: "a docker command, or a job in the Swarm, failed outside of a rollout" },
   { code: ExitCode.bug, meaning: "a bug in hephaestus" },
   { code: ExitCode.interrupted, meaning: "interrupted with Ctrl-C" },
 ];

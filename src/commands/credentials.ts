@@ -1,6 +1,6 @@
 import { text as readAll } from "node:stream/consumers";
 import { checkPassword, htpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
-import { generatePassword } from "../credentials/password.js";
+import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import { Secret } from "../credentials/secret.js";
 import type { Credentials } from "../deployment/context.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -58,14 +58,17 @@ export function credentialsFromEnvironment(
 export function fromPassword(
   user: string,
   password: Secret,
-  { bcryptCost }: CredentialSettings,
+  { bcryptCost }: Pick<CredentialSettings, "bcryptCost">,
 ): Credentials {
   return { user, password, people: [htpasswdEntry(user, password, bcryptCost)], origin: "given" };
 }
 
 /** Credentials with a new password, which has to be handed over. */
-export function generated(user: string, settings: CredentialSettings): Credentials {
-  return { ...fromPassword(user, generatePassword(), settings), origin: "generated" };
+export function generated(user: string): Credentials {
+  return {
+    ...fromPassword(user, generatePassword(), { bcryptCost: GENERATED_BCRYPT_COST }),
+    origin: "generated",
+  };
 }
 
 /** Standard input without its last line break. */

@@ -48,19 +48,19 @@ function obtainer(
   settings: CredentialSettings,
 ): (() => Promise<Credentials>) | undefined {
   const user = userName(settings, process.env);
-  if (flags.generatePassword) return async () => generated(user, settings);
+  if (flags.generatePassword) return async () => generated(user);
   if (!isInteractive() || flags.json) return undefined;
   return async () => {
     const { askForPassword } = await import("../terminal/prompts.js");
     const answer = await askForPassword(`Password for ${user} (empty: generate one)`);
-    return answer === "" ? generated(user, settings) : fromPassword(user, new Secret(answer), settings);
+    return answer === "" ? generated(user) : fromPassword(user, new Secret(answer), settings);
   };
 }
 
-function showResult({ config, reporter, change, given }: DeployContext): void {
+function showResult({ config, reporter, change, given, users }: DeployContext): void {
   const urls = publicUrls(config);
   const host = urls.registry.replace(/^https?:\/\//, "");
-  const user = (change?.login ?? given)?.user ?? config.credentials.username;
+  const user = (change?.login ?? given)?.user ?? loginName(users, userName(config.credentials, process.env));
   reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
     "",
     `registry  ${urls.registry}`,
@@ -73,3 +73,7 @@ function showResult({ config, reporter, change, given }: DeployContext): void {
     `  docker pull ${host}/IMAGE`,
   ]);
 }
+
+/** Who may log in, for the next step that is shown: a user who exists, or a placeholder. */
+const loginName = (users: readonly string[], wanted: string): string =>
+  users.includes(wanted) ? wanted : users.length === 1 ? (users[0] ?? "") : "USER";

@@ -2,6 +2,7 @@ import { serviceDifferences } from "../deployment/differences.js";
 import { chooseGenerations } from "../deployment/generations.js";
 import { staleFiles } from "../deployment/preflight.js";
 import { ExitCode } from "../errors.js";
+import { internalNetworkName, judgeInternalNetwork, readNetwork } from "../swarm/network.js";
 import { coloursFor } from "../terminal/colours.js";
 import { differenceLines } from "../terminal/differences.js";
 import { credentialsFromEnvironment } from "./credentials.js";
@@ -14,8 +15,12 @@ export async function diff(flags: DiffFlags): Promise<ExitCode> {
   const session = await openSession({ ...flags, timeout: 60, verify: false, dryRun: true });
   const given = credentialsFromEnvironment(session.context.config.credentials, process.env);
   const context = { ...session.context, given };
-  const { reporter } = context;
-  for (const { message, remedy } of await chooseGenerations(context))
+  const { config, docker, reporter } = context;
+  const network = await readNetwork(docker, internalNetworkName(config));
+  for (const { message, remedy } of [
+    ...(await chooseGenerations(context)),
+    ...judgeInternalNetwork(config, network),
+  ])
     reporter.note("warning", `${message}\n    ${remedy}`);
   const differences = await serviceDifferences(context);
   const stale = staleFiles(context);

@@ -16,17 +16,15 @@ const DOCKER_MILLISECONDS = 30_000;
 export async function doctor(flags: Omit<SessionFlags, "timeout" | "dryRun">): Promise<ExitCode> {
   const { config, warnings, folder, files } = await renderConfig(flags.config, flags.output);
   const reporter = await chooseReporter(flags);
-  const docker = dockerCommand({
-    context: flags.context,
-    onCommand: commandNotes(flags, reporter),
-    signal: interruptionSignal(),
-  });
+  const signal = interruptionSignal();
+  const docker = dockerCommand({ context: flags.context, onCommand: commandNotes(flags, reporter), signal });
   const facts = factsOf({
     config,
     warnings,
     folder,
     files,
     docker: boundedDocker(docker, DOCKER_MILLISECONDS),
+    signal,
   });
   const diagnosis = await examine(CHECKS, facts, flags.verify);
   reporter.result({ ...diagnosis }, asLines(diagnosis));

@@ -8,6 +8,9 @@ import { bytesText } from "../terminal/progress.js";
 import { readAndRender } from "./render.js";
 import { openSession, type SessionFlags } from "./session.js";
 
+/** Seconds for the collection, unless told otherwise. */
+export const GC_TIMEOUT_SECONDS = 3600;
+
 export interface GcFlags extends Omit<SessionFlags, "output" | "verify"> {
   deleteUntagged?: boolean;
   schedule?: string;
@@ -35,6 +38,10 @@ async function printSchedule(flags: GcFlags, calendar: string): Promise<ExitCode
     ...[process.execPath, program, "gc", "--config", basename(flags.config)],
     ...(flags.context === undefined ? [] : ["--context", flags.context]),
     ...(flags.deleteUntagged ? ["--delete-untagged"] : []),
+    ...(flags.timeout === GC_TIMEOUT_SECONDS ? [] : ["--timeout", String(flags.timeout)]),
+    ...(["dryRun", "json", "quiet", "verbose"] as const).flatMap((flag) =>
+      flags[flag] ? [flag === "dryRun" ? "--dry-run" : `--${flag}`] : [],
+    ),
   ];
   const schedule = { stack: config.stack, calendar, folder: resolve(dirname(flags.config)), command };
   for (const { path, text } of systemdUnits(schedule, loadTemplates()))

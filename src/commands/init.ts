@@ -4,6 +4,7 @@ import { CONFIG_FILE } from "../config/file.js";
 import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initial.js";
 import { jsonSchema } from "../config/jsonSchema.js";
 import { loadConfig } from "../config/load.js";
+import type { Config } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf, writeFiles } from "../host/files.js";
 import type { RenderedFile } from "../render/files.js";
@@ -49,19 +50,28 @@ export async function init(options: InitOptions): Promise<ExitCode> {
       })
     : initialConfig(await gatherAnswers(options, isInteractive()));
   // What init writes has to be what the schema takes, whatever the flags said.
-  loadConfig(config, CONFIG_FILE, { DOMAIN_NAME: "example.com", ...process.env });
+  const { config: resolved } = loadConfig(config, CONFIG_FILE, {
+    DOMAIN_NAME: "example.com",
+    ...process.env,
+  });
 
   const files: RenderedFile[] = [
     { path: CONFIG_FILE, text: config },
     { path: SCHEMA_FILE, text: `${JSON.stringify(jsonSchema(), null, 2)}\n` },
     ...gitignore(folder, isLocal ? ["registry-data/"] : []),
-    ...(options.ci ? [{ path: WORKFLOW, text: loadTemplates().workflow }] : []),
+    ...(options.ci ? [{ path: WORKFLOW, text: workflowFor(resolved) }] : []),
   ];
   await writeFiles(folder, files);
   process.stdout.write(`${files.map(({ path }) => `wrote ${path}`).join("\n")}\n`);
   process.stdout.write("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy\n");
   return ExitCode.ok;
 }
+
+/** The workflow for this config; a path holds nothing that ends the quotes around it. */
+const workflowFor = ({ stack, registry }: Config): string =>
+  loadTemplates()
+    .workflow.replace("'/mnt/storage/registry'", () => `'${registry.storage.path}' --owner ${registry.user}`)
+    .replace('deploy.sh "hephaestus"', () => `deploy.sh "${stack}"`);
 
 /** The .gitignore with our entries behind what it has; no file when nothing is missing. */
 function gitignore(folder: string, more: readonly string[]): RenderedFile[] {

@@ -4,7 +4,8 @@ import { daysBetween } from "../credentials/age.js";
 import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { RegistryApi } from "../images/registryApi.js";
-import { planRetention, type Retention, type TaggedImage } from "../images/retention.js";
+import { planRetention, type Retention } from "../images/retention.js";
+import { imagesOf } from "../images/taggedImages.js";
 import { chooseReporter } from "../terminal/choose.js";
 import { passwordFromStdin, userName } from "./credentials.js";
 import { readAndRender } from "./render.js";
@@ -46,11 +47,20 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
     now,
   };
   const wanted = picomatch(flags.repository);
-  let removed = 0;
+  let [removed, skipped] = [0, 0];
   reporter.begin("prune", flags.dryRun ? "Tags that would go" : "Tags");
   for (const repository of (await api.repositories()).filter((name) => wanted(name))) {
     reporter.progress(repository);
-    const plan = planRetention(await imagesOf(api, repository), rule);
+    const { images, unreadable } = await imagesOf(api, repository);
+    if (unreadable.length > 0) {
+      reporter.note(
+        "warning",
+        `${repository} is left as it is: ${unreadable.join(", ")} cannot be read\n    See why with: hephaestus logs registry`,
+      );
+      skipped++;
+      continue;
+    }
+    const plan = planRetention(images, rule);
     tell(repository, plan, now, (line) => reporter.note("info", line));
     for (const { digest, tags } of plan.doomed) {
       if (!flags.dryRun) await api.remove(repository, digest);
@@ -59,36 +69,8 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   }
   const freed = removed > 0 && !flags.dryRun ? "; the disk has room again after a garbage collection" : "";
   reporter.end("done", `${removed} ${flags.dryRun ? "would go" : "removed"}${freed}`);
-  reporter.result({ removed, dryRun: flags.dryRun ?? false }, []);
-  return ExitCode.ok;
-}
-
-/** All tags of a repository with what they stand for; a few are asked for at once. */
-async function imagesOf(api: RegistryApi, repository: string): Promise<TaggedImage[]> {
-  const waiting = await api.tags(repository);
-  const images: TaggedImage[] = [];
-  const work = async () => {
-    for (let tag = waiting.shift(); tag !== undefined; tag = waiting.shift()) {
-      const image = await imageOf(api, repository, tag);
-      if (image) images.push(image);
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, work));
-  return images.sort((a, b) => (a.tag < b.tag ? -1 : 1));
-}
-
-async function imageOf(api: RegistryApi, repository: string, tag: string): Promise<TaggedImage | undefined> {
-  const manifest = await api.manifest(repository, tag);
-  if (!manifest) return undefined;
-  const dates: Array<Date | undefined> = [];
-  for (const child of manifest.children) {
-    const config = (await api.manifest(repository, child))?.config;
-    dates.push(config === undefined ? undefined : await api.created(repository, config));
-  }
-  if (manifest.config !== undefined) dates.push(await api.created(repository, manifest.config));
-  const known = dates.filter((date) => date !== undefined).map((date) => date.getTime());
-  const created = known.length > 0 ? new Date(Math.max(...known)) : undefined;
-  return { tag, digest: manifest.digest, children: manifest.children, created };
+  reporter.result({ removed, skipped, dryRun: flags.dryRun ?? false }, []);
+  return skipped > 0 ? ExitCode.verify : ExitCode.ok;
 }
 
 function tell(

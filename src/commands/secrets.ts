@@ -7,11 +7,13 @@ import { stackSecrets } from "../swarm/secrets.js";
 import { table } from "../terminal/table.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-type Flags = Omit<SessionFlags, "output">;
+type Flags = Omit<SessionFlags, "output" | "timeout" | "verify">;
+
+const open = (flags: Flags) => openSession({ ...flags, timeout: 60, verify: false });
 
 /** Generations, ages, which service uses which, and what is left over. */
 export async function secretsList(flags: Flags): Promise<ExitCode> {
-  const { context } = await openSession(flags);
+  const { context } = await open(flags);
   const secrets = await reportSecrets(context);
   const age = (created: Date) => `${daysBetween(created, new Date())} days`;
   const rows = secrets.map(({ name, generation, created, usedBy, state }) => [
@@ -32,7 +34,7 @@ export async function secretsList(flags: Flags): Promise<ExitCode> {
 
 /** Removes what is left over; with --dry-run it only tells. */
 export async function secretsPrune(flags: Flags): Promise<ExitCode> {
-  const { context, cleanupDocker } = await openSession(flags);
+  const { context, cleanupDocker } = await open(flags);
   const { docker, config, reporter } = context;
   if (flags.dryRun) {
     const orphans = (await reportSecrets(context)).filter(({ state }) => state === "orphan");

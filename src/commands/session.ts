@@ -5,7 +5,7 @@ import { dockerStreams, type StartDocker } from "../swarm/stream.js";
 import { chooseReporter } from "../terminal/choose.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import type { Reporter } from "../terminal/reporter.js";
-import { readAndRender } from "./render.js";
+import { type Rendered, readAndRender } from "./render.js";
 
 /** Options of every command that works on the stack in the Swarm. */
 export interface SessionFlags {
@@ -48,7 +48,15 @@ export async function openSession(
   flags: SessionFlags,
   options: Pick<DeployOptions, "wait" | "resolveImage" | "host" | "hostSetup"> = LEAVE_ALONE,
 ): Promise<Session> {
-  const { config, folder, files } = await readAndRender(flags.config, flags.output);
+  return sessionOf(flags, await readAndRender(flags.config, flags.output), options);
+}
+
+/** The same, with a config that is known. */
+export async function sessionOf(
+  flags: SessionFlags,
+  { config, folder, files }: Pick<Rendered, "config" | "folder" | "files">,
+  options: Pick<DeployOptions, "wait" | "resolveImage" | "host" | "hostSetup"> = LEAVE_ALONE,
+): Promise<Session> {
   const reporter = await chooseReporter(flags);
   const onCommand = commandNotes(flags, reporter);
   const signal = interruptionSignal();
@@ -56,6 +64,7 @@ export async function openSession(
     config,
     files,
     docker: dockerCommand({ context: flags.context, onCommand, signal }),
+    signal,
     reporter,
     options: {
       ...options,
@@ -70,6 +79,7 @@ export async function openSession(
     host: options.host,
     state: undefined,
     needsCredentials: false,
+    users: [],
     generations: { people: 0, machines: 0 },
     change: undefined,
   };

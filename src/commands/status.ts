@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { daysBetween } from "../credentials/age.js";
 import { readStatus, type Status } from "../deployment/status.js";
 import { ExitCode } from "../errors.js";
+import { interrupted } from "../swarm/docker.js";
 import { coloursFor } from "../terminal/colours.js";
 import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
@@ -15,14 +16,16 @@ const WATCH_MILLISECONDS = 2000;
 
 /** Shows how the stack is; the exit code says whether it is healthy. */
 export async function status(flags: StatusFlags): Promise<ExitCode> {
-  const { context } = await openSession({ ...flags, timeout: 60 });
+  const { context, signal } = await openSession({ ...flags, timeout: 60 });
   for (;;) {
     const now = await readStatus(context);
     // The cursor goes home, and what was below it is erased.
     if (flags.watch && process.stdout.isTTY && !flags.json) process.stdout.write("\x1b[H\x1b[2J");
     context.reporter.result(asData(now), asLines(now));
     if (!flags.watch) return now.healthy ? ExitCode.ok : ExitCode.unhealthy;
-    await sleep(WATCH_MILLISECONDS);
+    await sleep(WATCH_MILLISECONDS, undefined, { signal }).catch(() => {
+      throw interrupted();
+    });
   }
 }
 

@@ -2,18 +2,21 @@ import type { Config } from "../config/resolve.js";
 import { userName as userNameSchema } from "../config/schema/edge.js";
 import type { HtpasswdEntry } from "../credentials/htpasswd.js";
 import { checkPassword } from "../credentials/htpasswd.js";
-import { generatePassword } from "../credentials/password.js";
+import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import type { Change, Login } from "../credentials/people.js";
 import { addUser, changePassword, removeUser } from "../credentials/people.js";
 import { Secret } from "../credentials/secret.js";
 import type { DeployContext, PeopleRequest } from "../deployment/context.js";
+import { runningConfig } from "../deployment/history.js";
 import { changeUsers, type HandOver } from "../deployment/rotation.js";
 import { readUsers } from "../deployment/users.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
+import { dockerCommand } from "../swarm/docker.js";
+import { isInteractive } from "../terminal/choose.js";
 import { table } from "../terminal/table.js";
 import { passwordFromStdin, userName } from "./credentials.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { openSession, type Session, type SessionFlags, sessionOf } from "./session.js";
 
 export interface UserFlags extends Omit<SessionFlags, "output"> {
   user?: string;
@@ -22,16 +25,19 @@ export interface UserFlags extends Omit<SessionFlags, "output"> {
   length: number;
   /** File for the new password. */
   output?: string;
+  /** Name of the stack, where hephaestus.yaml is not at hand. */
+  stack?: string;
 }
 
 type Apply = (people: readonly HtpasswdEntry[], login: Login, cost: number) => Change;
 
 /** A new password for one user. */
-export const rotatePassword = (flags: UserFlags): Promise<ExitCode> => setPassword(flags, changePassword);
+export const rotatePassword = (flags: UserFlags): Promise<ExitCode> =>
+  setPassword(flags, changePassword, (context) => existingUser(flags, context));
 
 /** A new user. */
 export const userAdd = (user: string, flags: UserFlags): Promise<ExitCode> =>
-  setPassword({ ...flags, user }, addUser);
+  setPassword(flags, addUser, async () => user);
 
 /** A user less. */
 export async function userRemove(user: string, flags: Omit<UserFlags, "length">): Promise<ExitCode> {
@@ -50,7 +56,7 @@ export async function userRemove(user: string, flags: Omit<UserFlags, "length">)
 }
 
 /** The users, with the bcrypt cost and the age of their passwords; never a hash. */
-export async function userList(flags: Omit<SessionFlags, "output">): Promise<ExitCode> {
+export async function userList(flags: Omit<UserFlags, "length">): Promise<ExitCode> {
   const { context } = await open(flags);
   const users = await readUsers(context);
   const rows = users.map(({ user, cost, changed }) => [
@@ -71,7 +77,12 @@ export async function userList(flags: Omit<SessionFlags, "output">): Promise<Exi
   return ExitCode.ok;
 }
 
-async function setPassword(flags: UserFlags, apply: Apply): Promise<ExitCode> {
+/** @param choose whose password it is */
+async function setPassword(
+  flags: UserFlags,
+  apply: Apply,
+  choose: (context: DeployContext) => Promise<string>,
+): Promise<ExitCode> {
   if (flags.passwordStdin && flags.generate) {
     throw new OperatorError("--password-stdin and --generate exclude each other", {
       remedy: "Use one of them.",
@@ -81,13 +92,14 @@ async function setPassword(flags: UserFlags, apply: Apply): Promise<ExitCode> {
   if (flags.output !== undefined) await checkPrivateFile(flags.output);
   const { context, cleanupDocker } = await open(flags);
   const { config, reporter } = context;
-  const user = checkUserName(flags.user ?? userName(config.credentials, process.env));
+  const user = checkUserName(await choose(context));
   const password = flags.passwordStdin
     ? checkPassword(await passwordFromStdin())
     : generatePassword(flags.length);
+  const cost = flags.passwordStdin ? config.credentials.bcryptCost : GENERATED_BCRYPT_COST;
   const login: Login = { user, password };
   const request: PeopleRequest = {
-    apply: (people) => apply(people, login, config.credentials.bcryptCost),
+    apply: (people) => apply(people, login, cost),
     login,
     origin: flags.passwordStdin ? "given" : "generated",
     former: environmentLogin(user, context.config),
@@ -104,8 +116,58 @@ async function setPassword(flags: UserFlags, apply: Apply): Promise<ExitCode> {
   return ExitCode.ok;
 }
 
-/** Its `output` is a file for the password, not the folder of the compose file. */
-const open = ({ output: _passwordFile, ...flags }: Omit<UserFlags, "length">) => openSession(flags);
+/**
+ * Opens the way to a running stack. Its config is that of its history, so that an old checkout does no harm; hephaestus.yaml
+ * counts where there is no record, and for what it says of passwords.
+ *
+ * @throws OperatorError when neither is there
+ */
+async function open({ output: _passwordFile, ...flags }: Omit<UserFlags, "length">): Promise<Session> {
+  const { stack } = flags;
+  const docker = dockerCommand({ context: flags.context });
+  if (stack === undefined) {
+    const session = await openSession(flags);
+    const { config } = session.context;
+    const running = await runningConfig(docker, config.stack);
+    if (running === undefined) return session;
+    return {
+      ...session,
+      context: { ...session.context, config: { ...running, credentials: config.credentials } },
+    };
+  }
+  const config = await runningConfig(docker, stack);
+  if (config) return sessionOf(flags, { config, folder: ".", files: [] });
+  throw new OperatorError("has no record of its configuration in the Swarm", {
+    where: stack,
+    remedy: "Run this where its hephaestus.yaml is, without --stack.",
+    exitCode: ExitCode.preflight,
+  });
+}
+
+/**
+ * Whose password is meant: --user, REGISTRY_USERNAME, the only user, or the answer to a question.
+ *
+ * @throws OperatorError that lists the users where there are several and no terminal to ask at
+ */
+async function existingUser({ user }: UserFlags, context: DeployContext): Promise<string> {
+  const named = user ?? process.env.REGISTRY_USERNAME;
+  if (named) return named;
+  const names = (await readUsers(context)).map((entry) => entry.user);
+  const [only, ...others] = names;
+  if (only !== undefined && others.length === 0) return only;
+  if (isInteractive()) {
+    const { askChoice } = await import("../terminal/prompts.js");
+    return askChoice(
+      "Whose password?",
+      names.map((name) => ({ value: name, label: name })),
+    );
+  }
+  throw new OperatorError(`there are several users: ${names.join(", ")}`, {
+    where: context.config.stack,
+    remedy: `Name one of them with --user, such as --user ${only}.`,
+    exitCode: ExitCode.usage,
+  });
+}
 
 /** To a file, as JSON, for a person, or, into a pipe, the password alone. */
 function handOverTo({ output, json }: UserFlags, { reporter }: DeployContext): HandOver {

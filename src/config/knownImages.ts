@@ -43,7 +43,7 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
         version: "3.0.0",
         date: "2025-04-02",
         note: "line 3: the garbage collection knows the parts of multi-platform images",
-        mind: "Images of manifest schema 1 (docker older than 1.10) are no longer served. Names of redis and s3 settings in registry.env differ. The stored images stay as they are, and hephaestus renders the config for line 3.",
+        mind: "Images of manifest schema 1 (docker older than 1.10) are no longer served. Names of redis settings in registry.env differ. The stored images stay as they are, and hephaestus renders the config for line 3.",
       },
       {
         version: "3.1.0",

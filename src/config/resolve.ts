@@ -1,12 +1,13 @@
 import type { ParsedConfig } from "./schema/index.js";
 
 /** The config with everything decided: what the rooms below work with. */
-export type Config = Omit<ParsedConfig, "registry" | "ui" | "authelia"> & {
+export type Config = Omit<ParsedConfig, "registry" | "ui" | "traefik" | "authelia"> & {
   registry: Omit<ParsedConfig["registry"], "host" | "version"> & { host: string; version: 2 | 3 };
   ui: Omit<ParsedConfig["ui"], "host" | "admin"> & {
     host: string;
     admin: { enabled: boolean; host: string };
   };
+  traefik: Omit<ParsedConfig["traefik"], "entrypoint"> & { entrypoint: string };
   authelia: { middleware: string };
 };
 
@@ -36,6 +37,10 @@ export function resolve(parsed: ParsedConfig): Config {
       host: parsed.ui.host ?? (behindTraefik ? `registry-ui.${parsed.domain}` : parsed.domain),
       admin: { ...parsed.ui.admin, host: parsed.ui.admin.host ?? `registry-admin.${parsed.domain}` },
     },
+    traefik: {
+      ...parsed.traefik,
+      entrypoint: parsed.traefik.entrypoint ?? (parsed.traefik.tls ? "websecure" : "web"),
+    },
     authelia: {
       middleware:
         parsed.authelia.middleware ?? (parsed.traefik.version === 2 ? "authelia@docker" : "authelia@swarm"),
@@ -43,17 +48,25 @@ export function resolve(parsed: ParsedConfig): Config {
   };
 }
 
-/** Where people reach the registry and the library. */
+/** Port that https addresses leave out. */
+const HTTPS_PORT = 443;
+
+/**
+ * Where people reach the registry and the library. Behind Traefik that is https in any case: without TLS at Traefik it
+ * ends before it, and a registry on plain HTTP is one that no client trusts.
+ */
 export function publicUrls(config: Config): {
   registry: string;
   ui: string | undefined;
   admin: string | undefined;
 } {
+  const { publicPort } = config.traefik;
+  const secure = (host: string) => `https://${host}${publicPort === HTTPS_PORT ? "" : `:${publicPort}`}`;
   const url = (host: string, port: number) =>
-    config.expose === "traefik" ? `https://${host}` : `http://${host}:${port}`;
+    config.expose === "traefik" ? secure(host) : `http://${host}:${port}`;
   return {
     registry: url(config.registry.host, config.ports.registry),
     ui: config.ui.enabled ? url(config.ui.host, config.ports.ui) : undefined,
-    admin: config.ui.admin.enabled ? `https://${config.ui.admin.host}` : undefined,
+    admin: config.ui.admin.enabled ? secure(config.ui.admin.host) : undefined,
   };
 }

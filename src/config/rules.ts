@@ -47,6 +47,38 @@ const hostsDiffer: Rule = (config) => {
   return undefined;
 };
 
+/** Without TLS a router has no options of it, and no certificate is asked for. */
+const tlsNeedsTraefik: Rule = ({ traefik }) => {
+  if (traefik.tls) return undefined;
+  const remedy = "Take it out: TLS ends before Traefik (traefik.tls: false).";
+  if (traefik.certResolver !== undefined) {
+    return error("traefik.certResolver", "a router without TLS (tls: false) asks for no certificate", remedy);
+  }
+  const label = Object.keys(traefik.routerLabels).find((name) => /^tls(?:\.|$)/i.test(name));
+  if (label === undefined) return undefined;
+  return {
+    ...error("traefik.routerLabels", `${label} would switch TLS on for the router (tls is false)`, remedy),
+    path: ["traefik", "routerLabels", label],
+  };
+};
+
+/** Names of middlewares that our own labels may define; see stack/traefik.ts. */
+const labelsKeepOurMiddlewares: Rule = ({ stack, traefik }) => {
+  const own = ["authelia", "forwarded-proto"].map((name) => `traefik.http.middlewares.${stack}-${name}.`);
+  const label = Object.keys(traefik.labels).find((name) =>
+    own.some((prefix) => name.toLowerCase().startsWith(prefix)),
+  );
+  if (label === undefined) return undefined;
+  return {
+    ...error(
+      "traefik.labels",
+      `the label ${label} would change a middleware of the stack`,
+      "Give yours its own name.",
+    ),
+    path: ["traefik", "labels", label],
+  };
+};
+
 const adminNeedsTraefik: Rule = ({ expose, ui }) =>
   expose === "ports" && ui.admin.enabled
     ? error(
@@ -137,6 +169,8 @@ export const rules: readonly Rule[] = [
   portsDiffer,
   traefikNeedsNames,
   ssoNeedsTraefik,
+  tlsNeedsTraefik,
+  labelsKeepOurMiddlewares,
   adminNeedsTraefik,
   adminNeedsDelete,
   publicUiOpensReads,

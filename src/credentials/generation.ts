@@ -1,10 +1,7 @@
 import { type HtpasswdEntry, htpasswdEntry, isMachineAccount } from "./htpasswd.js";
 import { generationOf, HTPASSWD, MACHINE_SECRETS, type MachineSecret } from "./names.js";
-import { generateMachineSecret } from "./password.js";
+import { GENERATED_BCRYPT_COST, generateMachineSecret } from "./password.js";
 import { Secret } from "./secret.js";
-
-/** bcrypt protects passwords that can be guessed; for 256 random bits its lowest cost is as good as any. */
-const MACHINE_BCRYPT_COST = 4;
 
 export interface MachineAccounts {
   /** Their lines of the htpasswd. */
@@ -40,7 +37,7 @@ function machineNames(generation: number): Record<MachineSecret, string> {
 function machineAccount(user: string): { entry: HtpasswdEntry; basic: Secret } {
   const password = generateMachineSecret();
   return {
-    entry: htpasswdEntry(user, password, MACHINE_BCRYPT_COST),
+    entry: htpasswdEntry(user, password, GENERATED_BCRYPT_COST),
     basic: new Secret(Buffer.from(`${user}:${password.reveal()}`).toString("base64")),
   };
 }

@@ -4,7 +4,7 @@
  */
 export const HTPASSWD = "htpasswd";
 
-/** What gateway and library send to the registry: one generation of machine accounts. */
+/** What gateway and admin UI send to the registry: one generation of machine accounts. */
 export const MACHINE_SECRETS = ["gateway", "ui"] as const;
 export type MachineSecret = (typeof MACHINE_SECRETS)[number];
 

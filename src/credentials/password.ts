@@ -7,6 +7,12 @@ const ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz";
 /** 24 characters of the alphabet: 139 bits. */
 export const PASSWORD_LENGTH = 24;
 
+/**
+ * The bcrypt cost of generated passwords and machine accounts: the lowest one. bcrypt stretches what people choose; it adds
+ * nothing to 93 random bits and more (16 characters).
+ */
+export const GENERATED_BCRYPT_COST = 4;
+
 /** A password for a person, from the operating system's cryptographic random source. */
 export function generatePassword(length = PASSWORD_LENGTH): Secret {
   return new Secret(Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join(""));

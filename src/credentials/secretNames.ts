@@ -5,6 +5,13 @@ const SECRET_WORDS =
 /** Whether a value of this name must not be shown. */
 export const namesSecret = (name: string): boolean => SECRET_WORDS.test(name);
 
+/** A login in an address, or a credential behind its usual name: in a list of endpoints, a header, a mail hook. */
+const SECRET_VALUE =
+  /:\/\/[^/\s@]*:[^/\s@]*@|(?:authorization|password|passwd|secret|token|api_?key)["']?\s*[:=]/i;
+
+/** Whether a value holds what must not be shown, whatever its name is. */
+export const valueHoldsSecret = (value: string): boolean => SECRET_VALUE.test(value);
+
 /** What is shown in its place. */
 export const NOT_SHOWN = "(not shown)";
 

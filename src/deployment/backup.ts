@@ -18,9 +18,6 @@ import { endLeftReadOnly } from "./maintenance.js";
 import { requireStorageNode } from "./storageNode.js";
 import { type People, readPeople } from "./users.js";
 
-/** Seconds that a backup or a restore may hold the lock: a large registry on a slow disk takes hours. */
-export const LONG_LOCK_SECONDS = 86_400;
-
 export interface BackupRequest {
   file: string;
   /** The text of hephaestus.yaml. */
@@ -61,7 +58,7 @@ export interface BackupReport {
 export async function backupStack(context: DeployContext, request: BackupRequest): Promise<BackupReport> {
   const { config, docker } = context;
   const { cleanupDocker } = request;
-  return withLock(docker, cleanupDocker, config.stack, LONG_LOCK_SECONDS, async () => {
+  return withLock(docker, cleanupDocker, config.stack, async () => {
     // What a killed garbage collection left; a backup itself needs no such thing.
     await endLeftReadOnly(context, cleanupDocker);
     const run = new BackupRun(context, request);

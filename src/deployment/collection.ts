@@ -45,7 +45,7 @@ export async function collectGarbage(
   const { config, docker } = context;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
   const lease = 2 * ROLL_SECONDS + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
-  return withLock(docker, cleanupDocker, config.stack, lease + ROLL_SECONDS, async () => {
+  return withLock(docker, cleanupDocker, config.stack, async () => {
     const registry = await runningRegistry(docker, config.stack);
     const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
     const collection: Collection = { blobs: 0, bytes: 0, untagged: [] };
@@ -135,7 +135,7 @@ export function parseCollection(lines: readonly string[]): Collection {
     throw new OperatorError(["did not say what it freed", ...lines.slice(-5)].join("\n    "), {
       where: "the collection",
       remedy: "Look at the storage's node, then run hephaestus gc again.",
-      exitCode: ExitCode.rollout,
+      exitCode: ExitCode.docker,
     });
   }
   const untagged = lines.filter((line) => line.startsWith("goes ")).map((line) => line.slice("goes ".length));

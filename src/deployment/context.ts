@@ -63,6 +63,8 @@ export interface DeployContext {
   readonly config: Config;
   readonly files: readonly RenderedFile[];
   readonly docker: Docker;
+  /** Aborts at an interruption. */
+  readonly signal?: AbortSignal | undefined;
   readonly reporter: Reporter;
   readonly options: DeployOptions;
   /** Credentials from the environment or standard input, checked already. */
@@ -77,8 +79,10 @@ export interface DeployContext {
   host: string | undefined;
   /** What preflight found in the Swarm. */
   state: GenerationState | undefined;
-  /** Set by preflight when nobody has a password yet. */
+  /** Set by preflight when a password is needed: nobody has one yet, or nobody was shown the one that is there. */
   needsCredentials: boolean;
+  /** Names of the users in the Swarm, as far as labels tell them. */
+  users: readonly string[];
   /** The generations that the services shall use. */
   generations: Generations;
   /** What the new ones are made from; undefined where those that exist are kept. */

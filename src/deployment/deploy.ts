@@ -3,7 +3,7 @@ import type { Docker } from "../swarm/docker.js";
 import { markHandedOver } from "../swarm/leftovers.js";
 import { withLock } from "../swarm/lock.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
-import { firstChange, isUnchanged } from "./generations.js";
+import { addCredentials, isUnchanged } from "./generations.js";
 import { recordStep } from "./history.js";
 import { PLAN_STEPS } from "./plan.js";
 import { preflight } from "./preflight.js";
@@ -15,9 +15,6 @@ const CHANGE_STEPS: readonly Step[] = [prepareHost, createSecrets, rollOut, reco
 
 /** What follows once the new tasks run. */
 const CLOSING_STEPS: readonly Step[] = [verify, cleanUp];
-
-/** Time beyond the rollout's own that a deploy may hold the lock. */
-const LOCK_MARGIN_SECONDS = 600;
 
 /**
  * The whole deploy. What is in the way is found before anything is touched; a second deploy of the same stack stops
@@ -32,7 +29,7 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
   // Between the steps, so that a question has the terminal for itself.
   if (context.needsCredentials) {
     const credentials = context.given ?? (await context.obtain?.());
-    if (credentials) context.change = firstChange(credentials);
+    if (credentials) await addCredentials(context, credentials);
   }
   await underLock(context, cleanupDocker, async () => {
     await runSteps(CHANGE_STEPS, context);
@@ -51,17 +48,15 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
 /**
  * Works on the stack while nobody else does.
  *
- * @param seconds how long the work may take at most
  * @throws OperatorError when somebody else works on it, or has changed its secrets since preflight looked
  */
 export async function underLock<T>(
   context: DeployContext,
   cleanupDocker: Docker,
   work: () => Promise<T>,
-  seconds = context.options.timeoutSeconds + LOCK_MARGIN_SECONDS,
 ): Promise<T> {
   const { config, docker } = context;
-  return withLock(docker, cleanupDocker, config.stack, seconds, async () => {
+  return withLock(docker, cleanupDocker, config.stack, async () => {
     if (!(await isUnchanged(context))) {
       throw new OperatorError(`somebody else changed the secrets of ${config.stack} just now`, {
         remedy: "Nothing was touched. Run the same command again.",

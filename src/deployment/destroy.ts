@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Docker } from "../swarm/docker.js";
+import { type Docker, saysAbsent } from "../swarm/docker.js";
 import { runJob } from "../swarm/job.js";
-import { listHelperServices } from "../swarm/leftovers.js";
-import { lockName, withLock } from "../swarm/lock.js";
-import { STACK_LABEL, servicesOf, stackServices } from "../swarm/objects.js";
+import { helperServices, oldMarkers } from "../swarm/leftovers.js";
+import { withLock } from "../swarm/lock.js";
+import { lockName } from "../swarm/lockObjects.js";
+import { stackServices } from "../swarm/objects.js";
+import { ownConfigs, ownNetworks } from "../swarm/ownership.js";
 import { LABELS, stackSecretNames } from "../swarm/secrets.js";
-import { removeStack, waitForRemoval } from "../swarm/stack.js";
+import { removeNetworks, removeServices } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 
 /** Seconds for a task to end by itself: an upload may be on its way. */
@@ -19,13 +21,19 @@ const services: Step = {
   id: "services",
   title: "Services",
   async run({ config, docker }) {
-    const names = (await stackServices(docker, config.stack)).map(({ Spec }) => Spec.Name);
-    const extra = (await servicesOf(docker, listHelperServices(config.stack))).map(({ Spec }) => Spec.Name);
-    if (names.length + extra.length === 0) return "none there";
-    if (names.length > 0) await docker.run(removeStack(config.stack));
-    if (extra.length > 0) await docker.run(["service", "rm", ...extra]);
-    await waitForRemoval(docker, config.stack, END_SECONDS);
-    return `removed ${[...names, ...extra].join(", ")}`;
+    const own = await stackServices(docker, config.stack);
+    const names = [...own, ...(await helperServices(docker, config.stack))].map(({ Spec }) => Spec.Name);
+    // Asked for while the services are there: they prove whose an unlabelled network is.
+    const networks = await ownNetworks(docker, config.stack, config.networks.internal);
+    if (names.length + networks.length === 0) return "none there";
+    if (names.length > 0) await docker.run(removeServices(names));
+    const left = await removeNetworks(docker, networks, END_SECONDS);
+    if (left.length === 0) return `removed ${[...names, ...networks].join(", ")}`;
+    throw new OperatorError(`${left.join(", ")} cannot be removed`, {
+      where: "docker network rm",
+      remedy: "See what uses it with: docker network inspect --verbose, and run hephaestus destroy again.",
+      exitCode: ExitCode.rollout,
+    });
   },
 };
 
@@ -43,14 +51,14 @@ const configs: Step = {
   async run({ config: { stack }, docker }) {
     const list = (filter: string) =>
       docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
-    const ofStack = (await list(`label=${STACK_LABEL}=${stack}`)).split("\n");
-    const own = (await list(`label=${LABELS.stack}=${stack}`)).split("\n");
-    const markers = (await list(`name=${stack}_handed-over_`)).split("\n");
-    const names = [...ofStack, ...own, ...markers.filter((name) => name.startsWith(`${stack}_handed-over_`))];
+    const labelled = (await list(`label=${LABELS.stack}=${stack}`)).split("\n");
+    // Those that an older version left without a label.
+    const unlabelled = [...(await ownConfigs(docker, stack)), ...(await oldMarkers(docker, stack, []))];
+    const names = [...new Set([...labelled, ...unlabelled])];
     return removeAll(
       docker,
       "config",
-      names.filter((name) => name !== "" && name !== lockName(stack)),
+      names.filter((name) => name !== "" && !name.startsWith(lockName(stack))),
     );
   },
 };
@@ -86,9 +94,8 @@ export async function destroyStack(
   withData: boolean,
   cleanupDocker: Docker,
 ): Promise<void> {
-  const { config, docker, options } = context;
-  const seconds = options.timeoutSeconds + 2 * END_SECONDS;
-  await withLock(docker, cleanupDocker, config.stack, seconds, () =>
+  const { config, docker } = context;
+  await withLock(docker, cleanupDocker, config.stack, () =>
     runSteps([services, ...(withData ? [data(cleanupDocker)] : []), secrets, configs], context),
   );
 }
@@ -105,10 +112,10 @@ async function removeAll(
   for (const end = Date.now() + END_SECONDS * 1000; left.length > 0 && Date.now() < end; await sleep(500)) {
     const still: string[] = [];
     for (const name of left) {
-      const { exitCode, stderr } = await docker.attempt([type, "rm", name]);
-      if (exitCode === 0 || /no such|not found/i.test(stderr)) continue;
+      const result = await docker.attempt([type, "rm", name]);
+      if (result.exitCode === 0 || saysAbsent(result)) continue;
       still.push(name);
-      reason = stderr.trim();
+      reason = result.stderr.trim();
     }
     left = still;
     if (left.length === 0) break;
@@ -117,6 +124,6 @@ async function removeAll(
   throw new OperatorError(`${left.join(", ")} cannot be removed: ${reason}`, {
     where: `docker ${type} rm`,
     remedy: "See which service uses it, and run hephaestus destroy again.",
-    exitCode: ExitCode.rollout,
+    exitCode: ExitCode.docker,
   });
 }

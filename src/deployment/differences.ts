@@ -2,6 +2,7 @@ import { generationVariables } from "../credentials/names.js";
 import { unifiedDiff } from "../render/compare.js";
 import { COMPOSE_FILE, type RenderedFile } from "../render/files.js";
 import { type ComposedStack, composedSpec, type Spec } from "../swarm/composedService.js";
+import { readComposeFile } from "../swarm/composeFile.js";
 import type { Docker } from "../swarm/docker.js";
 import { type FactChange, factChanges, widestReach } from "../swarm/factChanges.js";
 import { stackServices } from "../swarm/objects.js";
@@ -41,8 +42,9 @@ export async function differencesFrom(
   context: Composed,
   resolveImage: ResolveImage,
 ): Promise<ServiceDifference[]> {
-  const { config, docker, files } = context;
-  const compose = await composedStack(context);
+  const { config, docker, files, generations } = context;
+  const text = files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "";
+  const compose = readComposeFile(text, generationVariables(generations));
   const wanted = Object.keys(compose.services).map((name) => composedSpec(config.stack, compose, name));
   const running = (await stackServices(docker, config.stack)).map(({ Spec }) => Spec as unknown as Spec);
   const names = { stack: config.stack, networks: await networkNames(docker) };
@@ -54,17 +56,6 @@ export async function differencesFrom(
 
 /** What the services are composed from. */
 type Composed = Pick<DeployContext, "config" | "docker" | "files" | "generations">;
-
-/** The services as docker itself understands the compose file, with the generations filled in. */
-async function composedStack({ docker, files, generations }: Composed): Promise<ComposedStack> {
-  // It reads no other file, so that it needs no folder.
-  const text = await docker.run(["stack", "config", "--compose-file", "-"], {
-    input: files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "",
-    environment: generationVariables(generations),
-  });
-  const { parse } = await import("yaml");
-  return parse(text, { schema: "failsafe" }) as ComposedStack;
-}
 
 /** Pure: what would become of each service. */
 export function compareSpecs(

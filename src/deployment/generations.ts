@@ -14,11 +14,11 @@ import { HTPASSWD, secretName } from "../credentials/names.js";
 import { type Change, type Login, mergePeople } from "../credentials/people.js";
 import type { Docker } from "../swarm/docker.js";
 import { readHtpasswd } from "../swarm/htpasswd.js";
-import { wasHandedOver } from "../swarm/leftovers.js";
 import { stackServices } from "../swarm/objects.js";
 import type { PreflightFinding } from "../swarm/preflight.js";
 import { htpasswdFacts, type SecretFacts, stackSecrets } from "../swarm/secrets.js";
 import type { Credentials, DeployContext, SecretsChange } from "./context.js";
+import { keptGeneration } from "./keptGeneration.js";
 
 /** The generations of a stack in the Swarm. */
 export async function readGenerationState(
@@ -38,26 +38,65 @@ export async function readGenerationState(
 }
 
 /**
- * Decides which generations of secrets the services shall use, and what new ones are made from. Where none can be kept,
- * somebody has to have a password.
+ * Decides which generations of secrets the services shall use, and what new ones are made from. Where none exists, a password
+ * is needed.
  */
 export async function chooseGenerations(context: DeployContext): Promise<PreflightFinding[]> {
   const { docker, config } = context;
   const secrets = await stackSecrets(docker, config.stack);
   const state = await readGenerationState(docker, config.stack, secrets);
   context.state = state;
-  const known = await firstKnown(docker, config.stack, state, secrets);
-  if (known === undefined) return chooseFirst(context, state);
-  const findings = known === (state.inUse.people ?? known) ? [] : [wentBack(state.inUse.people, known)];
+  const kept = await keptGeneration(docker, config.stack, state, secrets);
+  if (kept === undefined) return chooseFirst(context, state);
+  const { generation } = kept;
+  const facts = htpasswdFacts(secrets, generation);
+  const findings =
+    generation === (state.inUse.people ?? generation) ? [] : [wentBack(state.inUse.people, generation)];
   const machines = currentMachines(state);
-  context.generations = { people: known, machines: machines ?? nextMachines(state) };
-  findings.push(...judgeAges(config.credentials.maxAge, htpasswdFacts(secrets, known)));
+  context.generations = { people: generation, machines: machines ?? nextMachines(state) };
+  context.users = [...(facts?.changed.keys() ?? [])];
+  findings.push(...judgeAges(config.credentials.maxAge, facts));
+  if (!kept.isKnown && !context.given && !context.request) {
+    if (context.obtain && !context.options.dryRun) context.needsCredentials = true;
+    else findings.push(neverShown(generation));
+  }
   if (machines !== undefined && !context.given && !context.request) return findings;
-  const change = await changeOf(context, known, machines, htpasswdFacts(secrets, known));
-  if (change === undefined) return findings;
+  await applyChange(context, context.given, facts);
+  return findings;
+}
+
+/**
+ * What becomes of the users when a password has been obtained: those that are there stay, whoever knows their passwords.
+ *
+ * @throws OperatorError when they cannot be read back
+ */
+export async function addCredentials(context: DeployContext, credentials: Credentials): Promise<void> {
+  const { state, docker, config } = context;
+  if (state === undefined || candidates(state).length === 0) {
+    context.change = firstChange(credentials);
+    return;
+  }
+  const secrets = await stackSecrets(docker, config.stack);
+  await applyChange(context, credentials, htpasswdFacts(secrets, context.generations.people));
+}
+
+/** Applies what this run is for to the users of the generation that is kept. */
+async function applyChange(
+  context: DeployContext,
+  given: Credentials | undefined,
+  facts: SecretFacts | undefined,
+): Promise<void> {
+  const { state } = context;
+  if (state === undefined) return;
+  const change = await changeOf(
+    { ...context, given },
+    context.generations.people,
+    currentMachines(state),
+    facts,
+  );
+  if (change === undefined) return;
   context.generations = { ...context.generations, people: nextPeople(state) };
   context.change = change;
-  return findings;
 }
 
 /** Whether the Swarm's secrets are still those that preflight saw. */
@@ -105,20 +144,11 @@ function chooseFirst(context: DeployContext, state: GenerationState): PreflightF
   ];
 }
 
-/** The best generation whose password somebody knows: a generated one that a killed run never showed is of no use. */
-export async function firstKnown(
-  docker: Docker,
-  stack: string,
-  state: GenerationState,
-  secrets: readonly SecretFacts[],
-): Promise<number | undefined> {
-  for (const generation of candidates(state)) {
-    const facts = htpasswdFacts(secrets, generation);
-    if (facts === undefined) continue;
-    if (facts.origin !== "generated" || (await wasHandedOver(docker, stack, generation))) return generation;
-  }
-  return undefined;
-}
+const neverShown = (generation: number): PreflightFinding => ({
+  severity: "warning",
+  message: `nothing shows that anyone was given the generated password of generation ${generation}; all users are kept`,
+  remedy: "If nobody knows it, set a new one: hephaestus rotate-password",
+});
 
 const wentBack = (from: number | undefined, to: number): PreflightFinding => ({
   severity: "warning",

@@ -4,9 +4,8 @@ import { READONLY_VARIABLE } from "../stack/registry.js";
 import type { Docker } from "../swarm/docker.js";
 import { endLeftJobs } from "../swarm/job.js";
 import { type SwarmService, serviceTasks, stackService, stackServices } from "../swarm/objects.js";
-import { engineTime, waitForConvergence } from "../swarm/stack.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
-import { describe } from "./rollout.js";
+import { didNotRoll, registryOf, rollRegistry, updateRegistry } from "./registryRoll.js";
 
 /**
  * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every write 405.
@@ -17,18 +16,11 @@ import { describe } from "./rollout.js";
 /** Seconds for the registry to roll, without what runs on the old task. */
 export const ROLL_SECONDS = 120;
 
-const registryOf = (stack: string) => `${stack}_registry`;
-
-const update = (stack: string, change: readonly string[]) => [
-  ...["service", "update", "--detach", "--quiet", "--no-resolve-image"],
-  ...change,
-  registryOf(stack),
-];
-
 export const setReadOnly = (stack: string, until: number): string[] =>
-  update(stack, ["--env-add", `${READONLY_VARIABLE}=${until}`]);
+  updateRegistry(stack, ["--env-add", `${READONLY_VARIABLE}=${until}`]);
 
-export const setWritable = (stack: string): string[] => update(stack, ["--env-rm", READONLY_VARIABLE]);
+export const setWritable = (stack: string): string[] =>
+  updateRegistry(stack, ["--env-rm", READONLY_VARIABLE]);
 
 /**
  * Until when the registry's service is told to refuse writes.
@@ -113,24 +105,8 @@ export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Doc
   if (until !== undefined) await runSteps([writableStep(cleanupDocker, until)], context);
 }
 
-async function roll(
-  { config, reporter }: DeployContext,
-  docker: Docker,
-  args: readonly string[],
-): Promise<void> {
-  const since = await engineTime(docker);
-  await docker.run(args);
-  const { state, verdicts } = await waitForConvergence(docker, config.stack, {
-    only: new Set([registryOf(config.stack)]),
-    goal: "forward",
-    since,
-    timeoutSeconds: ROLL_SECONDS,
-    onProgress: (progress) => reporter.progress(describe(config.stack, progress)),
-  });
-  if (state === "converged" && verdicts.length > 0) return;
-  throw new OperatorError(`did not roll: ${describe(config.stack, verdicts) || "it is not deployed"}`, {
-    where: registryOf(config.stack),
-    remedy: "See what it says with: hephaestus logs registry",
-    exitCode: ExitCode.rollout,
-  });
+async function roll(context: DeployContext, docker: Docker, update: readonly string[]): Promise<void> {
+  const result = await rollRegistry(context, docker, () => docker.run(update), ROLL_SECONDS);
+  if (result.state !== "converged" || result.verdicts.length === 0)
+    throw didNotRoll(context.config.stack, result);
 }

@@ -7,6 +7,20 @@ import type { Step } from "./context.js";
 import { serviceDifferences } from "./differences.js";
 import { describeChange } from "./steps.js";
 
+/** What would become of the secrets. */
+export const planSecrets: Step = {
+  id: "secrets",
+  title: "Secrets",
+  async run({ config, docker, generations: { people }, change }) {
+    const names = await stackSecretNames(docker, config.stack);
+    if (names.includes(secretName(config.stack, HTPASSWD, people)))
+      return `generation ${people} would be kept`;
+    return [`generation ${people} would be created`, change && describeChange(change)]
+      .filter(Boolean)
+      .join(": ");
+  },
+};
+
 /** The steps of --dry-run: each says what the real one would do, and touches nothing. */
 export const PLAN_STEPS: readonly Step[] = [
   {
@@ -18,18 +32,7 @@ export const PLAN_STEPS: readonly Step[] = [
       return ready ? "ready" : `would prepare it: ${output.split("\n").join("; ")}`;
     },
   },
-  {
-    id: "secrets",
-    title: "Secrets",
-    async run({ config, docker, generations: { people }, change }) {
-      const names = await stackSecretNames(docker, config.stack);
-      if (names.includes(secretName(config.stack, HTPASSWD, people)))
-        return `generation ${people} would be kept`;
-      return [`generation ${people} would be created`, change && describeChange(change)]
-        .filter(Boolean)
-        .join(": ");
-    },
-  },
+  planSecrets,
   {
     id: "rollout",
     title: "Stack",

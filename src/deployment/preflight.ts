@@ -31,15 +31,17 @@ export const preflight: Step = {
     } catch (error) {
       findings.push(asObstacle(error));
     }
-    return conclude(context, findings, version);
+    reportFindings(context, findings);
+    return `Docker Engine ${version}, Swarm manager`;
   },
 };
 
-function conclude(
-  { reporter }: DeployContext,
-  findings: readonly PreflightFinding[],
-  version: string,
-): string {
+/**
+ * Shows the warnings.
+ *
+ * @throws OperatorError with all errors, each with its remedy, where there are some
+ */
+export function reportFindings({ reporter }: DeployContext, findings: readonly PreflightFinding[]): void {
   const errors = findings.filter(({ severity }) => severity === "error");
   for (const { severity, message, remedy } of findings) {
     if (severity === "warning") reporter.note("warning", `${message}\n    ${remedy}`);
@@ -51,7 +53,6 @@ function conclude(
       exitCode: ExitCode.preflight,
     });
   }
-  return `Docker Engine ${version}, Swarm manager`;
 }
 
 /** An engine that does not answer is one obstacle among the others; what else went wrong is none. */
@@ -95,7 +96,8 @@ function chooseHost(
   const ofEngine = node === undefined || others.length > 0 || node.ID === facts.nodeId;
   if (ofEngine && isLocal) return [];
   if (ofEngine && endpoint.startsWith("ssh://")) {
-    context.host = endpoint.slice("ssh://".length).replace(/\/.*$/, "");
+    // As it is: ssh takes the address with its user and its port.
+    context.host = endpoint.replace(/^(ssh:\/\/[^/]*).*$/, "$1");
     return [];
   }
   return [

@@ -11,7 +11,6 @@ import { extractToStorage, removeFromStorage } from "../swarm/storageWriter.js";
 import type { StartDocker } from "../swarm/stream.js";
 import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
 import { listed } from "../terminal/table.js";
-import { LONG_LOCK_SECONDS } from "./backup.js";
 import { type DeployContext, runSteps, type SecretsChange, type Step } from "./context.js";
 import { underLock } from "./deploy.js";
 import { firstChange } from "./generations.js";
@@ -67,11 +66,8 @@ export async function restoreStack(context: DeployContext, request: RestoreReque
     deploys ? step : without(step, "the stack has users; they stay"),
   );
   try {
-    await underLock(
-      context,
-      request.cleanupDocker,
-      () => runSteps([prepareHost, ...run.steps, ...deploySteps], context),
-      LONG_LOCK_SECONDS,
+    await underLock(context, request.cleanupDocker, () =>
+      runSteps([prepareHost, ...run.steps, ...deploySteps], context),
     );
   } catch (error) {
     throw request.signal.aborted ? interrupted() : error;

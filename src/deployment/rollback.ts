@@ -1,23 +1,21 @@
-import { loadConfig } from "../config/load.js";
-import type { Config } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { withTemporaryFolder, writeFiles } from "../host/files.js";
-import { COMPOSE_FILE, type RenderedFile } from "../render/files.js";
+import { COMPOSE_FILE } from "../render/files.js";
 import { withImages } from "../render/pin.js";
 import type { Docker } from "../swarm/docker.js";
 import { type HistoryRecord, readRecords } from "../swarm/records.js";
 import { unpackFiles } from "./archivedFiles.js";
-import { type DeployContext, runSteps, type Step } from "./context.js";
+import { type DeployContext, runSteps } from "./context.js";
 import { underLock } from "./deploy.js";
-import { CONFIG_RECORD, recordStep } from "./history.js";
+import { CONFIG_RECORD, configOf, recordStep } from "./history.js";
 import { PLAN_STEPS } from "./plan.js";
 import { preflight } from "./preflight.js";
 import { cleanUp, rollOut } from "./rollout.js";
-import { verify } from "./steps.js";
+import { createSecrets, verify } from "./steps.js";
 
 /**
- * Deploys a recorded state again: its files, its images by digest, and its generations of secrets where they still
- * exist.
+ * Deploys a recorded state again: its files and its images by digest. The users stay as they are now: nobody is removed, and no
+ * password comes back.
  *
  * @param number of the record; undefined for the newest one that differs from what runs
  * @param cleanupDocker a docker that still works after an interruption
@@ -41,9 +39,9 @@ export async function rollBack(
   await withTemporaryFolder(async (folder) => {
     await writeFiles(folder, files);
     const back: DeployContext = { ...context, config, files, options: { ...context.options, folder } };
-    await runSteps([preflight, oldGenerations(record)], back);
+    await runSteps([preflight], back);
     if (back.options.dryRun) return runSteps(PLAN_STEPS, back);
-    const steps = [rollOut, verify, recordStep("rollback", `to ${record.number}`), cleanUp];
+    const steps = [createSecrets, rollOut, verify, recordStep("rollback", `to ${record.number}`), cleanUp];
     await underLock(back, cleanupDocker, () => runSteps(steps, back));
   });
   return record;
@@ -78,31 +76,13 @@ export function chooseRecord(
   });
 }
 
-/** Generations of secrets are left out: those of before a rotation are gone. */
+/** Generations of secrets are left out: a rollback does not change them. */
 const isSameState = (a: HistoryRecord, b: HistoryRecord): boolean =>
-  a.config === b.config && JSON.stringify(a.images) === JSON.stringify(b.images);
+  a.config === b.config && sorted(a.images) === sorted(b.images);
 
-/** The config of the record, read as if it were hephaestus.yaml (JSON is YAML); what deploy.sh left has none. */
-function configOf(files: readonly RenderedFile[]): Config | undefined {
-  const file = files.find(({ path }) => path === CONFIG_RECORD);
-  return file && loadConfig(file.text, file.path, {}).config;
-}
-
-/** Chooses the record's generations of secrets where they are still there. */
-const oldGenerations = ({ number, generations }: HistoryRecord): Step => ({
-  id: "generations",
-  title: "Secrets",
-  async run(context) {
-    const { state } = context;
-    if (!generations || !state) return "those that run stay";
-    const people = state.people.includes(generations.people);
-    const machines = state.machines.includes(generations.machines);
-    context.generations = {
-      people: people ? generations.people : context.generations.people,
-      machines: machines ? generations.machines : context.generations.machines,
-    };
-    return people
-      ? `the users of record ${number} (generation ${generations.people})`
-      : `the users of record ${number} are gone (generation ${generations.people}); those of generation ${context.generations.people} stay`;
-  },
-});
+/** Images in a fixed order: hephaestus and deploy.sh note them in different ones. */
+const sorted = (images: HistoryRecord["images"]): string =>
+  Object.entries(images ?? {})
+    .map(([service, image]) => `${service}=${image}`)
+    .sort()
+    .join(" ");

@@ -1,15 +1,14 @@
 import { ExitCode, OperatorError } from "../errors.js";
 import { verifyFrontDoor } from "../frontdoor/verify.js";
 import type { Docker } from "../swarm/docker.js";
-import { markHandedOver } from "../swarm/leftovers.js";
-import { stackSecrets } from "../swarm/secrets.js";
+import { markHandedOver, removeOldSecrets } from "../swarm/leftovers.js";
 import { type DeployContext, runSteps, type Step } from "./context.js";
 import { underLock } from "./deploy.js";
-import { readGenerationState } from "./generations.js";
-import { recordStep } from "./history.js";
-import { PLAN_STEPS } from "./plan.js";
-import { preflight } from "./preflight.js";
-import { cleanUp, deployAgain, rollOut } from "./rollout.js";
+import { chooseGenerations } from "./generations.js";
+import { recordUsersStep } from "./history.js";
+import { swapBack, swapUsers } from "./htpasswdSwap.js";
+import { planSecrets } from "./plan.js";
+import { reportFindings } from "./preflight.js";
 import { createSecrets, discardChange, verify } from "./steps.js";
 
 /** Hands a generated password to who asked for it: a terminal, a pipe, a file. */
@@ -20,8 +19,8 @@ const frontDoor: Step = {
   id: "front-door",
   title: "Front door before",
   skip: ({ options }) => (options.verify ? undefined : "not asked for"),
-  async run({ config }) {
-    const faults = (await verifyFrontDoor(config, {}, 0)).filter(({ fault }) => fault !== undefined);
+  async run({ config, signal }) {
+    const faults = (await verifyFrontDoor(config, {}, 0, signal)).filter(({ fault }) => fault !== undefined);
     if (faults.length === 0) return "answers";
     throw new OperatorError(faults.map(({ title, fault }) => `${title}: ${fault}`).join("\n"), {
       where: "front door",
@@ -31,11 +30,50 @@ const frontDoor: Step = {
   },
 };
 
+/** Which users there are, and what becomes of them. The files on disk do not matter. */
+const lookAtUsers: Step = {
+  id: "preflight",
+  title: "Users",
+  async run(context) {
+    const findings = await chooseGenerations(context);
+    if (context.change?.newMachines) {
+      findings.push({
+        severity: "error",
+        message: "the secrets of the machine accounts are incomplete",
+        remedy: "Repair them first: hephaestus deploy",
+      });
+    }
+    reportFindings(context, findings);
+    return `generation ${context.change?.previous ?? context.generations.people} is in use`;
+  },
+};
+
 /** What looks before anything is touched. */
-const LOOKING_STEPS: readonly Step[] = [preflight, frontDoor];
+const LOOKING_STEPS: readonly Step[] = [lookAtUsers, frontDoor];
 
 /** What makes the new htpasswd valid and proves it. Only the registry rolls; gateway, reader and library go on. */
-const CHANGE_STEPS: readonly Step[] = [createSecrets, rollOut, verify];
+const CHANGE_STEPS: readonly Step[] = [createSecrets, swapUsers, verify];
+
+/** What a dry run shows. */
+const DRY_STEPS: readonly Step[] = [
+  planSecrets,
+  {
+    id: "rollout",
+    title: "Registry",
+    run: async ({ generations }) =>
+      `would be rolled onto generation ${generations.people}; nothing else would change`,
+  },
+];
+
+/** Removes the htpasswd from before, and what broken runs left of older ones. */
+const removeSuperseded: Step = {
+  id: "clean-up",
+  title: "Clean-up",
+  async run({ config, docker, generations }) {
+    const removed = await removeOldSecrets(docker, config.stack, generations);
+    return removed.length === 0 ? "nothing left over" : `removed ${removed.join(", ")}`;
+  },
+};
 
 const handOverStep = (handOver: HandOver, cleanupDocker: Docker): Step => ({
   id: "hand-over",
@@ -54,7 +92,7 @@ const handOverStep = (handOver: HandOver, cleanupDocker: Docker): Step => ({
 export const rotationSteps = (handOver: HandOver, cleanupDocker: Docker) => ({
   looking: LOOKING_STEPS,
   changing: [...CHANGE_STEPS, handOverStep(handOver, cleanupDocker)],
-  closing: [recordStep("rotate"), cleanUp],
+  closing: [recordUsersStep, removeSuperseded],
 });
 
 /**
@@ -71,7 +109,7 @@ export async function changeUsers(
 ): Promise<void> {
   const { looking, changing, closing } = rotationSteps(handOver, cleanupDocker);
   await runSteps(looking, context);
-  if (context.options.dryRun) return runSteps(PLAN_STEPS.slice(1), context);
+  if (context.options.dryRun) return runSteps(DRY_STEPS, context);
   await underLock(context, cleanupDocker, async () => {
     try {
       await runSteps(changing, context);
@@ -88,17 +126,12 @@ export async function changeUsers(
 
 /** Goes back to the generation before, and tells in the error which passwords are valid. */
 async function takeBack(context: DeployContext, error: unknown, docker: Docker): Promise<unknown> {
-  const { change, generations } = context;
+  const { change } = context;
   if (change?.previous === undefined) return error;
-  const before = { ...generations, people: change.previous };
-  const back: DeployContext = { ...context, docker };
   let outcome: string;
   try {
-    if ((await generationInUse(back)) === generations.people) {
-      context.reporter.note("info", `Going back to generation ${before.people}.`);
-      await deployAgain({ ...back, generations: before });
-    }
-    await discardChange(back);
+    await swapBack(context, docker, change.previous);
+    await discardChange({ ...context, docker });
     outcome = "The passwords from before are valid.";
   } catch {
     outcome =
@@ -117,9 +150,4 @@ function withRemedy(error: unknown, sentence: string): unknown {
     exitCode,
     cause: error,
   });
-}
-
-async function generationInUse({ config, docker }: DeployContext): Promise<number | undefined> {
-  const secrets = await stackSecrets(docker, config.stack);
-  return (await readGenerationState(docker, config.stack, secrets)).inUse.people;
 }

@@ -1,11 +1,12 @@
-import { candidates, currentMachines } from "../credentials/generation.js";
+import { currentMachines } from "../credentials/generation.js";
 import type { Generations, SecretKind } from "../credentials/names.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { removeOldSecrets } from "../swarm/leftovers.js";
 import { type SwarmService, stackServices } from "../swarm/objects.js";
 import { type SecretFacts, stackSecrets } from "../swarm/secrets.js";
 import type { DeployContext } from "./context.js";
-import { firstKnown, readGenerationState } from "./generations.js";
+import { readGenerationState } from "./generations.js";
+import { keptGeneration } from "./keptGeneration.js";
 
 export interface SecretReport {
   name: string;
@@ -68,13 +69,13 @@ export async function pruneSecrets(context: DeployContext): Promise<string[]> {
 /** The stack, and the way to it. */
 type Whose = Pick<DeployContext, "docker" | "config">;
 
-/** What the next deploy would use: what runs is never taken from under it, whoever knows its password. */
+/** What the next deploy would use. */
 async function keptGenerations(
   { docker, config: { stack } }: Whose,
   secrets: readonly SecretFacts[],
 ): Promise<{ people?: number; machines?: number }> {
   const state = await readGenerationState(docker, stack, secrets);
-  const people = (await firstKnown(docker, stack, state, secrets)) ?? candidates(state)[0];
+  const people = (await keptGeneration(docker, stack, state, secrets))?.generation;
   const machines = currentMachines(state);
   return {
     ...(people === undefined ? {} : { people }),

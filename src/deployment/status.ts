@@ -4,7 +4,7 @@ import { type Check, verifyFrontDoor } from "../frontdoor/verify.js";
 import { serviceNames } from "../stack/model.js";
 import { judge } from "../swarm/convergence.js";
 import { type Disk, storageDisk } from "../swarm/disk.js";
-import { isStale, readLock } from "../swarm/lock.js";
+import { lookAtLock } from "../swarm/lock.js";
 import { type SwarmService, type SwarmTask, stackService, stackServices, tasksOf } from "../swarm/objects.js";
 import { lastOf, readRecords } from "../swarm/records.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
@@ -48,7 +48,7 @@ export interface Status {
 const LEAST_FREE_SHARE = 0.05;
 
 /** How the stack is now. Changes nothing. */
-export async function readStatus({ config, docker, options }: DeployContext): Promise<Status> {
+export async function readStatus({ config, docker, options, signal }: DeployContext): Promise<Status> {
   const { stack } = config;
   const running = await stackServices(docker, stack);
   const tasks = await tasksOf(docker, running);
@@ -62,10 +62,10 @@ export async function readStatus({ config, docker, options }: DeployContext): Pr
   const urls = publicUrls(config);
   const records = await readRecords(docker, stack);
   const until = readOnlyUntil(running, stack);
-  const lock = until === undefined ? undefined : await readLock(docker, stack);
-  const holder = lock && !isStale(lock) ? lock.holder : undefined;
+  const lock = until === undefined ? undefined : await lookAtLock(docker, stack);
+  const holder = lock && !lock.stale ? lock.holder.holder : undefined;
   const [frontDoor, certificate, disk] = await Promise.all([
-    options.verify ? verifyFrontDoor(config, {}, 0) : [],
+    options.verify ? verifyFrontDoor(config, {}, 0, signal) : [],
     certificateExpiry(urls.registry),
     storageDisk(docker, stack),
   ]);

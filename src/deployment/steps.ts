@@ -85,9 +85,9 @@ export const verify: Step = {
   id: "verify",
   title: "Front door",
   skip: ({ options }) => (options.wait && options.verify ? undefined : "not asked for"),
-  async run({ config, given, change, reporter }) {
+  async run({ config, given, change, reporter, signal }) {
     const login = change ? change.login : given;
-    const checks = await verifyFrontDoor(config, { login, former: change?.former }, PATIENCE_SECONDS);
+    const checks = await verifyFrontDoor(config, { login, former: change?.former }, PATIENCE_SECONDS, signal);
     const faults = checks.filter(({ fault }) => fault !== undefined);
     if (faults.length > 0) {
       throw new OperatorError(faults.map(({ title, fault }) => `${title}: ${fault}`).join("\n"), {

@@ -3,7 +3,8 @@ import { bcryptCost, type HtpasswdEntry } from "../credentials/htpasswd.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { DeployContext } from "./context.js";
-import { firstKnown, readEntries, readGenerationState } from "./generations.js";
+import { readEntries, readGenerationState } from "./generations.js";
+import { keptGeneration } from "./keptGeneration.js";
 
 export interface User {
   user: string;
@@ -50,8 +51,9 @@ export async function readPeople({ docker, config }: DeployContext): Promise<Peo
   const { stack } = config;
   const secrets = await stackSecrets(docker, stack);
   const state = await readGenerationState(docker, stack, secrets);
-  const generation = await firstKnown(docker, stack, state, secrets);
-  if (generation === undefined) return undefined;
+  const kept = await keptGeneration(docker, stack, state, secrets);
+  if (kept === undefined) return undefined;
+  const { generation } = kept;
   return {
     people: partHtpasswd(await readEntries(docker, config, generation), undefined).people,
     changed: htpasswdFacts(secrets, generation)?.changed ?? new Map(),

@@ -11,13 +11,13 @@ import type { RenderedFile } from "../render/files.js";
 import type { Docker } from "../swarm/docker.js";
 import { readEndpoint } from "../swarm/endpoint.js";
 import { readEngine } from "../swarm/engine.js";
-import { listHelperServices, wasHandedOver } from "../swarm/leftovers.js";
-import { isStale, readLock } from "../swarm/lock.js";
-import { listServices, type SwarmService, servicesOf, stackService, tasksOf } from "../swarm/objects.js";
+import { helperServices, wasHandedOver } from "../swarm/leftovers.js";
+import { lookAtLock } from "../swarm/lock.js";
+import { type SwarmService, servicesOf, stackService, stackServices, tasksOf } from "../swarm/objects.js";
 import { readSwarmFacts } from "../swarm/preflight.js";
 import { htpasswdFacts, stackSecrets } from "../swarm/secrets.js";
 import type { ServiceFacts } from "./services.js";
-import { middlewareNames, type TraefikFacts } from "./traefik.js";
+import { middlewareNames, missingRouters, routerLabels, type TraefikFacts } from "./traefik.js";
 
 /** What is examined. */
 export interface Subject {
@@ -28,6 +28,8 @@ export interface Subject {
   /** Folder of the compose file. */
   folder: string;
   docker: Docker;
+  /** Aborts at an interruption. */
+  signal: AbortSignal;
 }
 
 /** Asks once, however many checks want to know; a failure is told to each of them. */
@@ -50,12 +52,12 @@ export function factsOf(subject: Subject) {
   );
   const engine = once(() => readEngine(docker));
 
-  const withTasks = (list: readonly string[]) => async (): Promise<ServiceFacts[]> => {
-    const found = await servicesOf(docker, list);
+  const withTasks = (list: typeof stackServices) => async (): Promise<ServiceFacts[]> => {
+    const found = await list(docker, stack);
     const tasks = await tasksOf(docker, found);
     return found.map((service) => ({ service, tasks: tasks(service) }));
   };
-  const services = once(withTasks(listServices(stack)));
+  const services = once(withTasks(stackServices));
   const bareServices = once(async () => (await services()).map(({ service }) => service));
   const service = async (name: string): Promise<SwarmService | undefined> =>
     stackService(await bareServices(), stack, name);
@@ -68,10 +70,7 @@ export function factsOf(subject: Subject) {
     return generation === undefined ? undefined : htpasswdFacts(await secrets(), generation);
   });
   const handedOver = async () => wasHandedOver(docker, stack, (await generations()).inUse.people ?? 0);
-  const lock = once(async () => {
-    const holder = await readLock(docker, stack);
-    return { holder, stale: holder !== undefined && isStale(holder) };
-  });
+  const lock = once(() => lookAtLock(docker, stack));
 
   return {
     ...subject,
@@ -83,7 +82,7 @@ export function factsOf(subject: Subject) {
     bareServices,
     service,
     /** Services that hephaestus started beside the stack. */
-    helpers: once(withTasks(listHelperServices(stack))),
+    helpers: once(withTasks(helperServices)),
     /** All services of the Swarm. */
     allServices: once(() => servicesOf(docker, ["service", "ls", "--quiet"])),
     secrets,
@@ -103,16 +102,27 @@ export function factsOf(subject: Subject) {
     lock,
     /** Whether somebody works on the stack now. */
     isLocked: async () => {
-      const { holder, stale } = await lock();
-      return holder !== undefined && !stale;
+      const state = await lock();
+      return state !== undefined && !state.stale;
     },
-    frontDoor: once(() => verifyFrontDoor(config, {}, 0)),
+    frontDoor: once(() => verifyFrontDoor(config, {}, 0, subject.signal)),
     traefik: once(async (): Promise<TraefikFacts> => {
       const api = new TraefikApi(config.traefik.api ?? "");
       const names = middlewareNames(config);
       const found = await Promise.all(names.map((name) => api.middleware(name)));
+      const routers = await api.routers();
+      const isMissing = missingRouters(config, routers).length > 0;
       return {
-        routers: await api.routers(),
+        routers,
+        version: await api.version(),
+        ...(isMissing
+          ? {
+              providers: await api.providers(),
+              // It holds more than is needed, and helps only where a router is not there.
+              staticConfiguration: await api.staticConfiguration().catch(() => undefined),
+              labels: routerLabels(await bareServices().catch(() => [])),
+            }
+          : {}),
         middlewares: new Map(names.map((name, index) => [name, found[index]])),
         entrypoint: await api.entrypoint(config.traefik.entrypoint),
       };

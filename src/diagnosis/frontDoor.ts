@@ -41,14 +41,22 @@ export function judgeNames(lookups: readonly Lookup[]): Finding[] {
   return findings;
 }
 
-/** A host's certificate. */
-export function judgeCertificate(host: string, certificate: Certificate, now: Date): Finding[] {
+/** A host's certificate; it is Traefik's, unless TLS ends before it. */
+export function judgeCertificate(
+  host: string,
+  certificate: Certificate,
+  now: Date,
+  endsAtTraefik = true,
+): Finding[] {
   const { from, until, subject, issuer, nameFault, trustFault } = certificate;
   const shown = `it shows ${subject}, signed by ${issuer}, valid until ${until.toISOString().slice(0, 10)}`;
   // Traefik shows this where it has none for a host. Source: traefik/traefik, pkg/tls/generate.
-  const renewal = /TRAEFIK DEFAULT CERT/i.test(subject)
+  const ofTraefik = /TRAEFIK DEFAULT CERT/i.test(subject)
     ? "Traefik has none for it: set traefik.certResolver, and see Traefik's log for why its resolver gets none."
     : "See Traefik's log for why its resolver renews none.";
+  const renewal = endsAtTraefik
+    ? ofTraefik
+    : "Give the tunnel or load balancer that ends TLS (traefik.tls: false) a certificate for it.";
   const findings: Finding[] = [];
   if (nameFault !== undefined)
     findings.push(

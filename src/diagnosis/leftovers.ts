@@ -1,18 +1,18 @@
 import { READONLY_VARIABLE } from "../stack/registry.js";
-import type { LockHolder } from "../swarm/lock.js";
-import { lockName } from "../swarm/lock.js";
+import type { LockState } from "../swarm/lock.js";
+import { lockName } from "../swarm/lockObjects.js";
 import { error, type Finding, warning } from "./finding.js";
 import type { ServiceFacts } from "./services.js";
 
 /** A lock that nobody holds any more. */
-export function judgeLock(stack: string, holder: LockHolder | undefined, stale: boolean): Finding[] {
-  if (holder === undefined || !stale) return [];
+export function judgeLock(stack: string, lock: LockState | undefined): Finding[] {
+  if (lock === undefined || !lock.stale) return [];
   return [
     warning(
       "lock-left",
       "a run that was broken left its lock",
-      `${lockName(stack)} of ${holder.holder}, valid until ${new Date(holder.expires * 1000).toISOString()}`,
-      "Run hephaestus deploy: it takes the lock over, and finishes what that run began.",
+      `${lockName(stack)} of ${lock.holder.holder}, last sign of life ${Math.round(lock.silence)} s ago`,
+      "Run hephaestus deploy: it takes the lock over, and finishes what that run began. To release it alone: hephaestus lock release",
     ),
   ];
 }

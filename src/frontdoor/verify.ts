@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 import { CHECK_SECONDS } from "../stack/gateway.js";
+import { interrupted } from "../swarm/docker.js";
 
 /** What is asked. */
 export type QuestionId =
@@ -37,7 +38,7 @@ export interface Logins {
   former?: Login | undefined;
 }
 
-/** Seconds for which the gateway may remember a password that was right, and some more. */
+/** Seconds for which the gateway may remember the registry's answer about a password, and some more. */
 const MEMORY_SECONDS = CHECK_SECONDS + 10;
 
 /** A name that no repository has: the probes ask for it, and none of them writes. */
@@ -48,26 +49,37 @@ const PROBE = "hephaestus-probe";
  *
  * @param logins checked when given; a kept password is not known to this run
  * @param patienceSeconds how long a wrong answer may be asked again: Traefik needs seconds to see a new service
+ * @param signal ends the questions at once when it aborts
+ * @throws OperatorError when it was interrupted
  */
 export async function verifyFrontDoor(
   config: Config,
   logins: Logins,
   patienceSeconds: number,
+  signal?: AbortSignal,
 ): Promise<Check[]> {
   const start = Date.now();
   const checks: Check[] = [];
-  for (const { id, title, ask, patience = 0 } of questions(config, logins)) {
-    const end = start + Math.max(patienceSeconds, patience) * 1000;
-    let answered = await answer(ask);
-    while (answered.fault !== undefined && Date.now() < end) {
-      // Wrong passwords are counted: not more often than they may be tried.
-      await sleep(patience > 0 ? 4000 : 1000);
-      answered = await answer(ask);
+  const get: Get = (url, init = {}) => fetchOnce(url, init, signal);
+  try {
+    for (const { id, title, ask, patience = 0 } of questions(config, logins, get)) {
+      const end = start + Math.max(patienceSeconds, patience) * 1000;
+      let answered = await answer(ask, signal);
+      while (answered.fault !== undefined && Date.now() < end) {
+        // Wrong passwords are counted: not more often than they may be tried.
+        await sleep(patience > 0 ? 4000 : 1000, undefined, { signal });
+        answered = await answer(ask, signal);
+      }
+      checks.push({ id, title, ...answered });
     }
-    checks.push({ id, title, ...answered });
+  } catch (error) {
+    throw signal?.aborted ? interrupted() : error;
   }
   return checks;
 }
+
+/** One request, bounded in time. */
+type Get = (url: string, init?: RequestInit) => Promise<Response>;
 
 interface Question {
   id: QuestionId;
@@ -77,7 +89,7 @@ interface Question {
   patience?: number;
 }
 
-function questions(config: Config, { login, former }: Logins): Question[] {
+function questions(config: Config, { login, former }: Logins, get: Get): Question[] {
   const urls = publicUrls(config);
   const tokenUrl = `${urls.registry}/auth/token`;
   const list: Question[] = [
@@ -94,47 +106,49 @@ function questions(config: Config, { login, former }: Logins): Question[] {
     {
       id: "anonymous-token",
       title: "anonymous tokens are as configured",
-      ask: () => expectStatus(tokenUrl, config.registry.pull === "anonymous" ? 200 : 401),
+      ask: () => expectStatus(get, tokenUrl, config.registry.pull === "anonymous" ? 200 : 401),
     },
     {
       id: "anonymous-write",
       title: "nobody writes without a login",
-      ask: () => askWrite(`${urls.registry}/v2/${PROBE}/blobs/uploads/`),
+      ask: () => askWrite(get, `${urls.registry}/v2/${PROBE}/blobs/uploads/`),
     },
   ];
   if (config.registry.pull === "authenticated")
     list.push({
       id: "anonymous-read",
       title: "nobody reads without a login",
-      ask: () => expectStatus(`${urls.registry}/v2/${PROBE}/tags/list`, 401),
+      ask: () => expectStatus(get, `${urls.registry}/v2/${PROBE}/tags/list`, 401),
     });
   if (login)
     list.push({
       id: "login",
       title: `login as ${login.user}`,
-      ask: () => askLogin(urls.registry, tokenUrl, login),
+      ask: () => askLogin(get, urls.registry, tokenUrl, login),
+      // It may have been tried before it was valid.
+      patience: MEMORY_SECONDS,
     });
   if (former)
     list.push({
       id: "former-login",
       title: `the old password of ${former.user} is refused`,
-      ask: () => askRefusal(tokenUrl, former),
+      ask: () => askRefusal(get, tokenUrl, former),
       patience: MEMORY_SECONDS,
     });
   if (urls.ui !== undefined)
-    list.push(uiAnswers(urls.ui, config.ui.access === "sso"), uiChangesNothing(urls.ui));
+    list.push(uiAnswers(get, urls.ui, config.ui.access === "sso"), uiChangesNothing(get, urls.ui));
   if (urls.admin !== undefined)
-    list.push({ ...uiAnswers(urls.admin, true), id: "admin", title: "the admin UI asks for a login" });
+    list.push({ ...uiAnswers(get, urls.admin, true), id: "admin", title: "the admin UI asks for a login" });
   return list;
 }
 
-async function expectStatus(url: string, wanted: number): Promise<Fault | undefined> {
+async function expectStatus(get: Get, url: string, wanted: number): Promise<Fault | undefined> {
   const { status } = await get(url);
   return status === wanted ? undefined : { fault: `${url} answered ${status} instead of ${wanted}`, status };
 }
 
 /** Begins an upload without a login. Where that is let through, the upload is given up again. */
-async function askWrite(url: string): Promise<Fault | undefined> {
+async function askWrite(get: Get, url: string): Promise<Fault | undefined> {
   const { status, headers } = await get(url, { method: "POST" });
   const upload = headers.get("location");
   if (status === 202 && upload !== null)
@@ -143,7 +157,12 @@ async function askWrite(url: string): Promise<Fault | undefined> {
   return { fault: `an upload without a login was answered ${status} instead of 401`, status };
 }
 
-async function askLogin(registryUrl: string, tokenUrl: string, login: Login): Promise<Fault | undefined> {
+async function askLogin(
+  get: Get,
+  registryUrl: string,
+  tokenUrl: string,
+  login: Login,
+): Promise<Fault | undefined> {
   const { user } = login;
   const answered = await get(tokenUrl, { headers: { authorization: basicAuthorization(login) } });
   if (answered.status === 401)
@@ -155,13 +174,13 @@ async function askLogin(registryUrl: string, tokenUrl: string, login: Login): Pr
   return status === 200 ? undefined : { fault: `the token of ${user} was answered ${status}`, status };
 }
 
-async function askRefusal(tokenUrl: string, former: Login): Promise<Fault | undefined> {
+async function askRefusal(get: Get, tokenUrl: string, former: Login): Promise<Fault | undefined> {
   const { status } = await get(tokenUrl, { headers: { authorization: basicAuthorization(former) } });
   if (status === 401) return undefined;
   return { fault: `${tokenUrl} answered ${status} to the old password of ${former.user}`, status };
 }
 
-function uiAnswers(url: string, behindSso: boolean): Question {
+function uiAnswers(get: Get, url: string, behindSso: boolean): Question {
   return {
     id: "library",
     title: "the UI answers",
@@ -177,7 +196,7 @@ function uiAnswers(url: string, behindSso: boolean): Question {
   };
 }
 
-function uiChangesNothing(url: string): Question {
+function uiChangesNothing(get: Get, url: string): Question {
   return {
     id: "library-write",
     title: "the UI changes nothing",
@@ -188,14 +207,21 @@ function uiChangesNothing(url: string): Question {
   };
 }
 
-const get = (url: string, init: RequestInit = {}): Promise<Response> =>
-  fetch(url, { redirect: "manual", signal: AbortSignal.timeout(15_000), ...init });
+function fetchOnce(url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+  const timeout = AbortSignal.timeout(15_000);
+  const either = signal ? AbortSignal.any([timeout, signal]) : timeout;
+  return fetch(url, { redirect: "manual", signal: either, ...init });
+}
 
 /** Faults of the network in words. */
-async function answer(ask: () => Promise<Fault | undefined>): Promise<Fault> {
+async function answer(
+  ask: () => Promise<Fault | undefined>,
+  signal: AbortSignal | undefined,
+): Promise<Fault> {
   try {
     return (await ask()) ?? { fault: undefined };
   } catch (error) {
+    if (signal?.aborted) throw error;
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
     const code = cause?.code ?? (error as Error).name;
     const fault =
@@ -205,7 +231,7 @@ async function answer(ask: () => Promise<Fault | undefined>): Promise<Fault> {
 }
 
 const UNTRUSTED =
-  "its certificate is not trusted here: wait for Traefik's resolver, or set NODE_EXTRA_CA_CERTS";
+  "its certificate is not trusted here: wait until Traefik (or what ends TLS before it) has one, or set NODE_EXTRA_CA_CERTS";
 
 const NETWORK_FAULTS: Record<string, string> = {
   ENOTFOUND: "its name does not resolve: add a DNS record that points at Traefik",

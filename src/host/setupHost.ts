@@ -35,7 +35,14 @@ export async function setupHost(
   const [command, ...rest] =
     host === undefined
       ? ["sh", fileURLToPath(SCRIPT), ...args]
-      : ["ssh", "-o", "BatchMode=yes", "--", host, `sh -s -- ${args.map(shellQuote).join(" ")}`];
+      : [
+          "ssh",
+          "-o",
+          "BatchMode=yes",
+          "--",
+          sshDestination(host),
+          `sh -s -- ${args.map(shellQuote).join(" ")}`,
+        ];
   const result = await execa(command as string, rest, {
     env: childEnvironment() as Record<string, string>,
     extendEnv: false,
@@ -57,6 +64,9 @@ export async function setupHost(
     },
   );
 }
+
+/** What ssh takes: [user@]host, or a URI, which alone can hold a port (ssh(1)). */
+export const sshDestination = (host: string): string => (/^[^/:]+:\d+$/.test(host) ? `ssh://${host}` : host);
 
 /** One word of a POSIX shell. */
 const shellQuote = (word: string): string =>

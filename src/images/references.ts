@@ -1,7 +1,9 @@
+import { namesManifest } from "./mediaTypes.js";
+
 /** What a manifest refers to. Source: OCI image specification 1.1, Docker image manifest v2 schema 2 and manifest list. */
 
 export interface References {
-  /** Digests of its config and its layers: blobs that have to be there. */
+  /** Digests of its config, its layers, and what an index lists that is no manifest: blobs that have to be there. */
   blobs: string[];
   /** Digests of an index's own manifests. */
   manifests: string[];
@@ -13,7 +15,7 @@ interface ManifestJson {
   config?: { digest?: unknown };
   layers?: Array<{ digest?: unknown; urls?: unknown }>;
   fsLayers?: Array<{ blobSum?: unknown }>;
-  manifests?: Array<{ digest?: unknown }>;
+  manifests?: Array<{ digest?: unknown; mediaType?: unknown }>;
   subject?: { digest?: unknown };
 }
 
@@ -43,11 +45,12 @@ export function parseReferences(bytes: Buffer): References | undefined {
     config?.digest,
     ...own.map(({ digest }) => digest),
     ...fsLayers.map(({ blobSum }) => blobSum),
+    ...manifests.filter((entry) => !namesManifest(entry)).map(({ digest }) => digest),
   ];
   const about = digests([subject?.digest])[0];
   return {
     blobs: digests(blobs),
-    manifests: digests(manifests.map(({ digest }) => digest)),
+    manifests: digests(manifests.filter(namesManifest).map(({ digest }) => digest)),
     ...(about === undefined ? {} : { subject: about }),
   };
 }

@@ -1,5 +1,7 @@
 import { basicAuthorization, type Login } from "../credentials/people.js";
-import { ExitCode, OperatorError } from "../errors.js";
+import { ExitCode, OperatorError, type OperatorErrorDetails } from "../errors.js";
+import { parseReferences } from "./references.js";
+import { buildDate } from "./retention.js";
 
 /** The registry's HTTP API, asked at its front door. Source: OCI distribution specification 1.1. */
 
@@ -13,17 +15,36 @@ const MANIFEST_TYPES = [
 /** Names on one page of a list. */
 const PAGE = 100;
 
+/** The annotation with the time of the build. Source: OCI image specification, "Pre-Defined Annotation Keys". */
+const CREATED = "org.opencontainers.image.created";
+
 interface ManifestBody {
-  manifests?: Array<{ digest: string }>;
-  config?: { digest: string };
+  config?: { digest?: string };
+  annotations?: Record<string, unknown>;
 }
 
 /** What a tag or digest stands for. */
 export interface Manifest {
   digest: string;
-  /** Digests of an index's own manifests. */
+  /** Digests of an index's own manifests; what else it lists is left out. */
   children: string[];
   config: string | undefined;
+  /** The manifest that this one refers to. */
+  subject: string | undefined;
+  /** When it was built, by its annotation. */
+  created: Date | undefined;
+}
+
+/** An answer of the registry that is none of those expected. */
+export class UnexpectedAnswer extends OperatorError {
+  constructor(
+    message: string,
+    /** The HTTP status. */
+    readonly status: number,
+    details: OperatorErrorDetails,
+  ) {
+    super(message, details);
+  }
 }
 
 export class RegistryApi {
@@ -47,21 +68,24 @@ export class RegistryApi {
     const path = `/v2/${repository}/manifests/${reference}`;
     const response = await this.ask("GET", path, { accept: MANIFEST_TYPES });
     if (response.status === 404) return undefined;
-    const body = (await this.right(response, path).json()) as ManifestBody;
+    const bytes = Buffer.from(await this.right(response, path).arrayBuffer());
+    const references = parseReferences(bytes);
+    const body = references ? (JSON.parse(bytes.toString("utf8")) as ManifestBody) : {};
     return {
       digest: response.headers.get("docker-content-digest") ?? reference,
-      children: (body.manifests ?? []).map(({ digest }) => digest),
+      children: references?.manifests ?? [],
       config: body.config?.digest,
+      subject: references?.subject,
+      created: buildDate(body.annotations?.[CREATED]),
     };
   }
 
-  /** When an image was built, by its config; undefined where it does not say. */
+  /** When an image was built, by its config; undefined where it does not say, or says what cannot be. */
   async created(repository: string, config: string): Promise<Date | undefined> {
     const response = await this.ask("GET", `/v2/${repository}/blobs/${config}`);
     if (response.status !== 200) return undefined;
     const { created } = (await response.json().catch(() => ({}))) as { created?: string };
-    const date = new Date(created ?? "");
-    return Number.isNaN(date.getTime()) ? undefined : date;
+    return buildDate(created);
   }
 
   /** Deletes a manifest, and with it every tag that names it. */
@@ -121,8 +145,9 @@ export class RegistryApi {
   private right(response: Response, path: string): Response {
     if (response.ok) return response;
     const refused = response.status === 401;
-    throw new OperatorError(
+    throw new UnexpectedAnswer(
       refused ? `the password of ${this.login.user} was refused` : `${path} was answered ${response.status}`,
+      response.status,
       {
         where: this.url,
         remedy: refused

@@ -1,4 +1,5 @@
 import { DAY_MILLISECONDS } from "../credentials/age.js";
+import { compareVersions, parseVersion } from "./versions.js";
 
 /** Which tags may go. Pure: from what a repository holds, and a rule. */
 
@@ -9,6 +10,8 @@ export interface TaggedImage {
   children: readonly string[];
   /** When it was built; undefined where nobody knows, and then it is never old. */
   created: Date | undefined;
+  /** The manifest that this one refers to: it is a signature, an attestation or an SBOM, and no version. */
+  subject?: string | undefined;
 }
 
 export interface Rule {
@@ -29,38 +32,108 @@ export interface Doomed {
 }
 
 export interface Retention {
+  /** In the order in which they are to be deleted: what refers to an image before the image. */
   doomed: Doomed[];
   /** Tags that the rule would let go, and why they stay. */
   spared: Array<{ tag: string; reason: string }>;
 }
 
+/** Tags of what refers to an image: those of cosign (.sig, .att, .sbom) and of the distribution specification's fallback. */
+const REFERRER_TAG = /^sha256-([0-9a-f]{64})(?:\..+)?$/;
+
+/** The digest that a tag's name refers to; undefined where the tag is one of an image. */
+export function subjectOfTag(tag: string): string | undefined {
+  const hex = REFERRER_TAG.exec(tag)?.[1];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
+
+/** Before this day there was no container registry, so an earlier date is none: reproducible builds write 1970 or 1980. */
+const FIRST_REGISTRY = Date.UTC(2013, 0, 1);
+
+/** The date that an image claims to be built at; undefined where the text is no date that can be true. */
+export function buildDate(text: unknown): Date | undefined {
+  const date = new Date(typeof text === "string" ? text : "");
+  return date.getTime() >= FIRST_REGISTRY ? date : undefined;
+}
+
 /**
  * What goes. A registry deletes manifests, and with one every tag that names it: so an image goes only if the rule lets all of
- * its tags go, and if no index that stays holds it.
+ * its tags go, and if no index that stays holds it. What refers to an image stays as long as the image, and goes with it; where
+ * its subject is not in this repository, it stays.
  */
 export function planRetention(images: readonly TaggedImage[], rule: Rule): Retention {
-  const matching = images.filter(({ tag }) => rule.matches(tag));
-  // Whose time is not known counts as new.
-  const age = ({ created }: TaggedImage) => created?.getTime() ?? Number.POSITIVE_INFINITY;
-  const newest = [...matching].sort((a, b) => age(b) - age(a) || (a.tag < b.tag ? 1 : -1));
-  const recent = new Set(newest.slice(0, rule.keepLast ?? 0).map(({ tag }) => tag));
-  const isOld = (image: TaggedImage) =>
+  const versions = images.filter(({ subject }) => subject === undefined);
+  const matching = versions.filter(({ tag }) => rule.matches(tag));
+  const recent = newest(matching, rule.keepLast ?? 0);
+  const isOld = ({ created }: TaggedImage) =>
     rule.olderThanDays === undefined ||
-    age(image) < rule.now.getTime() - rule.olderThanDays * DAY_MILLISECONDS;
+    (created !== undefined && created.getTime() < rule.now.getTime() - rule.olderThanDays * DAY_MILLISECONDS);
   const released = new Set(
     matching.filter((image) => !recent.has(image.tag) && isOld(image)).map(({ tag }) => tag),
   );
   const spared: Retention["spared"] = [];
   // What is spared stays, and so does what it holds in turn.
-  for (let reasons = reasonsToStay(images, released); reasons.length > 0; ) {
-    for (const { tag } of reasons) released.delete(tag);
-    spared.push(...reasons);
-    reasons = reasonsToStay(images, released);
+  for (;;) {
+    const following = followersOf(images, released);
+    const reasons = reasonsToStay(images, new Set([...released, ...following]));
+    if (reasons.length === 0) return { doomed: inOrder(images, released, following), spared };
+    const own = reasons.filter(({ tag }) => released.has(tag));
+    // A referrer that is held by something which stays keeps its subject.
+    const kept = own.length > 0 ? own : subjectsOf(images, reasons, released);
+    for (const { tag } of kept) released.delete(tag);
+    spared.push(...kept);
   }
-  const doomed = new Map<string, Doomed>();
-  for (const { tag, digest, created } of images.filter((image) => released.has(image.tag)))
-    doomed.set(digest, { digest, created, tags: [...(doomed.get(digest)?.tags ?? []), tag] });
-  return { doomed: [...doomed.values()], spared };
+}
+
+/**
+ * The tags that belong to the newest so many, and those of which it is not known: a tag is left out only if so many others are
+ * surely newer.
+ */
+function newest(images: readonly TaggedImage[], number: number): Set<string> {
+  if (number === 0) return new Set();
+  const isNewer = orderOf(images);
+  const staying = images.filter((image) => images.filter((other) => isNewer(other, image)).length < number);
+  return new Set(staying.map(({ tag }) => tag));
+}
+
+/**
+ * When one image is surely newer than another: by their dates, and by their versions where the dates are equal or unknown. A
+ * dated image and an undated one are compared by version only where the dates and the versions of the dated ones agree:
+ * otherwise the comparisons could form a circle.
+ */
+function orderOf(images: readonly TaggedImage[]): (a: TaggedImage, b: TaggedImage) => boolean {
+  const versions = new Map(images.map(({ tag }) => [tag, parseVersion(tag)]));
+  const time = ({ created }: TaggedImage) => created?.getTime();
+  const byVersion = (a: TaggedImage, b: TaggedImage): number => {
+    const [first, second] = [versions.get(a.tag), versions.get(b.tag)];
+    return first && second ? compareVersions(first, second) : 0;
+  };
+  const dated = images
+    .filter((image) => image.created && versions.get(image.tag))
+    .sort((a, b) => (time(a) ?? 0) - (time(b) ?? 0) || byVersion(a, b));
+  const agree = dated.every((image, at) => at === 0 || byVersion(dated[at - 1] ?? image, image) <= 0);
+  return (a, b) => {
+    const [first, second] = [time(a), time(b)];
+    if (first !== undefined && second !== undefined && first !== second) return first > second;
+    const comparable = agree || (first === undefined) === (second === undefined);
+    return comparable && byVersion(a, b) > 0;
+  };
+}
+
+/** Tags of what refers to an image of which every tag is released, and of what refers to that in turn. */
+function followersOf(images: readonly TaggedImage[], released: ReadonlySet<string>): Set<string> {
+  const following = new Set<string>();
+  const stays = ({ tag }: TaggedImage) => !released.has(tag) && !following.has(tag);
+  for (let before = -1; before !== following.size; ) {
+    before = following.size;
+    const there = new Set(images.filter(stays).flatMap(({ digest, children }) => [digest, ...children]));
+    const going = new Set(
+      images.filter((image) => !stays(image)).flatMap(({ digest, children }) => [digest, ...children]),
+    );
+    for (const { tag, subject } of images)
+      if (subject !== undefined && going.has(subject) && !there.has(subject)) following.add(tag);
+  }
+  return following;
 }
 
 /** Released tags that have to stay for the sake of one that does. */
@@ -77,4 +150,53 @@ function reasonsToStay(images: readonly TaggedImage[], released: ReadonlySet<str
       if (twin !== undefined) return [{ tag, reason: `is the same image as ${twin}, which stays` }];
       return index === undefined ? [] : [{ tag, reason: `is part of ${index}, which stays` }];
     });
+}
+
+/** The released images that referrers with a reason to stay refer to. */
+function subjectsOf(
+  images: readonly TaggedImage[],
+  reasons: Retention["spared"],
+  released: ReadonlySet<string>,
+): Retention["spared"] {
+  const needed = new Map(
+    images
+      .filter(({ tag }) => reasons.some((reason) => reason.tag === tag))
+      .map(({ subject, tag }) => [subject, tag]),
+  );
+  for (let before = -1; before !== needed.size; ) {
+    before = needed.size;
+    for (const { digest, subject } of images)
+      if (needed.has(digest) && subject !== undefined && !needed.has(subject))
+        needed.set(subject, needed.get(digest) ?? "");
+  }
+  return images
+    .filter(
+      ({ tag, digest, children }) => released.has(tag) && [digest, ...children].some((of) => needed.has(of)),
+    )
+    .map(({ tag, digest, children }) => {
+      const referrer = [digest, ...children].map((of) => needed.get(of)).find((name) => name !== undefined);
+      return { tag, reason: `is referred to by ${referrer}, which stays` };
+    });
+}
+
+/** One entry for each digest, referrers before what they refer to. */
+function inOrder(
+  images: readonly TaggedImage[],
+  released: ReadonlySet<string>,
+  following: ReadonlySet<string>,
+): Doomed[] {
+  const doomed = new Map<string, Doomed>();
+  const going = images.filter(({ tag }) => following.has(tag) || released.has(tag));
+  const depth = (image: TaggedImage, seen: ReadonlySet<string> = new Set()): number => {
+    const { subject, tag } = image;
+    if (subject === undefined || seen.has(tag)) return 0;
+    const about = going.find(({ digest }) => digest === subject);
+    return 1 + (about ? depth(about, new Set([...seen, tag])) : 0);
+  };
+  for (const { tag, digest, created } of going
+    .map((image) => [depth(image), image] as const)
+    .sort(([a], [b]) => b - a)
+    .map(([, image]) => image))
+    doomed.set(digest, { digest, created, tags: [...(doomed.get(digest)?.tags ?? []), tag] });
+  return [...doomed.values()];
 }

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { accessRules } from "../stack/authelia.js";
-import { CHECK_PORT, CHECK_SECONDS, GATEWAY_PORT } from "../stack/gateway.js";
+import { CHECK_LIMITS, CHECK_SECONDS, GATEWAY_PORT } from "../stack/gateway.js";
 import { stackModel } from "../stack/model.js";
 import { REGISTRY_PORT, readerAddress, registryAddress } from "../stack/registry.js";
 import { ADMIN_METHODS, READ_METHODS } from "../stack/registryUi.js";
-import { drainSeconds, fitsBeside } from "../stack/service.js";
+import { drainSeconds, fitsBeside, OPEN_FILES } from "../stack/service.js";
 import { fill } from "./fill.js";
 import type { Templates } from "./templates.js";
 import { composeText } from "./yaml.js";
@@ -53,9 +53,11 @@ export function renderFiles(config: Config, templates: Templates, source: string
       port: GATEWAY_PORT,
       registryAddress: registryAddress(config),
       readerAddress: readerAddress(config),
-      checkPort: CHECK_PORT,
       checkSeconds: CHECK_SECONDS,
+      ...CHECK_LIMITS,
+      openFiles: OPEN_FILES,
       trustedNetworks: config.expose === "traefik" ? config.traefik.trustedNetworks : [],
+      tlsBeforeTraefik: config.expose === "traefik" && !config.traefik.tls,
       authority,
       scheme: urls.registry.startsWith("https") ? "https" : "http",
       publicUrl: urls.registry,

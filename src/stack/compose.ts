@@ -17,6 +17,7 @@ export interface Service {
   environment?: Record<string, string>;
   networks: string[];
   ports?: PublishedPort[];
+  ulimits?: { nofile: { soft: number; hard: number } };
   volumes?: Volume[];
   configs?: ConfigMount[];
   secrets?: SecretMount[];
@@ -92,11 +93,12 @@ export interface UpdateConfig {
 
 export type Network =
   | { external: true; name: string }
-  | { driver: "overlay"; driver_opts?: { encrypted: "true" } };
+  | { driver: "overlay"; driver_opts?: Record<string, string>; labels?: Record<string, string> };
 
 export interface FileConfig {
   file: string;
   name: string;
+  labels?: Record<string, string>;
 }
 
 export interface ExternalSecret {

@@ -1,16 +1,30 @@
 import type { Config } from "../config/resolve.js";
 import type { Service } from "./compose.js";
 import { secretMount } from "./secrets.js";
-import { deploy, healthcheck, logging, publicNetworks, stopGracePeriod } from "./service.js";
+import { deploy, healthcheck, logging, openFiles, publicNetworks, stopGracePeriod } from "./service.js";
 import { traefikLabels } from "./traefik.js";
 
 export const GATEWAY_PORT = 5000;
 
-/** Port inside the gateway's container, on its loopback, where unproven passwords are checked. */
-export const CHECK_PORT = 5001;
-
-/** Seconds for which a password that proved right is not asked about again. */
+/** Seconds for which the gateway remembers the registry's answer about a password, right or wrong. */
 export const CHECK_SECONDS = 45;
+
+/**
+ * How fast passwords are checked that were not right the last time. At cost 12 a check takes about 0.2 s of a core, and
+ * anonymous pulls shall keep the rest. Nobody waits longer than Docker's command does for a login (15 s).
+ */
+export const CHECK_LIMITS = {
+  /** For all clients together. */
+  checksPerMinute: 80,
+  /** How many may wait for their turn, and how many of them may come from one address. */
+  waiting: 17,
+  waitingOfAddress: 15,
+  /** Wrong ones of an address: so many at once, then so many in a minute. */
+  wrongAtOnce: 10,
+  wrongPerMinute: 20,
+  /** Seconds within which a check has its turn and its answer. */
+  patience: 20,
+} as const;
 
 /** nginx needs no account of its own in the image: it reads its config and writes below /tmp. */
 const USER = "65532:65532";
@@ -38,6 +52,7 @@ export function gatewayService(config: Config): Service {
       : {
           ports: [{ target: GATEWAY_PORT, published: config.ports.registry, protocol: "tcp", mode: "host" }],
         }),
+    ulimits: openFiles(),
     volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 64 * 1024 * 1024 } }],
     configs: [{ source: "gateway", target: "/etc/nginx/nginx.conf" }],
     secrets: [secretMount("gateway", "gateway", USER)],

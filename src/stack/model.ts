@@ -2,6 +2,7 @@ import type { Config } from "../config/resolve.js";
 import { HTTP_SECRET, type SecretKind } from "../credentials/names.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./compose.js";
 import { gatewayService } from "./gateway.js";
+import { withOwner } from "./owner.js";
 import { readerService, registryService } from "./registry.js";
 import { registryAdminService, registryUiService } from "./registryUi.js";
 import { externalSecret } from "./secrets.js";
@@ -41,6 +42,22 @@ export const secretsOf = (config: Config): Record<string, SecretKind[]> =>
 export const routersOf = (config: Config): Router[] =>
   Object.values(servicesOf(config)).flatMap(({ deploy }) => routersIn(deploy.labels ?? {}));
 
+/** Name of an overlay's option for its MTU. Source: docker network create, bridge and overlay options. */
+export const MTU_OPTION = "com.docker.network.driver.mtu";
+
+/** Options of the stack's own network, as Docker's overlay driver knows them. */
+export function internalNetworkOptions({ networks }: Config): Record<string, string> {
+  return {
+    ...(networks.encrypted ? { encrypted: "true" } : {}),
+    ...(networks.mtu === undefined ? {} : { [MTU_OPTION]: String(networks.mtu) }),
+  };
+}
+
+function internalNetwork(config: Config): Network {
+  const options = internalNetworkOptions(config);
+  return { driver: "overlay", ...(Object.keys(options).length > 0 ? { driver_opts: options } : {}) };
+}
+
 /**
  * The whole stack as a compose model. Pure: the same config and files give the same model.
  *
@@ -53,14 +70,11 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
   const mounted = Object.values(services);
   const configNames = new Set(mounted.flatMap(({ configs = [] }) => configs.map(({ source }) => source)));
   const secretNames = new Set(mounted.flatMap(({ secrets = [] }) => secrets.map(({ source }) => source)));
-  return {
+  return withOwner(stack, {
     version: "3.8",
     services,
     networks: {
-      [networks.internal]: {
-        driver: "overlay",
-        ...(networks.encrypted ? { driver_opts: { encrypted: "true" } } : {}),
-      },
+      [networks.internal]: internalNetwork(config),
       ...(config.expose === "traefik"
         ? { [traefik.network]: { external: true, name: traefik.network } satisfies Network }
         : {}),
@@ -79,5 +93,5 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
         .filter((name) => secretNames.has(name))
         .map((name) => [name, externalSecret(stack, name)]),
     ),
-  };
+  });
 }

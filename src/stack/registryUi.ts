@@ -1,8 +1,8 @@
 import { type Config, publicUrls } from "../config/resolve.js";
-import type { Service } from "./compose.js";
-import { registryAddress } from "./registry.js";
+import type { SecretMount, Service } from "./compose.js";
+import { readerAddress, registryAddress } from "./registry.js";
 import { secretMount } from "./secrets.js";
-import { deploy, healthcheck, logging, publicNetworks } from "./service.js";
+import { deploy, healthcheck, logging, openFiles, publicNetworks } from "./service.js";
 import { traefikLabels } from "./traefik.js";
 
 const UI_PORT = 80;
@@ -14,6 +14,10 @@ interface Role {
   title: string;
   methods: readonly string[];
   sso: boolean;
+  /** Where its nginx sends requests. */
+  upstream: string;
+  /** The secret with which it does, where it has one. */
+  secrets?: SecretMount[];
 }
 
 /** What a library needs: reading. Neither Traefik nor the UI's own nginx passes anything else. */
@@ -21,7 +25,7 @@ export const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
 
 export const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
 
-/** The service `registry-ui`: a read-only library. */
+/** The service `registry-ui`: a read-only library. It asks the reader, for which it needs no credential. */
 export function registryUiService(config: Config): Service {
   const { host, title, access } = config.ui;
   return uiService(config, {
@@ -30,10 +34,14 @@ export function registryUiService(config: Config): Service {
     title,
     methods: READ_METHODS,
     sso: access === "sso",
+    upstream: readerAddress(config),
   });
 }
 
-/** The service `registry-admin`: the same with deletion, always behind Authelia. */
+/**
+ * The service `registry-admin`: the same with deletion, always behind Authelia. It asks the registry, with a credential
+ * that its start script (90-docker-registry-ui.sh) reads from the secret at /etc/nginx/.env.
+ */
 export function registryAdminService(config: Config): Service {
   const { admin, title } = config.ui;
   return uiService(config, {
@@ -42,13 +50,12 @@ export function registryAdminService(config: Config): Service {
     title: `${title} (admin)`,
     methods: ADMIN_METHODS,
     sso: true,
+    upstream: registryAddress(config),
+    secrets: [secretMount("ui", "/etc/nginx/.env", "0:0")],
   });
 }
 
-/**
- * joxit/docker-registry-ui. Its nginx asks the registry itself, with a credential that it reads from the secret at
- * /etc/nginx/.env (its start script, 90-docker-registry-ui.sh).
- */
+/** joxit/docker-registry-ui. Its nginx serves the page, and passes the page's questions on. */
 function uiService(config: Config, role: Role): Service {
   const behindTraefik = config.expose === "traefik";
   const route = {
@@ -65,7 +72,7 @@ function uiService(config: Config, role: Role): Service {
       SINGLE_REGISTRY: "true",
       REGISTRY_TITLE: role.title,
       PULL_URL: publicUrls(config).registry.replace(/^https?:\/\//, ""),
-      NGINX_PROXY_PASS_URL: `http://${registryAddress(config)}`,
+      NGINX_PROXY_PASS_URL: `http://${role.upstream}`,
       NGINX_RESOLVER: "127.0.0.11",
       DELETE_IMAGES: String(role.methods.includes("DELETE")),
       SHOW_CONTENT_DIGEST: "true",
@@ -79,7 +86,8 @@ function uiService(config: Config, role: Role): Service {
       : { ports: [{ target: UI_PORT, published: config.ports.ui, protocol: "tcp", mode: "host" }] }),
     // The second lock behind Traefik's method rule: this nginx refuses other methods by itself.
     configs: [{ source: role.service, target: "/etc/nginx/conf.d/00-methods.conf" }],
-    secrets: [secretMount("ui", "/etc/nginx/.env", "0:0")],
+    ...(role.secrets ? { secrets: role.secrets } : {}),
+    ulimits: openFiles(),
     // No read-only root: the image's start script writes its own pages and nginx files, which belong to user nginx.
     cap_drop: ["ALL"],
     cap_add: ["CHOWN", "DAC_OVERRIDE", "FOWNER", "NET_BIND_SERVICE", "SETGID", "SETUID"],

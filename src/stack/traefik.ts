@@ -27,14 +27,19 @@ export function traefikLabels(config: Config, route: Route): Record<string, stri
   const router = `traefik.http.routers.${route.name}`;
   const service = `traefik.http.services.${route.name}.loadbalancer`;
   const forwardAuth = route.sso ? forwardAuthOf(config, provider) : undefined;
-  const middlewares = [...traefik.middlewares, ...(forwardAuth ? [forwardAuth.reference] : [])];
+  const forwardedProto = route.sso && !traefik.tls ? forwardedProtoOf(config, provider) : undefined;
+  const middlewares = [
+    ...traefik.middlewares,
+    ...(forwardedProto ? [forwardedProto.reference] : []),
+    ...(forwardAuth ? [forwardAuth.reference] : []),
+  ];
   return {
     "traefik.enable": "true",
     [`traefik.${provider}.network`]: traefik.network,
     ...(config.swarm.endpointMode === "vip" ? { [`traefik.${provider}.lbswarm`]: "true" } : {}),
     [`${router}.rule`]: rule(route),
     [`${router}.entrypoints`]: traefik.entrypoint,
-    [`${router}.tls`]: "true",
+    ...(traefik.tls ? { [`${router}.tls`]: "true" } : {}),
     ...(traefik.certResolver ? { [`${router}.tls.certresolver`]: traefik.certResolver } : {}),
     ...(middlewares.length > 0 ? { [`${router}.middlewares`]: middlewares.join(",") } : {}),
     [`${router}.service`]: route.name,
@@ -47,7 +52,12 @@ export function traefikLabels(config: Config, route: Route): Record<string, stri
           [`${service}.healthcheck.timeout`]: "3s",
         }
       : {}),
+    ...(forwardedProto?.labels ?? {}),
     ...(forwardAuth?.labels ?? {}),
+    ...Object.fromEntries(
+      Object.entries(traefik.routerLabels).map(([key, value]) => [`${router}.${key}`, value]),
+    ),
+    ...traefik.labels,
   };
 }
 
@@ -58,10 +68,24 @@ function rule({ host, methods }: Route): string {
   return `${hostRule} && (${methods.map((method) => `Method(\`${method}\`)`).join(" || ")})`;
 }
 
-function forwardAuthOf(
-  config: Config,
-  provider: string,
-): { reference: string; labels?: Record<string, string> } {
+/** A middleware, as a router names it, with the labels that define it where they are ours. */
+interface Middleware {
+  reference: string;
+  labels?: Record<string, string>;
+}
+
+/**
+ * What ForwardAuth tells Authelia of the scheme: by itself Traefik says http where its entrypoint has no TLS, and
+ * Authelia sends nobody back to an http address. Source: traefik/traefik, pkg/middlewares/auth/forward.go (writeHeader)
+ * takes the request's own X-Forwarded-Proto with trustForwardHeader, which Authelia's documentation asks for.
+ */
+function forwardedProtoOf(config: Config, provider: string): Middleware {
+  const name = `${config.stack}-forwarded-proto`;
+  const header = `traefik.http.middlewares.${name}.headers.customrequestheaders.X-Forwarded-Proto`;
+  return { reference: `${name}@${provider}`, labels: { [header]: "https" } };
+}
+
+function forwardAuthOf(config: Config, provider: string): Middleware {
   const { middleware } = config.authelia;
   if (!/^https?:/.test(middleware)) return { reference: middleware };
   const name = `${config.stack}-authelia`;

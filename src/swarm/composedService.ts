@@ -59,6 +59,7 @@ interface ComposedService {
     retries?: string;
     start_period?: string;
   };
+  ulimits?: Record<string, { soft: string; hard: string } | string>;
   stop_signal?: string;
   stop_grace_period?: string;
   logging?: { driver?: string; options?: Record<string, string> };
@@ -180,6 +181,11 @@ function containerSpec(stack: string, compose: ComposedStack, service: ComposedS
     })),
     CapabilityAdd: service.cap_add,
     CapabilityDrop: service.cap_drop,
+    Ulimits: Object.entries(service.ulimits ?? {}).map(([name, limit]) => ({
+      Name: name,
+      Hard: Number(group(limit)?.hard ?? limit),
+      Soft: Number(group(limit)?.soft ?? limit),
+    })),
   };
 }
 

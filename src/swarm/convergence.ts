@@ -94,3 +94,12 @@ function withoutZeros(value: unknown): unknown {
     .filter(([, inner]) => inner !== undefined);
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
+
+/** "registry 1/1, gateway 0/1 (starting)" */
+export function describe(stack: string, verdicts: readonly Verdict[]): string {
+  return verdicts
+    .map(({ service, running, replicas, reason }) => {
+      return `${service.slice(stack.length + 1)} ${running}/${replicas}${reason ? ` (${reason})` : ""}`;
+    })
+    .join(", ");
+}

@@ -22,6 +22,8 @@ export interface RunOptions {
   timeout?: number;
   /** Folder to run in. */
   directory?: string;
+  /** Whether standard input stays open until the command has ended by itself. */
+  holdsInput?: boolean;
 }
 
 export interface CommandResult {
@@ -36,6 +38,8 @@ export interface Docker {
   run(args: readonly string[], options?: RunOptions): Promise<string>;
   /** Like run, but leaves it to the caller what an exit code other than 0 means. */
   attempt(args: readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /** Asked before each command: it throws where none may run any more. */
+  guard?: (() => Promise<void>) | undefined;
 }
 
 export interface DockerOptions {
@@ -53,28 +57,36 @@ export function dockerCommand(options: DockerOptions): Docker {
   async function attempt(args: readonly string[], run: RunOptions = {}): Promise<CommandResult> {
     options.onCommand?.(args);
     if (options.signal?.aborted) throw interrupted();
-    const result = await execa("docker", [...globalArguments, ...args], {
+    const input = run.input instanceof Secret ? run.input.reveal() : (run.input ?? "");
+    const child = execa("docker", [...globalArguments, ...args], {
       env: childEnvironment(run.environment) as Record<string, string>,
       extendEnv: false,
-      input: run.input instanceof Secret ? run.input.reveal() : (run.input ?? ""),
+      ...(run.holdsInput ? {} : { input }),
       reject: false,
       ...(run.timeout === undefined ? {} : { timeout: run.timeout }),
       ...(run.directory === undefined ? {} : { cwd: run.directory }),
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     });
+    // A command that ends early is known by its exit code.
+    if (run.holdsInput) child.stdin?.on("error", () => undefined).write(input);
+    const result = await child;
     if (result.isCanceled || options.signal?.aborted) throw interrupted();
     if (result.exitCode === undefined && !result.timedOut) throw notStarted(result.code);
     return { exitCode: result.exitCode ?? 124, stdout: result.stdout, stderr: result.stderr };
   }
 
-  return {
-    attempt,
+  const docker: Docker = {
+    async attempt(args, run) {
+      await docker.guard?.();
+      return attempt(args, run);
+    },
     async run(args, run) {
-      const result = await attempt(args, run);
+      const result = await docker.attempt(args, run);
       if (result.exitCode !== 0) throw dockerFailed(args, result);
       return result.stdout;
     },
   };
+  return docker;
 }
 
 /** The same docker, which ends each command that takes longer. */
@@ -103,6 +115,15 @@ function notStarted(code: string | undefined): OperatorError {
   );
 }
 
+/**
+ * Whether docker failed because an object is not there. The CLI says "No such service: x" up to line 20.10, and hands on
+ * the engine's "service x not found" in line 28.
+ */
+export const saysAbsent = ({ stderr }: Pick<CommandResult, "stderr">): boolean =>
+  /\bno such (?:service|task|node|network|secret|config|object)\b|\b(?:service|task|node|network|secret|config) \S+ not found\b/i.test(
+    stderr,
+  );
+
 /** Messages of docker that have a known remedy. */
 const ADVICE: ReadonlyArray<readonly [RegExp, string]> = [
   [/permission denied while trying to connect/i, "Run as a user of the group docker, or with sudo."],
@@ -129,6 +150,6 @@ export function dockerFailed(args: readonly string[], { stderr, exitCode }: Comm
   return new OperatorError(message || `ended with exit code ${exitCode}`, {
     where: `docker ${args.slice(0, 3).join(" ")}`,
     remedy: advice ?? "Run that docker command by hand to see more, or this one with --verbose.",
-    exitCode: advice ? ExitCode.preflight : ExitCode.rollout,
+    exitCode: advice ? ExitCode.preflight : ExitCode.docker,
   });
 }

@@ -1,3 +1,5 @@
+import type { Docker } from "./docker.js";
+import { words } from "./objects.js";
 import { LABELS } from "./secrets.js";
 
 /**
@@ -27,4 +29,24 @@ export function createHelperService(
     image,
     ...rest,
   ];
+}
+
+/** How the services are listed, by id, that carry the stack's label: its own, and those beside it. */
+export const listLabelledServices = (stack: string) => [
+  "service",
+  "ls",
+  "--quiet",
+  "--filter",
+  `label=${LABELS.stack}=${stack}`,
+];
+
+/**
+ * Removes a helper service; one of that name that hephaestus did not make stays.
+ *
+ * @returns whether there was one
+ */
+export async function removeHelperService(docker: Docker, stack: string, name: string): Promise<boolean> {
+  const filters = ["--filter", `label=${LABELS.stack}=${stack}`, "--filter", `name=${name}`];
+  const found = words(await docker.run(["service", "ls", ...filters, "--format", "{{.Name}}"]));
+  return found.includes(name) && (await docker.attempt(["service", "rm", name])).exitCode === 0;
 }

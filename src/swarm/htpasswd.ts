@@ -3,7 +3,7 @@ import { HTPASSWD, secretName } from "../credentials/names.js";
 import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type Docker, dockerFailed } from "./docker.js";
-import { createHelperService } from "./helperService.js";
+import { createHelperService, removeHelperService } from "./helperService.js";
 import { runningContainers, words } from "./objects.js";
 
 /**
@@ -42,7 +42,7 @@ export async function readHtpasswd(
   const ofRegistry = await fromRegistry(docker, stack, secret);
   if (ofRegistry) return ofRegistry;
   const name = readerServiceName(stack);
-  await docker.attempt(["service", "rm", name]);
+  await removeHelperService(docker, stack, name);
   const node = (await docker.run(["info", "--format", "{{.Swarm.NodeID}}"])).trim();
   const create = createReader(stack, secret, node, image);
   const created = await docker.attempt(create);

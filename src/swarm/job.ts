@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
-import { type Docker, dockerFailed } from "./docker.js";
+import { type Docker, dockerFailed, saysAbsent } from "./docker.js";
 import { createHelperService } from "./helperService.js";
 import { listTasks, serviceTasks, words } from "./objects.js";
 import { LABELS } from "./secrets.js";
@@ -108,12 +108,12 @@ async function endJob(docker: Docker, name: string): Promise<void> {
 /** The Swarm forgets a removed service's task when its node has ended the container. */
 async function isAnyRunning(docker: Docker, tasks: readonly string[]): Promise<boolean> {
   if (tasks.length === 0) return false;
-  const { exitCode, stdout, stderr } = await docker.attempt([
+  const result = await docker.attempt([
     ...["inspect", "--type", "task", "--format", "{{.Status.State}}"],
     ...tasks,
   ]);
-  if (exitCode !== 0 && !/no such/i.test(stderr)) return true;
-  return words(stdout).some((state) => !ENDED.has(state) && state !== "complete");
+  if (result.exitCode !== 0 && !saysAbsent(result)) return true;
+  return words(result.stdout).some((state) => !ENDED.has(state) && state !== "complete");
 }
 
 async function linesOf(docker: Docker, name: string): Promise<string[]> {
@@ -125,5 +125,5 @@ const jobFailed = (name: string, reason: string, lines: readonly string[]) =>
   new OperatorError([reason, ...lines.slice(-5).map((line) => `    ${line}`)].join("\n"), {
     where: name,
     remedy: "Mend what it says, then run the same command again.",
-    exitCode: ExitCode.rollout,
+    exitCode: ExitCode.docker,
   });

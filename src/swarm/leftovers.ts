@@ -6,9 +6,11 @@ import {
   type SecretKind,
   secretName,
 } from "../credentials/names.js";
-import type { Docker } from "./docker.js";
+import { type Docker, dockerFailed, saysAbsent } from "./docker.js";
+import { listLabelledServices, removeHelperService } from "./helperService.js";
 import { readerServiceName } from "./htpasswd.js";
-import { STACK_LABEL, type SwarmService } from "./objects.js";
+import { STACK_LABEL, type SwarmService, servicesOf } from "./objects.js";
+import { ownConfigs } from "./ownership.js";
 import { LABELS, removeSecrets, stackSecretNames } from "./secrets.js";
 
 /** A marker in the Swarm: this generation's generated password was shown to somebody. */
@@ -17,7 +19,8 @@ export const handoverName = (stack: string, generation: number | string): string
 
 /** Without the marker the next run would go back to the generation before, so it is tried more than once. */
 export async function markHandedOver(docker: Docker, stack: string, generation: number): Promise<void> {
-  const create = ["config", "create", handoverName(stack, generation), "-"];
+  const label = ["--label", `${LABELS.stack}=${stack}`];
+  const create = ["config", "create", ...label, handoverName(stack, generation), "-"];
   for (let tries = 0; tries < 3; tries++) {
     if ((await docker.attempt(create, { input: "hephaestus\n" })).exitCode === 0) return;
     if (await wasHandedOver(docker, stack, generation)) return;
@@ -25,7 +28,11 @@ export async function markHandedOver(docker: Docker, stack: string, generation: 
 }
 
 export async function wasHandedOver(docker: Docker, stack: string, generation: number): Promise<boolean> {
-  return (await docker.attempt(["config", "inspect", handoverName(stack, generation)])).exitCode === 0;
+  const inspect = ["config", "inspect", handoverName(stack, generation)];
+  const result = await docker.attempt(inspect);
+  if (result.exitCode === 0) return true;
+  if (saysAbsent(result)) return false;
+  throw dockerFailed(inspect, result);
 }
 
 /** Removes the htpasswd of one generation; where a service uses it, Swarm sees to it that it stays. */
@@ -50,7 +57,7 @@ export async function removeMachines(docker: Docker, stack: string, generation: 
 export async function removeOldSecrets(docker: Docker, stack: string, keep: Generations): Promise<string[]> {
   const removed: string[] = [];
   // Whoever reads an htpasswd back removes this service; one that was killed did not.
-  if ((await docker.attempt(["service", "rm", readerServiceName(stack)])).exitCode === 0)
+  if (await removeHelperService(docker, stack, readerServiceName(stack)))
     removed.push(readerServiceName(stack));
   for (const name of await stackSecretNames(docker, stack)) {
     const of = (kind: SecretKind) => generationOf(stack, kind, name);
@@ -83,14 +90,12 @@ export async function oldMarkers(docker: Docker, stack: string, keep: readonly n
   return names.split("\n").filter((name) => name.startsWith(prefix) && !kept.includes(name));
 }
 
-/** How the services are listed that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */
-export const listHelperServices = (stack: string) => [
-  "service",
-  "ls",
-  "--quiet",
-  "--filter",
-  `label=${LABELS.stack}=${stack}`,
-];
+/** The services that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */
+export const helperServices = async (docker: Docker, stack: string): Promise<SwarmService[]> =>
+  (await servicesOf(docker, listLabelledServices(stack))).filter(
+    // The stack's own services carry the label too, but stand in its namespace.
+    ({ Spec }) => Spec.Labels?.[STACK_LABEL] === undefined,
+  );
 
 /**
  * Removes configs of older content that no service of the stack uses.
@@ -120,7 +125,5 @@ export async function unusedConfigs(
       ({ Spec }) => Spec.TaskTemplate.ContainerSpec.Configs?.map(({ ConfigName }) => ConfigName) ?? [],
     ),
   );
-  const filter = `label=${STACK_LABEL}=${stack}`;
-  const configs = await docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
-  return configs.split("\n").filter((name) => name !== "" && !used.has(name));
+  return (await ownConfigs(docker, stack)).filter((name) => !used.has(name));
 }

@@ -2,55 +2,43 @@ import { hostname, userInfo } from "node:os";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type Docker, dockerFailed } from "./docker.js";
 import { endLeftJobs } from "./job.js";
-import { LABELS } from "./secrets.js";
+import { LockKeeper } from "./lockKeeper.js";
+import {
+  createLock,
+  freeLock,
+  type Holder,
+  isExpired,
+  LOCK_SECONDS,
+  lastSign,
+  readLock,
+  removeBeats,
+  swarmTime,
+} from "./lockObjects.js";
+import { hasEnded, processIdentity } from "./process.js";
+import { engineTime } from "./stack.js";
 
 /**
- * One deploy of a stack at a time, wherever it runs from: a Swarm config whose name is unique in the Swarm is the
- * lock. ops-scripts/deploy.sh takes the same one.
+ * One operation on a stack at a time, wherever it runs from. ops-scripts/deploy.sh follows the same protocol:
+ *
+ * - The lock is a Swarm config, whose name is unique in the Swarm.
+ * - While the work goes on, its holder leaves a sign of life every few seconds: another config, for it cannot be changed.
+ * - Where there was no sign for LOCK_SECONDS the lock is free. Signs and now are both read from the Swarm's own clock.
+ * - A holder that comes back late finds the lock gone before its next docker command, and stops.
  */
-const LOCK_LABELS = {
-  holder: "hephaestus.lock.holder",
-  host: "hephaestus.lock.host",
-  pid: "hephaestus.lock.pid",
-  /** Seconds since the epoch; a lock of a machine that died is free then. */
-  expires: "hephaestus.lock.expires",
-} as const;
-
-export const lockName = (stack: string): string => `${stack}_lock`;
-
-export interface LockHolder {
-  holder: string;
-  host: string;
-  pid: number;
-  expires: number;
-}
-
-export function createLock(stack: string, { holder, host, pid, expires }: LockHolder): string[] {
-  const labels = [
-    `${LABELS.stack}=${stack}`,
-    `${LOCK_LABELS.holder}=${holder}`,
-    `${LOCK_LABELS.host}=${host}`,
-    `${LOCK_LABELS.pid}=${pid}`,
-    `${LOCK_LABELS.expires}=${expires}`,
-  ];
-  return ["config", "create", ...labels.flatMap((label) => ["--label", label]), lockName(stack), "-"];
-}
 
 /**
  * Takes the lock.
  *
- * @param seconds how long the work may take at most
  * @returns the lock's id, for freeLock
- * @throws OperatorError when somebody else works on the stack
+ * @throws OperatorError when another operation works on the stack
  */
-export async function takeLock(docker: Docker, stack: string, seconds: number): Promise<string> {
-  const self: LockHolder = {
+export async function takeLock(docker: Docker, stack: string): Promise<string> {
+  const create = createLock(stack, {
     holder: `${operator()} (process ${process.pid})`,
     host: hostname(),
     pid: process.pid,
-    expires: Math.floor(Date.now() / 1000) + seconds,
-  };
-  const create = createLock(stack, self);
+    process: processIdentity(),
+  });
   for (let attempts = 0; attempts < 3; attempts++) {
     const created = await docker.attempt(create, { input: "hephaestus\n" });
     if (created.exitCode === 0) return created.stdout.trim();
@@ -58,75 +46,78 @@ export async function takeLock(docker: Docker, stack: string, seconds: number): 
     const holder = await readLock(docker, stack);
     // It may have been freed between the two calls.
     if (holder === undefined) continue;
-    if (!isStale(holder)) throw locked(stack, holder.holder);
-    await freeLock(docker, holder.id);
+    const silence = await secondsOfSilence(docker, stack, holder);
+    if (!isStale(holder, silence)) throw locked(stack, holder, silence);
+    await freeLock(docker, stack, holder.id);
   }
-  throw locked(stack, "somebody else");
+  throw locked(stack, undefined, 0);
+}
+
+/** Seconds since the last sign of a lock's holder, both by the clock of the Swarm. */
+async function secondsOfSilence(docker: Docker, stack: string, holder: Holder): Promise<number> {
+  const last = await lastSign(docker, stack, holder);
+  return ((await swarmTime(docker, stack)) - last) / 1000;
 }
 
 /**
- * Works while nobody else works on the stack. Jobs that a holder left behind who was killed are ended first.
+ * Whether a lock is free though it is there: its holder has ended on this machine, or has left no sign for too long. A lock of
+ * a version that left no signs is free when the time is over that it names.
+ */
+const isStale = (holder: Holder, silence: number): boolean =>
+  (holder.process !== undefined && hasEnded(holder.process)) ||
+  (holder.renewed ? silence > LOCK_SECONDS : isExpired(holder));
+
+/**
+ * Works while nothing else works on the stack. Jobs that a killed holder left behind are ended first.
  *
- * @param seconds how long the work may take at most
- * @param cleanupDocker a docker that still works after an interruption, to free the lock
- * @throws OperatorError when somebody else works on the stack
+ * @param cleanupDocker a docker that still works after an interruption, to keep and free the lock
+ * @throws OperatorError when another operation works on the stack, or takes the lock over because this one stood still
  */
 export async function withLock<T>(
   docker: Docker,
   cleanupDocker: Docker,
   stack: string,
-  seconds: number,
   work: () => Promise<T>,
 ): Promise<T> {
-  const lock = await takeLock(docker, stack, seconds);
+  const keeper = new LockKeeper(cleanupDocker, stack, await takeLock(docker, stack));
+  docker.guard = () => keeper.check();
+  keeper.begin();
   try {
     await endLeftJobs(docker, stack);
     return await work();
   } finally {
-    await freeLock(cleanupDocker, lock);
+    docker.guard = undefined;
+    await keeper.end();
   }
 }
 
-/** Frees a lock by its id, so that nobody else's is ever removed. */
-export async function freeLock(docker: Docker, id: string): Promise<void> {
-  await docker.attempt(["config", "rm", id]);
+/**
+ * Releases a lock, whoever holds it.
+ *
+ * @returns the holder that it was taken from; undefined where there was none
+ */
+export async function releaseLock(docker: Docker, stack: string): Promise<Holder | undefined> {
+  const holder = await readLock(docker, stack);
+  if (holder) await freeLock(docker, stack, holder.id);
+  await removeBeats(docker, stack);
+  return holder;
 }
 
-/** Who holds the stack's lock; undefined where nobody does. */
-export async function readLock(
-  docker: Docker,
-  stack: string,
-): Promise<(LockHolder & { id: string }) | undefined> {
-  const { exitCode, stdout } = await docker.attempt([
-    "config",
-    "inspect",
-    "--format",
-    "{{json .}}",
-    lockName(stack),
-  ]);
-  if (exitCode !== 0) return undefined;
-  const { ID, Spec } = JSON.parse(stdout) as { ID: string; Spec: { Labels?: Record<string, string> } };
-  const labels = Spec.Labels ?? {};
-  return {
-    id: ID,
-    holder: labels[LOCK_LABELS.holder] ?? "unknown",
-    host: labels[LOCK_LABELS.host] ?? "",
-    pid: Number(labels[LOCK_LABELS.pid] ?? 0),
-    expires: Number(labels[LOCK_LABELS.expires] ?? 0),
-  };
+/** A lock as it is seen without touching the Swarm. */
+export interface LockState {
+  holder: Holder;
+  /** Seconds since the last sign of life of its holder. */
+  silence: number;
+  stale: boolean;
 }
 
-/** A lock is stale when its time is over, or when its process on this machine is gone. */
-export function isStale({ host, pid, expires }: LockHolder): boolean {
-  return expires < Date.now() / 1000 || (host === hostname() && !isAlive(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+/** Looks at a stack's lock, and changes nothing: now is what the engine's own clock says. */
+export async function lookAtLock(docker: Docker, stack: string): Promise<LockState | undefined> {
+  const holder = await readLock(docker, stack);
+  if (holder === undefined) return undefined;
+  const now = Date.parse(await engineTime(docker));
+  const silence = Math.max(0, (now - (await lastSign(docker, stack, holder))) / 1000);
+  return { holder, silence, stale: isStale(holder, silence) };
 }
 
 /** Who runs this: user@host. */
@@ -141,8 +132,12 @@ function userName(): string {
   }
 }
 
-const locked = (stack: string, holder: string) =>
-  new OperatorError(`another deploy of ${stack} is running: ${holder}`, {
-    remedy: `Wait for it to end. If it died on a machine that is gone: docker config rm ${lockName(stack)}`,
+function locked(stack: string, holder: Holder | undefined, silence: number): OperatorError {
+  const seen = holder?.renewed ? `, last sign of life ${Math.max(0, Math.round(silence))} s ago` : "";
+  return new OperatorError(`another deploy of ${stack} is running: ${holder?.holder ?? "unknown"}${seen}`, {
+    remedy: holder?.renewed
+      ? `Wait for it to end. Its lock is free ${LOCK_SECONDS} s after its last sign of life. See: hephaestus lock`
+      : "Wait for it to end. If it is dead, release its lock with: hephaestus lock release",
     exitCode: ExitCode.locked,
   });
+}

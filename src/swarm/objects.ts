@@ -1,13 +1,25 @@
-import { type Docker, dockerFailed } from "./docker.js";
+import { generationOf, SECRET_KINDS } from "../credentials/names.js";
+import { OWNER_LABEL, SERVICE_NAMES } from "../stack/owner.js";
+import { type Docker, dockerFailed, saysAbsent } from "./docker.js";
 
 /** The parts of Docker's API objects that are read here. Source: Docker Engine API v1.41. */
+
+/** How a service refers to a secret: its name, and the file that it is mounted as. */
+export interface SecretReference {
+  SecretName: string;
+  SecretID?: string;
+  File?: { Name: string; UID?: string; GID?: string; Mode?: number };
+}
 
 export interface TaskTemplate {
   ContainerSpec: {
     Image: string;
+    Command?: string[];
+    Args?: string[];
     Env?: string[];
-    Secrets?: Array<{ SecretName: string }>;
-    Configs?: Array<{ ConfigName: string }>;
+    Mounts?: Array<{ Target: string }>;
+    Secrets?: SecretReference[];
+    Configs?: Array<{ ConfigName: string; File?: { Name: string } }>;
   };
   Placement?: unknown;
   Networks?: Array<{ Target: string; Aliases?: string[] }>;
@@ -19,6 +31,15 @@ export interface ServiceSpec {
   Labels?: Record<string, string>;
   TaskTemplate: TaskTemplate;
   Mode: { Replicated?: { Replicas: number } };
+  EndpointSpec?: { Ports?: PublishedPort[] };
+}
+
+export interface PublishedPort {
+  Protocol?: string;
+  TargetPort?: number;
+  PublishedPort?: number;
+  /** ingress, where it is not there. */
+  PublishMode?: string;
 }
 
 export interface SwarmService {
@@ -67,13 +88,37 @@ async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[
   const args = inspect(type, ids);
   // Docker prints what it found, and fails if something was missing.
   const result = await docker.attempt(args);
-  if (result.exitCode !== 0 && !/no such/i.test(result.stderr)) throw dockerFailed(args, result);
+  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(args, result);
   return JSON.parse(result.stdout.trim() || "[]") as T[];
 }
 
-/** The services of a stack, by name. */
-export const stackServices = (docker: Docker, stack: string): Promise<SwarmService[]> =>
-  servicesOf(docker, listServices(stack));
+/** The stack's own services, by name; others in its namespace are left out. */
+export const stackServices = async (docker: Docker, stack: string): Promise<SwarmService[]> =>
+  (await servicesOf(docker, listServices(stack))).filter((service) => isOwnService(stack, service));
+
+/**
+ * Whether a service is one of the stack's own: by its label. Versions before the label are recognised by name, by the
+ * config that is named after the service and a digest, and by the secret that each has but the reader. Pure.
+ */
+export function isOwnService(stack: string, { Spec }: Pick<SwarmService, "Spec">): boolean {
+  const owner = Spec.Labels?.[OWNER_LABEL];
+  if (owner !== undefined) return owner === stack;
+  const name = SERVICE_NAMES.find((service) => Spec.Name === `${stack}_${service}`);
+  const { Configs, Secrets } = Spec.TaskTemplate.ContainerSpec;
+  const isOwnSecret = (secret: string) =>
+    SECRET_KINDS.some((kind) => generationOf(stack, kind, secret) !== undefined);
+  return (
+    name !== undefined &&
+    (Configs ?? []).some(({ ConfigName }) => isContentName(stack, name, ConfigName)) &&
+    (name === "reader" || (Secrets ?? []).some(({ SecretName }) => isOwnSecret(SecretName)))
+  );
+}
+
+/** Whether a config has the name of a service's rendered file: with 12 digits of the digest of its content. Pure. */
+export function isContentName(stack: string, service: string, config: string): boolean {
+  const prefix = `${stack}_${service}_`;
+  return config.startsWith(prefix) && /^[0-9a-f]{12}$/.test(config.slice(prefix.length));
+}
 
 /** Those that a list command names, by name. */
 export async function servicesOf(docker: Docker, list: readonly string[]): Promise<SwarmService[]> {
@@ -110,7 +155,7 @@ async function tasksNamed(docker: Docker, services: readonly string[]): Promise<
   const list = listTasks(services);
   const result = await docker.attempt(list);
   // Docker lists those of the others, and fails.
-  if (result.exitCode !== 0 && !/no such/i.test(result.stderr)) throw dockerFailed(list, result);
+  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(list, result);
   const tasks = await inspectAll<SwarmTask>(docker, "task", words(result.stdout));
   return tasks.sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : -1));
 }

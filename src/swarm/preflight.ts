@@ -1,5 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import type { Docker } from "./docker.js";
+import { internalNetworkName, judgeInternalNetwork, readNetwork, type SwarmNetwork } from "./network.js";
+import { type ForeignObject, judgeNamespace, readForeign } from "./ownership.js";
 
 /** Something that stands in the way of a deploy, or that may surprise later. */
 export interface PreflightFinding {
@@ -18,15 +20,30 @@ export interface SwarmFinding extends PreflightFinding {
 export interface SwarmFacts {
   serverVersion: string;
   apiVersion: string;
+  /** The docker command's version, and the newest API that it speaks. */
+  client?: { version: string; apiVersion: string };
   swarmState: string;
   isManager: boolean;
   /** The node that answers. */
   nodeId: string;
   /** The external network: its scope and driver, undefined where there is none. */
-  network: { id: string; scope: string; driver: string } | undefined;
+  network: SwarmNetwork | undefined;
+  /** The stack's own network, undefined before its first deploy. */
+  internal?: SwarmNetwork | undefined;
+  /** The address that the other nodes know this one by. */
+  nodeAddress?: string;
   nodes: SwarmNode[];
   /** undefined where the engine runs on another machine. */
   hasIpvs: boolean | undefined;
+  /** What others have in the stack's namespace. */
+  foreign?: readonly ForeignObject[];
+}
+
+/** What `docker version` has of the docker command. */
+interface CliVersion {
+  Version: string;
+  /** What it speaks with an engine that is new enough. */
+  DefaultAPIVersion: string;
 }
 
 export interface SwarmNode {
@@ -40,7 +57,7 @@ export interface SwarmNode {
   Status: { State: string; Addr?: string };
 }
 
-/** capabilities of services came with this API (Docker Engine 20.10). */
+/** capabilities of services came with this API (Docker 20.10), and the tests run with an engine and a CLI of that line. */
 const OLDEST_API = [1, 41] as const;
 
 /**
@@ -53,37 +70,33 @@ export async function readSwarmFacts(
   config: Config,
   hasIpvs: boolean | undefined,
 ): Promise<SwarmFacts> {
-  const version = JSON.parse(await docker.run(["version", "--format", "{{json .Server}}"])) as {
-    Version: string;
-    ApiVersion: string;
-  };
+  const { Client: client, Server: version } = JSON.parse(
+    await docker.run(["version", "--format", "{{json .}}"]),
+  ) as { Client: CliVersion; Server: { Version: string; ApiVersion: string } };
   const swarm = JSON.parse(await docker.run(["info", "--format", "{{json .Swarm}}"])) as {
     LocalNodeState: string;
     ControlAvailable: boolean;
     NodeID: string;
+    NodeAddr: string;
   };
   const facts: SwarmFacts = {
     serverVersion: version.Version,
     apiVersion: version.ApiVersion,
+    client: { version: client.Version, apiVersion: client.DefaultAPIVersion },
     swarmState: swarm.LocalNodeState,
     isManager: swarm.ControlAvailable,
     nodeId: swarm.NodeID,
+    nodeAddress: swarm.NodeAddr,
     network: undefined,
     nodes: [],
     hasIpvs,
   };
   if (!facts.isManager) return facts;
-  if (config.expose === "traefik") {
-    const network = await docker.attempt(["network", "inspect", config.traefik.network]);
-    const found = JSON.parse(network.stdout.trim() || "[]") as Array<{
-      Id: string;
-      Scope: string;
-      Driver: string;
-    }>;
-    if (found[0]) facts.network = { id: found[0].Id, scope: found[0].Scope, driver: found[0].Driver };
-  }
+  if (config.expose === "traefik") facts.network = await readNetwork(docker, config.traefik.network);
+  facts.internal = await readNetwork(docker, internalNetworkName(config));
   const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
   facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];
+  facts.foreign = await readForeign(docker, config.stack);
   return facts;
 }
 
@@ -93,8 +106,16 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
   const error = (id: string, message: string, evidence: string, remedy: string) =>
     findings.push({ id, severity: "error", message, evidence, remedy });
 
-  const [major = 0, minor = 0] = facts.apiVersion.split(".").map(Number);
-  if (major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1])) {
+  const { client } = facts;
+  if (client !== undefined && isTooOld(client.apiVersion)) {
+    error(
+      "client-too-old",
+      `Docker's command line ${client.version} is too old`,
+      `docker version: the client's newest API is ${client.apiVersion}, needed ${OLDEST_API.join(".")}`,
+      "Install Docker's command line 20.10 or newer, and see that `docker --version` in this shell shows it.",
+    );
+  }
+  if (isTooOld(facts.apiVersion)) {
     error(
       "engine-too-old",
       `Docker Engine ${facts.serverVersion} is too old`,
@@ -118,6 +139,7 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
     );
   }
   if (!facts.isManager) return findings;
+  findings.push(...judgeNamespace(config.stack, facts.foreign ?? []));
 
   const { network } = config.traefik;
   if (config.expose === "traefik" && facts.network === undefined) {
@@ -138,6 +160,8 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
       "Services need an overlay network of scope swarm: create one under another name and set traefik.network.",
     );
   }
+
+  findings.push(...judgeInternalNetwork(config, facts.internal));
 
   const { constraints } = config.registry.placement;
   const fitting = fittingNodes(config, facts);
@@ -172,6 +196,11 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
   }
   return findings;
 }
+
+const isTooOld = (apiVersion: string): boolean => {
+  const [major = 0, minor = 0] = apiVersion.split(".").map(Number);
+  return major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1]);
+};
 
 /** The ready nodes that the registry may run on. */
 export function fittingNodes(config: Config, facts: SwarmFacts): SwarmNode[] {

@@ -113,9 +113,13 @@ export function parseRecord(stack: string, { Spec }: InspectedConfig): HistoryRe
       images.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
     ),
     isState: (STATES as readonly string[]).includes(kind),
-    archive: Buffer.from(Spec.Data ?? "", "base64"),
+    archive: archiveIn(Buffer.from(Spec.Data ?? "", "base64")),
   };
 }
+
+/** A config cannot be empty, so one without files has some other content. */
+const NO_ARCHIVE = "hephaestus\n";
+const archiveIn = (data: Buffer): Buffer => (data.toString() === NO_ARCHIVE ? Buffer.alloc(0) : data);
 
 /** All records of a stack, the oldest first. */
 export async function readRecords(docker: Docker, stack: string): Promise<HistoryRecord[]> {
@@ -145,7 +149,7 @@ export async function writeRecord(
 ): Promise<void> {
   const records = await readRecords(docker, stack);
   const number = (records.at(-1)?.number ?? 0) + 1;
-  await docker.run(createRecord(stack, number, event), { input: archive ?? "hephaestus\n" });
+  await docker.run(createRecord(stack, number, event), { input: archive?.length ? archive : NO_ARCHIVE });
   for (const old of outdated(records, event.kind))
     await docker.attempt(["config", "rm", recordName(stack, old)]);
 }

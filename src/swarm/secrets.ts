@@ -1,10 +1,11 @@
 import { generationOf, HTPASSWD, SECRET_KINDS, type SecretKind, secretName } from "../credentials/names.js";
 import type { Secret } from "../credentials/secret.js";
-import { type Docker, dockerFailed } from "./docker.js";
+import { OWNER_LABEL } from "../stack/owner.js";
+import { type Docker, dockerFailed, saysAbsent } from "./docker.js";
 
 /** Labels of what hephaestus creates. None holds anything that was derived from a password. */
 export const LABELS = {
-  stack: "hephaestus.stack",
+  stack: OWNER_LABEL,
   generation: "hephaestus.generation",
   kind: "hephaestus.secret",
   /** given by the operator, or generated and so to be handed over. */
@@ -93,7 +94,7 @@ export async function stackSecrets(docker: Docker, stack: string): Promise<Secre
   const inspect = ["secret", "inspect", ...names];
   const result = await docker.attempt(inspect);
   // What vanished meanwhile is missing in the answer.
-  if (result.exitCode !== 0 && !/no such/i.test(result.stderr)) throw dockerFailed(inspect, result);
+  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(inspect, result);
   const secrets = JSON.parse(result.stdout.trim() || "[]") as InspectedSecret[];
   return secrets.flatMap((secret) => factsOf(stack, secret)).sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -69,7 +69,7 @@ const WORDS: Record<string, string> = {
 export const SECRET_WORDS: Record<SecretKind, string> = {
   htpasswd: "users",
   gateway: "machine account of the gateway",
-  ui: "machine account of the library",
+  ui: "machine account of the admin UI",
   "http-secret": "http secret",
 };
 

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Generations, generationVariables } from "../credentials/names.js";
 import { ExitCode, type OperatorError } from "../errors.js";
 import { judge, type Verdict } from "./convergence.js";
-import type { Docker } from "./docker.js";
-import { STACK_LABEL, type SwarmService, stackServices, tasksOf } from "./objects.js";
+import { type Docker, saysAbsent } from "./docker.js";
+import { stackServices, tasksOf, words } from "./objects.js";
 
 export type ResolveImage = "always" | "changed" | "never";
 
@@ -20,9 +20,7 @@ export function deployStack(stack: string, composeFile: string, resolveImage: Re
   ];
 }
 
-export const rollbackService = (service: string) => ["service", "rollback", "--detach", "--quiet", service];
 export const removeServices = (services: readonly string[]) => ["service", "rm", ...services];
-export const removeStack = (stack: string) => ["stack", "rm", stack];
 export const serviceLogs = (service: string) => ["service", "logs", "--raw", "--tail", "10", service];
 
 /** Hands the stack to the Swarm. It returns before tasks run: wait with waitForConvergence. */
@@ -107,18 +105,34 @@ export async function lastLogLines(docker: Docker, service: string): Promise<str
   return `${stdout}\n${stderr}`.split("\n").filter(Boolean).slice(-10);
 }
 
-/** Services whose tasks would differ from those before. */
-export function changedServices(
-  before: readonly SwarmService[],
-  now: readonly SwarmService[],
-): SwarmService[] {
-  const templates = new Map(before.map(({ Spec }) => [Spec.Name, JSON.stringify(Spec.TaskTemplate)]));
-  return now.filter(({ Spec }) => templates.get(Spec.Name) !== JSON.stringify(Spec.TaskTemplate));
+/**
+ * Removes networks. The tasks of services that were just removed still hold them for a while, so it is tried again.
+ *
+ * @returns names of those that could not be removed
+ */
+export async function removeNetworks(
+  docker: Docker,
+  names: readonly string[],
+  timeoutSeconds: number,
+): Promise<string[]> {
+  const end = Date.now() + timeoutSeconds * 1000;
+  for (let left = names; ; await sleep(POLL_MILLISECONDS)) {
+    const still: string[] = [];
+    for (const name of left) {
+      const result = await docker.attempt(["network", "rm", name]);
+      if (result.exitCode !== 0 && !saysAbsent(result)) still.push(name);
+    }
+    left = still;
+    if (left.length === 0) await waitForAbsence(docker, names, end);
+    if (left.length === 0 || Date.now() > end) return [...left];
+  }
 }
 
-/** Waits until what a removed stack had is gone, so that the next deploy does not trip over it. */
-export async function waitForRemoval(docker: Docker, stack: string, timeoutSeconds: number): Promise<void> {
-  const end = Date.now() + timeoutSeconds * 1000;
-  const list = ["network", "ls", "--quiet", "--filter", `label=${STACK_LABEL}=${stack}`];
-  while ((await docker.run(list)).trim() !== "" && Date.now() < end) await sleep(POLL_MILLISECONDS);
+/** Docker answers before a network is gone, and the next deploy would trip over it. */
+async function waitForAbsence(docker: Docker, names: readonly string[], end: number): Promise<void> {
+  const areThere = async () => {
+    const present = words(await docker.run(["network", "ls", "--format", "{{.Name}}"]));
+    return names.some((name) => present.includes(name));
+  };
+  while (Date.now() < end && (await areThere())) await sleep(POLL_MILLISECONDS);
 }

@@ -17,7 +17,7 @@ export type Pass = keyof typeof PASSES;
 
 /**
  * Answers requests, one a line: a word and paths. Texts end with a line that is a dot. `read` gives sizes, then the contents
- * one behind the other; where one cannot be read to its end, all ends. A link that is being written may be empty: it has an
+ * one behind the other; where one cannot be read to its end, the script ends there, so that no other blob takes its place. A link that is being written may be empty: it has an
  * empty first word.
  */
 const SCRIPT = `
@@ -33,7 +33,12 @@ ${Object.entries(PASSES)
   again) sh -c "$links" sh $paths ;;
   blobs) [ ! -d ${ROOT}/blobs/sha256 ] || find ${ROOT}/blobs/sha256 -type f -name data -exec stat -c '%s %n' {} + ;;
   sums) sha256sum $paths ;;
-  read) stat -c '%s %n' $paths; echo .; cat $paths || exit 3; continue ;;
+  read)
+    found=$(stat -c '%s %n' $paths) || :
+    [ -z "$found" ] || printf '%s\\n' "$found"
+    echo .
+    for f in $(printf '%s\\n' "$found" | sed 's/^[^ ]* //'); do cat "$f" || exit 3; done
+    continue ;;
   esac
   echo .
 done`;
@@ -115,8 +120,6 @@ export class StorageReader {
         yield { digest, size, content };
         for await (const _rest of content);
       }
-      // Where a file was missing, the container has ended.
-      if (sizes.size < group.length) await this.close();
     }
   }
 

@@ -1,13 +1,32 @@
-import { ConfigError, formatFinding } from "../config/findings.js";
+import { ConfigError, type Finding, formatFinding } from "../config/findings.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { coloursFor } from "./colours.js";
 
-/**
- * Shows an error to a person on standard error, on one screen, and gives the exit code.
- *
- * @param debug whether to print the stack as well
- */
-export function showError(error: unknown, debug: boolean): ExitCode {
+export interface ErrorStyle {
+  /** Whether to print the stack as well. */
+  debug: boolean;
+  /** Whether a machine reads along. */
+  json: boolean;
+}
+
+/** What a machine reads of an error. */
+export interface ErrorEvent {
+  message: string;
+  where?: string | undefined;
+  remedy?: string | undefined;
+  exitCode: ExitCode;
+  /** Of a config with mistakes: each with its place. */
+  findings?: readonly Finding[];
+}
+
+/** The last event of a command that failed, on standard output as the others. */
+export function writeErrorEvent(event: ErrorEvent): void {
+  process.stdout.write(`${JSON.stringify({ event: "error", ...event })}\n`);
+}
+
+/** Shows an error to a person on standard error, on one screen, and gives the exit code. */
+export function showError(error: unknown, { debug, json }: ErrorStyle): ExitCode {
+  if (json) writeErrorEvent(eventOf(error));
   const colours = coloursFor(process.stderr);
   const say = (line: string) => process.stderr.write(`${line}\n`);
   if (!(error instanceof OperatorError)) {
@@ -22,4 +41,12 @@ export function showError(error: unknown, debug: boolean): ExitCode {
   if (error.remedy) say(`    ${error.remedy.split("\n").join("\n    ")}`);
   if (debug) say(error.stack ?? "");
   return error.exitCode;
+}
+
+function eventOf(error: unknown): ErrorEvent {
+  if (!(error instanceof OperatorError))
+    return { message: error instanceof Error ? error.message : String(error), exitCode: ExitCode.bug };
+  const { message, where, remedy, exitCode } = error;
+  const findings = error instanceof ConfigError ? { findings: error.findings } : {};
+  return { message, where, remedy, exitCode, ...findings };
 }

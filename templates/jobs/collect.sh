@@ -29,12 +29,14 @@ sizes() { find "$v2/blobs" -type f -name data -exec stat -c '%n %s' {} + | sed '
 
 # Manifests that no tag needs, as "REPOSITORY DIGEST". Needed is what a tag names, what a needed index holds, and what
 # refers to a needed manifest (a signature, an SBOM). Any digest that a manifest mentions counts as held: that keeps more
-# rather than less. The registry's own --delete-untagged forgets what indexes hold (distribution/distribution#3178).
+# rather than less. A tag such as sha256-<digest>.sig names no image of its own: it is needed as long as the manifest in its
+# name, and by itself only where that manifest is not in the repository.
+# The registry's own --delete-untagged forgets what indexes hold (distribution/distribution#3178).
 unneeded() {
   cd "$v2/repositories"
   find . -path '*/_manifests/tags/*/current/link' >"$work/tags"
   xargs grep -H '' /dev/null <"$work/tags" |
-    sed -n 's|^\./\(.*\)/_manifests/tags/[^/]*/current/link:\(sha256:[0-9a-f]\{64\}\)$|T \1 \2|p' >"$work/facts"
+    sed -n 's|^\./\(.*\)/_manifests/tags/\([^/]*\)/current/link:\(sha256:[0-9a-f]\{64\}\)$|T \1 \3 \2|p' >"$work/facts"
   if [ "$(wc -l <"$work/tags")" != "$(wc -l <"$work/facts")" ]; then
     echo "the link of a tag is damaged: no manifest is removed before it is mended (push the tag again)" >&2
     exit 1
@@ -52,13 +54,20 @@ unneeded() {
   fi
   cd "$storage"
   awk '
-    $1 == "T" { needed[$2 " " $3] = 1; next }
+    function subject(tag, hex) {
+      hex = substr(tag, 8, 64)
+      if (substr(tag, 1, 7) != "sha256-" || length(hex) != 64 || hex ~ /[^0-9a-f]/) return ""
+      return length(tag) == 71 || substr(tag, 72, 1) == "." ? "sha256:" hex : ""
+    }
+    $1 == "T" { if (subject($4) == "") needed[$2 " " $3] = 1; else { names[++n] = $2 " " $3; follows[n] = $2 " " subject($4) }; next }
     $1 == "R" { revision[$2 " " $3] = 1; next }
     $1 == "M" { mentions[$2] = mentions[$2] " " $3; next }
     $1 == "S" { refers[$2] = 1 }
     END {
+      for (i = 1; i <= n; i++) if (!(follows[i] in revision)) needed[names[i]] = 1
       do {
         more = 0
+        for (i = 1; i <= n; i++) if (needed[follows[i]] && !needed[names[i]]) { needed[names[i]] = 1; more = 1 }
         for (key in revision) {
           split(key, part, " ")
           count = split(mentions[part[2]], digest, " ")
@@ -73,10 +82,12 @@ unneeded() {
     }' "$work/facts" | sort
 }
 
-# remove_manifests ROOT: the links of the unneeded manifests below a tree of the storage's layout.
+# remove_manifests ROOT: the links of the unneeded manifests below a tree of the storage's layout, and tags that name one.
 remove_manifests() {
   while read -r repository digest; do
     manifests=$1/$v2/repositories/$repository/_manifests
+    grep -lx "$digest" "$manifests"/tags/sha256-*/current/link 2>/dev/null |
+      while read -r link; do rm -rf "${link%/current/link}"; done
     rm -rf "$manifests/revisions/sha256/${digest#sha256:}" "$manifests"/tags/*/index/sha256/"${digest#sha256:}"
   done <"$work/unneeded"
 }

@@ -31,7 +31,7 @@ const STACKS: { title: string; registry: Record<string, unknown>; rows: Row[] }[
     registry: { pull: "anonymous", delete: true },
     rows: [
       ...[R.anonymousPull, R.refusedPush, R.login, R.wrongPassword, R.push, R.big, R.mount, R.index],
-      ...[R.digest, R.tags, R.catalog, R.refer, R.deletion],
+      ...[R.digest, R.tags, R.catalog, R.anonymousCatalog, R.anonymousInspect, R.refer, R.deletion],
     ],
   },
   {

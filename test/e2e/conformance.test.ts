@@ -1,6 +1,7 @@
 /** The distribution specification's behaviour survives the gateway: the registry is asked directly and through it. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { theLogHoldsNoCredentialAndNoQuery } from "./attacks/edgeProbes.js";
@@ -16,6 +17,7 @@ const swarm = useSwarm();
 let target: Target;
 let registry: Door;
 let slow: Promise<unknown>;
+let idle: Promise<unknown>;
 
 beforeAll(async () => {
   target = await Target.deploy("same", [5000, 8080], swarm, { registry: { delete: true } });
@@ -25,6 +27,8 @@ beforeAll(async () => {
   slow = uploadSlowly();
   // Judged in its test; until then its failure is nobody's.
   slow.catch(() => {});
+  idle = reuseAfter(92);
+  idle.catch(() => {});
 });
 
 afterAll(() => target.destroy());
@@ -180,6 +184,40 @@ test("a connection serves one request after the other", async () => {
     ],
   });
   expect(answered).toEqual([200, 200, 200, 200]);
+});
+
+/** Two requests on one connection with a pause between them, as a proxy sends that keeps idle connections. */
+async function reuseAfter(seconds: number): Promise<number[]> {
+  const door = target.gateway;
+  const get = (last: boolean) =>
+    request(door, "GET", "/v2/tools/hello/tags/list", last ? [] : ["Connection: keep-alive"]);
+  const settings = {
+    silenceMs: (seconds + 10) * 1000,
+    later: [{ afterMs: seconds * 1000, bytes: get(true) }],
+  };
+  return (await talk(door, get(false), settings)).statuses;
+}
+
+test("a connection is kept for longer than Traefik keeps it: 90 seconds", async () => {
+  expect(await idle).toEqual([200, 200]);
+});
+
+test("nginx may open a file for each of its connections, whatever the engine's default is", async () => {
+  for (const service of ["gateway", "registry-ui"] as const) {
+    const { id } = await target.container(service);
+    const all = "for p in /proc/[0-9]*; do grep -q nginx $p/comm && cat $p/limits; done";
+    const limits = await target.docker("exec", id, "sh", "-c", all);
+    const found = [...limits.matchAll(/^Max open files +(\d+) +(\d+)/gm)].map(([, soft, hard]) => [
+      soft,
+      hard,
+    ]);
+    expect(found.length).toBeGreaterThan(1);
+    expect(new Set(found.flat())).toEqual(new Set(["8192"]));
+  }
+  const connections = /worker_connections (\d+);/.exec(
+    await readFile(`${target.workspace.folder}/gateway/nginx.conf`, "utf8"),
+  );
+  expect(Number(connections?.[1]) * 2).toBeLessThanOrEqual(8192);
 });
 
 /** 20 pieces in 20 seconds. */

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { Target } from "./attacks/target.js";
-import { buildImage, buildIndex, TAG } from "./clients/images.js";
+import { buildImage, buildIndex, MEDIA, TAG } from "./clients/images.js";
+import { Pusher } from "./population.js";
 import { PASSWORD, swarmObjects, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
@@ -122,6 +123,50 @@ test("prune-tags deletes what the rule lets go, and never an image that another 
     ...[`docker://${workspace.registry}/team/app:stable`, `oci:${workspace.folder}/pulled:1`],
   ]);
   expect(pull.exitCode, pull.all).toBe(0);
+});
+
+test("prune-tags keeps signatures with their image, ignores impossible dates, and passes over build caches", async () => {
+  const { workspace } = target;
+  const env = { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: PASSWORD };
+  const pusher = new Pusher(workspace.registryUrl);
+  const built = async (tag: string, created: string) => {
+    const config = Buffer.from(JSON.stringify({ created, tag, os: "linux", architecture: "amd64" }));
+    const descriptor = await pusher.upload("team/signed", MEDIA.config, config);
+    return pusher.manifest("team/signed", tag, MEDIA.manifest, { config: descriptor, layers: [] });
+  };
+  const sign = ({ digest }: { digest: string }) =>
+    built(`${digest.replace(":", "-")}.sig`, "0001-01-01T00:00:00Z");
+  await built("reproducible", "1970-01-01T00:00:00Z");
+  await built("buildpack", "1980-01-01T00:00:01Z");
+  await sign(await built("new", new Date().toISOString()));
+  await sign(await built("old", "2020-01-01T00:00:00Z"));
+  const cache = await pusher.buildCache("team/signed", "buildcache");
+  const tags = async () => {
+    const response = await fetch(`${workspace.registryUrl}/v2/team/signed/tags/list`);
+    return ((await response.json()) as { tags: string[] }).tags.sort();
+  };
+  const before = await tags();
+  const prune = ["prune-tags", "--repository", "team/signed"];
+  const run = await workspace.hephaestus([...prune, "--older-than", "30d"], { env });
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expect(run.all).toContain("2 removed");
+  const after = await tags();
+  expect(after).toHaveLength(before.length - 2);
+  expect(after).toEqual(expect.arrayContaining(["buildcache", "buildpack", "new", "reproducible"]));
+  expect(after.filter((tag) => tag.endsWith(".sig"))).toHaveLength(1);
+
+  // The collection keeps the layers that the cache lists.
+  const collected = await workspace.hephaestus(["gc", "--delete-untagged"]);
+  expect(collected.exitCode, collected.all).toBe(ExitCode.ok);
+  const index = JSON.parse(String(pusher.manifestBytes.get(cache.digest))) as {
+    manifests: Array<{ digest: string }>;
+  };
+  for (const { digest } of index.manifests) {
+    const response = await fetch(`${workspace.registryUrl}/v2/team/signed/blobs/${digest}`, {
+      method: "HEAD",
+    });
+    expect(response.status).toBe(200);
+  }
 });
 
 test("destroy asks, removes the stack and nothing else, and leaves the images; --data removes those", async () => {

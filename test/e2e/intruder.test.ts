@@ -95,7 +95,7 @@ describe("somebody without a password", () => {
       for (const method of ["GET", "HEAD"]) {
         for (const headers of [[], ["Authorization: Bearer anonymous"]]) {
           const answer = await sendRaw(forge.registryPort, requestText({ method, target, headers }));
-          expect(statuses(answer), `${method} ${target}`).toEqual([401]);
+          expect(statuses(answer), `${method} ${target}`).toEqual([headers.length > 0 ? 403 : 401]);
         }
       }
     }
@@ -172,7 +172,7 @@ test("who guesses passwords is slowed down, and nobody else", async () => {
   await expect.poll(login, { timeout: 30_000, interval: 1000 }).toBe(200);
 
   const guesses: number[] = [];
-  for (let guess = 0; guess < 16; guess++) {
+  for (let guess = 0; guess < 20; guess++) {
     const path = guess % 2 === 0 ? "/auth/token" : "/v2/tools/hello/tags/list";
     guesses.push(
       (await ask(basic(USER, `guess-${guess}`), path, { "x-forwarded-for": `203.0.113.${guess}` })).status,

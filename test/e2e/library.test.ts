@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { type BrowserContext, chromium, type Page, type Request } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ask } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { buildImage, buildIndex, type Image, TAG } from "./clients/images.js";
 import { PASSWORD, USER } from "./stack.js";
@@ -115,7 +116,32 @@ test("the browser was never asked to log in, and asked for nothing but reads of 
   expect(complaints).toEqual([]);
 });
 
-test("a page at the library's host cannot write or delete with the library's own credential", async () => {
+test("whoever takes over the library's container finds nothing in it with which to write", async () => {
+  const { workspace } = target;
+  const { id } = await target.container("registry-ui");
+  // Everything that its processes can read: their environments, what is mounted, and the files of nginx and its pages.
+  const look = [
+    "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline",
+    "find /etc/nginx /run /var/run /tmp /usr/share/nginx /docker-entrypoint.d -type f -exec cat {} +",
+    'sed -n \'s/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .*/\\1/p\' /proc/self/mountinfo | while read -r m; do [ -f "$m" ] && cat "$m"; done',
+  ].join("; ");
+  const loot = (await workspace.docker("exec", id, "sh", "-c", look)).stdout;
+  expect(loot).toContain("NGINX_PROXY_PASS_URL");
+  const words = new Set(loot.match(/[A-Za-z0-9+/]{16,}={0,2}/g) ?? []);
+  const headers = [...words].map((word) => `Basic ${word}`);
+  const { registry, reader } = await target.inside();
+  const doors = [registry, reader, target.gateway];
+  const opened: string[] = [];
+  for (const door of doors)
+    for (const authorization of [undefined, ...headers]) {
+      const more = authorization === undefined ? [] : [`Authorization: ${authorization}`];
+      const { status = 0 } = await ask(door, "POST", "/v2/tools/stolen/blobs/uploads/", more);
+      if (status < 400) opened.push(`${door.name}: ${status}`);
+    }
+  expect(opened).toEqual([]);
+});
+
+test("a page at the library's host cannot write or delete", async () => {
   const statuses = await page.evaluate(
     async ([digest]) => {
       const tries = [

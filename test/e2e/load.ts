@@ -41,7 +41,11 @@ function exchange(
   });
 }
 
-/** Asks one URL again and again over some connections, each with a pause of so many milliseconds; at most `most` times. */
+/**
+ * Asks one URL again and again over some connections, each with a pause of so many milliseconds; at most `most` times.
+ *
+ * @param localAddress the address of this machine to ask from
+ */
 export async function rate(
   url: string,
   headers: OutgoingHttpHeaders | (() => OutgoingHttpHeaders),
@@ -51,9 +55,18 @@ export async function rate(
     most = 200_000,
     wanted = [200],
     pause = 0,
-  }: { connections: number; seconds: number; most?: number; wanted?: readonly number[]; pause?: number },
+    localAddress,
+  }: {
+    connections: number;
+    seconds: number;
+    most?: number;
+    wanted?: readonly number[];
+    pause?: number;
+    localAddress?: string;
+  },
 ): Promise<Rate> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const from = localAddress === undefined ? {} : { localAddress };
+  const agent = new Agent({ keepAlive: true, maxSockets: connections, ...from });
   const times: number[] = [];
   let failed = 0;
   let sent = 0;

@@ -111,6 +111,14 @@ export class Pusher {
     return this.manifest(repository, tag, MEDIA.manifest, { config: configDescriptor, layers: all });
   }
 
+  /** Pushes what BuildKit exports as its cache: an index that lists layers and a configuration, and no manifest. */
+  async buildCache(repository: string, tag: string): Promise<Descriptor> {
+    const layers = await inParallel([1, 2], () => this.upload(repository, MEDIA.layer, randomBytes(2_000)));
+    const config = Buffer.from(JSON.stringify({ layers: layers.map(({ digest }) => ({ blob: digest })) }));
+    const own = await this.upload(repository, "application/vnd.buildkit.cacheconfig.v0", config);
+    return this.manifest(repository, tag, MEDIA.index, { manifests: [...layers, own] });
+  }
+
   /** @param tag undefined for a manifest that is known by its digest alone */
   async manifest(
     repository: string,

@@ -24,10 +24,13 @@ const nameOf = (probe: Probe): string => probe.name.replace(/[A-Z]/g, (letter) =
 const PROBES: [Surroundings, Probe[]][] = [
   ["stack", [...Object.values(access), edge.addressesAreOfTheConfiguredHost, edge.largeBodiesStreamThrough]],
   ["stack", [edge.theLogHoldsNoCredentialAndNoQuery, edge.guessesAreLimitedAndNobodyElseIs]],
-  ["stack", [edge.aRefusalIsNotRemembered]],
+  ["stack", [edge.theSameWrongPasswordIsOneGuess, edge.aRefusalNeedsNoCheck]],
+  ["forgetful", [edge.whoWasRightBeforeWaitsForNobody]],
+  ["forgetful", [edge.aWrongPasswordIsNeverKnown]],
   ["mirror", [edge.theRegistryHearsTheGatewayAlone]],
   ["nothing", [edge.aMissingRegistryIsSaidToBeMissing]],
   ["proxy", [edge.guessesOfEverybodyAreLimited]],
+  ["proxy", [edge.oneAddressIsNotRefusedForAnother]],
 ];
 const MUTATIONS = [...GENERAL_RULES, ...LOCATION_RULES];
 let target: Target;

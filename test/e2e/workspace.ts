@@ -1,9 +1,9 @@
-import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 
-const CLI = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
+export const CLI = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
 export const OPS_SCRIPTS = fileURLToPath(new URL("../../ops-scripts/", import.meta.url));
 
 export interface Run {
@@ -79,10 +79,9 @@ export class Workspace {
 
   /** What another machine has of this stack: the files that are committed. It goes with this workspace. */
   async secondCheckout(): Promise<Workspace> {
-    const folder = `${this.folder}/checkout`;
-    await mkdir(folder);
-    for (const file of await readdir(this.folder)) {
-      if (["checkout", "data"].includes(file)) continue;
+    const files = (await readdir(this.folder)).filter((file) => !/^(?:checkout|data)/.test(file));
+    const folder = await mkdtemp(`${this.folder}/checkout-`);
+    for (const file of files) {
       await cp(`${this.folder}/${file}`, `${folder}/${file}`, { recursive: true });
     }
     return new Workspace(folder, this.stack, this.registryPort, this.uiPort);

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { buildProgram } from "../../src/cli.js";
 import { ExitCode } from "../../src/errors.js";
 
@@ -89,6 +90,24 @@ describe("init", () => {
     expect((await hephaestus("init", "--profile", "local", "--ci", "github")).exitCode).toBe(0);
     expect(read("hephaestus.yaml")).toContain("expose: ports");
     expect(read(".github/workflows/registry.yml")).toContain("ops-scripts/deploy.sh");
+    const flags = [
+      "--yes",
+      "--domain",
+      "forge.example",
+      "--storage",
+      "/srv/my images",
+      "--ci",
+      "github",
+      "--force",
+    ];
+    expect((await hephaestus("init", ...flags)).exitCode).toBe(0);
+    const { jobs } = parse(read(".github/workflows/registry.yml")) as {
+      jobs: { deploy: { steps: Array<{ name?: string; run?: string }> } };
+    };
+    const step = jobs.deploy.steps.find(({ name }) => name === "Prepare the host");
+    expect(step?.run).toContain(
+      `"sh -s -- --path '/srv/my images' --owner 10001:10001" < ops-scripts/setup_host.sh`,
+    );
     expect((await hephaestus("render")).exitCode).toBe(0);
   });
 });
@@ -166,6 +185,72 @@ test("gc prints units of systemd that run it, and needs no Docker for that", asy
   );
   expect(stdout).toMatch(/^OnCalendar=Sun 04:00$/m);
   expect((await hephaestus("gc", "--schedule", "now; reboot")).exitCode).toBe(ExitCode.usage);
+});
+
+test("gc --schedule passes on every flag that gc takes", async () => {
+  await hephaestus("init", "--yes", "--domain", "forge.example");
+  const gc = buildProgram(() => undefined).commands.find((command) => command.name() === "gc");
+  const values: Record<string, string[]> = {
+    "--config": ["hephaestus.yaml"],
+    "--context": ["far"],
+    "--timeout": ["7200"],
+    "--schedule": ["Sun 04:00"],
+  };
+  const flags = (gc?.options ?? []).map(({ long }) => long ?? "");
+  // Both at once are refused.
+  for (const left of ["--quiet", "--verbose"]) {
+    const given = flags.filter((flag) => flag !== left);
+    const { exitCode, stdout, stderr } = await hephaestus(
+      "gc",
+      ...given.flatMap((flag) => [flag, ...(values[flag] ?? [])]),
+    );
+    expect(exitCode, stderr).toBe(0);
+    const command = /^ExecStart=(.*)$/m.exec(stdout)?.[1] ?? "";
+    for (const flag of given.filter((name) => name !== "--schedule"))
+      expect(command, flag).toContain([flag, ...(values[flag] ?? [])].join(" "));
+  }
+});
+
+describe("every failure is an event with --json:", () => {
+  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+  const pathOf = (command: Command): string[] =>
+    command.parent ? [...pathOf(command.parent), command.name()] : [];
+  const commands = all(buildProgram(() => undefined))
+    .filter(({ options }) => options.some(({ long }) => long === "--json"))
+    .map((command) => [
+      ...pathOf(command),
+      ...command.registeredArguments.filter(({ required }) => required).map(() => "name"),
+    ]);
+  const last = (stdout: string) =>
+    JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;
+
+  test.each(commands.map((path) => [path.join(" "), path] as const))("%s", async (_, path) => {
+    const usage = await hephaestus(...path, "--json", "--no-such-flag");
+    expect(usage.exitCode).toBe(ExitCode.usage);
+    expect(last(usage.stdout)).toMatchObject({ event: "error", exitCode: ExitCode.usage });
+
+    writeFileSync(join(folder, "hephaestus.yaml"), "domain: forge.example\nregistry: { replica: 2 }\n");
+    const config = await hephaestus(...path, "--json");
+    if (config.exitCode === ExitCode.config)
+      expect(last(config.stdout)).toMatchObject({
+        event: "error",
+        findings: [{ file: "hephaestus.yaml", line: 2, column: 13, path: "registry.replica" }],
+      });
+
+    writeFileSync(join(folder, "hephaestus.yaml"), "domain: forge.example\n");
+    await hephaestus("render");
+    const failed = await hephaestus(...path, "--json");
+    if (path[0] === "doctor") return expect(failed.exitCode).toBe(ExitCode.found);
+    expect([ExitCode.preflight, ExitCode.usage], failed.stderr).toContain(failed.exitCode);
+    const event = last(failed.stdout);
+    expect(event).toMatchObject({ event: "error", exitCode: failed.exitCode });
+    expect(failed.stderr).toContain(
+      String(event.message)
+        .split("\n")
+        .find((line) => line.trim() !== "")
+        ?.trim(),
+    );
+  });
 });
 
 describe("each command's help has an example that runs:", () => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -20,6 +20,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** A manifest by a small number. */
 interface Manifest {
   tags: string[];
+  /** A tag that names another manifest (sha256-<digest>.sig), there or not: a signature's. */
+  signs?: number | undefined;
   /** Numbers of manifests that it holds. */
   holds: number[];
   subject: number | undefined;
@@ -36,8 +38,9 @@ function storageOf(manifests: readonly Manifest[], repository: string): string {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   };
-  manifests.forEach(({ tags, holds, subject }, number) => {
+  manifests.forEach(({ tags, signs, holds, subject }, number) => {
     const hex = hexOf(number);
+    const names = [...tags, ...(signs === undefined ? [] : [`sha256-${hexOf(signs)}.sig`])];
     const body = {
       manifests: holds.map((child) => ({ digest: digestOf(child) })),
       ...(subject === undefined ? {} : { subject: { digest: digestOf(subject) } }),
@@ -46,7 +49,7 @@ function storageOf(manifests: readonly Manifest[], repository: string): string {
     const links = join(v2, "repositories", repository, "_manifests");
     write(join(links, "revisions/sha256", hex, "link"), `sha256:${hex}`);
     // No two manifests have the same tag.
-    for (const name of tags) {
+    for (const name of names) {
       const tag = `${name}-${number}`;
       write(join(links, "tags", tag, "current/link"), `sha256:${hex}`);
       write(join(links, "tags", tag, "index/sha256", hex, "link"), `sha256:${hex}`);
@@ -55,12 +58,17 @@ function storageOf(manifests: readonly Manifest[], repository: string): string {
   return storage;
 }
 
-/** The rule, said once more: a tag's manifest, what a needed one holds, and what refers to a needed one. */
+/** The rule, said once more: a tag's manifest, what a needed one holds, and what refers to a needed one, by its tag too. */
 function needed(manifests: readonly Manifest[]): Set<number> {
-  const keep = new Set(manifests.flatMap(({ tags }, number) => (tags.length > 0 ? [number] : [])));
+  const keep = new Set(
+    manifests.flatMap(({ tags, signs = 0 }, number) =>
+      tags.length > 0 || signs >= manifests.length ? [number] : [],
+    ),
+  );
   for (let size = -1; size !== keep.size; ) {
     size = keep.size;
-    manifests.forEach(({ holds, subject }, number) => {
+    manifests.forEach(({ holds, signs, subject }, number) => {
+      if (signs !== undefined && keep.has(signs)) keep.add(number);
       // What a manifest mentions in any way counts as held.
       if (keep.has(number))
         for (const other of [...holds, ...(subject === undefined ? [] : [subject])]) keep.add(other);
@@ -82,10 +90,16 @@ const revisionsOf = (storage: string, repository: string) =>
     join(storage, "docker/registry/v2/repositories", repository, "_manifests/revisions/sha256"),
   ).sort();
 
+function tagsOf(storage: string, repository: string): string[] {
+  const folder = join(storage, "docker/registry/v2/repositories", repository, "_manifests/tags");
+  return existsSync(folder) ? readdirSync(folder).sort() : [];
+}
+
 test("exactly the manifests that no tag needs go", async () => {
   const manifest = (count: number) =>
     fc.record({
       tags: fc.subarray(["latest", "v1.0"]),
+      signs: fc.option(fc.nat(count + 1), { nil: undefined }),
       holds: fc.uniqueArray(fc.nat(count - 1), { maxLength: 3 }),
       subject: fc.option(fc.nat(count - 1), { nil: undefined }),
     });
@@ -110,6 +124,11 @@ test("exactly the manifests that no tag needs go", async () => {
         const done = await collect(storage, soon(), "--delete-untagged");
         expect(done.stdout.split("\n")).toEqual([...going, "freed 0 0"]);
         expect(revisionsOf(storage, repository)).toEqual([...keep].map(hexOf).sort());
+        const tags = manifests.flatMap(({ tags, signs }, number) => [
+          ...tags.map((name) => `${name}-${number}`),
+          ...(signs === undefined || !keep.has(number) ? [] : [`sha256-${hexOf(signs)}.sig-${number}`]),
+        ]);
+        expect(tagsOf(storage, repository)).toEqual(tags.sort());
       },
     ),
     { numRuns: 40 },

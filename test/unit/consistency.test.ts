@@ -146,6 +146,23 @@ describe("what is kept of what was seen", () => {
     );
   });
 
+  test("is a cache of BuildKit with its layers, which its index lists beside its configuration", () => {
+    const cache = parseReferences(
+      Buffer.from(
+        JSON.stringify({
+          mediaType: "application/vnd.oci.image.index.v1+json",
+          manifests: [
+            { mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest: B },
+            { mediaType: "application/vnd.buildkit.cacheconfig.v0", digest: C },
+          ],
+        }),
+      ),
+    );
+    const links = [link("tag", A, "cache"), link("revision", A), link("layer", B), link("layer", C)];
+    expect(see(links, [A, B, C], { [A]: cache ?? image() })).toEqual({ links, damage: [] });
+    expect(see(links, [A, B], { [A]: cache ?? image() }).damage).toEqual([`app:cache lacks ${C}`]);
+  });
+
   test("names the tag of an index whose image is damaged", () => {
     const references = { [A]: image(B), [D]: index(A) };
     const links = [link("tag", D, "v1"), link("revision", A), link("revision", D), link("layer", B)];

@@ -266,10 +266,15 @@ test("a registry that was left read-only refuses pushes until its lease ends, an
 });
 
 test("a lock that somebody holds is none that was left", () => {
-  const holder = { holder: "ann@forge (process 7)", host: "forge", pid: 7, expires: 1_800_000_000 };
-  expect(judgeLock("forge", undefined, false)).toEqual([]);
-  expect(judgeLock("forge", holder, false)).toEqual([]);
-  expect(judgeLock("forge", holder, true)[0]?.evidence).toMatch(/forge_lock of ann@forge.*2027-01-15/);
+  const holder = {
+    ...{ id: "l1", holder: "ann@forge (process 7)", host: "forge", pid: 7, process: undefined },
+    ...{ renewed: true, expires: 1_800_000_000, since: new Date(0) },
+  };
+  expect(judgeLock("forge", undefined)).toEqual([]);
+  expect(judgeLock("forge", { holder, silence: 12, stale: false })).toEqual([]);
+  expect(judgeLock("forge", { holder, silence: 120, stale: true })[0]?.evidence).toMatch(
+    /forge_lock of ann@forge.*last sign of life 120 s ago/,
+  );
 });
 
 test("a helper service is left behind when its task has ended, and not while it begins or works", () => {

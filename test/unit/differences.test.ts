@@ -85,6 +85,20 @@ test("what the engine adds to a spec by itself is no difference", () => {
   expect(lines).toEqual([]);
 });
 
+test("limits of open files are compared", () => {
+  const { names, compose, running } = fixture("ports");
+  Object.assign(compose.services.gateway ?? {}, { ulimits: { nofile: { soft: "8192", hard: "8192" } } });
+  const wanted = [composedSpec(names.stack, compose, "gateway")];
+  const gateway = running.filter(({ Name }) => Name === "forge_gateway") as unknown as Drifted[];
+  const lines = () =>
+    differenceLines(compareSpecs(wanted, gateway as unknown as Spec[], names, "always"), plain);
+  expect(lines()).toEqual(["update forge_gateway (rolls)", "  + ulimits: name nofile, hard 8192, soft 8192"]);
+  // As `docker service inspect` prints it.
+  for (const { TaskTemplate } of gateway)
+    TaskTemplate.ContainerSpec.Ulimits = [{ Name: "nofile", Hard: 8192, Soft: 8192 }];
+  expect(lines()).toEqual([]);
+});
+
 describe("a service that was changed by hand says what deploy puts back:", () => {
   test.each<[string, (spec: Drifted) => void, string[]]>([
     [

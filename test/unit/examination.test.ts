@@ -31,7 +31,17 @@ function subject(answers: Readonly<Record<string, string>> | Error) {
     },
     attempt: async () => ({ exitCode: 1, stdout: "", stderr: "no such object" }),
   };
-  return { facts: factsOf({ config, warnings: [], files: [], folder: ".", docker }), asked };
+  return {
+    facts: factsOf({
+      config,
+      warnings: [],
+      files: [],
+      folder: ".",
+      docker,
+      signal: new AbortController().signal,
+    }),
+    asked,
+  };
 }
 
 const check = (id: string, run: Check["run"], changes: Partial<Check> = {}): Check => ({

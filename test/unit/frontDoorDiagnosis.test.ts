@@ -82,6 +82,9 @@ describe("certificates", () => {
       nameFault: "Host: a.example. is not in the cert's altnames",
     };
     expect(judgeCertificate("a.example", fault, new Date(DAY))[0]?.remedy).toContain("traefik.certResolver");
+    const before = judgeCertificate("a.example", fault, new Date(DAY), false)[0]?.remedy;
+    expect(before).toMatch(/load balancer that ends TLS/);
+    expect(before).not.toContain("certResolver");
   });
 
   test("where no TLS answers there is none", async () => {

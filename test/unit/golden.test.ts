@@ -20,6 +20,27 @@ authelia: { middleware: "http://authelia:9091/api/authz/forward-auth" }
 ui: { access: sso, admin: { enabled: true } }
 networks: { encrypted: true }
 `,
+  // The widespread guide's Traefik: a constraint of its provider, and a port of its own.
+  constrained: `version: 1
+domain: example.com
+traefik:
+  version: 2
+  publicPort: 8443
+  certResolver: letsencrypt
+  labels: { traefik.constraint-label: traefik-public }
+  routerLabels: { tls.options: modern@file }
+`,
+  // TLS ends at a tunnel, and the nodes meet over WireGuard.
+  tunnel: `version: 1
+domain: example.com
+traefik:
+  tls: false
+  publicPort: 8443
+  labels: { traefik.constraint-label: traefik-public }
+ui: { access: sso }
+authelia: { middleware: "http://authelia:9091/api/authz/forward-auth" }
+networks: { mtu: 1420 }
+`,
 };
 for (const traefik of [2, 3]) {
   for (const access of ["public", "sso"]) {

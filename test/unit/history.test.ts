@@ -93,6 +93,10 @@ test("a rollback goes to the newest state that differs, or to the one that is na
   expect(chooseRecord("forge", [...records, record(5, "rollback", { config: "a" })], undefined).number).toBe(
     4,
   );
+  // deploy.sh notes the images in another order.
+  const { registry, gateway } = EVENT.images as { registry: string; gateway: string };
+  const twin = record(5, "rotate", { config: "a", images: { gateway, registry } });
+  expect(chooseRecord("forge", [...records, twin], undefined).number).toBe(4);
   for (const [list, number] of [
     [records, 3],
     [records, 9],

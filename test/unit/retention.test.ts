@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { planRetention, type Rule, type TaggedImage } from "../../src/images/retention.js";
+import {
+  buildDate,
+  planRetention,
+  type Rule,
+  subjectOfTag,
+  type TaggedImage,
+} from "../../src/images/retention.js";
+import { compareVersions, parseVersion } from "../../src/images/versions.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000);
@@ -34,7 +41,8 @@ test("the newest stay, by when they were built", () => {
 test("only what is older goes, and what nobody knows the age of is not", () => {
   const images = [image("a", "1", 31), image("b", "2", 30), image("c", "3", undefined)];
   expect(going(images, { olderThanDays: 30 })).toEqual(["a"]);
-  expect(going(images, { olderThanDays: 0, keepLast: 1 })).toEqual(["a", "b"]);
+  // What cannot be ordered takes nobody's place.
+  expect(going(images, { olderThanDays: 0, keepLast: 1 })).toEqual(["a"]);
 });
 
 test("only matching tags go, and count", () => {
@@ -94,6 +102,155 @@ test("deleting what goes takes nothing else with it, whatever the images and the
       expect(kept).toBeGreaterThanOrEqual(Math.min(change.keepLast ?? 0, matching));
       for (const { tag } of spared) expect(tags.has(tag)).toBe(false);
     }),
+    { numRuns: 2000 },
+  );
+});
+
+const hex = (character: string) => character.repeat(64);
+const referrer = (tag: string, digest: string, subject = subjectOfTag(tag)): TaggedImage => ({
+  ...image(tag, digest, undefined),
+  subject,
+});
+
+test("a date before the first registry is no date, and never old", () => {
+  for (const date of [
+    "1970-01-01T00:00:00Z",
+    "1980-01-01T00:00:01Z",
+    "0001-01-01T00:00:00Z",
+    "",
+    undefined,
+    7,
+  ])
+    expect(buildDate(date)).toBeUndefined();
+  expect(buildDate("2013-03-20T10:00:00Z")).toEqual(new Date("2013-03-20T10:00:00Z"));
+});
+
+test("signatures, attestations and SBOMs stay with their image, go with it, and are no versions", () => {
+  const digest = `sha256:${hex("d")}`;
+  const names = [".sig", ".att", ".sbom", ""].map((suffix) => `sha256-${hex("d")}${suffix}`);
+  const all = [image("app", digest, 1), ...names.map((name, index) => referrer(name, `r${index}`))];
+  expect(going(all, { olderThanDays: 30 })).toEqual([]);
+  expect(going(all, { keepLast: 1 })).toEqual([]);
+  // Referrers are deleted first: a run that is broken off leaves no signature without its image.
+  expect(going(all, { keepLast: 0 })).toEqual([...names, "app"]);
+  expect(going(all, { keepLast: 0, matches: (tag) => tag === "app" })).toEqual([...names, "app"]);
+  expect(going(all, { keepLast: 0, matches: (tag) => tag !== "app" })).toEqual([]);
+});
+
+test("what refers to a platform of an index, or to a referrer, follows too; what refers to something elsewhere stays", () => {
+  const amd64 = `sha256:${hex("a")}`;
+  const all = [
+    image("multi", "m", 40, [amd64]),
+    referrer(`sha256-${hex("a")}.sig`, "s"),
+    referrer("countersigned", "c", "s"),
+    referrer(`sha256-${hex("e")}.sig`, "elsewhere"),
+  ];
+  expect(going(all, { olderThanDays: 30 })).toEqual(["countersigned", `sha256-${hex("a")}.sig`, "multi"]);
+  expect(going(all, { olderThanDays: 50 })).toEqual([]);
+});
+
+test("an image is kept by what refers to it and stays", () => {
+  const all = [image("app", "a", 40), referrer("sbom", "s", "a"), image("pinned", "p", 40, ["s"])];
+  const plan = planRetention(all, rule({ olderThanDays: 1, matches: (tag) => tag === "app" }));
+  expect(plan.doomed).toEqual([]);
+  expect(plan.spared).toEqual([{ tag: "app", reason: "is referred to by sbom, which stays" }]);
+});
+
+test("undated signatures do not push versions out of those that are kept", () => {
+  const versions = [1, 2, 3, 4, 5, 6].map((number) => image(`v${number}`, `v${number}`, 10 - number));
+  const others = ["1", "2", "3", "4", "5"].map((digit) => referrer(`sha256-${hex(digit)}`, `r${digit}`));
+  expect(going([...versions, ...others], { keepLast: 5 })).toEqual(["v1"]);
+});
+
+test("where dates are equal or unknown, versions decide by their numbers", () => {
+  const charts = [image("1.9.0", "a", undefined), image("1.10.0", "b", undefined)];
+  expect(going(charts, { keepLast: 1 })).toEqual(["1.9.0"]);
+  const sameDay = [image("v2.0.0-rc.1", "a", 3), image("v2.0.0", "b", 3), image("v1.99", "c", 3)];
+  expect(going(sameDay, { keepLast: 1 })).toEqual(["v2.0.0-rc.1", "v1.99"]);
+  // What cannot be ordered stays.
+  expect(going([...charts, image("latest", "c", undefined)], { keepLast: 1 })).toEqual(["1.9.0"]);
+});
+
+test("versions are compared by numbers, a pre-release before its release", () => {
+  const order = [
+    "0.9",
+    "1.0.0-alpha",
+    "1.0.0-alpha.2",
+    "1.0.0-alpha.10",
+    "1.0.0-rc",
+    "v1",
+    "1.0.1",
+    "1.10",
+    "2026.11.24",
+  ];
+  for (const [at, one] of order.entries())
+    for (const [other, tag] of order.entries()) {
+      const [first, second] = [parseVersion(one), parseVersion(tag)];
+      expect(first && second && Math.sign(compareVersions(first, second)), `${one} ${tag}`).toBe(
+        Math.sign(at - other),
+      );
+    }
+  expect(parseVersion("latest")).toBeUndefined();
+  expect(parseVersion("1.2.3_build.7")).toEqual({ numbers: [1, 2, 3], preRelease: [] });
+});
+
+/** Repositories with dated and undated versions, names that are no versions, indexes and referrers. */
+const mixed = fc
+  .array(
+    fc.record({
+      name: fc.oneof(
+        fc.tuple(fc.nat(3), fc.nat(3)).map(([major, minor]) => `v${major}.${minor}`),
+        fc.constantFrom("latest", "edge", "pr-1", "pr-2"),
+      ),
+      age: fc.option(fc.nat(100), { nil: undefined }),
+      digest: fc.nat(8).map(String),
+      children: fc.array(fc.nat(8).map(String), { maxLength: 2 }),
+      subject: fc.option(fc.nat(12).map(String), { nil: undefined, freq: 3 }),
+    }),
+    { maxLength: 12 },
+  )
+  .map((drawn) => {
+    const images = new Map<string, TaggedImage>();
+    for (const { name, age, digest, children, subject } of drawn) {
+      const tag = subject === undefined ? name : `ref-${name}`;
+      const twin = [...images.values()].find((other) => other.digest === digest);
+      // One manifest has one content, whatever its tags.
+      images.set(tag, twin ? { ...twin, tag } : { ...image(tag, digest, age, children), subject });
+    }
+    return [...images.values()];
+  });
+
+test("whatever a repository holds, nothing that stays loses what it needs, and enough versions stay", () => {
+  fc.assert(
+    fc.property(
+      mixed,
+      fc.nat(4),
+      fc.option(fc.nat(60), { nil: undefined }),
+      (images, keepLast, olderThanDays) => {
+        const { doomed } = planRetention(images, rule({ keepLast, olderThanDays }));
+        const gone = new Set(doomed.map(({ digest }) => digest));
+        const staying = images.filter(({ digest }) => !gone.has(digest));
+        for (const { children, digest } of staying) {
+          for (const child of children) expect(gone.has(child), `${digest} holds ${child}`).toBe(false);
+        }
+        const versions = images.filter(({ subject }) => subject === undefined);
+        const kept = versions.filter(({ digest }) => !gone.has(digest));
+        expect(kept.length).toBeGreaterThanOrEqual(Math.min(keepLast, versions.length));
+        for (const { created, tag } of versions.filter(({ digest }) => gone.has(digest))) {
+          if (olderThanDays !== undefined) expect(created, tag).toBeDefined();
+        }
+        // A referrer goes exactly where what it refers to goes.
+        const there = new Set(staying.flatMap(({ digest, children }) => [digest, ...children]));
+        for (const { subject, digest, tag } of images) {
+          if (subject === undefined) continue;
+          const subjectGoes =
+            images.some(
+              (other) => gone.has(other.digest) && [other.digest, ...other.children].includes(subject),
+            ) && !there.has(subject);
+          expect(gone.has(digest), tag).toBe(subjectGoes);
+        }
+      },
+    ),
     { numRuns: 2000 },
   );
 });

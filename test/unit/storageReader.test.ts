@@ -144,6 +144,28 @@ describe("blobs", () => {
     expect(await reader.sums([ONE, TWO])).toEqual(new Map([[ONE, ONE]]));
   });
 
+  test("behind one that cannot be read are not taken for its content", async () => {
+    const contents = Array.from({ length: 8 }, (_, number) => `content ${number}`);
+    const wanted = contents.map((content) => ({ digest: digestOf(content), size: content.length }));
+    for (const content of contents) put(blobPath(digestOf(content)), content);
+    const broken = wanted[3]?.digest ?? "";
+    rmSync(join(folder, blobPath(broken)));
+    mkdirSync(join(folder, blobPath(broken)));
+    const found: string[] = [];
+    let at = "";
+    const reading = async () => {
+      for await (const { digest, content } of reader.read(wanted)) {
+        at = digest;
+        let text = "";
+        for await (const chunk of content) text += String(chunk);
+        found.push(text);
+      }
+    };
+    await expect(reading()).rejects.toSatisfy(isEndOfStream);
+    expect(at).toBe(broken);
+    expect(found).toEqual(contents.slice(0, 3));
+  });
+
   test("that cannot be read to their end end the stream", async () => {
     // A folder has a size, and `cat` reads nothing of it: as a disk that fails.
     mkdirSync(join(folder, blobPath(ONE)), { recursive: true });

@@ -1,16 +1,17 @@
-import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { ExitCode, type OperatorError } from "../../src/errors.js";
+import { ExitCode } from "../../src/errors.js";
+import { sshDestination } from "../../src/host/setupHost.js";
 import {
   type CommandResult,
   childEnvironment,
   type Docker,
   dockerFailed,
   type RunOptions,
+  saysAbsent,
 } from "../../src/swarm/docker.js";
-import { freeLock, takeLock } from "../../src/swarm/lock.js";
+import { wasHandedOver } from "../../src/swarm/leftovers.js";
 import { stackServices } from "../../src/swarm/objects.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
 import { createSecret, writeSecret } from "../../src/swarm/secrets.js";
@@ -47,6 +48,21 @@ describe("preflight", () => {
   test.each([
     ["nothing on a sound Swarm", {}, undefined],
     ["an engine that is too old", { apiVersion: "1.40" }, /20\.10/],
+    [
+      "a docker command that is too old, however new the engine is",
+      { client: { version: "19.03.15", apiVersion: "1.40" } },
+      /command line 20\.10 or newer/,
+    ],
+    [
+      "nothing with the oldest docker command",
+      { client: { version: "20.10.24", apiVersion: "1.41" } },
+      undefined,
+    ],
+    [
+      "what others have under the stack's name",
+      { foreign: [{ type: "service", name: "hephaestus_web" }] },
+      /docker service rm hephaestus_web/,
+    ],
     ["no Swarm", { swarmState: "inactive", isManager: false }, /docker swarm init/],
     ["a worker", { isManager: false }, /manager/],
     ["a missing network", { network: undefined }, /docker network create --driver overlay/],
@@ -112,6 +128,23 @@ test("programs that are started do not inherit the operator's secrets", () => {
   for (const name of ["REGISTRY_RAW_PASSWORD", "REGISTRY_HTPASSWD"]) delete process.env[name];
 });
 
+test("an object that is gone is told from other failures, in the words of each line of the CLI", () => {
+  for (const stderr of [
+    "[]\nError: No such service: gone",
+    "Status: Error: No such secret: gone, Code: 1",
+    "no such task or service: gone",
+    "Error response from daemon: service gone not found",
+    "Error response from daemon: network forge_internal not found\nexit status 1",
+  ])
+    expect(saysAbsent({ stderr }), stderr).toBe(true);
+  for (const stderr of [
+    "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
+    "dial unix /run/docker.sock: connect: no such file or directory",
+    'context "home" not found',
+  ])
+    expect(saysAbsent({ stderr }), stderr).toBe(false);
+});
+
 test("known messages of docker come with advice", () => {
   const failed = (stderr: string) => dockerFailed(["info"], { exitCode: 1, stdout: "", stderr });
   expect(failed("Got permission denied while trying to connect to the Docker daemon socket").remedy).toMatch(
@@ -120,74 +153,7 @@ test("known messages of docker come with advice", () => {
   expect(failed("Error response from daemon: This node is not a swarm manager.").remedy).toMatch(
     /docker swarm init/,
   );
-  expect(failed("something else").exitCode).toBe(ExitCode.rollout);
-});
-
-describe("the lock", () => {
-  const held = (labels: Record<string, string>) => ({
-    exitCode: 0,
-    stdout: JSON.stringify({ ID: "old", Spec: { Labels: labels } }),
-    stderr: "",
-  });
-  const taken = {
-    exitCode: 1,
-    stdout: "",
-    stderr: "rpc error: code = AlreadyExists desc = config forge_lock already exists",
-  };
-  const inAnHour = String(Math.floor(Date.now() / 1000) + 3600);
-
-  test.each([
-    [
-      "of another machine",
-      {
-        "hephaestus.lock.host": "elsewhere",
-        "hephaestus.lock.pid": "1",
-        "hephaestus.lock.expires": inAnHour,
-      },
-      false,
-    ],
-    [
-      "of a living process",
-      {
-        "hephaestus.lock.host": hostname(),
-        "hephaestus.lock.pid": String(process.pid),
-        "hephaestus.lock.expires": inAnHour,
-      },
-      false,
-    ],
-    [
-      "of a dead process",
-      {
-        "hephaestus.lock.host": hostname(),
-        "hephaestus.lock.pid": "4194304",
-        "hephaestus.lock.expires": inAnHour,
-      },
-      true,
-    ],
-    [
-      "whose time is over",
-      { "hephaestus.lock.host": "elsewhere", "hephaestus.lock.pid": "1", "hephaestus.lock.expires": "1" },
-      true,
-    ],
-  ])("%s holds as long as it should", async (_name, labels, free) => {
-    let exists = true;
-    const { docker } = fakeDocker((args) => {
-      if (args[1] === "create") return exists ? taken : { exitCode: 0, stdout: "new\n", stderr: "" };
-      if (args[1] === "inspect") return held(labels);
-      expect(args).toEqual(["config", "rm", "old"]);
-      exists = false;
-      return { exitCode: 0, stdout: "", stderr: "" };
-    });
-    const result = await takeLock(docker, "forge", 60).catch((error: OperatorError) => error);
-    if (free) expect(result).toBe("new");
-    else expect((result as OperatorError).exitCode).toBe(ExitCode.locked);
-  });
-
-  test("is freed by its id", async () => {
-    const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
-    await freeLock(docker, "id7");
-    expect(calls.map(({ args }) => args)).toEqual([["config", "rm", "id7"]]);
-  });
+  expect(failed("something else").exitCode).toBe(ExitCode.docker);
 });
 
 interface Call {
@@ -215,4 +181,20 @@ test("a docker that fails is not taken for a stack that is not there", async () 
     /rpc error/,
   );
   expect(await stackServices(failing("Error: No such object: a1"), "forge")).toEqual([]);
+});
+
+test("a marker that cannot be asked for is not taken for one that is missing", async () => {
+  const answers = (stderr: string) => fakeDocker(() => ({ exitCode: 1, stdout: "[]", stderr })).docker;
+  expect(await wasHandedOver(answers("Error: no such config: forge_handed-over_2"), "forge", 2)).toBe(false);
+  await expect(wasHandedOver(answers("rpc error: code = Unavailable"), "forge", 2)).rejects.toThrow(
+    /Unavailable/,
+  );
+});
+
+test("ssh takes a port only in a URI", () => {
+  expect(["root@n1", "root@n1:2222", "ssh://root@n1:2222"].map(sshDestination)).toEqual([
+    "root@n1",
+    "ssh://root@n1:2222",
+    "ssh://root@n1:2222",
+  ]);
 });

@@ -45,7 +45,12 @@ const base = () => ({
   } as Record<string, unknown>,
   gateway: {} as Record<string, unknown>,
   ui: { access: "sso" } as Record<string, unknown>,
-  traefik: { certResolver: "base", middlewares: ["base@file"] } as Record<string, unknown>,
+  traefik: {
+    certResolver: "base",
+    middlewares: ["base@file"],
+    labels: { note: "base" },
+    routerLabels: { priority: "base" },
+  } as Record<string, unknown>,
   authelia: { middleware: "http://base/" },
   credentials: {} as Record<string, unknown>,
 });
@@ -136,6 +141,16 @@ const FIELDS: Record<string, Field> = {
     put: (config, certResolver) => Object.assign(config.traefik, { certResolver }),
     likely: NAME,
     places: (value) => both((service) => router(service, "tls.certresolver"), value),
+  },
+  "traefik.labels": {
+    put: (config, note) => Object.assign(config.traefik, { labels: { note } }),
+    likely: /^[-+]?[0-9a-fox_.e"'`$\\{}:#&*!|>%@ ]{0,12}$/,
+    places: (value) => both((service) => `${SERVICES}/${service}/deploy/labels/note`, value),
+  },
+  "traefik.routerLabels": {
+    put: (config, priority) => Object.assign(config.traefik, { routerLabels: { priority } }),
+    likely: /^[-+]?[0-9a-fox_.e"'`$\\{}:#&*!|>%@ ]{0,12}$/,
+    places: (value) => both((service) => router(service, "priority"), value),
   },
   "traefik.middlewares": {
     put: (config, one) => Object.assign(config.traefik, { middlewares: [one] }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hostName, imageReference, ipv4Network, objectName, text, title, traefikName } from "../text.js";
+import { routerLabels, serviceLabels } from "./labels.js";
 import { resources } from "./registry.js";
 
 export const ui = z
@@ -39,7 +40,15 @@ export const traefik = z
     network: objectName("a network name")
       .default("aether-net")
       .describe("external overlay network that Traefik is on"),
-    entrypoint: objectName("a name of an entrypoint").default("websecure").describe("entrypoint with TLS"),
+    publicPort: z.int().min(1).max(65535).default(443).describe("port of the public https addresses"),
+    tls: z
+      .boolean()
+      .default(true)
+      .describe("whether TLS ends at Traefik; false where a tunnel or load balancer in front of it ends TLS"),
+    entrypoint: objectName("a name of an entrypoint")
+      .optional()
+      .describe("entrypoint of our routers")
+      .meta({ derived: "`websecure`; `web` with `tls: false`" }),
     certResolver: objectName("a name of a certificate resolver").optional().describe("certificate resolver"),
     api: text({
       what: "an http address",
@@ -53,6 +62,8 @@ export const traefik = z
       .array(traefikName("a name of a middleware"))
       .default([])
       .describe("your own middlewares, before ours, on every router"),
+    labels: serviceLabels,
+    routerLabels,
     trustedNetworks: z
       .array(ipv4Network())
       .default(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"])

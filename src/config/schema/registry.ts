@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { namesSecret } from "../../credentials/secretNames.js";
 import {
   absolutePath,
   byteSize,
@@ -8,8 +7,8 @@ import {
   objectName,
   placementConstraint,
   text,
-  UNPRINTABLE,
 } from "../text.js";
+import { registryEnvironment } from "./registryEnvironment.js";
 
 /** Swarm refuses less than a thousandth of a core, and more digits than it can count. */
 const cores = () =>
@@ -61,42 +60,6 @@ const filesystem = z.strictObject({
 /** Another driver (s3) is one more member of this union. */
 const storage = z.discriminatedUnion("driver", [filesystem]).prefault({});
 
-/** Names that carry a secret, or that decide who may write. */
-const isRefused = (name: string): boolean =>
-  namesSecret(name) || /^REGISTRY_(?:AUTH|STORAGE_MAINTENANCE)/.test(name);
-
-/** Environment of the registry, for the settings that this model does not have (REGISTRY_LOG_LEVEL, …). */
-const env = z
-  .record(
-    text({
-      what: "a name of an environment variable",
-      remedy: "Use capital letters, digits and underscores, such as REGISTRY_LOG_LEVEL.",
-      pattern: /^[A-Z][A-Z0-9_]*$/,
-    }),
-    text({
-      what: "a value of one line",
-      remedy: "Leave out line breaks and other control characters.",
-      pattern: new RegExp(`^[^${UNPRINTABLE}]*$`, "u"),
-      maxLength: 4096,
-    }),
-  )
-  .superRefine((values, context) => {
-    for (const name of Object.keys(values)) {
-      if (!isRefused(name)) continue;
-      context.addIssue({
-        code: "custom",
-        path: [name],
-        message: `${name} would stand readable in the service's environment or change who may write`,
-        params: {
-          remedy:
-            "Take it out: Hephaestus gives the registry its authentication and its secrets as Swarm secrets.",
-        },
-      });
-    }
-  })
-  .default({})
-  .describe("environment of the registry, for settings that this file does not have; no place for secrets");
-
 export const registry = z
   .strictObject({
     image: imageReference()
@@ -132,7 +95,7 @@ export const registry = z
       .describe("tasks; more than one needs storage that all nodes share"),
     placement,
     resources: resources(2, "1G"),
-    env,
+    env: registryEnvironment,
   })
   .prefault({});
 
@@ -153,5 +116,12 @@ export const networks = z
   .strictObject({
     internal: objectName("a network name").default("internal").describe("overlay network of the stack alone"),
     encrypted: z.boolean().default(false).describe("whether its traffic between nodes is encrypted (IPsec)"),
+    mtu: z
+      .int()
+      .min(576)
+      .max(9216)
+      .optional()
+      .describe("MTU of the interfaces between the nodes; containers get 50 bytes less, for VXLAN")
+      .meta({ derived: "none: Docker takes 1500" }),
   })
   .prefault({});

@@ -8,10 +8,7 @@ const lock: Check = {
   title: "lock",
   theme: "Leftovers",
   needs: "manager",
-  run: async ({ config, lock }) => {
-    const { holder, stale } = await lock();
-    return judgeLock(config.stack, holder, stale);
-  },
+  run: async ({ config, lock }) => judgeLock(config.stack, await lock()),
 };
 
 const readOnly: Check = {

@@ -6,6 +6,7 @@ import { judgeClock } from "../engine.js";
 import { judgeCertificate, judgeFrontDoor, judgeNames } from "../frontDoor.js";
 import { judgeNeighbours } from "../neighbours.js";
 import { judgeTraefik, judgeUnreachable } from "../traefik.js";
+import { judgeTraefikService } from "../traefikService.js";
 
 const names: Check = {
   id: "names",
@@ -24,10 +25,12 @@ const certificates: Check = {
   theme: "Front door",
   needs: "front door",
   applies: ({ expose }) => expose === "traefik",
-  run: async ({ urls }) => {
+  run: async ({ config, urls }) => {
     const findings = Object.values(urls).map(async (url) => {
       const certificate = url === undefined ? undefined : await readCertificate(url);
-      return certificate ? judgeCertificate(new URL(url ?? "").hostname, certificate, new Date()) : [];
+      return certificate
+        ? judgeCertificate(new URL(url ?? "").hostname, certificate, new Date(), config.traefik.tls)
+        : [];
     });
     return (await Promise.all(findings)).flat();
   },
@@ -61,6 +64,16 @@ const traefik: Check = {
   failed: (cause, { config }) => judgeUnreachable(config.traefik.api, cause),
 };
 
+const traefikService: Check = {
+  id: "traefik-service",
+  title: "provider, network and ports of Traefik's service",
+  theme: "Traefik",
+  needs: "manager",
+  applies: ({ expose }) => expose === "traefik",
+  run: async ({ config, swarm, allServices }) =>
+    judgeTraefikService(config, (await swarm()).network?.id, await allServices()),
+};
+
 const neighbours: Check = {
   id: "neighbours",
   title: "other services on Traefik's network",
@@ -78,5 +91,6 @@ export const OUTSIDE_CHECKS: readonly Check[] = [
   frontDoor,
   frontDoorClock,
   traefik,
+  traefikService,
   neighbours,
 ];

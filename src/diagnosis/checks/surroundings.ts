@@ -1,10 +1,12 @@
 import { readerOf } from "../../host/files.js";
+import { interfaceOf } from "../../host/interfaces.js";
 import { readRoom } from "../../host/room.js";
 import { compare } from "../../render/compare.js";
 import { judgeSwarm } from "../../swarm/preflight.js";
 import type { Check } from "../check.js";
 import { judgeConfig, judgeFiles } from "../configuration.js";
 import { judgeClock, judgeSilence } from "../engine.js";
+import { judgeMtu } from "../mtu.js";
 import { judgeDataRoot } from "../room.js";
 
 const swarm: Check = {
@@ -36,6 +38,19 @@ const engineDisk: Check = {
   },
 };
 
+const mtu: Check = {
+  id: "mtu",
+  title: "MTU between the nodes",
+  theme: "Docker and Swarm",
+  needs: "manager",
+  run: async ({ config, endpoint, swarm }) => {
+    if (!(await endpoint()).isLocal) return [];
+    const { internal, network, nodeAddress, nodes } = await swarm();
+    const link = nodeAddress ? await interfaceOf(nodeAddress) : undefined;
+    return judgeMtu(config, { internal, edge: network, link, nodes: nodes.length });
+  },
+};
+
 const config: Check = {
   id: "config",
   title: "warnings of the config",
@@ -51,4 +66,4 @@ const files: Check = {
 };
 
 /** Where the stack lives, and what it is made from. */
-export const SURROUNDINGS_CHECKS: readonly Check[] = [swarm, engineClock, engineDisk, config, files];
+export const SURROUNDINGS_CHECKS: readonly Check[] = [swarm, engineClock, engineDisk, mtu, config, files];

@@ -6,13 +6,6 @@ import { inLocation, type Mutation } from "./mutation.js";
 const REFUSE = /if \(\$verdict = refuse\) \{[^}]*\}/;
 const CALLER = /if \(\$caller = none\) \{[^}]*\}/;
 export const LOCATION_RULES: Mutation[] = [
-  inLocation(
-    "= /auth/anonymous",
-    "scopes that write are refused",
-    /if \(\$scope = write\) \{[^}]*\}/,
-    "",
-    access.anonymousTokensAreForPullingAlone,
-  ),
   inLocation("= /auth/anonymous", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
   inLocation(
     "= /auth/anonymous",
@@ -20,13 +13,6 @@ export const LOCATION_RULES: Mutation[] = [
     "add_header Cache-Control no-store;",
     "",
     access.anybodyGetsAnAnonymousToken,
-  ),
-  inLocation(
-    "= /auth/anonymous",
-    "Basic is asked for",
-    "error_page 401 @refused;",
-    "",
-    access.anonymousTokensAreForPullingAlone,
   ),
   inLocation(
     "= /auth/token",
@@ -57,7 +43,14 @@ export const LOCATION_RULES: Mutation[] = [
     "",
     access.aRightPasswordOpensEverything,
   ),
-  inLocation("/v2/", "who is refused is refused", REFUSE, "", access.nobodyWritesWithoutAPassword),
+  inLocation("/v2/", "who is refused is refused", REFUSE, "", edge.aRefusalNeedsNoCheck),
+  inLocation(
+    "/v2/",
+    "who has the anonymous token is told to log in",
+    /if \(\$verdict = deny\) \{[^}]*"\$refusal"[\s\S]*?';\s*\}/,
+    "",
+    access.nobodyWritesWithoutAPassword,
+  ),
   inLocation(
     "/v2/",
     "the password is checked",
@@ -74,6 +67,7 @@ export const LOCATION_RULES: Mutation[] = [
     access.aWrongPasswordOpensNothing,
   ),
   inLocation("= /auth/check", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
+  inLocation("= /auth/wrong", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
   inLocation("= /auth/unknown", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
   inLocation("= /unsupported", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
   inLocation("= /auth/check", "who may, may", /if \(\$verdict = allow\) \{[^}]*\}/, "", access.anybodyReads),
@@ -93,10 +87,32 @@ export const LOCATION_RULES: Mutation[] = [
   ),
   inLocation(
     "= /auth/check",
-    "only right ones are",
+    "wrong ones are, too",
+    "proxy_cache_valid 200 401",
     "proxy_cache_valid 200",
-    "proxy_cache_valid any",
-    edge.aRefusalIsNotRemembered,
+    edge.theSameWrongPasswordIsOneGuess,
+  ),
+  inLocation(
+    "= /auth/check",
+    "a wrong one leaves no file",
+    "error_page 401 = /auth/wrong;",
+    "",
+    edge.aWrongPasswordIsNeverKnown,
+    "forgetful",
+  ),
+  inLocation(
+    "= /auth/check",
+    "one asks for all who ask at once",
+    "proxy_cache_lock on;",
+    "",
+    edge.theSameWrongPasswordIsOneGuess,
+  ),
+  inLocation(
+    "= /auth/check",
+    "the last answer is the gateway's own",
+    "proxy_set_header X-Last-Answer $upstream_cache_status;",
+    "",
+    edge.guessesAreLimitedAndNobodyElseIs,
   ),
   inLocation(
     "= /auth/check",
@@ -108,7 +124,7 @@ export const LOCATION_RULES: Mutation[] = [
   inLocation(
     "= /auth/check",
     "a check that cannot be made is no fault",
-    "error_page 429 500 502 503 504 = /auth/unknown;",
+    "error_page 429 500 502 503 504 529 = /auth/unknown;",
     "",
     edge.guessesAreLimitedAndNobodyElseIs,
   ),
@@ -140,8 +156,16 @@ export const LOCATION_RULES: Mutation[] = [
     "",
     edge.guessesAreLimitedAndNobodyElseIs,
   ),
+  inLocation(
+    "@unavailable",
+    "too many checks are told so",
+    /if \(\$check_status = 529\)[\s\S]*?';\s*\}/,
+    "",
+    edge.guessesOfEverybodyAreLimited,
+    "proxy",
+  ),
 
-  inLocation("= /v2/", "who is refused is refused", REFUSE, "", access.credentialsOfNoKnownFormOpenNothing),
+  inLocation("= /v2/", "who is refused is refused", REFUSE, "", edge.aRefusalNeedsNoCheck),
   inLocation(
     "/v2/",
     "the answer of the check is known",

@@ -1,7 +1,10 @@
 import type { Probe } from "./site.js";
 
-/** What stands behind the gateway: the stack, a mirror, nothing, or the stack with a proxy before the gateway. */
-export type Surroundings = "stack" | "mirror" | "nothing" | "proxy";
+/**
+ * What stands behind the gateway: the stack, a mirror, nothing, the stack with a proxy before the gateway, or the stack with
+ * a gateway that remembers the registry's answers for 2 seconds only.
+ */
+export type Surroundings = "stack" | "mirror" | "nothing" | "proxy" | "forgetful";
 
 /** A rule of the rendered gateway/nginx.conf, the change that takes it away, and the probe that must notice. */
 export interface Mutation {
@@ -33,6 +36,7 @@ export const inLocation = (
   what: string | RegExp,
   by: string,
   probe: Probe,
+  around: Surroundings = "stack",
 ): Mutation => ({
   rule: `${name}: ${rule}`,
   change: (config) => {
@@ -42,5 +46,5 @@ export const inLocation = (
     return config.slice(0, start) + replace(config.slice(start, end), what, by) + config.slice(end);
   },
   probe,
-  around: "stack",
+  around,
 });

@@ -89,7 +89,7 @@ export async function ask(
   body = "",
 ): Promise<Answer> {
   const { text, statuses } = await talk(door, request(door, method, target, headers, body), {
-    silenceMs: 10_000,
+    silenceMs: 20_000,
   });
   const end = text.indexOf("\r\n\r\n");
   const lines = text.slice(0, Math.max(end, 0)).split("\r\n").slice(1);

@@ -8,7 +8,6 @@ import type { Target } from "./target.js";
 
 const MIRROR_PORT = 5899;
 const FIRST_PORT = 5900;
-const FIRST_CHECK_PORT = 6100;
 
 export interface Plan {
   config: string;
@@ -17,9 +16,8 @@ export interface Plan {
 
 /** The config of a stand-in: other ports and files than the real gateway's, and what its surroundings ask for. */
 function moved({ config, around }: Plan, index: number, stack: string): string {
-  const elsewhere = { mirror: `127.0.0.1:${MIRROR_PORT}`, nothing: "127.0.0.1:1", stack: "", proxy: "" }[
-    around
-  ];
+  const elsewhere =
+    around === "mirror" ? `127.0.0.1:${MIRROR_PORT}` : around === "nothing" ? "127.0.0.1:1" : "";
   const upstream = (text: string): string =>
     elsewhere === ""
       ? text
@@ -31,7 +29,7 @@ function moved({ config, around }: Plan, index: number, stack: string): string {
   const text = upstream(config)
     .replace("http {", around === "proxy" ? believing : "http {")
     .replace("listen 5000;", `listen 127.0.0.1:${FIRST_PORT + index};`)
-    .replaceAll("127.0.0.1:5001", `127.0.0.1:${FIRST_CHECK_PORT + index}`)
+    .replace(/(?<=proxy_cache_valid 200.*)45s;/, around === "forgetful" ? "2s;" : "45s;")
     .replace("worker_processes 4;", "worker_processes 1;")
     .replace("/dev/stdout", `/work/logs/${index}.log`)
     .replace("/dev/stderr", `/work/logs/${index}.err`)
@@ -104,14 +102,13 @@ export async function startUi(target: Target, port: number, methods: string | un
   const ui = await target.container("registry-ui");
   const folder = `${target.workspace.folder}/ui-${port}`;
   await mkdir(folder);
-  await writeFile(`${folder}/env`, await target.docker("exec", ui.id, "cat", "/etc/nginx/.env"));
   if (methods !== undefined) await writeFile(`${folder}/methods.conf`, methods);
   const [container] = JSON.parse(await target.docker("inspect", ui.id)) as [
     { Config: { Env: string[]; Image: string } },
   ];
   const environment = container.Config.Env.filter((line) => !line.startsWith("NGINX_LISTEN_PORT="));
   await target.run(
-    ...["--network", `container:${ui.id}`, "--volume", `${folder}/env:/etc/nginx/.env:ro`],
+    ...["--network", `container:${ui.id}`],
     ...(methods === undefined
       ? []
       : ["--volume", `${folder}/methods.conf:/etc/nginx/conf.d/00-methods.conf:ro`]),

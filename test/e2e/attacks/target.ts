@@ -32,6 +32,11 @@ export class Target {
     private readonly swarm: Swarm,
   ) {}
 
+  /** A stack that somebody else deploys. */
+  static of(workspace: Workspace, swarm: Swarm): Target {
+    return new Target(workspace, swarm);
+  }
+
   static async deploy(
     stack: string,
     ports: [number, number],
@@ -141,16 +146,15 @@ export class Target {
 
   /** What nobody outside may see: the machine accounts' passwords, and everybody's hashes. */
   async secrets(): Promise<string[]> {
-    const [gateway, ui, registry] = await Promise.all(
-      (["gateway", "registry-ui", "registry"] as const).map((service) => this.container(service)),
+    const [gateway, registry] = await Promise.all(
+      (["gateway", "registry"] as const).map((service) => this.container(service)),
     );
     const texts = await Promise.all([
       this.docker("exec", gateway?.id ?? "", "cat", "/run/secrets/gateway"),
-      this.docker("exec", ui?.id ?? "", "cat", "/etc/nginx/.env"),
       this.docker("exec", registry?.id ?? "", "cat", "/run/secrets/htpasswd"),
     ]);
     const found = texts.flatMap((text) => text.match(/[A-Za-z0-9+/=]{40,}|\$2[aby]\$\S+/g) ?? []);
-    if (found.length < 5) throw new Error(`Five secrets were expected, not ${found.length}.`);
+    if (found.length < 4) throw new Error(`Four secrets were expected, not ${found.length}.`);
     return found;
   }
 
@@ -159,9 +163,10 @@ export class Target {
     return (await this.workspace.docker("logs", (await this.container(service)).id)).all;
   }
 
-  async destroy(): Promise<void> {
+  /** @param networks more networks to remove, once nothing is on them */
+  async destroy(networks: readonly string[] = []): Promise<void> {
     for (const relay of this.relays) relay.kill();
     if (this.extras.length > 0) await this.workspace.docker("rm", "--force", "--volumes", ...this.extras);
-    await this.workspace.destroy();
+    await this.workspace.destroy(networks);
   }
 }

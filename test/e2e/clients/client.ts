@@ -91,6 +91,11 @@ export abstract class Client {
     throw this.unable("catalog");
   }
 
+  /** Shows a manifest without pulling the image. */
+  inspect(_who: Who, _name: string): Promise<Run> {
+    throw this.unable("inspect");
+  }
+
   /** Attaches something to an image and asks for it again. */
   refer(_who: Who, _name: string): Promise<Run> {
     throw this.unable("refer");

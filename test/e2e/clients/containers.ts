@@ -125,6 +125,10 @@ export class Skopeo extends ContainersClient {
     return this.command(["list-tags", ...this.access(who), `docker://${this.at(repository)}`]);
   }
 
+  override inspect(who: Who, name: string): Promise<Run> {
+    return this.command(["inspect", "--raw", ...this.access(who), `docker://${this.at(name)}`]);
+  }
+
   override remove(who: Who, name: string): Promise<Run> {
     return this.command(["delete", ...this.access(who), `docker://${this.at(name)}`]);
   }

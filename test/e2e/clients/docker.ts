@@ -75,6 +75,14 @@ export class Docker extends Client {
     return this.pull(who, name);
   }
 
+  /** With Debian's own command, which asks for a token that may push (docker/cli, 20.10). */
+  override inspect(_who: Who, name: string): Promise<Run> {
+    const config = `${this.folder}/inspect`;
+    mkdirSync(config, { recursive: true });
+    const args = ["--config", config, "manifest", "inspect", "--insecure", this.at(name)];
+    return this.run("/usr/bin/docker", args);
+  }
+
   override async cleanUp(): Promise<void> {
     await this.docker("nobody", ["image", "rm", "--force", ...this.names]);
   }

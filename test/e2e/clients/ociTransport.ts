@@ -29,7 +29,11 @@ export class OciTransport {
   ): Promise<Answer> {
     const repository = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(path)?.[1];
     const actions = /^(?:GET|HEAD)$/.test(method) ? "pull" : method === "DELETE" ? "delete" : "pull,push";
-    const scope = repository ? `repository:${repository}:${actions}` : "";
+    const scope = repository
+      ? `repository:${repository}:${actions}`
+      : path.startsWith("/v2/_catalog")
+        ? "registry:catalog:*"
+        : "";
     let token = this.tokens.get(scope);
     let answer = await this.once(method, path, sending, token);
     if (answer.status === 401 && token === undefined) {

@@ -16,7 +16,8 @@ export interface Row {
   cell: (client: Client, site: Site) => Promise<void>;
 }
 
-const REFUSED = /log in first|unauthorized|authentication required/i;
+/** ctr shows the status alone. */
+const REFUSED = /log in first|unauthorized|authentication required|403 Forbidden/i;
 const WRONG = /wrong user name or password|unauthorized|invalid username/i;
 
 function succeeds(run: Run): void {
@@ -141,6 +142,24 @@ export const ROWS = {
       const run = await client.catalog("smith");
       succeeds(run);
       expect(run.stdout).toContain(`${client.title}/small`);
+    },
+  },
+  anonymousCatalog: {
+    title: "catalog without a login",
+    clients: ["podman", "curl", "oci"],
+    cell: async (client) => {
+      const run = await client.catalog("nobody");
+      succeeds(run);
+      expect(run.stdout).toContain(`${client.title}/small`);
+    },
+  },
+  anonymousInspect: {
+    title: "inspect without a login",
+    clients: ["docker", "skopeo"],
+    cell: async (client) => {
+      const run = await client.inspect("nobody", SEED);
+      succeeds(run);
+      expect(run.stdout).toContain('"schemaVersion": 2');
     },
   },
   refer: {

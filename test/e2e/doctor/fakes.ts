@@ -21,6 +21,10 @@ export interface FakeTraefik {
   routers: Named[];
   middlewares: Named[];
   entrypoints: Named[];
+  version?: string;
+  providers?: string[];
+  /** A gzipped tar archive. */
+  dump?: Buffer;
 }
 
 const PER_PAGE = 100;
@@ -29,7 +33,8 @@ const PER_PAGE = 100;
  * Traefik's API as pkg/api of traefik/traefik answers: pages of 100, the next one in X-Next-Page (1 on the last), and
  * {"message": …} with a 404.
  */
-export function traefikApi({ routers, middlewares, entrypoints }: FakeTraefik): RequestListener {
+export function traefikApi(fake: FakeTraefik): RequestListener {
+  const { routers, middlewares, entrypoints } = fake;
   return ({ url = "" }, response) => {
     const { pathname, searchParams } = new URL(url, "http://traefik");
     const answer = (status: number, body: unknown, next?: number) => {
@@ -41,6 +46,10 @@ export function traefikApi({ routers, middlewares, entrypoints }: FakeTraefik): 
       const next = page * PER_PAGE < routers.length ? page + 1 : 1;
       return answer(200, routers.slice((page - 1) * PER_PAGE, page * PER_PAGE), next);
     }
+    if (pathname === "/api/version" && fake.version) return answer(200, { Version: fake.version });
+    if (pathname === "/api/overview" && fake.providers) return answer(200, { providers: fake.providers });
+    if (pathname === "/api/support-dump" && fake.dump)
+      return void response.writeHead(200, { "content-type": "application/gzip" }).end(fake.dump);
     const [, kind, name] = /^\/api\/(?:http\/)?(middlewares|entrypoints)\/(.+)$/.exec(pathname) ?? [];
     const found = (kind === "middlewares" ? middlewares : entrypoints).find((one) => one.name === name);
     if (found) answer(200, found);

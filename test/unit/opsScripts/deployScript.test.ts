@@ -1,6 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import bcrypt from "bcryptjs";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -15,12 +22,16 @@ const DOCKER_STUB = `#!/bin/sh
 env >> "$STUB/environment"
 for last; do :; done
 case "$1 $2" in
-  "version "*) if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi; echo 20.10.24 ;;
+  "version "*) if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi; echo 1.41 ;;
   "info "*) case $* in *NodeID*) echo node-1 ;; *) cat "$STUB/info" ;; esac ;;
-  "secret ls")
-    for f in "$STUB"/secrets/*; do
+  "secret ls") case $* in
+    *namespace*) cat "$STUB/foreign-secrets" 2>/dev/null || : ;;
+    *--quiet*) ls "$STUB/secrets" | sed -n "/_htpasswd_/p" ;;
+    *) for f in "$STUB"/secrets/*; do
       [ ! -e "$f" ] || echo "\${f##*/} reg $(sed -n 's/^hephaestus.password=//p' "$STUB/labels/\${f##*/}" 2>/dev/null)"
     done ;;
+    esac ;;
+  "network ls") cat "$STUB/networks" 2>/dev/null || : ;;
   "secret rm")
     ! grep -qx "$3" "$STUB"/services/* 2>/dev/null || { echo "Error response from daemon: $3 is in use" >&2; exit 1; }
     rm "$STUB/secrets/$3" ;;
@@ -32,16 +43,34 @@ case "$1 $2" in
     for word; do case $word in hephaestus.*) echo "$word" >> "$STUB/labels/$name" ;; esac; done
     cat > "$STUB/$1s/$name"; echo "id-of-$name" ;;
   "config ls") case $* in
+    *namespace*) cat "$STUB/stack-configs" 2>/dev/null || : ;;
     *_history_*) ls "$STUB/configs" | sed -n "s/.*_history_.*/& deploy/p" ;;
+    *_lock-beat_*) ls "$STUB/configs" | sed -n "/_lock-beat_/p" ;;
     *) ls "$STUB/configs" | sed -n "/handed-over/p" ;;
     esac ;;
-  "config inspect") [ -e "$STUB/configs/reg_lock" ] || exit 1; cat "$STUB/configs/reg_lock" ;;
-  "config rm") rm "$STUB/configs/\${3#id-of-}" ;;
+  "config inspect") case $* in
+    *CreatedAt*)
+      name=\${last#id-of-}
+      [ -e "$STUB/configs/$name" ] || exit 1
+      cat "$STUB/created-$name" 2>/dev/null || date -u '+"%Y-%m-%dT%H:%M:%S.123Z"' ;;
+    *) [ -e "$STUB/configs/reg_lock" ] || exit 1; cat "$STUB/configs/reg_lock" ;;
+    esac ;;
+  "config rm") rm "$STUB/configs/\${3#id-of-}" 2>/dev/null || sed -i "/^$3 /d" "$STUB/stack-configs" ;;
   "service ls") case $* in
     *_job-*) ls "$STUB/services" | sed -n "/_job-/p" ;;
+    *Replicas*) echo "reg_registry 1/1"; echo "reg_gateway 2/2"; echo "reg_web 0/1" ;;
     *) ls "$STUB/services" ;;
     esac ;;
   "service inspect") case $* in
+    *"|"*)
+      for word; do
+        [ ! -e "$STUB/services/$word" ] || cat "$STUB/facts-$word" 2>/dev/null || echo "$word|reg|reg||"
+      done ;;
+    *json*)
+      for word; do
+        [ ! -e "$STUB/services/$word" ] || echo "$word {\\"Secrets\\":\\"$(paste -s -d ' ' "$STUB/services/$word")\\"}"
+      done ;;
+    *version=*) echo "id-of-$last/update?version=7" ;;
     *SecretName*) cat "$STUB/services/$last" ;;
     *Image*) [ ! -e "$STUB/services/reg_gateway" ] || echo "nginx:running" ;;
     *) cat "$STUB/updates" ;;
@@ -50,18 +79,21 @@ case "$1 $2" in
     for word; do case $word in source=*,target=htpasswd) word=\${word#source=}; echo "\${word%,*}" > "$STUB/services/reg_htpasswd-reader" ;; esac; done
     case " $* " in *" $(cat "$STUB/pullable") 60 ") ;; *) rm "$STUB/services/reg_htpasswd-reader" ;; esac ;;
   "service rm") rm "$STUB/services/$3" ;;
-  "service rollback") cat "$STUB/reg_registry.previous" > "$STUB/services/reg_registry"; echo "reg_registry rollback_completed" > "$STUB/updates" ;;
+  "system dial-stdio")
+    request=$(cat)
+    service=$(printf '%s\\n' "$request" | sed -n 's|^POST /v1.41/services/id-of-\\([^/]*\\)/update?version=7 HTTP/1.1.*|\\1|p')
+    printf '%s\\n' "$request" | sed -n 's/^{"Secrets":"\\(.*\\)"}GET .*/\\1/p' | tr ' ' '\\n' > "$STUB/services/$service"
+    printf '%s\\n' "reg_registry completed" "reg_gateway " > "$STUB/updates"
+    printf 'HTTP/1.1 200 OK\\r\\n\\r\\n{"Warnings":null}' ;;
   "service ps") echo 'reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"' ;;
   "service logs") echo "the registry's last words" ;;
   "stack deploy")
     ls "$STUB/configs" > "$STUB/locks-while-deploying"
     echo "$HEPHAESTUS_GENERATION $HEPHAESTUS_MACHINE_GENERATION" > "$STUB/deployed"
     [ ! -e "$STUB/no-deploy" ] || { echo "Error response from daemon: no" >&2; exit 1; }
-    cat "$STUB/services/reg_registry" > "$STUB/reg_registry.previous" 2>/dev/null
     printf '%s\\n' reg_http-secret_1 "reg_htpasswd_$HEPHAESTUS_GENERATION" > "$STUB/services/reg_registry"
     printf '%s\\n' "reg_gateway_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_gateway"
     printf '%s\\n' "reg_ui_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_registry-ui" ;;
-  "stack services") echo "reg_registry 1/1"; echo "reg_gateway 2/2" ;;
   "ps "*)
     service=$(echo "$*" | sed -n 's/.*service.name=\\([^ ]*\\).*/\\1/p')
     [ ! -e "$STUB/services/$service" ] || [ -e "$STUB/elsewhere-$service" ] || echo "container-$service" ;;
@@ -100,7 +132,7 @@ describe("deploy.sh", () => {
   /** Everything that the script may run; each leaves its arguments and environment behind. */
   const tools = [
     ...["awk", "base64", "cat", "cut", "date", "env", "grep", "head", "id", "ls", "mktemp", "od", "paste"],
-    ...["perl", "htpasswd", "rm", "sed", "sort", "tail", "timeout", "tr", "uname"],
+    ...["perl", "htpasswd", "readlink", "rm", "sed", "sort", "tail", "timeout", "tr", "uname", "wc"],
   ];
   let stub: string;
 
@@ -115,7 +147,9 @@ describe("deploy.sh", () => {
       writeFileSync(join(stub, "bin", tool), script, { mode: 0o755 });
     }
     writeFileSync(join(stub, "bin", "docker"), DOCKER_STUB, { mode: 0o755 });
-    writeFileSync(join(stub, "bin", "sleep"), "#!/bin/sh\n", { mode: 0o755 });
+    // Waiting is cut short, but for the signs of life of a lock.
+    const sleep = `#!/bin/sh\n[ "$1" != 10 ] || exec ${which("sleep")} 10\n`;
+    writeFileSync(join(stub, "bin", "sleep"), sleep, { mode: 0o755 });
     writeFileSync(join(stub, "info"), "active true\n");
     writeFileSync(join(stub, "pullable"), "nginx:1.28.0-alpine");
     writeFileSync(join(stub, "updates"), "reg_registry completed\nreg_gateway \n");
@@ -281,13 +315,14 @@ describe("deploy.sh", () => {
       `${secret("htpasswd", ` ${given}${changed}`)} [reg_htpasswd_1] [-]`,
       `${secret("gateway", ` ${given}`)} [reg_gateway_1] [-]`,
       `${secret("ui", ` ${given}`)} [reg_ui_1] [-]`,
-      "docker [stack] [deploy] [--prune] [--with-registry-auth] [--resolve-image] [never] [-c] [compose.yml] [reg]",
+      "docker [stack] [deploy] [--with-registry-auth] [--resolve-image] [never] [-c] [compose.yml] [reg]",
+      "docker [config] [rm] [reg_baseline]",
       "docker [config] [rm] [id-of-reg_lock]",
     ]);
     expect(read("deployed")).toBe("1 1\n");
     expect(read("locks-while-deploying")).toBe("reg_lock\n");
     const expires = Number(/lock\.expires=(\d+)/.exec(lock ?? "")?.[1]);
-    expect(Math.abs(expires - (Date.now() / 1000 + 600))).toBeLessThan(60);
+    expect(Math.abs(expires - (Date.now() / 1000 + 86_400))).toBeLessThan(60);
   });
 
   it("keeps the secrets that exist, with or without the variables", async () => {
@@ -458,9 +493,10 @@ describe("deploy.sh", () => {
       expect(readdirSync(join(stub, "configs"))).toEqual([]);
     });
 
-    it("replaces the only generation if it was never handed over", async () => {
+    it("keeps the only generation, whether or not it was handed over, and its users", async () => {
       writeFileSync(join(stub, "labels", "reg_htpasswd_1"), "hephaestus.password=generated\n");
-      expect(await deploy()).toMatchObject({ code: ExitCode.usage });
+      expect(await deploy()).toMatchObject({ code: 0, out: expect.stringContaining("all users are kept") });
+      expect(read("deployed")).toBe("1 1\n");
       expect((await deploy(credentials)).out).toContain("secrets: generation 2 created\n");
       expect(read("deployed")).toBe("2 1\n");
     });
@@ -479,9 +515,11 @@ describe("deploy.sh", () => {
       const { code, err } = await deploy(changed);
       expect(code).toBe(ExitCode.rollout);
       expect(err).toContain(
-        `deploy: the rollout failed: reg_gateway 2/2 ${state}; the passwords are those of generation 1\n`,
+        `deploy: the rollout failed: reg_gateway 2/2 ${state}; what ran before runs again; the passwords are those of generation 1\n`,
       );
-      expect(read("argv")).toContain("docker [service] [rollback] [--detach] [--quiet] [reg_registry]\n");
+      // The engine's own rollback goes back to the spec of a first attempt, whatever it was.
+      expect(read("argv")).not.toContain("[rollback]");
+      expect(read("services/reg_registry")).toContain("reg_htpasswd_1\n");
       expect(secrets()).toEqual(["reg_gateway_1", "reg_htpasswd_1", "reg_http-secret_1", "reg_ui_1"]);
     });
 
@@ -490,7 +528,7 @@ describe("deploy.sh", () => {
       const { code, err } = await deploy(changed);
       expect(code).toBe(ExitCode.rollout);
       expect(err).toContain("; the passwords are those of generation 1");
-      expect(read("argv")).not.toContain("[rollback]");
+      expect(read("argv")).not.toContain("[dial-stdio]");
       expect(secrets()).not.toContain("reg_htpasswd_2");
     });
   });
@@ -585,36 +623,64 @@ describe("deploy.sh", () => {
 
   describe("the lock", () => {
     const now = () => Math.floor(Date.now() / 1000);
-    const hold = (expires: number, host: string, pid: number) =>
+    const identity = (pid: number, start: string) => {
+      const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+      return `${boot}/${readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}/${pid}/${start}`;
+    };
+    /** @param ago seconds since the last sign of life; undefined for a version that leaves none */
+    const hold = (ago: number | undefined, expires = now() + 1000, process = "boot/1/2/3") => {
+      const renewed = ago === undefined ? "" : "10";
       writeFileSync(
         join(stub, "configs", "reg_lock"),
-        `id-of-reg_lock\n${expires}\n${host}\n${pid}\ncarol@${host} pid ${pid}\n`,
+        `id-of-reg_lock\n${renewed}\n${expires}\n${process}\ncarol@far pid 7\n`,
       );
+      const at = (seconds: number) => `"${new Date((now() - seconds) * 1000).toISOString()}"\n`;
+      writeFileSync(join(stub, "created-reg_lock"), at(1000));
+      const beat = "reg_lock-beat_id-of-reg_lo_9";
+      if (ago === undefined) return;
+      writeFileSync(join(stub, "configs", beat), "beat");
+      writeFileSync(join(stub, `created-${beat}`), at(ago));
+    };
 
     it.each([
-      ["another host", () => "elsewhere", () => spawnSync("true").pid],
-      ["a living process of this host", hostname, () => process.pid],
-    ])("stops a deploy while %s holds it", async (_, host, anyPid) => {
-      const pid = anyPid();
-      hold(now() + 100, host(), pid);
+      [
+        "gives signs of life",
+        () => hold(20),
+        /its last sign of life is 2\d s old, and after 75 s its lock is free/,
+      ],
+      [
+        "is of a version without signs, and its time is not over",
+        () => hold(undefined),
+        /docker config rm reg_lock/,
+      ],
+    ])("stops a deploy while its holder %s", async (_, prepare, remedy) => {
+      prepare();
       const { code, err } = await deploy(credentials);
       expect(code).toBe(ExitCode.locked);
-      expect(err).toContain(`another deploy of reg is running: carol@${host()} pid ${pid}\n`);
-      expect(err).toMatch(/its lock expires in \d+ s/);
+      expect(err).toContain("another deploy of reg is running: carol@far pid 7\n");
+      expect(err).toMatch(remedy);
       expect(secrets()).toEqual([]);
       expect(read("configs/reg_lock")).not.toBe("");
       expect(read("deployed")).toBe("");
     });
 
     it.each([
-      ["has expired", () => now() - 1, () => "elsewhere", () => 1],
-      ["belongs to a dead process of this host", () => now() + 100, hostname, () => spawnSync("true").pid],
-    ])("is taken over when it %s", async (_, expires, host, pid) => {
-      hold(expires(), host(), pid());
-      const { code, out } = await deploy(credentials);
-      expect(code).toBe(0);
-      expect(out).toContain("lock: removed the one of carol@");
-      expect(readdirSync(join(stub, "configs"))).not.toContain("reg_lock");
+      ["gave its last sign long ago", () => hold(80)],
+      ["is of a version without signs, and its time is over", () => hold(undefined, now() - 1)],
+      [
+        "is a process of this machine that has ended",
+        () => hold(2, now() + 1000, identity(spawnSync("true").pid, "1")),
+      ],
+      [
+        "is a process of this machine whose id another one has now",
+        () => hold(2, now() + 1000, identity(process.pid, "1")),
+      ],
+    ])("is taken over when its holder %s", async (_, prepare) => {
+      prepare();
+      const { code, out, err } = await deploy(credentials);
+      expect(code, err).toBe(0);
+      expect(out).toContain("lock: removed the one of carol@far");
+      expect(readdirSync(join(stub, "configs")).filter((name) => name.includes("lock"))).toEqual([]);
     });
 
     it("is given back once when docker refuses a secret half-way", async () => {
@@ -627,6 +693,50 @@ describe("deploy.sh", () => {
       ]);
       expect(changes().filter((line) => line.includes("[config] [rm]"))).toHaveLength(1);
       expect(read("deployed")).toBe("");
+    });
+  });
+
+  describe("what others have under the stack's name", () => {
+    const facts = (name: string, ...rest: string[]) => {
+      writeFileSync(join(stub, "services", name), "");
+      writeFileSync(join(stub, `facts-${name}`), `${[name, ...rest].join("|")}\n`);
+    };
+
+    it("is named before anything is made", async () => {
+      facts("reg_web", "reg", "", " reg_web_0123456789ab ", "");
+      facts("reg_reader", "", "", "", "");
+      facts("reg_gateway", "reg", "other", " reg_gateway_0123456789ab ", " reg_gateway_1 ");
+      facts("reg_more_registry", "reg_more", "reg_more", "", "");
+      writeFileSync(join(stub, "stack-configs"), "reg_web_conf \nreg_registry_0123456789ab reg\n");
+      writeFileSync(join(stub, "foreign-secrets"), "secret reg_key\n");
+      writeFileSync(join(stub, "networks"), "network reg_default \nnetwork reg_internal reg\n");
+      const { code, err } = await deploy(credentials);
+      expect(code).toBe(ExitCode.preflight);
+      expect(err).toContain(
+        "deploy: the stack name reg is in use by something else: service reg_gateway,service reg_reader,service reg_web,config reg_web_conf,network reg_default,secret reg_key\n",
+      );
+      expect(err).toContain("set another stack name in hephaestus.yaml");
+      expect(changes()).toEqual([]);
+    });
+
+    it("is told from what a version before the label left, which is cleaned up", async () => {
+      expect((await deploy(credentials)).code).toBe(0);
+      const digest = "0123456789ab";
+      facts("reg_registry", "reg", "", ` reg_registry_${digest} `, " reg_http-secret_1  reg_htpasswd_1 ");
+      writeFileSync(join(stub, "services", "reg_registry"), "reg_http-secret_1\nreg_htpasswd_1\n");
+      facts("reg_reader", "reg", "", ` reg_reader_${digest} `, "");
+      facts("reg_registry-admin", "reg", "", ` reg_registry-admin_${digest} `, " reg_ui_1 ");
+      writeFileSync(
+        join(stub, "stack-configs"),
+        `reg_gateway_21fe189a3f32 \nreg_gateway_${digest} \nreg_registry-admin_${digest} reg\n`,
+      );
+      writeFileSync(join(stub, "networks"), "network reg_internal \n");
+      const { code, out, err } = await deploy(credentials);
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toContain(
+        `stack: removed what it does not have any more: reg_reader reg_registry-admin reg_registry-ui reg_gateway_${digest} reg_registry-admin_${digest}\n`,
+      );
+      expect(readdirSync(join(stub, "services")).sort()).toEqual(["reg_gateway", "reg_registry"]);
     });
   });
 

@@ -1,0 +1,29 @@
+import { execa } from "execa";
+import type { Workspace } from "./workspace.js";
+
+/** The bridge by which the engine's host and the tasks reach each other. */
+const BRIDGE = "docker_gwbridge";
+
+/**
+ * Addresses of this machine from which a gateway is asked, so that it takes them for different clients. They go with the
+ * network namespace of the tests.
+ *
+ * @returns the gateway's address, without the port that it publishes, and addresses to bind to
+ */
+export async function clientAddresses(
+  workspace: Workspace,
+  count: number,
+): Promise<{ url: string; addresses: string[] }> {
+  const filter = `label=com.docker.swarm.service.name=${workspace.stack}_gateway`;
+  const id = (await workspace.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
+  const pid = (await workspace.docker("inspect", "--format", "{{.State.Pid}}", id)).stdout.trim();
+  const own = (await execa("ip", ["-4", "-o", "addr", "show", "dev", BRIDGE])).stdout;
+  const [, network = "", prefix = ""] = /inet (\d+\.\d+)\.\d+\.\d+\/(\d+)/.exec(own) ?? [];
+  const inside = await execa("nsenter", ["--target", pid, "--net", "ip", "-4", "-o", "addr", "show"]);
+  const gateway = new RegExp(`inet (${network.replace(".", "\\.")}\\.\\d+\\.\\d+)/`).exec(inside.stdout)?.[1];
+  if (!prefix || gateway === undefined) throw new Error(`no address of the gateway at ${BRIDGE}`);
+  const addresses = Array.from({ length: count }, (_, index) => `${network}.200.${index + 1}`);
+  for (const address of addresses)
+    await execa("ip", ["addr", "replace", `${address}/${prefix}`, "dev", BRIDGE]);
+  return { url: `http://${gateway}:5000`, addresses };
+}

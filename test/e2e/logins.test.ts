@@ -1,0 +1,126 @@
+import { Agent, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import bcrypt from "bcryptjs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { clientAddresses } from "./addresses.js";
+import { CREDENTIALS, DEPLOY, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { Workspace } from "./workspace.js";
+
+/** Many people behind one address: right passwords are not counted, and who is known does not wait behind guesses. */
+
+const swarm = useSwarm();
+const USERS = Array.from({ length: 14 }, (_, index) => `smith-${index}`);
+const passwordOf = (user: string): string => `Anvil-of-${user}`;
+/** The gateway asks again when this is over. */
+const MEMORY_SECONDS = 45;
+
+let forge: Workspace;
+let url: string;
+let office: string;
+let others: string[];
+
+beforeAll(async () => {
+  forge = await Workspace.create("office", 5000, 8080);
+  await writeConfig(forge, swarm, { ui: { enabled: false } });
+  await forge.hephaestus(["render"]);
+  const lines = USERS.map((user) => `${user}:${bcrypt.hashSync(passwordOf(user), 10)}\n`);
+  const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: CREDENTIALS.REGISTRY_HTPASSWD + lines.join("") };
+  const run = await forge.hephaestus(DEPLOY, { env });
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  const reached = await clientAddresses(forge, 13);
+  url = reached.url;
+  [office = "", ...others] = reached.addresses;
+});
+
+afterAll(() => forge?.destroy());
+
+interface Answer {
+  status: number;
+  body: string;
+  milliseconds: number;
+}
+
+/** Asks for a token from an address of its own, as `docker login` does. */
+function login(user: string, password: string, localAddress: string): Promise<Answer> {
+  const started = performance.now();
+  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+  const agent = new Agent({ localAddress });
+  return new Promise((resolve, reject) => {
+    const outgoing = request(`${url}/auth/token`, { agent, headers: { authorization } }, (incoming) => {
+      let body = "";
+      incoming.on("data", (chunk: Buffer) => {
+        body += chunk;
+      });
+      const status = incoming.statusCode ?? 0;
+      incoming.on("end", () => resolve({ status, body, milliseconds: performance.now() - started }));
+    });
+    outgoing.on("error", reject).end();
+  });
+}
+
+const everybody = (): Promise<Answer[]> =>
+  Promise.all(USERS.map((user) => login(user, passwordOf(user), office)));
+const statuses = (answers: Answer[]): number[] => [...new Set(answers.map(({ status }) => status))].sort();
+const slowest = (answers: Answer[]): number =>
+  Math.max(...answers.map(({ milliseconds }) => milliseconds)) / 1000;
+
+/** How often the registry ran bcrypt for a user and found the password wrong. */
+async function refusals(user: string): Promise<number> {
+  const { all } = await forge.docker("service", "logs", "--raw", "office_registry");
+  return all.split(`error authenticating user \\"${user}\\"`).length - 1;
+}
+
+let proved: number;
+
+test("14 users of one address log in at once for the first time", async () => {
+  const answers = await everybody();
+  proved = performance.now();
+  console.log(`14 first logins at once: the last after ${slowest(answers).toFixed(1)} s`);
+  expect(statuses(answers)).toEqual([200]);
+  // Docker's command waits for 15 s.
+  expect(slowest(answers)).toBeLessThan(14);
+});
+
+test("the same wrong password again and again is one guess", async () => {
+  const stale = "smith-0";
+  for (let round = 0; round < 3; round++) {
+    const asked = Array.from({ length: 20 }, () => login(stale, "of last year", office));
+    expect(statuses(await Promise.all(asked))).toEqual([401]);
+  }
+  expect(await refusals(stale)).toBe(1);
+});
+
+test("known users log in while their address and others guess, also when they are asked about again", async () => {
+  let guess = 0;
+  let over = false;
+  const guessed: Answer[] = [];
+  const flood = [office, ...others].map(async (address) => {
+    while (!over && guess < 6000) {
+      guessed.push(await login("smith", `guess-${guess++}`, address));
+      await sleep(100);
+    }
+  });
+  const remembered = await everybody();
+  // Everybody's answer is out of date: the registry is asked about all of them.
+  await sleep(Math.max(0, (MEMORY_SECONDS + 1) * 1000 - (performance.now() - proved)));
+  const rounds: Answer[] = [];
+  for (let round = 0; round < 4; round++) {
+    rounds.push(...(await everybody()));
+    await sleep(1000);
+  }
+  over = true;
+  await Promise.all(flood);
+  console.log(
+    `${guessed.length} guesses from 13 addresses; known users: at most ${slowest(rounds).toFixed(1)} s`,
+  );
+  expect(statuses([...remembered, ...rounds])).toEqual([200]);
+  expect(slowest([...remembered, ...rounds])).toBeLessThan(6);
+  expect(guessed.length).toBeGreaterThan(500);
+  expect(statuses(guessed)).toEqual([401, 429]);
+  // Both reasons are given, each where it is true.
+  const words = new Set(guessed.map(({ body }) => /"message":"([^",]*)/.exec(body)?.[1]));
+  expect(words).toContain("too many wrong passwords from your address");
+  expect(words).toContain("too many logins are being checked at the moment");
+});

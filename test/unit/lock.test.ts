@@ -1,0 +1,226 @@
+import { readFileSync } from "node:fs";
+import { expect, test, vi } from "vitest";
+import { ExitCode, type OperatorError } from "../../src/errors.js";
+import type { CommandResult, Docker } from "../../src/swarm/docker.js";
+import { lookAtLock, releaseLock, takeLock, withLock } from "../../src/swarm/lock.js";
+import { LockKeeper } from "../../src/swarm/lockKeeper.js";
+import { beat, LOCK_SECONDS, readLock } from "../../src/swarm/lockObjects.js";
+import { hasEnded, processIdentity } from "../../src/swarm/process.js";
+
+/** The configs of a Swarm with a clock of its own, which no machine's clock has to agree with. */
+class Swarm {
+  /** Milliseconds since the epoch; far from this machine's. */
+  now = Date.parse("2031-05-05T05:05:05Z");
+  private next = 1;
+  private readonly configs = new Map<
+    string,
+    { ID: string; CreatedAt: string; Labels: Record<string, string> }
+  >();
+  silent = false;
+
+  names = (): string[] => [...this.configs.keys()].sort();
+
+  docker(): Docker {
+    const docker: Docker = {
+      attempt: async (args) => {
+        await docker.guard?.();
+        return this.silent ? { exitCode: 1, stdout: "", stderr: "no answer" } : this.answer(args);
+      },
+      run: async (args) => {
+        const { exitCode, stdout, stderr } = await docker.attempt(args);
+        if (exitCode !== 0) throw new Error(stderr);
+        return stdout;
+      },
+    };
+    return docker;
+  }
+
+  private answer(args: readonly string[]): CommandResult {
+    const done = (stdout = ""): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
+    const missing = { exitCode: 1, stdout: "[]", stderr: "Error: no such config" };
+    const [type, verb] = args;
+    if (type === "info") return done(new Date(this.now).toISOString());
+    if (type === "service") return done();
+    const find = (name = "") =>
+      this.configs.has(name) ? name : this.names().find((of) => this.configs.get(of)?.ID === name);
+    const shown = (name: string) => {
+      const { ID, CreatedAt, Labels } = this.configs.get(name) as {
+        ID: string;
+        CreatedAt: string;
+        Labels: object;
+      };
+      return { ID, CreatedAt, Spec: { Name: name, Labels } };
+    };
+    if (verb === "create") {
+      const name = args.at(-2) ?? "";
+      if (this.configs.has(name)) return { exitCode: 1, stdout: "", stderr: `config ${name} already exists` };
+      const labels = args.flatMap((arg, at) =>
+        args[at - 1] === "--label" ? [arg.split("=") as [string, string]] : [],
+      );
+      const ID = `id${String(this.next++).padStart(23, "0")}`;
+      this.configs.set(name, {
+        ID,
+        CreatedAt: new Date(this.now).toISOString(),
+        Labels: Object.fromEntries(labels),
+      });
+      return done(`${ID}\n`);
+    }
+    if (verb === "ls") {
+      const prefix = /^name=(.*)$/.exec(args[3] ?? "")?.[1] ?? "";
+      return done(
+        this.names()
+          .filter((name) => name.includes(prefix))
+          .join("\n"),
+      );
+    }
+    if (verb === "rm") {
+      const found = args.slice(2).map(find);
+      for (const name of found) if (name) this.configs.delete(name);
+      return found.every(Boolean) ? done() : missing;
+    }
+    if (args[2] === "--format") {
+      const name = find(args.at(-1));
+      if (name === undefined) return missing;
+      const one = shown(name);
+      const format = args[3] ?? "";
+      return done(
+        JSON.stringify(format.includes("CreatedAt") ? one.CreatedAt : format.includes("ID") ? one.ID : one),
+      );
+    }
+    return done(
+      JSON.stringify(
+        args
+          .slice(2)
+          .filter((name) => this.configs.has(name))
+          .map(shown),
+      ),
+    );
+  }
+}
+
+const codeOf = (error: OperatorError) => error.exitCode;
+
+/** Takes the lock for a process that is not known here, as one on another machine. */
+async function takeElsewhere(swarm: Swarm): Promise<string> {
+  const id = await takeLock(swarm.docker(), "forge");
+  await releaseLock(swarm.docker(), "forge");
+  const labels = [
+    "hephaestus.lock.holder=ann@far",
+    "hephaestus.lock.renewed=10",
+    "hephaestus.lock.process=boot/1/2/3",
+  ];
+  const create = ["config", "create", ...labels.flatMap((label) => ["--label", label]), "forge_lock", "-"];
+  expect(id).not.toBe("");
+  return (await swarm.docker().run(create)).trim();
+}
+
+test("is held while its holder gives signs of life, and free some time after the last one, by the Swarm's clock", async () => {
+  const swarm = new Swarm();
+  const id = await takeElsewhere(swarm);
+  for (let number = 1; number <= 30; number++) {
+    swarm.now += 10_000;
+    expect(await beat(swarm.docker(), "forge", id, number)).toBe(true);
+    await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.locked);
+  }
+  swarm.now += (LOCK_SECONDS - 1) * 1000;
+  const error = await takeLock(swarm.docker(), "forge").catch((failure: OperatorError) => failure);
+  expect((error as OperatorError).message).toMatch(/ann@far, last sign of life 74 s ago/);
+  expect(await lookAtLock(swarm.docker(), "forge")).toMatchObject({
+    stale: false,
+    holder: { holder: "ann@far" },
+  });
+  swarm.now += 2000;
+  expect(await lookAtLock(swarm.docker(), "forge")).toMatchObject({ stale: true });
+  expect(await takeLock(swarm.docker(), "forge")).not.toBe(id);
+  // Nothing of the former holder is left, and no probe.
+  expect(swarm.names()).toEqual(["forge_lock"]);
+  expect(await beat(swarm.docker(), "forge", id, 31)).toBe(false);
+});
+
+test("of two that take over the same lock one gets it", async () => {
+  const swarm = new Swarm();
+  await takeElsewhere(swarm);
+  swarm.now += (LOCK_SECONDS + 1) * 1000;
+  const results = await Promise.all([1, 2].map(() => takeLock(swarm.docker(), "forge").catch(codeOf)));
+  expect(results.filter((result) => result === ExitCode.locked)).toHaveLength(1);
+});
+
+test("of a version that left no signs is held until the time that it names", async () => {
+  for (const [expires, free] of [
+    [Date.now() / 1000 + 100, false],
+    [Date.now() / 1000 - 1, true],
+  ] as const) {
+    const swarm = new Swarm();
+    const label = `hephaestus.lock.expires=${Math.floor(expires)}`;
+    await swarm.docker().run(["config", "create", "--label", label, "forge_lock", "-"]);
+    swarm.now += 3600_000;
+    const result = await takeLock(swarm.docker(), "forge").catch(codeOf);
+    expect(result === ExitCode.locked).toBe(!free);
+  }
+});
+
+test("of a process of this machine that has ended is free at once; a process id alone says nothing", async () => {
+  const identity = processIdentity() ?? "";
+  const [boot, namespace, , start] = identity.split("/");
+  expect(hasEnded(identity)).toBe(false);
+  expect(hasEnded(`${boot}/${namespace}/4194304/${start}`)).toBe(true);
+  // The same id, taken by another process since.
+  expect(hasEnded(`${boot}/${namespace}/${process.pid}/1`)).toBe(true);
+  expect(hasEnded(`another-boot/${namespace}/4194304/${start}`)).toBe(false);
+  expect(hasEnded(`${boot}/1/4194304/${start}`)).toBe(false);
+  const swarm = new Swarm();
+  const labels = ["hephaestus.lock.renewed=10", `hephaestus.lock.process=${boot}/${namespace}/4194304/7`];
+  await swarm
+    .docker()
+    .run(["config", "create", ...labels.flatMap((label) => ["--label", label]), "forge_lock", "-"]);
+  expect(await takeLock(swarm.docker(), "forge")).toMatch(/^id/);
+});
+
+test("a holder that stood still and lost its lock runs no further command", async () => {
+  vi.useFakeTimers();
+  try {
+    const swarm = new Swarm();
+    const docker = swarm.docker();
+    const work = withLock(docker, swarm.docker(), "forge", async () => {
+      await vi.advanceTimersByTimeAsync(25_000);
+      expect((await lookAtLock(swarm.docker(), "forge"))?.silence).toBe(0);
+      await docker.run(["info"]);
+      // It stands still: no timer fires, and the clocks go on.
+      vi.setSystemTime(Date.now() + 3600_000);
+      swarm.now += 3600_000;
+      await releaseLock(swarm.docker(), "forge");
+      await docker.run(["info"]);
+      throw new Error("it ran on");
+    });
+    await expect(work.catch(codeOf)).resolves.toBe(ExitCode.locked);
+    expect(swarm.names()).toEqual([]);
+    // What it frees is never the lock of the next one.
+    expect(docker.guard).toBeUndefined();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("an engine that restarts costs nobody the lock", async () => {
+  vi.useFakeTimers();
+  try {
+    const swarm = new Swarm();
+    const id = await takeLock(swarm.docker(), "forge");
+    const keeper = new LockKeeper(swarm.docker(), "forge", id);
+    keeper.begin();
+    swarm.silent = true;
+    await vi.advanceTimersByTimeAsync(60_000);
+    swarm.silent = false;
+    await keeper.check();
+    expect(await readLock(swarm.docker(), "forge")).toMatchObject({ id });
+    await keeper.end();
+    expect(swarm.names()).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("deploy.sh has the same numbers", () => {
+  const script = readFileSync(new URL("../../ops-scripts/deploy.sh", import.meta.url), "utf8");
+  expect(script).toContain(`lock_seconds=${LOCK_SECONDS}`);
+});

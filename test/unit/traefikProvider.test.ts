@@ -1,0 +1,367 @@
+import { createServer } from "node:http";
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { labelsWanted, matchesConstraint } from "../../src/diagnosis/constraint.js";
+import type { Finding } from "../../src/diagnosis/finding.js";
+import { judgeTraefik, type TraefikFacts } from "../../src/diagnosis/traefik.js";
+import { judgeTraefikService } from "../../src/diagnosis/traefikService.js";
+import { TraefikApi } from "../../src/frontdoor/traefikApi.js";
+import type { ServiceSpec, SwarmService } from "../../src/swarm/objects.js";
+import { entrypoint, listen, router, traefikApi } from "../e2e/doctor/fakes.js";
+import { service } from "./swarmObjects.js";
+
+/** Why Traefik does not see our services, or takes all clients for one. */
+
+const load = (text = "") => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
+const ids = (findings: readonly Finding[]) => findings.map(({ severity, id }) => `${severity} ${id}`);
+const PUBLIC = "Label(`traefik.constraint-label`, `traefik-public`)";
+
+describe("a constraint of a provider", () => {
+  const ours = { "traefik.enable": "true", "traefik.constraint-label": "traefik-public", tier: "web-1" };
+
+  test.each<[string, boolean | undefined]>([
+    [PUBLIC, true],
+    ['Label("traefik.constraint-label", "traefik-public")', true],
+    ["Label(`traefik.constraint-label`, `other`)", false],
+    ["Label(`missing`, ``)", true],
+    ["!Label(`tier`, `web-1`)", false],
+    ["LabelRegex(`tier`, `^web-\\d$`)", true],
+    ["LabelRegex(`tier`, `^db`) || Label(`traefik.enable`, `true`)", true],
+    ["Label(`tier`, `x`) && (Label(`a`, `b`) || Label(`traefik.enable`, `true`))", false],
+    ["!(Label(`tier`, `x`) && Label(`a`, `b`))", true],
+    ["", true],
+    ["Tag(`x`)", undefined],
+    ["Label(`a`)", undefined],
+    ["Label(`a`, `b`", undefined],
+    ["Label(`a`, `b`) Label(`a`, `b`)", undefined],
+    ["LabelRegex(`tier`, `(`)", undefined],
+  ])("%s", (expression, expected) => expect(matchesConstraint(expression, ours)).toBe(expected));
+
+  test("asks for labels that can be named, where it asks for all of them", () => {
+    expect(labelsWanted(PUBLIC, {})).toEqual({ "traefik.constraint-label": "traefik-public" });
+    expect(labelsWanted("Label(`a`, `1`) && Label(`b`, `2`)", { a: "1" })).toEqual({ b: "2" });
+    expect(labelsWanted("Label(`a`, `1`) || Label(`b`, `2`)", {})).toEqual({});
+    expect(labelsWanted("!Label(`a`, `1`)", { a: "1" })).toEqual({});
+  });
+});
+
+describe("Traefik's own service in the Swarm", () => {
+  const NETWORK = "net1";
+  const OURS = { "com.docker.stack.namespace": "forge" };
+  const gateway = (labels: Record<string, string> = { "traefik.enable": "true" }) =>
+    named("forge_gateway", { Labels: { ...OURS, ...labels } });
+  const named = (Name: string, spec: Partial<ServiceSpec>, container: object = {}, networks = [NETWORK]) => {
+    const one = service();
+    return {
+      ...one,
+      Spec: {
+        ...one.Spec,
+        Name,
+        ...spec,
+        TaskTemplate: {
+          ...one.Spec.TaskTemplate,
+          ContainerSpec: { Image: "registry:2", ...container },
+          Networks: networks.map((Target) => ({ Target })),
+        },
+      },
+    } as SwarmService;
+  };
+  const traefik = (
+    args: string[],
+    {
+      ports = [{ PublishedPort: 443, TargetPort: 443, PublishMode: "host" }],
+      networks = [NETWORK],
+      ...container
+    }: {
+      ports?: object[];
+      networks?: string[];
+      [key: string]: unknown;
+    } = {},
+  ) =>
+    named(
+      "edge_traefik",
+      { EndpointSpec: { Ports: ports } } as Partial<ServiceSpec>,
+      { Image: "traefik:v3.5@sha256:abc", Args: args, ...container },
+      networks,
+    );
+  const judge = (services: SwarmService[], text = "") => judgeTraefikService(load(text), NETWORK, services);
+  const SOUND = [
+    "--providers.swarm.endpoint=unix:///var/run/docker.sock",
+    "--providers.swarm.exposedByDefault=false",
+  ];
+
+  test("is sound, or is none, or has its settings in a file that is not read", () => {
+    expect(judge([gateway(), traefik(SOUND)])).toEqual([]);
+    expect(judge([gateway()])).toEqual([]);
+    expect(judge([gateway(), traefik(["--configFile=/etc/traefik.yml"])])).toEqual([]);
+    const mounted = { Configs: [{ ConfigName: "c", File: { Name: "/etc/traefik/traefik.yml" } }] };
+    expect(judge([gateway(), traefik([], mounted)])).toEqual([]);
+    expect(judge([gateway(), traefik([], { Mounts: [{ Target: "/etc/traefik" }] })])).toEqual([]);
+    expect(judge([gateway(), named("x_traefik-cron", {}, { Image: "cron/traefik-cron:1" })])).toEqual([]);
+  });
+
+  test.each<[string, string[], Record<string, unknown>, string]>([
+    ["by an argument", [...SOUND, `--providers.swarm.constraints=${PUBLIC}`], {}, ""],
+    ["by two arguments", [...SOUND, "--Providers.Swarm.Constraints", PUBLIC], {}, ""],
+    ["in its command", [], { Command: ["traefik", `--providers.swarm.constraints=${PUBLIC}`] }, ""],
+    ["in its environment", [], { Env: [`TRAEFIK_PROVIDERS_SWARM_CONSTRAINTS=${PUBLIC}`] }, ""],
+    [
+      "of line 2",
+      ["--providers.docker.swarmMode=true", `--providers.docker.constraints=${PUBLIC}`],
+      { Image: "traefik:v2.11" },
+      "traefik: { version: 2 }",
+    ],
+  ])("leaves ours out by its constraint, given %s", (_name, args, container, text) => {
+    const found = judge([gateway(), traefik(args, container)], text);
+    expect(ids(found)).toEqual(["error traefik-constraint"]);
+    expect(found[0]?.message).toContain("gateway");
+    expect(found[0]?.evidence).toContain(`edge_traefik: ${text ? "providers.docker" : "providers.swarm"}`);
+    expect(found[0]?.evidence).toContain(PUBLIC);
+    expect(found[0]?.remedy).toContain("traefik.labels: { traefik.constraint-label: traefik-public }");
+    const fitting = gateway({ "traefik.enable": "true", "traefik.constraint-label": "traefik-public" });
+    expect(judge([fitting, traefik(args, container)], text)).toEqual([]);
+  });
+
+  test("leaves out a stack of another name, which is no fault", () => {
+    const Labels = { "com.docker.stack.namespace": "forge_two", "traefik.http.routers.x.rule": "Host(`x`)" };
+    const constraint = "--providers.swarm.constraints=Label(`traefik.enable`, `true`)";
+    const two = named("forge_two_gateway", { Labels });
+    expect(judge([gateway(), two, traefik([...SOUND, constraint])])).toEqual([]);
+  });
+
+  test("leaves it to another one that takes ours, and names what it cannot read", () => {
+    const inner = traefik([...SOUND, `--providers.swarm.constraints=${PUBLIC}`]);
+    expect(judge([gateway(), inner, traefik(SOUND)])).toEqual([]);
+    const odd = judge([gateway(), traefik([...SOUND, "--providers.swarm.constraints=Tag(`x`)"])]);
+    expect(odd).toEqual([]);
+  });
+
+  test("reads labels of other services of the stack only where they have routers", () => {
+    const registry = named("forge_registry", { Labels: OURS });
+    expect(
+      judge([
+        gateway(),
+        registry,
+        traefik([...SOUND, "--providers.swarm.constraints=Label(`traefik.enable`,`true`)"]),
+      ]),
+    ).toEqual([]);
+  });
+
+  test.each<[string, string[], string, RegExp]>([
+    ["no provider for a Swarm", ["--providers.file.directory=/x"], "", /--providers\.swarm=true/],
+    ["the provider of line 2", ["--providers.docker.swarmMode=true"], "", /traefik\.version: 2/],
+    ["the provider of line 3", SOUND, "traefik: { version: 2 }", /traefik\.version: 3/],
+    [
+      "containers instead of services",
+      ["--providers.docker=true"],
+      "traefik: { version: 2 }",
+      /swarmMode=true/,
+    ],
+  ])("has %s", (_name, args, text, remedy) => {
+    const [finding, ...others] = judge([gateway(), traefik(args, { Image: "traefik:latest" })], text);
+    expect(others).toEqual([]);
+    expect(finding?.id).toBe("traefik-provider");
+    expect(finding?.remedy).toMatch(remedy);
+  });
+
+  test("is not on the network that it shall reach ours by", () => {
+    const found = judge([gateway(), traefik(SOUND, { networks: ["other"] })]);
+    expect(ids(found)).toEqual(["error traefik-not-on-network"]);
+    expect(found[0]?.remedy).toContain("aether-net");
+  });
+
+  test.each<[string, object[], string, string[]]>([
+    [
+      "through the ingress mesh",
+      [{ PublishedPort: 443, PublishMode: "ingress" }],
+      "",
+      ["warning clients-share-address"],
+    ],
+    ["as Docker does by default", [{ PublishedPort: 443 }], "", ["warning clients-share-address"]],
+    [
+      "on another port",
+      [
+        { PublishedPort: 8443, PublishMode: "ingress" },
+        { PublishedPort: 443, PublishMode: "host" },
+      ],
+      "traefik: { publicPort: 8443 }",
+      ["warning clients-share-address"],
+    ],
+    [
+      "with its dashboard alone in the mesh",
+      [
+        { PublishedPort: 8080, PublishMode: "ingress" },
+        { PublishedPort: 443, PublishMode: "host" },
+      ],
+      "",
+      [],
+    ],
+    ["on the node", [{ PublishedPort: 443, PublishMode: "host" }], "", []],
+    ["not at all, behind a tunnel", [], "traefik: { tls: false }", []],
+  ])("is published %s", (_name, ports, text, expected) => {
+    const found = judge([gateway(), traefik(SOUND, { ports })], text);
+    expect(ids(found)).toEqual(expected);
+    if (expected.length > 0) {
+      expect(found[0]?.message).toContain("guesses are counted for all clients together");
+      expect(found[0]?.remedy).toContain("mode: host");
+    }
+  });
+});
+
+describe("a router that Traefik's API does not show", () => {
+  const config = load();
+  const others = [router("other@swarm", "other.example"), router("api@internal", "x")];
+  const facts = (changes: Partial<TraefikFacts> = {}): TraefikFacts => ({
+    routers: others,
+    middlewares: new Map(),
+    entrypoint: entrypoint("websecure", "900000000000ns"),
+    version: "3.5.0",
+    providers: ["Swarm", "File"],
+    ...changes,
+  });
+  const labels = new Map([["forge-registry", { "traefik.enable": "true" }]]);
+  const missing = (changes: Partial<TraefikFacts>) => {
+    const found = judgeTraefik(config, facts({ labels, ...changes })).filter(
+      ({ id }) => id === "router-missing",
+    );
+    expect(found).toHaveLength(2);
+    return found[0] as Finding;
+  };
+
+  test("is left out by a constraint that the support dump tells", () => {
+    const { evidence, remedy } = missing({
+      staticConfiguration: { providers: { swarm: { constraints: PUBLIC } } },
+    });
+    expect(evidence).toContain(PUBLIC);
+    expect(remedy).toContain("traefik.labels: { traefik.constraint-label: traefik-public }");
+  });
+
+  test("is left out by something that the API does not tell, where it shows routers of others", () => {
+    const { evidence, remedy } = missing({});
+    expect(evidence).toContain("1 router of others");
+    expect(remedy).toMatch(/providers\.swarm\.constraints.*traefik\.labels/);
+  });
+
+  test("is not read at all where the provider shows none", () => {
+    const { evidence, remedy } = missing({ routers: [] });
+    expect(evidence).toContain("no router");
+    expect(remedy).toMatch(/manager/);
+  });
+
+  test("has a provider that is not switched on, or a Traefik of the other line", () => {
+    expect(missing({ providers: ["Docker", "File"] }).remedy).toContain("--providers.swarm=true");
+    const old = missing({ version: "2.11.2", providers: ["Docker"] });
+    expect(old.evidence).toContain("2.11.2");
+    expect(old.remedy).toContain("traefik.version: 2");
+  });
+
+  test("lacks the label that exposedByDefault: false asks for", () => {
+    const { evidence, remedy } = missing({
+      staticConfiguration: { providers: { swarm: {} } },
+      labels: new Map([["forge-registry", {}]]),
+    });
+    expect(evidence).toContain("traefik.enable");
+    expect(remedy).toContain("hephaestus deploy");
+  });
+
+  test("says nothing of a version that reads our labels, and names one that does not", () => {
+    const ours = [
+      router("forge-registry@swarm", "registry.a.example"),
+      router("forge-registry-ui@swarm", "registry-ui.a.example"),
+    ];
+    expect(judgeTraefik(config, facts({ routers: ours }))).toEqual([]);
+    expect(judgeTraefik(config, facts({ routers: ours, version: undefined, providers: undefined }))).toEqual(
+      [],
+    );
+    expect(ids(judgeTraefik(config, facts({ routers: ours, version: "3.2.1" })))).toEqual([
+      "warning traefik-old",
+    ]);
+  });
+});
+
+describe("an entrypoint that TLS ends before", () => {
+  const config = load("traefik: { tls: false }");
+  const ours = ["registry", "registry-ui"].map((name) =>
+    router(`forge-${name}@swarm`, `${name}.a.example`, {
+      entryPoints: ["web"],
+      using: ["web"],
+      tls: undefined,
+    }),
+  );
+  const judge = (changes: object) =>
+    judgeTraefik(config, {
+      routers: ours,
+      middlewares: new Map(),
+      entrypoint: {
+        ...entrypoint("web", "900000000000ns"),
+        forwardedHeaders: { trustedIPs: ["10.0.0.7/32"] },
+        ...changes,
+      },
+    });
+
+  test("is sound where it speaks plain HTTP and believes the tunnel", () => {
+    expect(judge({})).toEqual([]);
+    expect(judge({ forwardedHeaders: { insecure: true } })).toEqual([]);
+  });
+
+  test.each<[string, object, string, RegExp]>([
+    ["wants TLS of its own", { http: { tls: {} } }, "error entrypoint-has-tls", /traefik\.tls: true/],
+    [
+      "sends everybody to https",
+      { http: { redirections: { entryPoint: { to: "websecure", scheme: "https" } } } },
+      "error entrypoint-redirects",
+      /an entrypoint of its own/,
+    ],
+    [
+      "takes the tunnel for the client",
+      { forwardedHeaders: {} },
+      "warning clients-share-address",
+      /--entryPoints\.web\.forwardedHeaders\.trustedIPs/,
+    ],
+  ])("is found where it %s", (_name, changes, id, remedy) => {
+    const found = judge(changes);
+    expect(ids(found)).toEqual([id]);
+    expect(found[0]?.remedy).toMatch(remedy);
+  });
+});
+
+describe("the API", () => {
+  test("tells version and providers, and the static configuration where it has a support dump", async () => {
+    const tar = (name: string, text: string) => {
+      const header = Buffer.alloc(512);
+      header.write(name, 0);
+      header.write(text.length.toString(8).padStart(11, "0"), 124);
+      return Buffer.concat([header, Buffer.from(text), Buffer.alloc((512 - (text.length % 512)) % 512)]);
+    };
+    const dump = Buffer.concat([
+      tar("version.json", '{"version":"3.5.0"}'),
+      tar("static-config.json", JSON.stringify({ providers: { swarm: { constraints: PUBLIC } } })),
+      tar("runtime-config.json", "{}"),
+      Buffer.alloc(1024),
+    ]);
+    const fake = traefikApi({
+      routers: [],
+      middlewares: [],
+      entrypoints: [],
+      version: "3.5.0",
+      providers: ["Swarm"],
+      dump: gzipSync(dump),
+    });
+    const server = createServer(fake);
+    const api = new TraefikApi((await listen(server)).url);
+    expect(await api.version()).toBe("3.5.0");
+    expect(await api.providers()).toEqual(["Swarm"]);
+    expect(await api.staticConfiguration()).toEqual({ providers: { swarm: { constraints: PUBLIC } } });
+    server.close();
+  });
+
+  test("tells none of it in older lines, which is no fault", async () => {
+    const server = createServer((_request, response) => response.writeHead(404).end("404 page not found"));
+    const api = new TraefikApi((await listen(server)).url);
+    expect(await api.version()).toBeUndefined();
+    expect(await api.providers()).toBeUndefined();
+    expect(await api.staticConfiguration()).toBeUndefined();
+    server.close();
+  });
+});
