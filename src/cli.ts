@@ -15,7 +15,7 @@ import {
   traefikLine,
 } from "./cliOptions.js";
 import { addLock, addRotation, addSecrets, addUser } from "./cliUsers.js";
-import { ExitCode } from "./errors.js";
+import { EXIT_CODES, ExitCode } from "./errors.js";
 
 /** Each command is imported when it runs, so that --version and --help cost little more than Node itself. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -50,11 +50,12 @@ function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-const EXIT_CODES = `
-Exit codes: 0 done, 1 stale files (render --check), something would change (diff), not healthy (status) or something found
-(doctor), 2 wrong usage, 3 mistakes in the config, 4 preflight,
-5 credentials refused, 6 rollout failed (what ran before runs again), 7 front door check failed or damaged data,
-8 another deploy is running, 9 docker or a job in the Swarm failed, 70 a bug of hephaestus, 130 interrupted.`;
+const exitCodeHelp = (): string =>
+  [
+    "",
+    "Exit codes:",
+    ...EXIT_CODES.map(({ code, meaning }) => `  ${String(code).padEnd(4)} ${meaning}`),
+  ].join("\n");
 
 /** The whole program; parsing runs a command. */
 export function buildProgram(finish: (code: ExitCode) => void): Command {
@@ -62,7 +63,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
     .description("Your own container registry on Docker Swarm, behind Traefik and Authelia.")
     .version(packageVersion())
     .option("--debug", "print stack traces with errors")
-    .addHelpText("after", EXIT_CODES)
+    .addHelpText("after", exitCodeHelp)
     .showHelpAfterError("(see --help)")
     .exitOverride();
   addInit(program, finish);

@@ -33,6 +33,32 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** What each exit code means, for --help and the documentation. */
+export const EXIT_CODES: ReadonlyArray<{ code: ExitCode; meaning: string }> = [
+  { code: ExitCode.ok, meaning: "success" },
+  {
+    code: ExitCode.stale,
+    meaning:
+      "stale files (render --check), something would change (diff), a problem was found (status, doctor)",
+  },
+  {
+    code: ExitCode.usage,
+    meaning: "wrong usage, or an answer is missing and there is no terminal to ask at",
+  },
+  { code: ExitCode.config, meaning: "mistakes in the config file; each is listed with file:line:column" },
+  {
+    code: ExitCode.preflight,
+    meaning: "Docker, the Swarm, the host or a file is not ready; nothing was changed",
+  },
+  { code: ExitCode.credentials, meaning: "a password or an htpasswd was refused" },
+  { code: ExitCode.rollout, meaning: "the rollout failed; the previous state was restored" },
+  { code: ExitCode.verify, meaning: "a check at the front door failed, or data is damaged" },
+  { code: ExitCode.locked, meaning: "another operation on the stack is running" },
+  { code: ExitCode.docker, meaning: "a docker command, or a job in the Swarm, failed outside of a rollout" },
+  { code: ExitCode.bug, meaning: "a bug in hephaestus" },
+  { code: ExitCode.interrupted, meaning: "interrupted with Ctrl-C" },
+];
+
 export interface OperatorErrorDetails {
   /** Where: a file:line:column, a config path, a service or a command. */
   where?: string | undefined;

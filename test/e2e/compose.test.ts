@@ -173,3 +173,14 @@ test.skipIf(docker === undefined)(
     );
   },
 );
+
+const EXAMPLES = new URL("../../docs/examples/", import.meta.url);
+
+test.skipIf(docker === undefined).each(readdirSync(EXAMPLES).filter((file) => file.endsWith(".yaml")))(
+  "docker understands the example %s",
+  async (file) => {
+    const { config } = loadConfig(readFileSync(new URL(file, EXAMPLES), "utf8"), file, {});
+    const text = renderFiles(config, templates, file).find(({ path }) => path === COMPOSE_FILE)?.text ?? "";
+    expectSameServices(text, await stackConfig(text));
+  },
+);

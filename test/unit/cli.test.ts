@@ -7,7 +7,6 @@ import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { buildProgram } from "../../src/cli.js";
-import { withReference } from "../../src/config/reference.js";
 import { ExitCode } from "../../src/errors.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -252,11 +251,6 @@ describe("every failure is an event with --json:", () => {
         ?.trim(),
     );
   });
-});
-
-test("the README's reference is what the schema says; npm run reference writes it", () => {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  expect(readme).toBe(withReference(readme));
 });
 
 describe("each command's help has an example that runs:", () => {

@@ -1,7 +1,8 @@
-import { configSchema } from "./schema/index.js";
+import { configSchema } from "../src/config/schema/index.js";
+import { markdownTable } from "./markdownTable.js";
 
 /** One key of the config, for the reference. */
-export interface ReferenceRow {
+interface ReferenceRow {
   path: string;
   default: string;
   description: string;
@@ -24,7 +25,7 @@ interface Schema {
 }
 
 /** Every key of hephaestus.yaml with its default and meaning, in the schema's order. */
-export function referenceRows(): ReferenceRow[] {
+function referenceRows(): ReferenceRow[] {
   return rowsOf(configSchema as unknown as Schema, "");
 }
 
@@ -74,23 +75,9 @@ function choicesOf({ def }: Schema): unknown[] {
   return def.innerType ? choicesOf(def.innerType) : [];
 }
 
-/** The reference as a Markdown table, its columns aligned as the formatter would. */
-export function referenceTable(): string {
-  const body = referenceRows().map((row) => [`\`${row.path}\``, row.default, row.description]);
-  const rows = [["path", "default", "meaning"], ...body];
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: string[], fill: string) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(" | ")} |`;
-  const [head = "", ...others] = rows.map((row) => line(row, " "));
-  return [head, line(["", "", ""], "-"), ...others].join("\n");
-}
-
-const BEGIN = "<!-- reference:begin -->";
-const END = "<!-- reference:end -->";
-
-/** A README with its reference made anew. */
-export function withReference(readme: string): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`the README lacks ${BEGIN} or ${END}`);
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${referenceTable()}\n\n${readme.slice(end)}`;
-}
+/** The reference as a Markdown table. */
+export const configReference = (): string =>
+  markdownTable(
+    ["path", "default", "meaning"],
+    referenceRows().map((row) => [`\`${row.path}\``, row.default, row.description]),
+  );

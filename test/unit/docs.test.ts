@@ -1,0 +1,70 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { generatedPages } from "../../scripts/reference.js";
+import { loadConfig } from "../../src/config/load.js";
+import { renderFiles } from "../../src/render/files.js";
+import { loadTemplates } from "../../src/render/templates.js";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const pages = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith(".md")),
+  ...["docs", "docs/examples"].flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `${folder}/${name}`),
+  ),
+];
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+
+/** The fragment that a heading gets on the usual forges. */
+const anchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+
+describe.each(pages)("%s", (page) => {
+  const links = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
+
+  test("has no dead link", () => {
+    for (const link of links.filter((target) => !/^https?:/.test(target))) {
+      const [path = "", fragment] = link.split("#");
+      const target = path === "" ? page : join(dirname(page), path);
+      expect(existsSync(join(ROOT, target)), `${page} -> ${link}`).toBe(true);
+      if (fragment === undefined) continue;
+      const headings = [...read(target).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => anchor(heading));
+      expect(headings, `${page} -> ${link}`).toContain(fragment);
+    }
+  });
+});
+
+test("every page of docs/ is linked from the README", () => {
+  const readme = read("README.md");
+  for (const page of pages.filter((path) => /^docs\/[^/]+$/.test(path)))
+    expect(readme).toContain(`(${page})`);
+});
+
+test("the README is short", () => {
+  expect(read("README.md").split("\n").length).toBeLessThanOrEqual(200);
+});
+
+test.each(
+  generatedPages().map(({ path, text }) => [path, text] as const),
+)("%s is what the program says; npm run reference writes it", (path, text) => {
+  expect(read(path)).toBe(text);
+});
+
+const examples = readdirSync(join(ROOT, "docs/examples")).filter((name) => name.endsWith(".yaml"));
+
+test("there are at least six examples, each in the list", () => {
+  expect(examples.length).toBeGreaterThanOrEqual(6);
+  for (const name of examples) expect(read("docs/examples/README.md")).toContain(`(${name})`);
+});
+
+test.each(examples)("the example %s is a sound config and renders", (name) => {
+  const { config, warnings } = loadConfig(read(`docs/examples/${name}`), name, {});
+  expect(warnings).toEqual([]);
+  expect(renderFiles(config, loadTemplates(), name).length).toBeGreaterThan(3);
+});
