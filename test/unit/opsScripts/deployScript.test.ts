@@ -734,7 +734,7 @@ describe("deploy.sh", () => {
       const { code, out, err } = await deploy(credentials);
       expect({ code, err }).toEqual({ code: 0, err: "" });
       expect(out).toContain(
-        `stack: removed what it does not have any more: reg_reader reg_registry-admin reg_registry-ui reg_gateway_${digest} reg_registry-admin_${digest}\n`,
+        `stack: removed what it does not have any more: reg_reader reg_registry-admin reg_gateway_${digest} reg_registry-admin_${digest}\n`,
       );
       expect(readdirSync(join(stub, "services")).sort()).toEqual(["reg_gateway", "reg_registry"]);
     });
