@@ -15,7 +15,7 @@ export interface MachineAccounts {
 
 /**
  * New machine accounts: what the gateway sends to the registry for a user whose password it has checked, and what the
- * library reads with. Their passwords are 256 random bits, of which people know none. Each generation has names of its
+ * admin UI reads and deletes with. Their passwords are 256 random bits, of which people know none. Each generation has names of its
  * own, so that two can stand in one htpasswd while services still hold the older one.
  */
 export function machineAccounts(generation: number): MachineAccounts {

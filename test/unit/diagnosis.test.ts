@@ -125,7 +125,7 @@ describe("secrets", () => {
     using("registry", "forge_htpasswd_2", "forge_http-secret_1"),
     using("gateway", "forge_gateway_1"),
     using("reader"),
-    using("registry-ui", "forge_ui_1"),
+    using("registry-ui"),
   ];
   const report = (kind: SecretReport["kind"], generation: number, state: SecretReport["state"] = "in use") =>
     ({
@@ -150,14 +150,23 @@ describe("secrets", () => {
   });
 
   test("a registry without an htpasswd is one without passwords; another that lacks a secret is named", () => {
-    const services = [
-      using("registry", "forge_http-secret_1"),
-      using("gateway"),
-      using("registry-ui", "forge_ui_1"),
-    ];
+    const services = [using("registry", "forge_http-secret_1"), using("gateway"), using("registry-ui")];
     const findings = judge(services, reports());
     expect(ids(findings)).toEqual(["error registry-without-passwords", "error secret-missing"]);
     expect(findings[1]?.message).toBe("gateway has no secret gateway");
+  });
+
+  test("the admin UI needs its account, the library none", () => {
+    expect(secretsOf(config)["registry-ui"]).toEqual([]);
+    const ui = { ...config.ui, admin: { ...config.ui.admin, enabled: true } };
+    const findings = judgeSecretUse(
+      "forge",
+      secretsOf({ ...config, ui }),
+      [...sound(), using("registry-admin")],
+      reports(),
+    );
+    expect(ids(findings)).toEqual(["error secret-missing"]);
+    expect(findings[0]?.message).toBe("registry-admin has no secret ui");
   });
 
   test("an older generation is left over, and a newer one is a rotation that was broken off", () => {

@@ -41,24 +41,31 @@ const OWN = "too many wrong passwords from your address";
 const BUSY = "too many logins are being checked";
 
 /**
- * Guesses until the address is refused. One after the other: 10 at once and 20 a minute, so that it ends before the 20th.
+ * Guesses until the address is refused: 10 at once and 20 a minute. Some at a time, so that a slow machine gets there too.
  *
  * @returns how many were answered 401
  */
-async function exhaust(door: Door, targets: readonly string[] = ["/v2/"]): Promise<number> {
-  for (let refused = 0; refused < 20; refused++) {
-    const { status } = await ask(door, "GET", targets[refused % targets.length] ?? "", [wrong()]);
-    if (status === 429) return refused;
-    expect(status).toBe(401);
+async function exhaust(
+  door: Door,
+  headers: readonly string[] = [],
+  targets: readonly string[] = ["/v2/"],
+): Promise<number> {
+  let refused = 0;
+  for (let round = 0; round < 10; round++) {
+    const target = targets[round % targets.length] ?? "";
+    const guesses = Array.from({ length: 4 }, () => ask(door, "GET", target, [wrong(), ...headers]));
+    const answers = (await Promise.all(guesses)).map(({ status }) => status);
+    refused += answers.filter((status) => status === 401).length;
+    if (answers.includes(429)) return refused;
   }
-  throw new Error("20 wrong passwords from one address were all answered 401.");
+  throw new Error(`${refused} wrong passwords from one address were answered 401.`);
 }
 
 export const guessesAreLimitedAndNobodyElseIs: Probe = async (site) => {
   const { door } = site;
   await waitForStatus(door, RIGHT, 200);
   const targets = ["/auth/token", manifest(site), "/v2/"];
-  expect(await exhaust(door, targets)).toBeGreaterThanOrEqual(10);
+  expect(await exhaust(door, [], targets)).toBeGreaterThanOrEqual(10);
   const flood = (target: string, headers: string[] = []) =>
     Promise.all(Array.from({ length: 30 }, () => ask(door, "GET", target, [wrong(), ...headers])));
   const disguise = [
@@ -182,11 +189,9 @@ export const guessesOfEverybodyAreLimited: Probe = async ({ door }) => {
 
 /** Where X-Forwarded-For is believed. */
 export const oneAddressIsNotRefusedForAnother: Probe = async ({ door }) => {
-  const from = (address: string) => ask(door, "GET", "/v2/", [wrong(), `X-Forwarded-For: ${address}`]);
-  let status: number | undefined = 401;
-  for (let guesses = 0; status === 401 && guesses < 20; guesses++) ({ status } = await from("198.51.100.3"));
-  expect(status).toBe(429);
-  expect((await from("198.51.100.4")).status).toBe(401);
+  await exhaust(door, ["X-Forwarded-For: 198.51.100.3"]);
+  const other = await ask(door, "GET", "/v2/", [wrong(), "X-Forwarded-For: 198.51.100.4"]);
+  expect(other.status).toBe(401);
 };
 
 /** A password that has not proved right lately waits its turn while its address has guessed too often. */

@@ -89,7 +89,9 @@ export class OciClient extends OciTransport {
     return this.pages(`/v2/${repository}/tags/list?n=1`, "tags");
   }
 
-  catalog(): Promise<string[]> {
+  /** Asks for a token first, as crane does. */
+  async catalog(): Promise<string[]> {
+    await this.authorize("registry:catalog:*");
     return this.pages("/v2/_catalog?n=2", "repositories");
   }
 

@@ -45,6 +45,11 @@ export class OciTransport {
     return answer;
   }
 
+  /** Has a token before the first request: for the challenge of `GET /v2/`. */
+  protected async authorize(scope: string): Promise<void> {
+    this.tokens.set(scope, await this.token(await this.once("GET", "/v2/", {}), scope));
+  }
+
   private async once(method: string, path: string, sending: Sending, token?: string): Promise<Answer> {
     const headers = {
       ...sending.headers,

@@ -60,7 +60,7 @@ case "$1 $2" in
     cat "$STUB/services/reg_registry" > "$STUB/reg_registry.previous" 2>/dev/null
     printf '%s\\n' reg_http-secret_1 "reg_htpasswd_$HEPHAESTUS_GENERATION" > "$STUB/services/reg_registry"
     printf '%s\\n' "reg_gateway_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_gateway"
-    printf '%s\\n' "reg_ui_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_registry-ui" ;;
+    printf '%s\\n' "reg_ui_$HEPHAESTUS_MACHINE_GENERATION" > "$STUB/services/reg_registry-admin" ;;
   "stack services") echo "reg_registry 1/1"; echo "reg_gateway 2/2" ;;
   "ps "*)
     service=$(echo "$*" | sed -n 's/.*service.name=\\([^ ]*\\).*/\\1/p')
