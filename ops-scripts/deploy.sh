@@ -333,6 +333,7 @@ take_lock() {
     { read -r id; read -r renewed; read -r expires; read -r process; read -r holder; } <<EOF
 $held
 EOF
+    if [ -z "$holder" ]; then die 4 "a config that is not a lock has the name ${stack}_lock" "see whose it is: docker config inspect ${stack}_lock"; fi
     case $expires in '' | *[!0-9]*) expires=$(($(date +%s) + 1)) ;; esac
     if has_ended "$process"; then :
     elif [ -n "$renewed" ]; then

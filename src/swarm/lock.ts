@@ -10,6 +10,7 @@ import {
   isExpired,
   LOCK_SECONDS,
   lastSign,
+  lockName,
   readLock,
   removeBeats,
   swarmTime,
@@ -46,6 +47,7 @@ export async function takeLock(docker: Docker, stack: string): Promise<string> {
     const holder = await readLock(docker, stack);
     // It may have been freed between the two calls.
     if (holder === undefined) continue;
+    if (!holder.isOurs) throw foreign(stack);
     const silence = await secondsOfSilence(docker, stack, holder);
     if (!isStale(holder, silence)) throw locked(stack, holder, silence);
     await freeLock(docker, stack, holder.id);
@@ -98,6 +100,7 @@ export async function withLock<T>(
  */
 export async function releaseLock(docker: Docker, stack: string): Promise<Holder | undefined> {
   const holder = await readLock(docker, stack);
+  if (holder && !holder.isOurs) throw foreign(stack);
   if (holder) await freeLock(docker, stack, holder.id);
   await removeBeats(docker, stack);
   return holder;
@@ -114,7 +117,7 @@ export interface LockState {
 /** Looks at a stack's lock, and changes nothing: now is what the engine's own clock says. */
 export async function lookAtLock(docker: Docker, stack: string): Promise<LockState | undefined> {
   const holder = await readLock(docker, stack);
-  if (holder === undefined) return undefined;
+  if (!holder?.isOurs) return undefined;
   const now = Date.parse(await engineTime(docker));
   const silence = Math.max(0, (now - (await lastSign(docker, stack, holder))) / 1000);
   return { holder, silence, stale: isStale(holder, silence) };
@@ -131,6 +134,14 @@ function userName(): string {
     return String(process.getuid?.() ?? "unknown");
   }
 }
+
+const foreign = (stack: string): OperatorError =>
+  new OperatorError("a config that is not a lock has this name", {
+    where: lockName(stack),
+    remedy:
+      "See whose it is with: docker config inspect. Set another stack name in hephaestus.yaml, or remove that config.",
+    exitCode: ExitCode.preflight,
+  });
 
 function locked(stack: string, holder: Holder | undefined, silence: number): OperatorError {
   const seen = holder?.renewed ? `, last sign of life ${Math.max(0, Math.round(silence))} s ago` : "";

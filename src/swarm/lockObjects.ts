@@ -34,6 +34,8 @@ const beatName = (stack: string, lock: string, number: number | string): string 
 export interface Holder {
   /** The lock's id. */
   id: string;
+  /** Whether the config of that name is a lock at all. */
+  isOurs: boolean;
   holder: string;
   host: string;
   pid: number;
@@ -80,6 +82,7 @@ export async function readLock(docker: Docker, stack: string): Promise<Holder | 
   const labels = Spec.Labels ?? {};
   return {
     id: ID,
+    isOurs: labels[LOCK_LABELS.holder] !== undefined,
     holder: labels[LOCK_LABELS.holder] ?? "unknown",
     host: labels[LOCK_LABELS.host] ?? "",
     pid: Number(labels[LOCK_LABELS.pid] ?? 0),

@@ -276,7 +276,7 @@ test("a registry that was left read-only refuses pushes until its lease ends, an
 
 test("a lock that somebody holds is none that was left", () => {
   const holder = {
-    ...{ id: "l1", holder: "ann@forge (process 7)", host: "forge", pid: 7, process: undefined },
+    ...{ id: "l1", isOurs: true, holder: "ann@forge (process 7)", host: "forge", pid: 7, process: undefined },
     ...{ renewed: true, expires: 1_800_000_000, since: new Date(0) },
   };
   expect(judgeLock("forge", undefined)).toEqual([]);

@@ -151,12 +151,22 @@ test("of a version that left no signs is held until the time that it names", asy
     [Date.now() / 1000 - 1, true],
   ] as const) {
     const swarm = new Swarm();
-    const label = `hephaestus.lock.expires=${Math.floor(expires)}`;
-    await swarm.docker().run(["config", "create", "--label", label, "forge_lock", "-"]);
+    const labels = ["hephaestus.lock.holder=ann", `hephaestus.lock.expires=${Math.floor(expires)}`];
+    const create = ["config", "create", ...labels.flatMap((label) => ["--label", label]), "forge_lock", "-"];
+    await swarm.docker().run(create);
     swarm.now += 3600_000;
     const result = await takeLock(swarm.docker(), "forge").catch(codeOf);
     expect(result === ExitCode.locked).toBe(!free);
   }
+});
+
+test("is no lock where something else has its name, and that is never removed", async () => {
+  const swarm = new Swarm();
+  await swarm.docker().run(["config", "create", "forge_lock", "-"]);
+  await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.preflight);
+  await expect(releaseLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.preflight);
+  expect(await lookAtLock(swarm.docker(), "forge")).toBeUndefined();
+  expect(swarm.names()).toEqual(["forge_lock"]);
 });
 
 test("of a process of this machine that has ended is free at once; a process id alone says nothing", async () => {
@@ -169,7 +179,11 @@ test("of a process of this machine that has ended is free at once; a process id 
   expect(hasEnded(`another-boot/${namespace}/4194304/${start}`)).toBe(false);
   expect(hasEnded(`${boot}/1/4194304/${start}`)).toBe(false);
   const swarm = new Swarm();
-  const labels = ["hephaestus.lock.renewed=10", `hephaestus.lock.process=${boot}/${namespace}/4194304/7`];
+  const labels = [
+    "hephaestus.lock.holder=ann",
+    "hephaestus.lock.renewed=10",
+    `hephaestus.lock.process=${boot}/${namespace}/4194304/7`,
+  ];
   await swarm
     .docker()
     .run(["config", "create", ...labels.flatMap((label) => ["--label", label]), "forge_lock", "-"]);
