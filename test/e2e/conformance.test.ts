@@ -207,7 +207,7 @@ test("a connection is kept for longer than Traefik keeps it: 90 seconds", async 
 test("nginx may open a file for each of its connections, whatever the engine's default is", async () => {
   for (const service of ["gateway", "registry-ui"] as const) {
     const { id } = await target.container(service);
-    const all = "for p in /proc/[0-9]*; do grep -q nginx $p/comm && cat $p/limits; done";
+    const all = "for p in /proc/[0-9]*; do if grep -q nginx $p/comm; then cat $p/limits; fi; done";
     const limits = await target.docker("exec", id, "sh", "-c", all);
     const found = [...limits.matchAll(/^Max open files +(\d+) +(\d+)/gm)].map(([, soft, hard]) => [
       soft,
