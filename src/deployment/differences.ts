@@ -45,7 +45,9 @@ export async function differencesFrom(
   const { config, docker, files, generations } = context;
   const text = files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "";
   const compose = readComposeFile(text, generationVariables(generations));
-  const wanted = Object.keys(compose.services).map((name) => composedSpec(config.stack, compose, name));
+  const wanted = Object.keys(compose.services)
+    .sort()
+    .map((name) => composedSpec(config.stack, compose, name));
   const running = (await stackServices(docker, config.stack)).map(({ Spec }) => Spec as unknown as Spec);
   const names = { stack: config.stack, networks: await networkNames(docker) };
   const differences = compareSpecs(wanted, running, names, resolveImage);

@@ -60,8 +60,13 @@ async function doctor(...args: string[]): Promise<{ exitCode: number; told: Told
 }
 
 /** Nothing is found once the Swarm has come to rest. */
-const soundAgain = () =>
-  expect.poll(async () => (await doctor()).told.findings, { timeout: 60_000, interval: 1000 }).toEqual([]);
+const soundAgain = (but?: string) =>
+  expect
+    .poll(async () => (await doctor()).told.findings.filter(({ id }) => id !== but), {
+      timeout: 60_000,
+      interval: 1000,
+    })
+    .toEqual([]);
 
 /** What a person is told to do in the end, and what the planted faults are taken away with. */
 async function deployAgain(): Promise<void> {
@@ -260,7 +265,7 @@ test("faults in the Swarm, all at once, which the next deploy takes away", async
     "hephaestus.lock.expires=1",
   ];
   await workspace.run("docker", ["config", "create", ...lock, "ill_lock", "-"], { input: "x" });
-  const old = ["--label", "com.docker.stack.namespace=ill"];
+  const old = [...stack, "--label", "com.docker.stack.namespace=ill"];
   await workspace.run("docker", ["config", "create", ...old, "ill_gateway_000000000000", "-"], {
     input: "x",
   });
@@ -315,7 +320,8 @@ test("a storage folder that is gone, and a service that is scaled to 0", async (
   });
   await rename(`${storage()}.away`, storage());
   await target.docker("service", "scale", "--detach", "ill_reader=1");
-  await soundAgain();
+  // On a slow machine the registry has failed so often meanwhile that it is said for an hour.
+  await soundAgain("service-crash-loop");
 });
 
 /** Changes a label of a secret, which the engine's API alone can; gives the way back. */

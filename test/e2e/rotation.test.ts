@@ -248,7 +248,9 @@ test("the user is the only one, or has to be named", async () => {
   expect(deployed.stdout).toContain(`docker login -u ${USER} `);
 });
 
-test("a clean-up that takes the markers and the history costs nobody the account", async () => {
+test("a clean-up that takes the markers and the history costs nobody the account", {
+  timeout: 300_000,
+}, async () => {
   const remove = async () => {
     const { stdout } = await forge.docker("config", "ls", "--format", "{{.Name}}");
     const unused = stdout.split("\n").filter((name) => /_(?:handed-over|history)_/.test(name));
