@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           // Vitest leaves one core free otherwise, of two.
           maxWorkers: "100%",
         },
@@ -29,8 +29,8 @@ export default defineConfig({
           globalSetup: ["test/e2e/globalSetup.ts"],
           // One Swarm, one set of host ports: files run one after the other.
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],
