@@ -46,7 +46,7 @@ describe("own labels", () => {
       expect(labels(service)[`traefik.${version === 2 ? "docker" : "swarm"}.network`]).toBe("aether-net");
     }
     for (const service of ["registry", "reader"])
-      expect(model.services[service]?.deploy.labels).toBeUndefined();
+      expect(model.services[service]?.deploy.labels).toEqual({ "hephaestus.stack": "forge" });
   });
 
   test("of routers stand on each of our routers", () => {
@@ -156,11 +156,13 @@ describe("the public address", () => {
 
 describe("networks.mtu", () => {
   test("is an option of the internal network, beside encryption", () => {
+    const labels = { "hephaestus.stack": "forge" };
     expect(rendered("networks: { mtu: 1420, encrypted: true }").model.networks.internal).toEqual({
       driver: "overlay",
+      labels,
       driver_opts: { encrypted: "true", "com.docker.network.driver.mtu": "1420" },
     });
-    expect(rendered("").model.networks.internal).toEqual({ driver: "overlay" });
+    expect(rendered("").model.networks.internal).toEqual({ driver: "overlay", labels });
   });
 
   test.each(["100", "100000", "1420.5", "'1420'"])("refuses %s", (mtu) => {
