@@ -124,10 +124,9 @@ async function setPassword(
  */
 async function open({ output: _passwordFile, ...flags }: Omit<UserFlags, "length">): Promise<Session> {
   const { stack } = flags;
-  const docker = dockerCommand({ context: flags.context });
   if (stack === undefined) {
     const session = await openSession(flags);
-    const { config } = session.context;
+    const { config, docker } = session.context;
     const running = await runningConfig(docker, config.stack);
     if (running === undefined) return session;
     return {
@@ -135,7 +134,7 @@ async function open({ output: _passwordFile, ...flags }: Omit<UserFlags, "length
       context: { ...session.context, config: { ...running, credentials: config.credentials } },
     };
   }
-  const config = await runningConfig(docker, stack);
+  const config = await runningConfig(dockerCommand({ context: flags.context }), stack);
   if (config) return sessionOf(flags, { config, folder: ".", files: [] });
   throw new OperatorError("has no record of its configuration in the Swarm", {
     where: stack,

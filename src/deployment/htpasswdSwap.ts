@@ -21,14 +21,10 @@ const BACK_SECONDS = 120;
 /**
  * The spec of a service with another htpasswd in the place of the one that it has, mounted in the same way. The order of the
  * secrets stays: a service whose secrets change their order gets new tasks with the next deploy.
- *
- * @returns undefined where the service has no htpasswd
  */
-export function withHtpasswd(spec: ServiceSpec, next: { id: string; name: string }): ServiceSpec | undefined {
+function withHtpasswd(spec: ServiceSpec, next: { id: string; name: string }): ServiceSpec {
   const { ContainerSpec } = spec.TaskTemplate;
-  const secrets = ContainerSpec.Secrets ?? [];
-  if (!secrets.some(isHtpasswd)) return undefined;
-  const swapped = secrets.map((reference) =>
+  const swapped = (ContainerSpec.Secrets ?? []).map((reference) =>
     isHtpasswd(reference) ? { ...reference, SecretID: next.id, SecretName: next.name } : reference,
   );
   return {
