@@ -165,9 +165,11 @@ function subjectsOf(
   );
   for (let before = -1; before !== needed.size; ) {
     before = needed.size;
-    for (const { digest, subject } of images)
-      if (needed.has(digest) && subject !== undefined && !needed.has(subject))
-        needed.set(subject, needed.get(digest) ?? "");
+    for (const { digest, children, subject } of images) {
+      const held = [digest, ...children].find((of) => needed.has(of));
+      if (held !== undefined && subject !== undefined && !needed.has(subject))
+        needed.set(subject, needed.get(held) ?? "");
+    }
   }
   return images
     .filter(

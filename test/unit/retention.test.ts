@@ -156,6 +156,18 @@ test("an image is kept by what refers to it and stays", () => {
   expect(plan.spared).toEqual([{ tag: "app", reason: "is referred to by sbom, which stays" }]);
 });
 
+test("an image is kept by a referrer that stays, though its subject is only part of another referrer", () => {
+  const all = [
+    image("app", "a", 40),
+    referrer("sboms", "s", "a"),
+    referrer("signature", "g", "part"),
+    image("pinned", "p", 1, ["g"]),
+  ].map((each) => (each.tag === "sboms" ? { ...each, children: ["part"] } : each));
+  const plan = planRetention(all, rule({ olderThanDays: 30 }));
+  expect(plan.doomed).toEqual([]);
+  expect(plan.spared).toEqual([{ tag: "app", reason: "is referred to by signature, which stays" }]);
+});
+
 test("undated signatures do not push versions out of those that are kept", () => {
   const versions = [1, 2, 3, 4, 5, 6].map((number) => image(`v${number}`, `v${number}`, 10 - number));
   const others = ["1", "2", "3", "4", "5"].map((digit) => referrer(`sha256-${hex(digit)}`, `r${digit}`));
