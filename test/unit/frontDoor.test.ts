@@ -1,0 +1,43 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { trialConfig } from "../../src/config/initial.js";
+import { loadConfig } from "../../src/config/load.js";
+import { ExitCode, type OperatorError } from "../../src/errors.js";
+import { verifyFrontDoor } from "../../src/frontdoor/verify.js";
+
+/** Asks a registry that listens with the given handler; the person presses Ctrl-C as soon as it was asked the first time. */
+async function interruptedAt(handler: Parameters<typeof createServer>[1]): Promise<number> {
+  const controller = new AbortController();
+  const server: Server = createServer((request, response) => {
+    setTimeout(() => controller.abort(), 50);
+    handler?.(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const { config } = loadConfig(
+    trialConfig("/mnt/storage/registry", { registry: port, ui: 1 }),
+    "a.yaml",
+    {},
+  );
+  const start = Date.now();
+  try {
+    const error = await verifyFrontDoor(config, {}, 60, controller.signal).catch(
+      (thrown: OperatorError) => thrown,
+    );
+    expect(error).toMatchObject({ exitCode: ExitCode.interrupted });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+  return Date.now() - start;
+}
+
+// A question may take 15 s, and a wrong answer is asked again for a minute.
+test("Ctrl-C ends a question that nobody answers, at once", async () => {
+  expect(await interruptedAt(() => undefined)).toBeLessThan(5000);
+});
+
+test("Ctrl-C ends the wait between two questions, at once", async () => {
+  expect(await interruptedAt((_, response) => response.writeHead(500).end())).toBeLessThan(5000);
+});
