@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import bcrypt from "bcryptjs";
 import { execa } from "execa";
 import { stringify } from "yaml";
-import type { STANDINS } from "../demo/standins/recipes.js";
+import type { STANDINS } from "../test/support/standins/recipes.js";
 
 const STACK = "hand";
 const PORT = 5300;

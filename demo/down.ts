@@ -1,6 +1,6 @@
 /** Removes everything that the demo made. */
 import { rm } from "node:fs/promises";
-import { stopEngine } from "./engine.js";
+import { stopEngine } from "../test/support/engine.js";
 import { heading, quietly, say } from "./shell.js";
 import { type DemoState, removeFolder, STACK } from "./state.js";
 

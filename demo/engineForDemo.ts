@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { ExitCode, OperatorError } from "../src/errors.js";
-import { installEngine, startEngine } from "./engine.js";
+import { installEngine, startEngine } from "../test/support/engine.js";
 import { quietly, say } from "./shell.js";
 import { type DemoState, FOLDER, writeState } from "./state.js";
 

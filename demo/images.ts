@@ -2,8 +2,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { parseDocument } from "yaml";
 import { loadConfig } from "../src/config/load.js";
+import { buildStandins } from "../test/support/standIns.js";
 import { quietly, say } from "./shell.js";
-import { buildStandins } from "./standins.js";
 import { CACHE, type DemoState, STACK, writeState } from "./state.js";
 
 export interface DemoImages {

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { backupStack } from "../deployment/backup.js";
+import { backupStack } from "../backup/backupStack.js";
 import { ExitCode } from "../errors.js";
 import { checkPrivateFile } from "../host/passwordFile.js";
 import { bytesText, speedText } from "../terminal/progress.js";

@@ -1,11 +1,11 @@
-import { readConfigText } from "../config/file.js";
+import { readConfigText } from "../host/configFile.js";
 import { loadConfig } from "../config/load.js";
+import { diffLines } from "../diff/differenceLines.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { writeInPlace } from "../host/files.js";
 import { unifiedDiff } from "../render/compare.js";
-import { isInteractive } from "../terminal/choose.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
 import { coloursFor } from "../terminal/colours.js";
-import { diffLines } from "../terminal/differences.js";
 
 export interface ConfigEditFlags {
   config: string;

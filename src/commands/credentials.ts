@@ -2,8 +2,8 @@ import { text as readAll } from "node:stream/consumers";
 import { checkPassword, htpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
 import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import { Secret } from "../credentials/secret.js";
-import type { Credentials } from "../deployment/context.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import type { Credentials } from "../operation/context.js";
 
 /** What of the config and the environment decides about the first user. */
 export interface CredentialSettings {

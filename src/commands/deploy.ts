@@ -1,10 +1,10 @@
 import { publicUrls } from "../config/resolve.js";
 import { Secret } from "../credentials/secret.js";
-import type { Credentials, DeployContext } from "../deployment/context.js";
-import { deployStack } from "../deployment/deploy.js";
+import { deployStack } from "../deploy/deployStack.js";
 import { ExitCode } from "../errors.js";
-import type { ResolveImage } from "../swarm/stack.js";
-import { isInteractive } from "../terminal/choose.js";
+import type { Credentials, DeployContext } from "../operation/context.js";
+import type { ResolveImage } from "../operation/stackUpdate.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
 import {
   type CredentialSettings,
   credentialsFromEnvironment,

@@ -1,6 +1,6 @@
-import { destroyStack } from "../deployment/destroy.js";
+import { destroyStack } from "../deploy/destroyStack.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { isInteractive } from "../terminal/choose.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 export interface DestroyFlags extends Omit<SessionFlags, "output" | "verify"> {

@@ -1,10 +1,10 @@
-import { serviceDifferences } from "../deployment/differences.js";
-import { chooseGenerations } from "../deployment/generations.js";
-import { staleFiles } from "../deployment/preflight.js";
+import { staleFiles } from "../deploy/preflight.js";
+import { differenceLines } from "../diff/differenceLines.js";
+import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { ExitCode } from "../errors.js";
-import { internalNetworkName, judgeInternalNetwork, readNetwork } from "../swarm/network.js";
+import { internalNetworkName, judgeInternalNetwork, readNetwork } from "../operation/internalNetwork.js";
 import { coloursFor } from "../terminal/colours.js";
-import { differenceLines } from "../terminal/differences.js";
+import { chooseGenerations } from "../users/generations.js";
 import { credentialsFromEnvironment } from "./credentials.js";
 import { openSession, type SessionFlags } from "./session.js";
 

@@ -1,10 +1,10 @@
-import { CHECKS } from "../diagnosis/checks.js";
-import { type Diagnosis, examine } from "../diagnosis/examine.js";
-import { factsOf } from "../diagnosis/facts.js";
+import { boundedDocker, dockerCommand } from "../docker/run.js";
+import { CHECKS } from "../doctor/allChecks.js";
+import { type Diagnosis, examine } from "../doctor/examine.js";
+import { factsOf } from "../doctor/facts.js";
+import { findingLines } from "../doctor/findingLines.js";
 import { ExitCode } from "../errors.js";
-import { boundedDocker, dockerCommand } from "../swarm/docker.js";
-import { chooseReporter } from "../terminal/choose.js";
-import { findingLines } from "../terminal/findings.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { renderConfig } from "./render.js";
 import { commandNotes, type SessionFlags } from "./session.js";

@@ -1,9 +1,9 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { collectGarbage } from "../deployment/collection.js";
 import { ExitCode } from "../errors.js";
-import { systemdUnits } from "../render/schedule.js";
+import { collectGarbage } from "../maintenance/garbageCollection.js";
 import { loadTemplates } from "../render/templates.js";
+import { systemdUnits } from "../render/timerUnits.js";
 import { bytesText } from "../terminal/progress.js";
 import { readAndRender } from "./render.js";
 import { openSession, type SessionFlags } from "./session.js";

@@ -1,6 +1,6 @@
-import { rollBack } from "../deployment/rollback.js";
+import { rollBack } from "../deploy/rollBackStack.js";
 import { ExitCode } from "../errors.js";
-import { type HistoryRecord, readRecords } from "../swarm/records.js";
+import { type HistoryRecord, readRecords } from "../history/records.js";
 import { table } from "../terminal/table.js";
 import { openSession, type SessionFlags } from "./session.js";
 

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { join, resolve as resolvePath } from "node:path";
-import { CONFIG_FILE } from "../config/file.js";
-import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initial.js";
+import { CONFIG_FILE } from "../host/configFile.js";
+import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig.js";
 import { jsonSchema } from "../config/jsonSchema.js";
 import { loadConfig } from "../config/load.js";
 import type { Config } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf, writeFiles } from "../host/files.js";
-import type { RenderedFile } from "../render/files.js";
+import type { RenderedFile } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
-import { isInteractive } from "../terminal/choose.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
 import { gatherAnswers, type InitFlags } from "./initAnswers.js";
 
 export interface InitOptions extends InitFlags {

@@ -1,6 +1,6 @@
-import { ConfigError } from "../config/findings.js";
-import type { InitAnswers } from "../config/initial.js";
-import { initialConfig } from "../config/initial.js";
+import { ConfigError } from "../config/configFindings.js";
+import type { InitAnswers } from "../config/initialConfig.js";
+import { initialConfig } from "../config/initialConfig.js";
 import { loadConfig } from "../config/load.js";
 import { ExitCode, OperatorError } from "../errors.js";
 

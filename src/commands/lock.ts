@@ -1,7 +1,7 @@
 import { ExitCode, OperatorError } from "../errors.js";
-import { type LockState, lookAtLock, releaseLock } from "../swarm/lock.js";
-import { LOCK_SECONDS } from "../swarm/lockObjects.js";
-import { isInteractive } from "../terminal/choose.js";
+import { type LockState, lookAtLock, releaseLock } from "../operation/lock.js";
+import { LOCK_SECONDS } from "../operation/lockObjects.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
 import { durationText } from "../terminal/progress.js";
 import { openSession, type SessionFlags } from "./session.js";
 

@@ -1,6 +1,6 @@
+import { streamLogs } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { serviceNames } from "../stack/model.js";
-import { streamLogs } from "../swarm/logs.js";
 import { coloursFor } from "../terminal/colours.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { readAndRender } from "./render.js";

@@ -1,7 +1,7 @@
 import { publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { hasDisplay, openInBrowser } from "../host/browser.js";
-import { isInteractive } from "../terminal/choose.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
 import { readAndRender } from "./render.js";
 
 export type Place = "registry" | "library" | "admin";

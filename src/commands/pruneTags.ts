@@ -3,10 +3,10 @@ import { publicUrls } from "../config/resolve.js";
 import { daysBetween } from "../credentials/age.js";
 import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { RegistryApi } from "../images/registryApi.js";
-import { planRetention, type Retention } from "../images/retention.js";
-import { imagesOf } from "../images/taggedImages.js";
-import { chooseReporter } from "../terminal/choose.js";
+import { planRetention, type Retention } from "../maintenance/retention.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { imagesOf } from "../registry/taggedImages.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
 import { passwordFromStdin, userName } from "./credentials.js";
 import { readAndRender } from "./render.js";
 

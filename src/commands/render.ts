@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
-import { readConfig } from "../config/file.js";
-import { type Finding, formatFinding } from "../config/findings.js";
+import { readConfig } from "../host/configFile.js";
+import { type Finding, formatFinding } from "../config/configFindings.js";
 import type { Config } from "../config/resolve.js";
 import { ExitCode } from "../errors.js";
 import { readerOf, writeFiles } from "../host/files.js";
 import { compare } from "../render/compare.js";
-import { type RenderedFile, renderFiles } from "../render/files.js";
+import { type RenderedFile, renderFiles } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
 
 export interface RenderOptions {

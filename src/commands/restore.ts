@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { type Archive, openArchive } from "../archive/reader.js";
-import { countsOf } from "../archive/snapshot.js";
-import { proveArchive } from "../deployment/archiveProof.js";
-import { restoreStack } from "../deployment/restore.js";
+import { proveArchive } from "../backup/backupProof.js";
+import { type Archive, openArchive } from "../backup/format/reader.js";
+import { countsOf } from "../backup/format/snapshot.js";
+import { restoreStack } from "../backup/restoreStack.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { writeFiles } from "../host/files.js";
-import { chooseReporter } from "../terminal/choose.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
 import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";

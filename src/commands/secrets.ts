@@ -1,10 +1,10 @@
 import { daysBetween } from "../credentials/age.js";
-import { underLock } from "../deployment/deploy.js";
-import { readGenerationState } from "../deployment/generations.js";
-import { pruneSecrets, reportSecrets } from "../deployment/secretsReport.js";
+import { stackSecrets } from "../docker/swarmSecrets.js";
 import { ExitCode } from "../errors.js";
-import { stackSecrets } from "../swarm/secrets.js";
 import { table } from "../terminal/table.js";
+import { readGenerationState } from "../users/generations.js";
+import { pruneSecrets, reportSecrets } from "../users/secretsReport.js";
+import { underLock } from "../users/underLock.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 type Flags = Omit<SessionFlags, "output" | "timeout" | "verify">;

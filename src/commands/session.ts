@@ -1,8 +1,8 @@
 import { shownArguments } from "../credentials/secretNames.js";
-import type { DeployContext, DeployOptions } from "../deployment/context.js";
-import { type Docker, dockerCommand } from "../swarm/docker.js";
-import { dockerStreams, type StartDocker } from "../swarm/stream.js";
-import { chooseReporter } from "../terminal/choose.js";
+import { type Docker, dockerCommand } from "../docker/run.js";
+import { dockerStreams, type StartDocker } from "../docker/stream.js";
+import type { DeployContext, DeployOptions } from "../operation/context.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { type Rendered, readAndRender } from "./render.js";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { daysBetween } from "../credentials/age.js";
-import { readStatus, type Status } from "../deployment/status.js";
+import { interrupted } from "../docker/run.js";
+import { readStatus, type Status } from "../doctor/stackStatus.js";
 import { ExitCode } from "../errors.js";
-import { interrupted } from "../swarm/docker.js";
 import { coloursFor } from "../terminal/colours.js";
 import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";

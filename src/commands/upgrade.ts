@@ -1,5 +1,5 @@
+import { planUpgrade, type UpgradePlan } from "../config/imageUpgrade.js";
 import { loadConfig } from "../config/load.js";
-import { planUpgrade, type UpgradePlan } from "../config/upgrade.js";
 import { ExitCode } from "../errors.js";
 import { applyEdit, type ConfigEditFlags, readForEdit } from "./configEdit.js";
 

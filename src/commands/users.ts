@@ -6,15 +6,16 @@ import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password
 import type { Change, Login } from "../credentials/people.js";
 import { addUser, changePassword, removeUser } from "../credentials/people.js";
 import { Secret } from "../credentials/secret.js";
-import type { DeployContext, PeopleRequest } from "../deployment/context.js";
-import { runningConfig } from "../deployment/history.js";
-import { changeUsers, type HandOver } from "../deployment/rotation.js";
-import { readUsers } from "../deployment/users.js";
+import { dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { runningConfig } from "../history/recordSteps.js";
 import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
-import { dockerCommand } from "../swarm/docker.js";
-import { isInteractive } from "../terminal/choose.js";
+import type { DeployContext } from "../operation/context.js";
+import type { PeopleRequest } from "../operation/secretsChange.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
 import { table } from "../terminal/table.js";
+import { readUsers } from "../users/listUsers.js";
+import { changeUsers, type HandOver } from "../users/rotation.js";
 import { passwordFromStdin, userName } from "./credentials.js";
 import { openSession, type Session, type SessionFlags, sessionOf } from "./session.js";
 

@@ -8,8 +8,8 @@ import {
   parseDocument,
   type YAMLMap,
 } from "yaml";
+import { ConfigError, type Finding, sortFindings } from "./configFindings.js";
 import { type Explanation, explain } from "./explain.js";
-import { ConfigError, type Finding, sortFindings } from "./findings.js";
 import { type Config, resolve } from "./resolve.js";
 import { rules } from "./rules.js";
 import { configSchema } from "./schema/index.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { childEnvironment } from "../swarm/docker.js";
+import { childEnvironment } from "../docker/run.js";
 
 /**
  * The edge to the desktop. Not the package `open`: it hands its whole environment, with the operator's passwords, to the

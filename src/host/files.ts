@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, realpath, rename, rm, stat, writeFile } from "no
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { RenderedFile } from "../render/files.js";
+import type { RenderedFile } from "../render/renderedFiles.js";
 
 /** Reads text files below a folder; undefined where there is no such file. */
 export function readerOf(folder: string): (path: string) => string | undefined {

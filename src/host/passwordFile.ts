@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { access, constants, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
+import { childEnvironment } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { childEnvironment } from "../swarm/docker.js";
 
 const refuse = (file: string, message: string, remedy: string) =>
   new OperatorError(message, { where: file, remedy, exitCode: ExitCode.usage });

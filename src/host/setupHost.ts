@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { Config } from "../config/resolve.js";
+import { childEnvironment } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { childEnvironment } from "../swarm/docker.js";
 
 const SCRIPT = new URL("../../ops-scripts/setup_host.sh", import.meta.url);
 

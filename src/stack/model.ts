@@ -1,12 +1,12 @@
 import type { Config } from "../config/resolve.js";
-import { HTTP_SECRET, type SecretKind } from "../credentials/names.js";
-import type { ComposeFile, FileConfig, Network, Service } from "./compose.js";
-import { gatewayService } from "./gateway.js";
+import { HTTP_SECRET, type SecretKind } from "../credentials/secretKinds.js";
+import type { ComposeFile, FileConfig, Network, Service } from "./composeModel.js";
+import { gatewayService } from "./gatewayService.js";
+import { registryAdminService, registryUiService } from "./libraryService.js";
 import { withOwner } from "./owner.js";
-import { readerService, registryService } from "./registry.js";
-import { registryAdminService, registryUiService } from "./registryUi.js";
-import { externalSecret } from "./secrets.js";
-import { type Router, routersIn } from "./traefik.js";
+import { readerService, registryService } from "./registryService.js";
+import { externalSecret } from "./secretMounts.js";
+import { type Router, routersIn } from "./traefikLabels.js";
 
 /** The files that become Swarm configs, each with the digest of its content. */
 export type ConfigFiles = Readonly<

@@ -1,4 +1,4 @@
-import type { ComposeFile } from "./compose.js";
+import type { ComposeFile } from "./composeModel.js";
 
 /** The label of everything that Hephaestus creates in a Swarm; its value is the stack's name. */
 export const OWNER_LABEL = "hephaestus.stack";

@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import type { Amounts, Deploy, Healthcheck, Service } from "./compose.js";
+import type { Amounts, Deploy, Healthcheck, Service } from "./composeModel.js";
 
 /** What every service of the stack has alike. */
 

@@ -1,4 +1,4 @@
-import { ConfigError, type Finding, formatFinding } from "../config/findings.js";
+import { ConfigError, type Finding, formatFinding } from "../config/configFindings.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { coloursFor } from "./colours.js";
 

@@ -1,5 +1,5 @@
 import ora, { type Ora } from "ora";
-import { plainReporter } from "./plain.js";
+import { plainReporter } from "./plainReporter.js";
 import type { Reporter } from "./reporter.js";
 
 /**

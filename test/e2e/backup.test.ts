@@ -15,7 +15,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { blobPath } from "../../src/images/layout.js";
+import { blobPath } from "../../src/storage/layout.js";
 import { Target } from "./attacks/target.js";
 import { MEDIA } from "./clients/images.js";
 import { findLeaks } from "./leaks.js";

@@ -4,10 +4,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
-import { COMPOSE_FILE, renderFiles } from "../../src/render/files.js";
+import { type ComposedStack, composedSpec } from "../../src/diff/composedService.js";
+import { readComposeFile } from "../../src/diff/composeFile.js";
+import { COMPOSE_FILE, renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
-import { type ComposedStack, composedSpec } from "../../src/swarm/composedService.js";
-import { readComposeFile } from "../../src/swarm/composeFile.js";
 import { useSwarm } from "./swarm.js";
 
 useSwarm();

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { selfSigned } from "../selfSigned.js";
+import { selfSigned } from "../support/selfSigned.js";
 import { Target } from "./attacks/target.js";
 import { entrypoint, listen, openDoor, router, traefikApi } from "./doctor/fakes.js";
 import { type Changes, CREDENTIALS, DEPLOY, writeConfig } from "./stack.js";

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { createServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { selfSigned } from "../selfSigned.js";
+import { selfSigned } from "../support/selfSigned.js";
 import { Target } from "./attacks/target.js";
 import { listen } from "./doctor/fakes.js";
 import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { restartEngine } from "../../demo/engine.js";
-import { rotationSteps } from "../../src/deployment/rotation.js";
+import type { Docker } from "../../src/docker/run.js";
 import { ExitCode } from "../../src/errors.js";
-import type { Docker } from "../../src/swarm/docker.js";
+import { rotationSteps } from "../../src/users/rotation.js";
+import { restartEngine } from "../support/engine.js";
 import { Patient } from "./rotation/patient.js";
 import { useSwarm } from "./swarm.js";
 

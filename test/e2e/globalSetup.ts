@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
-import { type Engine, startEngine, stopEngine } from "../../demo/engine.js";
-import { buildStandins } from "../../demo/standins.js";
+import { type Engine, startEngine, stopEngine } from "../support/engine.js";
+import { buildStandins } from "../support/standIns.js";
 import "./swarm.js";
 
 /** Shared with the demo, so that the packages are downloaded once. */

@@ -1,5 +1,5 @@
 /** Downloads the packages of the stand-in images into the folder given; `run.sh` calls it while there is a network. */
-import { fetchPackages } from "../../demo/packages.js";
+import { fetchPackages } from "../support/packages.js";
 
 const [cacheDir] = process.argv.slice(2);
 if (cacheDir === undefined) throw new Error("prefetch.ts needs the cache folder as its argument.");

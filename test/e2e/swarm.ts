@@ -1,5 +1,5 @@
 import { inject } from "vitest";
-import type { STANDINS } from "../../demo/standins/recipes.js";
+import type { STANDINS } from "../support/standins/recipes.js";
 
 export interface Swarm {
   /** The engine of the tests, as in DOCKER_HOST. */

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { selfSigned } from "../selfSigned.js";
+import { selfSigned } from "../support/selfSigned.js";
 import { entrypoint, listen, router, traefikApi } from "./doctor/fakes.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";

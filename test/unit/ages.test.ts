@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { judgeAges } from "../../src/deployment/generations.js";
-import { faultsOf } from "../../src/deployment/status.js";
-import { parseDf } from "../../src/swarm/disk.js";
-import type { SecretFacts } from "../../src/swarm/secrets.js";
+import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
+import { faultsOf } from "../../src/doctor/stackStatus.js";
+import { parseDf } from "../../src/storage/disk.js";
+import { judgeAges } from "../../src/users/generations.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const facts = (changed: Record<string, string>): SecretFacts => ({

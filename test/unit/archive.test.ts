@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { execa } from "execa";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { packEntries, packStream } from "../../src/archive/entries.js";
-import { FOOTER_LENGTH, footer, parseFooter } from "../../src/archive/footer.js";
-import { journalOf } from "../../src/archive/journal.js";
-import { memberBlobs, openArchive } from "../../src/archive/reader.js";
-import type { Snapshot } from "../../src/archive/snapshot.js";
-import { ArchiveWriter } from "../../src/archive/writer.js";
+import { proveArchive } from "../../src/backup/backupProof.js";
+import { packEntries, packStream } from "../../src/backup/format/entries.js";
+import { FOOTER_LENGTH, footer, parseFooter } from "../../src/backup/format/footer.js";
+import { journalOf } from "../../src/backup/format/journal.js";
+import { memberBlobs, openArchive } from "../../src/backup/format/reader.js";
+import type { Snapshot } from "../../src/backup/format/snapshot.js";
+import { ArchiveWriter } from "../../src/backup/format/writer.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { proveArchive } from "../../src/deployment/archiveProof.js";
 import { ExitCode } from "../../src/errors.js";
-import type { Link } from "../../src/images/layout.js";
+import type { Link } from "../../src/storage/layout.js";
 import { ProgressMeter } from "../../src/terminal/progress.js";
 
 let folder: string;
@@ -245,7 +245,7 @@ test("a backup of a newer version is refused with what to do", async () => {
   await write([Buffer.from("x")]);
   const { index } = await openArchive(file);
   expect(index.stack).toBe("forge");
-  const { parseIndex } = await import("../../src/archive/snapshot.js");
+  const { parseIndex } = await import("../../src/backup/format/snapshot.js");
   expect(() => parseIndex('{"version":2}', file)).toThrow(/version 2; this hephaestus reads version 1/);
 });
 

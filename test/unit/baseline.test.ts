@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { restoreBaseline } from "../../src/swarm/baseline.js";
-import type { Docker, RunOptions } from "../../src/swarm/docker.js";
-import { answered } from "../../src/swarm/engineApi.js";
-import type { ServiceSpec, SwarmService } from "../../src/swarm/objects.js";
+import { answered } from "../../src/docker/engineApi.js";
+import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
+import type { Docker, RunOptions } from "../../src/docker/run.js";
+import { restoreBaseline } from "../../src/operation/baseline.js";
 import { template } from "./swarmObjects.js";
 
 const spec = (name: string, image: string): ServiceSpec => ({

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { type ComposedStack, composedSpec } from "../../src/diff/composedService.js";
+import { composeServices, readComposeFile } from "../../src/diff/composeFile.js";
 import { OperatorError } from "../../src/errors.js";
-import { type ComposedStack, composedSpec } from "../../src/swarm/composedService.js";
-import { composeServices, readComposeFile } from "../../src/swarm/composeFile.js";
 
 /**
  * forms.config.yml is what `docker stack config` (CLI 28.2.2) printed of forms.compose.yml. test/e2e/compose.test.ts

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { composeText } from "../../src/render/yaml.js";
-import { type ComposeFile, FileMode, Interpolated } from "../../src/stack/compose.js";
+import { type ComposeFile, FileMode, Interpolated } from "../../src/stack/composeModel.js";
 
 const written = (environment: Record<string, unknown>) =>
   composeText({ services: { a: { environment } } } as unknown as ComposeFile, "header");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, type Finding, formatFinding } from "../../src/config/findings.js";
+import { ConfigError, type Finding, formatFinding } from "../../src/config/configFindings.js";
 import { type Environment, loadConfig } from "../../src/config/load.js";
 
 const load = (source: string, environment: Environment = {}) =>

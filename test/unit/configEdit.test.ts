@@ -17,8 +17,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { isMap } from "yaml";
 import { migrate } from "../../src/commands/migrate.js";
 import { upgrade } from "../../src/commands/upgrade.js";
+import { ConfigError } from "../../src/config/configFindings.js";
 import { explainVersion } from "../../src/config/explain.js";
-import { ConfigError } from "../../src/config/findings.js";
 import type { Migration } from "../../src/config/migration.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { consistent } from "../../src/images/consistency.js";
-import { blobAt, blobPath, isLinkPath, type Link, linkPath, parseLink } from "../../src/images/layout.js";
-import { parseReferences, type References } from "../../src/images/references.js";
+import { consistent } from "../../src/backup/consistency.js";
+import { parseReferences, type References } from "../../src/registry/references.js";
+import { blobAt, blobPath, isLinkPath, type Link, linkPath, parseLink } from "../../src/storage/layout.js";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const [A, B, C, D, E] = ["a", "b", "c", "d", "e"].map(digest) as [string, string, string, string, string];

@@ -11,7 +11,7 @@ import {
   nextPeople,
   partHtpasswd,
   readGenerations,
-} from "../../src/credentials/generation.js";
+} from "../../src/credentials/generationState.js";
 import { checkPassword, parseHtpasswd, verifyPassword } from "../../src/credentials/htpasswd.js";
 import { generatePassword, PASSWORD_LENGTH } from "../../src/credentials/password.js";
 import { Secret } from "../../src/credentials/secret.js";

@@ -1,17 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { SecretReport } from "../../src/deployment/secretsReport.js";
-import { judgeHandOver, judgeRegistryEnvironment, judgeSecretUse } from "../../src/diagnosis/credentials.js";
-import { judgeDrift } from "../../src/diagnosis/drift.js";
-import { judgeClock } from "../../src/diagnosis/engine.js";
-import type { Finding } from "../../src/diagnosis/finding.js";
-import { judgeHelpers, judgeLock, judgeReadOnly } from "../../src/diagnosis/leftovers.js";
-import { judgeDataRoot, judgeStorage } from "../../src/diagnosis/room.js";
-import { judgeServices } from "../../src/diagnosis/services.js";
+import type { SwarmService, SwarmTask } from "../../src/docker/objects.js";
+import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
+import { judgeDrift } from "../../src/doctor/driftCheck.js";
+import { judgeClock } from "../../src/doctor/engineChecks.js";
+import type { Finding } from "../../src/doctor/finding.js";
+import { judgeHelpers, judgeLock, judgeReadOnly } from "../../src/doctor/leftoverChecks.js";
+import { judgeHandOver, judgeRegistryEnvironment, judgeSecretUse } from "../../src/doctor/passwordChecks.js";
+import { judgeServices } from "../../src/doctor/serviceChecks.js";
+import { judgeDataRoot, judgeStorage } from "../../src/doctor/storageChecks.js";
+import type { Disk } from "../../src/host/freeSpace.js";
 import { secretsOf, serviceNames } from "../../src/stack/model.js";
-import { type Disk, isReadOnly, type Storage } from "../../src/swarm/disk.js";
-import type { SwarmService, SwarmTask } from "../../src/swarm/objects.js";
-import type { SecretFacts } from "../../src/swarm/secrets.js";
+import { isReadOnly, type Storage } from "../../src/storage/disk.js";
+import type { SecretReport } from "../../src/users/secretsReport.js";
 import { service, task, template } from "./swarmObjects.js";
 
 /** What facts mean. Which facts there are, the end-to-end tests show. */

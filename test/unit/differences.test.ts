@@ -3,11 +3,11 @@ import { Chalk } from "chalk";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { compareSpecs } from "../../src/deployment/differences.js";
-import { type ComposedStack, composedSpec, nanoseconds, type Spec } from "../../src/swarm/composedService.js";
-import { factChanges } from "../../src/swarm/factChanges.js";
-import { serviceFacts } from "../../src/swarm/serviceFacts.js";
-import { differenceLines } from "../../src/terminal/differences.js";
+import { type ComposedStack, composedSpec, nanoseconds, type Spec } from "../../src/diff/composedService.js";
+import { differenceLines } from "../../src/diff/differenceLines.js";
+import { factChanges } from "../../src/diff/factChanges.js";
+import { compareSpecs } from "../../src/diff/serviceDifferences.js";
+import { serviceFacts } from "../../src/diff/serviceFacts.js";
 
 /**
  * The fixtures are what docker printed: `docker stack config` of a rendered compose file, and `docker service inspect`

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { generatedPages } from "../../scripts/reference.js";
 import { loadConfig } from "../../src/config/load.js";
-import { renderFiles } from "../../src/render/files.js";
+import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

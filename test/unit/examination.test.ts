@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { Check } from "../../src/diagnosis/check.js";
-import { CHECKS } from "../../src/diagnosis/checks.js";
-import { examine } from "../../src/diagnosis/examine.js";
-import { factsOf } from "../../src/diagnosis/facts.js";
-import { error, type GroupedFinding, sortFindings, warning } from "../../src/diagnosis/finding.js";
+import { boundedDocker, type Docker, interrupted } from "../../src/docker/run.js";
+import { CHECKS } from "../../src/doctor/allChecks.js";
+import type { Check } from "../../src/doctor/check.js";
+import { examine } from "../../src/doctor/examine.js";
+import { factsOf } from "../../src/doctor/facts.js";
+import { error, type GroupedFinding, sortFindings, warning } from "../../src/doctor/finding.js";
+import { findingLines } from "../../src/doctor/findingLines.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
-import { boundedDocker, type Docker, interrupted } from "../../src/swarm/docker.js";
-import { findingLines } from "../../src/terminal/findings.js";
 
 const { config } = loadConfig("domain: a.example\nexpose: ports\nstack: forge", "f", {});
 

@@ -1,10 +1,10 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
-import { trialConfig } from "../../src/config/initial.js";
+import { trialConfig } from "../../src/config/initialConfig.js";
 import { loadConfig } from "../../src/config/load.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
-import { verifyFrontDoor } from "../../src/frontdoor/verify.js";
+import { verifyFrontDoor } from "../../src/registry/frontDoor.js";
 
 /** Asks a registry that listens with the given handler; the person presses Ctrl-C as soon as it was asked the first time. */
 async function interruptedAt(handler: Parameters<typeof createServer>[1]): Promise<number> {

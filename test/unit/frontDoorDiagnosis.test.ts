@@ -4,17 +4,17 @@ import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { Finding } from "../../src/diagnosis/finding.js";
-import { judgeCertificate, judgeFrontDoor, judgeNames } from "../../src/diagnosis/frontDoor.js";
-import { judgeNeighbours } from "../../src/diagnosis/neighbours.js";
-import { judgeTraefik, middlewareNames, type TraefikFacts } from "../../src/diagnosis/traefik.js";
-import { readCertificate } from "../../src/frontdoor/certificate.js";
-import { lookUp } from "../../src/frontdoor/names.js";
-import { goSeconds, TraefikApi } from "../../src/frontdoor/traefikApi.js";
-import type { Check } from "../../src/frontdoor/verify.js";
-import { hostsOf } from "../../src/stack/traefik.js";
+import { lookUp } from "../../src/doctor/dns.js";
+import type { Finding } from "../../src/doctor/finding.js";
+import { judgeCertificate, judgeFrontDoor, judgeNames } from "../../src/doctor/frontDoorChecks.js";
+import { judgeNeighbours } from "../../src/doctor/neighbourCheck.js";
+import { goSeconds, TraefikApi } from "../../src/doctor/traefikApi.js";
+import { judgeTraefik, middlewareNames, type TraefikFacts } from "../../src/doctor/traefikChecks.js";
+import { readCertificate } from "../../src/registry/certificate.js";
+import type { FrontDoorAnswer } from "../../src/registry/frontDoor.js";
+import { hostsOf } from "../../src/stack/traefikLabels.js";
 import { entrypoint, listen, router, traefikApi } from "../e2e/doctor/fakes.js";
-import { selfSigned } from "../selfSigned.js";
+import { selfSigned } from "../support/selfSigned.js";
 import { service } from "./swarmObjects.js";
 
 /** What the front door, its names and certificates, and Traefik tell. */
@@ -114,13 +114,13 @@ describe("names", () => {
 });
 
 describe("answers", () => {
-  const check = (id: Check["id"], changes: Partial<Check> = {}): Check => ({
+  const check = (id: FrontDoorAnswer["id"], changes: Partial<FrontDoorAnswer> = {}): FrontDoorAnswer => ({
     id,
     title: id,
     fault: "f",
     ...changes,
   });
-  const judge = (checks: Check[], text = "") => ids(judgeFrontDoor(load(text), checks));
+  const judge = (checks: FrontDoorAnswer[], text = "") => ids(judgeFrontDoor(load(text), checks));
 
   test("of a sound front door nothing is found", () => {
     expect(judge([check("challenge", { fault: undefined }), check("library", { fault: undefined })])).toEqual(
@@ -154,7 +154,7 @@ describe("answers", () => {
     ]);
   });
 
-  test.each<[string, Check, string, string]>([
+  test.each<[string, FrontDoorAnswer, string, string]>([
     ["a push without a login", check("anonymous-write", { status: 202 }), "", "anonymous-write"],
     [
       "a token for anybody",

@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { renderFiles } from "../../src/render/files.js";
+import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
 
 const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));

@@ -2,12 +2,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { packFiles, unpackFiles } from "../../src/deployment/archivedFiles.js";
-import { parseCollection } from "../../src/deployment/collection.js";
-import { readOnlyUntil } from "../../src/deployment/maintenance.js";
-import { chooseRecord } from "../../src/deployment/rollback.js";
+import { chooseRecord } from "../../src/deploy/rollBackStack.js";
 import { OperatorError } from "../../src/errors.js";
-import { withImages } from "../../src/render/pin.js";
+import { packFiles, unpackFiles } from "../../src/history/packedFiles.js";
 import {
   createRecord,
   type Event,
@@ -16,7 +13,10 @@ import {
   lastOf,
   outdated,
   parseRecord,
-} from "../../src/swarm/records.js";
+} from "../../src/history/records.js";
+import { parseCollection } from "../../src/maintenance/garbageCollection.js";
+import { readOnlyUntil } from "../../src/maintenance/lease.js";
+import { withImages } from "../../src/render/pin.js";
 import { service } from "./swarmObjects.js";
 
 const EVENT: Event = {

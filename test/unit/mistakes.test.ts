@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ConfigError, type Finding, formatFinding } from "../../src/config/findings.js";
+import { ConfigError, type Finding, formatFinding } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { ExitCode } from "../../src/errors.js";
 

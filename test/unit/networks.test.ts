@@ -1,10 +1,10 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { judgeMtu } from "../../src/diagnosis/mtu.js";
+import { judgeMtu } from "../../src/doctor/mtuCheck.js";
 import { interfaceOf } from "../../src/host/interfaces.js";
-import { judgeInternalNetwork, mtuOf, readNetwork } from "../../src/swarm/network.js";
-import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
+import { judgeInternalNetwork, mtuOf, readNetwork } from "../../src/operation/internalNetwork.js";
+import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
 const network = (options: Record<string, string> = {}) => ({

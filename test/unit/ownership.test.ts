@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { Docker } from "../../src/swarm/docker.js";
-import { isOwnService, type SwarmService } from "../../src/swarm/objects.js";
-import { judgeNamespace, ownConfigs } from "../../src/swarm/ownership.js";
+import { isOwnService, type SwarmService } from "../../src/docker/objects.js";
+import type { Docker } from "../../src/docker/run.js";
+import { judgeNamespace, ownConfigs } from "../../src/operation/ownership.js";
 import { service } from "./swarmObjects.js";
 
 const DIGEST = "0123456789ab";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { fittingNodes, type SwarmFacts, type SwarmNode } from "../../src/swarm/preflight.js";
+import { fittingNodes, type SwarmFacts, type SwarmNode } from "../../src/operation/swarmFacts.js";
 
 const node = (
   ID: string,

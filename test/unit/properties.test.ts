@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { ConfigError } from "../../src/config/findings.js";
+import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { Config } from "../../src/config/resolve.js";
-import { COMPOSE_FILE, renderFiles } from "../../src/render/files.js";
+import { COMPOSE_FILE, renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
-import type { ComposeFile } from "../../src/stack/compose.js";
+import type { ComposeFile } from "../../src/stack/composeModel.js";
 
 const SEED = 20_261_124;
 const templates = loadTemplates();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, type Finding } from "../../src/config/findings.js";
+import { ConfigError, type Finding } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 
 /** What registry.env takes, and what would work against the rest of the stack. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { shownArguments } from "../../src/credentials/secretNames.js";
-import { chooseReporter, type ReportFlags } from "../../src/terminal/choose.js";
+import { chooseReporter, type ReportFlags } from "../../src/terminal/chooseReporter.js";
 
 let out: string;
 let err: string;

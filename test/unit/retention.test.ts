@@ -1,13 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  buildDate,
-  planRetention,
-  type Rule,
-  subjectOfTag,
-  type TaggedImage,
-} from "../../src/images/retention.js";
-import { compareVersions, parseVersion } from "../../src/images/versions.js";
+import { planRetention, type Rule } from "../../src/maintenance/retention.js";
+import { buildDate, subjectOfTag, type TaggedImage } from "../../src/registry/imageFacts.js";
+import { compareVersions, parseVersion } from "../../src/registry/versions.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000);

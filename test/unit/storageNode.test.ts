@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { requireStorageNode } from "../../src/deployment/storageNode.js";
+import type { Docker } from "../../src/docker/run.js";
 import { ExitCode } from "../../src/errors.js";
-import type { Docker } from "../../src/swarm/docker.js";
+import { requireStorageNode } from "../../src/storage/storageNode.js";
 
 const { config } = loadConfig(
   "domain: a.example\nexpose: ports\nregistry: { placement: { constraints: ['node.labels.disk == big'] } }",

@@ -4,14 +4,14 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { packEntries } from "../../src/archive/entries.js";
+import { packEntries } from "../../src/backup/format/entries.js";
 import { loadConfig } from "../../src/config/load.js";
-import { blobPath, type Link, linkPath } from "../../src/images/layout.js";
-import type { Docker } from "../../src/swarm/docker.js";
-import { runOnStorage, type StorageAccess } from "../../src/swarm/storageContainer.js";
-import { inGroups, isEndOfStream, StorageReader } from "../../src/swarm/storageReader.js";
-import { extractToStorage } from "../../src/swarm/storageWriter.js";
-import type { StartDocker } from "../../src/swarm/stream.js";
+import type { Docker } from "../../src/docker/run.js";
+import type { StartDocker } from "../../src/docker/stream.js";
+import { blobPath, type Link, linkPath } from "../../src/storage/layout.js";
+import { runOnStorage, type StorageAccess } from "../../src/storage/storageContainer.js";
+import { inGroups, isEndOfStream, StorageReader } from "../../src/storage/storageReader.js";
+import { extractToStorage } from "../../src/storage/storageWriter.js";
 
 /** The scripts run in a shell of this machine instead of a container; the end-to-end tests run them in busybox's. */
 

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { ExitCode } from "../../src/errors.js";
-import { sshDestination } from "../../src/host/setupHost.js";
+import { stackServices } from "../../src/docker/objects.js";
 import {
   type CommandResult,
   childEnvironment,
@@ -10,12 +9,13 @@ import {
   dockerFailed,
   type RunOptions,
   saysAbsent,
-} from "../../src/swarm/docker.js";
-import { wasHandedOver } from "../../src/swarm/leftovers.js";
-import { stackServices } from "../../src/swarm/objects.js";
-import { judgeSwarm, type SwarmFacts } from "../../src/swarm/preflight.js";
-import { createSecret, writeSecret } from "../../src/swarm/secrets.js";
-import { deployStack } from "../../src/swarm/stack.js";
+} from "../../src/docker/run.js";
+import { createSecret, writeSecret } from "../../src/docker/swarmSecrets.js";
+import { ExitCode } from "../../src/errors.js";
+import { sshDestination } from "../../src/host/setupHost.js";
+import { wasHandedOver } from "../../src/operation/leftovers.js";
+import { deployStack } from "../../src/operation/stackUpdate.js";
+import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
 
 const { config } = loadConfig(
   "domain: a.example\nregistry: { placement: { constraints: ['node.labels.disk == big'] } }",

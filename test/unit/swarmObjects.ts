@@ -1,4 +1,4 @@
-import type { SwarmService, SwarmTask, TaskTemplate } from "../../src/swarm/objects.js";
+import type { SwarmService, SwarmTask, TaskTemplate } from "../../src/docker/objects.js";
 
 /** When the deploy of these tests began. */
 export const SINCE = "2026-01-01T00:00:00Z";

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { ConfigError } from "../../src/config/findings.js";
+import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { publicUrls } from "../../src/config/resolve.js";
-import { renderFiles } from "../../src/render/files.js";
+import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
-import type { ComposeFile } from "../../src/stack/compose.js";
+import type { ComposeFile } from "../../src/stack/composeModel.js";
 
 /** The Traefik that people have: its labels, its public port, and TLS that ends before it. */
 

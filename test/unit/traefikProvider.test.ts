@@ -2,12 +2,12 @@ import { createServer } from "node:http";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { labelsWanted, matchesConstraint } from "../../src/diagnosis/constraint.js";
-import type { Finding } from "../../src/diagnosis/finding.js";
-import { judgeTraefik, type TraefikFacts } from "../../src/diagnosis/traefik.js";
-import { judgeTraefikService } from "../../src/diagnosis/traefikService.js";
-import { TraefikApi } from "../../src/frontdoor/traefikApi.js";
-import type { ServiceSpec, SwarmService } from "../../src/swarm/objects.js";
+import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
+import { labelsWanted, matchesConstraint } from "../../src/doctor/constraint.js";
+import type { Finding } from "../../src/doctor/finding.js";
+import { TraefikApi } from "../../src/doctor/traefikApi.js";
+import { judgeTraefik, type TraefikFacts } from "../../src/doctor/traefikChecks.js";
+import { judgeTraefikService } from "../../src/doctor/traefikServiceCheck.js";
 import { entrypoint, listen, router, traefikApi } from "../e2e/doctor/fakes.js";
 import { service } from "./swarmObjects.js";
 

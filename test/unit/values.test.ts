@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
-import { COMPOSE_FILE, type RenderedFile, renderFiles } from "../../src/render/files.js";
+import { COMPOSE_FILE, type RenderedFile, renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
 
 /** Printed by fast-check with a counterexample; the same every time. */

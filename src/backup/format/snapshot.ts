@@ -1,0 +1,177 @@
+import { ExitCode, OperatorError } from "../../errors.js";
+import type { References } from "../../registry/references.js";
+import { isDigest, isLinkPath, type Link, linkPath, parseLink } from "../../storage/layout.js";
+
+/** The version of a backup's format that this program writes and reads. */
+export const FORMAT_VERSION = 1;
+
+/** Where hephaestus's own files stand in the archive. */
+export const NAMES = {
+  config: "hephaestus/hephaestus.yaml",
+  htpasswd: "hephaestus/htpasswd",
+  snapshot: "hephaestus/snapshot.json",
+  index: "hephaestus/index.json",
+} as const;
+
+export interface Blob {
+  digest: string;
+  size: number;
+}
+
+/** What a registry held at a time, and all that belongs to it. */
+export interface Snapshot {
+  stack: string;
+  /** When it was complete. */
+  time: Date;
+  /** The program that wrote it. */
+  tool: string;
+  links: Link[];
+  blobs: Blob[];
+  /** What each manifest refers to. */
+  references: Map<string, References>;
+  /** People who may push, and when their passwords last changed, where that is known. */
+  users: Array<{ user: string; changed: Date | undefined }>;
+  /** What was damaged in the storage already, and is left out. */
+  damage: string[];
+}
+
+/** How much it is. */
+export function countsOf(snapshot: Snapshot): { tags: number; images: number; blobs: number } {
+  const count = (kind: Link["kind"]) => snapshot.links.filter((link) => link.kind === kind).length;
+  return { tags: count("tag"), images: count("revision"), blobs: snapshot.blobs.length };
+}
+
+/** A gzip member: where it is, and the blobs in it; undefined for that of a snapshot. */
+export interface Member {
+  offset: number;
+  length: number;
+  blobs?: Blob[];
+}
+
+/** What a backup file holds. */
+export interface ArchiveIndex {
+  stack: string;
+  members: Member[];
+  /** The member of the newest snapshot. */
+  snapshot: Member;
+}
+
+export function formatSnapshot(snapshot: Snapshot): string {
+  return `${JSON.stringify(
+    {
+      version: FORMAT_VERSION,
+      stack: snapshot.stack,
+      time: snapshot.time.toISOString(),
+      tool: snapshot.tool,
+      links: snapshot.links.map((link) => [linkPath(link), link.digest]),
+      blobs: snapshot.blobs.map(({ digest, size }) => [digest, size]),
+      manifests: Object.fromEntries(snapshot.references),
+      users: snapshot.users,
+      damage: snapshot.damage,
+    },
+    null,
+    1,
+  )}\n`;
+}
+
+interface SnapshotJson {
+  version: number;
+  stack: string;
+  time: string;
+  tool: string;
+  links: Array<[string, string]>;
+  blobs: Array<[string, number]>;
+  manifests: Record<string, References>;
+  users: Array<{ user: string; changed?: string }>;
+  damage: string[];
+}
+
+/**
+ * Reads a snapshot.
+ *
+ * @param file the backup's name, for errors
+ * @throws OperatorError when it is of a newer version, or names a path that a registry does not have
+ */
+export function parseSnapshot(text: string, file: string): Snapshot {
+  const json = parseVersioned<SnapshotJson>(text, file);
+  const links = json.links.map(([path, digest]) => {
+    const link = isLinkPath(path) ? parseLink(path, digest) : undefined;
+    if (!link) throw damaged(file, `it names a link that no registry has: ${JSON.stringify(path)}`);
+    return link;
+  });
+  return {
+    stack: json.stack,
+    time: new Date(json.time),
+    tool: json.tool,
+    links,
+    blobs: blobsOf(json.blobs, file),
+    references: new Map(Object.entries(json.manifests)),
+    users: json.users.map(({ user, changed }) => ({
+      user,
+      changed: changed ? new Date(changed) : undefined,
+    })),
+    damage: json.damage,
+  };
+}
+
+export function formatIndex({ stack, members, snapshot }: ArchiveIndex): string {
+  const written = members.map(({ offset, length, blobs }) => ({
+    offset,
+    length,
+    ...(blobs ? { blobs: blobs.map(({ digest, size }) => [digest, size]) } : {}),
+  }));
+  const at = members.indexOf(snapshot);
+  return `${JSON.stringify({ version: FORMAT_VERSION, stack, snapshot: at, members: written })}\n`;
+}
+
+interface IndexJson {
+  version: number;
+  stack: string;
+  snapshot: number;
+  members: Array<{ offset: number; length: number; blobs?: Array<[string, number]> }>;
+}
+
+/** @throws OperatorError when it is of a newer version, or makes no sense */
+export function parseIndex(text: string, file: string): ArchiveIndex {
+  const json = parseVersioned<IndexJson>(text, file);
+  const members = json.members.map(({ offset, length, blobs }) => ({
+    offset,
+    length,
+    ...(blobs ? { blobs: blobsOf(blobs, file) } : {}),
+  }));
+  const snapshot = members[json.snapshot];
+  if (!snapshot) throw damaged(file, "its index names no snapshot");
+  return { stack: json.stack, members, snapshot };
+}
+
+function blobsOf(list: ReadonlyArray<[string, number]>, file: string): Blob[] {
+  return list.map(([digest, size]) => {
+    if (!isDigest(digest) || !Number.isSafeInteger(size) || size < 0)
+      throw damaged(file, "it names a blob that cannot be");
+    return { digest, size };
+  });
+}
+
+function parseVersioned<T extends { version: number }>(text: string, file: string): T {
+  let json: T;
+  try {
+    json = JSON.parse(text) as T;
+  } catch {
+    throw damaged(file, "its index or snapshot is no JSON");
+  }
+  if (json.version === FORMAT_VERSION) return json;
+  throw new OperatorError(`is of version ${json.version}; this hephaestus reads version ${FORMAT_VERSION}`, {
+    where: file,
+    remedy: "Use the version of hephaestus that wrote it, or a newer one.",
+    exitCode: ExitCode.preflight,
+  });
+}
+
+/** A backup whose bytes are not what was written. */
+export const damaged = (file: string, what: string, cause?: unknown): OperatorError =>
+  new OperatorError(`is damaged: ${what}`, {
+    where: file,
+    remedy: "Use another copy of it. What is whole in it can be had with: tar -xzf (GNU tar).",
+    exitCode: ExitCode.verify,
+    cause,
+  });

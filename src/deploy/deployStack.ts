@@ -1,0 +1,47 @@
+import type { Docker } from "../docker/run.js";
+import { recordStep } from "../history/recordSteps.js";
+import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import { markHandedOver } from "../operation/leftovers.js";
+import { verify } from "../registry/frontDoorSteps.js";
+import { addCredentials } from "../users/generations.js";
+import { createSecrets } from "../users/secretSteps.js";
+import { underLock } from "../users/underLock.js";
+import { PLAN_STEPS } from "./planSteps.js";
+import { preflight } from "./preflight.js";
+import { cleanUp, rollOut } from "./rollout.js";
+import { prepareHost } from "./steps.js";
+
+/** What changes the host and the Swarm, in order; each step can be run again. */
+const CHANGE_STEPS: readonly Step[] = [prepareHost, createSecrets, rollOut, recordStep("deploy")];
+
+/** What follows once the new tasks run. */
+const CLOSING_STEPS: readonly Step[] = [verify, cleanUp];
+
+/**
+ * The whole deploy. What is in the way is found before anything is touched; a second deploy of the same stack stops
+ * at the lock.
+ *
+ * @param cleanupDocker a docker that still works after an interruption, to free the lock
+ * @throws OperatorError from the step that failed
+ */
+export async function deployStack(context: DeployContext, cleanupDocker: Docker): Promise<void> {
+  await runSteps([preflight], context);
+  if (context.options.dryRun) return runSteps(PLAN_STEPS, context);
+  // Between the steps, so that a question has the terminal for itself.
+  if (context.needsCredentials) {
+    const credentials = context.given ?? (await context.obtain?.());
+    if (credentials) await addCredentials(context, credentials);
+  }
+  await underLock(context, cleanupDocker, async () => {
+    await runSteps(CHANGE_STEPS, context);
+    try {
+      await runSteps(CLOSING_STEPS, context);
+    } finally {
+      if (context.change?.origin === "generated" && context.change.login) {
+        const { user, password } = context.change.login;
+        context.reporter.password(user, password.reveal());
+        await markHandedOver(cleanupDocker, context.config.stack, context.generations.people);
+      }
+    }
+  });
+}

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { runJob } from "../docker/jobs.js";
+import { stackServices } from "../docker/objects.js";
+import { type Docker, saysAbsent } from "../docker/run.js";
+import { LABELS, stackSecretNames } from "../docker/swarmSecrets.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import { helperServices, oldMarkers } from "../operation/leftovers.js";
+import { withLock } from "../operation/lock.js";
+import { lockName } from "../operation/lockObjects.js";
+import { ownConfigs, ownNetworks } from "../operation/ownership.js";
+import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
+
+/** Seconds for a task to end by itself: an upload may be on its way. */
+const END_SECONDS = 120;
+
+/** The registry's own folder below the storage: nothing else there is ever touched. */
+const DATA = "docker";
+
+const services: Step = {
+  id: "services",
+  title: "Services",
+  async run({ config, docker }) {
+    const own = await stackServices(docker, config.stack);
+    const names = [...own, ...(await helperServices(docker, config.stack))].map(({ Spec }) => Spec.Name);
+    // Asked for while the services are there: they prove whose an unlabelled network is.
+    const networks = await ownNetworks(docker, config.stack, config.networks.internal);
+    if (names.length + networks.length === 0) return "none there";
+    if (names.length > 0) await docker.run(removeServices(names));
+    const left = await removeNetworks(docker, networks, END_SECONDS);
+    if (left.length === 0) return `removed ${[...names, ...networks].join(", ")}`;
+    throw new OperatorError(`${left.join(", ")} cannot be removed`, {
+      where: "docker network rm",
+      remedy: "See what uses it with: docker network inspect --verbose, and run hephaestus destroy again.",
+      exitCode: ExitCode.rollout,
+    });
+  },
+};
+
+const secrets: Step = {
+  id: "secrets",
+  title: "Secrets",
+  async run({ config, docker }) {
+    return removeAll(docker, "secret", await stackSecretNames(docker, config.stack));
+  },
+};
+
+const configs: Step = {
+  id: "configs",
+  title: "Configs",
+  async run({ config: { stack }, docker }) {
+    const list = (filter: string) =>
+      docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
+    const labelled = (await list(`label=${LABELS.stack}=${stack}`)).split("\n");
+    // Those that an older version left without a label.
+    const unlabelled = [...(await ownConfigs(docker, stack)), ...(await oldMarkers(docker, stack, []))];
+    const names = [...new Set([...labelled, ...unlabelled])];
+    return removeAll(
+      docker,
+      "config",
+      names.filter((name) => name !== "" && !name.startsWith(lockName(stack))),
+    );
+  },
+};
+
+/** Removes what the registry stored: a job on its node, as root, on nothing but its folder. */
+const data = (cleanupDocker: Docker): Step => ({
+  id: "data",
+  title: "Data",
+  async run({ config, docker, options, reporter }) {
+    const { storage, placement } = config.registry;
+    const job = {
+      name: "remove-data",
+      image: config.gateway.image,
+      command: ["sh", "-c", `rm -rf /storage/${DATA} && echo removed`],
+      user: "0:0",
+      mounts: [{ source: storage.path, target: "/storage", readOnly: false }],
+      constraints: placement.constraints,
+    };
+    await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds, reporter.progress);
+    return `removed ${storage.path}/${DATA}`;
+  },
+});
+
+/**
+ * Removes the stack, its secrets and its configs, and nothing else in the Swarm. What the registry stored stays, unless
+ * it is asked for.
+ *
+ * @param withData whether the stored images go too
+ * @param cleanupDocker a docker that still works after an interruption, to free the lock
+ */
+export async function destroyStack(
+  context: DeployContext,
+  withData: boolean,
+  cleanupDocker: Docker,
+): Promise<void> {
+  const { config, docker } = context;
+  await withLock(docker, cleanupDocker, config.stack, () =>
+    runSteps([services, ...(withData ? [data(cleanupDocker)] : []), secrets, configs], context),
+  );
+}
+
+/** A task that is just ending still holds what it uses, so it is tried for a while. */
+async function removeAll(
+  docker: Docker,
+  type: "secret" | "config",
+  names: readonly string[],
+): Promise<string> {
+  if (names.length === 0) return "none there";
+  let left = [...names];
+  let reason = "";
+  for (const end = Date.now() + END_SECONDS * 1000; left.length > 0 && Date.now() < end; await sleep(500)) {
+    const still: string[] = [];
+    for (const name of left) {
+      const result = await docker.attempt([type, "rm", name]);
+      if (result.exitCode === 0 || saysAbsent(result)) continue;
+      still.push(name);
+      reason = result.stderr.trim();
+    }
+    left = still;
+    if (left.length === 0) break;
+  }
+  if (left.length === 0) return `removed ${names.join(", ")}`;
+  throw new OperatorError(`${left.join(", ")} cannot be removed: ${reason}`, {
+    where: `docker ${type} rm`,
+    remedy: "See which service uses it, and run hephaestus destroy again.",
+    exitCode: ExitCode.docker,
+  });
+}

@@ -1,0 +1,30 @@
+import { differenceLines } from "../diff/differenceLines.js";
+import { serviceDifferences } from "../diff/serviceDifferences.js";
+import { setupHost } from "../host/setupHost.js";
+import type { Step } from "../operation/context.js";
+import { coloursFor } from "../terminal/colours.js";
+import { planSecrets } from "../users/secretSteps.js";
+
+/** The steps of --dry-run: each says what the real one would do, and touches nothing. */
+export const PLAN_STEPS: readonly Step[] = [
+  {
+    id: "setup-host",
+    title: "Host",
+    skip: ({ options }) => (options.hostSetup ? undefined : "--skip-host-setup"),
+    async run({ config, host }) {
+      const { ready, output } = await setupHost(config, host, true);
+      return ready ? "ready" : `would prepare it: ${output.split("\n").join("; ")}`;
+    },
+  },
+  planSecrets,
+  {
+    id: "rollout",
+    title: "Stack",
+    async run(context) {
+      const differences = await serviceDifferences(context, context.options.resolveImage);
+      if (differences.length === 0) return "nothing would change";
+      const lines = differenceLines(differences, coloursFor(process.stderr));
+      return `would change\n${lines.join("\n")}`;
+    },
+  },
+];

@@ -1,0 +1,91 @@
+import { readEndpoint } from "../docker/endpoint.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { readerOf } from "../host/files.js";
+import { kernelHasIpvs } from "../host/kernel.js";
+import type { DeployContext, Step } from "../operation/context.js";
+import { type PreflightFinding, reportFindings } from "../operation/findings.js";
+import { judgeNamespace, readForeign } from "../operation/ownership.js";
+import { fittingNodes, judgeSwarm, readSwarmFacts, type SwarmFacts } from "../operation/swarmFacts.js";
+import { compare } from "../render/compare.js";
+import { chooseGenerations } from "../users/generations.js";
+
+/** Looks at everything that could stand in the way before anything is touched, and reports it all at once. */
+export const preflight: Step = {
+  id: "preflight",
+  title: "Preflight",
+  async run(context) {
+    const { config, docker } = context;
+    const findings = judgeFiles(context);
+    let version = "";
+    try {
+      const { host: endpoint, isLocal } = await readEndpoint(docker);
+      const facts = await readSwarmFacts(docker, config, isLocal ? kernelHasIpvs() : undefined);
+      version = facts.serverVersion;
+      findings.push(...judgeSwarm(config, facts));
+      if (context.options.hostSetup) findings.push(...chooseHost(context, facts, endpoint, isLocal));
+      if (facts.isManager) {
+        findings.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
+        findings.push(...(await chooseGenerations(context)));
+      }
+    } catch (error) {
+      findings.push(asObstacle(error));
+    }
+    reportFindings(context, findings);
+    return `Docker Engine ${version}, Swarm manager`;
+  },
+};
+
+/** An engine that does not answer is one obstacle among the others; what else went wrong is none. */
+function asObstacle(error: unknown): PreflightFinding {
+  if (!(error instanceof OperatorError) || error.exitCode !== ExitCode.preflight) throw error;
+  return {
+    severity: "error",
+    message: `${error.where ?? "docker"}: ${error.message}`,
+    remedy: error.remedy ?? "",
+  };
+}
+
+/** Paths of the files on disk that are not what the config renders to, or not there. */
+export const staleFiles = ({ files, options }: Pick<DeployContext, "files" | "options">): string[] =>
+  compare(files, readerOf(options.folder))
+    .filter(({ state }) => state !== "current")
+    .map(({ path }) => path);
+
+/** The files on disk are what people review and commit: they have to be what the config says. */
+function judgeFiles(context: DeployContext): PreflightFinding[] {
+  const stale = staleFiles(context);
+  if (stale.length === 0) return [];
+  return [
+    {
+      severity: "error",
+      message: `${stale.join(", ")}: not what the config renders to`,
+      remedy: "See the difference with: hephaestus render --diff, then write it with: hephaestus render",
+    },
+  ];
+}
+
+/** The storage lies on the node that the registry runs on: this machine, or one reached over ssh. */
+function chooseHost(
+  context: DeployContext,
+  facts: SwarmFacts,
+  endpoint: string,
+  isLocal: boolean,
+): PreflightFinding[] {
+  if (context.options.host !== undefined) return [];
+  const [node, ...others] = fittingNodes(context.config, facts);
+  const ofEngine = node === undefined || others.length > 0 || node.ID === facts.nodeId;
+  if (ofEngine && isLocal) return [];
+  if (ofEngine && endpoint.startsWith("ssh://")) {
+    // As it is: ssh takes the address with its user and its port.
+    context.host = endpoint.replace(/^(ssh:\/\/[^/]*).*$/, "$1");
+    return [];
+  }
+  return [
+    {
+      severity: "error",
+      message: `the storage folder lies on ${node?.Description.Hostname ?? "another machine"}, which this machine cannot prepare by itself`,
+      remedy:
+        "Name it with --host user@host, or prepare it with ops-scripts/setup_host.sh and use --skip-host-setup.",
+    },
+  ];
+}

@@ -1,0 +1,84 @@
+import type { EngineApi } from "../docker/engineApi.js";
+import { stackServices, tasksOf } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import {
+  type Baseline,
+  isRestored,
+  readBaseline,
+  removeBaseline,
+  restoreBaseline,
+  storedServices,
+  writeBaseline,
+} from "../operation/baseline.js";
+import type { DeployContext } from "../operation/context.js";
+import { describe, judge } from "../operation/convergence.js";
+import { removeOldConfigs } from "../operation/leftovers.js";
+import { labelledNetworks } from "../operation/ownership.js";
+import { engineTime, removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
+import { discardChange } from "../users/secretSteps.js";
+
+/** Time for what ran before to run again. */
+const ROLLBACK_SECONDS = 120;
+
+/** Time for what the tasks of removed services held to become free. */
+const REMOVAL_SECONDS = 30;
+
+/**
+ * Records what a failed deploy has to go back to, before the deploy: what runs now, or, where a deploy was broken off
+ * and its services do not run, what that one recorded.
+ */
+export async function chooseBaseline(docker: Docker, api: EngineApi, stack: string): Promise<Baseline> {
+  const left = await readBaseline(docker, stack);
+  if (left !== undefined && !(await runs(docker, stack))) return left;
+  const now = (await storedServices(api, stack)).map(({ Spec }) => Spec);
+  await writeBaseline(docker, stack, now);
+  return now;
+}
+
+/** Whether all services of the stack run as their specs say. */
+async function runs(docker: Docker, stack: string): Promise<boolean> {
+  const since = await engineTime(docker);
+  const services = await stackServices(docker, stack);
+  const tasks = await tasksOf(docker, services);
+  return services.every((service) => judge(service, tasks(service), since, "back").state === "converged");
+}
+
+/**
+ * Puts back exactly what ran before a deploy: services that are new are removed, the others get the specs that they
+ * had. What others have in the stack's namespace stays.
+ *
+ * @param since when the deploy began, by the engine's clock
+ * @returns what came of it, in whole sentences
+ */
+export async function goBack(context: DeployContext, before: Baseline, since: string): Promise<string> {
+  const { config, docker, reporter } = context;
+  const { stack } = config;
+  reporter.progress("going back to what ran before");
+  const faults = await restoreBaseline(docker, stack, before);
+  if (before.length === 0) {
+    await discardChange(context);
+    await removeOldConfigs(docker, stack, await stackServices(docker, stack));
+    const left = [
+      ...faults,
+      ...(await removeNetworks(docker, await labelledNetworks(docker, stack), REMOVAL_SECONDS)),
+    ];
+    if (left.length > 0) return `Nothing ran before, but some of this deploy is left: ${left.join("; ")}.`;
+    await removeBaseline(docker, stack);
+    return "Nothing ran before, so nothing is left of this deploy.";
+  }
+  const back = await waitForConvergence(docker, stack, {
+    only: new Set(before.map(({ Name }) => Name)),
+    goal: "back",
+    since,
+    timeoutSeconds: ROLLBACK_SECONDS,
+    onProgress: (verdicts) => reporter.progress(`going back: ${describe(stack, verdicts)}`),
+  });
+  await discardChange(context);
+  if (faults.length > 0) return `Going back failed: ${faults.join("; ")}.`;
+  // The engine gives a service whose update back failed the broken spec again.
+  if (back.state !== "converged" || !(await isRestored(docker, stack, before)))
+    return `Going back did not converge either: ${describe(stack, back.verdicts)}.`;
+  await removeOldConfigs(docker, stack, await stackServices(docker, stack));
+  await removeBaseline(docker, stack);
+  return "What ran before runs again.";
+}

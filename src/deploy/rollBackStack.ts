@@ -1,0 +1,89 @@
+import type { Docker } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { unpackFiles } from "../history/packedFiles.js";
+import { CONFIG_RECORD, configOf, recordStep } from "../history/recordSteps.js";
+import { type HistoryRecord, readRecords } from "../history/records.js";
+import { withTemporaryFolder, writeFiles } from "../host/files.js";
+import { type DeployContext, runSteps } from "../operation/context.js";
+import { verify } from "../registry/frontDoorSteps.js";
+import { withImages } from "../render/pin.js";
+import { COMPOSE_FILE } from "../render/renderedFiles.js";
+import { createSecrets } from "../users/secretSteps.js";
+import { underLock } from "../users/underLock.js";
+import { PLAN_STEPS } from "./planSteps.js";
+import { preflight } from "./preflight.js";
+import { cleanUp, rollOut } from "./rollout.js";
+
+/**
+ * Deploys a recorded state again: its files and its images by digest. The users stay as they are now: nobody is removed, and no
+ * password comes back.
+ *
+ * @param number of the record; undefined for the newest one that differs from what runs
+ * @param cleanupDocker a docker that still works after an interruption
+ * @returns the record that it went back to
+ * @throws OperatorError when there is no such state, or the rollout fails (what ran before runs again)
+ */
+export async function rollBack(
+  context: DeployContext,
+  number: number | undefined,
+  cleanupDocker: Docker,
+): Promise<HistoryRecord> {
+  const { stack } = context.config;
+  const record = chooseRecord(stack, await readRecords(context.docker, stack), number);
+  const recorded = await unpackFiles(record.archive);
+  const files = recorded
+    .filter(({ path }) => path !== CONFIG_RECORD)
+    .map((file) =>
+      file.path === COMPOSE_FILE ? { ...file, text: withImages(file.text, record.images ?? {}) } : file,
+    );
+  const config = configOf(recorded) ?? context.config;
+  await withTemporaryFolder(async (folder) => {
+    await writeFiles(folder, files);
+    const back: DeployContext = { ...context, config, files, options: { ...context.options, folder } };
+    await runSteps([preflight], back);
+    if (back.options.dryRun) return runSteps(PLAN_STEPS, back);
+    const steps = [createSecrets, rollOut, verify, recordStep("rollback", `to ${record.number}`), cleanUp];
+    await underLock(back, cleanupDocker, () => runSteps(steps, back));
+  });
+  return record;
+}
+
+/**
+ * Pure: the record to go back to.
+ *
+ * @param records the oldest first
+ * @throws OperatorError when there is none
+ */
+export function chooseRecord(
+  stack: string,
+  records: readonly HistoryRecord[],
+  number: number | undefined,
+): HistoryRecord {
+  const states = records.filter(({ isState }) => isState);
+  const current = states.at(-1);
+  const record =
+    number === undefined
+      ? states.findLast((state) => current !== undefined && !isSameState(state, current))
+      : states.find((state) => state.number === number);
+  if (record && record.archive.length > 0) return record;
+  const message =
+    number === undefined
+      ? "nothing that differs from what runs is recorded"
+      : `record ${number} is none of a state that one can go back to`;
+  throw new OperatorError(message, {
+    where: stack,
+    remedy: "See what is recorded with: hephaestus history",
+    exitCode: ExitCode.usage,
+  });
+}
+
+/** Generations of secrets are left out: a rollback does not change them. */
+const isSameState = (a: HistoryRecord, b: HistoryRecord): boolean =>
+  a.config === b.config && sorted(a.images) === sorted(b.images);
+
+/** Images in a fixed order: hephaestus and deploy.sh note them in different ones. */
+const sorted = (images: HistoryRecord["images"]): string =>
+  Object.entries(images ?? {})
+    .map(([service, image]) => `${service}=${image}`)
+    .sort()
+    .join(" ");

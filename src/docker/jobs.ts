@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ExitCode, OperatorError } from "../errors.js";
+import { createHelperService } from "./helperService.js";
+import { listTasks, serviceTasks, words } from "./objects.js";
+import { type Docker, dockerFailed, saysAbsent } from "./run.js";
+import { LABELS } from "./swarmSecrets.js";
+
+/** A command that runs once on the node that fits: a Swarm job (Docker Engine 20.10, API 1.41). */
+export interface Job {
+  /** What it is for, in its service's name. */
+  name: string;
+  image: string;
+  command: readonly string[];
+  /** user:group by number. */
+  user: string;
+  mounts: ReadonlyArray<{ source: string; target: string; readOnly: boolean }>;
+  constraints: readonly string[];
+  /** Swarm configs by name, and where they are mounted. */
+  configs?: ReadonlyArray<{ source: string; target: string }>;
+}
+
+export const jobName = (stack: string, name: string): string => `${stack}_job-${name}`;
+
+export function createJob(stack: string, job: Job): string[] {
+  const more = [
+    ...["--mode", "replicated-job"],
+    ...["--user", job.user],
+    // A shell that is the first process of a container does not end by itself when it is told to.
+    ...["--stop-grace-period", "2s"],
+    ...job.mounts.flatMap(({ source, target, readOnly }) => [
+      "--mount",
+      `type=bind,source=${source},target=${target}${readOnly ? ",readonly" : ""}`,
+    ]),
+    ...(job.configs ?? []).flatMap(({ source, target }) => ["--config", `source=${source},target=${target}`]),
+  ];
+  return createHelperService(stack, jobName(stack, job.name), job.constraints, more, job.image, job.command);
+}
+
+const listJobs = (stack: string) => [
+  ...["service", "ls", "--filter", `label=${LABELS.stack}=${stack}`],
+  ...["--filter", `name=${jobName(stack, "")}`, "--format", "{{.Name}}"],
+];
+
+const ENDED = new Set(["failed", "rejected", "orphaned", "shutdown", "remove"]);
+
+/** Seconds for a job's container to end when it is told to. */
+const END_SECONDS = 60;
+
+/**
+ * Runs a job to its end and removes its service, whatever happens.
+ *
+ * @param cleanupDocker a docker that still works after an interruption
+ * @param onProgress gets the task's state and for how long it has been waited for, in steps of ten seconds
+ * @returns the lines that it printed
+ * @throws OperatorError when it fails, or has not ended in time
+ */
+export async function runJob(
+  docker: Docker,
+  cleanupDocker: Docker,
+  stack: string,
+  job: Job,
+  timeoutSeconds: number,
+  onProgress: (message: string) => void,
+): Promise<string[]> {
+  const name = jobName(stack, job.name);
+  const create = createJob(stack, job);
+  const created = await docker.attempt(create);
+  if (created.exitCode !== 0) throw dockerFailed(create, created);
+  try {
+    let state = "not started";
+    const start = Date.now();
+    for (const end = start + timeoutSeconds * 1000; Date.now() < end; await sleep(500)) {
+      const [task] = await serviceTasks(docker, name);
+      state = task?.Status.State ?? state;
+      onProgress(`${state}, ${Math.round((Date.now() - start) / 10_000) * 10} s`);
+      if (state === "complete") return await linesOf(docker, name);
+      if (ENDED.has(state)) throw jobFailed(name, task?.Status.Err ?? state, await linesOf(docker, name));
+    }
+    throw jobFailed(name, `has not ended in ${timeoutSeconds} seconds (${state})`, []);
+  } finally {
+    await endJob(cleanupDocker, name);
+  }
+}
+
+/**
+ * Ends the jobs that a killed run left behind. Who holds the stack's lock may: nobody else waits for them.
+ *
+ * @throws OperatorError when a container of one does not end: what it works on must not be touched then
+ */
+export async function endLeftJobs(docker: Docker, stack: string): Promise<string[]> {
+  const names = words(await docker.run(listJobs(stack))).filter((name) =>
+    name.startsWith(jobName(stack, "")),
+  );
+  for (const name of names) await endJob(docker, name);
+  return names;
+}
+
+/** Removes a job's service and waits until no container of it runs. */
+async function endJob(docker: Docker, name: string): Promise<void> {
+  const tasks = words((await docker.attempt(listTasks([name]))).stdout);
+  await docker.attempt(["service", "rm", name]);
+  for (const end = Date.now() + END_SECONDS * 1000; Date.now() < end; await sleep(500)) {
+    if (!(await isAnyRunning(docker, tasks))) return;
+  }
+  throw jobFailed(name, `its container has not ended in ${END_SECONDS} seconds`, []);
+}
+
+/** The Swarm forgets a removed service's task when its node has ended the container. */
+async function isAnyRunning(docker: Docker, tasks: readonly string[]): Promise<boolean> {
+  if (tasks.length === 0) return false;
+  const result = await docker.attempt([
+    ...["inspect", "--type", "task", "--format", "{{.Status.State}}"],
+    ...tasks,
+  ]);
+  if (result.exitCode !== 0 && !saysAbsent(result)) return true;
+  return words(result.stdout).some((state) => !ENDED.has(state) && state !== "complete");
+}
+
+async function linesOf(docker: Docker, name: string): Promise<string[]> {
+  const { stdout, stderr } = await docker.attempt(["service", "logs", "--raw", name], { timeout: 10_000 });
+  return `${stdout}\n${stderr}`.split("\n").filter(Boolean);
+}
+
+const jobFailed = (name: string, reason: string, lines: readonly string[]) =>
+  new OperatorError([reason, ...lines.slice(-5).map((line) => `    ${line}`)].join("\n"), {
+    where: name,
+    remedy: "Mend what it says, then run the same command again.",
+    exitCode: ExitCode.docker,
+  });

@@ -1,0 +1,172 @@
+import { generationOf, SECRET_KINDS } from "../credentials/secretKinds.js";
+import { OWNER_LABEL, SERVICE_NAMES } from "../stack/owner.js";
+import { type Docker, dockerFailed, saysAbsent } from "./run.js";
+
+/** The parts of Docker's API objects that are read here. Source: Docker Engine API v1.41. */
+
+/** How a service refers to a secret: its name, and the file that it is mounted as. */
+export interface SecretReference {
+  SecretName: string;
+  SecretID?: string;
+  File?: { Name: string; UID?: string; GID?: string; Mode?: number };
+}
+
+export interface TaskTemplate {
+  ContainerSpec: {
+    Image: string;
+    Command?: string[];
+    Args?: string[];
+    Env?: string[];
+    Mounts?: Array<{ Target: string }>;
+    Secrets?: SecretReference[];
+    Configs?: Array<{ ConfigName: string; File?: { Name: string } }>;
+  };
+  Placement?: unknown;
+  Networks?: Array<{ Target: string; Aliases?: string[] }>;
+  ForceUpdate?: number;
+}
+
+export interface ServiceSpec {
+  Name: string;
+  Labels?: Record<string, string>;
+  TaskTemplate: TaskTemplate;
+  Mode: { Replicated?: { Replicas: number } };
+  EndpointSpec?: { Ports?: PublishedPort[] };
+}
+
+export interface PublishedPort {
+  Protocol?: string;
+  TargetPort?: number;
+  PublishedPort?: number;
+  /** ingress, where it is not there. */
+  PublishMode?: string;
+}
+
+export interface SwarmService {
+  ID: string;
+  Version: { Index: number };
+  Spec: ServiceSpec;
+  PreviousSpec?: ServiceSpec;
+  UpdateStatus?: { State?: string; Message?: string };
+}
+
+export interface SwarmTask {
+  ID: string;
+  ServiceID: string;
+  CreatedAt: string;
+  DesiredState: string;
+  Spec: TaskTemplate;
+  Status: { State: string; Err?: string; Message?: string };
+}
+
+export const STACK_LABEL = "com.docker.stack.namespace";
+
+export const listServices = (stack: string) => [
+  "service",
+  "ls",
+  "--quiet",
+  "--filter",
+  `label=${STACK_LABEL}=${stack}`,
+];
+export const listTasks = (services: readonly string[]) => [
+  ...["service", "ps", "--quiet", "--no-trunc"],
+  ...services,
+];
+export const inspect = (type: string, ids: readonly string[]) => ["inspect", "--type", type, ...ids];
+
+/** The words of an output, such as ids. */
+export const words = (output: string) => output.split(/\s+/).filter(Boolean);
+
+/**
+ * Inspects objects that may vanish meanwhile: what is left is returned.
+ *
+ * @throws OperatorError when docker fails for another reason; to take that for an absence would be to take a running
+ *   stack for none
+ */
+async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[]): Promise<T[]> {
+  if (ids.length === 0) return [];
+  const args = inspect(type, ids);
+  // Docker prints what it found, and fails if something was missing.
+  const result = await docker.attempt(args);
+  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(args, result);
+  return JSON.parse(result.stdout.trim() || "[]") as T[];
+}
+
+/** The stack's own services, by name; others in its namespace are left out. */
+export const stackServices = async (docker: Docker, stack: string): Promise<SwarmService[]> =>
+  (await servicesOf(docker, listServices(stack))).filter((service) => isOwnService(stack, service));
+
+/**
+ * Whether a service is one of the stack's own: by its label. Versions before the label are recognised by name, by the
+ * config that is named after the service and a digest, and by the secret that each has but the reader. Pure.
+ */
+export function isOwnService(stack: string, { Spec }: Pick<SwarmService, "Spec">): boolean {
+  const owner = Spec.Labels?.[OWNER_LABEL];
+  if (owner !== undefined) return owner === stack;
+  const name = SERVICE_NAMES.find((service) => Spec.Name === `${stack}_${service}`);
+  const { Configs, Secrets } = Spec.TaskTemplate.ContainerSpec;
+  const isOwnSecret = (secret: string) =>
+    SECRET_KINDS.some((kind) => generationOf(stack, kind, secret) !== undefined);
+  return (
+    name !== undefined &&
+    (Configs ?? []).some(({ ConfigName }) => isContentName(stack, name, ConfigName)) &&
+    (name === "reader" || (Secrets ?? []).some(({ SecretName }) => isOwnSecret(SecretName)))
+  );
+}
+
+/** Whether a config has the name of a service's rendered file: with 12 digits of the digest of its content. Pure. */
+export function isContentName(stack: string, service: string, config: string): boolean {
+  const prefix = `${stack}_${service}_`;
+  return config.startsWith(prefix) && /^[0-9a-f]{12}$/.test(config.slice(prefix.length));
+}
+
+/** Those that a list command names, by name. */
+export async function servicesOf(docker: Docker, list: readonly string[]): Promise<SwarmService[]> {
+  const services = await inspectAll<SwarmService>(docker, "service", words(await docker.run(list)));
+  return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
+}
+
+/** One of a stack's services, by its name without the stack's. */
+export const stackService = (
+  services: readonly SwarmService[],
+  stack: string,
+  name: string,
+): SwarmService | undefined => services.find(({ Spec }) => Spec.Name === `${stack}_${name}`);
+
+/**
+ * The tasks of several services, with one look.
+ *
+ * @returns what gives those of each service, the newest first
+ */
+export async function tasksOf(
+  docker: Docker,
+  services: readonly SwarmService[],
+): Promise<(service: SwarmService) => SwarmTask[]> {
+  const tasks = await tasksNamed(
+    docker,
+    services.map(({ Spec }) => Spec.Name),
+  );
+  return ({ ID }) => tasks.filter(({ ServiceID }) => ServiceID === ID);
+}
+
+/** All tasks of services that the Swarm remembers, the newest first; a service that is gone has none. */
+async function tasksNamed(docker: Docker, services: readonly string[]): Promise<SwarmTask[]> {
+  if (services.length === 0) return [];
+  const list = listTasks(services);
+  const result = await docker.attempt(list);
+  // Docker lists those of the others, and fails.
+  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(list, result);
+  const tasks = await inspectAll<SwarmTask>(docker, "task", words(result.stdout));
+  return tasks.sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : -1));
+}
+
+/** All tasks of one service, the newest first. */
+export const serviceTasks = (docker: Docker, service: string): Promise<SwarmTask[]> =>
+  tasksNamed(docker, [service]);
+
+/** Ids of a service's containers that run on this engine. */
+export async function runningContainers(docker: Docker, service: string): Promise<string[]> {
+  const ofService = `label=com.docker.swarm.service.name=${service}`;
+  const filters = ["--filter", ofService, "--filter", "status=running"];
+  return words(await docker.run(["ps", "--quiet", "--no-trunc", ...filters]));
+}

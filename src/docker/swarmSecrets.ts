@@ -1,0 +1,133 @@
+import type { Secret } from "../credentials/secret.js";
+import {
+  generationOf,
+  HTPASSWD,
+  SECRET_KINDS,
+  type SecretKind,
+  secretName,
+} from "../credentials/secretKinds.js";
+import { OWNER_LABEL } from "../stack/owner.js";
+import { type Docker, dockerFailed, saysAbsent } from "./run.js";
+
+/** Labels of what hephaestus creates. None holds anything that was derived from a password. */
+export const LABELS = {
+  stack: OWNER_LABEL,
+  generation: "hephaestus.generation",
+  kind: "hephaestus.secret",
+  /** given by the operator, or generated and so to be handed over. */
+  origin: "hephaestus.password",
+  /** With a user's name behind it: when this user's password last changed, ISO 8601. */
+  changed: "hephaestus.changed.",
+} as const;
+
+export type PasswordOrigin = "given" | "generated";
+
+/** Names that can stand in a label; all that hephaestus gives out can. */
+const LABEL_USER = /^[a-zA-Z0-9][a-zA-Z0-9._@-]*$/;
+
+export const listSecretNames = (stack: string) => [
+  "secret",
+  "ls",
+  "--filter",
+  `label=${LABELS.stack}=${stack}`,
+  "--format",
+  "{{.Name}}",
+];
+
+/** A secret to be created. */
+export interface NewSecret {
+  kind: SecretKind;
+  generation: number;
+  origin: PasswordOrigin;
+  content: Secret;
+  /** When the password of each user last changed; of an htpasswd. */
+  changed?: ReadonlyMap<string, Date>;
+}
+
+/** The content comes on standard input: `-`. */
+export function createSecret(stack: string, secret: Omit<NewSecret, "content">): string[] {
+  const labels = [
+    `${LABELS.stack}=${stack}`,
+    `${LABELS.generation}=${secret.generation}`,
+    `${LABELS.kind}=${secret.kind}`,
+    `${LABELS.origin}=${secret.origin}`,
+    ...[...(secret.changed ?? [])]
+      .filter(([user]) => LABEL_USER.test(user))
+      .map(([user, date]) => `${LABELS.changed}${user}=${date.toISOString().replace(/\.\d+/, "")}`),
+  ];
+  return [
+    "secret",
+    "create",
+    ...labels.flatMap((label) => ["--label", label]),
+    secretName(stack, secret.kind, secret.generation),
+    "-",
+  ];
+}
+
+export const removeSecrets = (names: readonly string[]) => ["secret", "rm", ...names];
+
+/** Names of the stack's secrets that hephaestus (or ops-scripts/deploy.sh) created. */
+export async function stackSecretNames(docker: Docker, stack: string): Promise<string[]> {
+  const output = await docker.run(listSecretNames(stack));
+  return output.split("\n").filter(Boolean).sort();
+}
+
+/** Creates one secret; the content goes to docker's standard input and nowhere else. */
+export async function writeSecret(docker: Docker, stack: string, secret: NewSecret): Promise<void> {
+  await docker.run(createSecret(stack, secret), { input: secret.content });
+}
+
+/** What the Swarm tells of a secret: all but its content. */
+export interface SecretFacts {
+  name: string;
+  kind: SecretKind;
+  generation: number;
+  created: Date;
+  origin: PasswordOrigin | undefined;
+  /** When the password of each user last changed; empty where nobody noted it. */
+  changed: Map<string, Date>;
+}
+
+interface InspectedSecret {
+  CreatedAt: string;
+  Spec: { Name: string; Labels?: Record<string, string> };
+}
+
+/** Facts of the stack's secrets, by name. */
+export async function stackSecrets(docker: Docker, stack: string): Promise<SecretFacts[]> {
+  const names = await stackSecretNames(docker, stack);
+  if (names.length === 0) return [];
+  const inspect = ["secret", "inspect", ...names];
+  const result = await docker.attempt(inspect);
+  // What vanished meanwhile is missing in the answer.
+  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(inspect, result);
+  const secrets = JSON.parse(result.stdout.trim() || "[]") as InspectedSecret[];
+  return secrets.flatMap((secret) => factsOf(stack, secret)).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFacts[] {
+  const labels = Object.entries(Spec.Labels ?? {});
+  const origin = Spec.Labels?.[LABELS.origin];
+  for (const kind of SECRET_KINDS) {
+    const generation = generationOf(stack, kind, Spec.Name);
+    if (generation === undefined) continue;
+    const changed = labels
+      .filter(([label, date]) => label.startsWith(LABELS.changed) && !Number.isNaN(Date.parse(date)))
+      .map(([label, date]) => [label.slice(LABELS.changed.length), new Date(date)] as const);
+    return [
+      {
+        name: Spec.Name,
+        kind,
+        generation,
+        created: new Date(CreatedAt),
+        origin: origin === "given" || origin === "generated" ? origin : undefined,
+        changed: new Map(changed),
+      },
+    ];
+  }
+  return [];
+}
+
+/** Of one generation of the htpasswd. */
+export const htpasswdFacts = (secrets: readonly SecretFacts[], generation: number): SecretFacts | undefined =>
+  secrets.find((secret) => secret.kind === HTPASSWD && secret.generation === generation);

@@ -1,0 +1,42 @@
+import type { Check } from "./check.js";
+import { configCheck, fileCheck } from "./configChecks.js";
+import { driftCheck } from "./driftCheck.js";
+import { engineClockCheck, engineDiskCheck, swarmCheck } from "./engineChecks.js";
+import { certificateCheck, frontDoorCheck, frontDoorClockCheck, nameCheck } from "./frontDoorChecks.js";
+import { helperCheck, lockCheck, oldConfigCheck, readOnlyCheck } from "./leftoverChecks.js";
+import { mtuCheck } from "./mtuCheck.js";
+import { neighbourCheck } from "./neighbourCheck.js";
+import { ageCheck, authenticationCheck, handOverCheck, secretUseCheck } from "./passwordChecks.js";
+import { namespaceCheck, serviceCheck } from "./serviceChecks.js";
+import { storageCheck } from "./storageChecks.js";
+import { traefikCheck } from "./traefikChecks.js";
+import { traefikServiceCheck } from "./traefikServiceCheck.js";
+
+/** Everything that doctor checks, by theme. */
+export const CHECKS: readonly Check[] = [
+  swarmCheck,
+  engineClockCheck,
+  engineDiskCheck,
+  mtuCheck,
+  configCheck,
+  fileCheck,
+  serviceCheck,
+  namespaceCheck,
+  driftCheck,
+  secretUseCheck,
+  handOverCheck,
+  ageCheck,
+  authenticationCheck,
+  storageCheck,
+  nameCheck,
+  certificateCheck,
+  frontDoorCheck,
+  frontDoorClockCheck,
+  traefikCheck,
+  traefikServiceCheck,
+  neighbourCheck,
+  lockCheck,
+  readOnlyCheck,
+  helperCheck,
+  oldConfigCheck,
+];

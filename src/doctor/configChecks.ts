@@ -1,0 +1,69 @@
+import type { Finding as ConfigFinding } from "../config/configFindings.js";
+import { readerOf } from "../host/files.js";
+import { type Comparison, compare } from "../render/compare.js";
+import type { Check } from "./check.js";
+import { error, type Finding } from "./finding.js";
+
+/** Names for what the config's own rules warn of. */
+const RULES: ReadonlyArray<readonly [RegExp, string]> = [
+  [/^(?:registry|gateway|ui)\.image$/, "image-not-pinned"],
+  [/^ui\.access$/, "library-shows-all"],
+];
+
+/** The warnings of the config's rules. */
+export const judgeConfig = (warnings: readonly ConfigFinding[]): Finding[] =>
+  warnings.map(({ severity, path, message, remedy, file, line, column }) => ({
+    id: RULES.find(([pattern]) => pattern.test(path))?.[1] ?? "config-warning",
+    severity,
+    message,
+    evidence: `${file}:${line}:${column}: ${path}`,
+    remedy,
+  }));
+
+/** The rendered files beside those on disk. */
+export function judgeFiles(comparisons: readonly Comparison[]): Finding[] {
+  const of = (wanted: Comparison["state"]) => comparisons.filter(({ state }) => state === wanted);
+  const [missing, stale] = [of("missing"), of("stale")];
+  const paths = (files: readonly Comparison[]) => files.map(({ path }) => path).join(", ");
+  const findings: Finding[] = [];
+  if (missing.length > 0) {
+    findings.push(
+      error(
+        "files-missing",
+        `${missing.length} of the stack's files are not there`,
+        paths(missing),
+        "Write them with: hephaestus render",
+      ),
+    );
+  }
+  if (stale.length > 0) {
+    findings.push(
+      error(
+        "files-stale",
+        `${stale.length} of the stack's files are not what the config renders to`,
+        stale.map(({ path, diff }) => `${path} (${changedLines(diff)})`).join(", "),
+        "See the difference with: hephaestus render --diff, then write them with: hephaestus render",
+      ),
+    );
+  }
+  return findings;
+}
+
+/** "+3 -1 lines", of a unified diff. */
+function changedLines(diff: string): string {
+  const count = (mark: string) =>
+    diff.split("\n").filter((line) => line.startsWith(mark) && !line.startsWith(mark.repeat(3))).length;
+  return `+${count("+")} -${count("-")} lines`;
+}
+export const configCheck: Check = {
+  id: "config",
+  title: "warnings of the config",
+  theme: "Config and files",
+  run: async ({ warnings }) => judgeConfig(warnings),
+};
+export const fileCheck: Check = {
+  id: "files",
+  title: "rendered files",
+  theme: "Config and files",
+  run: async ({ files, folder }) => judgeFiles(compare(files, readerOf(folder))),
+};

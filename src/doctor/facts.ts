@@ -1,0 +1,133 @@
+import type { Finding as ConfigFinding } from "../config/configFindings.js";
+import { type Config, publicUrls } from "../config/resolve.js";
+import { candidates, currentMachines } from "../credentials/generationState.js";
+import { differencesFrom } from "../diff/serviceDifferences.js";
+import { readEndpoint } from "../docker/endpoint.js";
+import { readEngine } from "../docker/engine.js";
+import { type SwarmService, servicesOf, stackService, stackServices, tasksOf } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
+import { kernelHasIpvs } from "../host/kernel.js";
+import { helperServices, wasHandedOver } from "../operation/leftovers.js";
+import { lookAtLock } from "../operation/lock.js";
+import { readSwarmFacts } from "../operation/swarmFacts.js";
+import { verifyFrontDoor } from "../registry/frontDoor.js";
+import type { RenderedFile } from "../render/renderedFiles.js";
+import { readGenerationState } from "../users/generations.js";
+import { reportSecrets } from "../users/secretsReport.js";
+import type { ServiceFacts } from "./serviceChecks.js";
+import { TraefikApi } from "./traefikApi.js";
+import { middlewareNames, missingRouters, routerLabels, type TraefikFacts } from "./traefikChecks.js";
+
+/** What is examined. */
+export interface Subject {
+  config: Config;
+  /** Of the config's own rules. */
+  warnings: readonly ConfigFinding[];
+  files: readonly RenderedFile[];
+  /** Folder of the compose file. */
+  folder: string;
+  docker: Docker;
+  /** Aborts at an interruption. */
+  signal: AbortSignal;
+}
+
+/** Asks once, however many checks want to know; a failure is told to each of them. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined;
+  return () => {
+    asked ??= ask();
+    return asked;
+  };
+}
+
+/** Everything that is asked of Docker, the front door and Traefik; nothing is asked before a check wants it. */
+export function factsOf(subject: Subject) {
+  const { config, docker } = subject;
+  const { stack } = config;
+
+  const endpoint = once(() => readEndpoint(docker));
+  const swarm = once(async () =>
+    readSwarmFacts(docker, config, (await endpoint()).isLocal ? kernelHasIpvs() : undefined),
+  );
+  const engine = once(() => readEngine(docker));
+
+  const withTasks = (list: typeof stackServices) => async (): Promise<ServiceFacts[]> => {
+    const found = await list(docker, stack);
+    const tasks = await tasksOf(docker, found);
+    return found.map((service) => ({ service, tasks: tasks(service) }));
+  };
+  const services = once(withTasks(stackServices));
+  const bareServices = once(async () => (await services()).map(({ service }) => service));
+  const service = async (name: string): Promise<SwarmService | undefined> =>
+    stackService(await bareServices(), stack, name);
+
+  const secrets = once(() => stackSecrets(docker, stack));
+  const generations = once(async () => readGenerationState(docker, stack, await secrets()));
+  /** The htpasswd that the registry uses. */
+  const htpasswd = once(async () => {
+    const generation = (await generations()).inUse.people;
+    return generation === undefined ? undefined : htpasswdFacts(await secrets(), generation);
+  });
+  const handedOver = async () => wasHandedOver(docker, stack, (await generations()).inUse.people ?? 0);
+  const lock = once(() => lookAtLock(docker, stack));
+
+  return {
+    ...subject,
+    urls: publicUrls(config),
+    endpoint,
+    swarm,
+    engine,
+    services,
+    bareServices,
+    service,
+    /** Services that hephaestus started beside the stack. */
+    helpers: once(withTasks(helperServices)),
+    /** All services of the Swarm. */
+    allServices: once(() => servicesOf(docker, ["service", "ls", "--quiet"])),
+    secrets,
+    secretReports: once(() => reportSecrets({ docker, config })),
+    /** What a deploy would change; none where a deploy would make secrets first. */
+    differences: async () => {
+      const state = await generations();
+      const [people, machines] = [candidates(state)[0], currentMachines(state)];
+      if (people === undefined || machines === undefined) return [];
+      return differencesFrom(
+        { config, docker, files: subject.files, generations: { people, machines } },
+        "always",
+      );
+    },
+    htpasswd,
+    handedOver,
+    lock,
+    /** Whether somebody works on the stack now. */
+    isLocked: async () => {
+      const state = await lock();
+      return state !== undefined && !state.stale;
+    },
+    frontDoor: once(() => verifyFrontDoor(config, {}, 0, subject.signal)),
+    traefik: once(async (): Promise<TraefikFacts> => {
+      const api = new TraefikApi(config.traefik.api ?? "");
+      const names = middlewareNames(config);
+      const found = await Promise.all(names.map((name) => api.middleware(name)));
+      const routers = await api.routers();
+      const isMissing = missingRouters(config, routers).length > 0;
+      return {
+        routers,
+        version: await api.version(),
+        ...(isMissing
+          ? {
+              providers: await api.providers(),
+              // It holds more than is needed, and helps only where a router is not there.
+              staticConfiguration: await api.staticConfiguration().catch(() => undefined),
+              labels: routerLabels(await bareServices().catch(() => [])),
+            }
+          : {}),
+        middlewares: new Map(names.map((name, index) => [name, found[index]])),
+        entrypoint: await api.entrypoint(config.traefik.entrypoint),
+      };
+    }),
+  };
+}
+
+export type Facts = ReturnType<typeof factsOf>;

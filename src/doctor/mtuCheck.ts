@@ -1,0 +1,59 @@
+import type { Config } from "../config/resolve.js";
+import { interfaceOf, type NetworkInterface } from "../host/interfaces.js";
+import { internalNetworkName, mtuOf, type SwarmNetwork } from "../operation/internalNetwork.js";
+import { MTU_OPTION } from "../stack/model.js";
+import type { Check } from "./check.js";
+import { type Finding, warning } from "./finding.js";
+
+/** What can be seen of the way between the nodes. */
+export interface MtuFacts {
+  /** The stack's own network, and Traefik's. */
+  internal: SwarmNetwork | undefined;
+  edge: SwarmNetwork | undefined;
+  /** The interface of this machine that has the node's address; undefined where the engine runs elsewhere. */
+  link: NetworkInterface | undefined;
+  /** Nodes of the Swarm. */
+  nodes: number;
+}
+
+/**
+ * Whether the packets of the overlay networks fit through this node's interface: those that do not are dropped, so
+ * small requests answer and layers hang. Other nodes cannot be seen from here.
+ */
+export function judgeMtu(config: Config, { internal, edge, link, nodes }: MtuFacts): Finding[] {
+  // One node alone sends nothing through VXLAN.
+  if (link === undefined || nodes < 2) return [];
+  const { network } = config.traefik;
+  // Where the config is right already, the network is told to differ from it.
+  const isSet = config.networks.mtu !== undefined && config.networks.mtu <= link.mtu;
+  const networks: Array<[string, SwarmNetwork | undefined, string]> = [
+    [internalNetworkName(config), isSet ? undefined : internal, `Set networks.mtu: ${link.mtu}`],
+    [
+      network,
+      edge,
+      `Remove it and create it again with: docker network create --driver overlay --attachable --opt ${MTU_OPTION}=${link.mtu} ${network}`,
+    ],
+  ];
+  return networks
+    .filter(([, found]) => found !== undefined && mtuOf(found) > link.mtu)
+    .map(([name, found, remedy]) =>
+      warning(
+        "mtu-too-large",
+        `packets of the network ${name} do not fit between the nodes: small requests answer, layers hang`,
+        `the network's MTU is ${mtuOf(found)}, that of ${link.name} (${link.address}) on this node ${link.mtu}; the other nodes cannot be seen from here`,
+        remedy,
+      ),
+    );
+}
+export const mtuCheck: Check = {
+  id: "mtu",
+  title: "MTU between the nodes",
+  theme: "Docker and Swarm",
+  needs: "manager",
+  run: async ({ config, endpoint, swarm }) => {
+    if (!(await endpoint()).isLocal) return [];
+    const { internal, network, nodeAddress, nodes } = await swarm();
+    const link = nodeAddress ? await interfaceOf(nodeAddress) : undefined;
+    return judgeMtu(config, { internal, edge: network, link, nodes: nodes.length });
+  },
+};

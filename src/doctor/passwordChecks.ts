@@ -1,0 +1,153 @@
+import { generationOf, HTPASSWD, type SecretKind } from "../credentials/secretKinds.js";
+import type { SwarmService } from "../docker/objects.js";
+import type { SecretFacts } from "../docker/swarmSecrets.js";
+import { secretsOf } from "../stack/model.js";
+import { judgeAges } from "../users/generations.js";
+import type { SecretReport } from "../users/secretsReport.js";
+import type { Check } from "./check.js";
+import { error, type Finding, warning } from "./finding.js";
+
+/**
+ * The secrets that the services have, and those that nobody has.
+ *
+ * @param wanted kinds of secrets by service, without the stack's name
+ */
+export function judgeSecretUse(
+  stack: string,
+  wanted: Readonly<Record<string, readonly SecretKind[]>>,
+  services: readonly SwarmService[],
+  reports: readonly SecretReport[],
+): Finding[] {
+  const findings: Finding[] = [];
+  const used: Partial<Record<SecretKind, number>> = {};
+  for (const [name, kinds] of Object.entries(wanted)) {
+    const service = services.find(({ Spec }) => Spec.Name === `${stack}_${name}`);
+    if (!service) continue;
+    const names = service.Spec.TaskTemplate.ContainerSpec.Secrets?.map(({ SecretName }) => SecretName) ?? [];
+    for (const kind of kinds) {
+      const has = generationsOf(stack, kind, names).at(-1);
+      if (has === undefined) {
+        findings.push(noSecret(name, kind, names));
+        continue;
+      }
+      used[kind] = Math.max(used[kind] ?? 0, has);
+      const newest = generationsOf(
+        stack,
+        kind,
+        reports.map((report) => report.name),
+      ).at(-1);
+      if (newest === undefined || newest <= has) continue;
+      findings.push(
+        warning(
+          "secret-older",
+          `${name} has an older ${kind} than there is`,
+          `it has generation ${has}, and ${newest} exists`,
+          "A change of passwords was broken off: run hephaestus deploy, which goes on or takes it back.",
+        ),
+      );
+    }
+  }
+  // Newer ones were told of above.
+  const left = reports.filter(
+    ({ state, kind, generation }) => state === "orphan" && generation < (used[kind] ?? Infinity),
+  );
+  if (left.length > 0) {
+    findings.push(
+      warning(
+        "secret-left",
+        left.length === 1 ? "a secret is left over" : `${left.length} secrets are left over`,
+        `no service uses ${left.map(({ name }) => name).join(", ")}, and no deploy would`,
+        "Remove what is left over with: hephaestus secrets prune",
+      ),
+    );
+  }
+  return findings;
+}
+
+function noSecret(service: string, kind: SecretKind, names: readonly string[]): Finding {
+  const evidence = `its secrets: ${names.join(", ") || "none"}`;
+  const remedy = "Give it back with: hephaestus deploy";
+  return kind === HTPASSWD
+    ? error("registry-without-passwords", `${service} runs without an htpasswd`, evidence, remedy)
+    : error("secret-missing", `${service} has no secret ${kind}`, evidence, remedy);
+}
+
+const generationsOf = (stack: string, kind: SecretKind, names: readonly string[]): number[] =>
+  names
+    .map((name) => generationOf(stack, kind, name))
+    .filter((generation) => generation !== undefined)
+    .sort((a, b) => a - b);
+
+/**
+ * Whether anybody knows the passwords in use.
+ *
+ * @param handedOver whether a generated one of this generation was shown to somebody
+ */
+export function judgeHandOver(facts: SecretFacts | undefined, handedOver: boolean): Finding[] {
+  if (facts?.origin !== "generated" || handedOver) return [];
+  return [
+    error(
+      "password-never-shown",
+      `nobody was shown the password of generation ${facts.generation}, which is in use`,
+      `${facts.name} was generated on ${facts.created.toISOString()}, and its marker of a hand-over is not there`,
+      "Run hephaestus deploy: it goes back to the password before, or makes a new one.",
+    ),
+  ];
+}
+
+/** Passwords that are older than the config wants. */
+export const judgeAge = (maxAge: string | undefined, facts: SecretFacts | undefined, now: Date): Finding[] =>
+  judgeAges(maxAge, facts, now).map((finding) => ({
+    ...finding,
+    id: "password-old",
+    evidence: `labels of ${facts?.name}`,
+  }));
+
+/** Variables that would change who may write, or whether anybody is asked. */
+export function judgeRegistryEnvironment(service: SwarmService | undefined): Finding[] {
+  const names = (service?.Spec.TaskTemplate.ContainerSpec.Env ?? [])
+    .map((line) => line.replace(/=.*$/s, ""))
+    .filter((name) => name.startsWith("REGISTRY_AUTH"));
+  if (names.length === 0) return [];
+  return [
+    error(
+      "registry-auth-overridden",
+      "the registry's environment overrides who may log in",
+      `${service?.Spec.Name} has ${names.join(", ")}`,
+      "Take that away with: hephaestus deploy",
+    ),
+  ];
+}
+export const secretUseCheck: Check = {
+  id: "secrets",
+  title: "secrets of the services",
+  theme: "Passwords and access",
+  needs: "manager",
+  // Somebody who rotates has two generations for a while.
+  onlyAtRest: true,
+  run: async ({ config, bareServices, secretReports }) =>
+    judgeSecretUse(config.stack, secretsOf(config), await bareServices(), await secretReports()),
+};
+export const handOverCheck: Check = {
+  id: "hand-over",
+  title: "passwords that nobody knows",
+  theme: "Passwords and access",
+  needs: "manager",
+  onlyAtRest: true,
+  run: async ({ htpasswd, handedOver }) => judgeHandOver(await htpasswd(), await handedOver()),
+};
+export const ageCheck: Check = {
+  id: "ages",
+  title: "ages of passwords",
+  theme: "Passwords and access",
+  needs: "manager",
+  applies: ({ credentials }) => credentials.maxAge !== undefined,
+  run: async ({ config, htpasswd }) => judgeAge(config.credentials.maxAge, await htpasswd(), new Date()),
+};
+export const authenticationCheck: Check = {
+  id: "authentication",
+  title: "authentication of the registry",
+  theme: "Passwords and access",
+  needs: "manager",
+  run: async ({ service }) => judgeRegistryEnvironment(await service("registry")),
+};

@@ -1,0 +1,132 @@
+import { publicUrls } from "../config/resolve.js";
+import {
+  type SwarmService,
+  type SwarmTask,
+  stackService,
+  stackServices,
+  tasksOf,
+} from "../docker/objects.js";
+import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
+import { lastOf, readRecords } from "../history/records.js";
+import type { Disk } from "../host/freeSpace.js";
+import { readOnlyUntil } from "../maintenance/lease.js";
+import type { DeployContext } from "../operation/context.js";
+import { judge } from "../operation/convergence.js";
+import { lookAtLock } from "../operation/lock.js";
+import { certificateExpiry } from "../registry/certificate.js";
+import { type FrontDoorAnswer, verifyFrontDoor } from "../registry/frontDoor.js";
+import { serviceNames } from "../stack/model.js";
+import { storageDisk } from "../storage/disk.js";
+import { readGenerationState } from "../users/generations.js";
+
+export interface ServiceStatus {
+  name: string;
+  image: string;
+  running: number;
+  replicas: number;
+  healthy: boolean;
+  /** What is not as it should be. */
+  reason: string;
+}
+
+export interface Status {
+  healthy: boolean;
+  services: ServiceStatus[];
+  /** Generations of secrets in use. */
+  generation: number | undefined;
+  machines: number | undefined;
+  /** When the password of each user last changed. */
+  passwords: Array<{ user: string; changed: Date }>;
+  registry: string;
+  library: string | undefined;
+  frontDoor: Array<Pick<FrontDoorAnswer, "title" | "fault">>;
+  /** When the registry's certificate ends. */
+  certificate: Date | undefined;
+  disk: Disk | undefined;
+  lastBackup: Date | undefined;
+  lastCollection: Date | undefined;
+  /** Until when the registry refuses pushes, and who works on it meanwhile; undefined where it takes them. */
+  readOnly: { until: Date; holder: string | undefined } | undefined;
+  /** What is wrong, in words. */
+  faults: string[];
+}
+
+/** Less free than this is a fault: a push that fills the disk fails, and so do the next ones. */
+const LEAST_FREE_SHARE = 0.05;
+
+/** How the stack is now. Changes nothing. */
+export async function readStatus({ config, docker, options, signal }: DeployContext): Promise<Status> {
+  const { stack } = config;
+  const running = await stackServices(docker, stack);
+  const tasks = await tasksOf(docker, running);
+  const services = serviceNames(config).map((name) => {
+    const service = stackService(running, stack, name);
+    return serviceStatus(name, service, service ? tasks(service) : []);
+  });
+  const secrets = await stackSecrets(docker, stack);
+  const { inUse } = await readGenerationState(docker, stack, secrets);
+  const facts = inUse.people === undefined ? undefined : htpasswdFacts(secrets, inUse.people);
+  const urls = publicUrls(config);
+  const records = await readRecords(docker, stack);
+  const until = readOnlyUntil(running, stack);
+  const lock = until === undefined ? undefined : await lookAtLock(docker, stack);
+  const holder = lock && !lock.stale ? lock.holder.holder : undefined;
+  const [frontDoor, certificate, disk] = await Promise.all([
+    options.verify ? verifyFrontDoor(config, {}, 0, signal) : [],
+    certificateExpiry(urls.registry),
+    storageDisk(docker, stack),
+  ]);
+  const status = {
+    services,
+    generation: inUse.people,
+    machines: inUse.machines,
+    passwords: [...(facts?.changed ?? [])].map(([user, changed]) => ({ user, changed })),
+    registry: urls.registry,
+    library: urls.ui,
+    frontDoor,
+    certificate,
+    disk,
+    lastBackup: lastOf(records, "backup"),
+    lastCollection: lastOf(records, "gc"),
+    readOnly: until === undefined ? undefined : { until: new Date(until * 1000), holder },
+  };
+  const faults = faultsOf(status, new Date());
+  return { ...status, faults, healthy: faults.length === 0 };
+}
+
+/** Pure: how a service is, by what the Swarm has of it. */
+export function serviceStatus(
+  name: string,
+  service: SwarmService | undefined,
+  tasks: readonly SwarmTask[],
+): ServiceStatus {
+  if (!service)
+    return { name, image: "", running: 0, replicas: 0, healthy: false, reason: "is not deployed" };
+  const { state, running, replicas, reason } = judge(service, tasks, new Date().toISOString(), "back");
+  const off = replicas === 0;
+  return {
+    name,
+    image: service.Spec.TaskTemplate.ContainerSpec.Image.replace(/@sha256:(\w{12})\w+$/, "@$1"),
+    running,
+    replicas,
+    healthy: state === "converged" && !off,
+    reason: off ? "is scaled to 0" : reason,
+  };
+}
+
+/** Pure: what of it is wrong. */
+export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date): string[] {
+  const { services, frontDoor, certificate, disk, readOnly } = status;
+  const faults = services
+    .filter(({ healthy }) => !healthy)
+    .map(({ name, running, replicas, reason }) => `${name}: ${running}/${replicas} tasks run: ${reason}`);
+  for (const { title, fault } of frontDoor) if (fault !== undefined) faults.push(`${title}: ${fault}`);
+  if (certificate && certificate.getTime() < now.getTime())
+    faults.push(`the certificate ended on ${certificate.toISOString().slice(0, 10)}`);
+  if (disk && disk.free < LEAST_FREE_SHARE * disk.size) faults.push("the storage is nearly full");
+  if (readOnly && !readOnly.holder)
+    faults.push(
+      `pushes are refused until ${readOnly.until.toISOString()}: a garbage collection was broken off (hephaestus gc or deploy mends it)`,
+    );
+  return faults;
+}

@@ -1,0 +1,106 @@
+import type { SwarmTask } from "../docker/objects.js";
+import type { Disk } from "../host/freeSpace.js";
+import { readStorage, type Storage } from "../storage/disk.js";
+import type { Check } from "./check.js";
+import { error, type Finding, warning } from "./finding.js";
+
+/** How little may be free: a share of all, or an amount. */
+export interface Limits {
+  errorShare: number;
+  warningShare: number;
+  /** Bytes, or a number of inodes. */
+  warningBelow: number;
+}
+
+/** A push that fills the disk fails, and so do the next ones. */
+const STORAGE_LIMITS: Limits = { errorShare: 0.05, warningShare: 0.1, warningBelow: 5e9 };
+
+const INODE_LIMITS: Limits = { errorShare: 0.05, warningShare: 0.1, warningBelow: 0 };
+
+/** Images and logs of the whole engine: less than this, and tasks do not start. */
+const ENGINE_LIMITS: Limits = { errorShare: 0.01, warningShare: 0.05, warningBelow: 1e9 };
+
+const MAKE_ROOM =
+  "Make room: hephaestus prune-tags, then the registry's garbage collection; or give the file system more.";
+
+/** Whether a file system runs out of bytes or inodes. */
+export function judgeRoom(
+  id: string,
+  what: string,
+  { size, free }: Disk,
+  limits: Limits,
+  unit: "bytes" | "inodes",
+  remedy: string,
+): Finding[] {
+  const share = free / size;
+  const amount = (value: number) => (unit === "bytes" ? `${(value / 1e9).toFixed(2)} GB` : `${value} inodes`);
+  const evidence = `${amount(free)} free of ${amount(size)} (${Math.floor(share * 100)} %)`;
+  if (share < limits.errorShare) return [error(id, `${what} is nearly full`, evidence, remedy)];
+  if (share < limits.warningShare || free < limits.warningBelow)
+    return [warning(id, `${what} is running full`, evidence, remedy)];
+  return [];
+}
+
+/** The storage, by what a task of the registry sees of it, and by why a task does not start. */
+export function judgeStorage(
+  path: string,
+  user: string,
+  storage: Storage | undefined,
+  tasks: readonly SwarmTask[],
+): Finding[] {
+  const setup = `On its node run as root: sh ops-scripts/setup_host.sh --path ${path} --owner ${user}`;
+  const findings: Finding[] = [];
+  const [newest] = tasks.filter(({ Status }) => Status.State !== "pending" && Status.State !== "new");
+  const reason = newest?.Status.Err ?? "";
+  if (/bind source path does not exist|invalid mount config/i.test(reason))
+    findings.push(error("storage-missing", `the folder ${path} is not there`, `task: ${reason}`, setup));
+  if (!storage) return findings;
+  const { disk, inodes, writable, readOnly } = storage;
+  if (readOnly) {
+    findings.push(
+      error(
+        "storage-read-only",
+        `${path} is mounted read-only`,
+        "/proc/self/mounts of the registry's task says ro",
+        "See with dmesg on its node why; a file system whose disk fails is made read-only. Then mount it again.",
+      ),
+    );
+  } else if (!writable) {
+    findings.push(
+      error(
+        "storage-not-writable",
+        `the registry may not write into ${path}`,
+        `test -w in the registry's task, as ${user}, says no`,
+        setup,
+      ),
+    );
+  }
+  if (disk) findings.push(...judgeRoom("storage-full", path, disk, STORAGE_LIMITS, "bytes", MAKE_ROOM));
+  if (inodes) findings.push(...judgeRoom("inodes-full", path, inodes, INODE_LIMITS, "inodes", MAKE_ROOM));
+  return findings;
+}
+
+/** Where the engine keeps images, containers and their logs. */
+export const judgeDataRoot = (path: string, room: Disk): Finding[] =>
+  judgeRoom(
+    "engine-disk-full",
+    `the engine's folder ${path}`,
+    room,
+    ENGINE_LIMITS,
+    "bytes",
+    "Remove what no container uses: docker system prune; or give the file system more.",
+  );
+export const storageCheck: Check = {
+  id: "storage",
+  title: "storage",
+  theme: "Storage",
+  needs: "manager",
+  run: async ({ config, docker, services }) => {
+    const { storage, user } = config.registry;
+    const registry = (await services()).find(
+      ({ service }) => service.Spec.Name === `${config.stack}_registry`,
+    );
+    const seen = await readStorage(docker, config.stack);
+    return judgeStorage(storage.path, user, seen, registry?.tasks ?? []);
+  },
+};

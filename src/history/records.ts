@@ -1,0 +1,162 @@
+import type { Generations } from "../credentials/secretKinds.js";
+import { words } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { LABELS } from "../docker/swarmSecrets.js";
+
+/**
+ * What was done to a stack, kept in its Swarm so that it outlives the operator's machine: a Swarm config for each
+ * event, its facts in labels, the deployed files as its content. ops-scripts/deploy.sh leaves the same.
+ */
+
+/** Events after which the stack is in a state that one can go back to. */
+const STATES = ["deploy", "rotate", "rollback"] as const;
+
+export type EventKind = (typeof STATES)[number] | "gc" | "backup";
+
+/** Records of states that are kept; of other events the newest one is. */
+const KEPT = 20;
+
+const HISTORY_LABELS = {
+  kind: "hephaestus.history",
+  at: "hephaestus.history.at",
+  by: "hephaestus.history.by",
+  /** SHA-256 of docker-compose.yml without its images; it names the other files by their content. */
+  config: "hephaestus.history.config",
+  /** Generations of users and machine accounts, "3/1". */
+  generations: "hephaestus.history.generations",
+  /** "registry=registry:2.8.3@sha256:… gateway=…" */
+  images: "hephaestus.history.images",
+  note: "hephaestus.history.note",
+} as const;
+
+/** An event. Nothing in it is a secret, or was derived from one. */
+export interface Event {
+  kind: EventKind;
+  at: Date;
+  /** user@host */
+  by: string;
+  /** What came of it, in words. */
+  note: string;
+  /** Of a state: what was deployed. */
+  config?: string | undefined;
+  generations?: Generations | undefined;
+  /** Images by service, with the digests that ran. */
+  images?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface HistoryRecord extends Event {
+  number: number;
+  /** Whether one can go back to it. */
+  isState: boolean;
+  /** The deployed files, as gzipped tar; empty where there are none. */
+  archive: Buffer;
+}
+
+const recordName = (stack: string, number: number | string): string => `${stack}_history_${number}`;
+
+const listRecordNames = (stack: string) => [
+  ...["config", "ls", "--filter", `label=${LABELS.stack}=${stack}`],
+  ...["--filter", `name=${recordName(stack, "")}`, "--format", "{{.Name}}"],
+];
+
+/** The content comes on standard input: `-`. */
+export function createRecord(stack: string, number: number, event: Event): string[] {
+  const { generations, images = {} } = event;
+  const labels: Array<[string, string | undefined]> = [
+    [LABELS.stack, stack],
+    [HISTORY_LABELS.kind, event.kind],
+    [HISTORY_LABELS.at, event.at.toISOString().replace(/\.\d+/, "")],
+    [HISTORY_LABELS.by, event.by],
+    [HISTORY_LABELS.note, event.note],
+    [HISTORY_LABELS.config, event.config],
+    [HISTORY_LABELS.generations, generations && `${generations.people}/${generations.machines}`],
+    [
+      HISTORY_LABELS.images,
+      Object.entries(images)
+        .map(([service, image]) => `${service}=${image}`)
+        .join(" ") || undefined,
+    ],
+  ];
+  const given = labels.filter(([, value]) => value !== undefined);
+  return [
+    ...["config", "create", ...given.flatMap(([label, value]) => ["--label", `${label}=${value}`])],
+    recordName(stack, number),
+    "-",
+  ];
+}
+
+interface InspectedConfig {
+  Spec: { Name: string; Labels?: Record<string, string>; Data?: string };
+}
+
+/** Reads one record back; undefined where it is none. */
+export function parseRecord(stack: string, { Spec }: InspectedConfig): HistoryRecord | undefined {
+  const labels = Spec.Labels ?? {};
+  const prefix = recordName(stack, "");
+  const number = Number(Spec.Name.startsWith(prefix) ? Spec.Name.slice(prefix.length) : "");
+  const at = new Date(labels[HISTORY_LABELS.at] ?? "");
+  const kind = labels[HISTORY_LABELS.kind] as EventKind | undefined;
+  if (!Number.isInteger(number) || number < 1 || Number.isNaN(at.getTime()) || !kind) return undefined;
+  const generations = /^(\d+)\/(\d+)$/.exec(labels[HISTORY_LABELS.generations] ?? "");
+  const images = (labels[HISTORY_LABELS.images] ?? "").split(" ").filter((entry) => entry.includes("="));
+  return {
+    number,
+    kind,
+    at,
+    by: labels[HISTORY_LABELS.by] ?? "unknown",
+    note: labels[HISTORY_LABELS.note] ?? "",
+    config: labels[HISTORY_LABELS.config],
+    generations: generations
+      ? { people: Number(generations[1]), machines: Number(generations[2]) }
+      : undefined,
+    images: Object.fromEntries(
+      images.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
+    ),
+    isState: (STATES as readonly string[]).includes(kind),
+    archive: archiveIn(Buffer.from(Spec.Data ?? "", "base64")),
+  };
+}
+
+/** A config cannot be empty, so one without files has some other content. */
+const NO_ARCHIVE = "hephaestus\n";
+const archiveIn = (data: Buffer): Buffer => (data.toString() === NO_ARCHIVE ? Buffer.alloc(0) : data);
+
+/** All records of a stack, the oldest first. */
+export async function readRecords(docker: Docker, stack: string): Promise<HistoryRecord[]> {
+  const names = words(await docker.run(listRecordNames(stack)));
+  if (names.length === 0) return [];
+  const { stdout } = await docker.attempt(["config", "inspect", ...names]);
+  return (JSON.parse(stdout.trim() || "[]") as InspectedConfig[])
+    .map((config) => parseRecord(stack, config))
+    .filter((record) => record !== undefined)
+    .sort((a, b) => a.number - b.number);
+}
+
+/** When something of a kind happened last. */
+export const lastOf = (records: readonly HistoryRecord[], kind: EventKind): Date | undefined =>
+  records.findLast((record) => record.kind === kind)?.at;
+
+/**
+ * Leaves a record, and removes the oldest ones. Who calls it holds the stack's lock.
+ *
+ * @param archive the deployed files as gzipped tar, of a state
+ */
+export async function writeRecord(
+  docker: Docker,
+  stack: string,
+  event: Event,
+  archive: Buffer | undefined,
+): Promise<void> {
+  const records = await readRecords(docker, stack);
+  const number = (records.at(-1)?.number ?? 0) + 1;
+  await docker.run(createRecord(stack, number, event), { input: archive?.length ? archive : NO_ARCHIVE });
+  for (const old of outdated(records, event.kind))
+    await docker.attempt(["config", "rm", recordName(stack, old)]);
+}
+
+/** Pure: numbers of the records that go when one of a kind is added. */
+export function outdated(records: readonly HistoryRecord[], added: EventKind): number[] {
+  const isState = (STATES as readonly string[]).includes(added);
+  const alike = records.filter((record) => (isState ? record.isState : record.kind === added));
+  return alike.slice(0, Math.max(0, alike.length + 1 - (isState ? KEPT : 1))).map(({ number }) => number);
+}

@@ -1,0 +1,143 @@
+import type { Config } from "../config/resolve.js";
+import { type Job, runJob } from "../docker/jobs.js";
+import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { recordEvent } from "../history/recordSteps.js";
+import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import { withLock } from "../operation/lock.js";
+import { engineTime } from "../operation/stackUpdate.js";
+import { loadJobScript } from "../render/templates.js";
+import { CONFIG_PATHS, STORAGE } from "../stack/registryService.js";
+import { drainSeconds, fitsBeside } from "../stack/service.js";
+import { endLeftReadOnly, makeReadOnly, ROLL_SECONDS, writableStep } from "./lease.js";
+
+export interface CollectionOptions {
+  /** Whether manifests that no tag needs go too. */
+  deleteUntagged: boolean;
+  dryRun: boolean;
+}
+
+/** What a garbage collection frees, or would free. */
+export interface Collection {
+  blobs: number;
+  bytes: number;
+  /** Manifests that no tag needs, as repository@digest. */
+  untagged: string[];
+}
+
+/** Between the last moment for the collection and the end of the registry's read-only mode. */
+const MARGIN_SECONDS = 60;
+
+/**
+ * Garbage collection with the registry's own collector, in a job on the node of the storage, while the registry takes
+ * no pushes. Whatever happens, it takes them again: the way back is run in every case, and where this process is killed
+ * the registry goes back by itself when its lease ends, and the job has ended before.
+ *
+ * @param cleanupDocker a docker that still works after an interruption
+ * @throws OperatorError when nothing or not everything was collected; what manifests need is never removed
+ */
+export async function collectGarbage(
+  context: DeployContext,
+  cleanupDocker: Docker,
+  options: CollectionOptions,
+): Promise<Collection> {
+  const { config, docker } = context;
+  const drain = drainSeconds(fitsBeside(config.registry.placement));
+  const lease = 2 * ROLL_SECONDS + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
+  return withLock(docker, cleanupDocker, config.stack, async () => {
+    const registry = await runningRegistry(docker, config.stack);
+    const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
+    const collection: Collection = { blobs: 0, bytes: 0, untagged: [] };
+    const collect: Step = {
+      id: "collect",
+      title: options.dryRun ? "What would go" : "Collection",
+      async run({ options: { timeoutSeconds }, reporter }) {
+        const job = collectJob(config, registry, until - MARGIN_SECONDS, options);
+        const lines = await runJob(
+          docker,
+          cleanupDocker,
+          config.stack,
+          job,
+          timeoutSeconds,
+          reporter.progress,
+        );
+        Object.assign(collection, parseCollection(lines));
+        const manifests = options.deleteUntagged ? `, ${collection.untagged.length} manifests` : "";
+        return `${collection.blobs} blobs${manifests}`;
+      },
+    };
+    if (options.dryRun) {
+      // Not needed for looking, but a registry that a killed run left is mended by the next one.
+      await endLeftReadOnly(context, cleanupDocker);
+      await runSteps([collect], context);
+      return collection;
+    }
+    try {
+      await runSteps([readOnlyStep(until, drain), collect], context);
+    } finally {
+      await runSteps([writableStep(cleanupDocker, until)], context);
+    }
+    await recordEvent(context, "gc", `freed ${collection.blobs} blobs, ${collection.bytes} bytes`);
+    return collection;
+  });
+}
+
+/** @throws OperatorError where there is no registry to collect in */
+async function runningRegistry(docker: Docker, stack: string): Promise<SwarmService> {
+  const registry = stackService(await stackServices(docker, stack), stack, "registry");
+  if (registry) return registry;
+  throw new OperatorError("is not deployed", {
+    where: stack,
+    remedy: "Deploy it first: hephaestus deploy",
+    exitCode: ExitCode.preflight,
+  });
+}
+
+const readOnlyStep = (until: number, drain: number): Step => ({
+  id: "read-only",
+  title: "Read-only",
+  async run(context) {
+    await makeReadOnly(context, until, drain + ROLL_SECONDS);
+    return "pushes are refused, pulls go on";
+  },
+});
+
+/** The job: the image and config that the registry runs with, and its storage. */
+function collectJob(
+  { registry }: Config,
+  { Spec }: SwarmService,
+  deadline: number,
+  { deleteUntagged, dryRun }: CollectionOptions,
+): Job {
+  const { Image, Configs = [] } = Spec.TaskTemplate.ContainerSpec;
+  const flags = [...(deleteUntagged ? ["--delete-untagged"] : []), ...(dryRun ? ["--dry-run"] : [])];
+  const path = CONFIG_PATHS[registry.version];
+  return {
+    name: "gc",
+    image: Image,
+    command: ["/bin/sh", "-c", loadJobScript("collect"), "collect", path, String(deadline), ...flags],
+    user: registry.user,
+    mounts: [{ source: registry.storage.path, target: STORAGE, readOnly: dryRun }],
+    constraints: registry.placement.constraints,
+    configs: Configs.map(({ ConfigName }) => ({ source: ConfigName, target: path })),
+  };
+}
+
+/**
+ * Reads what the job printed: "goes REPOSITORY@DIGEST" lines, and "freed BLOBS BYTES".
+ *
+ * @throws OperatorError when the last line is missing
+ */
+export function parseCollection(lines: readonly string[]): Collection {
+  const freed = lines.map((line) => /^freed (\d+) (\d+)$/.exec(line)).find((match) => match !== null);
+  if (!freed) {
+    throw new OperatorError(["did not say what it freed", ...lines.slice(-5)].join("\n    "), {
+      where: "the collection",
+      remedy: "Look at the storage's node, then run hephaestus gc again.",
+      exitCode: ExitCode.docker,
+    });
+  }
+  const untagged = lines.filter((line) => line.startsWith("goes ")).map((line) => line.slice("goes ".length));
+  return { blobs: Number(freed[1]), bytes: Number(freed[2]), untagged };
+}

@@ -1,0 +1,176 @@
+import { DAY_MILLISECONDS } from "../credentials/age.js";
+import type { TaggedImage } from "../registry/imageFacts.js";
+import { compareVersions, parseVersion } from "../registry/versions.js";
+
+/** Which tags may go. Pure: from what a repository holds, and a rule. */
+
+export interface Rule {
+  /** Whether a tag is one that may go at all. */
+  matches(tag: string): boolean;
+  /** The newest so many of the matching tags stay. */
+  keepLast: number | undefined;
+  /** Only what is older than so many days goes. */
+  olderThanDays: number | undefined;
+  now: Date;
+}
+
+export interface Doomed {
+  digest: string;
+  /** All of its tags. */
+  tags: string[];
+  created: Date | undefined;
+}
+
+export interface Retention {
+  /** In the order in which they are to be deleted: what refers to an image before the image. */
+  doomed: Doomed[];
+  /** Tags that the rule would let go, and why they stay. */
+  spared: Array<{ tag: string; reason: string }>;
+}
+
+/**
+ * What goes. A registry deletes manifests, and with one every tag that names it: so an image goes only if the rule lets all of
+ * its tags go, and if no index that stays holds it. What refers to an image stays as long as the image, and goes with it; where
+ * its subject is not in this repository, it stays.
+ */
+export function planRetention(images: readonly TaggedImage[], rule: Rule): Retention {
+  const versions = images.filter(({ subject }) => subject === undefined);
+  const matching = versions.filter(({ tag }) => rule.matches(tag));
+  const recent = newest(matching, rule.keepLast ?? 0);
+  const isOld = ({ created }: TaggedImage) =>
+    rule.olderThanDays === undefined ||
+    (created !== undefined && created.getTime() < rule.now.getTime() - rule.olderThanDays * DAY_MILLISECONDS);
+  const released = new Set(
+    matching.filter((image) => !recent.has(image.tag) && isOld(image)).map(({ tag }) => tag),
+  );
+  const spared: Retention["spared"] = [];
+  // What is spared stays, and so does what it holds in turn.
+  for (;;) {
+    const following = followersOf(images, released);
+    const reasons = reasonsToStay(images, new Set([...released, ...following]));
+    if (reasons.length === 0) return { doomed: inOrder(images, released, following), spared };
+    const own = reasons.filter(({ tag }) => released.has(tag));
+    // A referrer that is held by something which stays keeps its subject.
+    const kept = own.length > 0 ? own : subjectsOf(images, reasons, released);
+    for (const { tag } of kept) released.delete(tag);
+    spared.push(...kept);
+  }
+}
+
+/**
+ * The tags that belong to the newest so many, and those of which it is not known: a tag is left out only if so many others are
+ * surely newer.
+ */
+function newest(images: readonly TaggedImage[], number: number): Set<string> {
+  if (number === 0) return new Set();
+  const isNewer = orderOf(images);
+  const staying = images.filter((image) => images.filter((other) => isNewer(other, image)).length < number);
+  return new Set(staying.map(({ tag }) => tag));
+}
+
+/**
+ * When one image is surely newer than another: by their dates, and by their versions where the dates are equal or unknown. A
+ * dated image and an undated one are compared by version only where the dates and the versions of the dated ones agree:
+ * otherwise the comparisons could form a circle.
+ */
+function orderOf(images: readonly TaggedImage[]): (a: TaggedImage, b: TaggedImage) => boolean {
+  const versions = new Map(images.map(({ tag }) => [tag, parseVersion(tag)]));
+  const time = ({ created }: TaggedImage) => created?.getTime();
+  const byVersion = (a: TaggedImage, b: TaggedImage): number => {
+    const [first, second] = [versions.get(a.tag), versions.get(b.tag)];
+    return first && second ? compareVersions(first, second) : 0;
+  };
+  const dated = images
+    .filter((image) => image.created && versions.get(image.tag))
+    .sort((a, b) => (time(a) ?? 0) - (time(b) ?? 0) || byVersion(a, b));
+  const agree = dated.every((image, at) => at === 0 || byVersion(dated[at - 1] ?? image, image) <= 0);
+  return (a, b) => {
+    const [first, second] = [time(a), time(b)];
+    if (first !== undefined && second !== undefined && first !== second) return first > second;
+    const comparable = agree || (first === undefined) === (second === undefined);
+    return comparable && byVersion(a, b) > 0;
+  };
+}
+
+/** Tags of what refers to an image of which every tag is released, and of what refers to that in turn. */
+function followersOf(images: readonly TaggedImage[], released: ReadonlySet<string>): Set<string> {
+  const following = new Set<string>();
+  const stays = ({ tag }: TaggedImage) => !released.has(tag) && !following.has(tag);
+  for (let before = -1; before !== following.size; ) {
+    before = following.size;
+    const there = new Set(images.filter(stays).flatMap(({ digest, children }) => [digest, ...children]));
+    const going = new Set(
+      images.filter((image) => !stays(image)).flatMap(({ digest, children }) => [digest, ...children]),
+    );
+    for (const { tag, subject } of images)
+      if (subject !== undefined && going.has(subject) && !there.has(subject)) following.add(tag);
+  }
+  return following;
+}
+
+/** Released tags that have to stay for the sake of one that does. */
+function reasonsToStay(images: readonly TaggedImage[], released: ReadonlySet<string>): Retention["spared"] {
+  const staying = images.filter(({ tag }) => !released.has(tag));
+  const twins = new Map(staying.map(({ tag, digest }) => [digest, tag]));
+  const indexes = new Map(
+    staying.flatMap(({ tag, children }) => children.map((digest) => [digest, tag] as const)),
+  );
+  return images
+    .filter(({ tag }) => released.has(tag))
+    .flatMap(({ tag, digest }) => {
+      const [twin, index] = [twins.get(digest), indexes.get(digest)];
+      if (twin !== undefined) return [{ tag, reason: `is the same image as ${twin}, which stays` }];
+      return index === undefined ? [] : [{ tag, reason: `is part of ${index}, which stays` }];
+    });
+}
+
+/** The released images that referrers with a reason to stay refer to. */
+function subjectsOf(
+  images: readonly TaggedImage[],
+  reasons: Retention["spared"],
+  released: ReadonlySet<string>,
+): Retention["spared"] {
+  const needed = new Map(
+    images
+      .filter(({ tag }) => reasons.some((reason) => reason.tag === tag))
+      .map(({ subject, tag }) => [subject, tag]),
+  );
+  for (let before = -1; before !== needed.size; ) {
+    before = needed.size;
+    for (const { digest, children, subject } of images) {
+      const held = [digest, ...children].find((of) => needed.has(of));
+      if (held !== undefined && subject !== undefined && !needed.has(subject))
+        needed.set(subject, needed.get(held) ?? "");
+    }
+  }
+  return images
+    .filter(
+      ({ tag, digest, children }) => released.has(tag) && [digest, ...children].some((of) => needed.has(of)),
+    )
+    .map(({ tag, digest, children }) => {
+      const referrer = [digest, ...children].map((of) => needed.get(of)).find((name) => name !== undefined);
+      return { tag, reason: `is referred to by ${referrer}, which stays` };
+    });
+}
+
+/** One entry for each digest, referrers before what they refer to. */
+function inOrder(
+  images: readonly TaggedImage[],
+  released: ReadonlySet<string>,
+  following: ReadonlySet<string>,
+): Doomed[] {
+  const doomed = new Map<string, Doomed>();
+  const going = images.filter(({ tag }) => following.has(tag) || released.has(tag));
+  const depth = (image: TaggedImage, seen: ReadonlySet<string> = new Set()): number => {
+    const { subject, tag } = image;
+    if (subject === undefined || seen.has(tag)) return 0;
+    const about = going.find(({ digest }) => digest === subject);
+    return 1 + (about ? depth(about, new Set([...seen, tag])) : 0);
+  };
+  for (const { tag, digest, created } of going
+    .map((image) => [depth(image), image] as const)
+    .sort(([a], [b]) => b - a)
+    .map(([, image]) => image))
+    doomed.set(digest, { digest, created, tags: [...(doomed.get(digest)?.tags ?? []), tag] });
+  return [...doomed.values()];
+}

@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { type EngineApi, engineApi } from "../docker/engineApi.js";
+import { isOwnService, type ServiceSpec, STACK_LABEL, type SwarmService } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { LABELS } from "../docker/swarmSecrets.js";
+import { ExitCode, OperatorError } from "../errors.js";
+
+/**
+ * What ran before a deploy: the stored spec of each of the stack's services. `docker service rollback` knows one spec
+ * only, the one before the last update, and a second attempt makes the broken spec of the first that one. So what ran
+ * is recorded before a deploy touches anything, in the Swarm, where it outlives an operator's machine, and removed
+ * when the deploy is done.
+ */
+export type Baseline = readonly ServiceSpec[];
+
+export const baselineName = (stack: string): string => `${stack}_baseline`;
+
+/** The stack's own services as the engine stores them, without the defaults that `docker service inspect` fills in. */
+export async function storedServices(api: EngineApi, stack: string): Promise<SwarmService[]> {
+  const filters = JSON.stringify({ label: [`${STACK_LABEL}=${stack}`] });
+  const services = await api.get<SwarmService[]>(`/services?filters=${encodeURIComponent(filters)}`);
+  return services.filter((service) => isOwnService(stack, service));
+}
+
+/** The baseline that a deploy left which did not come to its end; undefined where there is none. */
+export async function readBaseline(docker: Docker, stack: string): Promise<Baseline | undefined> {
+  const { exitCode, stdout } = await docker.attempt(["config", "inspect", baselineName(stack)]);
+  if (exitCode !== 0) return undefined;
+  const [config] = JSON.parse(stdout) as Array<{ Spec: { Labels?: Record<string, string>; Data?: string } }>;
+  if (config?.Spec.Labels?.[LABELS.stack] !== stack) return undefined;
+  return JSON.parse(Buffer.from(config.Spec.Data ?? "", "base64").toString("utf8")) as Baseline;
+}
+
+/** Records what runs now, in the place of what was recorded before. */
+export async function writeBaseline(docker: Docker, stack: string, baseline: Baseline): Promise<void> {
+  await removeBaseline(docker, stack);
+  const label = ["--label", `${LABELS.stack}=${stack}`];
+  await docker.run(["config", "create", ...label, baselineName(stack), "-"], {
+    input: JSON.stringify(baseline),
+  });
+}
+
+/** Forgets what ran before: the deploy is done, or taken back. */
+export async function removeBaseline(docker: Docker, stack: string): Promise<void> {
+  await docker.attempt(["config", "rm", baselineName(stack)]);
+}
+
+/** One change on the way back. */
+export type Restoration =
+  | { action: "remove"; service: SwarmService }
+  | { action: "create"; spec: ServiceSpec }
+  | { action: "update"; service: SwarmService; spec: ServiceSpec };
+
+/** Pure: what has to be done so that exactly the baseline is there. */
+export function restorations(baseline: Baseline, now: readonly SwarmService[]): Restoration[] {
+  const before = new Map(baseline.map((spec) => [spec.Name, spec]));
+  const present = new Set(now.map(({ Spec }) => Spec.Name));
+  return [
+    ...now.flatMap((service): Restoration[] => {
+      const spec = before.get(service.Spec.Name);
+      if (spec === undefined) return [{ action: "remove", service }];
+      return isDeepStrictEqual(spec, service.Spec) ? [] : [{ action: "update", service, spec }];
+    }),
+    ...baseline
+      .filter(({ Name }) => !present.has(Name))
+      .map((spec): Restoration => ({ action: "create", spec })),
+  ];
+}
+
+/** Whether exactly the baseline is there. */
+export const isRestored = async (docker: Docker, stack: string, baseline: Baseline): Promise<boolean> =>
+  restorations(baseline, await storedServices(await engineApi(docker), stack)).length === 0;
+
+/** So often it is looked again: the engine may take a service back at the same time. */
+const ROUNDS = 5;
+
+/**
+ * Gives each service the spec of the baseline, and removes those that it does not have.
+ *
+ * @returns what could not be done, in words; empty where exactly the baseline is there
+ */
+export async function restoreBaseline(docker: Docker, stack: string, baseline: Baseline): Promise<string[]> {
+  const api = await engineApi(docker);
+  for (let round = 1; ; round++) {
+    const open = restorations(baseline, await storedServices(api, stack));
+    if (open.length === 0) return [];
+    const faults: string[] = [];
+    for (const restoration of open) {
+      const fault = await restore(api, docker, restoration);
+      if (fault !== undefined) faults.push(fault);
+    }
+    if (round < ROUNDS) await sleep(1000);
+    else return faults.length > 0 ? faults : ["the services do not keep the specs from before"];
+  }
+}
+
+async function restore(api: EngineApi, docker: Docker, change: Restoration): Promise<string | undefined> {
+  const name = change.action === "create" ? change.spec.Name : change.service.Spec.Name;
+  try {
+    if (change.action === "remove") await docker.run(["service", "rm", name]);
+    else if (change.action === "create") await api.post("/services/create", change.spec);
+    else await api.post(updatePath(change.service, change.spec), change.spec);
+    return undefined;
+  } catch (error) {
+    if (error instanceof OperatorError && error.exitCode !== ExitCode.interrupted)
+      return `${name}: ${error.message}`;
+    throw error;
+  }
+}
+
+/**
+ * Where the engine has the spec as the one before, it goes back by itself: that keeps the registry login that the spec
+ * was deployed with, which the API never shows, so that tasks of that spec which still run stay.
+ */
+function updatePath({ ID, Version, PreviousSpec }: SwarmService, spec: ServiceSpec): string {
+  const rollback = isDeepStrictEqual(PreviousSpec, spec) ? "&rollback=previous" : "";
+  return `/services/${ID}/update?version=${Version.Index}${rollback}`;
+}

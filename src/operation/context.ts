@@ -1,0 +1,90 @@
+import type { Config } from "../config/resolve.js";
+import type { GenerationState } from "../credentials/generationState.js";
+import type { HtpasswdEntry } from "../credentials/htpasswd.js";
+import type { Login } from "../credentials/people.js";
+import type { Generations } from "../credentials/secretKinds.js";
+import type { Docker } from "../docker/run.js";
+import type { PasswordOrigin } from "../docker/swarmSecrets.js";
+import type { RenderedFile } from "../render/renderedFiles.js";
+import type { Reporter } from "../terminal/reporter.js";
+import type { PeopleRequest, SecretsChange } from "./secretsChange.js";
+import type { ResolveImage } from "./stackUpdate.js";
+
+/** A password with the htpasswd that it opens. */
+export interface Credentials extends Login {
+  people: HtpasswdEntry[];
+  origin: PasswordOrigin;
+}
+
+export interface DeployOptions {
+  /** Folder of the compose file. */
+  folder: string;
+  timeoutSeconds: number;
+  wait: boolean;
+  verify: boolean;
+  dryRun: boolean;
+  resolveImage: ResolveImage;
+  /** user@host of the node that holds the storage; undefined means where Docker is. */
+  host: string | undefined;
+  hostSetup: boolean;
+}
+
+/** What the steps of a deploy share. A step reads what earlier ones found out. */
+export interface DeployContext {
+  readonly config: Config;
+  readonly files: readonly RenderedFile[];
+  readonly docker: Docker;
+  /** Aborts at an interruption. */
+  readonly signal?: AbortSignal | undefined;
+  readonly reporter: Reporter;
+  readonly options: DeployOptions;
+  /** Credentials from the environment or standard input, checked already. */
+  readonly given: Credentials | undefined;
+  /** Asks for or generates credentials; undefined where there is nobody to ask and nothing was said. */
+  readonly obtain: (() => Promise<Credentials>) | undefined;
+  /** Whether a stack without users gets those of a backup. */
+  readonly inheritsUsers?: boolean;
+  /** What a rotation is for; a deploy has none. */
+  readonly request: PeopleRequest | undefined;
+  /** The node to prepare, user@host or undefined for this machine. */
+  host: string | undefined;
+  /** What preflight found in the Swarm. */
+  state: GenerationState | undefined;
+  /** Set by preflight when a password is needed: nobody has one yet, or nobody was shown the one that is there. */
+  needsCredentials: boolean;
+  /** Names of the users in the Swarm, as far as labels tell them. */
+  users: readonly string[];
+  /** The generations that the services shall use. */
+  generations: Generations;
+  /** What the new ones are made from; undefined where those that exist are kept. */
+  change: SecretsChange | undefined;
+}
+
+/** One step of a deploy, or of a rotation. */
+export interface Step {
+  id: string;
+  title: string;
+  /** A reason why there is nothing to do, undefined when there is. */
+  skip?(context: DeployContext): Promise<string | undefined> | string | undefined;
+  /** Does it, idempotently, and says in a few words what came of it. */
+  run(context: DeployContext): Promise<string>;
+}
+
+/** Runs steps in order; the first that fails ends it. */
+export async function runSteps(steps: readonly Step[], context: DeployContext): Promise<void> {
+  const { reporter } = context;
+  for (const step of steps) {
+    const reason = await step.skip?.(context);
+    reporter.begin(step.id, step.title);
+    if (reason !== undefined) {
+      reporter.end("skipped", reason);
+      continue;
+    }
+    try {
+      reporter.end("done", await step.run(context));
+    } catch (error) {
+      reporter.end("failed", error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+}

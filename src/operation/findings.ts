@@ -1,0 +1,34 @@
+import { ExitCode, OperatorError } from "../errors.js";
+import type { DeployContext } from "./context.js";
+
+/** Something that stands in the way of a deploy, or that may surprise later. */
+export interface PreflightFinding {
+  severity: "error" | "warning";
+  message: string;
+  remedy: string;
+}
+
+/** A finding about the Swarm: with a name for machines, and what it was seen by. */
+export interface SwarmFinding extends PreflightFinding {
+  id: string;
+  evidence: string;
+}
+
+/**
+ * Shows the warnings.
+ *
+ * @throws OperatorError with all errors, each with its remedy, where there are some
+ */
+export function reportFindings({ reporter }: DeployContext, findings: readonly PreflightFinding[]): void {
+  const errors = findings.filter(({ severity }) => severity === "error");
+  for (const { severity, message, remedy } of findings) {
+    if (severity === "warning") reporter.note("warning", `${message}\n    ${remedy}`);
+  }
+  if (errors.length > 0) {
+    const [first, ...others] = errors.map(({ message, remedy }) => `${message}\n    ${remedy}`);
+    throw new OperatorError(`\n  ${[first, ...others].join("\n  ")}`, {
+      where: `preflight found ${errors.length} ${errors.length === 1 ? "obstacle" : "obstacles"}`,
+      exitCode: ExitCode.preflight,
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import type { Docker } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import type { DeployContext } from "./context.js";
+import { describe } from "./convergence.js";
+import { asRolloutFailure } from "./rolloutFailure.js";
+import { type Convergence, engineTime, waitForConvergence } from "./stackUpdate.js";
+
+/** The registry's service. */
+export const registryOf = (stack: string): string => `${stack}_registry`;
+
+/** Updates the registry's service alone: its images, labels and the other services stay as they are. */
+export const updateRegistry = (stack: string, change: readonly string[]): string[] => [
+  ...["service", "update", "--detach", "--quiet", "--no-resolve-image"],
+  ...change,
+  registryOf(stack),
+];
+
+/**
+ * Changes the registry's service and waits for its tasks.
+ *
+ * @param docker one that may still work after an interruption
+ * @param change what changes it
+ * @throws OperatorError when docker fails
+ */
+export async function rollRegistry(
+  { config, reporter }: Pick<DeployContext, "config" | "reporter">,
+  docker: Docker,
+  change: () => Promise<unknown>,
+  timeoutSeconds: number,
+): Promise<Convergence> {
+  const since = await engineTime(docker);
+  try {
+    await change();
+  } catch (error) {
+    throw error instanceof OperatorError ? asRolloutFailure(error) : error;
+  }
+  return waitForConvergence(docker, config.stack, {
+    only: new Set([registryOf(config.stack)]),
+    goal: "forward",
+    since,
+    timeoutSeconds,
+    onProgress: (progress) => reporter.progress(describe(config.stack, progress)),
+  });
+}
+
+/** The registry's service did not become what was asked of it. */
+export const didNotRoll = (stack: string, { verdicts }: Convergence): OperatorError =>
+  new OperatorError(`did not roll: ${describe(stack, verdicts) || "it is not deployed"}`, {
+    where: registryOf(stack),
+    remedy: "See what it says with: hephaestus logs registry",
+    exitCode: ExitCode.rollout,
+  });

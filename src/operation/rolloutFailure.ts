@@ -1,0 +1,43 @@
+import { ExitCode, OperatorError } from "../errors.js";
+import type { DeployContext } from "./context.js";
+import { type Convergence, lastLogLines } from "./stackUpdate.js";
+
+/**
+ * Faults of the engine that the next try does not have. Engine 20.10 and others: a file of the secrets' tmpfs is still
+ * open in a process that is just being forked when it is made read-only (moby, "unable to remount dir as readonly").
+ */
+export const PASSING_FAULT = /unable to remount dir as readonly.*device or resource busy/;
+
+/**
+ * A docker command that failed as part of a rollout is a failure of the rollout.
+ *
+ * @param outcome what became of it, as a sentence in front of the remedy
+ */
+export function asRolloutFailure(error: OperatorError, outcome = ""): OperatorError {
+  const { message, where, remedy } = error;
+  const exitCode = error.exitCode === ExitCode.docker ? ExitCode.rollout : error.exitCode;
+  return new OperatorError(message, {
+    where,
+    remedy: `${outcome} ${remedy ?? ""}`.trim(),
+    exitCode,
+    cause: error,
+  });
+}
+
+/** Why services did not converge: the reasons of their tasks, and the last lines of their logs. */
+export async function failureMessage(
+  { docker, options }: Pick<DeployContext, "docker" | "options">,
+  { state, verdicts }: Convergence,
+): Promise<string> {
+  const guilty = verdicts.filter(
+    (verdict) => verdict.state === (state === "failed" ? "failed" : "converging"),
+  );
+  const reasons: string[] = [];
+  for (const { service, reason, running, replicas } of guilty) {
+    reasons.push(`${service}: ${running} of ${replicas} tasks run: ${reason}`);
+    for (const line of await lastLogLines(docker, service)) reasons.push(`    ${line}`);
+  }
+  const head =
+    state === "timeout" ? `not converged within ${options.timeoutSeconds} seconds` : "the rollout failed";
+  return [head, ...reasons].join("\n");
+}

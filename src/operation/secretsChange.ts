@@ -1,0 +1,43 @@
+import type { HtpasswdEntry } from "../credentials/htpasswd.js";
+import type { Change, Login } from "../credentials/people.js";
+import type { PasswordOrigin } from "../docker/swarmSecrets.js";
+
+/** A change of the users that a run is for: a rotation, a user more or less. */
+export interface PeopleRequest {
+  apply(current: readonly HtpasswdEntry[]): Change;
+  /** Who shall be able to log in afterwards; undefined for a removal. */
+  login: Login | undefined;
+  origin: PasswordOrigin;
+  /** The password that the environment holds: whether it is the old one is seen when the users are read. */
+  former: Login | undefined;
+}
+
+/** What becomes of the secrets. */
+export interface SecretsChange {
+  people: HtpasswdEntry[];
+  /** Users whose password is new. */
+  changed: string[];
+  removed: string[];
+  /** Lines of machine accounts that go on. */
+  machines: HtpasswdEntry[];
+  /** Whether new machine accounts are made too. */
+  newMachines: boolean;
+  /** When the passwords of users that stay last changed. */
+  dates: ReadonlyMap<string, Date>;
+  origin: PasswordOrigin;
+  login: Login | undefined;
+  /** The login that stops working, where it is known. */
+  former: Login | undefined;
+  /** The generation that is valid if this fails; undefined on a first deploy. */
+  previous: number | undefined;
+}
+
+/** "new password of ann, bob; without carl" */
+export function describeChange({ changed, removed, newMachines, previous }: SecretsChange): string {
+  const parts = [
+    ...(changed.length > 0 ? [`new password of ${changed.join(", ")}`] : []),
+    ...(removed.length > 0 ? [`without ${removed.join(", ")}`] : []),
+    ...(newMachines && previous !== undefined ? ["new machine accounts"] : []),
+  ];
+  return parts.join("; ");
+}

@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Generations, generationVariables } from "../credentials/secretKinds.js";
+import { stackServices, tasksOf, words } from "../docker/objects.js";
+import { type Docker, saysAbsent } from "../docker/run.js";
+import { ExitCode, type OperatorError } from "../errors.js";
+import { judge, type Verdict } from "./convergence.js";
+
+export type ResolveImage = "always" | "changed" | "never";
+
+export function deployStack(stack: string, composeFile: string, resolveImage: ResolveImage): string[] {
+  return [
+    "stack",
+    "deploy",
+    "--with-registry-auth",
+    "--resolve-image",
+    resolveImage,
+    "--compose-file",
+    composeFile,
+    stack,
+  ];
+}
+
+export const removeServices = (services: readonly string[]) => ["service", "rm", ...services];
+export const serviceLogs = (service: string) => ["service", "logs", "--raw", "--tail", "10", service];
+
+/** Hands the stack to the Swarm. It returns before tasks run: wait with waitForConvergence. */
+export async function startDeploy(
+  docker: Docker,
+  stack: string,
+  folder: string,
+  composeFile: string,
+  generations: Generations,
+  resolveImage: ResolveImage,
+): Promise<void> {
+  await docker.run(deployStack(stack, composeFile, resolveImage), {
+    directory: folder,
+    environment: generationVariables(generations),
+  });
+}
+
+/** The engine's clock, as an ISO time: what its tasks' times are compared with. */
+export async function engineTime(docker: Docker): Promise<string> {
+  return (await docker.run(["info", "--format", "{{.SystemTime}}"])).trim();
+}
+
+export interface Waiting {
+  /** Which of the stack's services to wait for; all without it. */
+  only?: ReadonlySet<string>;
+  goal: "forward" | "back";
+  since: string;
+  timeoutSeconds: number;
+  onProgress(verdicts: readonly Verdict[]): void;
+}
+
+export type Convergence = { state: "converged" | "failed" | "timeout"; verdicts: Verdict[] };
+
+const POLL_MILLISECONDS = 1000;
+
+/** An engine that restarts does not answer for so long, and its tasks go on. */
+const SILENCE_SECONDS = 60;
+
+/**
+ * Polls until every service has converged, twice in a row, or one has failed, or the time is over.
+ *
+ * @throws OperatorError when docker does not answer for longer than an engine needs to restart
+ */
+export async function waitForConvergence(
+  docker: Docker,
+  stack: string,
+  waiting: Waiting,
+): Promise<Convergence> {
+  const end = Date.now() + waiting.timeoutSeconds * 1000;
+  let heard = Date.now();
+  let verdicts: Verdict[] = [];
+  for (let rounds = 0; ; ) {
+    try {
+      verdicts = await look(docker, stack, waiting);
+      heard = Date.now();
+      waiting.onProgress(verdicts);
+      if (verdicts.some(({ state }) => state === "failed")) return { state: "failed", verdicts };
+      const settled = verdicts.length > 0 || waiting.only?.size === 0;
+      rounds = settled && verdicts.every(({ state }) => state === "converged") ? rounds + 1 : 0;
+      if (rounds >= 2) return { state: "converged", verdicts };
+    } catch (error) {
+      const interrupted = (error as OperatorError).exitCode === ExitCode.interrupted;
+      if (interrupted || Date.now() > heard + SILENCE_SECONDS * 1000) throw error;
+      rounds = 0;
+    }
+    if (Date.now() > end) return { state: "timeout", verdicts };
+    await sleep(POLL_MILLISECONDS);
+  }
+}
+
+async function look(docker: Docker, stack: string, waiting: Waiting): Promise<Verdict[]> {
+  const services = (await stackServices(docker, stack)).filter(
+    ({ Spec }) => waiting.only === undefined || waiting.only.has(Spec.Name),
+  );
+  const tasks = await tasksOf(docker, services);
+  return services.map((service) => judge(service, tasks(service), waiting.since, waiting.goal));
+}
+
+/** The last log lines of a service; empty where there are none. Bounded in time: logs of a waiting task never end. */
+export async function lastLogLines(docker: Docker, service: string): Promise<string[]> {
+  const { stdout, stderr } = await docker.attempt(serviceLogs(service), { timeout: 5000 });
+  return `${stdout}\n${stderr}`.split("\n").filter(Boolean).slice(-10);
+}
+
+/**
+ * Removes networks. The tasks of services that were just removed still hold them for a while, so it is tried again.
+ *
+ * @returns names of those that could not be removed
+ */
+export async function removeNetworks(
+  docker: Docker,
+  names: readonly string[],
+  timeoutSeconds: number,
+): Promise<string[]> {
+  const end = Date.now() + timeoutSeconds * 1000;
+  for (let left = names; ; await sleep(POLL_MILLISECONDS)) {
+    const still: string[] = [];
+    for (const name of left) {
+      const result = await docker.attempt(["network", "rm", name]);
+      if (result.exitCode !== 0 && !saysAbsent(result)) still.push(name);
+    }
+    left = still;
+    if (left.length === 0) await waitForAbsence(docker, names, end);
+    if (left.length === 0 || Date.now() > end) return [...left];
+  }
+}
+
+/** Docker answers before a network is gone, and the next deploy would trip over it. */
+async function waitForAbsence(docker: Docker, names: readonly string[], end: number): Promise<void> {
+  const areThere = async () => {
+    const present = words(await docker.run(["network", "ls", "--format", "{{.Name}}"]));
+    return names.some((name) => present.includes(name));
+  };
+  while (Date.now() < end && (await areThere())) await sleep(POLL_MILLISECONDS);
+}

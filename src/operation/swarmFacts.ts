@@ -1,0 +1,226 @@
+import type { Config } from "../config/resolve.js";
+import type { Docker } from "../docker/run.js";
+import type { SwarmFinding } from "./findings.js";
+import {
+  internalNetworkName,
+  judgeInternalNetwork,
+  readNetwork,
+  type SwarmNetwork,
+} from "./internalNetwork.js";
+
+/** What was asked of the Swarm. */
+export interface SwarmFacts {
+  serverVersion: string;
+  apiVersion: string;
+  /** The docker command's version, and the newest API that it speaks. */
+  client?: { version: string; apiVersion: string };
+  swarmState: string;
+  isManager: boolean;
+  /** The node that answers. */
+  nodeId: string;
+  /** The external network: its scope and driver, undefined where there is none. */
+  network: SwarmNetwork | undefined;
+  /** The stack's own network, undefined before its first deploy. */
+  internal?: SwarmNetwork | undefined;
+  /** The address that the other nodes know this one by. */
+  nodeAddress?: string;
+  nodes: SwarmNode[];
+  /** undefined where the engine runs on another machine. */
+  hasIpvs: boolean | undefined;
+}
+
+/** What `docker version` has of the docker command. */
+interface CliVersion {
+  Version: string;
+  /** What it speaks with an engine that is new enough. */
+  DefaultAPIVersion?: string;
+  /** What it speaks with this engine. */
+  ApiVersion: string;
+}
+
+export interface SwarmNode {
+  ID: string;
+  Spec: { Role: string; Availability: string; Labels?: Record<string, string> };
+  Description: {
+    Hostname: string;
+    Platform?: { OS?: string; Architecture?: string };
+    Engine?: { Labels?: Record<string, string> };
+  };
+  Status: { State: string; Addr?: string };
+}
+
+/** capabilities of services came with this API (Docker 20.10), and the tests run with an engine and a CLI of that line. */
+const OLDEST_API = [1, 41] as const;
+
+/**
+ * Asks the engine for everything that preflight judges.
+ *
+ * @throws OperatorError when Docker does not answer at all
+ */
+export async function readSwarmFacts(
+  docker: Docker,
+  config: Config,
+  hasIpvs: boolean | undefined,
+): Promise<SwarmFacts> {
+  const version = JSON.parse(await docker.run(["version", "--format", "{{json .Server}}"])) as {
+    Version: string;
+    ApiVersion: string;
+  };
+  const client = JSON.parse(await docker.run(["version", "--format", "{{json .Client}}"])) as CliVersion;
+  const swarm = JSON.parse(await docker.run(["info", "--format", "{{json .Swarm}}"])) as {
+    LocalNodeState: string;
+    ControlAvailable: boolean;
+    NodeID: string;
+    NodeAddr: string;
+  };
+  const facts: SwarmFacts = {
+    serverVersion: version.Version,
+    apiVersion: version.ApiVersion,
+    client: { version: client.Version, apiVersion: client.DefaultAPIVersion ?? client.ApiVersion },
+    swarmState: swarm.LocalNodeState,
+    isManager: swarm.ControlAvailable,
+    nodeId: swarm.NodeID,
+    nodeAddress: swarm.NodeAddr,
+    network: undefined,
+    nodes: [],
+    hasIpvs,
+  };
+  if (!facts.isManager) return facts;
+  if (config.expose === "traefik") facts.network = await readNetwork(docker, config.traefik.network);
+  facts.internal = await readNetwork(docker, internalNetworkName(config));
+  const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
+  facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];
+  return facts;
+}
+
+/** Judges the facts; all findings at once, each with its remedy. Pure. */
+export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
+  const findings: SwarmFinding[] = [];
+  const error = (id: string, message: string, evidence: string, remedy: string) =>
+    findings.push({ id, severity: "error", message, evidence, remedy });
+
+  const { client } = facts;
+  if (client !== undefined && isTooOld(client.apiVersion)) {
+    error(
+      "client-too-old",
+      `Docker's command line ${client.version} is too old`,
+      `docker version: the client's newest API is ${client.apiVersion}, needed ${OLDEST_API.join(".")}`,
+      "Install Docker's command line 20.10 or newer, and see that `docker --version` in this shell shows it.",
+    );
+  }
+  if (isTooOld(facts.apiVersion)) {
+    error(
+      "engine-too-old",
+      `Docker Engine ${facts.serverVersion} is too old`,
+      `docker version: API ${facts.apiVersion}, needed ${OLDEST_API.join(".")}`,
+      "Use Docker Engine 20.10 or newer.",
+    );
+  }
+  if (facts.swarmState !== "active") {
+    error(
+      "no-swarm",
+      "this Docker Engine is not part of a Swarm",
+      `docker info: Swarm is ${facts.swarmState}`,
+      "Start one with: docker swarm init",
+    );
+  } else if (!facts.isManager) {
+    error(
+      "no-manager",
+      "this node is a worker of its Swarm",
+      `docker info: node ${facts.nodeId} is no manager`,
+      "Run this on a manager, or name one with --context or DOCKER_HOST.",
+    );
+  }
+  if (!facts.isManager) return findings;
+
+  const { network } = config.traefik;
+  if (config.expose === "traefik" && facts.network === undefined) {
+    error(
+      "network-missing",
+      `the network ${network} does not exist`,
+      `docker network inspect ${network} finds none`,
+      `Create it with: docker network create --driver overlay --attachable ${network} (Traefik must be on it), or set traefik.network.`,
+    );
+  } else if (
+    config.expose === "traefik" &&
+    (facts.network?.driver !== "overlay" || facts.network.scope !== "swarm")
+  ) {
+    error(
+      "network-not-overlay",
+      `the network ${network} is of driver ${facts.network?.driver} and scope ${facts.network?.scope}`,
+      `docker network inspect ${network}`,
+      "Services need an overlay network of scope swarm: create one under another name and set traefik.network.",
+    );
+  }
+
+  findings.push(...judgeInternalNetwork(config, facts.internal));
+
+  const { constraints } = config.registry.placement;
+  const fitting = fittingNodes(config, facts);
+  const nodes = facts.nodes
+    .map(({ Description, Spec, Status }) => `${Description.Hostname} (${Status.State}, ${Spec.Availability})`)
+    .join(", ");
+  if (fitting.length === 0) {
+    error(
+      "no-node-fits",
+      `no ready node fits ${constraints.join(", ") || "the registry"}`,
+      `nodes: ${nodes}`,
+      "Change registry.placement.constraints, or give a node the label with: docker node update --label-add",
+    );
+  } else if (fitting.length > 1) {
+    findings.push({
+      id: "several-nodes-fit",
+      severity: "warning",
+      message: `${fitting.length} nodes fit the registry, but ${config.registry.storage.path} is a folder of one node`,
+      evidence: `nodes that fit: ${fitting.map(({ Description }) => Description.Hostname).join(", ")}`,
+      remedy:
+        "Name the node in registry.placement.constraints (node.hostname == …), unless all share that folder.",
+    });
+  }
+
+  if (config.swarm.endpointMode === "vip" && facts.hasIpvs === false) {
+    error(
+      "no-ipvs",
+      "this kernel has no IPVS, so virtual IPs of services never answer",
+      "/proc/net/ip_vs is not there, and no module ip_vs",
+      "Set swarm.endpointMode: dnsrr, or load the module with: modprobe ip_vs",
+    );
+  }
+  return findings;
+}
+
+const isTooOld = (apiVersion: string): boolean => {
+  const [major = 0, minor = 0] = apiVersion.split(".").map(Number);
+  return major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1]);
+};
+
+/** The ready nodes that the registry may run on. */
+export function fittingNodes(config: Config, facts: SwarmFacts): SwarmNode[] {
+  const { constraints } = config.registry.placement;
+  return facts.nodes.filter((node) => isReady(node) && constraints.every((rule) => fits(node, rule)));
+}
+
+const isReady = (node: SwarmNode): boolean =>
+  node.Status.State === "ready" && node.Spec.Availability === "active";
+
+/** Whether a node fits a placement constraint. Source: Swarm's constraint expressions (docker service create). */
+function fits(node: SwarmNode, constraint: string): boolean {
+  const [, key = "", operator, wanted = ""] = /^(\S+?) ?(==|!=) ?(\S+)$/.exec(constraint) ?? [];
+  const equal = attribute(node, key).toLowerCase() === wanted.toLowerCase();
+  return operator === "==" ? equal : !equal;
+}
+
+function attribute(node: SwarmNode, key: string): string {
+  if (key.startsWith("node.labels.")) return node.Spec.Labels?.[key.slice("node.labels.".length)] ?? "";
+  if (key.startsWith("engine.labels."))
+    return node.Description.Engine?.Labels?.[key.slice("engine.labels.".length)] ?? "";
+  const values: Record<string, string | undefined> = {
+    "node.id": node.ID,
+    "node.hostname": node.Description.Hostname,
+    "node.role": node.Spec.Role,
+    "node.ip": node.Status.Addr,
+    "node.platform.os": node.Description.Platform?.OS,
+    "node.platform.arch": node.Description.Platform?.Architecture,
+  };
+  return values[key] ?? "";
+}

@@ -1,0 +1,244 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Config, publicUrls } from "../config/resolve.js";
+import { basicAuthorization, type Login } from "../credentials/people.js";
+import { interrupted } from "../docker/run.js";
+import { CHECK_SECONDS } from "../stack/gatewayService.js";
+
+/** What is asked. */
+export type QuestionId =
+  | "challenge"
+  | "anonymous-token"
+  | "anonymous-read"
+  | "anonymous-write"
+  | "login"
+  | "former-login"
+  | "library"
+  | "library-write"
+  | "admin";
+
+/** One question to the running stack, asked from outside. */
+export interface FrontDoorAnswer {
+  id: QuestionId;
+  title: string;
+  /** What was wrong, undefined when the answer was right. */
+  fault: string | undefined;
+  /** The status of a wrong answer. */
+  status?: number | undefined;
+  /** Node's code for why there was no answer: ENOTFOUND, ECONNREFUSED, … */
+  code?: string | undefined;
+}
+
+/** What is wrong with an answer. */
+type Fault = Pick<FrontDoorAnswer, "fault" | "status" | "code">;
+
+export interface Logins {
+  /** Has to be let in. */
+  login?: Login | undefined;
+  /** Has to be refused. */
+  former?: Login | undefined;
+}
+
+/** Seconds for which the gateway may remember the registry's answer about a password, and some more. */
+const MEMORY_SECONDS = CHECK_SECONDS + 10;
+
+/** A name that no repository has: the probes ask for it, and none of them writes. */
+const PROBE = "hephaestus-probe";
+
+/**
+ * Asks the registry and the UI through their front door.
+ *
+ * @param logins checked when given; a kept password is not known to this run
+ * @param patienceSeconds how long a wrong answer may be asked again: Traefik needs seconds to see a new service
+ * @param signal ends the questions at once when it aborts
+ * @throws OperatorError when it was interrupted
+ */
+export async function verifyFrontDoor(
+  config: Config,
+  logins: Logins,
+  patienceSeconds: number,
+  signal?: AbortSignal,
+): Promise<FrontDoorAnswer[]> {
+  const start = Date.now();
+  const checks: FrontDoorAnswer[] = [];
+  const get: Get = (url, init = {}) => fetchOnce(url, init, signal);
+  try {
+    for (const { id, title, ask, patience = 0 } of questions(config, logins, get)) {
+      const end = start + Math.max(patienceSeconds, patience) * 1000;
+      let answered = await answer(ask, signal);
+      while (answered.fault !== undefined && Date.now() < end) {
+        // Wrong passwords are counted: not more often than they may be tried.
+        await sleep(patience > 0 ? 4000 : 1000, undefined, { signal });
+        answered = await answer(ask, signal);
+      }
+      checks.push({ id, title, ...answered });
+    }
+  } catch (error) {
+    throw signal?.aborted ? interrupted() : error;
+  }
+  return checks;
+}
+
+/** One request, bounded in time. */
+type Get = (url: string, init?: RequestInit) => Promise<Response>;
+
+interface Question {
+  id: QuestionId;
+  title: string;
+  ask: () => Promise<Fault | undefined>;
+  /** Seconds that a right answer may take longer than others. */
+  patience?: number;
+}
+
+function questions(config: Config, { login, former }: Logins, get: Get): Question[] {
+  const urls = publicUrls(config);
+  const tokenUrl = `${urls.registry}/auth/token`;
+  const list: Question[] = [
+    {
+      id: "challenge",
+      title: "anonymous /v2/ gives the challenge",
+      ask: async () => {
+        const { status, headers } = await get(`${urls.registry}/v2/`);
+        const challenge = headers.get("www-authenticate") ?? "none";
+        if (status === 401 && challenge.includes(`realm="${tokenUrl}"`)) return undefined;
+        return { fault: `${urls.registry}/v2/ answered ${status} with the challenge ${challenge}`, status };
+      },
+    },
+    {
+      id: "anonymous-token",
+      title: "anonymous tokens are as configured",
+      ask: () => expectStatus(get, tokenUrl, config.registry.pull === "anonymous" ? 200 : 401),
+    },
+    {
+      id: "anonymous-write",
+      title: "nobody writes without a login",
+      ask: () => askWrite(get, `${urls.registry}/v2/${PROBE}/blobs/uploads/`),
+    },
+  ];
+  if (config.registry.pull === "authenticated")
+    list.push({
+      id: "anonymous-read",
+      title: "nobody reads without a login",
+      ask: () => expectStatus(get, `${urls.registry}/v2/${PROBE}/tags/list`, 401),
+    });
+  if (login)
+    list.push({
+      id: "login",
+      title: `login as ${login.user}`,
+      ask: () => askLogin(get, urls.registry, tokenUrl, login),
+      // It may have been tried before it was valid.
+      patience: MEMORY_SECONDS,
+    });
+  if (former)
+    list.push({
+      id: "former-login",
+      title: `the old password of ${former.user} is refused`,
+      ask: () => askRefusal(get, tokenUrl, former),
+      patience: MEMORY_SECONDS,
+    });
+  if (urls.ui !== undefined)
+    list.push(uiAnswers(get, urls.ui, config.ui.access === "sso"), uiChangesNothing(get, urls.ui));
+  if (urls.admin !== undefined)
+    list.push({ ...uiAnswers(get, urls.admin, true), id: "admin", title: "the admin UI asks for a login" });
+  return list;
+}
+
+async function expectStatus(get: Get, url: string, wanted: number): Promise<Fault | undefined> {
+  const { status } = await get(url);
+  return status === wanted ? undefined : { fault: `${url} answered ${status} instead of ${wanted}`, status };
+}
+
+/** Begins an upload without a login. Where that is let through, the upload is given up again. */
+async function askWrite(get: Get, url: string): Promise<Fault | undefined> {
+  const { status, headers } = await get(url, { method: "POST" });
+  const upload = headers.get("location");
+  if (status === 202 && upload !== null)
+    await get(new URL(upload, url).href, { method: "DELETE" }).catch(() => undefined);
+  if (status === 401) return undefined;
+  return { fault: `an upload without a login was answered ${status} instead of 401`, status };
+}
+
+async function askLogin(
+  get: Get,
+  registryUrl: string,
+  tokenUrl: string,
+  login: Login,
+): Promise<Fault | undefined> {
+  const { user } = login;
+  const answered = await get(tokenUrl, { headers: { authorization: basicAuthorization(login) } });
+  if (answered.status === 401)
+    return { fault: `the password of ${user} is not the one that the registry knows`, status: 401 };
+  if (answered.status !== 200)
+    return { fault: `${tokenUrl} answered ${answered.status}`, status: answered.status };
+  const { token } = (await answered.json()) as { token: string };
+  const { status } = await get(`${registryUrl}/v2/`, { headers: { authorization: `Bearer ${token}` } });
+  return status === 200 ? undefined : { fault: `the token of ${user} was answered ${status}`, status };
+}
+
+async function askRefusal(get: Get, tokenUrl: string, former: Login): Promise<Fault | undefined> {
+  const { status } = await get(tokenUrl, { headers: { authorization: basicAuthorization(former) } });
+  if (status === 401) return undefined;
+  return { fault: `${tokenUrl} answered ${status} to the old password of ${former.user}`, status };
+}
+
+function uiAnswers(get: Get, url: string, behindSso: boolean): Question {
+  return {
+    id: "library",
+    title: "the UI answers",
+    ask: async () => {
+      const { status } = await get(url);
+      const right = behindSso ? [302, 303, 401].includes(status) : status === 200;
+      if (right) return undefined;
+      return {
+        fault: `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`,
+        status,
+      };
+    },
+  };
+}
+
+function uiChangesNothing(get: Get, url: string): Question {
+  return {
+    id: "library-write",
+    title: "the UI changes nothing",
+    ask: async () => {
+      const { status } = await get(`${url}/v2/${PROBE}/manifests/none`, { method: "DELETE" });
+      return status >= 300 ? undefined : { fault: `a DELETE through the UI was answered ${status}`, status };
+    },
+  };
+}
+
+function fetchOnce(url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+  const timeout = AbortSignal.timeout(15_000);
+  const either = signal ? AbortSignal.any([timeout, signal]) : timeout;
+  return fetch(url, { redirect: "manual", signal: either, ...init });
+}
+
+/** Faults of the network in words. */
+async function answer(
+  ask: () => Promise<Fault | undefined>,
+  signal: AbortSignal | undefined,
+): Promise<Fault> {
+  try {
+    return (await ask()) ?? { fault: undefined };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+    const code = cause?.code ?? (error as Error).name;
+    const fault =
+      NETWORK_FAULTS[code] ?? `no answer (${code}: ${cause?.message ?? (error as Error).message})`;
+    return { fault, code };
+  }
+}
+
+const UNTRUSTED =
+  "its certificate is not trusted here: wait until Traefik (or what ends TLS before it) has one, or set NODE_EXTRA_CA_CERTS";
+
+const NETWORK_FAULTS: Record<string, string> = {
+  ENOTFOUND: "its name does not resolve: add a DNS record that points at Traefik",
+  EAI_AGAIN: "its name cannot be looked up now: check this machine's DNS",
+  ECONNREFUSED: "nothing listens there: is Traefik up, and does the name point at it?",
+  TimeoutError: "no answer within 15 seconds",
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+};

@@ -1,0 +1,37 @@
+import { fill } from "./fill.js";
+import type { RenderedFile } from "./renderedFiles.js";
+import type { Templates } from "./templates.js";
+
+export interface Schedule {
+  stack: string;
+  /** When it runs, as systemd.time(7) has it: "Sun 04:00". */
+  calendar: string;
+  /** Where it runs: the folder of hephaestus.yaml. */
+  folder: string;
+  /** What it runs, each word for itself; the first is an absolute path. */
+  command: readonly string[];
+}
+
+/** Units of systemd that run a garbage collection at fixed times: a service, and the timer that starts it. */
+export function systemdUnits(schedule: Schedule, templates: Templates): RenderedFile[] {
+  const name = `${schedule.stack}-gc`;
+  const values = {
+    stack: schedule.stack,
+    calendar: schedule.calendar,
+    folder: specifier(schedule.folder),
+    command: schedule.command.map(word).join(" "),
+  };
+  return [
+    { path: `${name}.service`, text: fill(templates.systemdService, values) },
+    { path: `${name}.timer`, text: fill(templates.systemdTimer, values) },
+  ];
+}
+
+/** A percent sign begins a specifier (systemd.unit(5)). */
+const specifier = (text: string): string => text.replaceAll("%", "%%");
+
+/** One word of a command line, where `$` begins a variable (systemd.service(5)). */
+function word(text: string): string {
+  const escaped = specifier(text).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("$", "$$$$");
+  return /^[\w./:@=+,%-]+$/.test(text) ? escaped : `"${escaped}"`;
+}

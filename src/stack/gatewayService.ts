@@ -1,0 +1,71 @@
+import type { Config } from "../config/resolve.js";
+import type { Service } from "./composeModel.js";
+import { secretMount } from "./secretMounts.js";
+import { deploy, healthcheck, logging, openFiles, publicNetworks, stopGracePeriod } from "./service.js";
+import { traefikLabels } from "./traefikLabels.js";
+
+export const GATEWAY_PORT = 5000;
+
+/** Seconds for which the gateway remembers the registry's answer about a password, right or wrong. */
+export const CHECK_SECONDS = 45;
+
+/**
+ * How fast passwords are checked that were not right the last time. At cost 12 a check takes about 0.2 s of a core, and
+ * anonymous pulls shall keep the rest. Nobody waits longer than Docker's command does for a login (15 s).
+ */
+export const CHECK_LIMITS = {
+  /** For all clients together. */
+  checksPerMinute: 80,
+  /** How many may wait for their turn, and how many of them may come from one address. */
+  waiting: 17,
+  waitingOfAddress: 15,
+  /** Wrong ones of an address: so many at once, then so many in a minute. */
+  wrongAtOnce: 10,
+  wrongPerMinute: 20,
+  /** Seconds within which a check has its turn and its answer. */
+  patience: 20,
+} as const;
+
+/** nginx needs no account of its own in the image: it reads its config and writes below /tmp. */
+const USER = "65532:65532";
+
+/**
+ * The service `gateway`: stock nginx in front of registry and reader. It speaks the Bearer protocol to clients, has the
+ * registry check a password once, and sends what that user writes with an account of its own.
+ */
+export function gatewayService(config: Config): Service {
+  const { gateway } = config;
+  const behindTraefik = config.expose === "traefik";
+  const route = {
+    name: `${config.stack}-registry`,
+    host: config.registry.host,
+    port: GATEWAY_PORT,
+    healthPath: "/healthz",
+  };
+  return {
+    image: gateway.image,
+    user: USER,
+    entrypoint: ["nginx", "-g", "daemon off;"],
+    networks: publicNetworks(config),
+    ...(behindTraefik
+      ? {}
+      : {
+          ports: [{ target: GATEWAY_PORT, published: config.ports.registry, protocol: "tcp", mode: "host" }],
+        }),
+    ulimits: openFiles(),
+    volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 64 * 1024 * 1024 } }],
+    configs: [{ source: "gateway", target: "/etc/nginx/nginx.conf" }],
+    secrets: [secretMount("gateway", "gateway", USER)],
+    read_only: true,
+    cap_drop: ["ALL"],
+    healthcheck: healthcheck(`http://127.0.0.1:${GATEWAY_PORT}/healthz`),
+    stop_signal: "SIGQUIT",
+    stop_grace_period: stopGracePeriod(behindTraefik),
+    logging: logging(),
+    deploy: deploy(config, {
+      ...gateway,
+      startFirst: behindTraefik,
+      ...(behindTraefik ? { labels: traefikLabels(config, route) } : {}),
+    }),
+  };
+}

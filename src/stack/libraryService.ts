@@ -1,0 +1,106 @@
+import { type Config, publicUrls } from "../config/resolve.js";
+import type { SecretMount, Service } from "./composeModel.js";
+import { readerAddress, registryAddress } from "./registryService.js";
+import { secretMount } from "./secretMounts.js";
+import { deploy, healthcheck, logging, openFiles, publicNetworks } from "./service.js";
+import { traefikLabels } from "./traefikLabels.js";
+
+const UI_PORT = 80;
+
+/** What tells the two UIs apart: the public library, which reads, and the admin UI, which also deletes. */
+interface Role {
+  service: "registry-ui" | "registry-admin";
+  host: string;
+  title: string;
+  methods: readonly string[];
+  sso: boolean;
+  /** Where its nginx sends requests. */
+  upstream: string;
+  /** The secret with which it does, where it has one. */
+  secrets?: SecretMount[];
+}
+
+/** What a library needs: reading. Neither Traefik nor the UI's own nginx passes anything else. */
+export const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
+
+export const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
+
+/** The service `registry-ui`: a read-only library. It asks the reader, for which it needs no credential. */
+export function registryUiService(config: Config): Service {
+  const { host, title, access } = config.ui;
+  return uiService(config, {
+    service: "registry-ui",
+    host,
+    title,
+    methods: READ_METHODS,
+    sso: access === "sso",
+    upstream: readerAddress(config),
+  });
+}
+
+/**
+ * The service `registry-admin`: the same with deletion, always behind Authelia. It asks the registry, with a credential
+ * that its start script (90-docker-registry-ui.sh) reads from the secret at /etc/nginx/.env.
+ */
+export function registryAdminService(config: Config): Service {
+  const { admin, title } = config.ui;
+  return uiService(config, {
+    service: "registry-admin",
+    host: admin.host,
+    title: `${title} (admin)`,
+    methods: ADMIN_METHODS,
+    sso: true,
+    upstream: registryAddress(config),
+    secrets: [secretMount("ui", "/etc/nginx/.env", "0:0")],
+  });
+}
+
+/** joxit/docker-registry-ui. Its nginx serves the page, and passes the page's questions on. */
+function uiService(config: Config, role: Role): Service {
+  const behindTraefik = config.expose === "traefik";
+  const route = {
+    name: `${config.stack}-${role.service}`,
+    host: role.host,
+    port: UI_PORT,
+    healthPath: "/",
+    methods: role.methods,
+    sso: role.sso,
+  };
+  return {
+    image: config.ui.image,
+    environment: {
+      SINGLE_REGISTRY: "true",
+      REGISTRY_TITLE: role.title,
+      PULL_URL: publicUrls(config).registry.replace(/^https?:\/\//, ""),
+      NGINX_PROXY_PASS_URL: `http://${role.upstream}`,
+      NGINX_RESOLVER: "127.0.0.11",
+      DELETE_IMAGES: String(role.methods.includes("DELETE")),
+      SHOW_CONTENT_DIGEST: "true",
+      SHOW_CATALOG_NB_TAGS: "true",
+      // It calls out to the internet otherwise.
+      ENABLE_VERSION_NOTIFICATION: "false",
+    },
+    networks: publicNetworks(config),
+    ...(behindTraefik
+      ? {}
+      : { ports: [{ target: UI_PORT, published: config.ports.ui, protocol: "tcp", mode: "host" }] }),
+    // The second lock behind Traefik's method rule: this nginx refuses other methods by itself.
+    configs: [{ source: role.service, target: "/etc/nginx/conf.d/00-methods.conf" }],
+    ...(role.secrets ? { secrets: role.secrets } : {}),
+    ulimits: openFiles(),
+    // No read-only root: the image's start script writes its own pages and nginx files, which belong to user nginx.
+    cap_drop: ["ALL"],
+    cap_add: ["CHOWN", "DAC_OVERRIDE", "FOWNER", "NET_BIND_SERVICE", "SETGID", "SETUID"],
+    healthcheck: healthcheck(`http://127.0.0.1:${UI_PORT}/`),
+    stop_signal: "SIGQUIT",
+    stop_grace_period: "20s",
+    logging: logging(),
+    deploy: deploy(config, {
+      replicas: 1,
+      placement: { constraints: [] },
+      resources: config.ui.resources,
+      startFirst: behindTraefik,
+      ...(behindTraefik ? { labels: traefikLabels(config, route) } : {}),
+    }),
+  };
+}

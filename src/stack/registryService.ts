@@ -1,0 +1,100 @@
+import type { Config } from "../config/resolve.js";
+import { HTTP_SECRET } from "../credentials/secretKinds.js";
+import type { Service } from "./composeModel.js";
+import { secretMount } from "./secretMounts.js";
+import { deploy, fitsBeside, healthcheck, logging, publicNetworks, stopGracePeriod } from "./service.js";
+
+export const REGISTRY_PORT = 5000;
+
+/** Where the storage is in the container. */
+export const STORAGE = "/var/lib/registry";
+
+/** Where each line of the registry looks for its config, in the image. Source: distribution's Dockerfiles. */
+export const CONFIG_PATHS = {
+  2: "/etc/docker/registry/config.yml",
+  3: "/etc/distribution/config.yml",
+} as const;
+
+/**
+ * The registry's name for the other services of the stack. The short name `registry` is an alias that any stack on
+ * Traefik's network may carry too, and Docker's DNS answers with all of them: a credential could go to a stranger.
+ * The full service name is unique in a Swarm.
+ */
+export const registryAddress = (config: Config): string => `${config.stack}_registry:${REGISTRY_PORT}`;
+
+export const readerAddress = (config: Config): string => `${config.stack}_reader:${REGISTRY_PORT}`;
+
+/**
+ * Seconds since the epoch until which the registry refuses writes: a garbage collection puts it into the running
+ * service's environment. It is a lease: a registry whose collector died takes writes again by itself.
+ */
+export const READONLY_VARIABLE = "HEPHAESTUS_READONLY_UNTIL";
+
+/** How the registry starts; `$` is the shell's. */
+function startScript(configPath: string): string {
+  return [
+    "umask 077",
+    // http.secret can come from a file only as part of the config, so it is put behind it (http: is the last part).
+    `cat ${configPath} /run/secrets/${HTTP_SECRET} > /tmp/config.yml`,
+    `left=$((\${${READONLY_VARIABLE}:-0} - $(date +%s)))`,
+    'if [ "$left" -le 0 ]; then exec registry serve /tmp/config.yml; fi',
+    `export REGISTRY_STORAGE_MAINTENANCE_READONLY='{"enabled":true}'`,
+    'exec timeout "$left" registry serve /tmp/config.yml',
+  ].join("\n");
+}
+
+/** The service `registry`: it takes every write, and knows everybody's password. */
+export function registryService(config: Config): Service {
+  const { registry } = config;
+  const configPath = CONFIG_PATHS[registry.version];
+  return {
+    ...commonParts(config),
+    entrypoint: ["/bin/sh", "-ec", startScript(configPath)],
+    networks: publicNetworks(config),
+    volumes: [
+      { type: "bind", source: registry.storage.path, target: STORAGE },
+      { type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } },
+    ],
+    configs: [{ source: "registry", target: configPath }],
+    secrets: [
+      secretMount("htpasswd", "htpasswd", registry.user),
+      secretMount(HTTP_SECRET, HTTP_SECRET, registry.user),
+    ],
+  };
+}
+
+/**
+ * The service `reader`: the same registry on the same storage, mounted read-only, in read-only mode, without
+ * authentication, on the stack's own network alone. The registry pays bcrypt for every request that carries a
+ * password; what only reads comes here and pays nothing.
+ */
+export function readerService(config: Config): Service {
+  const configPath = CONFIG_PATHS[config.registry.version];
+  return {
+    ...commonParts(config),
+    entrypoint: ["registry", "serve", configPath],
+    networks: [config.networks.internal],
+    volumes: [{ type: "bind", source: config.registry.storage.path, target: STORAGE, read_only: true }],
+    configs: [{ source: "reader", target: configPath }],
+  };
+}
+
+function commonParts(config: Config) {
+  const { registry } = config;
+  const environment = {
+    // The image of line 3 exports traces unless told otherwise.
+    ...(registry.version === 3 ? { OTEL_TRACES_EXPORTER: "none" } : {}),
+    ...registry.env,
+  };
+  return {
+    image: registry.image,
+    user: registry.user,
+    ...(Object.keys(environment).length > 0 ? { environment } : {}),
+    read_only: true,
+    cap_drop: ["ALL"],
+    healthcheck: healthcheck(`http://127.0.0.1:${REGISTRY_PORT}/`),
+    stop_grace_period: stopGracePeriod(fitsBeside(registry.placement)),
+    logging: logging(),
+    deploy: deploy(config, { ...registry, startFirst: true }),
+  } satisfies Partial<Service>;
+}

@@ -1,0 +1,25 @@
+import { jsonReporter } from "./jsonReporter.js";
+import { plainReporter } from "./plainReporter.js";
+import { quietReporter } from "./quietReporter.js";
+import type { Reporter } from "./reporter.js";
+
+/** Whether somebody is there to see a spinner and to answer questions. */
+export const isInteractive = (): boolean =>
+  process.stdin.isTTY === true && process.stderr.isTTY === true && !process.env.CI;
+
+/** How a person or a machine wants to be told. */
+export interface ReportFlags {
+  json?: boolean;
+  quiet?: boolean;
+  /** What a dry run tells is its result, so it is never quiet. */
+  dryRun?: boolean;
+}
+
+/** The reporter that fits: JSON when asked for, a spinner on a terminal, plain lines elsewhere. */
+export async function chooseReporter({ json, quiet, dryRun }: ReportFlags): Promise<Reporter> {
+  if (quiet && !dryRun) return quietReporter(json ? jsonReporter() : plainReporter());
+  if (json) return jsonReporter();
+  if (!process.stderr.isTTY || process.env.CI) return plainReporter();
+  const { spinnerReporter } = await import("./spinner.js");
+  return spinnerReporter();
+}

@@ -1,0 +1,118 @@
+import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
+import { type EngineApi, engineApi } from "../docker/engineApi.js";
+import {
+  type SecretReference,
+  type ServiceSpec,
+  type SwarmService,
+  stackService,
+} from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { storedServices } from "../operation/baseline.js";
+import type { DeployContext, Step } from "../operation/context.js";
+import { describe } from "../operation/convergence.js";
+import { didNotRoll, registryOf, rollRegistry } from "../operation/registryUpdate.js";
+import { failureMessage, PASSING_FAULT } from "../operation/rolloutFailure.js";
+import { engineTime, waitForConvergence } from "../operation/stackUpdate.js";
+
+/**
+ * Users change with one secret of one service: the registry's htpasswd. Nothing else of the stack is touched, and no compose
+ * file is needed, so that a change from an old checkout changes nothing but the users.
+ */
+
+/** Seconds for the registry to run with the htpasswd from before again. */
+const BACK_SECONDS = 120;
+
+/**
+ * The spec of a service with another htpasswd in the place of the one that it has, mounted in the same way. The order of the
+ * secrets stays: a service whose secrets change their order gets new tasks with the next deploy.
+ */
+function withHtpasswd(spec: ServiceSpec, next: { id: string; name: string }): ServiceSpec {
+  const { ContainerSpec } = spec.TaskTemplate;
+  const swapped = (ContainerSpec.Secrets ?? []).map((reference) =>
+    isHtpasswd(reference) ? { ...reference, SecretID: next.id, SecretName: next.name } : reference,
+  );
+  return {
+    ...spec,
+    TaskTemplate: { ...spec.TaskTemplate, ContainerSpec: { ...ContainerSpec, Secrets: swapped } },
+  };
+}
+
+const isHtpasswd = ({ File }: SecretReference): boolean => File?.Name === HTPASSWD;
+
+/** The registry's service as the engine stores it. */
+async function storedRegistry(api: EngineApi, stack: string): Promise<SwarmService> {
+  const found = stackService(await storedServices(api, stack), stack, "registry");
+  if (found?.Spec.TaskTemplate.ContainerSpec.Secrets?.some(isHtpasswd)) return found;
+  throw new OperatorError(found ? "has no htpasswd" : "is not deployed", {
+    where: registryOf(stack),
+    remedy: "Deploy the stack first: hephaestus deploy",
+    exitCode: ExitCode.preflight,
+  });
+}
+
+/** Gives the registry's service another htpasswd. It keeps the login for its image that it was deployed with. */
+async function swapTo(docker: Docker, stack: string, generation: number): Promise<void> {
+  const api = await engineApi(docker);
+  const { ID, Version, Spec } = await storedRegistry(api, stack);
+  const name = secretName(stack, HTPASSWD, generation);
+  const id = (await docker.run(["secret", "inspect", "--format", "{{.ID}}", name])).trim();
+  await api.post(
+    `/services/${ID}/update?version=${Version.Index}&registryAuthFrom=spec`,
+    withHtpasswd(Spec, { id, name }),
+  );
+}
+
+/** Rolls the registry onto the new htpasswd. */
+export const swapUsers: Step = {
+  id: "rollout",
+  title: "Registry",
+  async run(context) {
+    const { config, docker, generations, options, reporter } = context;
+    const roll = () =>
+      rollRegistry(
+        context,
+        docker,
+        () => swapTo(docker, config.stack, generations.people),
+        options.timeoutSeconds,
+      );
+    let result = await roll();
+    if (result.state === "failed" && result.verdicts.some(({ reason }) => PASSING_FAULT.test(reason))) {
+      reporter.progress("a passing fault of the engine, trying once more");
+      result = await roll();
+    }
+    if (result.state === "converged") return describe(config.stack, result.verdicts);
+    throw new OperatorError(await failureMessage(context, result), {
+      where: registryOf(config.stack),
+      remedy: "Fix the cause above and run the same command again.",
+      exitCode: ExitCode.rollout,
+    });
+  },
+};
+
+/**
+ * Gives the registry the htpasswd from before again, where it does not have it, and waits until it runs with it.
+ *
+ * @param docker one that still works after an interruption
+ * @param previous the generation from before
+ * @throws OperatorError when that does not succeed
+ */
+export async function swapBack(context: DeployContext, docker: Docker, previous: number): Promise<void> {
+  const { stack } = context.config;
+  const { Spec } = await storedRegistry(await engineApi(docker), stack);
+  const inUse = Spec.TaskTemplate.ContainerSpec.Secrets?.find(isHtpasswd)?.SecretName;
+  const since = await engineTime(docker);
+  // Swarm may have done it by itself.
+  if (inUse !== secretName(stack, HTPASSWD, previous)) {
+    context.reporter.note("info", `Going back to generation ${previous}.`);
+    await swapTo(docker, stack, previous);
+  }
+  const result = await waitForConvergence(docker, stack, {
+    only: new Set([registryOf(stack)]),
+    goal: "back",
+    since,
+    timeoutSeconds: BACK_SECONDS,
+    onProgress: (verdicts) => context.reporter.progress(`going back: ${describe(stack, verdicts)}`),
+  });
+  if (result.state !== "converged") throw didNotRoll(stack, result);
+}

@@ -1,0 +1,136 @@
+import type { Docker } from "../docker/run.js";
+import { OperatorError } from "../errors.js";
+import { recordUsersStep } from "../history/recordSteps.js";
+import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import { reportFindings } from "../operation/findings.js";
+import { markHandedOver, removeOldSecrets } from "../operation/leftovers.js";
+import { frontDoor, verify } from "../registry/frontDoorSteps.js";
+import { chooseGenerations } from "./generations.js";
+import { swapBack, swapUsers } from "./htpasswdSwap.js";
+import { createSecrets, discardChange, planSecrets } from "./secretSteps.js";
+import { underLock } from "./underLock.js";
+
+/** Hands a generated password to who asked for it: a terminal, a pipe, a file. */
+export type HandOver = (user: string, password: string) => Promise<void>;
+
+/** Which users there are, and what becomes of them. The files on disk do not matter. */
+const lookAtUsers: Step = {
+  id: "preflight",
+  title: "Users",
+  async run(context) {
+    const findings = await chooseGenerations(context);
+    if (context.change?.newMachines) {
+      findings.push({
+        severity: "error",
+        message: "the secrets of the machine accounts are incomplete",
+        remedy: "Repair them first: hephaestus deploy",
+      });
+    }
+    reportFindings(context, findings);
+    return `generation ${context.change?.previous ?? context.generations.people} is in use`;
+  },
+};
+
+/** What looks before anything is touched. */
+const LOOKING_STEPS: readonly Step[] = [lookAtUsers, frontDoor];
+
+/** What makes the new htpasswd valid and proves it. Only the registry rolls; gateway, reader and library go on. */
+const CHANGE_STEPS: readonly Step[] = [createSecrets, swapUsers, verify];
+
+/** What a dry run shows. */
+const DRY_STEPS: readonly Step[] = [
+  planSecrets,
+  {
+    id: "rollout",
+    title: "Registry",
+    run: async ({ generations }) =>
+      `would be rolled onto generation ${generations.people}; nothing else would change`,
+  },
+];
+
+/** Removes the htpasswd from before, and what broken runs left of older ones. */
+const removeSuperseded: Step = {
+  id: "clean-up",
+  title: "Clean-up",
+  async run({ config, docker, generations }) {
+    const removed = await removeOldSecrets(docker, config.stack, generations);
+    return removed.length === 0 ? "nothing left over" : `removed ${removed.join(", ")}`;
+  },
+};
+
+const handOverStep = (handOver: HandOver, cleanupDocker: Docker): Step => ({
+  id: "hand-over",
+  title: "New password",
+  skip: ({ change }) => (change?.origin === "generated" && change.login ? undefined : "given, not generated"),
+  async run({ change, config, generations }) {
+    const login = change?.login;
+    if (!login) return "";
+    await handOver(login.user, login.password.reveal());
+    await markHandedOver(cleanupDocker, config.stack, generations.people);
+    return "handed over";
+  },
+});
+
+/** Every step of a rotation, in order. */
+export const rotationSteps = (handOver: HandOver, cleanupDocker: Docker) => ({
+  looking: LOOKING_STEPS,
+  changing: [...CHANGE_STEPS, handOverStep(handOver, cleanupDocker)],
+  closing: [recordUsersStep, removeSuperseded],
+});
+
+/**
+ * Changes the users: a new generation of the htpasswd, the registry rolled onto it, proved at the front door, handed
+ * over, and the old one removed. If it fails before that, the stack goes back to the generation before.
+ *
+ * @param cleanupDocker a docker that still works after an interruption
+ * @throws OperatorError that says which passwords are valid
+ */
+export async function changeUsers(
+  context: DeployContext,
+  cleanupDocker: Docker,
+  handOver: HandOver,
+): Promise<void> {
+  const { looking, changing, closing } = rotationSteps(handOver, cleanupDocker);
+  await runSteps(looking, context);
+  if (context.options.dryRun) return runSteps(DRY_STEPS, context);
+  await underLock(context, cleanupDocker, async () => {
+    try {
+      await runSteps(changing, context);
+    } catch (error) {
+      throw await takeBack(context, error, cleanupDocker);
+    }
+    try {
+      await runSteps(closing, context);
+    } catch (error) {
+      throw withRemedy(error, "The change itself is done and valid; the next run removes what is left over.");
+    }
+  });
+}
+
+/** Goes back to the generation before, and tells in the error which passwords are valid. */
+async function takeBack(context: DeployContext, error: unknown, docker: Docker): Promise<unknown> {
+  const { change } = context;
+  if (change?.previous === undefined) return error;
+  let outcome: string;
+  try {
+    await swapBack(context, docker, change.previous);
+    await discardChange({ ...context, docker });
+    outcome = "The passwords from before are valid.";
+  } catch {
+    outcome =
+      "Going back failed too, so the new or the old passwords are valid. Run the same command or hephaestus deploy again: it mends that and says which.";
+  }
+  return withRemedy(error, outcome);
+}
+
+/** The same error with a sentence before its remedy; what is no OperatorError stays a bug. */
+function withRemedy(error: unknown, sentence: string): unknown {
+  if (!(error instanceof OperatorError)) return error;
+  const { message, where, remedy, exitCode } = error;
+  return new OperatorError(message, {
+    where,
+    remedy: remedy ? `${sentence}\n${remedy}` : sentence,
+    exitCode,
+    cause: error,
+  });
+}

@@ -1,0 +1,84 @@
+import { currentMachines } from "../credentials/generationState.js";
+import type { Generations, SecretKind } from "../credentials/secretKinds.js";
+import { type SwarmService, stackServices } from "../docker/objects.js";
+import { type SecretFacts, stackSecrets } from "../docker/swarmSecrets.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import type { DeployContext } from "../operation/context.js";
+import { removeOldSecrets } from "../operation/leftovers.js";
+import { readGenerationState } from "./generations.js";
+import { keptGeneration } from "./keptGeneration.js";
+
+export interface SecretReport {
+  name: string;
+  kind: SecretKind;
+  generation: number;
+  created: Date;
+  /** Services that use it, without the stack's name. */
+  usedBy: string[];
+  /** Kept by the next deploy though nothing uses it now, or left over. */
+  state: "in use" | "kept" | "orphan";
+}
+
+/** The stack's secrets, and who uses them. */
+export async function reportSecrets(context: Whose): Promise<SecretReport[]> {
+  const { docker, config } = context;
+  const secrets = await stackSecrets(docker, config.stack);
+  const services = await stackServices(docker, config.stack);
+  return judgeSecrets(config.stack, secrets, services, await keptGenerations(context, secrets));
+}
+
+/** Pure: what the facts mean. */
+export function judgeSecrets(
+  stack: string,
+  secrets: readonly SecretFacts[],
+  services: readonly SwarmService[],
+  keep: Partial<Generations>,
+): SecretReport[] {
+  return secrets.map(({ name, kind, generation, created }) => {
+    const usedBy = services
+      .filter(({ Spec }) =>
+        Spec.TaskTemplate.ContainerSpec.Secrets?.some(({ SecretName }) => SecretName === name),
+      )
+      .map(({ Spec }) => Spec.Name.slice(stack.length + 1));
+    const kept = kind === "http-secret" || generation === (kind === "htpasswd" ? keep.people : keep.machines);
+    const state = usedBy.length > 0 ? "in use" : kept ? "kept" : "orphan";
+    return { name, kind, generation, created, usedBy, state };
+  });
+}
+
+/**
+ * Removes the secrets that no service uses and no deploy would keep.
+ *
+ * @returns names of what was removed
+ * @throws OperatorError when no generation can be kept: then all may be somebody's only copy
+ */
+export async function pruneSecrets(context: DeployContext): Promise<string[]> {
+  const { docker, config } = context;
+  const secrets = await stackSecrets(docker, config.stack);
+  const { people, machines } = await keptGenerations(context, secrets);
+  if (people === undefined || machines === undefined) {
+    throw new OperatorError("has no generation of secrets that could be kept", {
+      where: config.stack,
+      remedy: "Deploy it first: hephaestus deploy",
+      exitCode: ExitCode.preflight,
+    });
+  }
+  return removeOldSecrets(docker, config.stack, { people, machines });
+}
+
+/** The stack, and the way to it. */
+type Whose = Pick<DeployContext, "docker" | "config">;
+
+/** What the next deploy would use. */
+async function keptGenerations(
+  { docker, config: { stack } }: Whose,
+  secrets: readonly SecretFacts[],
+): Promise<{ people?: number; machines?: number }> {
+  const state = await readGenerationState(docker, stack, secrets);
+  const people = (await keptGeneration(docker, stack, state, secrets))?.generation;
+  const machines = currentMachines(state);
+  return {
+    ...(people === undefined ? {} : { people }),
+    ...(machines === undefined ? {} : { machines }),
+  };
+}

@@ -1,0 +1,78 @@
+/** The Debian packages that the stand-in images are made of: downloaded once, never installed on this machine. */
+import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { execa } from "execa";
+import { ExitCode, OperatorError } from "../../src/errors.js";
+
+const PROGRAMS = ["busybox-static", "docker-registry", "nginx", "nginx-common", "libnginx-mod-stream"];
+const LIBRARY = /^(lib[a-z]|zlib1g)/;
+
+/**
+ * Downloads the packages of the programs and of the libraries that they name, in the newest version that apt knows, or
+ * takes what an earlier call left. Needs the network in the first case alone.
+ *
+ * @param cacheDir an absolute path; made if it is missing. Remove it for newer packages.
+ * @param report gets one line for a person before each slow step.
+ * @returns the path of the .deb file of each package by the package's name; keys in a stable order.
+ * @throws OperatorError if apt is missing or cannot download them.
+ */
+export async function fetchPackages(
+  cacheDir: string,
+  report: (line: string) => void,
+): Promise<Map<string, string>> {
+  const debs = `${cacheDir}/debs`;
+  const found = await readdir(debs).catch(() => undefined);
+  const cached = PROGRAMS.every((name) => found?.some((file) => file.startsWith(`${name}_`)))
+    ? found
+    : undefined;
+  if (cached === undefined) {
+    // What an older version of this program kept may lack a package.
+    await rm(debs, { recursive: true, force: true });
+    await mkdir(cacheDir, { recursive: true });
+    // Downloaded aside and renamed when complete, so that a broken download is never taken for the whole.
+    const partial = await mkdtemp(`${cacheDir}/partial-`);
+    try {
+      report("Downloading Debian packages for the stand-in images");
+      await download(partial).catch(async () => {
+        // The package lists may be missing or older than the mirror.
+        await apt("apt-get", ["update"]);
+        await download(partial);
+      });
+      // If another process finished first, its download is as good as ours.
+      await rename(partial, debs).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+      });
+    } finally {
+      await rm(partial, { recursive: true, force: true });
+    }
+  }
+  const files = (cached ?? (await readdir(debs))).filter((file) => file.endsWith(".deb")).sort();
+  return new Map(files.map((file) => [file.slice(0, file.indexOf("_")), `${debs}/${file}`]));
+}
+
+async function download(dir: string): Promise<void> {
+  const facts = await apt("apt-cache", ["show", "--no-all-versions", ...PROGRAMS]);
+  const depends = facts.split("\n").filter((line) => line.startsWith("Depends:"));
+  const names = depends
+    .flatMap((line) => line.slice("Depends:".length).split(/[,|]/))
+    .map((entry) => entry.trim().split(/[ :]/)[0] ?? "");
+  const libraries = new Set(names.filter((name) => LIBRARY.test(name)));
+  await apt("apt-get", ["download", "-o", "APT::Sandbox::User=root", ...PROGRAMS, ...libraries], dir);
+}
+
+async function apt(command: string, args: string[], cwd = "/"): Promise<string> {
+  const result = await execa(command, args, {
+    cwd,
+    env: { LC_ALL: "C" },
+    stdin: "ignore",
+    reject: false,
+    timeout: 300_000,
+  });
+  if (!result.failed) return result.stdout;
+  const detail = result.stderr?.trim().split("\n").slice(-4).join("\n") || result.shortMessage;
+  throw new OperatorError(`${command} ${args[0]} failed: ${detail}`, {
+    remedy:
+      "The stand-in images need Debian 12 or Ubuntu 24.04, their package mirrors, and (on Ubuntu) the universe component.",
+    exitCode: ExitCode.preflight,
+    cause: result,
+  });
+}

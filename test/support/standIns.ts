@@ -1,0 +1,181 @@
+/**
+ * Stand-ins for the images of a registry stack, made from Debian's packages without pulling anything: they keep what the
+ * stack relies on in the originals (paths, users, entry points, variables), so that it runs unchanged where no image can
+ * be pulled. The files below `standins/` are ours; the programs are Debian's.
+ */
+import { createHash } from "node:crypto";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { ExitCode, OperatorError } from "../../src/errors.js";
+import { fetchPackages } from "./packages.js";
+import { PATH, RECIPES, type Recipe, STANDINS, type Standin } from "./standins/recipes.js";
+
+export interface StandinOptions {
+  /** The engine that gets the images, as in DOCKER_HOST. */
+  dockerHost: string;
+  /** Where the downloaded packages stay; an absolute path. */
+  cacheDir: string;
+  /** Gets one line for a person before each slow step. */
+  report: (line: string) => void;
+}
+
+const SOURCES = fileURLToPath(new URL("./standins", import.meta.url));
+const INPUTS_LABEL = "hephaestus.standin.inputs";
+const NGINX_UID = 101;
+
+/**
+ * Builds the images that the engine does not have yet, or has from other inputs (packages, files below `standins/`, this
+ * recipe). Needs root, and the network for the first download of the packages.
+ *
+ * @returns the names of the images.
+ * @throws OperatorError if the packages cannot be had or the engine refuses an image.
+ */
+export async function buildStandins({
+  dockerHost,
+  cacheDir,
+  report,
+}: StandinOptions): Promise<typeof STANDINS> {
+  const packages = await fetchPackages(cacheDir, report);
+  const inputs = await hashInputs([...packages.values()]);
+  const names = Object.keys(STANDINS) as Standin[];
+  const missing: Standin[] = [];
+  for (const name of names) if ((await builtFrom(dockerHost, STANDINS[name])) !== inputs) missing.push(name);
+  if (missing.length === 0) return STANDINS;
+  report(`Building the stand-in images ${missing.join(", ")}`);
+  const work = await mkdtemp(`${tmpdir()}/standins-`);
+  try {
+    await mkdir(`${work}/packages`);
+    for (const [name, deb] of packages)
+      await execa("dpkg-deb", ["--extract", deb, `${work}/packages/${name}`]);
+    for (const name of missing) {
+      const root = `${work}/${name}`;
+      await assemble(root, `${work}/packages`, RECIPES[name]);
+      await load(dockerHost, root, name, inputs);
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  return STANDINS;
+}
+
+/** Puts an image's root file system together in the folder `root`. */
+async function assemble(root: string, packages: string, recipe: Recipe): Promise<void> {
+  for (const directory of [
+    "bin",
+    "lib",
+    "run",
+    "tmp",
+    "usr/bin",
+    "usr/sbin",
+    "sbin",
+    "root",
+    ...recipe.directories,
+  ]) {
+    await mkdir(`${root}/${directory}`, { recursive: true });
+  }
+  await installBusybox(root, `${packages}/busybox-static/bin/busybox`);
+  for (const name of (await readdir(packages)).filter((name) => recipe.libraries.test(name))) {
+    await copyLibraries(`${packages}/${name}`, root);
+  }
+  for (const [name, from, to] of recipe.programs) await cp(`${packages}/${name}/${from}`, `${root}/${to}`);
+  for (const overlay of recipe.overlays) await cp(`${SOURCES}/${overlay}`, root, { recursive: true });
+  for (const [target, path] of recipe.links) await symlink(target, `${root}/${path}`);
+  // A checkout has the modes of somebody's umask.
+  await execa("chmod", ["-R", "u=rwX,go=rX", root]);
+  await execa("find", [root, "-name", "*.sh", "-exec", "chmod", "755", "{}", "+"]);
+  await chmod(`${root}/tmp`, 0o1777);
+  for (const path of recipe.ownedByNginx)
+    await execa("chown", ["-hR", `${NGINX_UID}:${NGINX_UID}`, `${root}/${path}`]);
+}
+
+/** BusyBox knows where each of its programs belongs; what an image brings itself (`nginx`) is copied later and wins. */
+async function installBusybox(root: string, busybox: string): Promise<void> {
+  await cp(busybox, `${root}/bin/busybox`);
+  const { stdout } = await execa(busybox, ["--list-full"]);
+  const applets = stdout
+    .split("\n")
+    .filter((path) => /^(usr\/)?s?bin\//.test(path) && path !== "bin/busybox");
+  for (const path of applets) await symlink("/bin/busybox", `${root}/${path}`);
+}
+
+/** The shared objects right below the multiarch folder, and the dynamic loader where its absolute path expects it. */
+async function copyLibraries(unpacked: string, root: string): Promise<void> {
+  const find = [
+    "-regex",
+    ".*/\\(lib/[^/]*-linux-gnu[^/]*/[^/]*\\.so[^/]*\\|lib64/ld-[^/]*\\|lib/ld-[^/]*\\)",
+    "-printf",
+    "%P\\n",
+  ];
+  const { stdout } = await execa("find", [unpacked, ...find]);
+  for (const path of stdout.split("\n").filter(Boolean)) {
+    // Newer packages have all of it below usr/.
+    await cp(`${unpacked}/${path}`, `${root}/${path.replace(/^usr\//, "")}`, {
+      verbatimSymlinks: true,
+      recursive: true,
+    });
+  }
+}
+
+/**
+ * Gives a root file system to the engine as an image of one layer, in the format of `docker save`. Not `docker import`,
+ * which cannot set a stop signal. No clock goes in: the same inputs give the same image.
+ */
+async function load(dockerHost: string, root: string, name: Standin, inputs: string): Promise<void> {
+  const archive = `${root}.image`;
+  await mkdir(archive);
+  const reproducible = ["--sort=name", "--mtime=@0", "--numeric-owner", "--format=gnu"];
+  await execa("tar", [
+    "--create",
+    ...reproducible,
+    "--file",
+    `${archive}/layer.tar`,
+    "--directory",
+    root,
+    ".",
+  ]);
+  const layer = createHash("sha256")
+    .update(await readFile(`${archive}/layer.tar`))
+    .digest("hex");
+  const config = {
+    architecture: process.arch === "x64" ? "amd64" : process.arch,
+    os: "linux",
+    config: { Env: [PATH], Labels: { [INPUTS_LABEL]: inputs }, ...RECIPES[name].config },
+    rootfs: { type: "layers", diff_ids: [`sha256:${layer}`] },
+    created: "1970-01-01T00:00:00Z",
+    history: [{ created_by: "hephaestus demo/standins.ts" }],
+  };
+  const manifest = [{ Config: "config.json", RepoTags: [STANDINS[name]], Layers: ["layer.tar"] }];
+  await writeFile(`${archive}/config.json`, JSON.stringify(config));
+  await writeFile(`${archive}/manifest.json`, JSON.stringify(manifest));
+  await execa("tar", ["--create", "--file", `${archive}.tar`, "--directory", archive, "."]);
+  const result = await execa("docker", ["--host", dockerHost, "load", "--input", `${archive}.tar`], {
+    reject: false,
+  });
+  if (!result.failed) return;
+  throw new OperatorError(`docker load of ${STANDINS[name]} failed: ${result.stderr}`, {
+    remedy: "Look at the engine's log, and at the free disk space.",
+    exitCode: ExitCode.preflight,
+    cause: result,
+  });
+}
+
+async function builtFrom(dockerHost: string, image: string): Promise<string | undefined> {
+  const format = `{{ index .Config.Labels "${INPUTS_LABEL}" }}`;
+  const args = ["--host", dockerHost, "image", "inspect", "--format", format, image];
+  const { failed, stdout } = await execa("docker", args, { reject: false });
+  return failed ? undefined : stdout.trim();
+}
+
+/** One hash over all that makes the images: the packages by their file names (which hold versions), our files, this file. */
+async function hashInputs(debs: string[]): Promise<string> {
+  const hash = createHash("sha256");
+  for (const deb of debs) hash.update(deb.slice(deb.lastIndexOf("/")));
+  const entries = await readdir(SOURCES, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`);
+  for (const file of [fileURLToPath(import.meta.url), ...files.sort()]) {
+    hash.update(file.slice(file.indexOf("/standins"))).update(await readFile(file));
+  }
+  return hash.digest("hex");
+}
