@@ -248,7 +248,7 @@ $summary
 EOF
 }
 
-# The lock's protocol is that of hephaestus (src/swarm/lock.ts): a config as the lock, and another one as a sign of life
+# The lock's protocol is that of hephaestus (src/operation/stackLock.ts): a config as the lock, and another one as a sign of life
 # every $beat_seconds. It is free when there was no sign for $lock_seconds by the clock of the Swarm.
 lock_seconds=75 beat_seconds=10
 

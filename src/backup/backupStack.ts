@@ -4,7 +4,7 @@ import type { StartDocker } from "../docker/stream.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
-import { withLock } from "../operation/lock.js";
+import { withLock } from "../operation/stackLock.js";
 import { parseReferences, type References } from "../registry/references.js";
 import type { Link } from "../storage/layout.js";
 import { requireStorageNode } from "../storage/storageNode.js";

@@ -29,7 +29,7 @@ export interface RestoreRequest {
   /** Whether storage that holds other images may be written to. */
   force: boolean;
   /** Whether everything is read back afterwards. */
-  verify: boolean;
+  readBack: boolean;
   start: StartDocker;
   cleanupDocker: Docker;
   /** The docker of the node with the storage. */
@@ -125,7 +125,7 @@ class RestoreRun {
     {
       id: "proof",
       title: "Proof",
-      skip: () => (this.request.verify ? undefined : "not asked for (--verify)"),
+      skip: () => (this.request.readBack ? undefined : "not requested (--read-back)"),
       run: () => this.prove(),
     },
   ];

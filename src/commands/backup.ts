@@ -1,29 +1,16 @@
-import { readFile } from "node:fs/promises";
-import { backupStack } from "../backup/backupStack.js";
-import { ExitCode } from "../errors.js";
-import { checkPrivateFile } from "../host/passwordFile.js";
-import { bytesText, speedText } from "../terminal/progress.js";
-import { openSession, type SessionFlags } from "./session.js";
+import type { AddCommand } from "./command.js";
+import { stackOptions, storageContextOption } from "./options.js";
 
-export type BackupFlags = Omit<SessionFlags, "verify" | "timeout" | "output"> & { tool: string };
-
-/** Backs up config, users and images into a file, or adds what is new to one. */
-export async function backup(file: string, flags: BackupFlags): Promise<ExitCode> {
-  const { context, ...session } = await openSession({ ...flags, verify: false, timeout: 0 });
-  // It holds the hashes of passwords.
-  await checkPrivateFile(file);
-  const configText = await readFile(flags.config, "utf8");
-  const { reporter } = context;
-  const report = await backupStack(context, { file, configText, tool: flags.tool, ...session });
-  const { damage, tags, images, blobs, bytes, read, seconds } = report;
-  for (const sentence of damage) reporter.note("error", `damaged: ${sentence}`);
-  reporter.result({ backup: file, ...report }, [
-    `${file}: ${tags} tags, ${images} images, ${blobs} blobs, ${bytesText(bytes)}; read ${speedText(read.bytes, seconds)}`,
-    ...(damage.length > 0
-      ? [
-          "The backup is complete but for what is damaged in the storage; images that lack something are left out.",
-        ]
-      : [`Try it with: hephaestus restore ${file} --dry-run`]),
-  ]);
-  return damage.length > 0 ? ExitCode.verify : ExitCode.ok;
-}
+export const addBackup: AddCommand = (program, finish) => {
+  const tool = `hephaestus ${program.version()}`;
+  stackOptions(program.command("backup <file>"))
+    .description("back up config, users and images to a file while the registry runs")
+    .addOption(storageContextOption())
+    .addHelpText(
+      "after",
+      "\nIf the file is a backup already, only new content is added. To resume an interrupted backup, run the same\ncommand again. If the storage is damaged, everything else is backed up and the exit code is 7.\n\nExample:\n  hephaestus backup registry.backup",
+    )
+    .action(async (file, options) =>
+      finish(await (await import("../actions/backup.js")).backup(file, { ...options, tool })),
+    );
+};

@@ -1,79 +1,37 @@
-import { publicUrls } from "../config/resolve.js";
-import { Secret } from "../credentials/secret.js";
-import { deployStack } from "../deploy/deployStack.js";
-import { ExitCode } from "../errors.js";
-import type { Credentials, DeployContext } from "../operation/context.js";
-import type { ResolveImage } from "../operation/stackUpdate.js";
-import { isInteractive } from "../terminal/chooseReporter.js";
+import type { AddCommand } from "./command.js";
 import {
-  type CredentialSettings,
-  credentialsFromEnvironment,
-  fromPassword,
-  generated,
-  passwordFromStdin,
-  userName,
-} from "./credentials.js";
-import { openSession, type SessionFlags } from "./session.js";
+  configOption,
+  contextOption,
+  dryRunOption,
+  noVerifyOption,
+  outputOption,
+  reportOptions,
+  resolveImageOption,
+  timeoutOption,
+} from "./options.js";
 
-export interface DeployFlags extends SessionFlags {
-  host?: string;
-  hostSetup: boolean;
-  passwordStdin?: boolean;
-  generatePassword?: boolean;
-  wait: boolean;
-  resolveImage: ResolveImage;
-}
-
-/** Prepares the host, creates the secrets, deploys the stack, waits, and asks at the front door. */
-export async function deploy(flags: DeployFlags): Promise<ExitCode> {
-  const session = await openSession(flags, {
-    wait: flags.wait,
-    resolveImage: flags.resolveImage,
-    host: flags.host,
-    hostSetup: flags.hostSetup,
-  });
-  const { credentials } = session.context.config;
-  const given = flags.passwordStdin
-    ? fromPassword(userName(credentials, process.env), await passwordFromStdin(), credentials)
-    : credentialsFromEnvironment(credentials, process.env);
-  const context: DeployContext = { ...session.context, given, obtain: obtainer(flags, credentials) };
-  await deployStack(context, session.cleanupDocker);
-  if (!context.options.dryRun) showResult(context);
-  return ExitCode.ok;
-}
-
-/** How a password comes about when none was given: generated when asked for, else asked for on a terminal. */
-function obtainer(
-  flags: DeployFlags,
-  settings: CredentialSettings,
-): (() => Promise<Credentials>) | undefined {
-  const user = userName(settings, process.env);
-  if (flags.generatePassword) return async () => generated(user);
-  if (!isInteractive() || flags.json) return undefined;
-  return async () => {
-    const { askForPassword } = await import("../terminal/prompts.js");
-    const answer = await askForPassword(`Password for ${user} (empty: generate one)`);
-    return answer === "" ? generated(user) : fromPassword(user, new Secret(answer), settings);
-  };
-}
-
-function showResult({ config, reporter, change, given, users }: DeployContext): void {
-  const urls = publicUrls(config);
-  const host = urls.registry.replace(/^https?:\/\//, "");
-  const user = (change?.login ?? given)?.user ?? loginName(users, userName(config.credentials, process.env));
-  reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
-    "",
-    `registry  ${urls.registry}`,
-    ...(urls.ui ? [`library   ${urls.ui}`] : []),
-    ...(urls.admin ? [`admin     ${urls.admin}`] : []),
-    "",
-    "Next:",
-    `  docker login -u ${user} ${host}`,
-    `  docker tag IMAGE ${host}/IMAGE && docker push ${host}/IMAGE`,
-    `  docker pull ${host}/IMAGE`,
-  ]);
-}
-
-/** Who may log in, for the next step that is shown: a user who exists, or a placeholder. */
-const loginName = (users: readonly string[], wanted: string): string =>
-  users.includes(wanted) ? wanted : users.length === 1 ? (users[0] ?? "") : "USER";
+export const addDeploy: AddCommand = (program, finish) => {
+  reportOptions(program.command("deploy"))
+    .description(
+      "prepare the host, create the secrets, deploy the stack, wait for it, and test its public address",
+    )
+    .addOption(configOption())
+    .addOption(outputOption())
+    .addOption(contextOption())
+    .option("--host <user@host>", "node that holds the storage, to be prepared over ssh")
+    .option("--skip-host-setup", "do not prepare the host")
+    .option("--password-stdin", "read the password of the first user from standard input")
+    .option("--generate-password", "generate the password and print it once, at the end")
+    .addOption(timeoutOption())
+    .option("--no-wait", "do not wait for the rollout")
+    .addOption(noVerifyOption())
+    .addOption(dryRunOption())
+    .addOption(resolveImageOption())
+    .addHelpText(
+      "after",
+      "\nThe password comes from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, from standard input or\nfrom a prompt, or it is generated. If the stack has users, they stay, and a new password that you pass is set\nwith a rotation.\n\nExample:\n  hephaestus deploy --generate-password",
+    )
+    .action(async ({ skipHostSetup, ...options }) =>
+      finish(await (await import("../actions/deploy.js")).deploy({ ...options, hostSetup: !skipHostSetup })),
+    );
+};

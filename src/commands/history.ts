@@ -1,51 +1,14 @@
-import { rollBack } from "../deploy/rollBackStack.js";
-import { ExitCode } from "../errors.js";
-import { type HistoryRecord, readRecords } from "../history/records.js";
-import { table } from "../terminal/table.js";
-import { openSession, type SessionFlags } from "./session.js";
+import type { AddCommand } from "./command.js";
+import { stackOptions } from "./options.js";
 
-/** Shows what was done to the stack, the newest last. */
-export async function history(flags: Omit<SessionFlags, "output" | "timeout" | "verify">): Promise<ExitCode> {
-  const { context } = await openSession({ ...flags, timeout: 60, verify: false });
-  const records = await readRecords(context.docker, context.config.stack);
-  const head = ["NUMBER", "WHEN (UTC)", "WHAT", "WHO", "CONFIG", "USERS", ""];
-  context.reporter.result(
-    { records: records.map(({ archive: _, ...record }) => record) },
-    records.length === 0 ? ["nothing is recorded yet"] : table(head, records.map(row)),
-  );
-  return ExitCode.ok;
-}
-
-function row({ number, at, kind, by, config, generations, images, note }: HistoryRecord): string[] {
-  const versions = Object.entries(images ?? {}).map(([service, image]) => `${service} ${versionOf(image)}`);
-  return [
-    String(number),
-    at.toISOString().slice(0, 16).replace("T", " "),
-    kind,
-    by,
-    config?.slice(0, 12) ?? "",
-    generations ? String(generations.people) : "",
-    [note, versions.join(", ")].filter(Boolean).join("; "),
-  ];
-}
-
-/** The tag of an image, or the begin of its digest. */
-const versionOf = (image: string): string =>
-  /:([\w][\w.-]*)(?:@|$)/.exec(image.replace(/^.*\//, ""))?.[1] ??
-  image.replace(/^.*@sha256:(.{12}).*$/, "$1");
-
-export interface RollbackFlags extends Omit<SessionFlags, "output"> {
-  dryRun?: boolean;
-}
-
-/** Goes back to a recorded state. */
-export async function rollback(number: number | undefined, flags: RollbackFlags): Promise<ExitCode> {
-  const { context, cleanupDocker } = await openSession(flags);
-  const record = await rollBack(context, number, cleanupDocker);
-  if (flags.dryRun) return ExitCode.ok;
-  context.reporter.result({ rolledBackTo: record.number }, [
-    `What runs is record ${record.number} of ${record.at.toISOString()} again.`,
-    `${flags.config} still says what it did: the next deploy goes there. Change it, or take an older version of it from git.`,
-  ]);
-  return ExitCode.ok;
-}
+export const addHistory: AddCommand = (program, finish) => {
+  stackOptions(program.command("history"))
+    .description(
+      "list the deploys, rotations and other operations: who, when, config, images and generations",
+    )
+    .addHelpText(
+      "after",
+      "\nThe Swarm keeps the records of the last 20 deploys.\n\nExample:\n  hephaestus history",
+    )
+    .action(async (options) => finish(await (await import("../actions/history.js")).history(options)));
+};

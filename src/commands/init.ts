@@ -1,84 +1,39 @@
-import { existsSync } from "node:fs";
-import { join, resolve as resolvePath } from "node:path";
-import { CONFIG_FILE } from "../host/configFile.js";
-import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig.js";
-import { jsonSchema } from "../config/jsonSchema.js";
-import { loadConfig } from "../config/load.js";
-import type { Config } from "../config/resolve.js";
-import { ExitCode, OperatorError } from "../errors.js";
-import { readerOf, writeFiles } from "../host/files.js";
-import type { RenderedFile } from "../render/renderedFiles.js";
-import { loadTemplates } from "../render/templates.js";
-import { isInteractive } from "../terminal/chooseReporter.js";
-import { gatherAnswers, type InitFlags } from "./initAnswers.js";
+import { InvalidArgumentError, Option } from "commander";
+import type { AddCommand } from "./command.js";
+import { portOption } from "./options.js";
 
-export interface InitOptions extends InitFlags {
-  output: string;
-  force?: boolean;
-  profile?: "traefik" | "local";
-  ci?: "github";
-  registryPort: number;
-  uiPort: number;
-}
+export const addInit: AddCommand = (program, finish) => {
+  program
+    .command("init")
+    .description("write hephaestus.yaml: a few questions, each with a flag")
+    .option("--domain <domain>", "your domain; the registry will be at registry.<domain>")
+    .option("--storage <path>", "folder for the images, on the node that holds them")
+    .addOption(
+      new Option("--traefik-version <major>", "major version of your Traefik")
+        .choices(["2", "3"])
+        .argParser(traefikVersion),
+    )
+    .option("--traefik-network <name>", "overlay network of Traefik")
+    .addOption(
+      new Option("--ui <access>", "who can browse the web library").choices(["public", "sso", "none"]),
+    )
+    .addOption(
+      new Option("--profile <profile>", "local: a trial that publishes ports and needs no Traefik")
+        .choices(["traefik", "local"])
+        .default("traefik"),
+    )
+    .addOption(portOption("--registry-port <port>", "port of the registry (local profile)", 5000))
+    .addOption(portOption("--ui-port <port>", "port of the web library (local profile)", 8080))
+    .addOption(new Option("--ci <system>", "add a workflow that checks and deploys").choices(["github"]))
+    .option("-y, --yes", "use the defaults instead of asking")
+    .option("--force", "overwrite existing files")
+    .option("-o, --output <folder>", "folder to write to", ".")
+    .addHelpText("after", "\nExample:\n  hephaestus init --yes --domain example.com")
+    .action(async (options) => finish(await (await import("../actions/init.js")).init(options)));
+};
 
-const WORKFLOW = ".github/workflows/registry.yml";
-const IGNORED = [
-  "# Secrets of hephaestus, written only when asked for",
-  ".hephaestus/secrets/",
-  "*.htpasswd",
-  "*.backup*",
-];
-
-/** Writes hephaestus.yaml, the schema for editors, a .gitignore entry, and a workflow when asked for. */
-export async function init(options: InitOptions): Promise<ExitCode> {
-  const folder = resolvePath(options.output);
-  const planned = [CONFIG_FILE, ...(options.ci ? [WORKFLOW] : [])];
-  const existing = planned.filter((path) => existsSync(join(folder, path)));
-  if (existing.length > 0 && !options.force) {
-    throw new OperatorError(`${existing.join(" and ")} exists already`, {
-      where: options.output,
-      remedy: "Use --force to write it anew, or --output for another folder.",
-      exitCode: ExitCode.usage,
-    });
-  }
-
-  const isLocal = options.profile === "local";
-  const config = isLocal
-    ? trialConfig(options.storage ? resolvePath(options.storage) : join(folder, "registry-data"), {
-        registry: options.registryPort,
-        ui: options.uiPort,
-      })
-    : initialConfig(await gatherAnswers(options, isInteractive()));
-  // What init writes has to be what the schema takes, whatever the flags said.
-  const { config: resolved } = loadConfig(config, CONFIG_FILE, {
-    DOMAIN_NAME: "example.com",
-    ...process.env,
-  });
-
-  const files: RenderedFile[] = [
-    { path: CONFIG_FILE, text: config },
-    { path: SCHEMA_FILE, text: `${JSON.stringify(jsonSchema(), null, 2)}\n` },
-    ...gitignore(folder, isLocal ? ["registry-data/"] : []),
-    ...(options.ci ? [{ path: WORKFLOW, text: workflowFor(resolved) }] : []),
-  ];
-  await writeFiles(folder, files);
-  process.stdout.write(`${files.map(({ path }) => `wrote ${path}`).join("\n")}\n`);
-  process.stdout.write("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy\n");
-  return ExitCode.ok;
-}
-
-/** The workflow for this config; a path holds nothing that ends the quotes around it. */
-const workflowFor = ({ stack, registry }: Config): string =>
-  loadTemplates()
-    .workflow.replace("'/mnt/storage/registry'", () => `'${registry.storage.path}' --owner ${registry.user}`)
-    .replace('deploy.sh "hephaestus"', () => `deploy.sh "${stack}"`);
-
-/** The .gitignore with our entries behind what it has; no file when nothing is missing. */
-function gitignore(folder: string, more: readonly string[]): RenderedFile[] {
-  const present = readerOf(folder)(".gitignore") ?? "";
-  const lines = new Set(present.split(/\r?\n/));
-  const missing = [...IGNORED, ...more].filter((line) => !lines.has(line));
-  if (missing.length === 0) return [];
-  const gap = present === "" || present.endsWith("\n") ? "" : "\n";
-  return [{ path: ".gitignore", text: `${present}${gap}${missing.join("\n")}\n` }];
+function traefikVersion(value: string): 2 | 3 {
+  if (value === "2") return 2;
+  if (value === "3") return 3;
+  throw new InvalidArgumentError("Enter 2 or 3.");
 }

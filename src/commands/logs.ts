@@ -1,44 +1,21 @@
-import { streamLogs } from "../docker/serviceLogs.js";
-import { ExitCode, OperatorError } from "../errors.js";
-import { serviceNames } from "../stack/model.js";
-import { coloursFor } from "../terminal/colours.js";
-import { interruptionSignal } from "../terminal/interruption.js";
-import { readAndRender } from "./render.js";
+import { Option } from "commander";
+import type { AddCommand } from "./command.js";
+import { configOption, contextOption, wholeNumber } from "./options.js";
 
-export interface LogsFlags {
-  config: string;
-  context?: string;
-  follow?: boolean;
-  tail: number;
-}
-
-/** Prints the logs of one service of the stack, or of all. */
-export async function logs(service: string | undefined, flags: LogsFlags): Promise<ExitCode> {
-  const { config } = await readAndRender(flags.config, undefined);
-  const names = serviceNames(config);
-  if (service !== undefined && !names.includes(service)) {
-    throw new OperatorError(`there is no service ${service}`, {
-      where: config.stack,
-      remedy: `Services are: ${names.join(", ")}.`,
-      exitCode: ExitCode.usage,
-    });
-  }
-  const chosen = service === undefined ? names : [service];
-  const width = Math.max(...chosen.map((name) => name.length));
-  const colours = coloursFor(process.stdout);
-  await streamLogs(
-    chosen.map((name) => `${config.stack}_${name}`),
-    {
-      context: flags.context,
-      follow: flags.follow ?? false,
-      tail: flags.tail,
-      signal: interruptionSignal(),
-    },
-    (name, line) => {
-      const short = name.slice(config.stack.length + 1).padEnd(width);
-      // Docker's own prefix names the task and the node; the time stands in front of it.
-      process.stdout.write(`${colours.cyan(short)} ${line.replace(/^(\S+) \S+ +\| ?/, "$1 ")}\n`);
-    },
-  );
-  return ExitCode.ok;
-}
+export const addLogs: AddCommand = (program, finish) => {
+  program
+    .command("logs [service]")
+    .description("print the logs of the stack, or of one of its services")
+    .addOption(configOption())
+    .addOption(contextOption())
+    .option("-f, --follow", "follow the log output")
+    .addOption(
+      new Option("-n, --tail <lines>", "number of lines to show from the end of the logs of each task")
+        .default(50)
+        .argParser(wholeNumber(0, 100_000)),
+    )
+    .addHelpText("after", "\nExample:\n  hephaestus logs gateway --tail 20")
+    .action(async (service, options) =>
+      finish(await (await import("../actions/logs.js")).logs(service, options)),
+    );
+};

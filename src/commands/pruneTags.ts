@@ -1,96 +1,36 @@
-import picomatch from "picomatch";
-import { publicUrls } from "../config/resolve.js";
-import { daysBetween } from "../credentials/age.js";
-import { Secret } from "../credentials/secret.js";
-import { ExitCode, OperatorError } from "../errors.js";
-import { planRetention, type Retention } from "../maintenance/retention.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { imagesOf } from "../registry/taggedImages.js";
-import { chooseReporter } from "../terminal/chooseReporter.js";
-import { passwordFromStdin, userName } from "./credentials.js";
-import { readAndRender } from "./render.js";
+import { InvalidArgumentError, Option } from "commander";
+import type { AddCommand } from "./command.js";
+import { configOption, dryRunOption, jsonOption, quietOption, wholeNumber } from "./options.js";
 
-export interface PruneTagsFlags {
-  config: string;
-  keepLast?: number;
-  olderThan?: number;
-  match: string;
-  repository: string;
-  user?: string;
-  passwordStdin?: boolean;
-  dryRun?: boolean;
-  json?: boolean;
-  quiet?: boolean;
-}
+export const addPruneTags: AddCommand = (program, finish) => {
+  program
+    .command("prune-tags")
+    .description("delete tags by age or number; an image that another tag still needs is kept")
+    .addOption(configOption())
+    .addOption(
+      new Option("--keep-last <number>", "keep the newest matching tags of each repository").argParser(
+        wholeNumber(0, 1_000_000),
+      ),
+    )
+    .addOption(
+      new Option("--older-than <days>", "delete only what was built longer ago, such as 30d").argParser(days),
+    )
+    .option("--match <glob>", "tags that may be deleted", "*")
+    .option("--repository <glob>", "repositories to prune; ** matches slashes too", "**")
+    .option("--user <name>", "user that deletes (default: REGISTRY_USERNAME, or credentials.username)")
+    .option("--password-stdin", "read the password of that user from standard input")
+    .addOption(dryRunOption())
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .addHelpText(
+      "after",
+      "\nThis needs registry.delete: true. Signatures, attestations and SBOMs are kept and deleted together with their\nimage. An image without a plausible date never counts as old. If dates are equal or unknown, version numbers\nare compared.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",
+    )
+    .action(async (options) => finish(await (await import("../actions/pruneTags.js")).pruneTags(options)));
+};
 
-/** Deletes tags by a rule, showing what goes and what stays though the rule would let it go. */
-export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
-  if (flags.keepLast === undefined && flags.olderThan === undefined) {
-    throw new OperatorError("without a rule every tag would go", {
-      remedy: "Use --keep-last, --older-than, or both.",
-      exitCode: ExitCode.usage,
-    });
-  }
-  const { config } = await readAndRender(flags.config, undefined);
-  const reporter = await chooseReporter(flags);
-  const login = {
-    user: flags.user ?? userName(config.credentials, process.env),
-    password: flags.passwordStdin ? await passwordFromStdin() : fromEnvironment(),
-  };
-  const api = new RegistryApi(publicUrls(config).registry, login);
-  const now = new Date();
-  const tags = picomatch(flags.match);
-  const rule = {
-    matches: (tag: string) => tags(tag),
-    keepLast: flags.keepLast,
-    olderThanDays: flags.olderThan,
-    now,
-  };
-  const wanted = picomatch(flags.repository);
-  let [removed, skipped] = [0, 0];
-  reporter.begin("prune", flags.dryRun ? "Tags that would go" : "Tags");
-  for (const repository of (await api.repositories()).filter((name) => wanted(name))) {
-    reporter.progress(repository);
-    const { images, unreadable } = await imagesOf(api, repository);
-    if (unreadable.length > 0) {
-      reporter.note(
-        "warning",
-        `${repository} is left as it is: ${unreadable.join(", ")} cannot be read\n    See why with: hephaestus logs registry`,
-      );
-      skipped++;
-      continue;
-    }
-    const plan = planRetention(images, rule);
-    tell(repository, plan, now, (line) => reporter.note("info", line));
-    for (const { digest, tags } of plan.doomed) {
-      if (!flags.dryRun) await api.remove(repository, digest);
-      removed += tags.length;
-    }
-  }
-  const freed = removed > 0 && !flags.dryRun ? "; the disk has room again after a garbage collection" : "";
-  reporter.end("done", `${removed} ${flags.dryRun ? "would go" : "removed"}${freed}`);
-  reporter.result({ removed, skipped, dryRun: flags.dryRun ?? false }, []);
-  return skipped > 0 ? ExitCode.verify : ExitCode.ok;
-}
-
-function tell(
-  repository: string,
-  { doomed, spared }: Retention,
-  now: Date,
-  say: (line: string) => void,
-): void {
-  for (const { tags, created } of doomed) {
-    const age = created ? `${daysBetween(created, now)} days old` : "of unknown age";
-    for (const tag of tags) say(`  goes   ${repository}:${tag} (${age})`);
-  }
-  for (const { tag, reason } of spared) say(`  stays  ${repository}:${tag} (${reason})`);
-}
-
-function fromEnvironment(): Secret {
-  const raw = process.env.REGISTRY_RAW_PASSWORD;
-  if (raw) return new Secret(raw);
-  throw new OperatorError("needs a password: only who may push may delete", {
-    remedy: "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --user and --password-stdin.",
-    exitCode: ExitCode.usage,
-  });
+function days(value: string): number {
+  const number = /^(\d{1,5})d?$/.exec(value)?.[1];
+  if (number === undefined) throw new InvalidArgumentError("Enter a number of days, such as 30d.");
+  return Number(number);
 }

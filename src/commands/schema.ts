@@ -1,8 +1,9 @@
-import { jsonSchema } from "../config/jsonSchema.js";
-import { ExitCode } from "../errors.js";
+import type { AddCommand } from "./command.js";
 
-/** Prints the JSON Schema of hephaestus.yaml. */
-export function schema(): ExitCode {
-  process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
-  return ExitCode.ok;
-}
+export const addSchema: AddCommand = (program, finish) => {
+  program
+    .command("schema")
+    .description("print the JSON Schema of hephaestus.yaml, for editors")
+    .addHelpText("after", "\nExample:\n  hephaestus schema > hephaestus.schema.json")
+    .action(async () => finish((await import("../actions/schema.js")).schema()));
+};

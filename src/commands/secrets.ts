@@ -1,55 +1,17 @@
-import { daysBetween } from "../credentials/age.js";
-import { stackSecrets } from "../docker/swarmSecrets.js";
-import { ExitCode } from "../errors.js";
-import { table } from "../terminal/table.js";
-import { readGenerationState } from "../users/generations.js";
-import { pruneSecrets, reportSecrets } from "../users/secretsReport.js";
-import { underLock } from "../users/underLock.js";
-import { openSession, type SessionFlags } from "./session.js";
+import type { AddCommand } from "./command.js";
+import { dryRunOption, stackOptions } from "./options.js";
 
-type Flags = Omit<SessionFlags, "output" | "timeout" | "verify">;
-
-const open = (flags: Flags) => openSession({ ...flags, timeout: 60, verify: false });
-
-/** Generations, ages, which service uses which, and what is left over. */
-export async function secretsList(flags: Flags): Promise<ExitCode> {
-  const { context } = await open(flags);
-  const secrets = await reportSecrets(context);
-  const age = (created: Date) => `${daysBetween(created, new Date())} days`;
-  const rows = secrets.map(({ name, generation, created, usedBy, state }) => [
-    name,
-    String(generation),
-    age(created),
-    state,
-    usedBy.join(", "),
-  ]);
-  context.reporter.result(
-    { secrets: secrets.map((secret) => ({ ...secret, created: secret.created.toISOString() })) },
-    secrets.length === 0
-      ? [`${context.config.stack} has no secrets.`]
-      : table(["NAME", "GENERATION", "AGE", "STATE", "USED BY"], rows),
-  );
-  return ExitCode.ok;
-}
-
-/** Removes what is left over; with --dry-run it only tells. */
-export async function secretsPrune(flags: Flags): Promise<ExitCode> {
-  const { context, cleanupDocker } = await open(flags);
-  const { docker, config, reporter } = context;
-  if (flags.dryRun) {
-    const orphans = (await reportSecrets(context)).filter(({ state }) => state === "orphan");
-    const names = orphans.map(({ name }) => name);
-    reporter.result(
-      { orphans: names },
-      names.length > 0 ? names.map((name) => `would remove ${name}`) : ["nothing left over"],
+export const addSecrets: AddCommand = (program, finish) => {
+  const actions = () => import("../actions/secrets.js");
+  const secrets = stackOptions(program.command("secrets"))
+    .description("list the secrets of the stack: generation, age, the services that use them, and leftovers")
+    .addHelpText("after", "\nExample:\n  hephaestus secrets")
+    .action(async (options) => finish(await (await actions()).secretsList(options)));
+  stackOptions(secrets.command("prune"))
+    .description("remove secrets that no service uses and no deploy would keep")
+    .addOption(dryRunOption())
+    .addHelpText("after", "\nExample:\n  hephaestus secrets prune --dry-run")
+    .action(async (_options, command) =>
+      finish(await (await actions()).secretsPrune(command.optsWithGlobals())),
     );
-    return ExitCode.ok;
-  }
-  context.state = await readGenerationState(docker, config.stack, await stackSecrets(docker, config.stack));
-  const removed = await underLock(context, cleanupDocker, () => pruneSecrets(context));
-  reporter.result(
-    { removed },
-    removed.length > 0 ? removed.map((name) => `removed ${name}`) : ["nothing left over"],
-  );
-  return ExitCode.ok;
-}
+};

@@ -1,78 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { daysBetween } from "../credentials/age.js";
-import { interrupted } from "../docker/run.js";
-import { readStatus, type Status } from "../doctor/stackStatus.js";
-import { ExitCode } from "../errors.js";
-import { coloursFor } from "../terminal/colours.js";
-import { bytesText } from "../terminal/progress.js";
-import { table } from "../terminal/table.js";
-import { openSession, type SessionFlags } from "./session.js";
+import type { AddCommand } from "./command.js";
+import { noVerifyOption, stackOptions } from "./options.js";
 
-export interface StatusFlags extends Omit<SessionFlags, "output" | "timeout"> {
-  watch?: boolean;
-}
-
-const WATCH_MILLISECONDS = 2000;
-
-/** Shows how the stack is; the exit code says whether it is healthy. */
-export async function status(flags: StatusFlags): Promise<ExitCode> {
-  const { context, signal } = await openSession({ ...flags, timeout: 60 });
-  for (;;) {
-    const now = await readStatus(context);
-    // The cursor goes home, and what was below it is erased.
-    if (flags.watch && process.stdout.isTTY && !flags.json) process.stdout.write("\x1b[H\x1b[2J");
-    context.reporter.result(asData(now), asLines(now));
-    if (!flags.watch) return now.healthy ? ExitCode.ok : ExitCode.unhealthy;
-    await sleep(WATCH_MILLISECONDS, undefined, { signal }).catch(() => {
-      throw interrupted();
-    });
-  }
-}
-
-function ageOf(date: Date | undefined, now: Date): string {
-  if (!date) return "never";
-  const days = daysBetween(date, now);
-  return days === 0 ? "today" : `${days} ${days === 1 ? "day" : "days"} ago`;
-}
-
-const asData = (status: Status) => ({
-  ...status,
-  certificate: status.certificate?.toISOString() ?? null,
-  lastBackup: status.lastBackup?.toISOString() ?? null,
-  lastCollection: status.lastCollection?.toISOString() ?? null,
-  frontDoor: status.frontDoor.map(({ title, fault }) => ({ title, fault: fault ?? null })),
-});
-
-function asLines(status: Status): string[] {
-  const colours = coloursFor(process.stdout);
-  const now = new Date();
-  const lines = table(
-    ["SERVICE", "TASKS", "IMAGE", ""],
-    status.services.map(({ name, running, replicas, image, healthy, reason }) => [
-      name,
-      `${running}/${replicas}`,
-      image,
-      healthy ? "" : reason,
-    ]),
-  );
-  const fact = (name: string, value: string) => lines.push(`${name.padEnd(13)}${value}`);
-  lines.push("");
-  fact("registry", status.registry);
-  if (status.library) fact("library", status.library);
-  fact("generations", `users ${status.generation ?? "none"}, machine accounts ${status.machines ?? "none"}`);
-  for (const { user, changed } of status.passwords)
-    fact("password", `${user}, ${daysBetween(changed, now)} days old`);
-  if (status.certificate) fact("certificate", `ends in ${daysBetween(now, status.certificate)} days`);
-  if (status.disk)
-    fact(
-      "storage",
-      `${bytesText(status.disk.used)} used, ${bytesText(status.disk.free)} free of ${bytesText(status.disk.size)}`,
-    );
-  fact("backup", ageOf(status.lastBackup, now));
-  fact("collection", ageOf(status.lastCollection, now));
-  if (status.readOnly?.holder)
-    fact("read-only", `until ${status.readOnly.until.toISOString()}, for ${status.readOnly.holder}`);
-  lines.push("", status.healthy ? colours.green("healthy") : colours.red("not healthy:"));
-  for (const fault of status.faults) lines.push(`  ${fault}`);
-  return lines;
-}
+export const addStatus: AddCommand = (program, finish) => {
+  stackOptions(program.command("status"))
+    .description("show the state of the stack on one screen; exit 1 if something is wrong")
+    .option("--watch", "refresh every 2 seconds")
+    .addOption(noVerifyOption())
+    .addHelpText("after", "\nExample:\n  hephaestus status --json")
+    .action(async (options) => finish(await (await import("../actions/status.js")).status(options)));
+};

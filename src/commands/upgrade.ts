@@ -1,40 +1,13 @@
-import { planUpgrade, type UpgradePlan } from "../config/imageUpgrade.js";
-import { loadConfig } from "../config/load.js";
-import { ExitCode } from "../errors.js";
-import { applyEdit, type ConfigEditFlags, readForEdit } from "./configEdit.js";
+import type { AddCommand } from "./command.js";
+import { editOptions } from "./options.js";
 
-export interface UpgradeFlags extends ConfigEditFlags {
-  major?: boolean;
-}
-
-/** Puts newer known-good versions of the images into the config file. */
-export async function upgrade(flags: UpgradeFlags): Promise<ExitCode> {
-  const source = await readForEdit(flags);
-  loadConfig(source, flags.config, process.env);
-  const plan = planUpgrade(source, flags.major ?? false);
-  for (const line of planLines(plan)) process.stdout.write(`${line}\n`);
-  if (plan.upgrades.length === 0) {
-    process.stdout.write("nothing to upgrade\n");
-    return ExitCode.ok;
-  }
-  process.stdout.write("\n");
-  if (await applyEdit(source, plan.text, flags)) {
-    process.stdout.write(
-      "Next: hephaestus render && hephaestus deploy\nIt starts the new tasks first where they fit beside the old ones, and goes back by itself when they do not get healthy.\n",
-    );
-  }
-  return ExitCode.ok;
-}
-
-function planLines({ upgrades, left }: UpgradePlan): string[] {
-  return [
-    ...upgrades.flatMap(({ path, from, to, versions }) => [
-      `${path}: ${from} -> ${to}`,
-      ...versions.flatMap(({ version, date, note, mind }) => [
-        `    ${version} (${date}): ${note}`,
-        ...(mind === undefined ? [] : [`    To mind: ${mind}`]),
-      ]),
-    ]),
-    ...left.map(({ path, image, reason }) => `${path}: ${image} stays: it ${reason}`),
-  ];
-}
+export const addUpgrade: AddCommand = (program, finish) => {
+  editOptions(program.command("upgrade"))
+    .description("update the images in the config file to newer tested versions; comments and order are kept")
+    .option("--major", "also update from registry 2.x to 3.x")
+    .addHelpText(
+      "after",
+      "\nImages that the file does not set, that are pinned by digest, or that are unknown are not changed.\n\nExample:\n  hephaestus upgrade --dry-run",
+    )
+    .action(async (options) => finish(await (await import("../actions/upgrade.js")).upgrade(options)));
+};

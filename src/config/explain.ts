@@ -1,6 +1,5 @@
 import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
-import { isOlderVersion, MIGRATIONS, type Migration } from "./migration.js";
 import { configSchema } from "./schema/index.js";
 import { type IssueParams, quote } from "./text.js";
 
@@ -55,30 +54,15 @@ function explainUnknownKey(parent: readonly PropertyKey[], key: string) {
 
 function explainValue(path: readonly PropertyKey[], values: readonly unknown[], value: unknown) {
   if (path.length === 1 && path[0] === "version") {
-    return explainVersion(values, value);
+    return {
+      message: `version ${quote(value)} of the config format is unknown to this hephaestus`,
+      remedy: `Write version: ${values.join(" or ")}; a newer format needs a newer hephaestus.`,
+    };
   }
   const nearest = typeof value === "string" ? nearestOf(value, values.map(String)) : undefined;
   return {
     message: value === undefined ? "is missing" : `${quote(value)} is not one of ${values.join(", ")}`,
     remedy: nearest ? `Did you mean ${nearest}?` : `Write ${values.join(" or ")}.`,
-  };
-}
-
-/** @param migrations what `migrate` can do */
-export function explainVersion(
-  values: readonly unknown[],
-  value: unknown,
-  migrations: readonly Migration[] = MIGRATIONS,
-) {
-  if (isOlderVersion(value, migrations)) {
-    return {
-      message: `version ${quote(value)} of the config format is older than this hephaestus`,
-      remedy: "Bring the file up to date with: hephaestus migrate",
-    };
-  }
-  return {
-    message: `version ${quote(value)} of the config format is unknown to this hephaestus`,
-    remedy: `Write version: ${values.join(" or ")}; a newer format needs a newer hephaestus.`,
   };
 }
 

@@ -6,9 +6,9 @@ import { LABELS, stackSecretNames } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
 import { helperServices, oldMarkers } from "../operation/leftovers.js";
-import { withLock } from "../operation/lock.js";
 import { lockName } from "../operation/lockObjects.js";
 import { ownConfigs, ownNetworks } from "../operation/ownership.js";
+import { withLock } from "../operation/stackLock.js";
 import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
 
 /** Seconds for a task to end by itself: an upload may be on its way. */

@@ -9,7 +9,7 @@ import type { Docker } from "../docker/run.js";
 import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { helperServices, wasHandedOver } from "../operation/leftovers.js";
-import { lookAtLock } from "../operation/lock.js";
+import { lookAtLock } from "../operation/stackLock.js";
 import { readSwarmFacts } from "../operation/swarmFacts.js";
 import { verifyFrontDoor } from "../registry/frontDoor.js";
 import type { RenderedFile } from "../render/renderedFiles.js";

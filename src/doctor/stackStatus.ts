@@ -12,7 +12,7 @@ import type { Disk } from "../host/freeSpace.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
 import type { DeployContext } from "../operation/context.js";
 import { judge } from "../operation/convergence.js";
-import { lookAtLock } from "../operation/lock.js";
+import { lookAtLock } from "../operation/stackLock.js";
 import { certificateExpiry } from "../registry/certificate.js";
 import { type FrontDoorAnswer, verifyFrontDoor } from "../registry/frontDoor.js";
 import { serviceNames } from "../stack/model.js";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { ExitCode, OperatorError } from "../errors.js";
 import { type LoadedConfig, loadConfig } from "../config/load.js";
+import { ExitCode, OperatorError } from "../errors.js";
 
 export const CONFIG_FILE = "hephaestus.yaml";
 

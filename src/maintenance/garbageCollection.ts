@@ -5,7 +5,7 @@ import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
-import { withLock } from "../operation/lock.js";
+import { withLock } from "../operation/stackLock.js";
 import { engineTime } from "../operation/stackUpdate.js";
 import { loadJobScript } from "../render/templates.js";
 import { CONFIG_PATHS, STORAGE } from "../stack/registryService.js";

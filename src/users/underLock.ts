@@ -1,7 +1,7 @@
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { DeployContext } from "../operation/context.js";
-import { withLock } from "../operation/lock.js";
+import { withLock } from "../operation/stackLock.js";
 import { isUnchanged } from "./generations.js";
 
 /**

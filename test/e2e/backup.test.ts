@@ -258,7 +258,7 @@ test("a flipped bit in the storage is named by a backup and by a proof after a r
     expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
     expect(proof.all).toContain(`team/large:1 lacks ${layer}`);
 
-    const verified = await restore(FILE, "--verify", "--force", "--resolve-image", "never");
+    const verified = await restore(FILE, "--read-back", "--force", "--resolve-image", "never");
     expect(verified.exitCode, verified.all).toBe(ExitCode.verify);
     expect(verified.all).toContain(`${layer} has other bytes in the storage: ${blobPath(layer)}`);
   } finally {
@@ -311,7 +311,7 @@ test("backup, destroy with the data, restore: every image pulls by digest, byte 
   expect(existsSync(`${target.storage}/docker/registry/v2/repositories`)).toBe(false);
 
   const watch = watchProcesses(SECRETS);
-  const run = await restore(FILE, "--verify", "--resolve-image", "never");
+  const run = await restore(FILE, "--read-back", "--resolve-image", "never");
   expect(watch.stop()).toEqual([]);
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
   // The first try has written what was whole before the flipped bit, and that is not written again.

@@ -47,7 +47,13 @@ test("deploys, rotations and deploy.sh leave who, when and what; a rollback brin
   expect(await title()).toContain("By hand");
   await writeFile(compose, text);
   // Users change without a deploy: what runs goes on as it is.
-  const rotated = await workspace.hephaestus(["user", "add", "ann", "--output", `${workspace.folder}/ann`]);
+  const rotated = await workspace.hephaestus([
+    "user",
+    "add",
+    "ann",
+    "--password-file",
+    `${workspace.folder}/ann`,
+  ]);
   expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
   expect(await title()).toContain("By hand");
 

@@ -151,7 +151,7 @@ test("users come and go from another checkout, which has nothing but the committ
   ]);
 
   const file = `${laptop.folder}/ci-password`;
-  const added = await laptop.hephaestus(["user", "add", "ci", "--output", file, "--length", "32"]);
+  const added = await laptop.hephaestus(["user", "add", "ci", "--password-file", file, "--length", "32"]);
   expect(added.exitCode, added.all).toBe(ExitCode.ok);
   const given = (await readFile(file, "utf8")).trim();
   expect(given).toHaveLength(32);

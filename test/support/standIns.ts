@@ -144,7 +144,7 @@ async function load(dockerHost: string, root: string, name: Standin, inputs: str
     config: { Env: [PATH], Labels: { [INPUTS_LABEL]: inputs }, ...RECIPES[name].config },
     rootfs: { type: "layers", diff_ids: [`sha256:${layer}`] },
     created: "1970-01-01T00:00:00Z",
-    history: [{ created_by: "hephaestus demo/standins.ts" }],
+    history: [{ created_by: "hephaestus test/support/standIns.ts" }],
   };
   const manifest = [{ Config: "config.json", RepoTags: [STANDINS[name]], Layers: ["layer.tar"] }];
   await writeFile(`${archive}/config.json`, JSON.stringify(config));

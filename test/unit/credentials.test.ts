@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import bcrypt from "bcryptjs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { credentialsFromEnvironment } from "../../src/commands/credentials.js";
+import { credentialsFromEnvironment } from "../../src/actions/credentials.js";
 import {
   candidates,
   currentMachines,

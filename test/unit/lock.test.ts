@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { CommandResult, Docker } from "../../src/docker/run.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
-import { lookAtLock, releaseLock, takeLock, withLock } from "../../src/operation/lock.js";
 import { LockKeeper } from "../../src/operation/lockKeeper.js";
 import { beat, LOCK_SECONDS, readLock } from "../../src/operation/lockObjects.js";
 import { hasEnded, processIdentity } from "../../src/operation/processIdentity.js";
+import { lookAtLock, releaseLock, takeLock, withLock } from "../../src/operation/stackLock.js";
 
 /** The configs of a Swarm with a clock of its own, which no machine's clock has to agree with. */
 class Swarm {

@@ -10,7 +10,7 @@ const script = (real: string) => `#!/bin/sh
 # When the signs of life of a lock are left depends on the time alone.
 case "$*" in *_lock-beat_* | "config inspect --format {{.ID}} "*) exec ${real} "$@" ;; esac
 phase=$(cat "$WRAPPER_FOLDER/phase" 2>/dev/null || echo 0)
-key="$phase $(echo "$*" | sed -E 's/\\b([0-9a-f]{64}|[0-9a-z]{25}|[0-9a-z]{12})\\b/ID/g; s/(ID )+ID/ID/g; s/_[0-9]+/_N/g; s/=[0-9][0-9T:Z-]*/=N/g; s/process [0-9]+/process N/; s/( [^ ]*_history_N)+$/ HISTORY/')"
+key="$phase $(echo "$*" | sed -E 's/\\b([0-9a-f]{64}|[0-9a-z]{25}|[0-9a-z]{12})\\b/ID/g; s/(ID )+ID/ID/g; s/_[0-9]+/_N/g; s/=[0-9][0-9T:Z-]*/=N/g; s/process [0-9]+/process N/; s#lock\\.(process|pid)=[^ ]*#lock.\\1=N#g; s/( [^ ]*_history_N)+$/ HISTORY/')"
 echo "$key" >> "$WRAPPER_FOLDER/calls"
 case "$1 $2 $3" in
 	# How many of them go depends on how many rotations there were before.

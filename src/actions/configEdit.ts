@@ -1,7 +1,7 @@
-import { readConfigText } from "../host/configFile.js";
 import { loadConfig } from "../config/load.js";
 import { diffLines } from "../diff/differenceLines.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { readConfigText } from "../host/configFile.js";
 import { writeInPlace } from "../host/files.js";
 import { unifiedDiff } from "../render/compare.js";
 import { isInteractive } from "../terminal/chooseReporter.js";

@@ -22,10 +22,9 @@ import { openSession, type Session, type SessionFlags, sessionOf } from "./sessi
 export interface UserFlags extends Omit<SessionFlags, "output"> {
   user?: string;
   passwordStdin?: boolean;
-  generate?: boolean;
   length: number;
   /** File for the new password. */
-  output?: string;
+  passwordFile?: string;
   /** Name of the stack, where hephaestus.yaml is not at hand. */
   stack?: string;
 }
@@ -84,13 +83,7 @@ async function setPassword(
   apply: Apply,
   choose: (context: DeployContext) => Promise<string>,
 ): Promise<ExitCode> {
-  if (flags.passwordStdin && flags.generate) {
-    throw new OperatorError("--password-stdin and --generate exclude each other", {
-      remedy: "Use one of them.",
-      exitCode: ExitCode.usage,
-    });
-  }
-  if (flags.output !== undefined) await checkPrivateFile(flags.output);
+  if (flags.passwordFile !== undefined) await checkPrivateFile(flags.passwordFile);
   const { context, cleanupDocker } = await open(flags);
   const { config, reporter } = context;
   const user = checkUserName(await choose(context));
@@ -123,7 +116,7 @@ async function setPassword(
  *
  * @throws OperatorError when neither is there
  */
-async function open({ output: _passwordFile, ...flags }: Omit<UserFlags, "length">): Promise<Session> {
+async function open(flags: Omit<UserFlags, "length">): Promise<Session> {
   const { stack } = flags;
   if (stack === undefined) {
     const session = await openSession(flags);
@@ -170,9 +163,9 @@ async function existingUser({ user }: UserFlags, context: DeployContext): Promis
 }
 
 /** To a file, as JSON, for a person, or, into a pipe, the password alone. */
-function handOverTo({ output, json }: UserFlags, { reporter }: DeployContext): HandOver {
+function handOverTo({ passwordFile, json }: UserFlags, { reporter }: DeployContext): HandOver {
   return async (user, password) => {
-    if (output !== undefined) await writePasswordFile(output, password);
+    if (passwordFile !== undefined) await writePasswordFile(passwordFile, password);
     else if (json || process.stdout.isTTY) reporter.password(user, password);
     else process.stdout.write(`${password}\n`);
   };

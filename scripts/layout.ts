@@ -1,0 +1,94 @@
+/** Checks that imports follow the layout of docs/contributing.md; part of `npm run lint`. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folders and files of src/, from the bottom up. A module imports from its own layer and from those below it. */
+export const LAYERS = [
+  "errors.ts",
+  "credentials",
+  "config",
+  "stack",
+  "render",
+  "docker",
+  "host",
+  "terminal",
+  "operation",
+  "registry",
+  "history",
+  "users",
+  "diff",
+  "storage",
+  "maintenance",
+  "deploy",
+  "backup",
+  "doctor",
+  "actions",
+  "commands",
+  "cli.ts",
+];
+
+/** Packages that belong to some layers only. */
+const HOMES: Readonly<Record<string, readonly string[]>> = {
+  "@clack/prompts": ["terminal"],
+  bcryptjs: ["credentials"],
+  commander: ["commands", "cli.ts"],
+  execa: ["docker", "host"],
+  zod: ["config"],
+};
+
+/** Layers that compute and do nothing else: no program, no file, no network. */
+const PURE = ["credentials", "config", "stack", "render"];
+
+const EDGES = /^(execa|node:(child_process|fs|net|http|https|tls|dns)(\/.*)?)$/;
+
+/** The templates are part of the program, so the one module that reads them may. */
+const EXCEPTIONS: Readonly<Record<string, string>> = { "render/templates.ts": "node:fs" };
+
+const IMPORT = /\b(?:from|import)\s*\(?\s*"([^"]+)"/g;
+
+/**
+ * What breaks the layout.
+ *
+ * @param modules text of each module, by its path below src/
+ * @returns one sentence for each import that is not allowed
+ */
+export function layoutFaults(modules: ReadonlyMap<string, string>): string[] {
+  return [...modules].flatMap(([path, text]) => {
+    const specifiers = [...text.matchAll(IMPORT)].map(([, specifier = ""]) => specifier);
+    return specifiers.flatMap((specifier) => {
+      const fault = specifier.startsWith(".") ? wrongWay(path, specifier) : wrongPackage(path, specifier);
+      return fault === undefined ? [] : [`src/${path}: ${fault}`];
+    });
+  });
+}
+
+const layerOf = (path: string): string => path.split("/")[0] ?? "";
+
+function wrongWay(path: string, specifier: string): string | undefined {
+  const target = normalize(`${dirname(path)}/${specifier}`).replace(/\.js$/, ".ts");
+  const [from, to] = [layerOf(path), layerOf(target)].map((layer) => LAYERS.indexOf(layer)) as [
+    number,
+    number,
+  ];
+  if (from < 0) return `${layerOf(path)} is not in the list of layers in scripts/layout.ts`;
+  return to <= from ? undefined : `imports ${target}, which is in a layer above it`;
+}
+
+function wrongPackage(path: string, name: string): string | undefined {
+  const layer = layerOf(path);
+  const homes = HOMES[name];
+  if (homes && !homes.includes(layer)) return `imports ${name}, which belongs in ${homes.join(" or ")}`;
+  if (!PURE.includes(layer) || !EDGES.test(name) || EXCEPTIONS[path] === name) return undefined;
+  return `imports ${name}, but ${layer} is pure`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = new URL("../src/", import.meta.url);
+  const paths = (readdirSync(root, { recursive: true }) as string[]).filter((path) => path.endsWith(".ts"));
+  const faults = layoutFaults(
+    new Map(paths.map((path) => [path, readFileSync(new URL(path, root), "utf8")])),
+  );
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
+  if (faults.length > 0) process.exitCode = 1;
+}

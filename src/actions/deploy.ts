@@ -1,0 +1,79 @@
+import { publicUrls } from "../config/resolve.js";
+import { Secret } from "../credentials/secret.js";
+import { deployStack } from "../deploy/deployStack.js";
+import { ExitCode } from "../errors.js";
+import type { Credentials, DeployContext } from "../operation/context.js";
+import type { ResolveImage } from "../operation/stackUpdate.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
+import {
+  type CredentialSettings,
+  credentialsFromEnvironment,
+  fromPassword,
+  generated,
+  passwordFromStdin,
+  userName,
+} from "./credentials.js";
+import { openSession, type SessionFlags } from "./session.js";
+
+export interface DeployFlags extends SessionFlags {
+  host?: string;
+  hostSetup: boolean;
+  passwordStdin?: boolean;
+  generatePassword?: boolean;
+  wait: boolean;
+  resolveImage: ResolveImage;
+}
+
+/** Prepares the host, creates the secrets, deploys the stack, waits, and asks at the front door. */
+export async function deploy(flags: DeployFlags): Promise<ExitCode> {
+  const session = await openSession(flags, {
+    wait: flags.wait,
+    resolveImage: flags.resolveImage,
+    host: flags.host,
+    hostSetup: flags.hostSetup,
+  });
+  const { credentials } = session.context.config;
+  const given = flags.passwordStdin
+    ? fromPassword(userName(credentials, process.env), await passwordFromStdin(), credentials)
+    : credentialsFromEnvironment(credentials, process.env);
+  const context: DeployContext = { ...session.context, given, obtain: obtainer(flags, credentials) };
+  await deployStack(context, session.cleanupDocker);
+  if (!context.options.dryRun) showResult(context);
+  return ExitCode.ok;
+}
+
+/** How a password comes about when none was given: generated when asked for, else asked for on a terminal. */
+function obtainer(
+  flags: DeployFlags,
+  settings: CredentialSettings,
+): (() => Promise<Credentials>) | undefined {
+  const user = userName(settings, process.env);
+  if (flags.generatePassword) return async () => generated(user);
+  if (!isInteractive() || flags.json) return undefined;
+  return async () => {
+    const { askForPassword } = await import("../terminal/prompts.js");
+    const answer = await askForPassword(`Password for ${user} (empty: generate one)`);
+    return answer === "" ? generated(user) : fromPassword(user, new Secret(answer), settings);
+  };
+}
+
+function showResult({ config, reporter, change, given, users }: DeployContext): void {
+  const urls = publicUrls(config);
+  const host = urls.registry.replace(/^https?:\/\//, "");
+  const user = (change?.login ?? given)?.user ?? loginName(users, userName(config.credentials, process.env));
+  reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
+    "",
+    `registry  ${urls.registry}`,
+    ...(urls.ui ? [`library   ${urls.ui}`] : []),
+    ...(urls.admin ? [`admin     ${urls.admin}`] : []),
+    "",
+    "Next:",
+    `  docker login -u ${user} ${host}`,
+    `  docker tag IMAGE ${host}/IMAGE && docker push ${host}/IMAGE`,
+    `  docker pull ${host}/IMAGE`,
+  ]);
+}
+
+/** Who may log in, for the next step that is shown: a user who exists, or a placeholder. */
+const loginName = (users: readonly string[], wanted: string): string =>
+  users.includes(wanted) ? wanted : users.length === 1 ? (users[0] ?? "") : "USER";

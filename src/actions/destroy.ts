@@ -1,0 +1,42 @@
+import { destroyStack } from "../deploy/destroyStack.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
+import { openSession, type SessionFlags } from "./session.js";
+
+export interface DestroyFlags extends Omit<SessionFlags, "output" | "verify"> {
+  data?: boolean;
+  yes?: boolean;
+}
+
+/** Removes the stack, its secrets and configs; with --data what it stored, too. */
+export async function destroy(flags: DestroyFlags): Promise<ExitCode> {
+  const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
+  const { config, reporter } = context;
+  const withData = flags.data ?? false;
+  if (!flags.yes) await confirm(config.stack, withData ? config.registry.storage.path : undefined);
+  await destroyStack(context, withData, cleanupDocker);
+  const { path } = config.registry.storage;
+  reporter.result({ destroyed: config.stack, data: withData ? "removed" : path }, [
+    withData
+      ? `${config.stack} and its images are gone.`
+      : `${config.stack} is gone; its images stay in ${path}.`,
+  ]);
+  return ExitCode.ok;
+}
+
+/** What cannot be undone is asked for by the stack's name. */
+async function confirm(stack: string, path: string | undefined): Promise<void> {
+  if (!isInteractive()) {
+    throw new OperatorError("there is nobody to ask whether this is meant", {
+      where: stack,
+      remedy: "Use --yes in scripts.",
+      exitCode: ExitCode.usage,
+    });
+  }
+  const { askText } = await import("../terminal/prompts.js");
+  const what = path === undefined ? "its users" : `its users and every image in ${path}`;
+  await askText({
+    message: `This removes ${stack} with ${what}. Type its name to go on`,
+    fault: (answer) => (answer === stack ? undefined : `Type ${stack}, or press Ctrl-C.`),
+  });
+}

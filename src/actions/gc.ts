@@ -1,0 +1,53 @@
+import { realpathSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { ExitCode } from "../errors.js";
+import { collectGarbage } from "../maintenance/garbageCollection.js";
+import { loadTemplates } from "../render/templates.js";
+import { systemdUnits } from "../render/timerUnits.js";
+import { bytesText } from "../terminal/progress.js";
+import { readAndRender } from "./render.js";
+import { openSession, type SessionFlags } from "./session.js";
+
+/** Seconds for the collection, unless told otherwise. */
+export const GC_TIMEOUT_SECONDS = 3600;
+
+export interface GcFlags extends Omit<SessionFlags, "output" | "verify"> {
+  deleteUntagged?: boolean;
+  schedule?: string;
+}
+
+/** Frees the blobs that no manifest refers to. */
+export async function gc(flags: GcFlags): Promise<ExitCode> {
+  if (flags.schedule !== undefined) return printSchedule(flags, flags.schedule);
+  const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
+  const { deleteUntagged = false, dryRun = false } = flags;
+  const collection = await collectGarbage(context, cleanupDocker, { deleteUntagged, dryRun });
+  const { blobs, untagged } = collection;
+  context.reporter.result({ ...collection, dryRun }, [
+    ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),
+    `${dryRun ? "would free" : "freed"} ${bytesText(collection.bytes)} in ${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
+  ]);
+  return ExitCode.ok;
+}
+
+/** Prints the units of systemd that run it at fixed times; does nothing else. */
+async function printSchedule(flags: GcFlags, calendar: string): Promise<ExitCode> {
+  const { config } = await readAndRender(flags.config, undefined);
+  const program = realpathSync(process.argv[1] ?? "");
+  const command = [
+    ...[process.execPath, program, "gc", "--config", basename(flags.config)],
+    ...(flags.context === undefined ? [] : ["--context", flags.context]),
+    ...(flags.deleteUntagged ? ["--delete-untagged"] : []),
+    ...(flags.timeout === GC_TIMEOUT_SECONDS ? [] : ["--timeout", String(flags.timeout)]),
+    ...(["dryRun", "json", "quiet", "verbose"] as const).flatMap((flag) =>
+      flags[flag] ? [flag === "dryRun" ? "--dry-run" : `--${flag}`] : [],
+    ),
+  ];
+  const schedule = { stack: config.stack, calendar, folder: resolve(dirname(flags.config)), command };
+  for (const { path, text } of systemdUnits(schedule, loadTemplates()))
+    process.stdout.write(`# /etc/systemd/system/${path}\n${text}\n`);
+  process.stdout.write(
+    `# Then: systemctl daemon-reload && systemctl enable --now ${config.stack}-gc.timer\n`,
+  );
+  return ExitCode.ok;
+}

@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import { join, resolve as resolvePath } from "node:path";
+import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig.js";
+import { jsonSchema } from "../config/jsonSchema.js";
+import { loadConfig } from "../config/load.js";
+import type { Config } from "../config/resolve.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { CONFIG_FILE } from "../host/configFile.js";
+import { readerOf, writeFiles } from "../host/files.js";
+import type { RenderedFile } from "../render/renderedFiles.js";
+import { loadTemplates } from "../render/templates.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
+import { gatherAnswers, type InitFlags } from "./initAnswers.js";
+
+export interface InitOptions extends InitFlags {
+  output: string;
+  force?: boolean;
+  profile?: "traefik" | "local";
+  ci?: "github";
+  registryPort: number;
+  uiPort: number;
+}
+
+const WORKFLOW = ".github/workflows/registry.yml";
+const IGNORED = [
+  "# Secrets of hephaestus, written only when asked for",
+  ".hephaestus/secrets/",
+  "*.htpasswd",
+  "*.backup*",
+];
+
+/** Writes hephaestus.yaml, the schema for editors, a .gitignore entry, and a workflow when asked for. */
+export async function init(options: InitOptions): Promise<ExitCode> {
+  const folder = resolvePath(options.output);
+  const planned = [CONFIG_FILE, ...(options.ci ? [WORKFLOW] : [])];
+  const existing = planned.filter((path) => existsSync(join(folder, path)));
+  if (existing.length > 0 && !options.force) {
+    throw new OperatorError(`${existing.join(" and ")} exists already`, {
+      where: options.output,
+      remedy: "Use --force to write it anew, or --output for another folder.",
+      exitCode: ExitCode.usage,
+    });
+  }
+
+  const isLocal = options.profile === "local";
+  const config = isLocal
+    ? trialConfig(options.storage ? resolvePath(options.storage) : join(folder, "registry-data"), {
+        registry: options.registryPort,
+        ui: options.uiPort,
+      })
+    : initialConfig(await gatherAnswers(options, isInteractive()));
+  // What init writes has to be what the schema takes, whatever the flags said.
+  const { config: resolved } = loadConfig(config, CONFIG_FILE, {
+    DOMAIN_NAME: "example.com",
+    ...process.env,
+  });
+
+  const files: RenderedFile[] = [
+    { path: CONFIG_FILE, text: config },
+    { path: SCHEMA_FILE, text: `${JSON.stringify(jsonSchema(), null, 2)}\n` },
+    ...gitignore(folder, isLocal ? ["registry-data/"] : []),
+    ...(options.ci ? [{ path: WORKFLOW, text: workflowFor(resolved) }] : []),
+  ];
+  await writeFiles(folder, files);
+  process.stdout.write(`${files.map(({ path }) => `wrote ${path}`).join("\n")}\n`);
+  process.stdout.write("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy\n");
+  return ExitCode.ok;
+}
+
+/** The workflow for this config; a path holds nothing that ends the quotes around it. */
+const workflowFor = ({ stack, registry }: Config): string =>
+  loadTemplates()
+    .workflow.replace("'/mnt/storage/registry'", () => `'${registry.storage.path}' --owner ${registry.user}`)
+    .replace('deploy.sh "hephaestus"', () => `deploy.sh "${stack}"`);
+
+/** The .gitignore with our entries behind what it has; no file when nothing is missing. */
+function gitignore(folder: string, more: readonly string[]): RenderedFile[] {
+  const present = readerOf(folder)(".gitignore") ?? "";
+  const lines = new Set(present.split(/\r?\n/));
+  const missing = [...IGNORED, ...more].filter((line) => !lines.has(line));
+  if (missing.length === 0) return [];
+  const gap = present === "" || present.endsWith("\n") ? "" : "\n";
+  return [{ path: ".gitignore", text: `${present}${gap}${missing.join("\n")}\n` }];
+}

@@ -1,0 +1,66 @@
+import { ExitCode, OperatorError } from "../errors.js";
+import { LOCK_SECONDS } from "../operation/lockObjects.js";
+import { type LockState, lookAtLock, releaseLock } from "../operation/stackLock.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
+import { durationText } from "../terminal/progress.js";
+import { openSession, type SessionFlags } from "./session.js";
+
+type LockFlags = Omit<SessionFlags, "output" | "timeout" | "verify">;
+
+const open = (flags: LockFlags) => openSession({ ...flags, timeout: 60, verify: false });
+
+/** Shows which operation works on the stack. */
+export async function lockShow(flags: LockFlags): Promise<ExitCode> {
+  const { context } = await open(flags);
+  const { stack } = context.config;
+  const state = await lookAtLock(context.docker, stack);
+  context.reporter.result({ stack, lock: state ? asData(state) : null }, [
+    state ? sentence(stack, state) : `Nothing works on ${stack}.`,
+  ]);
+  return ExitCode.ok;
+}
+
+/** Releases the lock of an operation that is known to be dead. */
+export async function lockRelease(flags: LockFlags & { yes?: boolean }): Promise<ExitCode> {
+  const { context } = await open(flags);
+  const { docker, config, reporter } = context;
+  const state = await lookAtLock(docker, config.stack);
+  if (state && !state.stale && !flags.yes && !(await isMeant(config.stack, state))) return ExitCode.ok;
+  const holder = await releaseLock(docker, config.stack);
+  reporter.result({ stack: config.stack, released: holder?.holder ?? null }, [
+    holder ? `Released the lock of ${holder.holder}.` : `${config.stack} has no lock.`,
+  ]);
+  return ExitCode.ok;
+}
+
+const asData = ({ holder, silence, stale }: LockState) => ({
+  holder: holder.holder,
+  host: holder.host,
+  since: holder.since.toISOString(),
+  silenceSeconds: Math.round(silence),
+  stale,
+});
+
+function sentence(stack: string, { holder, silence, stale }: LockState): string {
+  const since = holder.since.toISOString().replace(/\.\d+Z$/, "Z");
+  const sign = holder.renewed
+    ? `last sign of life ${durationText(silence)} ago`
+    : `valid until ${new Date(holder.expires * 1000).toISOString()}`;
+  const end = stale
+    ? "It has ended: the next command takes the lock over."
+    : `Its lock is free ${LOCK_SECONDS} s after its last sign of life.`;
+  return `${holder.holder} works on ${stack} since ${since}, ${sign}.\n${end}`;
+}
+
+/** An operation that still runs would go on beside the next one, until it notices that the lock is gone. */
+async function isMeant(stack: string, state: LockState): Promise<boolean> {
+  if (!isInteractive()) {
+    throw new OperatorError(`${state.holder.holder} may still work on it`, {
+      where: stack,
+      remedy: "Make sure that it has ended, then use --yes.",
+      exitCode: ExitCode.locked,
+    });
+  }
+  const { askYes } = await import("../terminal/prompts.js");
+  return askYes(`${sentence(stack, state)} Release it?`);
+}

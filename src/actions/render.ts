@@ -1,0 +1,70 @@
+import { dirname } from "node:path";
+import { type Finding, formatFinding } from "../config/configFindings.js";
+import type { Config } from "../config/resolve.js";
+import { ExitCode } from "../errors.js";
+import { readConfig } from "../host/configFile.js";
+import { readerOf, writeFiles } from "../host/files.js";
+import { compare } from "../render/compare.js";
+import { type RenderedFile, renderFiles } from "../render/renderedFiles.js";
+import { loadTemplates } from "../render/templates.js";
+
+export interface RenderOptions {
+  config: string;
+  output?: string;
+  stdout?: boolean;
+  check?: boolean;
+  diff?: boolean;
+  quiet?: boolean;
+}
+
+export interface Rendered {
+  config: Config;
+  /** Findings of the config that stop nothing. */
+  warnings: Finding[];
+  /** Folder of the compose file. */
+  folder: string;
+  files: RenderedFile[];
+}
+
+/** Reads a config and renders it; warnings go to standard error. */
+export async function readAndRender(configFile: string, output: string | undefined): Promise<Rendered> {
+  const rendered = await renderConfig(configFile, output);
+  for (const warning of rendered.warnings) process.stderr.write(`${formatFinding(warning)}\n`);
+  return rendered;
+}
+
+/** Reads a config and renders it. */
+export async function renderConfig(configFile: string, output: string | undefined): Promise<Rendered> {
+  const { config, warnings } = await readConfig(configFile);
+  // The header names the file without its folder: the same config gives the same bytes wherever it lies.
+  const source = configFile.replace(/^.*[/\\]/, "");
+  return {
+    config,
+    warnings,
+    folder: output ?? dirname(configFile),
+    files: renderFiles(config, loadTemplates(), source),
+  };
+}
+
+/** Writes the stack's files, or shows or checks them. Needs no Docker and no network. */
+export async function render(options: RenderOptions): Promise<ExitCode> {
+  const { folder, files } = await readAndRender(options.config, options.output);
+  const out = (text: string) => process.stdout.write(text);
+  if (options.stdout) {
+    out(files[0]?.text ?? "");
+    return ExitCode.ok;
+  }
+  const differing = compare(files, readerOf(folder)).filter(({ state }) => state !== "current");
+  if (options.check || options.diff) {
+    for (const { diff } of differing) out(diff);
+    if (!options.check || differing.length === 0) return ExitCode.ok;
+    const paths = differing.map(({ path, state }) => `${path} (${state})`).join(", ");
+    process.stderr.write(`stale: ${paths}\n    Write them with: hephaestus render\n`);
+    return ExitCode.stale;
+  }
+  await writeFiles(folder, files);
+  if (options.quiet) return ExitCode.ok;
+  const changed = new Set(differing.map(({ path }) => path));
+  for (const { path } of files) out(`${changed.has(path) ? "wrote" : "unchanged"} ${path}\n`);
+  return ExitCode.ok;
+}

@@ -1,0 +1,47 @@
+import { addBackup } from "./backup.js";
+import type { AddCommand } from "./command.js";
+import { addCompletion } from "./completion.js";
+import { addDeploy } from "./deploy.js";
+import { addDestroy } from "./destroy.js";
+import { addDiff } from "./diff.js";
+import { addDoctor } from "./doctor.js";
+import { addGc } from "./gc.js";
+import { addHistory } from "./history.js";
+import { addInit } from "./init.js";
+import { addLock } from "./lock.js";
+import { addLogs } from "./logs.js";
+import { addPruneTags } from "./pruneTags.js";
+import { addRender } from "./render.js";
+import { addRestore } from "./restore.js";
+import { addRollback } from "./rollback.js";
+import { addRotatePassword } from "./rotatePassword.js";
+import { addSchema } from "./schema.js";
+import { addSecrets } from "./secrets.js";
+import { addStatus } from "./status.js";
+import { addUpgrade } from "./upgrade.js";
+import { addUser } from "./user.js";
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly AddCommand[] = [
+  addInit,
+  addRender,
+  addDeploy,
+  addRotatePassword,
+  addUser,
+  addSecrets,
+  addLock,
+  addDiff,
+  addUpgrade,
+  addStatus,
+  addLogs,
+  addDestroy,
+  addPruneTags,
+  addGc,
+  addHistory,
+  addRollback,
+  addDoctor,
+  addBackup,
+  addRestore,
+  addSchema,
+  addCompletion,
+];

@@ -1,0 +1,88 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { PASSWORD_LENGTH } from "../credentials/password.js";
+
+/** Options that several commands have. A flag has the same meaning in every command. */
+
+export const configOption = () => new Option("-c, --config <file>", "config file").default("hephaestus.yaml");
+
+export const contextOption = () =>
+  new Option("--context <name>", "docker context of a manager (default: the current context)");
+
+export const storageContextOption = () =>
+  new Option("--storage-context <name>", "docker context of the node with the storage, if it is a worker");
+
+export const timeoutOption = () =>
+  new Option("--timeout <seconds>", "time limit of the rollout")
+    .default(300)
+    .argParser(wholeNumber(1, 86_400));
+
+export const quietOption = () => new Option("-q, --quiet", "print only errors, warnings and results");
+
+export const jsonOption = () => new Option("--json", "print one JSON object per line");
+
+export const dryRunOption = () => new Option("--dry-run", "show what would change, change nothing");
+
+export const yesOption = () => new Option("-y, --yes", "do not ask for confirmation");
+
+export const noVerifyOption = () => new Option("--no-verify", "do not test the public address");
+
+export const resolveImageOption = () =>
+  new Option("--resolve-image <when>", "when docker looks up image digests")
+    .choices(["always", "changed", "never"])
+    .default("always");
+
+/** Folder of the rendered files. */
+export const outputOption = () =>
+  new Option(
+    "-o, --output <folder>",
+    "folder of docker-compose.yml (default: the folder of the config file)",
+  );
+
+/** How a command reports. */
+export const reportOptions = (command: Command): Command =>
+  command
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .addOption(new Option("--verbose", "print each docker command").conflicts("quiet"));
+
+/** Options of every command that works on a running stack. */
+export const stackOptions = (command: Command): Command =>
+  reportOptions(command.addOption(configOption()).addOption(contextOption()));
+
+/** Options of every command that updates the running services. */
+export const rolloutOptions = (command: Command): Command =>
+  command.addOption(timeoutOption()).addOption(noVerifyOption()).addOption(dryRunOption());
+
+/** Options of every command that works on the users. It needs no file of the stack. */
+export const userOptions = (command: Command): Command =>
+  stackOptions(command).option(
+    "--stack <name>",
+    "name of a running stack, if you have no hephaestus.yaml of it",
+  );
+
+/** Options of every command that sets a password. */
+export const passwordOptions = (command: Command): Command =>
+  command
+    .option("--password-stdin", "read the new password from standard input (default: generate one)")
+    .addOption(
+      new Option("--length <characters>", "length of a generated password, 5.8 bits per character")
+        .default(PASSWORD_LENGTH)
+        .argParser(wholeNumber(16, 72)),
+    )
+    .option("--password-file <file>", "write the new password to a file (mode 0600) instead of printing it");
+
+/** Options of every command that edits the config file. */
+export const editOptions = (command: Command): Command =>
+  command.addOption(configOption()).addOption(yesOption()).addOption(dryRunOption());
+
+export const portOption = (flags: string, description: string, value: number) =>
+  new Option(flags, description).default(value).argParser(wholeNumber(1, 65_535));
+
+/** Parses a whole number of a range. */
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`Enter a whole number from ${least} to ${most}.`);
+  };
+}

@@ -1,0 +1,40 @@
+import { readdirSync } from "node:fs";
+import { expect, test } from "vitest";
+import { LAYERS, layoutFaults } from "../../scripts/layout.js";
+
+const faults = (path: string, text: string) => layoutFaults(new Map([[path, text]]));
+
+test("imports from the own layer and from those below are right", () => {
+  expect(
+    faults("deploy/a.ts", 'import { b } from "./b.js";\nimport { run } from "../docker/run.js";'),
+  ).toEqual([]);
+  expect(faults("commands/a.ts", 'await import("../actions/a.js")')).toEqual([]);
+  expect(faults("render/templates.ts", 'import { readFileSync } from "node:fs";')).toEqual([]);
+});
+
+test("an import from a layer above is a fault, however it is written", () => {
+  const expected = ["src/docker/a.ts: imports deploy/b.ts, which is in a layer above it"];
+  expect(faults("docker/a.ts", 'import type { B } from "../deploy/b.js";')).toEqual(expected);
+  expect(faults("docker/a.ts", 'export {\n  b,\n} from "../deploy/b.js";')).toEqual(expected);
+  expect(faults("docker/a.ts", 'import "../deploy/b.js";')).toEqual(expected);
+  expect(faults("docker/a.ts", 'const b = await import("../deploy/b.js");')).toEqual(expected);
+});
+
+test("a package outside its layers is a fault, and so is an edge in the pure core", () => {
+  expect(faults("deploy/a.ts", 'import { execa } from "execa";')).toEqual([
+    "src/deploy/a.ts: imports execa, which belongs in docker or host",
+  ]);
+  expect(faults("stack/a.ts", 'import { readFile } from "node:fs/promises";')).toEqual([
+    "src/stack/a.ts: imports node:fs/promises, but stack is pure",
+  ]);
+});
+
+test("every folder has a layer, and no file name stands for two things", () => {
+  const entries = readdirSync("src", { recursive: true, withFileTypes: true });
+  const top = entries.filter(({ parentPath }) => parentPath === "src").map(({ name }) => name);
+  expect(top.sort()).toEqual([...LAYERS].sort());
+  // A command and the action that it runs have the same name.
+  const files = entries.filter((entry) => entry.isFile() && entry.parentPath !== "src/commands");
+  const names = files.map(({ name }) => name).filter((name) => name !== "index.ts");
+  expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+});
