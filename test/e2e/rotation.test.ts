@@ -284,16 +284,20 @@ test("a clean-up that takes the markers and the history costs nobody the account
   expect(again.exitCode, again.all).toBe(ExitCode.ok);
   await remove();
   const script = ["-c", `sh ${OPS_SCRIPTS}deploy.sh turn docker-compose.yml`];
-  for (const variables of [{}, env]) {
+  for (const [variables, exitCode] of [
+    [{}, ExitCode.ok],
+    [env, ExitCode.credentials],
+  ] as const) {
     const shell = await forge.run("sh", script, { env: { ...variables, HEPHAESTUS_RESOLVE_IMAGE: "never" } });
-    expect(shell.exitCode, shell.all).toBe(0);
+    expect(shell.exitCode, shell.all).toBe(exitCode);
+    if (variables === env) expect(shell.all).toContain("there is no user carl: hephaestus user add carl");
   }
-  for (const [user, secret] of [
-    [USER, password],
-    ["ann", again.stdout.trim()],
-    ["carl", "Third-party-3"],
+  for (const [user, secret, status] of [
+    [USER, password, 200],
+    ["ann", again.stdout.trim(), 200],
+    ["carl", "Third-party-3", 401],
   ] as const)
-    expect(await login(user, secret), user).toBe(200);
+    expect(await login(user, secret), user).toBe(status);
 });
 
 test("a rotation that does not converge leaves the old password and no new secret", async () => {

@@ -41,7 +41,8 @@ const OWN = "too many wrong passwords from your address";
 const BUSY = "too many logins are being checked";
 
 /**
- * Guesses until the address is refused: 10 at once and 20 a minute. Some at a time, so that a slow machine gets there too.
+ * Guesses until the address is refused: 10 at once and 20 a minute. Some at a time, so that a slow machine gets there too, and
+ * until none of a round is checked any more: nginx forgets the refusal where a check that began before it ends after it.
  *
  * @returns how many were answered 401
  */
@@ -51,12 +52,12 @@ async function exhaust(
   targets: readonly string[] = ["/v2/"],
 ): Promise<number> {
   let refused = 0;
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 15; round++) {
     const target = targets[round % targets.length] ?? "";
     const guesses = Array.from({ length: 4 }, () => ask(door, "GET", target, [wrong(), ...headers]));
     const answers = (await Promise.all(guesses)).map(({ status }) => status);
     refused += answers.filter((status) => status === 401).length;
-    if (answers.includes(429)) return refused;
+    if (answers.every((status) => status === 429)) return refused;
   }
   throw new Error(`${refused} wrong passwords from one address were answered 401.`);
 }
