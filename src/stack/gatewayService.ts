@@ -15,10 +15,10 @@ export const CHECK_SECONDS = 45;
  */
 export const CHECK_LIMITS = {
   /** For all clients together. */
-  checksPerMinute: 80,
+  checksPerMinute: 60,
   /** How many may wait for their turn, and how many of them may come from one address. */
-  waiting: 17,
-  waitingOfAddress: 15,
+  waiting: 14,
+  waitingOfAddress: 14,
   /** Wrong ones of an address: so many at once, then so many in a minute. */
   wrongAtOnce: 10,
   wrongPerMinute: 20,

@@ -80,14 +80,14 @@ export const GENERAL_RULES: Mutation[] = [
   ),
   mutation(
     "checks for everybody are limited",
-    "limit_req zone=pace burst=17;",
+    "limit_req zone=pace burst=14;",
     "",
     edge.guessesOfEverybodyAreLimited,
     "proxy",
   ),
   mutation(
     "one address does not take all turns",
-    "limit_conn waiting 15;",
+    "limit_conn waiting 14;",
     "",
     edge.guessesOfEverybodyAreLimited,
     "proxy",
