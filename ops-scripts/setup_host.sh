@@ -13,7 +13,7 @@ usage: setup_host.sh [--path DIR] [--owner UID:GID] [--mode MODE] [--check]
   -h, --help        this text
 
 Creates DIR (missing parents get mode 0755), sets its owner and mode, and hands over what lies in it
-to UID:GID, but only if something there belongs to somebody else. It follows no symbolic links below
+to UID:GID, but only if something there belongs to another user. It follows no symbolic links below
 DIR. Run it as often as you like: what is right already is left alone, and needs no root.
 
 Where the engine maps the ids of containers (userns-remap), DIR goes to the number that UID:GID has on
@@ -38,7 +38,7 @@ say() { printf '%s\n' "$*"; }
 # die CODE MESSAGE [REMEDY]
 die() {
   printf 'setup_host: %s\n' "$2" >&2
-  if [ -n "${3:-}" ]; then printf 'setup_host: to mend it: %s\n' "$3" >&2; fi
+  if [ -n "${3:-}" ]; then printf 'setup_host: to fix it: %s\n' "$3" >&2; fi
   exit "$1"
 }
 

@@ -1,6 +1,7 @@
 import type { Command, Option } from "commander";
 import { buildProgram } from "../src/cli.js";
 import { EXIT_CODES } from "../src/errors.js";
+import { FINDING_CODES } from "../src/operation/findingCodes.js";
 import { markdownTable } from "./markdownTable.js";
 
 /** Every command with its options, from the program itself. */
@@ -58,6 +59,13 @@ function helpAfter(command: Command): string[] {
     ...(example === "" ? [] : [`Example:\n\n\`\`\`console\n$ ${example.trim()}\n\`\`\``]),
   ];
 }
+
+/** All codes of findings. */
+export const findingTable = (): string =>
+  markdownTable(
+    ["code", "finding"],
+    Object.entries(FINDING_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]),
+  );
 
 /** All exit codes. */
 export const exitCodeTable = (): string =>

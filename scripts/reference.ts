@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { jsonSchema } from "../src/config/jsonSchema.js";
 import { CONFIG_VERSION } from "../src/config/schema/index.js";
-import { commandReference, exitCodeTable } from "./commandReference.js";
+import { commandReference, exitCodeTable, findingTable } from "./commandReference.js";
 import { configReference } from "./configReference.js";
 
 export interface Page {
@@ -18,6 +18,7 @@ const ROOT = new URL("../", import.meta.url);
 const PARTS: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   "docs/configuration.md": { reference: configReference },
   "docs/commands.md": { commands: commandReference, "exit-codes": exitCodeTable },
+  "docs/operations.md": { findings: findingTable },
 };
 
 /** The JSON Schema of one version of the file's format, under a name that stays: for editors and for schema stores. */

@@ -62,14 +62,14 @@ export const EXIT_CODES: ReadonlyArray<{ code: ExitCode; meaning: string }> = [
 export interface OperatorErrorDetails {
   /** Where: a file:line:column, a config path, a service or a command. */
   where?: string | undefined;
-  /** How to mend it, in the imperative. */
+  /** How to fix it, in the imperative. */
   remedy?: string | undefined;
   exitCode: ExitCode;
   cause?: unknown;
 }
 
 /**
- * An error that a person can mend. Everything else that is thrown is a bug of hephaestus.
+ * An error that a user can fix. Everything else that is thrown is a bug of hephaestus.
  */
 export class OperatorError extends Error {
   readonly where: string | undefined;

@@ -20,9 +20,7 @@ export async function backup(file: string, flags: BackupFlags): Promise<ExitCode
   reporter.result({ backup: file, ...report }, [
     `${file}: ${tags} tags, ${images} images, ${blobs} blobs, ${bytesText(bytes)}; read ${speedText(read.bytes, seconds)}`,
     ...(damage.length > 0
-      ? [
-          "The backup is complete but for what is damaged in the storage; images that lack something are left out.",
-        ]
+      ? ["Everything that is intact was backed up. Incomplete images were left out."]
       : [`Try it with: hephaestus restore ${file} --dry-run`]),
   ]);
   return damage.length > 0 ? ExitCode.verify : ExitCode.ok;

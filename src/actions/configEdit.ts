@@ -38,12 +38,12 @@ export async function applyEdit(before: string, after: string, flags: ConfigEdit
 
 async function isMeant(file: string): Promise<boolean> {
   if (!isInteractive()) {
-    throw new OperatorError("there is nobody to ask whether to write this", {
+    throw new OperatorError("this needs confirmation, and there is no terminal", {
       where: file,
-      remedy: "Use --yes to write it, or --dry-run to only see it.",
+      remedy: "Use --yes to write it, or --dry-run to see the difference.",
       exitCode: ExitCode.usage,
     });
   }
   const { askYes } = await import("../terminal/prompts.js");
-  return askYes(`Write this to ${file}?`);
+  return askYes(`Write these changes to ${file}?`);
 }

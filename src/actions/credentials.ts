@@ -54,7 +54,7 @@ export function credentialsFromEnvironment(
   return { user, password, people, origin: "given" };
 }
 
-/** Credentials for a password that somebody chose. */
+/** Credentials for a password that a user chose. */
 export function fromPassword(
   user: string,
   password: Secret,

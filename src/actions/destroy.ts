@@ -27,7 +27,7 @@ export async function destroy(flags: DestroyFlags): Promise<ExitCode> {
 /** What cannot be undone is asked for by the stack's name. */
 async function confirm(stack: string, path: string | undefined): Promise<void> {
   if (!isInteractive()) {
-    throw new OperatorError("there is nobody to ask whether this is meant", {
+    throw new OperatorError("this needs confirmation, and there is no terminal", {
       where: stack,
       remedy: "Use --yes in scripts.",
       exitCode: ExitCode.usage,
@@ -36,7 +36,7 @@ async function confirm(stack: string, path: string | undefined): Promise<void> {
   const { askText } = await import("../terminal/prompts.js");
   const what = path === undefined ? "its users" : `its users and every image in ${path}`;
   await askText({
-    message: `This removes ${stack} with ${what}. Type its name to go on`,
+    message: `This removes ${stack} with ${what}. Type its name to continue`,
     fault: (answer) => (answer === stack ? undefined : `Type ${stack}, or press Ctrl-C.`),
   });
 }

@@ -27,7 +27,7 @@ export async function diff(flags: DiffFlags): Promise<ExitCode> {
   if (stale.length > 0) {
     reporter.note(
       "warning",
-      `${stale.join(", ")}: not what the config renders to, which is what is compared here\n    Write them with: hephaestus render`,
+      `${stale.join(", ")}: stale; diff compares what the config renders to\n    Write them with: hephaestus render`,
     );
   }
   reporter.result(

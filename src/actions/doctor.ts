@@ -12,7 +12,7 @@ import { commandNotes, type SessionFlags } from "./session.js";
 /** An engine that takes longer for one question does not answer. */
 const DOCKER_MILLISECONDS = 30_000;
 
-/** Tells everything that is wrong with a stack, or will be. Changes nothing and takes no lock. */
+/** Reports everything that is wrong with a stack, or soon will be. Changes nothing and takes no lock. */
 export async function doctor(flags: Omit<SessionFlags, "timeout" | "dryRun">): Promise<ExitCode> {
   const { config, warnings, folder, files } = await renderConfig(flags.config, flags.output);
   const reporter = await chooseReporter(flags);
@@ -32,7 +32,7 @@ export async function doctor(flags: Omit<SessionFlags, "timeout" | "dryRun">): P
 }
 
 function asLines({ findings, checked, skipped }: Diagnosis): string[] {
-  const left = skipped.length > 0 ? `; ${skipped.length} not looked at (--json names them)` : "";
+  const left = skipped.length > 0 ? `; ${skipped.length} not checked (see --json)` : "";
   if (findings.length === 0) return [`nothing found; ${checked.length} things checked${left}`];
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const warnings = findings.length - errors;

@@ -1,14 +1,14 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { ExitCode } from "../errors.js";
-import { collectGarbage } from "../maintenance/garbageCollection.js";
+import { runGc } from "../maintenance/runGc.js";
 import { loadTemplates } from "../render/templates.js";
 import { systemdUnits } from "../render/timerUnits.js";
 import { bytesText } from "../terminal/progress.js";
 import { readAndRender } from "./render.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-/** Seconds for the collection, unless told otherwise. */
+/** Seconds for the gc by default. */
 export const GC_TIMEOUT_SECONDS = 3600;
 
 export interface GcFlags extends Omit<SessionFlags, "output" | "verify"> {
@@ -21,7 +21,7 @@ export async function gc(flags: GcFlags): Promise<ExitCode> {
   if (flags.schedule !== undefined) return printSchedule(flags, flags.schedule);
   const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
   const { deleteUntagged = false, dryRun = false } = flags;
-  const collection = await collectGarbage(context, cleanupDocker, { deleteUntagged, dryRun });
+  const collection = await runGc(context, cleanupDocker, { deleteUntagged, dryRun });
   const { blobs, untagged } = collection;
   context.reporter.result({ ...collection, dryRun }, [
     ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),

@@ -11,7 +11,7 @@ export async function history(flags: Omit<SessionFlags, "output" | "timeout" | "
   const head = ["NUMBER", "WHEN (UTC)", "WHAT", "WHO", "CONFIG", "USERS", ""];
   context.reporter.result(
     { records: records.map(({ archive: _, ...record }) => record) },
-    records.length === 0 ? ["nothing is recorded yet"] : table(head, records.map(row)),
+    records.length === 0 ? ["no records yet"] : table(head, records.map(row)),
   );
   return ExitCode.ok;
 }
@@ -44,8 +44,8 @@ export async function rollback(number: number | undefined, flags: RollbackFlags)
   const record = await rollBack(context, number, cleanupDocker);
   if (flags.dryRun) return ExitCode.ok;
   context.reporter.result({ rolledBackTo: record.number }, [
-    `What runs is record ${record.number} of ${record.at.toISOString()} again.`,
-    `${flags.config} still says what it did: the next deploy goes there. Change it, or take an older version of it from git.`,
+    `Record ${record.number} of ${record.at.toISOString()} runs again.`,
+    `${flags.config} is unchanged, and the next deploy follows it. Edit it, or check out an older version from git.`,
   ]);
   return ExitCode.ok;
 }

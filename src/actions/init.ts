@@ -37,7 +37,7 @@ export async function init(options: InitOptions): Promise<ExitCode> {
   if (existing.length > 0 && !options.force) {
     throw new OperatorError(`${existing.join(" and ")} exists already`, {
       where: options.output,
-      remedy: "Use --force to write it anew, or --output for another folder.",
+      remedy: "Use --force to overwrite it, or --output for another folder.",
       exitCode: ExitCode.usage,
     });
   }

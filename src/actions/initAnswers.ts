@@ -44,12 +44,12 @@ export async function gatherAnswers(flags: InitFlags, interactive: boolean): Pro
     const missing = Object.entries(FLAGS).filter(([name]) => !(name in answers));
     if (missing.length === 0) return answers as InitAnswers;
     throw new OperatorError(
-      `no answer for ${missing.map(([, flag]) => flag).join(", ")}, and no terminal to ask at`,
+      `no answer for ${missing.map(([, flag]) => flag).join(", ")}, and there is no terminal to ask on`,
       {
         where: "init",
         remedy: flags.yes
           ? "The domain has no default: give --domain example.com."
-          : "Give these flags, or --yes --domain example.com for the defaults.",
+          : "Set these flags, or use --yes --domain example.com for the defaults.",
         exitCode: ExitCode.usage,
       },
     );
@@ -89,9 +89,9 @@ async function ask(given: Partial<InitAnswers>, domainName: string | undefined):
     ]);
     answers.traefikVersion = version === "2" ? 2 : 3;
   }
-  await text("traefikNetwork", "Overlay network that Traefik is on", answers.traefikNetwork);
+  await text("traefikNetwork", "Overlay network of Traefik", answers.traefikNetwork);
   if (given.ui === undefined) {
-    answers.ui = (await askChoice("Who may browse the web library?", [
+    answers.ui = (await askChoice("Who can browse the web library?", [
       { value: "public", label: "everybody (read-only)" },
       { value: "sso", label: "who logs in at Authelia" },
       { value: "none", label: "nobody: no web library" },

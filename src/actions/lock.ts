@@ -15,7 +15,7 @@ export async function lockShow(flags: LockFlags): Promise<ExitCode> {
   const { stack } = context.config;
   const state = await lookAtLock(context.docker, stack);
   context.reporter.result({ stack, lock: state ? asData(state) : null }, [
-    state ? sentence(stack, state) : `Nothing works on ${stack}.`,
+    state ? sentence(stack, state) : `No operation is running on ${stack}.`,
   ]);
   return ExitCode.ok;
 }
@@ -44,20 +44,20 @@ const asData = ({ holder, silence, stale }: LockState) => ({
 function sentence(stack: string, { holder, silence, stale }: LockState): string {
   const since = holder.since.toISOString().replace(/\.\d+Z$/, "Z");
   const sign = holder.renewed
-    ? `last sign of life ${durationText(silence)} ago`
+    ? `last heartbeat ${durationText(silence)} ago`
     : `valid until ${new Date(holder.expires * 1000).toISOString()}`;
   const end = stale
-    ? "It has ended: the next command takes the lock over."
-    : `Its lock is free ${LOCK_SECONDS} s after its last sign of life.`;
-  return `${holder.holder} works on ${stack} since ${since}, ${sign}.\n${end}`;
+    ? "The lock has expired, and the next command takes it over."
+    : `The lock expires ${LOCK_SECONDS} s after the last heartbeat.`;
+  return `${holder.holder} is working on ${stack} since ${since}, ${sign}.\n${end}`;
 }
 
-/** An operation that still runs would go on beside the next one, until it notices that the lock is gone. */
+/** An operation that still runs would run beside the next one until it notices that it lost the lock. */
 async function isMeant(stack: string, state: LockState): Promise<boolean> {
   if (!isInteractive()) {
-    throw new OperatorError(`${state.holder.holder} may still work on it`, {
+    throw new OperatorError(`${state.holder.holder} may still be working on it`, {
       where: stack,
-      remedy: "Make sure that it has ended, then use --yes.",
+      remedy: "Check that it has ended, then use --yes.",
       exitCode: ExitCode.locked,
     });
   }

@@ -26,7 +26,7 @@ export interface PruneTagsFlags {
 /** Deletes tags by a rule, showing what goes and what stays though the rule would let it go. */
 export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   if (flags.keepLast === undefined && flags.olderThan === undefined) {
-    throw new OperatorError("without a rule every tag would go", {
+    throw new OperatorError("no rule: every tag would be deleted", {
       remedy: "Use --keep-last, --older-than, or both.",
       exitCode: ExitCode.usage,
     });
@@ -55,25 +55,25 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
     if (unreadable.length > 0) {
       reporter.note(
         "warning",
-        `${repository} is left as it is: ${unreadable.join(", ")} cannot be read\n    See why with: hephaestus logs registry`,
+        `${repository} is skipped: ${unreadable.join(", ")} cannot be read\n    See why with: hephaestus logs registry`,
       );
       skipped++;
       continue;
     }
     const plan = planRetention(images, rule);
-    tell(repository, plan, now, (line) => reporter.note("info", line));
+    describePlan(repository, plan, now, (line) => reporter.note("info", line));
     for (const { digest, tags } of plan.doomed) {
       if (!flags.dryRun) await api.remove(repository, digest);
       removed += tags.length;
     }
   }
-  const freed = removed > 0 && !flags.dryRun ? "; the disk has room again after a garbage collection" : "";
+  const freed = removed > 0 && !flags.dryRun ? "; run hephaestus gc to free the disk space" : "";
   reporter.end("done", `${removed} ${flags.dryRun ? "would go" : "removed"}${freed}`);
   reporter.result({ removed, skipped, dryRun: flags.dryRun ?? false }, []);
   return skipped > 0 ? ExitCode.verify : ExitCode.ok;
 }
 
-function tell(
+function describePlan(
   repository: string,
   { doomed, spared }: Retention,
   now: Date,
@@ -89,7 +89,7 @@ function tell(
 function fromEnvironment(): Secret {
   const raw = process.env.REGISTRY_RAW_PASSWORD;
   if (raw) return new Secret(raw);
-  throw new OperatorError("needs a password: only who may push may delete", {
+  throw new OperatorError("a password is needed, since only users can delete", {
     remedy: "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --user and --password-stdin.",
     exitCode: ExitCode.usage,
   });

@@ -26,8 +26,8 @@ export interface RestoreFlags
 export async function restore(file: string, flags: RestoreFlags): Promise<ExitCode> {
   const archive = await openArchive(file);
   const reporter = await chooseReporter(flags);
-  tell(archive, reporter);
-  if (flags.dryRun) return prove(archive, reporter);
+  describeArchive(archive, reporter);
+  if (flags.dryRun) return checkArchive(archive, reporter);
   await placeConfig(flags.config, archive, reporter);
   const { context, ...session } = await openSession(
     { ...flags, verify: true },
@@ -47,21 +47,21 @@ export async function restore(file: string, flags: RestoreFlags): Promise<ExitCo
   return ExitCode.ok;
 }
 
-function tell({ file, snapshot, broken }: Archive, reporter: Reporter): void {
+function describeArchive({ file, snapshot, broken }: Archive, reporter: Reporter): void {
   const time = snapshot.time.toISOString().replace(/\.\d+Z$/, "Z");
   reporter.note("info", `${file} holds ${snapshot.stack} as of ${time}.`);
   if (broken) {
     reporter.note(
       "warning",
-      "A later run of hephaestus backup was broken off: this is the last complete snapshot. Run backup again, it resumes.",
+      "A later backup was interrupted. This is the last complete one. Run hephaestus backup again to resume it.",
     );
   }
   if (snapshot.damage.length > 0)
-    reporter.note("warning", `The storage was damaged then already:\n    ${listed(snapshot.damage)}`);
+    reporter.note("warning", `The storage was already damaged then:\n    ${listed(snapshot.damage)}`);
 }
 
 /** Reads all of it, and touches nothing else. */
-async function prove(archive: Archive, reporter: Reporter): Promise<ExitCode> {
+async function checkArchive(archive: Archive, reporter: Reporter): Promise<ExitCode> {
   const meter = new ProgressMeter(reporter);
   reporter.begin("proof", "Proof");
   const faults = await proveArchive(archive, meter);
@@ -86,11 +86,11 @@ async function prove(archive: Archive, reporter: Reporter): Promise<ExitCode> {
 async function placeConfig(config: string, archive: Archive, reporter: Reporter): Promise<void> {
   if (existsSync(config)) {
     if ((await readFile(config, "utf8")) !== archive.config)
-      reporter.note("info", `${config} differs from the backup's, and counts.`);
+      reporter.note("info", `${config} differs from the backup'sand is used.`);
     return;
   }
   await writeFiles(dirname(config), [{ path: basename(config), text: archive.config }]);
   const { folder, files } = await readAndRender(config, undefined);
   await writeFiles(folder, files);
-  reporter.note("info", `wrote ${config} and what it renders to, as the backup has it`);
+  reporter.note("info", `wrote ${config} from the backup, and the files that it renders to`);
 }

@@ -32,7 +32,7 @@ export async function secretsList(flags: Flags): Promise<ExitCode> {
   return ExitCode.ok;
 }
 
-/** Removes what is left over; with --dry-run it only tells. */
+/** Removes what is left over; with --dry-run it only lists them. */
 export async function secretsPrune(flags: Flags): Promise<ExitCode> {
   const { context, cleanupDocker } = await open(flags);
   const { docker, config, reporter } = context;

@@ -39,7 +39,7 @@ const asData = (status: Status) => ({
   ...status,
   certificate: status.certificate?.toISOString() ?? null,
   lastBackup: status.lastBackup?.toISOString() ?? null,
-  lastCollection: status.lastCollection?.toISOString() ?? null,
+  lastGc: status.lastGc?.toISOString() ?? null,
   frontDoor: status.frontDoor.map(({ title, fault }) => ({ title, fault: fault ?? null })),
 });
 
@@ -69,7 +69,7 @@ function asLines(status: Status): string[] {
       `${bytesText(status.disk.used)} used, ${bytesText(status.disk.free)} free of ${bytesText(status.disk.size)}`,
     );
   fact("backup", ageOf(status.lastBackup, now));
-  fact("collection", ageOf(status.lastCollection, now));
+  fact("gc", ageOf(status.lastGc, now));
   if (status.readOnly?.holder)
     fact("read-only", `until ${status.readOnly.until.toISOString()}, for ${status.readOnly.holder}`);
   lines.push("", status.healthy ? colours.green("healthy") : colours.red("not healthy:"));

@@ -20,7 +20,7 @@ export async function upgrade(flags: UpgradeFlags): Promise<ExitCode> {
   process.stdout.write("\n");
   if (await applyEdit(source, plan.text, flags)) {
     process.stdout.write(
-      "Next: hephaestus render && hephaestus deploy\nIt starts the new tasks first where they fit beside the old ones, and goes back by itself when they do not get healthy.\n",
+      "Next: hephaestus render && hephaestus deploy\nNew tasks start before the old ones stop, if both fit on the node. If they do not become healthy, the rollout is rolled back.\n",
     );
   }
   return ExitCode.ok;

@@ -41,7 +41,7 @@ export const userAdd = (user: string, flags: UserFlags): Promise<ExitCode> =>
 
 /** A user less. */
 export async function userRemove(user: string, flags: Omit<UserFlags, "length">): Promise<ExitCode> {
-  const { context, cleanupDocker } = await open(flags);
+  const { context, cleanupDocker } = await openUserSession(flags);
   const request: PeopleRequest = {
     apply: (people) => removeUser(people, user),
     login: undefined,
@@ -57,7 +57,7 @@ export async function userRemove(user: string, flags: Omit<UserFlags, "length">)
 
 /** The users, with the bcrypt cost and the age of their passwords; never a hash. */
 export async function userList(flags: Omit<UserFlags, "length">): Promise<ExitCode> {
-  const { context } = await open(flags);
+  const { context } = await openUserSession(flags);
   const users = await readUsers(context);
   const rows = users.map(({ user, cost, changed }) => [
     user,
@@ -84,7 +84,7 @@ async function setPassword(
   choose: (context: DeployContext) => Promise<string>,
 ): Promise<ExitCode> {
   if (flags.passwordFile !== undefined) await checkPrivateFile(flags.passwordFile);
-  const { context, cleanupDocker } = await open(flags);
+  const { context, cleanupDocker } = await openUserSession(flags);
   const { config, reporter } = context;
   const user = checkUserName(await choose(context));
   const password = flags.passwordStdin
@@ -116,7 +116,7 @@ async function setPassword(
  *
  * @throws OperatorError when neither is there
  */
-async function open(flags: Omit<UserFlags, "length">): Promise<Session> {
+async function openUserSession(flags: Omit<UserFlags, "length">): Promise<Session> {
   const { stack } = flags;
   if (stack === undefined) {
     const session = await openSession(flags);
@@ -130,9 +130,9 @@ async function open(flags: Omit<UserFlags, "length">): Promise<Session> {
   }
   const config = await runningConfig(dockerCommand({ context: flags.context }), stack);
   if (config) return sessionOf(flags, { config, folder: ".", files: [] });
-  throw new OperatorError("has no record of its configuration in the Swarm", {
+  throw new OperatorError("has no record of its config in the Swarm", {
     where: stack,
-    remedy: "Run this where its hephaestus.yaml is, without --stack.",
+    remedy: "Run this in the folder of its hephaestus.yaml, without --stack.",
     exitCode: ExitCode.preflight,
   });
 }
@@ -195,6 +195,6 @@ function warnAboutEnvironment(user: string, { config, reporter }: DeployContext)
   if (!named && environmentLogin(user, config) === undefined) return;
   reporter.note(
     "warning",
-    `REGISTRY_HTPASSWD or REGISTRY_RAW_PASSWORD still holds the old password of ${user}\n    Change them where they are kept: a deploy puts in what they say.`,
+    `REGISTRY_HTPASSWD or REGISTRY_RAW_PASSWORD still holds the old password of ${user}\n    Update them, or the next hephaestus deploy sets the old password again.`,
   );
 }

@@ -23,7 +23,7 @@ export async function proveArchive(archive: Archive, meter: ProgressMeter): Prom
     try {
       let last = "";
       for await (const { digest, content } of memberBlobs(file, member, (blob) => wanted.has(blob))) {
-        // Whoever asks for the next blob was not stopped by the one before.
+        // The reader of the next blob was not stopped by the previous one.
         if (last) whole.add(last);
         last = digest;
         const chunks: Buffer[] = [];

@@ -50,7 +50,7 @@ export interface BackupReport {
 }
 
 /**
- * Backs up config, users and images into a file while the registry goes on. Links are read before blobs: the registry writes a
+ * Backs up config, users and images into a file while the registry runs. Links are read before blobs: the registry writes a
  * blob before the link that names it, and nothing but a garbage collection, which the lock keeps away, removes one.
  *
  * @throws OperatorError when it cannot be completed; the file can then be resumed, and what it held before counts
@@ -117,9 +117,9 @@ class BackupRun {
     const { resumed, isIncremental } = this.writer;
     const parts = [
       `${config.registry.storage.path} on ${node}`,
-      ...(isIncremental ? ["adding to the backup that is there"] : []),
+      ...(isIncremental ? ["adding to the existing backup"] : []),
       ...(resumed.blobs > 0
-        ? [`going on: ${resumed.blobs} blobs (${bytesText(resumed.bytes)}) are there already`]
+        ? [`resuming: ${resumed.blobs} blobs (${bytesText(resumed.bytes)}) are there already`]
         : []),
     ];
     return parts.join(", ");
@@ -128,7 +128,7 @@ class BackupRun {
   private async readUsers(): Promise<string> {
     this.people = await readPeople(this.context);
     if (this.people) return this.people.people.map(({ user }) => user).join(", ");
-    this.context.reporter.note("warning", "The stack has no users, so the backup has none either.");
+    this.context.reporter.note("warning", "The stack has no users, so the backup has no users.");
     return "none there";
   }
 
@@ -136,7 +136,7 @@ class BackupRun {
     for (const pass of ["tags", "revisions", "layers"] as const) {
       const { links, odd } = await this.reader.links(pass);
       this.links.push(...links);
-      this.damage.push(...odd.map((path) => `${path} holds no digest, or another one than its place says`));
+      this.damage.push(...odd.map((path) => `${path} contains no digest, or a wrong one`));
     }
     this.sizes = await this.reader.blobs();
     return `${this.count("tag")} tags, ${this.count("revision")} images`;
@@ -161,7 +161,7 @@ class BackupRun {
     this.intake = await takeBlobs(this.reader, writer, wanted, manifests, this.meter, signal);
     this.damage.push(...this.intake.damage);
     for (const [digest, references] of this.intake.references) this.references.set(digest, references);
-    // Of a run that was broken off.
+    // Of a run that was interrupted.
     const unknown = new Set([...manifests].filter((digest) => !this.references.has(digest)));
     for await (const { digest, content } of writer.read((held) => unknown.has(held))) {
       const references = parseReferences(await collect(content));
@@ -182,7 +182,7 @@ class BackupRun {
     const needed = new Set([...images].flatMap((digest) => references.get(digest)?.blobs ?? []));
     for (const digest of [...images, ...needed]) {
       if (!this.sizes.has(digest))
-        this.damage.push(`${digest} is gone from the storage; the backup has it from an earlier run`);
+        this.damage.push(`${digest} is missing in the storage; the backup has it from an earlier run`);
     }
     // Links that a garbage collection has left without their blob, and that no image needs.
     this.links = links.filter(

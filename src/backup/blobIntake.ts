@@ -41,7 +41,7 @@ export async function takeBlobs(
     } catch (error) {
       // The disk does not give all of it; the others may be sound.
       if (!isEndOfStream(error) || signal.aborted) throw error;
-      intake.damage.push(`${at} cannot be read to its end`);
+      intake.damage.push(`${at} cannot be read completely`);
       await reader.close();
       left = left.filter(({ digest }) => !seen.has(digest));
     }
@@ -67,7 +67,7 @@ async function takeBlob(
   const isWhole = await writer.addBlob({ digest, size }, watched);
   read.blobs++;
   read.bytes += size;
-  if (!isWhole) damage.push(`${digest} has other bytes than its digest says`);
+  if (!isWhole) damage.push(`${digest} does not match its digest`);
   const own = isWhole && isManifest ? parseReferences(Buffer.concat(copy)) : undefined;
   if (own) references.set(digest, own);
 }

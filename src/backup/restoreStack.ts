@@ -54,7 +54,7 @@ export interface RestoreReport {
  * Brings back what a backup holds: blobs first, tags last, so that a registry that runs never shows a tag without its blobs.
  * Where the stack has no users yet, it is deployed with those of the backup.
  *
- * @throws OperatorError from the step that failed; the same command goes on where it stopped
+ * @throws OperatorError from the step that failed; the same command continues where it stopped
  */
 export async function restoreStack(context: DeployContext, request: RestoreRequest): Promise<RestoreReport> {
   await runSteps([preflight], context);
@@ -136,18 +136,18 @@ class RestoreRun {
     await requireStorageNode(docker, this.request.storageDocker, config);
     const there = await storedLinks(this.reader);
     const own = new Map(snapshot.links.map((link) => [linkPath(link), link.digest]));
-    // What a restore that was broken off has written is as the backup has it.
+    // What a restore that was interrupted has written is as the backup has it.
     const foreign = [...there].filter(
       ([path, { kind, digest }]) => (kind === "tag" || kind === "revision") && own.get(path) !== digest,
     );
     if (foreign.length > 0 && !this.request.force) {
       const repositories = [...new Set(foreign.map(([, { repository }]) => repository))];
       throw new OperatorError(
-        `holds images that the backup does not have, in ${repositories.slice(0, 3).join(", ")}${repositories.length > 3 ? ` and ${repositories.length - 3} more` : ""}`,
+        `contains images that are not in the backup, in ${repositories.slice(0, 3).join(", ")}${repositories.length > 3 ? ` and ${repositories.length - 3} more` : ""}`,
         {
           where: config.registry.storage.path,
           remedy:
-            "With --force what is there stays, and tags of the backup get its images. Or empty the storage: hephaestus destroy --data",
+            "Use --force to keep them; tags of the backup then get the image of the backup. Or empty the storage: hephaestus destroy --data",
           exitCode: ExitCode.preflight,
         },
       );
@@ -222,7 +222,7 @@ class RestoreRun {
     if (faults.length > 0) {
       throw new OperatorError(listed(faults), {
         where: this.context.config.registry.storage.path,
-        remedy: "Remove the files that it names, then run the same command again: it writes them anew.",
+        remedy: "Remove these files, then run the same command again: it writes them again.",
         exitCode: ExitCode.verify,
       });
     }

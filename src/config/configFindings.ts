@@ -12,7 +12,7 @@ export interface Finding {
   remedy: string;
 }
 
-/** Config findings as text, one block each: place, path, what is wrong, how to mend it. */
+/** Config findings as text, one block each: place, path, what is wrong, how to fix it. */
 export function formatFinding(finding: Finding): string {
   const place = `${finding.file}:${finding.line}:${finding.column}`;
   const path = finding.path === "" ? "" : ` ${finding.path}:`;
@@ -30,7 +30,7 @@ export class ConfigError extends OperatorError {
     const errors = findings.filter(({ severity }) => severity === "error").length;
     super(`${errors} ${errors === 1 ? "mistake" : "mistakes"} in the config`, {
       exitCode: ExitCode.config,
-      remedy: "Mend what is listed, then run the same command again.",
+      remedy: "Fix the listed problems, then run the same command again.",
     });
     this.name = "ConfigError";
   }

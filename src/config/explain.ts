@@ -38,7 +38,7 @@ export function explain(issue: Issue, value: unknown): Explanation[] {
     }
     default: {
       const params = "params" in issue ? (issue.params as Partial<IssueParams> | undefined) : undefined;
-      return [{ path, message: issue.message, remedy: params?.remedy ?? "See the reference in the README." }];
+      return [{ path, message: issue.message, remedy: params?.remedy ?? "See docs/configuration.md." }];
     }
   }
 }
@@ -73,7 +73,7 @@ function explainUnion(issue: Extract<Issue, { code: "invalid_union" }>, value: u
   if (literals.length > 0) return explainValue(issue.path, literals, value);
   return {
     message: `${quote(value)} is not supported`,
-    remedy: "Write driver: filesystem, the only storage driver of this version.",
+    remedy: "Write driver: filesystem. This version supports no other storage driver.",
   };
 }
 

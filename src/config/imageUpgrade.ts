@@ -71,9 +71,8 @@ function judge(
   major: boolean,
 ): Pick<Upgrade, "to" | "versions"> | { reason: string } {
   const [, prefix = "", repository, tag, digest] = REFERENCE.exec(image) ?? [];
-  if (digest !== undefined)
-    return { reason: "is pinned by its digest, and the digest of another version is not known here" };
-  if (repository !== name) return { reason: "is an image that the table does not have" };
+  if (digest !== undefined) return { reason: "is pinned by digest, and hephaestus knows no other digest" };
+  if (repository !== name) return { reason: "is an unknown image" };
   const version = tag?.endsWith(suffix) ? tag.slice(0, tag.length - suffix.length) : "";
   if (!/^\d+\.\d+\.\d+$/.test(version)) {
     return { reason: `does not name a version; the table has ${name}:${newest(versions)?.version}${suffix}` };
@@ -86,7 +85,7 @@ function judge(
   const hint = beyond ? `; with --major it goes to ${beyond.version}` : "";
   const isKnown = versions.some((one) => one.version === version);
   return {
-    reason: `${isKnown ? "is the newest" : "is newer than all"} that the table has of its line${hint}`,
+    reason: `${isKnown ? "is the newest" : "is newer than all known versions"} that the table has of its line${hint}`,
   };
 }
 

@@ -17,13 +17,13 @@ export function initialConfig(answers: InitAnswers): string {
   const { domain, storagePath, traefikVersion, traefikNetwork, ui } = answers;
   return [
     ...head(domain),
-    part("Pulls are anonymous and pushes need a login. The folder is made by hephaestus deploy.", {
+    part("Pulls are anonymous, pushes need a login. hephaestus deploy creates the folder.", {
       registry: { storage: { driver: "filesystem", path: storagePath } },
     }),
     part("The web library, read-only. access: public, or sso (behind Authelia).", {
       ui: ui === "none" ? { enabled: false } : { access: ui },
     }),
-    part("Your Traefik: 2, or 3 (3.2.2 or newer), and the overlay network that it is on.", {
+    part("Your Traefik: version 2 or 3 (3.2.2 or newer), and its overlay network.", {
       traefik: { version: traefikVersion, network: traefikNetwork },
     }),
   ].join("\n");

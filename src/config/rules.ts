@@ -27,7 +27,7 @@ const registryLineIsKnown: Rule = ({ registry }) =>
   registry.version === undefined && registryLine(registry.image) === undefined
     ? error(
         "registry.image",
-        `the tag of ${registry.image} does not tell whether it is a registry 2.x or 3.x (their config paths differ)`,
+        `the tag of ${registry.image} does not say whether it is a registry 2.x or 3.x (their config paths differ)`,
         "Add registry.version: 2 or registry.version: 3.",
       )
     : undefined;
@@ -41,7 +41,7 @@ const hostsDiffer: Rule = (config) => {
   for (const [index, [path, host]] of hosts.entries()) {
     const twin = hosts.slice(0, index).find(([, other]) => other === host);
     if (!twin) continue;
-    const remedy = "Give each its own host name: Traefik tells them apart by it.";
+    const remedy = "Give each its own host name, since Traefik routes by host name.";
     return error(path, `${path} and ${twin[0]} are both ${host}`, remedy);
   }
   return undefined;
@@ -50,9 +50,9 @@ const hostsDiffer: Rule = (config) => {
 /** Without TLS a router has no options of it, and no certificate is asked for. */
 const tlsNeedsTraefik: Rule = ({ traefik }) => {
   if (traefik.tls) return undefined;
-  const remedy = "Take it out: TLS ends before Traefik (traefik.tls: false).";
+  const remedy = "Remove it: TLS ends before Traefik (traefik.tls: false).";
   if (traefik.certResolver !== undefined) {
-    return error("traefik.certResolver", "a router without TLS (tls: false) asks for no certificate", remedy);
+    return error("traefik.certResolver", "a router without TLS (tls: false) needs no certificate", remedy);
   }
   const label = Object.keys(traefik.routerLabels).find((name) => /^tls(?:\.|$)/i.test(name));
   if (label === undefined) return undefined;
@@ -81,18 +81,14 @@ const labelsKeepOurMiddlewares: Rule = ({ stack, traefik }) => {
 
 const adminNeedsTraefik: Rule = ({ expose, ui }) =>
   expose === "ports" && ui.admin.enabled
-    ? error(
-        "ui.admin.enabled",
-        "the admin UI is never without Authelia, which needs Traefik",
-        "Set expose: traefik.",
-      )
+    ? error("ui.admin.enabled", "the admin UI needs Authelia, which needs Traefik", "Set expose: traefik.")
     : undefined;
 
 const adminNeedsDelete: Rule = ({ registry, ui }) =>
   ui.admin.enabled && !registry.delete
     ? error(
         "ui.admin.enabled",
-        "the admin UI deletes, but the registry refuses to",
+        "the admin UI can delete, but the registry refuses deletes",
         "Set registry.delete: true.",
       )
     : undefined;
@@ -126,7 +122,7 @@ const publicUiOpensReads: Rule = ({ registry, ui }) =>
   registry.pull === "authenticated" && ui.enabled && ui.access === "public"
     ? warning(
         "ui.access",
-        "pulling needs a login, but the public UI lets everybody read every repository through its own /v2",
+        "pulls need a login, but anyone can read every repository through the /v2 of the public UI",
         "Set ui.access: sso, or ui.enabled: false, or registry.pull: anonymous.",
       )
     : undefined;
@@ -138,7 +134,7 @@ const imagesArePinned = (["registry", "gateway", "ui"] as const).map(
       if (/(?::(?!latest$)[\w][\w.-]*|@sha256:\w+)$/.test(image.replace(/^.*\//, ""))) return undefined;
       return warning(
         `${part}.image`,
-        `${image} is not pinned, so a restart may bring another version`,
+        `${image} is not pinned, so a restart may use another version`,
         "Add a version's tag or a digest.",
       );
     },

@@ -20,7 +20,7 @@ export interface IssueParams {
 /**
  * A string schema for one kind of text.
  *
- * @param kind what is allowed, and what to tell somebody who wrote something else
+ * @param kind what is allowed, and what to say about other values
  */
 export function text(kind: TextKind) {
   const maxLength = kind.maxLength ?? 255;
@@ -103,7 +103,7 @@ export const title = () =>
 export const objectName = (what: string) =>
   text({
     what,
-    remedy: "Start with a letter or digit; go on with letters, digits, underscores, dots and hyphens.",
+    remedy: "Use letters, digits, underscores, dots and hyphens, and begin with a letter or digit.",
     pattern: /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/,
     maxLength: 63,
   });

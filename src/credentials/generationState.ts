@@ -108,7 +108,7 @@ export const nextMachines = ({ inUse, machines, incomplete }: GenerationState): 
 /**
  * Parts an htpasswd that was read back from the Swarm.
  *
- * @param generation the machine generation whose lines go on; all of them where it has none, or is undefined
+ * @param generation the machine generation whose lines are kept; all of them where it has none, or is undefined
  */
 export function partHtpasswd(
   entries: readonly HtpasswdEntry[],

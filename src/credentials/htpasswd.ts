@@ -37,7 +37,7 @@ export function parseHtpasswd(source: Secret, where: string, machines = false): 
       throw refuse("is not of the form user:hash", place, "Write a line with: htpasswd -nBC 12 USER");
     const [user, hash] = [line.slice(0, colon), line.slice(colon + 1)];
     if (!machines && isMachineAccount(user)) {
-      throw refuse(`the user ${user} is kept for machine accounts`, place, "Choose another user name.");
+      throw refuse(`the user ${user} is reserved for machine accounts`, place, "Choose another user name.");
     }
     if (!BCRYPT_HASH.test(hash)) {
       const remedy = `The registry takes bcrypt only. Write the line with: htpasswd -nBC 12 ${user}`;

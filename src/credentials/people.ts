@@ -32,7 +32,7 @@ const unique = (entries: readonly HtpasswdEntry[]): HtpasswdEntry[] => [
 
 /**
  * Puts what a deploy brings into what is there. Nobody is removed. A user whose known password still opens the line that
- * is there keeps it, whatever salt the other one has: a CI may hash anew each time.
+ * is there keeps it, whatever salt the other one has: CI may hash it again each time.
  *
  * @param wanted lines of REGISTRY_HTPASSWD
  * @param login the user of it whose password is known
@@ -78,8 +78,8 @@ export function addUser(current: readonly HtpasswdEntry[], { user, password }: L
   const people = unique(current);
   if (people.some((other) => other.user === user)) {
     throw refuse(
-      `there is a user ${user} already`,
-      `Give them another password: hephaestus user passwd ${user}`,
+      `the user ${user} exists already`,
+      `Give them another password: hephaestus rotate-password --user ${user}`,
     );
   }
   return { people: [...people, htpasswdEntry(user, password, cost)], changed: [user], removed: [] };
@@ -91,7 +91,7 @@ export function removeUser(current: readonly HtpasswdEntry[], user: string): Cha
   requireUser(people, user);
   if (people.length === 1) {
     throw refuse(
-      `${user} is the last user, and without one nobody could push`,
+      `${user} is the last user, and without a user no one can push`,
       "Add another one first: hephaestus user add NAME",
     );
   }

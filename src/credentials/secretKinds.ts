@@ -1,6 +1,6 @@
 /**
  * The secrets of a stack. The htpasswd has a generation of its own: with the users it changes, and only the registry
- * has to be rolled. The machine accounts, whose hashes stand in every htpasswd, go on from one to the next.
+ * has to be rolled. The machine accounts, whose hashes stand in every htpasswd, are kept from one to the next.
  */
 export const HTPASSWD = "htpasswd";
 
@@ -8,7 +8,7 @@ export const HTPASSWD = "htpasswd";
 export const MACHINE_SECRETS = ["gateway", "ui"] as const;
 export type MachineSecret = (typeof MACHINE_SECRETS)[number];
 
-/** The registry's http.secret outlives rotations, so that an upload that is running goes on. */
+/** The registry's http.secret outlives rotations, so that a running upload continues. */
 export const HTTP_SECRET = "http-secret";
 
 export type SecretKind = typeof HTPASSWD | MachineSecret | typeof HTTP_SECRET;

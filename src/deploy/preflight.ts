@@ -83,9 +83,9 @@ function chooseHost(
   return [
     {
       severity: "error",
-      message: `the storage folder lies on ${node?.Description.Hostname ?? "another machine"}, which this machine cannot prepare by itself`,
+      message: `the storage folder is on ${node?.Description.Hostname ?? "another machine"}, which this machine cannot prepare`,
       remedy:
-        "Name it with --host user@host, or prepare it with ops-scripts/setup_host.sh and use --skip-host-setup.",
+        "Specify it with --host user@host, or prepare it with ops-scripts/setup_host.sh and use --skip-host-setup.",
     },
   ];
 }

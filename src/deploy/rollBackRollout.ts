@@ -24,7 +24,7 @@ const ROLLBACK_SECONDS = 120;
 const REMOVAL_SECONDS = 30;
 
 /**
- * Records what a failed deploy has to go back to, before the deploy: what runs now, or, where a deploy was broken off
+ * Records what a failed deploy has to go back to, before the deploy: what runs now, or, where a deploy was interrupted
  * and its services do not run, what that one recorded.
  */
 export async function chooseBaseline(docker: Docker, api: EngineApi, stack: string): Promise<Baseline> {
@@ -50,10 +50,14 @@ async function runs(docker: Docker, stack: string): Promise<boolean> {
  * @param since when the deploy began, by the engine's clock
  * @returns what came of it, in whole sentences
  */
-export async function goBack(context: DeployContext, before: Baseline, since: string): Promise<string> {
+export async function rollBackRollout(
+  context: DeployContext,
+  before: Baseline,
+  since: string,
+): Promise<string> {
   const { config, docker, reporter } = context;
   const { stack } = config;
-  reporter.progress("going back to what ran before");
+  reporter.progress("rolling back to the previous state");
   const faults = await restoreBaseline(docker, stack, before);
   if (before.length === 0) {
     await discardChange(context);
@@ -62,9 +66,10 @@ export async function goBack(context: DeployContext, before: Baseline, since: st
       ...faults,
       ...(await removeNetworks(docker, await labelledNetworks(docker, stack), REMOVAL_SECONDS)),
     ];
-    if (left.length > 0) return `Nothing ran before, but some of this deploy is left: ${left.join("; ")}.`;
+    if (left.length > 0)
+      return `There was no previous state, but some objects of this deploy are left: ${left.join("; ")}.`;
     await removeBaseline(docker, stack);
-    return "Nothing ran before, so nothing is left of this deploy.";
+    return "There was no previous state. Everything that this deploy created was removed.";
   }
   const back = await waitForConvergence(docker, stack, {
     only: new Set(before.map(({ Name }) => Name)),
@@ -77,8 +82,8 @@ export async function goBack(context: DeployContext, before: Baseline, since: st
   if (faults.length > 0) return `Going back failed: ${faults.join("; ")}.`;
   // The engine gives a service whose update back failed the broken spec again.
   if (back.state !== "converged" || !(await isRestored(docker, stack, before)))
-    return `Going back did not converge either: ${describe(stack, back.verdicts)}.`;
+    return `The rollback did not converge either: ${describe(stack, back.verdicts)}.`;
   await removeOldConfigs(docker, stack, await stackServices(docker, stack));
   await removeBaseline(docker, stack);
-  return "What ran before runs again.";
+  return "The previous state runs again.";
 }

@@ -68,11 +68,11 @@ export function chooseRecord(
   if (record && record.archive.length > 0) return record;
   const message =
     number === undefined
-      ? "nothing that differs from what runs is recorded"
-      : `record ${number} is none of a state that one can go back to`;
+      ? "no record differs from the running stack"
+      : `record ${number} has no state to roll back to`;
   throw new OperatorError(message, {
     where: stack,
-    remedy: "See what is recorded with: hephaestus history",
+    remedy: "List the records with: hephaestus history",
     exitCode: ExitCode.usage,
   });
 }

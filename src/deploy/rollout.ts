@@ -8,7 +8,7 @@ import type { DeployContext, Step } from "../operation/context.js";
 import { describe } from "../operation/convergence.js";
 import { removeOldConfigs, removeOldSecrets } from "../operation/leftovers.js";
 import { foreignServices } from "../operation/ownership.js";
-import { failureMessage, PASSING_FAULT } from "../operation/rolloutFailure.js";
+import { failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
 import {
   type Convergence,
   engineTime,
@@ -18,7 +18,7 @@ import {
 } from "../operation/stackUpdate.js";
 import { COMPOSE_FILE } from "../render/renderedFiles.js";
 import { discardChange } from "../users/secretSteps.js";
-import { chooseBaseline, goBack } from "./rollBackRollout.js";
+import { chooseBaseline, rollBackRollout } from "./rollBackRollout.js";
 
 /** A deploy that failed by a passing fault of the engine is tried once more. */
 const ATTEMPTS = 2;
@@ -34,7 +34,7 @@ export const rollOut: Step = {
     const before = await chooseBaseline(docker, api, config.stack);
     const result = await attempt(context, before, ATTEMPTS);
     await removeBaseline(docker, config.stack);
-    if (result === undefined) return "handed to the Swarm, not waited for";
+    if (result === undefined) return "handed to the Swarm, not waiting";
     const services = await storedServices(api, config.stack);
     const isSame = isDeepStrictEqual(templates(before), templates(services.map(({ Spec }) => Spec)));
     return `${describe(config.stack, result.verdicts)}${isSame ? ", nothing changed" : ""}`;
@@ -80,7 +80,7 @@ async function attempt(
   } catch (error) {
     if (!(error instanceof OperatorError) || error.exitCode === ExitCode.interrupted) throw error;
     const { message, where, exitCode, remedy } = error;
-    const outcome = await goBack(context, before, since);
+    const outcome = await rollBackRollout(context, before, since);
     throw new OperatorError(message, {
       where,
       exitCode: exitCode === ExitCode.docker ? ExitCode.rollout : exitCode,
@@ -91,8 +91,8 @@ async function attempt(
   if (!options.wait) return undefined;
   const result = await converge(context, since);
   if (result.state === "converged") return result;
-  if (attempts > 1 && result.verdicts.some(({ reason }) => PASSING_FAULT.test(reason))) {
-    reporter.progress("a passing fault of the engine, trying once more");
+  if (attempts > 1 && result.verdicts.some(({ reason }) => TRANSIENT_FAULT.test(reason))) {
+    reporter.progress("a transient fault of the engine, trying again");
     return attempt(context, before, attempts - 1);
   }
   return fail(context, before, since, result);
@@ -142,10 +142,10 @@ async function fail(
   result: Convergence,
 ): Promise<never> {
   const message = await failureMessage(context, result);
-  const outcome = await goBack(context, before, since);
+  const outcome = await rollBackRollout(context, before, since);
   throw new OperatorError(message, {
     where: context.config.stack,
-    remedy: `${outcome} Mend the cause above and run hephaestus deploy again.`,
+    remedy: `${outcome} Fix the cause above, then run hephaestus deploy again.`,
     exitCode: ExitCode.rollout,
   });
 }

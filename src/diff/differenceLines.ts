@@ -5,7 +5,7 @@ import type { Reach } from "./serviceFacts.js";
 
 const REACHES: Record<Reach, string> = {
   tasks: "rolls",
-  placement: "rolls tasks that no longer fit their node",
+  placement: "moves tasks that no longer fit on their node",
   labels: "labels only, no task restarts",
   settings: "no task restarts",
 };

@@ -23,7 +23,7 @@ export function factChanges(from: Facts, to: Facts): FactChange[] {
   });
 }
 
-/** Somebody may have put one where none belongs. */
+/** A user may have added one where none belongs. */
 const holdsSecret = (fact: string): boolean =>
   /^(?:environment|label|container label) /.test(fact) && namesSecret(fact);
 

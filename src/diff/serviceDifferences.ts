@@ -26,7 +26,7 @@ export interface ServiceDifference {
  * What a deploy of the config would change in the Swarm, service by service; services that stay as they are are left
  * out. What lies on the disk does not count, and nothing is touched.
  *
- * @param resolveImage as deploy has it: with `always` it also puts back an image that somebody else changed
+ * @param resolveImage as deploy has it: with `always` it also puts back an image that another user changed
  * @throws OperatorError when docker fails
  */
 export async function serviceDifferences(
@@ -115,7 +115,7 @@ function contents(compose: ComposedStack, files: readonly RenderedFile[]): Map<s
   return new Map(entries);
 }
 
-/** Swarm tells a config's content, unlike that of a secret. */
+/** Swarm shows the content of a config, unlike that of a secret. */
 async function addContent(
   docker: Docker,
   change: FactChange,

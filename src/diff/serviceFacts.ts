@@ -30,7 +30,7 @@ export interface SpecNames {
   networks: ReadonlyMap<string, string>;
 }
 
-/** What Swarm or the CLI add by themselves, and `docker stack deploy` leaves as it is or sets anew. */
+/** What Swarm or the CLI add by themselves, and `docker stack deploy` keeps or sets again. */
 const IGNORED = [
   "Name",
   "TaskTemplate.ForceUpdate",

@@ -1,6 +1,6 @@
 import type { Docker } from "./run.js";
 
-/** What an engine tells of itself. */
+/** What an engine reports about itself. */
 export interface EngineInfo {
   clock: { there: Date; here: Date };
   /** Where it keeps images and containers. */

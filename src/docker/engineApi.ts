@@ -29,7 +29,7 @@ export async function engineApi(docker: Docker): Promise<EngineApi> {
       holdsInput: true,
       timeout: REQUEST_MILLISECONDS,
     });
-    return answered(`${method} ${path.replace(/\?.*$/, "")}`, output);
+    return responseBody(`${method} ${path.replace(/\?.*$/, "")}`, output);
   };
   return {
     get: async <T>(path: string) => JSON.parse(await ask("GET", path, "")) as T,
@@ -51,7 +51,7 @@ const request = (method: string, path: string, body: string): string =>
   ].join("\r\n");
 
 /** The body of a good answer. Pure. */
-export function answered(what: string, output: string): string {
+export function responseBody(what: string, output: string): string {
   const [head = "", ...rest] = output.split("\r\n\r\n");
   const body = rest.join("\r\n\r\n");
   const status = Number(/^HTTP\/1\.\d (\d{3})/.exec(head)?.[1] ?? 0);

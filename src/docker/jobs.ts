@@ -124,6 +124,6 @@ async function linesOf(docker: Docker, name: string): Promise<string[]> {
 const jobFailed = (name: string, reason: string, lines: readonly string[]) =>
   new OperatorError([reason, ...lines.slice(-5).map((line) => `    ${line}`)].join("\n"), {
     where: name,
-    remedy: "Mend what it says, then run the same command again.",
+    remedy: "Fix the reported problem, then run the same command again.",
     exitCode: ExitCode.docker,
   });

@@ -100,13 +100,13 @@ export function boundedDocker(docker: Docker, milliseconds: number): Docker {
 
 export const interrupted = () =>
   new OperatorError("interrupted", {
-    remedy: "Run the same command again to go on.",
+    remedy: "Run the same command again to continue.",
     exitCode: ExitCode.interrupted,
   });
 
 function notStarted(code: string | undefined): OperatorError {
   return new OperatorError(
-    code === "ENOENT" ? "the docker command is not there" : `docker did not start (${code})`,
+    code === "ENOENT" ? "the docker command was not found" : `docker did not start (${code})`,
     {
       where: "docker",
       remedy: "Install Docker's command line and see that `docker version` works in this shell.",
@@ -149,7 +149,7 @@ export function dockerFailed(args: readonly string[], { stderr, exitCode }: Comm
   const advice = ADVICE.find(([pattern]) => pattern.test(stderr))?.[1];
   return new OperatorError(message || `ended with exit code ${exitCode}`, {
     where: `docker ${args.slice(0, 3).join(" ")}`,
-    remedy: advice ?? "Run that docker command by hand to see more, or this one with --verbose.",
+    remedy: advice ?? "Run that docker command yourself for details, or run this command with --verbose.",
     exitCode: advice ? ExitCode.preflight : ExitCode.docker,
   });
 }

@@ -8,7 +8,7 @@ export interface DockerProcess {
   stdout: Readable;
   /** Its end; stdout is empty there. Never rejects. */
   ended: Promise<CommandResult>;
-  /** Ends the command at once; a container that it started may go on. */
+  /** Ends the command at once; a container that it started may keep running. */
   kill(): void;
 }
 

@@ -77,7 +77,7 @@ export async function writeSecret(docker: Docker, stack: string, secret: NewSecr
   await docker.run(createSecret(stack, secret), { input: secret.content });
 }
 
-/** What the Swarm tells of a secret: all but its content. */
+/** What the Swarm says about a secret: everything but its content. */
 export interface SecretFacts {
   name: string;
   kind: SecretKind;

@@ -1,11 +1,12 @@
 import type { Finding as ConfigFinding } from "../config/configFindings.js";
 import { readerOf } from "../host/files.js";
+import type { FindingCode } from "../operation/findingCodes.js";
 import { type Comparison, compare } from "../render/compare.js";
 import type { Check } from "./check.js";
 import { error, type Finding } from "./finding.js";
 
 /** Names for what the config's own rules warn of. */
-const RULES: ReadonlyArray<readonly [RegExp, string]> = [
+const RULES: ReadonlyArray<readonly [RegExp, FindingCode]> = [
   [/^(?:registry|gateway|ui)\.image$/, "image-not-pinned"],
   [/^ui\.access$/, "library-shows-all"],
 ];

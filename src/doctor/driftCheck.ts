@@ -16,9 +16,9 @@ export function judgeDrift(stack: string, differences: readonly ServiceDifferenc
     return [
       warning(
         "service-drifted",
-        `${service.slice(stack.length + 1)} does not run as a deploy would have it`,
+        `${service.slice(stack.length + 1)} differs from what a deploy would set`,
         [...rest.slice(0, SHOWN_CHANGES).map(inWords), ...more].join("; "),
-        "See all of it with: hephaestus diff. Put it back with: hephaestus deploy, or write it into hephaestus.yaml.",
+        "See the differences with: hephaestus diff. Revert them with: hephaestus deploy, or add them to hephaestus.yaml.",
       ),
     ];
   });

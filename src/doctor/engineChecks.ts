@@ -1,5 +1,6 @@
 import { OperatorError } from "../errors.js";
 import { readRoom } from "../host/freeSpace.js";
+import type { FindingCode } from "../operation/findingCodes.js";
 import { judgeSwarm } from "../operation/swarmFacts.js";
 import type { Check } from "./check.js";
 import type { ClockReading } from "./clock.js";
@@ -15,14 +16,14 @@ export function judgeSilence(cause: unknown): Finding {
     cause instanceof OperatorError ? cause : { where: "docker", message: String(cause), remedy: undefined };
   return error(
     "docker-silent",
-    "Docker does not answer, so the services, secrets and storage could not be looked at",
+    "Docker does not answer, so the services, secrets and storage could not be checked",
     `${where ?? "docker"}: ${message}`,
     remedy ?? "See that `docker version` works in this shell.",
   );
 }
 
 /** Whether another clock differs from this machine's. */
-export function judgeClock(id: string, whose: string, { there, here }: ClockReading): Finding[] {
+export function judgeClock(id: FindingCode, whose: string, { there, here }: ClockReading): Finding[] {
   const apart = Math.round((there.getTime() - here.getTime()) / 1000);
   if (Number.isNaN(apart) || Math.abs(apart) <= MOST_SECONDS_APART) return [];
   return [
@@ -30,7 +31,7 @@ export function judgeClock(id: string, whose: string, { there, here }: ClockRead
       id,
       `the clock of ${whose} is ${Math.abs(apart)} seconds ${apart > 0 ? "ahead of" : "behind"} this machine's`,
       `${there.toISOString()} there, ${here.toISOString()} here`,
-      "Let both keep time by NTP (timedatectl set-ntp true).",
+      "Synchronise both clocks with NTP (timedatectl set-ntp true).",
     ),
   ];
 }

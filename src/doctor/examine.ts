@@ -17,13 +17,13 @@ export interface Diagnosis {
  * @param verify whether to ask at the front door
  */
 export async function examine(checks: readonly Check[], facts: Facts, verify: boolean): Promise<Diagnosis> {
-  const there = await reach(facts, verify);
+  const there = await reachable(facts, verify);
   const fitting = checks.filter(({ applies }) => applies?.(facts.config) ?? true);
   const ready = fitting.filter(({ needs }) => there(needs));
   const left = fitting.filter(({ needs }) => !there(needs));
   const findings = await Promise.all(
     ready.map(async (check) => {
-      const found = await look(check, facts).catch((cause) => {
+      const found = await runCheck(check, facts).catch((cause) => {
         if (cause instanceof OperatorError && cause.exitCode === ExitCode.interrupted) throw cause;
         return [check.failed?.(cause, facts) ?? notChecked(check, cause)];
       });
@@ -37,11 +37,11 @@ export async function examine(checks: readonly Check[], facts: Facts, verify: bo
   };
 }
 
-const look = async ({ onlyAtRest, run }: Check, facts: Facts): Promise<Finding[]> =>
+const runCheck = async ({ onlyAtRest, run }: Check, facts: Facts): Promise<Finding[]> =>
   onlyAtRest && (await facts.isLocked()) ? [] : run(facts);
 
 /** What of the surroundings can be asked. */
-async function reach(facts: Facts, verify: boolean): Promise<(needs: Check["needs"]) => boolean> {
+async function reachable(facts: Facts, verify: boolean): Promise<(needs: Check["needs"]) => boolean> {
   const swarm = await facts.swarm().catch(() => undefined);
   return (needs) =>
     ({

@@ -100,7 +100,7 @@ export function factsOf(subject: Subject) {
     htpasswd,
     handedOver,
     lock,
-    /** Whether somebody works on the stack now. */
+    /** Whether an operation works on the stack now. */
     isLocked: async () => {
       const state = await lock();
       return state !== undefined && !state.stale;

@@ -1,13 +1,15 @@
+import type { FindingCode } from "../operation/findingCodes.js";
+
 /** Something that is wrong with a stack, or will be. */
 export interface Finding {
   /** A name for machines, such as service-missing; several findings may have the same. */
-  id: string;
+  id: FindingCode;
   /** An error is a fault now, a warning one to come or one that hides. */
   severity: "error" | "warning";
   message: string;
   /** What it was seen by. */
   evidence: string;
-  /** How to mend it, in the imperative. */
+  /** How to fix it, in the imperative. */
   remedy: string;
 }
 
@@ -30,7 +32,7 @@ export interface GroupedFinding extends Finding {
   theme: Theme;
 }
 
-type Part = readonly [id: string, message: string, evidence: string, remedy: string];
+type Part = readonly [id: FindingCode, message: string, evidence: string, remedy: string];
 
 const of =
   (severity: Finding["severity"]) =>

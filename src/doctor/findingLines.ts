@@ -10,7 +10,7 @@ interface Shown {
   remedy: string;
 }
 
-/** Findings for a person, in groups: what, by what it was seen, how to mend it. */
+/** Findings for a person, in groups: what, the evidence, and how to fix it. */
 export function findingLines(findings: readonly Shown[], stream: NodeJS.WriteStream): string[] {
   const colours = coloursFor(stream);
   let last = "";

@@ -11,10 +11,10 @@ import { error, type Finding, warning } from "./finding.js";
 /** Days before its end from which a certificate should have been renewed; Traefik's ACME does it 30 days before. */
 const RENEWAL_DAYS = 14;
 
-/** Codes of faults that the look-up of the name tells by itself. */
+/** Codes of faults that the lookup of the name reports. */
 const NAME_CODES = new Set(["ENOTFOUND", "EAI_AGAIN", "ETIMEOUT", "ENODATA"]);
 
-/** Codes of faults that the look at the certificate tells by itself (Node's TLS and OpenSSL's verify codes). */
+/** Codes of faults that the check of the certificate reports (Node's TLS and OpenSSL's verify codes). */
 const CERTIFICATE_CODE = /CERT|SIGNATURE|CRL|ISSUER/;
 
 /** Whether the public names stand for something, and for the same. */
@@ -55,15 +55,15 @@ export function judgeCertificate(
   const shown = `it shows ${subject}, signed by ${issuer}, valid until ${until.toISOString().slice(0, 10)}`;
   // Traefik shows this where it has none for a host. Source: traefik/traefik, pkg/tls/generate.
   const ofTraefik = /TRAEFIK DEFAULT CERT/i.test(subject)
-    ? "Traefik has none for it: set traefik.certResolver, and see Traefik's log for why its resolver gets none."
-    : "See Traefik's log for why its resolver renews none.";
+    ? "Traefik has no certificate for it: set traefik.certResolver, and see the log of Traefik for errors of its resolver."
+    : "See the log of Traefik for why its resolver does not renew it.";
   const renewal = endsAtTraefik
     ? ofTraefik
     : "Give the tunnel or load balancer that ends TLS (traefik.tls: false) a certificate for it.";
   const findings: Finding[] = [];
   if (nameFault !== undefined)
     findings.push(
-      error("certificate-wrong-name", `${host} shows a certificate of another name`, shown, renewal),
+      error("certificate-wrong-name", `${host} has a certificate for another name`, shown, renewal),
     );
   if (until < now)
     findings.push(error("certificate-expired", `the certificate of ${host} has ended`, shown, renewal));
@@ -91,7 +91,7 @@ export function judgeCertificate(
         "certificate-untrusted",
         `the certificate of ${host} is not trusted here`,
         `${trustFault}: ${shown}`,
-        `${renewal} Is it one of your own authority: set NODE_EXTRA_CA_CERTS here, and let every client trust it.`,
+        `${renewal} If your own authority signed it, set NODE_EXTRA_CA_CERTS here, and make every client trust it.`,
       ),
     );
   return findings;
@@ -133,25 +133,25 @@ export function judgeFrontDoor(config: Config, checks: readonly FrontDoorAnswer[
 const toldElsewhere = (code: string | undefined): boolean =>
   code !== undefined && (NAME_CODES.has(code) || CERTIFICATE_CODE.test(code));
 
-/** A wrong answer that lets somebody do what they may not. */
+/** A wrong answer that allows what is forbidden. */
 function opening(config: Config, { id, status = 0, fault = "" }: FrontDoorAnswer): Finding | undefined {
   const letIn = status >= 200 && status < 300;
   const again = "Run hephaestus deploy, then hephaestus doctor again.";
   if (id === "anonymous-write" && letIn)
-    return error("anonymous-write", "anybody can push, without a login", fault, again);
+    return error("anonymous-write", "anyone can push without a login", fault, again);
   const privatePulls = config.registry.pull === "authenticated";
   if (id === "anonymous-token" && privatePulls && letIn)
-    return error("anonymous-pull", "anybody can pull, though registry.pull is authenticated", fault, again);
+    return error("anonymous-pull", "anyone can pull, but registry.pull is authenticated", fault, again);
   // 404 is the registry's own answer: the question got there.
   if (id === "anonymous-read" && (letIn || status === 404))
-    return error("anonymous-pull", "anybody can read, though registry.pull is authenticated", fault, again);
+    return error("anonymous-pull", "anyone can read, but registry.pull is authenticated", fault, again);
   if (id === "library-write" && letIn)
-    return error("library-writes", "anybody can delete images through the library", fault, again);
+    return error("library-writes", "anyone can delete images through the library", fault, again);
   if ((id === "library" && config.ui.access === "sso") || id === "admin") {
     if (!letIn) return undefined;
     return error(
       id === "admin" ? "admin-open" : "library-open",
-      `the ${id === "admin" ? "admin UI" : "library"} asks nobody for a login, though it is behind Authelia by the config`,
+      `the ${id === "admin" ? "admin UI" : "library"} asks for no login, but the config puts it behind Authelia`,
       fault,
       "See Traefik's middleware (authelia.middleware) and Authelia's access_control for its host; `one_factor` or stricter.",
     );

@@ -13,9 +13,9 @@ export function judgeLock(stack: string, lock: LockState | undefined): Finding[]
   return [
     warning(
       "lock-left",
-      "a run that was broken left its lock",
-      `${lockName(stack)} of ${lock.holder.holder}, last sign of life ${Math.round(lock.silence)} s ago`,
-      "Run hephaestus deploy: it takes the lock over, and finishes what that run began. To release it alone: hephaestus lock release",
+      "an operation that ended early left its lock",
+      `${lockName(stack)} of ${lock.holder.holder}, last heartbeat ${Math.round(lock.silence)} s ago`,
+      "Run hephaestus deploy to take the lock over and finish the operation, or only release it with: hephaestus lock release",
     ),
   ];
 }
@@ -44,29 +44,24 @@ export function judgeConfigs(names: readonly string[]): Finding[] {
       "config-left",
       names.length === 1 ? "a config is left over" : `${names.length} configs are left over`,
       `no service uses ${names.join(", ")}`,
-      "Remove what is left over with: hephaestus deploy",
+      "Remove them with: hephaestus deploy",
     ),
   ];
 }
 
 /**
- * A registry that was left read-only; while somebody holds the lock it is meant to be.
+ * A registry that was left read-only; while the lock is held, that is intended.
  *
  * @param until seconds since the epoch, undefined where it takes writes
  */
 export function judgeReadOnly(until: number | undefined, locked: boolean, now: Date): Finding[] {
   if (until === undefined || locked) return [];
-  const evidence = `its service has ${READONLY_VARIABLE}=${until}, and nobody holds the stack's lock`;
+  const evidence = `its service has ${READONLY_VARIABLE}=${until}, and the stack is not locked`;
   const remedy = "Run hephaestus gc or hephaestus deploy again.";
   return [
     until * 1000 > now.getTime()
-      ? error(
-          "registry-read-only",
-          "the registry refuses pushes: a garbage collection was broken off",
-          evidence,
-          remedy,
-        )
-      : warning("registry-read-only", "a garbage collection was broken off", evidence, remedy),
+      ? error("registry-read-only", "the registry refuses pushes: a gc was interrupted", evidence, remedy)
+      : warning("registry-read-only", "a gc was interrupted", evidence, remedy),
   ];
 }
 export const lockCheck: Check = {

@@ -39,7 +39,7 @@ export function judgeMtu(config: Config, { internal, edge, link, nodes }: MtuFac
     .map(([name, found, remedy]) =>
       warning(
         "mtu-too-large",
-        `packets of the network ${name} do not fit between the nodes: small requests answer, layers hang`,
+        `packets of the network ${name} do not fit between the nodes: small requests succeed, layers hang`,
         `the network's MTU is ${mtuOf(found)}, that of ${link.name} (${link.address}) on this node ${link.mtu}; the other nodes cannot be seen from here`,
         remedy,
       ),

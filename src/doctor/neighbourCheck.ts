@@ -24,7 +24,7 @@ export function judgeNeighbours(
           findings.push(
             warning(
               "router-name-twice",
-              `another service has a router of the name ${router.name} too`,
+              `another service defines the router ${router.name} too`,
               evidence,
               "Rename one: Traefik drops routers whose name two services define in different ways.",
             ),
@@ -46,7 +46,7 @@ export function judgeNeighbours(
             "alias-twice",
             `${Spec.Name} answers to the name registry on ${config.traefik.network} too`,
             `service ${Spec.Name} has the network alias registry there`,
-            `Let whoever asks for http://registry:5000 there ask for ${config.stack}_registry instead, or take the alias away.`,
+            `Use ${config.stack}_registry instead of http://registry:5000 there, or remove the alias.`,
           ),
         );
       }

@@ -42,7 +42,7 @@ export function judgeSecretUse(
           "secret-older",
           `${name} has an older ${kind} than there is`,
           `it has generation ${has}, and ${newest} exists`,
-          "A change of passwords was broken off: run hephaestus deploy, which goes on or takes it back.",
+          "A change of passwords was interrupted. Run hephaestus deploy, which completes it or rolls it back.",
         ),
       );
     }
@@ -57,7 +57,7 @@ export function judgeSecretUse(
         "secret-left",
         left.length === 1 ? "a secret is left over" : `${left.length} secrets are left over`,
         `no service uses ${left.map(({ name }) => name).join(", ")}, and no deploy would`,
-        "Remove what is left over with: hephaestus secrets prune",
+        "Remove them with: hephaestus secrets prune",
       ),
     );
   }
@@ -66,7 +66,7 @@ export function judgeSecretUse(
 
 function noSecret(service: string, kind: SecretKind, names: readonly string[]): Finding {
   const evidence = `its secrets: ${names.join(", ") || "none"}`;
-  const remedy = "Give it back with: hephaestus deploy";
+  const remedy = "Restore it with: hephaestus deploy";
   return kind === HTPASSWD
     ? error("registry-without-passwords", `${service} runs without an htpasswd`, evidence, remedy)
     : error("secret-missing", `${service} has no secret ${kind}`, evidence, remedy);
@@ -79,9 +79,9 @@ const generationsOf = (stack: string, kind: SecretKind, names: readonly string[]
     .sort((a, b) => a - b);
 
 /**
- * Whether anybody knows the passwords in use.
+ * Whether a user knows the passwords in use.
  *
- * @param handedOver whether a generated one of this generation was shown to somebody
+ * @param handedOver whether a generated one of this generation was shown to a user
  */
 export function judgeHandOver(facts: SecretFacts | undefined, handedOver: boolean): Finding[] {
   if (facts?.origin !== "generated" || handedOver) return [];
@@ -103,7 +103,7 @@ export const judgeAge = (maxAge: string | undefined, facts: SecretFacts | undefi
     evidence: `labels of ${facts?.name}`,
   }));
 
-/** Variables that would change who may write, or whether anybody is asked. */
+/** Variables that would change who may write, or whether a login is asked for. */
 export function judgeRegistryEnvironment(service: SwarmService | undefined): Finding[] {
   const names = (service?.Spec.TaskTemplate.ContainerSpec.Env ?? [])
     .map((line) => line.replace(/=.*$/s, ""))
@@ -114,7 +114,7 @@ export function judgeRegistryEnvironment(service: SwarmService | undefined): Fin
       "registry-auth-overridden",
       "the registry's environment overrides who may log in",
       `${service?.Spec.Name} has ${names.join(", ")}`,
-      "Take that away with: hephaestus deploy",
+      "Remove it with: hephaestus deploy",
     ),
   ];
 }
@@ -123,14 +123,14 @@ export const secretUseCheck: Check = {
   title: "secrets of the services",
   theme: "Passwords and access",
   needs: "manager",
-  // Somebody who rotates has two generations for a while.
+  // During a rotation there are two generations.
   onlyAtRest: true,
   run: async ({ config, bareServices, secretReports }) =>
     judgeSecretUse(config.stack, secretsOf(config), await bareServices(), await secretReports()),
 };
 export const handOverCheck: Check = {
   id: "hand-over",
-  title: "passwords that nobody knows",
+  title: "passwords that no one has seen",
   theme: "Passwords and access",
   needs: "manager",
   onlyAtRest: true,

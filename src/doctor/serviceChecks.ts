@@ -100,7 +100,7 @@ function judgeService(stack: string, name: string, facts: ServiceFacts | undefin
         "service-crash-loop",
         `${name} fails again and again`,
         `${failures.length} failures within an hour; ${count}${last ? `; ${last}` : ""}`,
-        `${look}; mend what it says, then run hephaestus deploy.`,
+        `${look}; fix the reported problem, then run hephaestus deploy.`,
       ),
       severity: down ? "error" : "warning",
     });
@@ -128,7 +128,7 @@ function judgeUpdate(name: string, { UpdateStatus }: SwarmService, tasks: readon
   const state = UpdateStatus?.State ?? "";
   const last = errorOf(tasks);
   const evidence = `UpdateStatus ${state}: ${UpdateStatus?.Message ?? ""}${last ? `; ${last}` : ""}`;
-  const remedy = "Mend the cause, then run hephaestus deploy.";
+  const remedy = "Fix the cause, then run hephaestus deploy.";
   if (state === "paused" || state === "rollback_paused")
     return [error("update-paused", `the last update of ${name} stopped half-way`, evidence, remedy)];
   if (state === "rollback_completed" || state === "rollback_started")

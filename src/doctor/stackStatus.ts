@@ -44,7 +44,7 @@ export interface Status {
   certificate: Date | undefined;
   disk: Disk | undefined;
   lastBackup: Date | undefined;
-  lastCollection: Date | undefined;
+  lastGc: Date | undefined;
   /** Until when the registry refuses pushes, and who works on it meanwhile; undefined where it takes them. */
   readOnly: { until: Date; holder: string | undefined } | undefined;
   /** What is wrong, in words. */
@@ -87,7 +87,7 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
     certificate,
     disk,
     lastBackup: lastOf(records, "backup"),
-    lastCollection: lastOf(records, "gc"),
+    lastGc: lastOf(records, "gc"),
     readOnly: until === undefined ? undefined : { until: new Date(until * 1000), holder },
   };
   const faults = faultsOf(status, new Date());
@@ -126,7 +126,7 @@ export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date):
   if (disk && disk.free < LEAST_FREE_SHARE * disk.size) faults.push("the storage is nearly full");
   if (readOnly && !readOnly.holder)
     faults.push(
-      `pushes are refused until ${readOnly.until.toISOString()}: a garbage collection was broken off (hephaestus gc or deploy mends it)`,
+      `pushes are refused until ${readOnly.until.toISOString()}: a gc was interrupted (fix it with hephaestus gc or deploy)`,
     );
   return faults;
 }

@@ -1,5 +1,7 @@
 import type { SwarmTask } from "../docker/objects.js";
 import type { Disk } from "../host/freeSpace.js";
+import type { FindingCode } from "../operation/findingCodes.js";
+import { registryOf } from "../operation/registryUpdate.js";
 import { readStorage, type Storage } from "../storage/disk.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
@@ -20,12 +22,11 @@ const INODE_LIMITS: Limits = { errorShare: 0.05, warningShare: 0.1, warningBelow
 /** Images and logs of the whole engine: less than this, and tasks do not start. */
 const ENGINE_LIMITS: Limits = { errorShare: 0.01, warningShare: 0.05, warningBelow: 1e9 };
 
-const MAKE_ROOM =
-  "Make room: hephaestus prune-tags, then the registry's garbage collection; or give the file system more.";
+const MAKE_ROOM = "Free space with hephaestus prune-tags and hephaestus gc, or enlarge the file system.";
 
 /** Whether a file system runs out of bytes or inodes. */
 export function judgeRoom(
-  id: string,
+  id: FindingCode,
   what: string,
   { size, free }: Disk,
   limits: Limits,
@@ -97,9 +98,7 @@ export const storageCheck: Check = {
   needs: "manager",
   run: async ({ config, docker, services }) => {
     const { storage, user } = config.registry;
-    const registry = (await services()).find(
-      ({ service }) => service.Spec.Name === `${config.stack}_registry`,
-    );
+    const registry = (await services()).find(({ service }) => service.Spec.Name === registryOf(config.stack));
     const seen = await readStorage(docker, config.stack);
     return judgeStorage(storage.path, user, seen, registry?.tasks ?? []);
   },

@@ -59,7 +59,7 @@ export class TraefikApi {
     const routers: TraefikRouter[] = [];
     for (let page = 1; page <= MOST_PAGES; ) {
       const response = await this.ask(`/api/http/routers?page=${page}&per_page=100`);
-      routers.push(...((await this.right(response).json()) as TraefikRouter[]));
+      routers.push(...((await this.expectOk(response).json()) as TraefikRouter[]));
       const next = Number(response.headers.get("x-next-page") ?? 1);
       if (!(next > page)) break;
       page = next;
@@ -109,7 +109,7 @@ export class TraefikApi {
     const response = await this.ask(path);
     // The API's own 404 is JSON with a message; another one means that this is no API of Traefik.
     if (response.status === 404 && /"message"/.test(await response.text())) return undefined;
-    return (await this.right(response).json()) as T;
+    return (await this.expectOk(response).json()) as T;
   }
 
   private ask(path: string): Promise<Response> {
@@ -119,7 +119,7 @@ export class TraefikApi {
     });
   }
 
-  private right(response: Response): Response {
+  private expectOk(response: Response): Response {
     if (response.status === 200) return response;
     throw new Error(`${response.url} answered ${response.status}`);
   }

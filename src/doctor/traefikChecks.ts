@@ -87,11 +87,11 @@ export function judgeTraefik(config: Config, facts: TraefikFacts): Finding[] {
   return [...findings, ...judgeVersion(config, facts.version), ...judgeEntrypoint(config, facts.entrypoint)];
 }
 
-/** A host that somebody else claims too. */
+/** A host that another router claims too. */
 export const hostTwice = (name: string, host: string, evidence: string): Finding =>
   warning(
     "host-claimed-twice",
-    `somebody else claims ${host}, the host of ${name}`,
+    `another router claims ${host}, the host of ${name}`,
     evidence,
     "Give one of them another host: Traefik takes the longer rule, so requests may go to a stranger.",
   );
@@ -127,7 +127,7 @@ function judgeRouter(config: Config, name: string, facts: TraefikFacts): Finding
         "router-refused",
         `Traefik does not take the router ${wanted} as it is`,
         `status ${router.status}${faults.length > 0 ? `: ${faults.join("; ")}` : ""}`,
-        "Mend what it says, in hephaestus.yaml or in Traefik's own configuration.",
+        "Fix the reported problem in hephaestus.yaml or in the configuration of Traefik.",
       ),
       severity: router.status === "warning" ? "warning" : "error",
     });
@@ -164,7 +164,7 @@ function judgeMiddleware(name: string, middleware: TraefikMiddleware | undefined
       "middleware-refused",
       `Traefik does not take the middleware ${name} as it is`,
       `status ${middleware.status}: ${middleware.error?.join("; ") ?? ""}`,
-      "Mend what it says in the configuration that defines it.",
+      "Fix the reported problem in the configuration that defines it.",
     ),
   ];
 }

@@ -131,7 +131,7 @@ function judgePorts(config: Config, { Spec }: SwarmService): Finding[] {
     warning(
       "clients-share-address",
       "Traefik sees the ingress mesh in the place of its clients, so password guesses are counted for all clients together",
-      `service ${Spec.Name} publishes ${meshed.map(({ PublishedPort }) => PublishedPort).join(", ")} in mode ingress: somebody who guesses makes others wait at their first login`,
+      `service ${Spec.Name} publishes ${meshed.map(({ PublishedPort }) => PublishedPort).join(", ")} in mode ingress: guesses from one client delay the first logins of all others`,
       `Publish Traefik's ports on its node (ports: [{ target: ${first?.TargetPort ?? first?.PublishedPort}, published: ${first?.PublishedPort}, mode: host }]).`,
     ),
   ];

@@ -8,7 +8,7 @@ import { constraintRemedy, PROVIDER_FLAGS, providerKey } from "./traefikWords.js
 type Cause = Pick<Finding, "evidence" | "remedy">;
 
 /**
- * Why Traefik has no router of a name, as far as its API tells: it shows routers with their providers, and names the
+ * Why Traefik has no router of a name, as far as its API shows: it shows routers with their providers, and names the
  * providers that run; a constraint or exposedByDefault stands in its support dump alone (newer ones of line 3).
  *
  * @param name without its provider

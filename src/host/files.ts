@@ -36,7 +36,8 @@ export async function writeFiles(
       const from = join(dirname(to), `.${randomBytes(6).toString("hex")}.tmp`);
       await mkdir(dirname(to), { recursive: true });
       pending.push({ from, to });
-      await writeFile(from, text);
+      await writeFile(from, text, mode === undefined ? { flag: "wx" } : { flag: "wx", mode });
+      // The umask may have taken bits away.
       if (mode !== undefined) await chmod(from, mode);
     }
     for (const { from, to } of pending) await rename(from, to);
@@ -58,7 +59,7 @@ export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T
 }
 
 /**
- * Writes a file that is there anew: aside first, then renamed over it. Its permissions stay, and a link stays a link.
+ * Overwrites a file: writes a temporary file first, then renames it. Its permissions stay, and a link stays a link.
  *
  * @throws OperatorError when it cannot be written; it has not changed then
  */
@@ -77,7 +78,7 @@ export async function writeInPlace(file: string, text: string): Promise<void> {
 function notWritable(path: string, cause: unknown): OperatorError {
   return new OperatorError(`cannot be read or written (${(cause as NodeJS.ErrnoException).code})`, {
     where: path,
-    remedy: "Check the folder's permissions and the space left, or choose another one with --output.",
+    remedy: "Check the permissions and the free space of the folder, or choose another folder.",
     exitCode: ExitCode.config,
     cause,
   });

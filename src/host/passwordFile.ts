@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
-import { access, constants, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
 import { childEnvironment } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { writeFiles } from "./files.js";
 
 const refuse = (file: string, message: string, remedy: string) =>
   new OperatorError(message, { where: file, remedy, exitCode: ExitCode.usage });
@@ -38,20 +38,10 @@ export async function checkPrivateFile(file: string): Promise<void> {
   );
 }
 
-/** Writes a password to a file that only its owner can read (0600), complete or not at all. */
-export async function writePasswordFile(file: string, password: string): Promise<void> {
-  const temporary = join(dirname(file), `.${randomBytes(6).toString("hex")}.tmp`);
-  try {
-    await writeFile(temporary, `${password}\n`, { mode: 0o600, flag: "wx" });
-    await rename(temporary, file);
-  } catch (cause) {
-    throw new OperatorError(`cannot be written (${(cause as NodeJS.ErrnoException).code})`, {
-      where: file,
-      remedy: "Check the folder's permissions and the space left.",
-      exitCode: ExitCode.usage,
-      cause,
-    });
-  } finally {
-    await rm(temporary, { force: true });
-  }
-}
+/**
+ * Writes a password to a file that only its owner can read (0600), complete or not at all.
+ *
+ * @throws OperatorError when it cannot be written
+ */
+export const writePasswordFile = (file: string, password: string): Promise<void> =>
+  writeFiles(dirname(file), [{ path: basename(file), text: `${password}\n` }], 0o600);

@@ -9,7 +9,7 @@ import { READONLY_VARIABLE } from "../stack/registryService.js";
 
 /**
  * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every write 405.
- * Pulls, the library and logins go on. It is a lease that ends by the registry's own clock, so that no death of the one
+ * Pulls, the library and logins keep working. It is a lease that ends by the registry's own clock, so that no death of the one
  * who asked for it leaves a registry that takes no pushes for ever.
  */
 

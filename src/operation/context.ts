@@ -52,7 +52,7 @@ export interface DeployContext {
   state: GenerationState | undefined;
   /** Set by preflight when a password is needed: nobody has one yet, or nobody was shown the one that is there. */
   needsCredentials: boolean;
-  /** Names of the users in the Swarm, as far as labels tell them. */
+  /** Names of the users in the Swarm, as far as labels show them. */
   users: readonly string[];
   /** The generations that the services shall use. */
   generations: Generations;

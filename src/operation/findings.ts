@@ -1,5 +1,6 @@
 import { ExitCode, OperatorError } from "../errors.js";
 import type { DeployContext } from "./context.js";
+import type { FindingCode } from "./findingCodes.js";
 
 /** Something that stands in the way of a deploy, or that may surprise later. */
 export interface PreflightFinding {
@@ -10,7 +11,7 @@ export interface PreflightFinding {
 
 /** A finding about the Swarm: with a name for machines, and what it was seen by. */
 export interface SwarmFinding extends PreflightFinding {
-  id: string;
+  id: FindingCode;
   evidence: string;
 }
 

@@ -12,7 +12,7 @@ import { type Docker, dockerFailed, saysAbsent } from "../docker/run.js";
 import { LABELS, removeSecrets, stackSecretNames } from "../docker/swarmSecrets.js";
 import { ownConfigs } from "./ownership.js";
 
-/** A marker in the Swarm: this generation's generated password was shown to somebody. */
+/** A marker in the Swarm: this generation's generated password was shown to a user. */
 export const handoverName = (stack: string, generation: number | string): string =>
   `${stack}_handed-over_${generation}`;
 
@@ -55,7 +55,7 @@ export async function removeMachines(docker: Docker, stack: string, generation: 
  */
 export async function removeOldSecrets(docker: Docker, stack: string, keep: Generations): Promise<string[]> {
   const removed: string[] = [];
-  // Whoever reads an htpasswd back removes this service; one that was killed did not.
+  // Reading an htpasswd back ends with removing this service, unless it was killed.
   if (await removeHelperService(docker, stack, readerServiceName(stack)))
     removed.push(readerServiceName(stack));
   for (const name of await stackSecretNames(docker, stack)) {

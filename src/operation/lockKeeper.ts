@@ -2,7 +2,7 @@ import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { BEAT_SECONDS, beat, freeLock, LOCK_SECONDS } from "./lockObjects.js";
 
-/** Keeps a lock while the work goes on: leaves signs of life, and notices when the lock was taken over. */
+/** Keeps a lock while the operation runs: sends heartbeats, and notices when the lock was taken over. */
 export class LockKeeper {
   private timer: NodeJS.Timeout | undefined;
   private number = 0;
@@ -35,7 +35,7 @@ export class LockKeeper {
     if (!this.lost && Date.now() - this.last > (LOCK_SECONDS / 2) * 1000)
       await this.beat().catch(() => undefined);
     if (!this.lost) return;
-    throw new OperatorError(`the lock of ${this.stack} was taken over while this command stood still`, {
+    throw new OperatorError(`the lock of ${this.stack} was taken over while this command was suspended`, {
       remedy: "Nothing was changed since. Run the same command again.",
       exitCode: ExitCode.locked,
     });

@@ -3,7 +3,7 @@ import { words } from "../docker/objects.js";
 import { type Docker, dockerFailed } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 
-/** The Swarm configs that make up a stack's lock: the lock itself, and the signs of life of its holder. */
+/** The Swarm configs that make up a stack's lock: the lock itself, and the heartbeats of its holder. */
 
 const LOCK_LABELS = {
   holder: "hephaestus.lock.holder",
@@ -11,19 +11,19 @@ const LOCK_LABELS = {
   pid: "hephaestus.lock.pid",
   /** Boot, namespace, id and start of the process. */
   process: "hephaestus.lock.process",
-  /** Seconds between signs of life; versions before left none. */
+  /** Seconds between heartbeats; versions before left none. */
   renewed: "hephaestus.lock.renewed",
   /** Seconds since the epoch: what versions before go by. */
   expires: "hephaestus.lock.expires",
 } as const;
 
-/** Seconds between two signs of life. */
+/** Seconds between two heartbeats. */
 export const BEAT_SECONDS = 10;
 
-/** Seconds after the last sign of life until a lock is free: an engine that restarts may be silent for a minute. */
+/** Seconds after the last heartbeat until a lock is free: an engine that restarts may be silent for a minute. */
 export const LOCK_SECONDS = 75;
 
-/** For versions that know no signs of life. */
+/** For versions that know no heartbeats. */
 const EXPIRES_SECONDS = 86_400;
 
 export const lockName = (stack: string): string => `${stack}_lock`;
@@ -40,7 +40,7 @@ export interface Holder {
   host: string;
   pid: number;
   process: string | undefined;
-  /** Whether it leaves signs of life. */
+  /** Whether it sends heartbeats. */
   renewed: boolean;
   /** Seconds since the epoch. */
   expires: number;
@@ -93,7 +93,7 @@ export async function readLock(docker: Docker, stack: string): Promise<Holder | 
   };
 }
 
-/** Whether the time is over that a lock without signs of life names. */
+/** Whether the time is over that a lock without heartbeats names. */
 export const isExpired = ({ expires }: Holder): boolean => expires < Date.now() / 1000;
 
 const listBeats = (stack: string): string[] => [
@@ -104,7 +104,7 @@ async function beatNames(docker: Docker, stack: string): Promise<string[]> {
   return words(await docker.run(listBeats(stack))).filter((name) => name.startsWith(`${stack}_lock-beat_`));
 }
 
-/** When the holder of a lock gave its last sign of life, in milliseconds of the Swarm's clock. */
+/** When the holder of a lock gave its last heartbeat, in milliseconds of the Swarm's clock. */
 export async function lastSign(docker: Docker, stack: string, { id, since }: Holder): Promise<number> {
   const own = (await beatNames(docker, stack)).filter((name) => name.startsWith(beatName(stack, id, "")));
   if (own.length === 0) return since.getTime();
@@ -130,7 +130,7 @@ export async function swarmTime(docker: Docker, stack: string): Promise<number> 
 }
 
 /**
- * Leaves a sign of life, and removes the one before.
+ * Leaves a heartbeat, and removes the one before.
  *
  * @returns whether the lock is still there
  * @throws OperatorError when docker does not answer
@@ -160,7 +160,7 @@ export async function freeLock(docker: Docker, stack: string, id: string): Promi
   await removeBeats(docker, stack, id);
 }
 
-/** Removes the signs of life of one lock, or of all. */
+/** Removes the heartbeats of one lock, or of all. */
 export async function removeBeats(docker: Docker, stack: string, lock = ""): Promise<void> {
   const { exitCode, stdout } = await docker.attempt(listBeats(stack));
   if (exitCode !== 0) return;

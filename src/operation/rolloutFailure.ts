@@ -6,7 +6,7 @@ import { type Convergence, lastLogLines } from "./stackUpdate.js";
  * Faults of the engine that the next try does not have. Engine 20.10 and others: a file of the secrets' tmpfs is still
  * open in a process that is just being forked when it is made read-only (moby, "unable to remount dir as readonly").
  */
-export const PASSING_FAULT = /unable to remount dir as readonly.*device or resource busy/;
+export const TRANSIENT_FAULT = /unable to remount dir as readonly.*device or resource busy/;
 
 /**
  * A docker command that failed as part of a rollout is a failure of the rollout.

@@ -18,7 +18,7 @@ export interface SecretsChange {
   /** Users whose password is new. */
   changed: string[];
   removed: string[];
-  /** Lines of machine accounts that go on. */
+  /** Lines of machine accounts that are kept. */
   machines: HtpasswdEntry[];
   /** Whether new machine accounts are made too. */
   newMachines: boolean;

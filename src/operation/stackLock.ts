@@ -22,7 +22,7 @@ import { engineTime } from "./stackUpdate.js";
  * One operation on a stack at a time, wherever it runs from. ops-scripts/deploy.sh follows the same protocol:
  *
  * - The lock is a Swarm config, whose name is unique in the Swarm.
- * - While the work goes on, its holder leaves a sign of life every few seconds: another config, for it cannot be changed.
+ * - While the operation runs, its holder sends heartbeats every few seconds: another config, for it cannot be changed.
  * - Where there was no sign for LOCK_SECONDS the lock is free. Signs and now are both read from the Swarm's own clock.
  * - A holder that comes back late finds the lock gone before its next docker command, and stops.
  */
@@ -63,7 +63,7 @@ async function secondsOfSilence(docker: Docker, stack: string, holder: Holder): 
 
 /**
  * Whether a lock is free though it is there: its holder has ended on this machine, or has left no sign for too long. A lock of
- * a version that left no signs is free when the time is over that it names.
+ * a version that sent no heartbeats is free when the time is over that it names.
  */
 const isStale = (holder: Holder, silence: number): boolean =>
   (holder.process !== undefined && hasEnded(holder.process)) ||
@@ -94,7 +94,7 @@ export async function withLock<T>(
 }
 
 /**
- * Releases a lock, whoever holds it.
+ * Releases a lock, even if another operation holds it.
  *
  * @returns the holder that it was taken from; undefined where there was none
  */
@@ -109,7 +109,7 @@ export async function releaseLock(docker: Docker, stack: string): Promise<Holder
 /** A lock as it is seen without touching the Swarm. */
 export interface LockState {
   holder: Holder;
-  /** Seconds since the last sign of life of its holder. */
+  /** Seconds since the last heartbeat of its holder. */
   silence: number;
   stale: boolean;
 }
@@ -139,16 +139,19 @@ const foreign = (stack: string): OperatorError =>
   new OperatorError("a config that is not a lock has this name", {
     where: lockName(stack),
     remedy:
-      "See whose it is with: docker config inspect. Set another stack name in hephaestus.yaml, or remove that config.",
+      "See what it is with: docker config inspect. Set another stack name in hephaestus.yaml, or remove that config.",
     exitCode: ExitCode.preflight,
   });
 
 function locked(stack: string, holder: Holder | undefined, silence: number): OperatorError {
-  const seen = holder?.renewed ? `, last sign of life ${Math.max(0, Math.round(silence))} s ago` : "";
-  return new OperatorError(`another deploy of ${stack} is running: ${holder?.holder ?? "unknown"}${seen}`, {
-    remedy: holder?.renewed
-      ? `Wait for it to end. Its lock is free ${LOCK_SECONDS} s after its last sign of life. See: hephaestus lock`
-      : "Wait for it to end. If it is dead, release its lock with: hephaestus lock release",
-    exitCode: ExitCode.locked,
-  });
+  const seen = holder?.renewed ? `, last heartbeat ${Math.max(0, Math.round(silence))} s ago` : "";
+  return new OperatorError(
+    `another operation on ${stack} is running: ${holder?.holder ?? "unknown"}${seen}`,
+    {
+      remedy: holder?.renewed
+        ? `Wait for it to end. The lock expires ${LOCK_SECONDS} s after the last heartbeat. See: hephaestus lock`
+        : "Wait for it to end. If it has ended, release its lock with: hephaestus lock release",
+      exitCode: ExitCode.locked,
+    },
+  );
 }

@@ -56,7 +56,7 @@ export type Convergence = { state: "converged" | "failed" | "timeout"; verdicts:
 
 const POLL_MILLISECONDS = 1000;
 
-/** An engine that restarts does not answer for so long, and its tasks go on. */
+/** An engine that restarts does not answer for this long, and its tasks keep running. */
 const SILENCE_SECONDS = 60;
 
 /**
@@ -74,7 +74,7 @@ export async function waitForConvergence(
   let verdicts: Verdict[] = [];
   for (let rounds = 0; ; ) {
     try {
-      verdicts = await look(docker, stack, waiting);
+      verdicts = await readVerdicts(docker, stack, waiting);
       heard = Date.now();
       waiting.onProgress(verdicts);
       if (verdicts.some(({ state }) => state === "failed")) return { state: "failed", verdicts };
@@ -91,7 +91,7 @@ export async function waitForConvergence(
   }
 }
 
-async function look(docker: Docker, stack: string, waiting: Waiting): Promise<Verdict[]> {
+async function readVerdicts(docker: Docker, stack: string, waiting: Waiting): Promise<Verdict[]> {
   const services = (await stackServices(docker, stack)).filter(
     ({ Spec }) => waiting.only === undefined || waiting.only.has(Spec.Name),
   );

@@ -1,5 +1,6 @@
 import type { Config } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
+import type { FindingCode } from "./findingCodes.js";
 import type { SwarmFinding } from "./findings.js";
 import {
   internalNetworkName,
@@ -96,7 +97,7 @@ export async function readSwarmFacts(
 /** Judges the facts; all findings at once, each with its remedy. Pure. */
 export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
   const findings: SwarmFinding[] = [];
-  const error = (id: string, message: string, evidence: string, remedy: string) =>
+  const error = (id: FindingCode, message: string, evidence: string, remedy: string) =>
     findings.push({ id, severity: "error", message, evidence, remedy });
 
   const { client } = facts;

@@ -15,7 +15,7 @@ export const verify: Step = {
       throw new OperatorError(faults.map(({ title, fault }) => `${title}: ${fault}`).join("\n"), {
         where: "front door",
         remedy:
-          "The services run; mend this and run hephaestus deploy again, or leave the check out with --no-verify.",
+          "The services run. Fix this and run hephaestus deploy again, or skip the test with --no-verify.",
         exitCode: ExitCode.verify,
       });
     }
@@ -38,7 +38,7 @@ export const frontDoor: Step = {
     if (faults.length === 0) return "answers";
     throw new OperatorError(faults.map(({ title, fault }) => `${title}: ${fault}`).join("\n"), {
       where: "front door",
-      remedy: "Nothing was changed. Mend this first, or leave the check out with --no-verify.",
+      remedy: "Nothing was changed. Fix this first, or skip the test with --no-verify.",
       exitCode: ExitCode.verify,
     });
   },

@@ -23,6 +23,12 @@ interface ManifestBody {
   annotations?: Record<string, unknown>;
 }
 
+/** An error of the distribution specification; the reason is what our gateway adds. */
+interface RegistryError {
+  message?: string;
+  detail?: { reason?: string };
+}
+
 /** What a tag or digest stands for. */
 export interface Manifest {
   digest: string;
@@ -68,7 +74,7 @@ export class RegistryApi {
     const path = `/v2/${repository}/manifests/${reference}`;
     const response = await this.ask("GET", path, { accept: MANIFEST_TYPES });
     if (response.status === 404) return undefined;
-    const bytes = Buffer.from(await this.right(response, path).arrayBuffer());
+    const bytes = Buffer.from(await this.expectOk(response, path).arrayBuffer());
     const references = parseReferences(bytes);
     const body = references ? (JSON.parse(bytes.toString("utf8")) as ManifestBody) : {};
     return {
@@ -93,18 +99,19 @@ export class RegistryApi {
     const path = `/v2/${repository}/manifests/${digest}`;
     const response = await this.ask("DELETE", path);
     if (response.status === 405) throw await this.refusal(response);
-    if (response.status !== 404) this.right(response, path);
+    if (response.status !== 404) this.expectOk(response, path);
   }
 
-  /** Why nothing is deleted: the gateway says it in words. */
+  /** Why nothing is deleted: the gateway says it in words, and in the detail for programs. */
   private async refusal(response: Response): Promise<OperatorError> {
-    const body = (await response.json().catch(() => ({}))) as { errors?: Array<{ message?: string }> };
-    const message = body.errors?.[0]?.message ?? "the registry does not delete";
-    return new OperatorError(message, {
+    const body = (await response.json().catch(() => ({}))) as { errors?: RegistryError[] };
+    const { message, detail } = body.errors?.[0] ?? {};
+    return new OperatorError(message ?? "the registry does not delete", {
       where: this.url,
-      remedy: /read-only/.test(message)
-        ? "Run the same command again when the garbage collection has ended: hephaestus status"
-        : "Set registry.delete: true, then run hephaestus render and hephaestus deploy.",
+      remedy:
+        detail?.reason === "read-only"
+          ? "Run the same command again when gc has finished: hephaestus status"
+          : "Set registry.delete: true, then run hephaestus render and hephaestus deploy.",
       exitCode: ExitCode.verify,
     });
   }
@@ -115,7 +122,7 @@ export class RegistryApi {
     for (let path: string | undefined = first; path !== undefined; ) {
       const response: Response = await this.ask("GET", path);
       if (response.status === 404) return names;
-      const body = (await this.right(response, path).json()) as Record<string, string[] | null>;
+      const body = (await this.expectOk(response, path).json()) as Record<string, string[] | null>;
       names.push(...(body[key] ?? []));
       const next = /<([^>]+)>\s*;\s*rel="?next/.exec(response.headers.get("link") ?? "")?.[1];
       const target = next === undefined ? undefined : new URL(next, this.url);
@@ -142,7 +149,7 @@ export class RegistryApi {
     }
   }
 
-  private right(response: Response, path: string): Response {
+  private expectOk(response: Response, path: string): Response {
     if (response.ok) return response;
     const refused = response.status === 401;
     throw new UnexpectedAnswer(

@@ -12,7 +12,7 @@ export interface Schedule {
   command: readonly string[];
 }
 
-/** Units of systemd that run a garbage collection at fixed times: a service, and the timer that starts it. */
+/** Units of systemd that run gc at fixed times: a service, and the timer that starts it. */
 export function systemdUnits(schedule: Schedule, templates: Templates): RenderedFile[] {
   const name = `${schedule.stack}-gc`;
   const values = {

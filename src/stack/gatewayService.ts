@@ -10,13 +10,15 @@ export const GATEWAY_PORT = 5000;
 export const CHECK_SECONDS = 45;
 
 /**
- * How fast passwords are checked that were not right the last time. At cost 12 a check takes about 0.2 s of a core, and
- * anonymous pulls shall keep the rest. Nobody waits longer than Docker's command does for a login (15 s).
+ * How fast passwords are checked that were not right the last time. At cost 12 a check takes 0.2 to 0.4 s of a core, and
+ * anonymous pulls keep the rest. No check waits longer than Docker's command does for a login (15 s).
  */
 export const CHECK_LIMITS = {
   /** For all clients together. */
-  checksPerMinute: 60,
-  /** How many may wait for their turn, and how many of them may come from one address. */
+  checksPerMinute: 24,
+  /** How many start at once after a quiet time, beside the first. */
+  atOnce: 9,
+  /** How many may be in progress or wait for their turn beside the first, and how many of them may come from one address. */
   waiting: 14,
   waitingOfAddress: 14,
   /** Wrong ones of an address: so many at once, then so many in a minute. */

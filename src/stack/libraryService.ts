@@ -7,7 +7,7 @@ import { traefikLabels } from "./traefikLabels.js";
 
 const UI_PORT = 80;
 
-/** What tells the two UIs apart: the public library, which reads, and the admin UI, which also deletes. */
+/** What distinguishes the two UIs: the public library, which reads, and the admin UI, which also deletes. */
 interface Role {
   service: "registry-ui" | "registry-admin";
   host: string;

@@ -75,7 +75,7 @@ interface Middleware {
 }
 
 /**
- * What ForwardAuth tells Authelia of the scheme: by itself Traefik says http where its entrypoint has no TLS, and
+ * The scheme that ForwardAuth passes to Authelia: by default Traefik says http where its entrypoint has no TLS, and
  * Authelia sends nobody back to an http address. Source: traefik/traefik, pkg/middlewares/auth/forward.go (writeHeader)
  * takes the request's own X-Forwarded-Proto with trustForwardHeader, which Authelia's documentation asks for.
  */

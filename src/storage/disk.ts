@@ -1,6 +1,7 @@
 import { runningContainers } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Disk } from "../host/freeSpace.js";
+import { registryOf } from "../operation/registryUpdate.js";
 
 /** The storage as the registry sees it. */
 export interface Storage {
@@ -22,7 +23,7 @@ const STORAGE = "/var/lib/registry";
  * @returns undefined where none runs here
  */
 export async function storageDisk(docker: Docker, stack: string): Promise<Disk | undefined> {
-  const [container] = await runningContainers(docker, `${stack}_registry`);
+  const [container] = await runningContainers(docker, registryOf(stack));
   return container === undefined ? undefined : roomOf(docker, container);
 }
 
@@ -32,7 +33,7 @@ export async function storageDisk(docker: Docker, stack: string): Promise<Disk |
  * @returns undefined where none runs here
  */
 export async function readStorage(docker: Docker, stack: string): Promise<Storage | undefined> {
-  const [container] = await runningContainers(docker, `${stack}_registry`);
+  const [container] = await runningContainers(docker, registryOf(stack));
   if (container === undefined) return undefined;
   const look = (...command: string[]) => docker.attempt(["exec", container, ...command]);
   const [disk, inodes, write, mounts] = await Promise.all([

@@ -58,7 +58,7 @@ async function removeStorageContainer(docker: Docker, stack: string): Promise<vo
 
 /**
  * Ends the container, whatever it does. Docker's own program goes first: the engine does not remove a container whose output
- * waits for somebody to read it.
+ * waits for a reader.
  */
 export async function endOnStorage(
   { stdin, stdout, kill, ended }: DockerProcess,

@@ -17,7 +17,7 @@ export type Pass = keyof typeof PASSES;
 
 /**
  * Answers requests, one a line: a word and paths. Texts end with a line that is a dot. `read` gives sizes, then the contents
- * one behind the other; where one cannot be read to its end, the script ends there, so that no other blob takes its place. A link that is being written may be empty: it has an
+ * one behind the other; where one cannot be read completely, the script ends there, so that no other blob takes its place. A link that is being written may be empty: it has an
  * empty first word.
  */
 const SCRIPT = `
@@ -52,7 +52,7 @@ const AGAIN = { times: 5, wait: 200 } as const;
 export interface StoredBlob {
   digest: string;
   size: number;
-  /** Ends with EndOfStream where the file cannot be read to its end. */
+  /** Ends with EndOfStream where the file cannot be read completely. */
   content: AsyncIterable<Buffer>;
 }
 
@@ -184,8 +184,8 @@ export function storageFailed(path: string, stderr: string, exitCode: number): O
     remedy: missing
       ? "Deploy the stack first: hephaestus deploy"
       : full
-        ? "Make room on that disk, then run the same command again: it goes on where it stopped."
-        : "Mend what it says, then run the same command again: it goes on where it stopped.",
+        ? "Free space on that disk, then run the same command again: it continues where it stopped."
+        : "Fix the reported problem, then run the same command again: it continues where it stopped.",
     exitCode: ExitCode.preflight,
   });
 }

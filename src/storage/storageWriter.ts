@@ -29,7 +29,7 @@ export async function extractToStorage(
   });
   const write = async (bytes: Buffer) => {
     if (stdin.write(bytes)) return;
-    // Whoever has ended takes nothing more.
+    // A process that has ended reads nothing more.
     await Promise.race([new Promise((resolve) => stdin.once("drain", resolve)), end]);
   };
   try {

@@ -3,7 +3,7 @@ import { plainReporter } from "./plainReporter.js";
 import { quietReporter } from "./quietReporter.js";
 import type { Reporter } from "./reporter.js";
 
-/** Whether somebody is there to see a spinner and to answer questions. */
+/** Whether a user can see a spinner and answer questions. */
 export const isInteractive = (): boolean =>
   process.stdin.isTTY === true && process.stderr.isTTY === true && !process.env.CI;
 
@@ -11,7 +11,7 @@ export const isInteractive = (): boolean =>
 export interface ReportFlags {
   json?: boolean;
   quiet?: boolean;
-  /** What a dry run tells is its result, so it is never quiet. */
+  /** What a dry run shows is its result, so it is never quiet. */
   dryRun?: boolean;
 }
 
@@ -20,6 +20,6 @@ export async function chooseReporter({ json, quiet, dryRun }: ReportFlags): Prom
   if (quiet && !dryRun) return quietReporter(json ? jsonReporter() : plainReporter());
   if (json) return jsonReporter();
   if (!process.stderr.isTTY || process.env.CI) return plainReporter();
-  const { spinnerReporter } = await import("./spinner.js");
+  const { spinnerReporter } = await import("./spinnerReporter.js");
   return spinnerReporter();
 }

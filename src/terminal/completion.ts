@@ -30,12 +30,12 @@ export function completionScript(shell: Shell, tree: CommandTree): string {
 }
 
 /** What may follow the words of a path: commands, flags. */
-const words = ({ commands, flags }: CommandTree): string =>
+const completionWords = ({ commands, flags }: CommandTree): string =>
   [...commands.map(({ name }) => name), ...flags].join(" ");
 
 function cases(tree: CommandTree): string {
   return paths(tree)
-    .map(([path, command]) => `    "${path.join(" ")}") words="${words(command)}" ;;`)
+    .map(([path, command]) => `    "${path.join(" ")}") words="${completionWords(command)}" ;;`)
     .join("\n");
 }
 

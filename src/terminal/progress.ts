@@ -46,7 +46,7 @@ export function progressText({ done, total, seconds }: Progress, withBar: boolea
 export const speedText = (bytes: number, seconds: number): string =>
   `${bytesText(bytes)} in ${durationText(seconds)}, ${bytesText(bytes / Math.max(seconds, 0.001))}/s`;
 
-/** Counts bytes, and tells the reporter now and then: ten times a second on a terminal, every 3 seconds elsewhere. */
+/** Counts bytes, and reports now and then: ten times a second on a terminal, every 3 seconds elsewhere. */
 export class ProgressMeter {
   private done = 0;
   private total = 0;
@@ -56,7 +56,7 @@ export class ProgressMeter {
 
   constructor(private readonly reporter: Pick<Reporter, "progress">) {}
 
-  /** Begins to count anew. */
+  /** Starts counting again. */
   begin(total: number): void {
     this.done = 0;
     this.total = total;

@@ -3,7 +3,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 
 /** Questions on a terminal. Ctrl-C at any of them ends the command with nothing written. */
 
-function answered<T>(value: T): Exclude<T, symbol> {
+function withoutCancel<T>(value: T): Exclude<T, symbol> {
   if (!isCancel(value)) return value as Exclude<T, symbol>;
   cancel("Nothing was written.", { output: process.stderr });
   throw new OperatorError("cancelled", { exitCode: ExitCode.interrupted });
@@ -23,21 +23,21 @@ export async function askText({ message, initial, fault }: TextQuestion): Promis
     validate: (answer) => fault(answer ?? ""),
     output: process.stderr,
   });
-  return answered(value);
+  return withoutCancel(value);
 }
 
 export async function askChoice(
   message: string,
   options: ReadonlyArray<{ value: string; label: string }>,
 ): Promise<string> {
-  return answered(await select<string>({ message, options: [...options], output: process.stderr }));
+  return withoutCancel(await select<string>({ message, options: [...options], output: process.stderr }));
 }
 
 export async function askYes(message: string): Promise<boolean> {
-  return answered(await confirm({ message, output: process.stderr }));
+  return withoutCancel(await confirm({ message, output: process.stderr }));
 }
 
 /** A password that is not echoed; empty means: generate one. */
 export async function askForPassword(message: string): Promise<string> {
-  return answered(await askPassword({ message, output: process.stderr })) ?? "";
+  return withoutCancel(await askPassword({ message, output: process.stderr })) ?? "";
 }

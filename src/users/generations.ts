@@ -67,7 +67,7 @@ export async function chooseGenerations(context: DeployContext): Promise<Preflig
 }
 
 /**
- * What becomes of the users when a password has been obtained: those that are there stay, whoever knows their passwords.
+ * What becomes of the users when a password has been obtained: existing users stay, even if no one knows their passwords.
  *
  * @throws OperatorError when they cannot be read back
  */

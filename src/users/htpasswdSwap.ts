@@ -12,7 +12,7 @@ import { storedServices } from "../operation/baseline.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import { describe } from "../operation/convergence.js";
 import { didNotRoll, registryOf, rollRegistry } from "../operation/registryUpdate.js";
-import { failureMessage, PASSING_FAULT } from "../operation/rolloutFailure.js";
+import { failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
 import { engineTime, waitForConvergence } from "../operation/stackUpdate.js";
 
 /**
@@ -77,8 +77,8 @@ export const swapUsers: Step = {
         options.timeoutSeconds,
       );
     let result = await roll();
-    if (result.state === "failed" && result.verdicts.some(({ reason }) => PASSING_FAULT.test(reason))) {
-      reporter.progress("a passing fault of the engine, trying once more");
+    if (result.state === "failed" && result.verdicts.some(({ reason }) => TRANSIENT_FAULT.test(reason))) {
+      reporter.progress("a transient fault of the engine, trying again");
       result = await roll();
     }
     if (result.state === "converged") return describe(config.stack, result.verdicts);

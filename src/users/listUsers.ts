@@ -10,11 +10,11 @@ export interface User {
   user: string;
   /** bcrypt's log2 of rounds. */
   cost: number;
-  /** When the password last changed, where somebody noted it. */
+  /** When the password last changed, if it was recorded. */
   changed: Date | undefined;
 }
 
-/** People's lines of the htpasswd in the Swarm, and when each password last changed, where somebody noted it. */
+/** People's lines of the htpasswd in the Swarm, and when each password last changed, if it was recorded. */
 export interface People {
   people: HtpasswdEntry[];
   changed: ReadonlyMap<string, Date>;

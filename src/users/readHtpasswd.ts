@@ -5,6 +5,7 @@ import { createHelperService, readerServiceName, removeHelperService } from "../
 import { runningContainers, words } from "../docker/objects.js";
 import { type Docker, dockerFailed } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { registryOf } from "../operation/registryUpdate.js";
 
 /** Seconds until its container has to be there: its image may have to be pulled. */
 const READER_SECONDS = 90;
@@ -13,7 +14,7 @@ const catSecret = (container: string) => ["exec", container, "cat", `/run/secret
 
 export function createReader(stack: string, secret: string, node: string, image: string): string[] {
   const more = ["--log-driver", "none", "--secret", `source=${secret},target=${HTPASSWD}`];
-  // It sleeps longer than it is needed: whoever is killed before removing it leaves a service that ended.
+  // It sleeps longer than it is needed: a run that is killed before removing it leaves a service that has ended.
   const command = ["sleep", "300"];
   return createHelperService(stack, readerServiceName(stack), [`node.id==${node}`], more, image, command);
 }
@@ -59,7 +60,7 @@ export async function readHtpasswd(
 async function fromRegistry(docker: Docker, stack: string, secret: string): Promise<Secret | undefined> {
   const label = '{{index .Config.Labels "com.docker.swarm.task.id"}}';
   const names = "{{range .Spec.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}";
-  for (const container of await runningContainers(docker, `${stack}_registry`)) {
+  for (const container of await runningContainers(docker, registryOf(stack))) {
     const task = (await docker.attempt(["inspect", "--format", label, container])).stdout.trim();
     if (task === "") continue;
     const { stdout } = await docker.attempt(["inspect", "--type", "task", "--format", names, task]);

@@ -34,7 +34,7 @@ const lookAtUsers: Step = {
 /** What looks before anything is touched. */
 const LOOKING_STEPS: readonly Step[] = [lookAtUsers, frontDoor];
 
-/** What makes the new htpasswd valid and proves it. Only the registry rolls; gateway, reader and library go on. */
+/** What makes the new htpasswd valid and proves it. Only the registry rolls; gateway, reader and library keep running. */
 const CHANGE_STEPS: readonly Step[] = [createSecrets, swapUsers, verify];
 
 /** What a dry run shows. */
@@ -102,12 +102,12 @@ export async function changeUsers(
     try {
       await runSteps(closing, context);
     } catch (error) {
-      throw withRemedy(error, "The change itself is done and valid; the next run removes what is left over.");
+      throw withRemedy(error, "The change is valid. The next run removes the leftovers.");
     }
   });
 }
 
-/** Goes back to the generation before, and tells in the error which passwords are valid. */
+/** Goes back to the generation before, and says in the error which passwords are valid. */
 async function takeBack(context: DeployContext, error: unknown, docker: Docker): Promise<unknown> {
   const { change } = context;
   if (change?.previous === undefined) return error;
@@ -115,10 +115,10 @@ async function takeBack(context: DeployContext, error: unknown, docker: Docker):
   try {
     await swapBack(context, docker, change.previous);
     await discardChange({ ...context, docker });
-    outcome = "The passwords from before are valid.";
+    outcome = "The old passwords are valid.";
   } catch {
     outcome =
-      "Going back failed too, so the new or the old passwords are valid. Run the same command or hephaestus deploy again: it mends that and says which.";
+      "The rollback failed too, so either the new or the old passwords are valid. Run the same command or hephaestus deploy again to repair it.";
   }
   return withRemedy(error, outcome);
 }

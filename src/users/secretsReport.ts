@@ -50,7 +50,7 @@ export function judgeSecrets(
  * Removes the secrets that no service uses and no deploy would keep.
  *
  * @returns names of what was removed
- * @throws OperatorError when no generation can be kept: then all may be somebody's only copy
+ * @throws OperatorError when no generation can be kept: then any of them may be the only copy
  */
 export async function pruneSecrets(context: DeployContext): Promise<string[]> {
   const { docker, config } = context;

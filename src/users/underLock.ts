@@ -7,7 +7,7 @@ import { isUnchanged } from "./generations.js";
 /**
  * Works on the stack while nobody else does.
  *
- * @throws OperatorError when somebody else works on it, or has changed its secrets since preflight looked
+ * @throws OperatorError when another operation works on it, or has changed its secrets since preflight
  */
 export async function underLock<T>(
   context: DeployContext,
@@ -17,8 +17,8 @@ export async function underLock<T>(
   const { config, docker } = context;
   return withLock(docker, cleanupDocker, config.stack, async () => {
     if (!(await isUnchanged(context))) {
-      throw new OperatorError(`somebody else changed the secrets of ${config.stack} just now`, {
-        remedy: "Nothing was touched. Run the same command again.",
+      throw new OperatorError(`the secrets of ${config.stack} were changed by another process`, {
+        remedy: "Nothing was changed. Run the same command again.",
         exitCode: ExitCode.locked,
       });
     }

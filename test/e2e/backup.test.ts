@@ -196,11 +196,11 @@ test("a backup that is interrupted, then killed, is resumed, reads nothing twice
   expect(await containers()).toBe("");
   const killed = await endedAt("killed.backup", statSync(file).size + 2 * LARGE.size, "SIGKILL");
   expect(killed.exitCode, killed.all).toBe(255);
-  expect(killed.all).toMatch(/going on: \d+ blobs/);
+  expect(killed.all).toMatch(/resuming: \d+ blobs/);
   expect(existsSync(`${file}.journal`)).toBe(true);
   const refused = await restore("killed.backup", "--dry-run");
   expect(refused.exitCode).toBe(ExitCode.preflight);
-  expect(refused.all).toContain("it resumes");
+  expect(refused.all).toContain("to resume it");
 
   const run = await target.workspace.hephaestus(["backup", "killed.backup", "--json"]);
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
@@ -252,7 +252,7 @@ test("a flipped bit in the storage is named by a backup and by a proof after a r
   try {
     const run = await backup("flipped.backup");
     expect(run.exitCode, run.all).toBe(ExitCode.verify);
-    expect(run.all).toContain(`${layer} has other bytes than its digest says`);
+    expect(run.all).toContain(`${layer} does not match its digest`);
     expect(run.all).toContain(`team/large:1 lacks ${layer}`);
     const proof = await restore("flipped.backup", "--dry-run");
     expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
@@ -279,7 +279,7 @@ test("a file that cannot take a backup is told of, and no half backup counts", a
   await workspace.run("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", inFolder("small")]);
   const full = await backup("small/registry.backup");
   expect(full.exitCode, full.all).toBe(ExitCode.preflight);
-  expect(full.all).toMatch(/there is no room for it \(ENOSPC\)\n.*goes on where it stopped/);
+  expect(full.all).toMatch(/the disk is full \(ENOSPC\)\n.*continues where it stopped/);
   const half = await restore("small/registry.backup", "--dry-run");
   expect(half.exitCode, half.all).toBe(ExitCode.preflight);
   await workspace.run("umount", [inFolder("small")]);

@@ -124,7 +124,7 @@ describe("a deployed registry", () => {
     );
     expect(result.exitCode, result.all).toBe(ExitCode.rollout);
     expect(result.stderr).toContain("No such image: hephaestus-standin/registry:2.99");
-    expect(result.stderr).toContain("What ran before runs again.");
+    expect(result.stderr).toContain("The previous state runs again.");
     expect(count.failures).toEqual([]);
     expect(count.pulls).toBeGreaterThan(20);
     expect(await runningContainers(forge)).toEqual(before);

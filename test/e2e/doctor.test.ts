@@ -203,7 +203,7 @@ test("faults of Traefik, of the names, of the certificate, and of neighbours", a
       "name-unknown": /ui\.ill\.invalid does not resolve/,
       "certificate-untrusted": /DEPTH_ZERO_SELF_SIGNED_CERT/,
       "certificate-ends-soon": /shows other\.example, signed by other\.example/,
-      "certificate-wrong-name": /localhost shows a certificate of another name/,
+      "certificate-wrong-name": /localhost has a certificate for another name/,
       "router-wrong-entrypoint": /ill-registry@swarm is not on the entrypoint websecure: it is on web/,
       "router-refused": /ill-registry-ui@swarm.*status disabled: middleware "authelia@swarm" does not exist/,
       "host-claimed-twice": /claims localhost.*evil@docker/,
@@ -211,7 +211,7 @@ test("faults of Traefik, of the names, of the certificate, and of neighbours", a
       "read-timeout-short": /longer than 60 seconds.*60000000000ns/,
       "router-name-twice": /service neighbour has the label/,
       "alias-twice": /neighbour answers to the name registry on ill-edge/,
-      "service-drifted": /gateway does not run as a deploy would have it/,
+      "service-drifted": /gateway differs from what a deploy would set/,
     },
     ...(await behind({})),
   );
@@ -287,7 +287,7 @@ test("faults in the Swarm, all at once, which the next deploy takes away", async
     "update-rolled-back": /reader was taken back.*No such image: hephaestus-standin\/nowhere:1/,
     "service-crash-loop":
       /gateway fails again and again.*\d+ failures.*0 of 1 tasks run.*non-zero exit \(3\)/,
-    "service-drifted": /gateway does not run as a deploy would have it.*has label somebody \(was-here\)/,
+    "service-drifted": /gateway differs from what a deploy would set.*has label somebody \(was-here\)/,
     "service-missing": /registry-ui is not deployed/,
     "service-unknown": /ill_cache/,
     "front-door-silent":

@@ -212,7 +212,7 @@ test("--delete-untagged frees what no tag needs, and nothing that an index holds
 test("killed in the middle, the next command makes the registry writable; Ctrl-C does it at once", async () => {
   const { workspace } = target;
   const killed = await workspace.hephaestus(["gc"], {
-    killSignalAfter: { signal: "SIGKILL", when: /Collection \.\.\./ },
+    killSignalAfter: { signal: "SIGKILL", when: /gc \.\.\./ },
   });
   expect(killed.exitCode).toBe(255);
   expect((await upload()).status).toBe(405);
@@ -228,7 +228,7 @@ test("killed in the middle, the next command makes the registry writable; Ctrl-C
     env: { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: PASSWORD },
   });
   expect(prune.exitCode).toBe(ExitCode.verify);
-  expect(prune.all).toMatch(/read-only for maintenance.*\n.*when the garbage collection has ended/);
+  expect(prune.all).toMatch(/read-only for maintenance.*\n.*when gc has finished/);
   const status = await workspace.hephaestus(["status", "--json"]);
   expect(status.exitCode).toBe(ExitCode.unhealthy);
   expect(status.stdout).toContain("pushes are refused until");
@@ -239,7 +239,7 @@ test("killed in the middle, the next command makes the registry writable; Ctrl-C
   expect(await target.docker("service", "ls", "--format", "{{.Name}}")).not.toContain("job");
 
   const interrupted = await workspace.hephaestus(["gc"], {
-    killSignalAfter: { signal: "SIGINT", when: /Collection \.\.\./ },
+    killSignalAfter: { signal: "SIGINT", when: /gc \.\.\./ },
   });
   expect(interrupted.exitCode, interrupted.all).toBe(ExitCode.interrupted);
   expect((await upload()).status).toBe(202);

@@ -81,7 +81,7 @@ test("after a second attempt that fails like the first", { timeout: TIMEOUT }, a
   });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
   expect(run.all).toContain("not converged within 10 seconds");
-  expect(run.stderr).toContain("What ran before runs again.");
+  expect(run.stderr).toContain("The previous state runs again.");
   await expectSame(before);
   expect(await swarmObjects(forge)).toEqual(objects);
 });
@@ -103,7 +103,7 @@ test("after a deploy that was killed or interrupted, and a second one that fails
   }
   const run = await forge.hephaestus([...DEPLOY, "--timeout", "10"], { env: CREDENTIALS });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
-  expect(run.stderr).toContain("What ran before runs again.");
+  expect(run.stderr).toContain("The previous state runs again.");
   await expectSame(before);
   expect(await swarmObjects(forge)).toEqual(objects);
 });
@@ -121,7 +121,7 @@ exec "$REAL" "$@"`)),
     },
   });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
-  expect(run.stderr).toMatch(/the connection is lost(?:.|\n)*What ran before runs again\./);
+  expect(run.stderr).toMatch(/the connection is lost(?:.|\n)*The previous state runs again\./);
   await expectSame(before);
 });
 
@@ -134,7 +134,7 @@ test("after the engine took back a part by itself", { timeout: TIMEOUT }, async 
   });
   const run = await forge.hephaestus([...DEPLOY, "--timeout", "60"], { env: CREDENTIALS });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
-  expect(run.stderr).toContain("What ran before runs again.");
+  expect(run.stderr).toContain("The previous state runs again.");
   await expectSame(before);
 });
 

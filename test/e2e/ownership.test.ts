@@ -129,7 +129,9 @@ test("going back from a first deploy leaves what something else has there", {
     onOutput: intrude("infra_worker", /Secrets \.\.\./),
   });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
-  expect(run.stderr).toContain("Nothing ran before, so nothing is left of this deploy.");
+  expect(run.stderr).toContain(
+    "There was no previous state. Everything that this deploy created was removed.",
+  );
   expect(await swarmObjects(infra)).toEqual(["secret infra_http-secret_1", "service infra_worker"]);
   expect(await networks()).toEqual([]);
 });

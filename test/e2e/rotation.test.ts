@@ -165,7 +165,7 @@ test("users come and go from another checkout, which has nothing but the committ
 
   const twice = await laptop.hephaestus(["user", "add", "ci"]);
   expect(twice.exitCode).toBe(ExitCode.credentials);
-  expect(twice.all).toContain("there is a user ci already");
+  expect(twice.all).toContain("the user ci exists already");
 
   const removed = await laptop.hephaestus(["user", "remove", SECOND.user]);
   expect(removed.exitCode, removed.all).toBe(ExitCode.ok);
@@ -308,7 +308,7 @@ test("a rotation that does not converge leaves the old password and no new secre
   await rename(`${forge.folder}/data-elsewhere`, `${forge.folder}/data`);
   expect(failed.exitCode, failed.all).toBe(ExitCode.rollout);
   expect(failed.stdout).toBe("");
-  expect(failed.all).toContain("The passwords from before are valid.");
+  expect(failed.all).toContain("The old passwords are valid.");
   expect(await login(USER, password)).toBe(200);
   expect(await secretNames()).toEqual(names);
   const healed = await run(DEPLOY);

@@ -93,7 +93,7 @@ behind_wall() {
 
 # Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
 if [ $# = 0 ]; then
-	rolls="rotation safety deploy days passwords private"
+	rolls="rotation safety deploy days passwords private history library"
 	faults="faults backup gc diff doctor"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	behind_wall -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1

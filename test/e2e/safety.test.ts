@@ -122,7 +122,7 @@ describe("a deploy that does not come to its end", () => {
     const run = await forge.hephaestus([...DEPLOY, "--timeout", "60"], { env: CREDENTIALS });
     expect(run.exitCode).toBe(ExitCode.rollout);
     expect(run.stderr).toContain("No such image: hephaestus-standin/nginx:0.0");
-    expect(run.stderr).toContain("Nothing ran before");
+    expect(run.stderr).toContain("There was no previous state");
     expect((await swarmObjects(forge)).filter((name) => !name.endsWith("http-secret_1"))).toEqual([]);
   });
 

@@ -49,7 +49,7 @@ test("what is wrong with a stack is named", () => {
     certificate: new Date("2026-12-24"),
     disk: { size: 100, used: 90, free: 10 },
     lastBackup: undefined,
-    lastCollection: undefined,
+    lastGc: undefined,
     readOnly: { until: new Date("2026-11-24T12:00:00Z"), holder: "ann@forge" as string | undefined },
   };
   expect(faultsOf(sound, now)).toEqual([]);
@@ -66,6 +66,6 @@ test("what is wrong with a stack is named", () => {
     "the UI answers: no answer",
     "the certificate ended on 2026-11-23",
     "the storage is nearly full",
-    "pushes are refused until 2026-11-24T12:00:00.000Z: a garbage collection was broken off (hephaestus gc or deploy mends it)",
+    "pushes are refused until 2026-11-24T12:00:00.000Z: a gc was interrupted (fix it with hephaestus gc or deploy)",
   ]);
 });

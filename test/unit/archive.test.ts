@@ -237,7 +237,7 @@ test("a backup of another stack, and a file that is none, are refused and stay a
   await expect(ArchiveWriter.open(file, "anvil", OWNER)).rejects.toMatchObject({ exitCode: ExitCode.usage });
   expect(readFileSync(file).equals(before)).toBe(true);
   writeFileSync(file, "notes");
-  await expect(ArchiveWriter.open(file, "forge", OWNER)).rejects.toThrow(/no backup of hephaestus/);
+  await expect(ArchiveWriter.open(file, "forge", OWNER)).rejects.toThrow(/exists and is not a backup/);
   expect(readFileSync(file, "utf8")).toBe("notes");
 });
 

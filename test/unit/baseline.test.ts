@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { answered } from "../../src/docker/engineApi.js";
+import { responseBody } from "../../src/docker/engineApi.js";
 import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
 import type { Docker, RunOptions } from "../../src/docker/run.js";
 import { restoreBaseline } from "../../src/operation/baseline.js";
@@ -126,10 +126,12 @@ describe("going back", () => {
 });
 
 test("an answer of the engine is its body, or an error in its words", () => {
-  expect(answered("GET /x", 'HTTP/1.0 200 OK\r\nA: b\r\n\r\n["a\\r\\n\\r\\nb"]')).toBe('["a\\r\\n\\r\\nb"]');
-  expect(() => answered("GET /x", 'HTTP/1.1 409 Conflict\r\n\r\n{"message":"is in use"}')).toThrow(
+  expect(responseBody("GET /x", 'HTTP/1.0 200 OK\r\nA: b\r\n\r\n["a\\r\\n\\r\\nb"]')).toBe(
+    '["a\\r\\n\\r\\nb"]',
+  );
+  expect(() => responseBody("GET /x", 'HTTP/1.1 409 Conflict\r\n\r\n{"message":"is in use"}')).toThrow(
     "is in use",
   );
-  expect(() => answered("GET /x", "HTTP/1.1 403 Forbidden\r\n\r\nno")).toThrow("no");
-  expect(() => answered("GET /x", "")).toThrow("was answered with nothing");
+  expect(() => responseBody("GET /x", "HTTP/1.1 403 Forbidden\r\n\r\nno")).toThrow("no");
+  expect(() => responseBody("GET /x", "")).toThrow("was answered with nothing");
 });

@@ -131,7 +131,7 @@ traefik:
       "a secret in the environment",
       "domain: a.example\nregistry: { env: { REGISTRY_HTTP_SECRET: x } }",
       "2:42 registry.env.REGISTRY_HTTP_SECRET",
-      /Take it out/,
+      /Remove it/,
     ],
     [
       "a machine's user name",

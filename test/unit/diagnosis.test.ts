@@ -170,7 +170,7 @@ describe("secrets", () => {
     expect(findings[0]?.message).toBe("registry-admin has no secret ui");
   });
 
-  test("an older generation is left over, and a newer one is a rotation that was broken off", () => {
+  test("an older generation is left over, and a newer one is a rotation that was interrupted", () => {
     const older = judge(sound(), [report("htpasswd", 1, "orphan"), ...reports()]);
     expect(ids(older)).toEqual(["warning secret-left"]);
     expect(older[0]?.evidence).toContain("forge_htpasswd_1");
@@ -257,14 +257,14 @@ describe("storage", () => {
 test("clocks may be half a minute apart", () => {
   const here = new Date("2026-01-01T00:00:00Z");
   const at = (seconds: number) => ({ here, there: new Date(here.getTime() + seconds * 1000) });
-  expect(judgeClock("c", "it", at(30))).toEqual([]);
-  expect(judgeClock("c", "it", at(31))[0]?.message).toBe(
+  expect(judgeClock("clock-engine", "it", at(30))).toEqual([]);
+  expect(judgeClock("clock-engine", "it", at(31))[0]?.message).toBe(
     "the clock of it is 31 seconds ahead of this machine's",
   );
-  expect(judgeClock("c", "it", at(-90))[0]?.message).toBe(
+  expect(judgeClock("clock-engine", "it", at(-90))[0]?.message).toBe(
     "the clock of it is 90 seconds behind this machine's",
   );
-  expect(judgeClock("c", "it", { here, there: new Date("") })).toEqual([]);
+  expect(judgeClock("clock-engine", "it", { here, there: new Date("") })).toEqual([]);
 });
 
 test("a registry that was left read-only refuses pushes until its lease ends, and is meant to while it is locked", () => {
@@ -283,7 +283,7 @@ test("a lock that somebody holds is none that was left", () => {
   expect(judgeLock("forge", undefined)).toEqual([]);
   expect(judgeLock("forge", { holder, silence: 12, stale: false })).toEqual([]);
   expect(judgeLock("forge", { holder, silence: 120, stale: true })[0]?.evidence).toMatch(
-    /forge_lock of ann@forge.*last sign of life 120 s ago/,
+    /forge_lock of ann@forge.*last heartbeat 120 s ago/,
   );
 });
 

@@ -258,7 +258,7 @@ test.each<[string, (spec: Drifted) => void]>([
       Object.assign(Labels, { a: "b" }) && Object.assign(Mode.Replicated, { Replicas: 2 }),
   ],
   [
-    "rolls tasks that no longer fit their node",
+    "moves tasks that no longer fit on their node",
     ({ Labels, TaskTemplate }) =>
       Object.assign(Labels, { a: "b" }) && Object.assign(TaskTemplate, { Placement: {} }),
   ],

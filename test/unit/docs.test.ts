@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { generatedPages } from "../../scripts/reference.js";
 import { loadConfig } from "../../src/config/load.js";
+import { FINDING_CODES } from "../../src/operation/findingCodes.js";
 import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
 
@@ -54,6 +55,15 @@ test.each(
   generatedPages().map(({ path, text }) => [path, text] as const),
 )("%s is what the program says; npm run reference writes it", (path, text) => {
   expect(read(path)).toBe(text);
+});
+
+test("every code of a finding is used", () => {
+  const sources = readdirSync(join(ROOT, "src"), { recursive: true }) as string[];
+  const text = sources
+    .filter((path) => path.endsWith(".ts") && !path.endsWith("findingCodes.ts"))
+    .map((path) => read(`src/${path}`))
+    .join("\n");
+  expect(Object.keys(FINDING_CODES).filter((code) => !text.includes(`"${code}"`))).toEqual([]);
 });
 
 const examples = readdirSync(join(ROOT, "docs/examples")).filter((name) => name.endsWith(".yaml"));

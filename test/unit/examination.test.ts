@@ -53,7 +53,7 @@ const check = (id: string, run: Check["run"], changes: Partial<Check> = {}): Che
 });
 
 const sound = async () => [];
-const sick = async () => [error("sick", "m", "e", "r")];
+const sick = async () => [error("service-down", "m", "e", "r")];
 
 describe("an examination", () => {
   test("a check that cannot be run hides none of the others", async () => {
@@ -65,7 +65,7 @@ describe("an examination", () => {
     ];
     const { findings, checked } = await examine(checks, subject(SILENT).facts, true);
     expect(findings.map(({ id, evidence }) => `${id} ${evidence}`)).toEqual([
-      "sick e",
+      "service-down e",
       "not-checked check b: boom",
       "not-checked check c: docker version: Cannot connect to the Docker daemon",
     ]);
@@ -128,31 +128,36 @@ test("a docker command may not take for ever, unless it is told how long", async
 
 test("errors come before warnings, both in groups, each with evidence and remedy", () => {
   const findings: GroupedFinding[] = [
-    { ...warning("w1", "later", "e1", "r1"), theme: "Services" },
-    { ...error("e2", "broken", "line 1\nline 2", "r2"), theme: "Storage" },
-    { ...error("e3", "down", "e3", "r3"), theme: "Services" },
-    { ...error("e4", "off", "e4", "r4"), theme: "Services" },
+    { ...warning("service-off", "later", "e1", "r1"), theme: "Services" },
+    { ...error("storage-full", "broken", "line 1\nline 2", "r2"), theme: "Storage" },
+    { ...error("service-down", "down", "e3", "r3"), theme: "Services" },
+    { ...error("service-missing", "off", "e4", "r4"), theme: "Services" },
   ];
   const sorted = sortFindings(findings);
-  expect(sorted.map(({ id }) => id)).toEqual(["e3", "e4", "e2", "w1"]);
+  expect(sorted.map(({ id }) => id)).toEqual([
+    "service-down",
+    "service-missing",
+    "storage-full",
+    "service-off",
+  ]);
   const stream = { isTTY: false } as NodeJS.WriteStream;
   expect(findingLines(sorted, stream).join("\n")).toBe(
     `Services
-  error: down [e3]
+  error: down [service-down]
     seen by: e3
     remedy:  r3
-  error: off [e4]
+  error: off [service-missing]
     seen by: e4
     remedy:  r4
 
 Storage
-  error: broken [e2]
+  error: broken [storage-full]
     seen by: line 1
              line 2
     remedy:  r2
 
 Services
-  warning: later [w1]
+  warning: later [service-off]
     seen by: e1
     remedy:  r1`,
   );

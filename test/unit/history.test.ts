@@ -14,8 +14,8 @@ import {
   outdated,
   parseRecord,
 } from "../../src/history/records.js";
-import { parseCollection } from "../../src/maintenance/garbageCollection.js";
 import { readOnlyUntil } from "../../src/maintenance/lease.js";
+import { parseGcOutput } from "../../src/maintenance/runGc.js";
 import { withImages } from "../../src/render/pin.js";
 import { service } from "./swarmObjects.js";
 
@@ -138,12 +138,12 @@ test("images are pinned in a rendered compose file, and nothing else changes", (
 });
 
 test("what the collection's job prints is read, and its silence is an error", () => {
-  expect(parseCollection(["goes a/b@sha256:1", "goes c@sha256:2", "freed 12 3456789012"])).toEqual({
+  expect(parseGcOutput(["goes a/b@sha256:1", "goes c@sha256:2", "freed 12 3456789012"])).toEqual({
     blobs: 12,
     bytes: 3456789012,
     untagged: ["a/b@sha256:1", "c@sha256:2"],
   });
-  expect(() => parseCollection(["there is no time left for the collection"])).toThrow(/no time left/);
+  expect(() => parseGcOutput(["there is no time left for the collection"])).toThrow(/no time left/);
 });
 
 test("a registry's read-only lease is read from its service", () => {

@@ -114,7 +114,7 @@ async function takeElsewhere(swarm: Swarm): Promise<string> {
   return (await swarm.docker().run(create)).trim();
 }
 
-test("is held while its holder gives signs of life, and free some time after the last one, by the Swarm's clock", async () => {
+test("is held while its holder sends heartbeats, and free some time after the last one, by the Swarm's clock", async () => {
   const swarm = new Swarm();
   const id = await takeElsewhere(swarm);
   for (let number = 1; number <= 30; number++) {
@@ -124,7 +124,7 @@ test("is held while its holder gives signs of life, and free some time after the
   }
   swarm.now += (LOCK_SECONDS - 1) * 1000;
   const error = await takeLock(swarm.docker(), "forge").catch((failure: OperatorError) => failure);
-  expect((error as OperatorError).message).toMatch(/ann@far, last sign of life 74 s ago/);
+  expect((error as OperatorError).message).toMatch(/ann@far, last heartbeat 74 s ago/);
   expect(await lookAtLock(swarm.docker(), "forge")).toMatchObject({
     stale: false,
     holder: { holder: "ann@far" },
@@ -145,7 +145,7 @@ test("of two that take over the same lock one gets it", async () => {
   expect(results.filter((result) => result === ExitCode.locked)).toHaveLength(1);
 });
 
-test("of a version that left no signs is held until the time that it names", async () => {
+test("of a version that sent no heartbeats is held until the time that it names", async () => {
   for (const [expires, free] of [
     [Date.now() / 1000 + 100, false],
     [Date.now() / 1000 - 1, true],

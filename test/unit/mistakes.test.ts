@@ -56,7 +56,7 @@ describe("a value that Docker, Traefik or Swarm would refuse later", () => {
     ["registry.env.MOTTO", '{ env: { MOTTO: "\\uD800" } }', /line breaks/],
     ["registry.env.MOTTO", '{ env: { MOTTO: "\\uFFFE" } }', /line breaks/],
     ["registry.env.MOTTO", "{ env: { MOTTO: 5 } }", /in quotes: "5"/],
-    ["registry.env.REGISTRY_AUTH", "{ env: { REGISTRY_AUTH: silly } }", /Take it out/],
+    ["registry.env.REGISTRY_AUTH", "{ env: { REGISTRY_AUTH: silly } }", /Remove it/],
     ["registry.image", "{ image: 'Registry:2' }", /docker pull/],
     ["registry.user", "{ user: root }", /UID:GID/],
   ])("is found at %s: %s", (path, registry, remedy) => {

@@ -71,7 +71,7 @@ describe("a change", () => {
   });
 
   test.each([
-    ["a user that is there", () => addUser([ann], login("ann", "x"), COST), /there is a user ann already/],
+    ["a user that is there", () => addUser([ann], login("ann", "x"), COST), /the user ann exists already/],
     ["an unknown user's password", () => changePassword([ann], login("bob", "x"), COST), /no user bob/],
     ["an unknown user", () => removeUser([ann], "bob"), /no user bob/],
     ["the last user", () => removeUser([ann], "ann"), /the last user/],

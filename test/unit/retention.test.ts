@@ -126,7 +126,7 @@ test("signatures, attestations and SBOMs stay with their image, go with it, and 
   const all = [image("app", digest, 1), ...names.map((name, index) => referrer(name, `r${index}`))];
   expect(going(all, { olderThanDays: 30 })).toEqual([]);
   expect(going(all, { keepLast: 1 })).toEqual([]);
-  // Referrers are deleted first: a run that is broken off leaves no signature without its image.
+  // Referrers are deleted first: a run that is interrupted leaves no signature without its image.
   expect(going(all, { keepLast: 0 })).toEqual([...names, "app"]);
   expect(going(all, { keepLast: 0, matches: (tag) => tag === "app" })).toEqual([...names, "app"]);
   expect(going(all, { keepLast: 0, matches: (tag) => tag !== "app" })).toEqual([]);

@@ -84,16 +84,16 @@ describe("the line of the registry", () => {
 describe("stays as it is, with the reason:", () => {
   const digest = `@sha256:${"a".repeat(64)}`;
   test.each([
-    ["registry", `registry:2.8.2${digest}`, /pinned by its digest/],
+    ["registry", `registry:2.8.2${digest}`, /pinned by digest/],
     ["registry", "registry:2", /does not name a version/],
     ["registry", "registry", /does not name a version/],
     ["registry", "registry:3.0.0-rc.1", /does not name a version/],
-    ["registry", "example.com/our-registry:2.8.2", /the table does not have/],
+    ["registry", "example.com/our-registry:2.8.2", /unknown image/],
     ["registry", `registry:${REGISTRY_3}`, /is the newest that the table has of its line$/],
-    ["registry", "registry:3.99.0", /is newer than all that the table has/],
+    ["registry", "registry:3.99.0", /is newer than all known versions that the table has/],
     ["gateway", "nginx:1.28.0", /does not name a version; the table has nginx:[\d.]+-alpine/],
-    ["gateway", "nginx:1.99.9-alpine", /is newer than all/],
-    ["ui", "quiq/registry-ui:0.10.4", /the table does not have/],
+    ["gateway", "nginx:1.99.9-alpine", /is newer than all known versions/],
+    ["ui", "quiq/registry-ui:0.10.4", /unknown image/],
   ])("%s.image %s", (key, image, reason) => {
     const source = `domain: a.example\n${key}: { image: "${image}" }\n`;
     const { upgrades, left, text } = planUpgrade(

@@ -1,5 +1,5 @@
 /**
- * The end of a backup: an empty gzip member of fixed length, so that every gunzip reads over it, whose extra field tells where
+ * The end of a backup: an empty gzip member of fixed length, so that every gunzip reads over it, whose extra field says where
  * the index is. Source: RFC 1952; the idea is that of eStargz (containerd/stargz-snapshotter, docs/estargz.md).
  */
 

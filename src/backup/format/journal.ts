@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 
-/** Beside a backup while a run writes to it: what was complete before, so that a run that is broken off spoils nothing. */
+/** Beside a backup while a run writes to it: what was complete before, so that an interrupted run damages nothing. */
 export interface Journal {
   stack: string;
   /** Bytes of the file before this run; 0 of a new one. */

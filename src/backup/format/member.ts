@@ -51,7 +51,7 @@ const TRAILER_LENGTH = 8;
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0]);
 
 /**
- * Finds where a member ends that no index tells of, and whether it is whole.
+ * Finds where a member ends that no index names, and whether it is whole.
  *
  * @param end of what there is in the file
  * @returns its length in bytes; undefined where it is torn or is no member with content

@@ -25,7 +25,7 @@ export interface Archive {
   config: string;
   /** People's lines; undefined where the stack had no users. */
   htpasswd: Secret | undefined;
-  /** Whether a run that was broken off has left bytes behind the snapshot. */
+  /** Whether a run that was interrupted has left bytes behind the snapshot. */
   broken: boolean;
 }
 
@@ -39,14 +39,14 @@ export async function openArchive(file: string): Promise<Archive> {
   if (!found && (await sizeOf(file)) === undefined) {
     throw new OperatorError("there is no such file", {
       where: file,
-      remedy: "Name a file that hephaestus backup has written.",
+      remedy: "Specify a file that hephaestus backup wrote.",
       exitCode: ExitCode.preflight,
     });
   }
   if (!found) {
     throw new OperatorError("holds no complete backup", {
       where: file,
-      remedy: "Run hephaestus backup again with this file: it resumes. Or name another file.",
+      remedy: "Run hephaestus backup again with this file to resume it, or specify another file.",
       exitCode: ExitCode.preflight,
     });
   }
@@ -97,7 +97,7 @@ export async function findIndex(file: string): Promise<FoundIndex | undefined> {
   const end = journal ? journal.completeLength : await lastFooterEnd(file, size);
   if (end === 0 || end > size) return undefined;
   const earlier = await footerBefore(file, end);
-  if (!earlier) throw damaged(file, `what ${journalOf(file)} says of it is not so`);
+  if (!earlier) throw damaged(file, `it does not match ${journalOf(file)}`);
   return { index: await readIndex(file, earlier), end, broken: true };
 }
 
@@ -152,14 +152,12 @@ async function readIndex(file: string, place: Place): Promise<ArchiveIndex> {
   return readable(file, () => parseIndex(json, file));
 }
 
-/** What parses wrong although its checksum is right was made by somebody else. */
+/** What parses wrong although its checksum is right was made by another program. */
 function readable<T>(file: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw cause instanceof OperatorError
-      ? cause
-      : damaged(file, "its index or snapshot makes no sense", cause);
+    throw cause instanceof OperatorError ? cause : damaged(file, "its index or snapshot is not valid", cause);
   }
 }
 
@@ -187,13 +185,13 @@ export async function* memberBlobs(
       const blob = expected.shift();
       at = blob?.digest ?? entry.name;
       if (!blob || entry.name !== blobPath(blob.digest) || entry.size !== blob.size)
-        throw new Error("is not where the index says");
+        throw new Error("is not where its index says");
       if (!isWanted(blob.digest)) continue;
       const hashing = new Hashing();
       const content = failingAs(hashing.through(entry.content), asDamage);
       yield { ...blob, content };
       for await (const _rest of content);
-      if (hashing.digest() !== blob.digest) throw new Error("has other bytes than its digest says");
+      if (hashing.digest() !== blob.digest) throw new Error("does not match its digest");
     }
     if (expected.length > 0) throw new Error("ends too early");
   } catch (cause) {
@@ -201,7 +199,7 @@ export async function* memberBlobs(
   }
 }
 
-/** What goes wrong while somebody reads is told in other words. */
+/** Faults of reading have other messages. */
 async function* failingAs(
   content: AsyncIterable<Buffer>,
   inWords: (cause: unknown) => unknown,

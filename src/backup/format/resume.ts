@@ -3,7 +3,7 @@ import { Hashing, measureMember, readMember } from "./member.js";
 import type { Blob, Member } from "./snapshot.js";
 
 /**
- * What a run that was broken off has written behind the complete part: members of whole blobs, up to the first that is torn.
+ * What a run that was interrupted has written behind the complete part: members of whole blobs, up to the first that is torn.
  *
  * @param from where the complete part ends
  * @param size of the file

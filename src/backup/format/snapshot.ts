@@ -96,7 +96,7 @@ export function parseSnapshot(text: string, file: string): Snapshot {
   const json = parseVersioned<SnapshotJson>(text, file);
   const links = json.links.map(([path, digest]) => {
     const link = isLinkPath(path) ? parseLink(path, digest) : undefined;
-    if (!link) throw damaged(file, `it names a link that no registry has: ${JSON.stringify(path)}`);
+    if (!link) throw damaged(file, `it has an invalid link: ${JSON.stringify(path)}`);
     return link;
   });
   return {
@@ -147,7 +147,7 @@ export function parseIndex(text: string, file: string): ArchiveIndex {
 function blobsOf(list: ReadonlyArray<[string, number]>, file: string): Blob[] {
   return list.map(([digest, size]) => {
     if (!isDigest(digest) || !Number.isSafeInteger(size) || size < 0)
-      throw damaged(file, "it names a blob that cannot be");
+      throw damaged(file, "it has an invalid blob");
     return { digest, size };
   });
 }
@@ -171,7 +171,7 @@ function parseVersioned<T extends { version: number }>(text: string, file: strin
 export const damaged = (file: string, what: string, cause?: unknown): OperatorError =>
   new OperatorError(`is damaged: ${what}`, {
     where: file,
-    remedy: "Use another copy of it. What is whole in it can be had with: tar -xzf (GNU tar).",
+    remedy: "Use another copy of it. GNU tar extracts the intact files: tar -xzf",
     exitCode: ExitCode.verify,
     cause,
   });

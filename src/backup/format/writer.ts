@@ -39,7 +39,7 @@ export class ArchiveWriter {
     private readonly stack: string,
     private readonly members: Member[],
     private position: number,
-    /** What a run that was broken off has left: blobs that need not be read again. */
+    /** What a run that was interrupted has left: blobs that need not be read again. */
     readonly resumed: { blobs: number; bytes: number },
     /** Whether the file held a complete snapshot already. */
     readonly isIncremental: boolean,
@@ -57,7 +57,7 @@ export class ArchiveWriter {
     const found = await findIndex(file);
     const journal = await readJournal(file);
     if (size && !found && !journal) {
-      throw refuse(file, "is there and is no backup of hephaestus", "Name another file, or remove this one.");
+      throw refuse(file, "exists and is not a backup", "Specify another file, or remove this one.");
     }
     const other = found?.index.stack ?? (size ? journal?.stack : undefined) ?? stack;
     if (other !== stack) {

@@ -1,7 +1,7 @@
 import { ExitCode, OperatorError } from "../../errors.js";
 import { journalOf } from "./journal.js";
 
-/** Tells a full disk and its like as what a person can mend. */
+/** Turns a full disk and similar faults into errors that a user can fix. */
 export async function writing<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -9,10 +9,10 @@ export async function writing<T>(file: string, work: () => Promise<T>): Promise<
     const { code } = cause as NodeJS.ErrnoException;
     if (code === undefined || cause instanceof OperatorError) throw cause;
     const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(code);
-    throw new OperatorError(full ? `there is no room for it (${code})` : `cannot be written (${code})`, {
+    throw new OperatorError(full ? `the disk is full (${code})` : `cannot be written (${code})`, {
       where: file,
       remedy: full
-        ? `Make room, then run the same command again: it goes on where it stopped. ${journalOf(file)} keeps what was complete before.`
+        ? `Free disk space, then run the same command again: it continues where it stopped. ${journalOf(file)} keeps what was complete before.`
         : "Check the permissions of the file and its folder.",
       exitCode: ExitCode.preflight,
       cause,

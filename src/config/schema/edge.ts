@@ -14,7 +14,10 @@ export const ui = z
       .describe("public host name")
       .meta({ derived: "`registry-ui.<domain>`; `<domain>` with `expose: ports`" }),
     title: title().default("Hephaestus").describe("heading of the page"),
-    access: z.enum(["public", "sso"]).default("public").describe("everybody, or only who passes Authelia"),
+    access: z
+      .enum(["public", "sso"])
+      .default("public")
+      .describe("public, or only users who log in at Authelia"),
     admin: z
       .strictObject({
         enabled: z
@@ -39,7 +42,7 @@ export const traefik = z
       .describe("line of your Traefik; 3 means 3.2.2 or newer (label spelling)"),
     network: objectName("a network name")
       .default("aether-net")
-      .describe("external overlay network that Traefik is on"),
+      .describe("external overlay network of Traefik"),
     publicPort: z.int().min(1).max(65535).default(443).describe("port of the public https addresses"),
     tls: z
       .boolean()
@@ -108,14 +111,14 @@ export const ports = z
 export const userName = text({
   what: "a user name",
   remedy:
-    "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… is kept for machine accounts.",
+    "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… is reserved for machine accounts.",
   pattern: /^(?!hephaestus-)[a-zA-Z0-9][a-zA-Z0-9._@-]*$/,
   maxLength: 64,
 });
 
 export const credentials = z
   .strictObject({
-    username: userName.default("admin").describe("first user who may push; REGISTRY_USERNAME overrides it"),
+    username: userName.default("admin").describe("first user; REGISTRY_USERNAME overrides it"),
     bcryptCost: z.int().min(10).max(16).default(12).describe("bcrypt cost of people's passwords"),
     maxAge: text({
       what: "a number of days",

@@ -25,7 +25,7 @@ const RESERVED_LABELS: readonly Reserved[] = [
   [
     /^traefik\.(?:http\.services|tcp|udp)\./i,
     "would define the same part of Traefik at several services, which it refuses",
-    "Take it out: these labels stand on every service that has a router.",
+    "Remove it: these labels stand on every service that has a router.",
   ],
 ];
 

@@ -8,7 +8,7 @@ interface Refusal {
   remedy: string;
 }
 
-const IN_THE_WAY = "Take it out: the stack sets this itself.";
+const IN_THE_WAY = "Remove it: the stack sets this itself.";
 
 /** Harmless settings below a refused name. Source: distribution's configuration.md, lines 2 and 3. */
 const ALLOWED = /^REGISTRY_STORAGE_(?:FILESYSTEM_MAXTHREADS|TAG_CONCURRENCYLIMIT)$/;
@@ -24,7 +24,7 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
     below("REGISTRY_AUTH"),
     {
       reason: "would change who may write",
-      remedy: "Take it out: Hephaestus gives the registry its authentication as a Swarm secret.",
+      remedy: "Remove it: Hephaestus gives the registry its authentication as a Swarm secret.",
     },
   ],
   [
@@ -41,16 +41,15 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
   [
     below("REGISTRY_STORAGE_MAINTENANCE", "HEPHAESTUS"),
     {
-      reason: "would take the place of what hephaestus gc sets while it runs",
-      remedy: "Take it out: hephaestus gc makes the registry read-only as long as it works.",
+      reason: "would override what hephaestus gc sets while it runs",
+      remedy: "Remove it: hephaestus gc makes the registry read-only as long as it works.",
     },
   ],
   [
     below("REGISTRY_STORAGE_CACHE"),
     {
       reason: "would keep descriptors of blobs that are gone",
-      remedy:
-        "Take it out: a cache outside of the registry is stale after a garbage collection, and pushes fail.",
+      remedy: "Remove it: a cache outside of the registry is stale after a gc, and pushes fail.",
     },
   ],
   [
@@ -78,7 +77,7 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
     below("REGISTRY_HTTP_ADDR", "REGISTRY_HTTP_NET"),
     {
       reason: "would move the registry away from where the gateway asks for it",
-      remedy: "Take it out: inside the stack the registry listens on port 5000.",
+      remedy: "Remove it: inside the stack the registry listens on port 5000.",
     },
   ],
   [
@@ -92,7 +91,7 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
     below("REGISTRY_HTTP_TLS"),
     {
       reason: "would make the registry speak TLS, which neither the gateway nor its healthcheck does",
-      remedy: "Take it out: TLS ends at Traefik (traefik.certResolver), or before it (traefik.tls: false).",
+      remedy: "Remove it: TLS ends at Traefik (traefik.certResolver), or before it (traefik.tls: false).",
     },
   ],
   [
@@ -103,18 +102,18 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
     /^REGISTRY_HTTP$/,
     {
       reason: "would replace the registry's listener, secret and timeouts at once",
-      remedy: "Take it out, and set single keys, such as REGISTRY_HTTP_HTTP2_DISABLED.",
+      remedy: "Remove it, and set single keys, such as REGISTRY_HTTP_HTTP2_DISABLED.",
     },
   ],
   [
     below("REGISTRY_HEALTH"),
-    { reason: "would change how Swarm tells a healthy task from a broken one", remedy: IN_THE_WAY },
+    { reason: "would change how Swarm recognises a healthy task", remedy: IN_THE_WAY },
   ],
   [
     below("REGISTRY_VALIDATION_MANIFESTS_INDEXES"),
     {
       reason: "would let an index name images that were never pushed, which backup takes for damage",
-      remedy: "Take it out: push every platform of an index.",
+      remedy: "Remove it: push every platform of an index.",
     },
   ],
   [
@@ -125,7 +124,7 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
     below("REGISTRY_REPORTING", "OTEL_EXPORTER_OTLP(?:_[A-Z]+)?_HEADERS"),
     {
       reason: "would stand readable in the service's environment, and holds a key",
-      remedy: "Take it out: send traces or logs to a collector of your own, which knows the key.",
+      remedy: "Remove it: send traces or logs to a collector of your own, which knows the key.",
     },
   ],
   [/^(?:PATH|LD_\w+)$/, { reason: "would change which programs the task runs", remedy: IN_THE_WAY }],
@@ -133,7 +132,7 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
 
 const READABLE: Refusal = {
   reason: "would stand readable in the service's environment",
-  remedy: "Take it out: Hephaestus gives the registry its secrets as Swarm secrets.",
+  remedy: "Remove it: Hephaestus gives the registry its secrets as Swarm secrets.",
 };
 
 /** What the UI asks of the catalog at once; the registry answers 400 to more than it is set to. */
@@ -147,7 +146,7 @@ function refusalOf(name: string, value: string): Refusal | undefined {
   if (name === "REGISTRY_CATALOG_MAXENTRIES" && !(Number(value) >= LEAST_CATALOG)) {
     return {
       reason: "would refuse the library's question for all repositories",
-      remedy: `Set it to ${LEAST_CATALOG} or more, or take it out.`,
+      remedy: `Set it to ${LEAST_CATALOG} or more, or remove it.`,
     };
   }
   return undefined;

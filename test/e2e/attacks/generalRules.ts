@@ -80,7 +80,7 @@ export const GENERAL_RULES: Mutation[] = [
   ),
   mutation(
     "checks for everybody are limited",
-    "limit_req zone=pace burst=14;",
+    "limit_req zone=pace burst=14 delay=9;",
     "",
     edge.guessesOfEverybodyAreLimited,
     "proxy",

@@ -7,7 +7,7 @@ import { execa } from "execa";
  * polling makes the same call many times.
  */
 const script = (real: string) => `#!/bin/sh
-# When the signs of life of a lock are left depends on the time alone.
+# When the heartbeats of a lock are left depends on the time alone.
 case "$*" in *_lock-beat_* | "config inspect --format {{.ID}} "*) exec ${real} "$@" ;; esac
 phase=$(cat "$WRAPPER_FOLDER/phase" 2>/dev/null || echo 0)
 key="$phase $(echo "$*" | sed -E 's/\\b([0-9a-f]{64}|[0-9a-z]{25}|[0-9a-z]{12})\\b/ID/g; s/(ID )+ID/ID/g; s/_[0-9]+/_N/g; s/=[0-9][0-9T:Z-]*/=N/g; s/process [0-9]+/process N/; s#lock\\.(process|pid)=[^ ]*#lock.\\1=N#g; s/( [^ ]*_history_N)+$/ HISTORY/')"

@@ -131,7 +131,7 @@ describe("deploy.sh", () => {
       writeFileSync(join(stub, "bin", tool), script, { mode: 0o755 });
     }
     writeFileSync(join(stub, "bin", "docker"), DOCKER_STUB, { mode: 0o755 });
-    // Waiting is cut short, but for the signs of life of a lock.
+    // Waiting is cut short, but for the heartbeats of a lock.
     const sleep = `#!/bin/sh\n[ "$1" != 10 ] || exec ${which("sleep")} 10\n`;
     writeFileSync(join(stub, "bin", "sleep"), sleep, { mode: 0o755 });
     writeFileSync(join(stub, "info"), "active true\n");

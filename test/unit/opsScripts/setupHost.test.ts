@@ -160,7 +160,7 @@ describe("setup_host.sh", () => {
       expect(out).toContain("setup_host: ready:");
       const refused = await shell(["sh", "-s", "--", "--path", join(home, "other")], nobody);
       expect(refused.code).toBe(ExitCode.preflight);
-      expect(refused.err).toContain("Permission denied\nsetup_host: to mend it: run it with sudo");
+      expect(refused.err).toContain("Permission denied\nsetup_host: to fix it: run it with sudo");
     },
   );
 

@@ -12,14 +12,14 @@ import { CONFIG_PATHS, STORAGE } from "../stack/registryService.js";
 import { drainSeconds, fitsBeside } from "../stack/service.js";
 import { endLeftReadOnly, makeReadOnly, ROLL_SECONDS, writableStep } from "./lease.js";
 
-export interface CollectionOptions {
+export interface GcOptions {
   /** Whether manifests that no tag needs go too. */
   deleteUntagged: boolean;
   dryRun: boolean;
 }
 
 /** What a garbage collection frees, or would free. */
-export interface Collection {
+export interface GcResult {
   blobs: number;
   bytes: number;
   /** Manifests that no tag needs, as repository@digest. */
@@ -37,21 +37,21 @@ const MARGIN_SECONDS = 60;
  * @param cleanupDocker a docker that still works after an interruption
  * @throws OperatorError when nothing or not everything was collected; what manifests need is never removed
  */
-export async function collectGarbage(
+export async function runGc(
   context: DeployContext,
   cleanupDocker: Docker,
-  options: CollectionOptions,
-): Promise<Collection> {
+  options: GcOptions,
+): Promise<GcResult> {
   const { config, docker } = context;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
   const lease = 2 * ROLL_SECONDS + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
   return withLock(docker, cleanupDocker, config.stack, async () => {
     const registry = await runningRegistry(docker, config.stack);
     const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
-    const collection: Collection = { blobs: 0, bytes: 0, untagged: [] };
+    const collection: GcResult = { blobs: 0, bytes: 0, untagged: [] };
     const collect: Step = {
-      id: "collect",
-      title: options.dryRun ? "What would go" : "Collection",
+      id: "gc",
+      title: options.dryRun ? "What would be removed" : "gc",
       async run({ options: { timeoutSeconds }, reporter }) {
         const job = collectJob(config, registry, until - MARGIN_SECONDS, options);
         const lines = await runJob(
@@ -62,13 +62,13 @@ export async function collectGarbage(
           timeoutSeconds,
           reporter.progress,
         );
-        Object.assign(collection, parseCollection(lines));
+        Object.assign(collection, parseGcOutput(lines));
         const manifests = options.deleteUntagged ? `, ${collection.untagged.length} manifests` : "";
         return `${collection.blobs} blobs${manifests}`;
       },
     };
     if (options.dryRun) {
-      // Not needed for looking, but a registry that a killed run left is mended by the next one.
+      // Not needed for looking, but the next run repairs a registry that a killed one left.
       await endLeftReadOnly(context, cleanupDocker);
       await runSteps([collect], context);
       return collection;
@@ -99,7 +99,7 @@ const readOnlyStep = (until: number, drain: number): Step => ({
   title: "Read-only",
   async run(context) {
     await makeReadOnly(context, until, drain + ROLL_SECONDS);
-    return "pushes are refused, pulls go on";
+    return "pushes are refused, pulls continue";
   },
 });
 
@@ -108,7 +108,7 @@ function collectJob(
   { registry }: Config,
   { Spec }: SwarmService,
   deadline: number,
-  { deleteUntagged, dryRun }: CollectionOptions,
+  { deleteUntagged, dryRun }: GcOptions,
 ): Job {
   const { Image, Configs = [] } = Spec.TaskTemplate.ContainerSpec;
   const flags = [...(deleteUntagged ? ["--delete-untagged"] : []), ...(dryRun ? ["--dry-run"] : [])];
@@ -116,7 +116,7 @@ function collectJob(
   return {
     name: "gc",
     image: Image,
-    command: ["/bin/sh", "-c", loadJobScript("collect"), "collect", path, String(deadline), ...flags],
+    command: ["/bin/sh", "-c", loadJobScript("gc"), "gc", path, String(deadline), ...flags],
     user: registry.user,
     mounts: [{ source: registry.storage.path, target: STORAGE, readOnly: dryRun }],
     constraints: registry.placement.constraints,
@@ -129,11 +129,11 @@ function collectJob(
  *
  * @throws OperatorError when the last line is missing
  */
-export function parseCollection(lines: readonly string[]): Collection {
+export function parseGcOutput(lines: readonly string[]): GcResult {
   const freed = lines.map((line) => /^freed (\d+) (\d+)$/.exec(line)).find((match) => match !== null);
   if (!freed) {
     throw new OperatorError(["did not say what it freed", ...lines.slice(-5)].join("\n    "), {
-      where: "the collection",
+      where: "gc",
       remedy: "Look at the storage's node, then run hephaestus gc again.",
       exitCode: ExitCode.docker,
     });

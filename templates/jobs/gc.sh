@@ -38,7 +38,7 @@ unneeded() {
   xargs grep -H '' /dev/null <"$work/tags" |
     sed -n 's|^\./\(.*\)/_manifests/tags/\([^/]*\)/current/link:\(sha256:[0-9a-f]\{64\}\)$|T \1 \3 \2|p' >"$work/facts"
   if [ "$(wc -l <"$work/tags")" != "$(wc -l <"$work/facts")" ]; then
-    echo "the link of a tag is damaged: no manifest is removed before it is mended (push the tag again)" >&2
+    echo "the link of a tag is damaged: no manifest is removed until it is repaired (push the tag again)" >&2
     exit 1
   fi
   find . -path '*/_manifests/revisions/sha256/*/link' |

@@ -79,7 +79,7 @@ function needed(manifests: readonly Manifest[]): Set<number> {
 }
 
 const collect = (storage: string, deadline: number, ...flags: string[]) =>
-  execa("sh", ["-c", loadJobScript("collect"), "collect", "config.yml", String(deadline), ...flags], {
+  execa("sh", ["-c", loadJobScript("gc"), "gc", "config.yml", String(deadline), ...flags], {
     env: { PATH: `${folder}:${process.env.PATH}`, STORAGE: storage },
     reject: false,
   });
@@ -164,7 +164,7 @@ test("an empty storage has nothing to free, and an unknown flag is refused", asy
 
 test("is clean under shellcheck", async () => {
   const { exitCode, stdout } = await execa("shellcheck", ["-s", "sh", "-"], {
-    input: loadJobScript("collect"),
+    input: loadJobScript("gc"),
     reject: false,
   });
   expect(exitCode, stdout).toBe(0);
