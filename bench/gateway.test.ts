@@ -167,13 +167,20 @@ async function guesses(
   for (const user of USERS.slice(14)) await login(user);
 
   const calm: number[] = [];
+  const harmless: number[] = [];
   const begin: number[] = [];
   const all: number[] = [];
   const logins: Rate[] = [];
   for (let number = 1; number <= FLOODS; number++) {
     for (let quiet = 0; quiet < 3; quiet++) calm.push((await ask()).perSecond);
-    const guessing = [`${url}/auth/token`, USER, String(FLOOD.seconds), String(FLOOD.pause), ...addresses];
-    const flood = execa(process.execPath, ["--import", "tsx", FLOOD_PROGRAM, ...guessing]);
+    const start = (user: string, seconds: number) => {
+      const args = [`${url}/auth/token`, user, String(seconds), String(FLOOD.pause), ...addresses];
+      return execa(process.execPath, ["--import", "tsx", FLOOD_PROGRAM, ...args]);
+    };
+    const others = start("", 5 * LOAD.seconds);
+    for (let count = 0; count < 4; count++) harmless.push((await ask()).perSecond);
+    await others;
+    const flood = start(USER, FLOOD.seconds);
     // The flood ends after the last of these.
     const measured: number[] = [];
     while (measured.length < FLOOD.seconds / LOAD.seconds - 2) measured.push((await ask()).perSecond);
@@ -185,15 +192,16 @@ async function guesses(
     console.log(`flood ${number}: ${guesses} guesses, ${failed} of them neither 401 nor 429`);
   }
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  for (const [when, during, aim] of [
-    [`the first ${LOAD.seconds} seconds`, begin, ""],
-    [`all ${FLOOD.seconds} seconds`, all, "0.85"],
+  for (const [when, during, what, base, aim] of [
+    [`its first ${LOAD.seconds} seconds`, begin, "without it", calm, ""],
+    [`all its ${FLOOD.seconds} seconds`, all, "without it", calm, "0.85"],
+    ["the same", all, "as many requests without a credential", harmless, "0.85"],
   ] as const) {
     row(
       `anonymous manifest during a flood of wrong passwords from ${ADDRESSES} addresses, ${when}`,
       `${mean(during).toFixed(0)}/s`,
-      `without it: ${mean(calm).toFixed(0)}/s`,
-      mean(during) / mean(calm),
+      `${what}: ${mean(base).toFixed(0)}/s`,
+      mean(during) / mean(base),
       aim,
     );
   }

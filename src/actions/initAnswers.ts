@@ -8,6 +8,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 export interface InitFlags {
   domain?: string;
   storage?: string;
+  node?: string;
   traefikVersion?: 2 | 3;
   traefikNetwork?: string;
   ui?: "public" | "sso" | "none";
@@ -30,6 +31,7 @@ export async function gatherAnswers(flags: InitFlags, interactive: boolean): Pro
   const given: Partial<InitAnswers> = {
     ...(flags.domain ? { domain: flags.domain } : {}),
     ...(flags.storage ? { storagePath: flags.storage } : {}),
+    ...(flags.node ? { node: flags.node } : {}),
     ...(flags.traefikVersion ? { traefikVersion: flags.traefikVersion } : {}),
     ...(flags.traefikNetwork ? { traefikNetwork: flags.traefikNetwork } : {}),
     ...(flags.ui ? { ui: flags.ui } : {}),
@@ -57,7 +59,7 @@ export async function gatherAnswers(flags: InitFlags, interactive: boolean): Pro
   return ask(given, domainName);
 }
 
-const FLAGS: Record<keyof InitAnswers, string> = {
+const FLAGS: Record<Exclude<keyof InitAnswers, "node">, string> = {
   domain: "--domain",
   storagePath: "--storage",
   traefikVersion: "--traefik-version",
@@ -82,6 +84,11 @@ async function ask(given: Partial<InitAnswers>, domainName: string | undefined):
   };
   await text("domain", "Your domain (the registry will be at registry.<domain>)", domainName);
   await text("storagePath", "Folder for the images, on the node that holds them", answers.storagePath);
+  const nodes = given.node === undefined ? await nodeNames() : [];
+  if (nodes.length > 1) {
+    const options = nodes.map((name) => ({ value: name, label: name }));
+    answers.node = await askChoice("Node that holds the images", options);
+  }
   if (given.traefikVersion === undefined) {
     const version = await askChoice("Your Traefik", [
       { value: "3", label: "3 (3.2.2 or newer)" },
@@ -98,6 +105,15 @@ async function ask(given: Partial<InitAnswers>, domainName: string | undefined):
     ])) as InitAnswers["ui"];
   }
   return answers;
+}
+
+/** Host names of the ready nodes of the Swarm; none where docker does not reach a manager. */
+async function nodeNames(): Promise<string[]> {
+  const { dockerCommand } = await import("../docker/run.js");
+  const { words } = await import("../docker/objects.js");
+  const list = ["node", "ls", "--format", '{{if eq .Status "Ready"}}{{.Hostname}}{{end}}'];
+  const { exitCode, stdout } = await dockerCommand({}).attempt(list, { timeout: 5000 });
+  return exitCode === 0 ? words(stdout) : [];
 }
 
 /** What the schema says against answers, in one line. */

@@ -61,7 +61,8 @@ export async function backupStack(context: DeployContext, request: BackupRequest
   return withLock(docker, cleanupDocker, config.stack, async () => {
     // What a killed garbage collection left; a backup itself needs no such thing.
     await endLeftReadOnly(context, cleanupDocker);
-    const run = new BackupRun(context, request);
+    const storage = await requireStorageNode(docker, request.storageDocker, config);
+    const run = new BackupRun({ ...context, config: storage.config }, request, storage.hostname);
     try {
       await runSteps(run.steps, context);
       const report = run.report();
@@ -92,6 +93,8 @@ class BackupRun {
   constructor(
     private readonly context: DeployContext,
     private readonly request: BackupRequest,
+    /** Name of the node with the storage. */
+    private readonly node: string,
   ) {
     const { config, reporter } = context;
     this.reader = new StorageReader({ config, ...request }, request.signal);
@@ -107,16 +110,15 @@ class BackupRun {
   ];
 
   private async open(): Promise<string> {
-    const { docker, config } = this.context;
+    const { config } = this.context;
     const { file } = this.request;
-    const node = await requireStorageNode(docker, this.request.storageDocker, config);
     const [uid = 0, gid = 0] = config.registry.user.split(":").map(Number);
     this.writer = await ArchiveWriter.open(file, config.stack, { uid, gid });
     this.lengthBefore = this.writer.length;
     if (this.writer.isIncremental) this.references = (await openArchive(file)).snapshot.references;
     const { resumed, isIncremental } = this.writer;
     const parts = [
-      `${config.registry.storage.path} on ${node}`,
+      `${config.registry.storage.path} on ${this.node}`,
       ...(isIncremental ? ["adding to the existing backup"] : []),
       ...(resumed.blobs > 0
         ? [`resuming: ${resumed.blobs} blobs (${bytesText(resumed.bytes)}) are there already`]

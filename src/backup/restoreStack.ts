@@ -60,7 +60,8 @@ export async function restoreStack(context: DeployContext, request: RestoreReque
   await runSteps([preflight], context);
   const deploys = context.needsCredentials;
   if (deploys) context.change = context.given ? firstChange(context.given) : inheritedChange(request.archive);
-  const run = new RestoreRun(context, request);
+  const { config } = await requireStorageNode(context.docker, request.storageDocker, context.config);
+  const run = new RestoreRun({ ...context, config }, request);
   const record = recordStep(
     "deploy",
     `restored from a backup of ${request.archive.snapshot.time.toISOString().slice(0, 16)}Z`,
@@ -70,7 +71,7 @@ export async function restoreStack(context: DeployContext, request: RestoreReque
   );
   try {
     await underLock(context, request.cleanupDocker, () =>
-      runSteps([prepareHost, ...run.steps, ...deploySteps], context),
+      runSteps([prepareHost(request.cleanupDocker), ...run.steps, ...deploySteps], context),
     );
   } catch (error) {
     throw request.signal.aborted ? interrupted() : error;
@@ -131,9 +132,8 @@ class RestoreRun {
   ];
 
   private async look(): Promise<string> {
-    const { config, docker } = this.context;
+    const { config } = this.context;
     const { snapshot } = this.request.archive;
-    await requireStorageNode(docker, this.request.storageDocker, config);
     const there = await storedLinks(this.reader);
     const own = new Map(snapshot.links.map((link) => [linkPath(link), link.digest]));
     // What a restore that was interrupted has written is as the backup has it.

@@ -8,6 +8,7 @@ export const addInit: AddCommand = (program, finish) => {
     .description("write hephaestus.yaml: a few questions, each with a flag")
     .option("--domain <domain>", "your domain; the registry will be at registry.<domain>")
     .option("--storage <path>", "folder for the images, on the node that holds them")
+    .option("--node <hostname>", "node that holds the images, if the Swarm has several")
     .addOption(
       new Option("--traefik-version <major>", "major version of your Traefik")
         .choices(["2", "3"])

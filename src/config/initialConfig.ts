@@ -10,15 +10,20 @@ export interface InitAnswers {
   traefikVersion: 2 | 3;
   traefikNetwork: string;
   ui: "public" | "sso" | "none";
+  /** Host name of the node that holds the images; undefined where the Swarm has one node, or is not known. */
+  node?: string | undefined;
 }
 
 /** The text of a new hephaestus.yaml for a Swarm with Traefik: short, what is left out has its default. */
 export function initialConfig(answers: InitAnswers): string {
-  const { domain, storagePath, traefikVersion, traefikNetwork, ui } = answers;
+  const { domain, storagePath, traefikVersion, traefikNetwork, ui, node } = answers;
   return [
     ...head(domain),
     part("Pulls are anonymous, pushes need a login. hephaestus deploy creates the folder.", {
-      registry: { storage: { driver: "filesystem", path: storagePath } },
+      registry: {
+        storage: { driver: "filesystem", path: storagePath },
+        ...(node === undefined ? {} : { placement: { constraints: [`node.hostname == ${node}`] } }),
+      },
     }),
     part("The web library, read-only. access: public, or sso (behind Authelia).", {
       ui: ui === "none" ? { enabled: false } : { access: ui },

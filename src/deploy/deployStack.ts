@@ -12,7 +12,12 @@ import { cleanUp, rollOut } from "./rollout.js";
 import { prepareHost } from "./steps.js";
 
 /** What changes the host and the Swarm, in order; each step can be run again. */
-const CHANGE_STEPS: readonly Step[] = [prepareHost, createSecrets, rollOut, recordStep("deploy")];
+const changeSteps = (cleanupDocker: Docker): readonly Step[] => [
+  prepareHost(cleanupDocker),
+  createSecrets,
+  rollOut,
+  recordStep("deploy"),
+];
 
 /** What follows once the new tasks run. */
 const CLOSING_STEPS: readonly Step[] = [verify, cleanUp];
@@ -33,7 +38,7 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
     if (credentials) await addCredentials(context, credentials);
   }
   await underLock(context, cleanupDocker, async () => {
-    await runSteps(CHANGE_STEPS, context);
+    await runSteps(changeSteps(cleanupDocker), context);
     try {
       await runSteps(CLOSING_STEPS, context);
     } finally {

@@ -10,6 +10,7 @@ import { lockName } from "../operation/lockObjects.js";
 import { ownConfigs, ownNetworks } from "../operation/ownership.js";
 import { withLock } from "../operation/stackLock.js";
 import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
+import { type RunningStorage, runningStorage } from "../storage/runningStorage.js";
 
 /** Seconds for a task to end by itself: an upload may be on its way. */
 const END_SECONDS = 120;
@@ -63,22 +64,26 @@ const configs: Step = {
   },
 };
 
-/** Removes what the registry stored: a job on its node, as root, on nothing but its folder. */
-const data = (cleanupDocker: Docker): Step => ({
+/**
+ * Removes what the registry stored: a job on its node, as root, on nothing but its folder.
+ *
+ * @param storage where the registry ran; undefined where it never did: then the config says where its images would be
+ */
+const data = (cleanupDocker: Docker, storage: RunningStorage | undefined): Step => ({
   id: "data",
   title: "Data",
   async run({ config, docker, options, reporter }) {
-    const { storage, placement } = config.registry;
+    const path = storage?.path ?? config.registry.storage.path;
     const job = {
       name: "remove-data",
       image: config.gateway.image,
       command: ["sh", "-c", `rm -rf /storage/${DATA} && echo removed`],
       user: "0:0",
-      mounts: [{ source: storage.path, target: "/storage", readOnly: false }],
-      constraints: placement.constraints,
+      mounts: [{ source: path, target: "/storage", readOnly: false }],
+      constraints: storage ? [`node.id==${storage.node.id}`] : config.registry.placement.constraints,
     };
     await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds, reporter.progress);
-    return `removed ${storage.path}/${DATA}`;
+    return `removed ${path}/${DATA}${storage ? ` on ${storage.node.hostname}` : ""}`;
   },
 });
 
@@ -95,9 +100,12 @@ export async function destroyStack(
   cleanupDocker: Docker,
 ): Promise<void> {
   const { config, docker } = context;
-  await withLock(docker, cleanupDocker, config.stack, () =>
-    runSteps([services, ...(withData ? [data(cleanupDocker)] : []), secrets, configs], context),
-  );
+  await withLock(docker, cleanupDocker, config.stack, async () => {
+    // Asked while the registry is there.
+    const storage = withData ? await runningStorage(docker, config.stack) : undefined;
+    const steps = [services, ...(withData ? [data(cleanupDocker, storage)] : []), secrets, configs];
+    await runSteps(steps, context);
+  });
 }
 
 /** A task that is just ending still holds what it uses, so it is tried for a while. */

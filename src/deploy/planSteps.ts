@@ -11,7 +11,8 @@ export const PLAN_STEPS: readonly Step[] = [
     id: "setup-host",
     title: "Host",
     skip: ({ options }) => (options.hostSetup ? undefined : "--skip-host-setup"),
-    async run({ config, host }) {
+    async run({ config, host, storageHost }) {
+      if (storageHost) return `would prepare ${storageHost.hostname} with a Swarm job`;
       const { ready, output } = await setupHost(config, host, true);
       return ready ? "ready" : `would prepare it: ${output.split("\n").join("; ")}`;
     },

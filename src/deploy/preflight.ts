@@ -7,6 +7,7 @@ import { type PreflightFinding, reportFindings } from "../operation/findings.js"
 import { judgeNamespace, readForeign } from "../operation/ownership.js";
 import { fittingNodes, judgeSwarm, readSwarmFacts, type SwarmFacts } from "../operation/swarmFacts.js";
 import { compare } from "../render/compare.js";
+import { runningStorage } from "../storage/runningStorage.js";
 import { chooseGenerations } from "../users/generations.js";
 
 /** Looks at everything that could stand in the way before anything is touched, and reports it all at once. */
@@ -22,7 +23,7 @@ export const preflight: Step = {
       const facts = await readSwarmFacts(docker, config, isLocal ? kernelHasIpvs() : undefined);
       version = facts.serverVersion;
       findings.push(...judgeSwarm(config, facts));
-      if (context.options.hostSetup) findings.push(...chooseHost(context, facts, endpoint, isLocal));
+      if (context.options.hostSetup && facts.isManager) await chooseHost(context, facts, endpoint, isLocal);
       if (facts.isManager) {
         findings.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
         findings.push(...(await chooseGenerations(context)));
@@ -64,28 +65,28 @@ function judgeFiles(context: DeployContext): PreflightFinding[] {
   ];
 }
 
-/** The storage lies on the node that the registry runs on: this machine, or one reached over ssh. */
-function chooseHost(
+/**
+ * Chooses how the node of the storage is prepared: on this machine, over ssh, or by a Swarm job. The node is that of the
+ * registry that runs, or else the one that fits.
+ */
+async function chooseHost(
   context: DeployContext,
   facts: SwarmFacts,
   endpoint: string,
   isLocal: boolean,
-): PreflightFinding[] {
-  if (context.options.host !== undefined) return [];
-  const [node, ...others] = fittingNodes(context.config, facts);
-  const ofEngine = node === undefined || others.length > 0 || node.ID === facts.nodeId;
-  if (ofEngine && isLocal) return [];
-  if (ofEngine && endpoint.startsWith("ssh://")) {
-    // As it is: ssh takes the address with its user and its port.
-    context.host = endpoint.replace(/^(ssh:\/\/[^/]*).*$/, "$1");
-    return [];
-  }
-  return [
-    {
-      severity: "error",
-      message: `the storage folder is on ${node?.Description.Hostname ?? "another machine"}, which this machine cannot prepare`,
-      remedy:
-        "Specify it with --host user@host, or prepare it with ops-scripts/setup_host.sh and use --skip-host-setup.",
-    },
-  ];
+): Promise<void> {
+  const { config, docker, options } = context;
+  if (options.host !== undefined) return;
+  const running = await runningStorage(docker, config.stack);
+  const fitting = fittingNodes(config, facts).map(({ ID, Description }) => ({
+    id: ID,
+    hostname: Description.Hostname,
+  }));
+  const chosen = fitting.find(({ id }) => id === running?.node.id) ?? fitting[0];
+  if (chosen === undefined) return;
+  const ofEngine = chosen.id === facts.nodeId;
+  if (ofEngine && isLocal) return;
+  // As it is: ssh takes the address with its user and its port.
+  if (ofEngine && endpoint.startsWith("ssh://")) context.host = endpoint.replace(/^(ssh:\/\/[^/]*).*$/, "$1");
+  else context.storageHost = chosen;
 }

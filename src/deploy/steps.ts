@@ -1,18 +1,29 @@
+import type { Docker } from "../docker/run.js";
 import { setupHost } from "../host/setupHost.js";
 import type { Step } from "../operation/context.js";
+import { setupHostByJob } from "./hostJob.js";
 
-/** Prepares the folder of the storage on its node. */
-export const prepareHost: Step = {
+/**
+ * Prepares the folder of the storage on its node: here, over ssh, or by a Swarm job.
+ *
+ * @param cleanupDocker a docker that still works after an interruption
+ */
+export const prepareHost = (cleanupDocker: Docker): Step => ({
   id: "setup-host",
   title: "Host",
   skip: ({ options }) => (options.hostSetup ? undefined : "--skip-host-setup"),
-  async run({ config, host }) {
-    const { output } = await setupHost(config, host, false);
-    return (
-      output
-        .split("\n")
-        .at(-1)
-        ?.replace(/^setup_host: /, "") ?? ""
-    );
+  async run({ config, docker, host, storageHost, options, reporter }) {
+    const output = storageHost
+      ? await setupHostByJob(
+          docker,
+          cleanupDocker,
+          config,
+          storageHost,
+          options.timeoutSeconds,
+          reporter.progress,
+        )
+      : (await setupHost(config, host, false)).output;
+    const line = output.split("\n").at(-1) ?? "";
+    return `${line.replace(/^setup_host: /, "")}${storageHost ? ` on ${storageHost.hostname}` : ""}`;
   },
-};
+});

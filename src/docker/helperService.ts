@@ -50,10 +50,5 @@ export async function removeHelperService(docker: Docker, stack: string, name: s
   const found = words(await docker.run(["service", "ls", ...filters, "--format", "{{.Name}}"]));
   return found.includes(name) && (await docker.attempt(["service", "rm", name])).exitCode === 0;
 }
-/**
- * Reads an htpasswd back. The Swarm's API never gives a secret's content, but a task that has it mounted does, and
- * who may start services may look into them. Nothing is written anywhere.
- */
-
 /** The service that is started for it where no task of the registry runs on this engine. */
 export const readerServiceName = (stack: string): string => `${stack}_htpasswd-reader`;

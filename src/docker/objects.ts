@@ -17,7 +17,9 @@ export interface TaskTemplate {
     Command?: string[];
     Args?: string[];
     Env?: string[];
-    Mounts?: Array<{ Target: string }>;
+    /** uid:gid. */
+    User?: string;
+    Mounts?: Array<{ Source?: string; Target: string }>;
     Secrets?: SecretReference[];
     Configs?: Array<{ ConfigName: string; File?: { Name: string } }>;
   };
@@ -53,6 +55,8 @@ export interface SwarmService {
 export interface SwarmTask {
   ID: string;
   ServiceID: string;
+  /** The node that it was given to; undefined before. */
+  NodeID?: string;
   CreatedAt: string;
   DesiredState: string;
   Spec: TaskTemplate;

@@ -1,10 +1,13 @@
+import type { Config } from "../config/resolve.js";
 import type { SwarmTask } from "../docker/objects.js";
 import type { Disk } from "../host/freeSpace.js";
 import type { FindingCode } from "../operation/findingCodes.js";
-import { registryOf } from "../operation/registryUpdate.js";
+import { readerOf, registryOf } from "../operation/registryUpdate.js";
 import { readStorage, type Storage } from "../storage/disk.js";
+import { storageOf } from "../storage/runningStorage.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
+import type { ServiceFacts } from "./serviceChecks.js";
 
 /** How little may be free: a share of all, or an amount. */
 export interface Limits {
@@ -91,15 +94,44 @@ export const judgeDataRoot = (path: string, room: Disk): Finding[] =>
     "bytes",
     "Remove what no container uses: docker system prune; or give the file system more.",
   );
+/**
+ * Tasks of registry and reader on several nodes see different folders: what is pushed on one cannot be pulled from the other.
+ *
+ * @param services the registry and the reader
+ */
+export function judgeSplit({ storage }: Config["registry"], services: readonly ServiceFacts[]): Finding[] {
+  const running = services.flatMap(({ service, tasks }) =>
+    tasks
+      .filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running")
+      .map(({ NodeID = "" }) => ({ name: service.Spec.Name, node: NodeID })),
+  );
+  if (storage.shared || new Set(running.map(({ node }) => node)).size < 2) return [];
+  return [
+    error(
+      "storage-split",
+      `the registry and the reader run on several nodes, but ${storage.path} is a folder of one node: pulls fail`,
+      running.map(({ name, node }) => `${name} on node ${node.slice(0, 12)}`).join(", "),
+      "Name the node in registry.placement.constraints (node.hostname == …), then run hephaestus render and hephaestus deploy. If all nodes share that folder (NFS), set registry.storage.shared: true.",
+    ),
+  ];
+}
+
 export const storageCheck: Check = {
   id: "storage",
   title: "storage",
   theme: "Storage",
   needs: "manager",
   run: async ({ config, docker, services }) => {
-    const { storage, user } = config.registry;
     const registry = (await services()).find(({ service }) => service.Spec.Name === registryOf(config.stack));
     const seen = await readStorage(docker, config.stack);
-    return judgeStorage(storage.path, user, seen, registry?.tasks ?? []);
+    const ofStorage = (await services()).filter(({ service }) =>
+      [registryOf(config.stack), readerOf(config.stack)].includes(service.Spec.Name),
+    );
+    const { storage, user } = config.registry;
+    const running = registry && storageOf(registry.service, registry.tasks);
+    return [
+      ...judgeSplit(config.registry, ofStorage),
+      ...judgeStorage(running?.path ?? storage.path, running?.user ?? user, seen, registry?.tasks ?? []),
+    ];
   },
 };

@@ -13,6 +13,9 @@ export interface HostResult {
   output: string;
 }
 
+/** The text of the script. */
+export const loadSetupScript = (): Promise<string> => readFile(SCRIPT, "utf8");
+
 /** The script's arguments for a config. */
 export function setupHostArguments(config: Config, checkOnly: boolean): string[] {
   const { storage, user } = config.registry;
@@ -47,7 +50,7 @@ export async function setupHost(
     env: childEnvironment() as Record<string, string>,
     extendEnv: false,
     reject: false,
-    input: host === undefined ? "" : await readFile(SCRIPT, "utf8"),
+    input: host === undefined ? "" : await loadSetupScript(),
     all: true,
   });
   const output = (result.all ?? "").trim();

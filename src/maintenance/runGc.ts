@@ -1,4 +1,3 @@
-import type { Config } from "../config/resolve.js";
 import { type Job, runJob } from "../docker/jobs.js";
 import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
@@ -8,8 +7,9 @@ import { type DeployContext, runSteps, type Step } from "../operation/context.js
 import { withLock } from "../operation/stackLock.js";
 import { engineTime } from "../operation/stackUpdate.js";
 import { loadJobScript } from "../render/templates.js";
-import { CONFIG_PATHS, STORAGE } from "../stack/registryService.js";
+import { STORAGE } from "../stack/registryService.js";
 import { drainSeconds, fitsBeside } from "../stack/service.js";
+import { type RunningStorage, requireRunningStorage } from "../storage/runningStorage.js";
 import { endLeftReadOnly, makeReadOnly, ROLL_SECONDS, writableStep } from "./lease.js";
 
 export interface GcOptions {
@@ -47,13 +47,14 @@ export async function runGc(
   const lease = 2 * ROLL_SECONDS + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
   return withLock(docker, cleanupDocker, config.stack, async () => {
     const registry = await runningRegistry(docker, config.stack);
+    const storage = await requireRunningStorage(docker, config.stack);
     const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
     const collection: GcResult = { blobs: 0, bytes: 0, untagged: [] };
     const collect: Step = {
       id: "gc",
       title: options.dryRun ? "What would be removed" : "gc",
       async run({ options: { timeoutSeconds }, reporter }) {
-        const job = collectJob(config, registry, until - MARGIN_SECONDS, options);
+        const job = gcJob(registry, storage, until - MARGIN_SECONDS, options);
         const lines = await runJob(
           docker,
           cleanupDocker,
@@ -103,24 +104,32 @@ const readOnlyStep = (until: number, drain: number): Step => ({
   },
 });
 
-/** The job: the image and config that the registry runs with, and its storage. */
-function collectJob(
-  { registry }: Config,
+/** The job: the image, config, user, folder and node of the registry that runs. */
+function gcJob(
   { Spec }: SwarmService,
+  { node, path, user }: RunningStorage,
   deadline: number,
   { deleteUntagged, dryRun }: GcOptions,
 ): Job {
   const { Image, Configs = [] } = Spec.TaskTemplate.ContainerSpec;
   const flags = [...(deleteUntagged ? ["--delete-untagged"] : []), ...(dryRun ? ["--dry-run"] : [])];
-  const path = CONFIG_PATHS[registry.version];
+  const configs = Configs.map(({ ConfigName, File }) => ({ source: ConfigName, target: File?.Name ?? "" }));
   return {
     name: "gc",
     image: Image,
-    command: ["/bin/sh", "-c", loadJobScript("gc"), "gc", path, String(deadline), ...flags],
-    user: registry.user,
-    mounts: [{ source: registry.storage.path, target: STORAGE, readOnly: dryRun }],
-    constraints: registry.placement.constraints,
-    configs: Configs.map(({ ConfigName }) => ({ source: ConfigName, target: path })),
+    command: [
+      "/bin/sh",
+      "-c",
+      loadJobScript("gc"),
+      "gc",
+      configs[0]?.target ?? "",
+      String(deadline),
+      ...flags,
+    ],
+    user,
+    mounts: [{ source: path, target: STORAGE, readOnly: dryRun }],
+    constraints: [`node.id==${node.id}`],
+    configs,
   };
 }
 

@@ -29,6 +29,12 @@ export interface DeployOptions {
   hostSetup: boolean;
 }
 
+/** A node of the Swarm. */
+export interface StorageHost {
+  id: string;
+  hostname: string;
+}
+
 /** What the steps of a deploy share. A step reads what earlier ones found out. */
 export interface DeployContext {
   readonly config: Config;
@@ -48,6 +54,8 @@ export interface DeployContext {
   readonly request: PeopleRequest | undefined;
   /** The node to prepare, user@host or undefined for this machine. */
   host: string | undefined;
+  /** The node to prepare by a Swarm job, where it is neither this machine nor one that ssh reaches. */
+  storageHost?: StorageHost | undefined;
   /** What preflight found in the Swarm. */
   state: GenerationState | undefined;
   /** Set by preflight when a password is needed: nobody has one yet, or nobody was shown the one that is there. */

@@ -79,6 +79,7 @@ export const FINDING_CODES = {
   "read-timeout-short": "Traefik ends uploads that take longer than its read timeout",
   // Storage
   "storage-missing": "the storage folder is missing",
+  "storage-split": "registry and reader run on several nodes, but the storage is a folder of one node",
   "storage-not-writable": "the registry cannot write to the storage",
   "storage-read-only": "the file system of the storage is mounted read-only",
   "storage-full": "the file system of the storage is full, or nearly so",

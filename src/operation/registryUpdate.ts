@@ -8,6 +8,9 @@ import { type Convergence, engineTime, waitForConvergence } from "./stackUpdate.
 /** The registry's service. */
 export const registryOf = (stack: string): string => `${stack}_registry`;
 
+/** The reader's service. */
+export const readerOf = (stack: string): string => `${stack}_reader`;
+
 /** Updates the registry's service alone: its images, labels and the other services stay as they are. */
 export const updateRegistry = (stack: string, change: readonly string[]): string[] => [
   ...["service", "update", "--detach", "--quiet", "--no-resolve-image"],

@@ -168,15 +168,14 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
       `nodes: ${nodes}`,
       "Change registry.placement.constraints, or give a node the label with: docker node update --label-add",
     );
-  } else if (fitting.length > 1) {
-    findings.push({
-      id: "several-nodes-fit",
-      severity: "warning",
-      message: `${fitting.length} nodes fit the registry, but ${config.registry.storage.path} is a folder of one node`,
-      evidence: `nodes that fit: ${fitting.map(({ Description }) => Description.Hostname).join(", ")}`,
-      remedy:
-        "Name the node in registry.placement.constraints (node.hostname == …), unless all share that folder.",
-    });
+  } else if (fitting.length > 1 && !config.registry.storage.shared) {
+    const names = fitting.map(({ Description }) => Description.Hostname);
+    error(
+      "several-nodes-fit",
+      `${fitting.length} nodes fit the registry, but ${config.registry.storage.path} is a folder of one node`,
+      `nodes that fit: ${names.join(", ")}`,
+      `Name the node: registry.placement.constraints: ["node.hostname == ${names[0]}"]. If all of them share that folder (NFS), set registry.storage.shared: true.`,
+    );
   }
 
   if (config.swarm.endpointMode === "vip" && facts.hasIpvs === false) {

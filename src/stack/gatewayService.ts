@@ -1,7 +1,15 @@
 import type { Config } from "../config/resolve.js";
 import type { Service } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
-import { deploy, healthcheck, logging, openFiles, publicNetworks, stopGracePeriod } from "./service.js";
+import {
+  deploy,
+  healthcheck,
+  logging,
+  openFiles,
+  publicConstraints,
+  publicNetworks,
+  stopGracePeriod,
+} from "./service.js";
 import { traefikLabels } from "./traefikLabels.js";
 
 export const GATEWAY_PORT = 5000;
@@ -66,6 +74,7 @@ export function gatewayService(config: Config): Service {
     logging: logging(),
     deploy: deploy(config, {
       ...gateway,
+      placement: { constraints: publicConstraints(config, gateway.placement.constraints) },
       startFirst: behindTraefik,
       ...(behindTraefik ? { labels: traefikLabels(config, route) } : {}),
     }),

@@ -2,7 +2,7 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import type { SecretMount, Service } from "./composeModel.js";
 import { readerAddress, registryAddress } from "./registryService.js";
 import { secretMount } from "./secretMounts.js";
-import { deploy, healthcheck, logging, openFiles, publicNetworks } from "./service.js";
+import { deploy, healthcheck, logging, openFiles, publicConstraints, publicNetworks } from "./service.js";
 import { traefikLabels } from "./traefikLabels.js";
 
 const UI_PORT = 80;
@@ -97,7 +97,7 @@ function uiService(config: Config, role: Role): Service {
     logging: logging(),
     deploy: deploy(config, {
       replicas: 1,
-      placement: { constraints: [] },
+      placement: { constraints: publicConstraints(config) },
       resources: config.ui.resources,
       startFirst: behindTraefik,
       ...(behindTraefik ? { labels: traefikLabels(config, route) } : {}),

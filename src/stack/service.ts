@@ -82,3 +82,14 @@ export function publicNetworks(config: Config): string[] {
     ? [config.networks.internal, config.traefik.network]
     : [config.networks.internal];
 }
+
+/**
+ * The nodes of a service that people reach from outside. Published ports are on the node of the storage, so that their address
+ * is known; behind Traefik any node will do.
+ *
+ * @param own constraints from the config
+ */
+export const publicConstraints = (
+  { expose, registry }: Config,
+  own: readonly string[] = [],
+): readonly string[] => (expose === "ports" && own.length === 0 ? registry.placement.constraints : own);

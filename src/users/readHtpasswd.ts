@@ -7,6 +7,11 @@ import { type Docker, dockerFailed } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { registryOf } from "../operation/registryUpdate.js";
 
+/**
+ * Reads an htpasswd back. The Swarm's API never gives a secret's content, but a task that has it mounted does, and
+ * who may start services may look into them. Nothing is written anywhere.
+ */
+
 /** Seconds until its container has to be there: its image may have to be pulled. */
 const READER_SECONDS = 90;
 

@@ -73,7 +73,8 @@ describe("upgrade", () => {
     child.all.on("data", (chunk: Buffer) => {
       const before = shown;
       shown += String(chunk);
-      if (shown.includes("Write these changes to") && !before.includes("Write these changes to")) child.stdin.write(answer);
+      if (shown.includes("Write these changes to") && !before.includes("Write these changes to"))
+        child.stdin.write(answer);
     });
     const { exitCode, all } = await child;
     expect(exitCode, all).toBe(ExitCode.ok);

@@ -55,6 +55,10 @@ const filesystem = z.strictObject({
   path: absolutePath()
     .default("/mnt/storage/registry")
     .describe("folder on the node, mounted into the registry"),
+  shared: z
+    .boolean()
+    .default(false)
+    .describe("whether all nodes that fit share that folder, such as over NFS"),
 });
 
 /** Another driver (s3) is one more member of this union. */

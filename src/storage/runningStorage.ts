@@ -1,0 +1,80 @@
+import type { Config } from "../config/resolve.js";
+import {
+  type SwarmService,
+  type SwarmTask,
+  serviceTasks,
+  stackService,
+  stackServices,
+} from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { registryOf } from "../operation/registryUpdate.js";
+import { STORAGE } from "../stack/registryService.js";
+
+/** Where the registry that runs keeps its images. The config on disk may say something else. */
+export interface RunningStorage {
+  /** The node of its task. */
+  node: { id: string; hostname: string };
+  /** The folder on that node. */
+  path: string;
+  /** uid:gid that owns it. */
+  user: string;
+}
+
+/** Tasks in these states were on a node that had the storage. */
+const NOT_STARTED = new Set(["new", "pending", "assigned", "rejected", "orphaned"]);
+
+/**
+ * The storage by the service and the tasks of the registry, from any manager. A registry that is down counts too: its last task
+ * that started says where the images are.
+ *
+ * @returns undefined where the stack has no registry, or none of its tasks has ever started
+ * @throws OperatorError when Docker does not answer
+ */
+export async function runningStorage(docker: Docker, stack: string): Promise<RunningStorage | undefined> {
+  const registry = stackService(await stackServices(docker, stack), stack, "registry");
+  if (registry === undefined) return undefined;
+  const facts = storageOf(registry, await serviceTasks(docker, registryOf(stack)));
+  if (facts === undefined) return undefined;
+  const { nodeId, ...rest } = facts;
+  const inspect = await docker.attempt(["node", "inspect", "--format", "{{.Description.Hostname}}", nodeId]);
+  return { ...rest, node: { id: nodeId, hostname: inspect.exitCode === 0 ? inspect.stdout.trim() : nodeId } };
+}
+
+/**
+ * What a service and its tasks say about the storage. Pure.
+ *
+ * @param tasks the newest first
+ */
+export function storageOf(
+  { Spec }: Pick<SwarmService, "Spec">,
+  tasks: readonly Pick<SwarmTask, "NodeID" | "Status">[],
+): (Omit<RunningStorage, "node"> & { nodeId: string }) | undefined {
+  const { Mounts = [], User } = Spec.TaskTemplate.ContainerSpec;
+  const path = Mounts.find(({ Target }) => Target === STORAGE)?.Source;
+  const started = tasks.filter(({ NodeID, Status }) => NodeID && !NOT_STARTED.has(Status.State));
+  const task = started.find(({ Status }) => Status.State === "running") ?? started[0];
+  if (path === undefined || User === undefined || task?.NodeID === undefined) return undefined;
+  return { nodeId: task.NodeID, path, user: User };
+}
+
+/** A config whose storage is the one that runs. */
+export const withRunningStorage = (config: Config, { path, user }: RunningStorage): Config => ({
+  ...config,
+  registry: { ...config.registry, user, storage: { ...config.registry.storage, path } },
+});
+
+/**
+ * The storage of a stack that has to be there.
+ *
+ * @throws OperatorError when there is no registry, or it has never run
+ */
+export async function requireRunningStorage(docker: Docker, stack: string): Promise<RunningStorage> {
+  const storage = await runningStorage(docker, stack);
+  if (storage) return storage;
+  throw new OperatorError("has no registry that has ever run, so it is not known where its images are", {
+    where: stack,
+    remedy: "Deploy it first: hephaestus deploy",
+    exitCode: ExitCode.preflight,
+  });
+}

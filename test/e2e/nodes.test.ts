@@ -1,0 +1,168 @@
+import { existsSync, statSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
+import { push, putManifest, randomBlob } from "./load.js";
+import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { type Run, Workspace } from "./workspace.js";
+
+/** Three managers. The storage is a folder of node2, whichever manager a command talks to. */
+
+const swarm = useSwarm();
+const STORAGE = "/srv/registry";
+const DEPLOY = ["deploy", "--resolve-image", "never", "--timeout", "120"];
+const basic = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+let dir: string;
+let swarmOfThree: Nodes;
+let first: ManagerNode;
+let second: ManagerNode;
+let third: ManagerNode;
+let forge: Workspace;
+let url: string;
+const table: string[] = [];
+
+beforeAll(async () => {
+  dir = await mkdtemp(`${tmpdir()}/n-`);
+  const { registry, nginx, ui } = swarm.images;
+  swarmOfThree = await startNodes(dir, 3, swarm.dockerHost, [registry, nginx, ui]);
+  [first, second, third] = swarmOfThree.nodes as [ManagerNode, ManagerNode, ManagerNode];
+  forge = await Workspace.create("forge", 5000, 8080);
+  url = `http://${second.address}:5000`;
+  await configure();
+});
+
+afterAll(async () => {
+  console.log(table.join("\n"));
+  await swarmOfThree?.stop();
+  await rm(forge?.folder ?? "", { recursive: true, force: true });
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function configure(constraints?: string[]): Promise<void> {
+  await writeConfig(forge, swarm, {
+    root: { domain: second.address },
+    registry: {
+      delete: true,
+      storage: { driver: "filesystem", path: STORAGE },
+      ...(constraints ? { placement: { constraints } } : {}),
+    },
+  });
+  const rendered = await forge.hephaestus(["render"]);
+  expect(rendered.exitCode, rendered.all).toBe(ExitCode.ok);
+}
+
+/** Runs a command against one manager, and notes it in the table. */
+async function on(
+  node: ManagerNode,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Run> {
+  const run = await forge.hephaestus(args, { env: { DOCKER_HOST: node.dockerHost, ...env } });
+  table.push(`${node.name} | ${args.join(" ")} | exit ${run.exitCode}`);
+  return run;
+}
+
+const manifest = async (repository: string) =>
+  (
+    await fetch(`${url}/v2/${repository}/manifests/latest`, {
+      headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
+    })
+  ).status;
+
+async function pushImage(repository: string): Promise<void> {
+  const layer = randomBlob(200_000);
+  await push(url, repository, [layer], { authorization: basic });
+  await putManifest(url, repository, [layer], { authorization: basic });
+}
+
+test("several nodes that fit are an error with the ways out", async () => {
+  const run = await on(first, DEPLOY, CREDENTIALS);
+  expect(run.exitCode, run.all).toBe(ExitCode.preflight);
+  expect(run.stderr).toContain("3 nodes fit the registry, but /srv/registry is a folder of one node");
+  expect(run.stderr).toMatch(/node\.hostname == node\d.*registry\.storage\.shared: true/);
+});
+
+test("a deploy from another manager prepares the storage on its node, without ssh", async () => {
+  await configure([`node.hostname == ${second.name}`]);
+  const run = await on(first, DEPLOY, CREDENTIALS);
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expect(run.all).toMatch(/Host: ok: .* on node2/);
+  expect(statSync(`${second.srv}/registry`).uid).toBe(10001);
+  for (const node of [first, third]) expect(existsSync(`${node.srv}/registry`)).toBe(false);
+  await pushImage("team/app");
+  expect(await manifest("team/app")).toBe(200);
+});
+
+test.each([1, 2, 3])("every command works from manager %i", async (number) => {
+  const node = swarmOfThree.nodes[number - 1] as ManagerNode;
+  const repository = `team/from-${number}`;
+  const deployed = await on(node, DEPLOY);
+  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  await pushImage(repository);
+  expect(await manifest(repository)).toBe(200);
+  const status = await on(node, ["status", "--json"]);
+  expect(status.exitCode, status.all).toBe(ExitCode.ok);
+  const doctor = await on(node, ["doctor"]);
+  expect([ExitCode.ok, ExitCode.found], doctor.all).toContain(doctor.exitCode);
+  expect(doctor.all).not.toMatch(/error:/);
+  const added = await on(node, ["user", "add", `ann-${number}`]);
+  expect(added.exitCode, added.all).toBe(ExitCode.ok);
+  const headers = {
+    authorization: `Basic ${Buffer.from(`ann-${number}:${added.stdout.trim()}`).toString("base64")}`,
+  };
+  expect((await fetch(`${url}/auth/token`, { headers })).status).toBe(200);
+  const pruned = await on(node, ["prune-tags", "--repository", repository, "--keep-last", "0"], CREDENTIALS);
+  expect(pruned.exitCode, pruned.all).toBe(ExitCode.ok);
+  // Each rolls the registry twice, so one manager does it for all.
+  const flags = node === third ? [] : ["--dry-run"];
+  const gc = await on(node, ["gc", "--delete-untagged", ...flags]);
+  expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
+  expect(gc.stdout).toMatch(new RegExp(`free.* in ${3 * number} blobs`));
+  const backup = await on(node, ["backup", `from-${number}.backup`]);
+  if (node === second) {
+    expect(backup.exitCode, backup.all).toBe(ExitCode.ok);
+    expect(backup.stdout).toContain("1 tags, 1 images");
+  } else {
+    expect(backup.exitCode, backup.all).toBe(ExitCode.preflight);
+    expect(backup.stderr).toContain("the storage is on node2");
+  }
+});
+
+test("the running registry says where the storage is, when the config on disk says something else", async () => {
+  await configure([`node.hostname == ${third.name}`]);
+  const gc = await on(first, ["gc", "--dry-run"]);
+  expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
+  const backup = await on(second, ["backup", "other-config.backup"]);
+  expect(backup.exitCode, backup.all).toBe(ExitCode.ok);
+  expect(backup.stdout).toContain("1 tags, 1 images");
+  const wrong = await on(third, ["backup", "wrong.backup"]);
+  expect(wrong.exitCode, wrong.all).toBe(ExitCode.preflight);
+});
+
+test("a registry and a reader on two nodes are found", async () => {
+  const docker = (...args: string[]) => forge.run("docker", ["--host", first.dockerHost, ...args]);
+  await mkdir(`${third.srv}/registry`, { recursive: true });
+  await docker(
+    ...["service", "update", "--quiet", "--detach=false"],
+    ...[
+      "--constraint-rm",
+      `node.hostname == ${second.name}`,
+      "--constraint-add",
+      `node.hostname == ${third.name}`,
+    ],
+    "forge_reader",
+  );
+  const doctor = await on(first, ["doctor"]);
+  expect(doctor.exitCode, doctor.all).toBe(ExitCode.found);
+  expect(doctor.stdout).toContain("[storage-split]");
+});
+
+test("destroy --data removes the images on the node that has them, from any manager", async () => {
+  expect(existsSync(`${second.srv}/registry/docker`)).toBe(true);
+  const run = await on(third, ["destroy", "--yes", "--data"]);
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expect(existsSync(`${second.srv}/registry/docker`)).toBe(false);
+});

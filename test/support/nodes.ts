@@ -1,0 +1,162 @@
+/**
+ * A Swarm of several managers on this machine: each node is a Docker Engine in a network namespace of its own, with its own
+ * host name and its own /srv. A bridge joins them. Needs root on Linux, and runs behind the wall of test/e2e/run.sh.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { isAlive, removeTraces, surroundings } from "./traces.js";
+
+/** The bridge has a namespace of its own: in that of another engine, its firewall drops what is forwarded. */
+const SWITCH = "nodeswitch";
+const BRIDGE = "bridge0";
+/** This side of the link to the bridge, by which the tests reach the nodes. */
+const UPLINK = "nodes0";
+const env = { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` };
+const START_TIMEOUT_MS = 90_000;
+
+export interface ManagerNode {
+  name: string;
+  address: string;
+  /** The value for DOCKER_HOST. */
+  dockerHost: string;
+  /** Its own folder, mounted at /srv on the node. */
+  srv: string;
+}
+
+export interface Nodes {
+  nodes: ManagerNode[];
+  stop(): Promise<void>;
+}
+
+/** Nothing here takes longer: a command that hangs fails the tests with its name. */
+const run = (command: string, args: readonly string[]) => execa(command, args, { env, timeout: 90_000 });
+const docker = (node: ManagerNode, ...args: string[]) => run("docker", ["--host", node.dockerHost, ...args]);
+
+/**
+ * Starts the nodes and joins them as managers of one Swarm.
+ *
+ * @param dir an absolute path for everything that they keep
+ * @param from an engine that has the images, as in DOCKER_HOST
+ * @param images names of the images that every node gets
+ */
+export async function startNodes(
+  dir: string,
+  count: number,
+  from: string,
+  images: readonly string[],
+): Promise<Nodes> {
+  const before = await surroundings();
+  await run("ip", ["netns", "add", SWITCH]);
+  await run("ip", ["-n", SWITCH, "link", "add", BRIDGE, "type", "bridge"]);
+  await run("ip", ["-n", SWITCH, "link", "set", BRIDGE, "up"]);
+  await run("ip", ["link", "add", UPLINK, "type", "veth", "peer", "name", UPLINK, "netns", SWITCH]);
+  await run("ip", ["-n", SWITCH, "link", "set", UPLINK, "master", BRIDGE, "up"]);
+  await run("ip", ["addr", "add", "10.77.0.254/24", "dev", UPLINK]);
+  await run("ip", ["link", "set", UPLINK, "up"]);
+  const nodes: ManagerNode[] = [];
+  const pids: number[] = [];
+  const stop = async (): Promise<void> => {
+    for (const pid of pids) await end(pid);
+    for (const { name } of nodes) {
+      await removeTraces(`${dir}/${name}`, before);
+      await execa("ip", ["netns", "delete", name], { env, reject: false });
+    }
+    await execa("ip", ["link", "delete", UPLINK], { env, reject: false });
+    await execa("ip", ["netns", "delete", SWITCH], { env, reject: false });
+  };
+  try {
+    for (let number = 1; number <= count; number++) {
+      const node = await addLink(dir, number);
+      nodes.push(node);
+      pids.push(await startDaemon(dir, node));
+      await waitUntilUp(dir, node);
+    }
+    const [first, ...others] = nodes as [ManagerNode, ...ManagerNode[]];
+    await docker(first, "swarm", "init", "--advertise-addr", first.address);
+    const { stdout: token } = await docker(first, "swarm", "join-token", "--quiet", "manager");
+    for (const node of others)
+      await docker(
+        node,
+        "swarm",
+        "join",
+        "--token",
+        token,
+        "--advertise-addr",
+        node.address,
+        `${first.address}:2377`,
+      );
+    if (images.length === 0) return { nodes, stop };
+    await run("docker", ["--host", from, "save", "--output", `${dir}/images.tar`, ...images]);
+    await Promise.all(nodes.map((node) => docker(node, "load", "--input", `${dir}/images.tar`)));
+    return { nodes, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function addLink(dir: string, number: number): Promise<ManagerNode> {
+  const name = `node${number}`;
+  const address = `10.77.0.${number}`;
+  await run("ip", ["netns", "add", name]);
+  const port = `to-${name}`;
+  await run("ip", ["-n", SWITCH, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name]);
+  await run("ip", ["-n", SWITCH, "link", "set", port, "master", BRIDGE, "up"]);
+  for (const args of [
+    ["addr", "add", `${address}/24`, "dev", "eth0"],
+    ["link", "set", "eth0", "up"],
+    ["link", "set", "lo", "up"],
+    ["route", "add", "default", "via", "10.77.0.254"],
+  ])
+    await run("ip", ["-n", name, ...args]);
+  const folder = `${dir}/${name}`;
+  await mkdir(`${folder}/srv`, { recursive: true });
+  return { name, address, dockerHost: `unix://${folder}/docker.sock`, srv: `${folder}/srv` };
+}
+
+async function startDaemon(dir: string, { name, dockerHost, srv }: ManagerNode): Promise<number> {
+  const folder = `${dir}/${name}`;
+  const args = [
+    ...[
+      "--data-root",
+      `${folder}/data`,
+      "--exec-root",
+      `${folder}/exec`,
+      "--pidfile",
+      `${folder}/docker.pid`,
+    ],
+    ...["--host", dockerHost, "--cgroup-parent", `/${name}`],
+  ];
+  const script = `hostname ${name} && mount -t tmpfs tmpfs /run && mount --bind ${srv} /srv && exec dockerd "$@"`;
+  const log = openSync(`${folder}/dockerd.log`, "a");
+  const daemon = spawn(
+    "nsenter",
+    [`--net=/run/netns/${name}`, "unshare", "--mount", "--uts", "sh", "-c", script, "sh", ...args],
+    { env: { ...process.env, ...env }, detached: true, stdio: ["ignore", log, log] },
+  );
+  closeSync(log);
+  await once(daemon, "spawn");
+  daemon.unref();
+  return daemon.pid as number;
+}
+
+async function waitUntilUp(dir: string, node: ManagerNode): Promise<void> {
+  for (const limit = Date.now() + START_TIMEOUT_MS; Date.now() < limit; await sleep(200)) {
+    const { failed } = await execa("docker", ["--host", node.dockerHost, "version"], { env, reject: false });
+    if (!failed) return;
+  }
+  const log = await readFile(`${dir}/${node.name}/dockerd.log`, "utf8").catch(() => "");
+  throw new Error(`${node.name} did not come up:\n${log.trimEnd().split("\n").slice(-12).join("\n")}`);
+}
+
+async function end(pid: number): Promise<void> {
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    if (!(await isAlive(pid))) return;
+    process.kill(pid, signal);
+    for (const limit = Date.now() + 20_000; Date.now() < limit && (await isAlive(pid)); ) await sleep(100);
+  }
+}
