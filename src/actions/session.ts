@@ -30,7 +30,7 @@ export interface Session {
   start: StartDocker;
   /** The docker of that node, which still works after an interruption. */
   storageDocker: Docker;
-  /** Aborts at an interruption. */
+  /** Aborts on an interruption. */
   signal: AbortSignal;
 }
 

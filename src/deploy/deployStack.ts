@@ -11,7 +11,7 @@ import { preflight } from "./preflight.js";
 import { cleanUp, rollOut } from "./rollout.js";
 import { prepareHost } from "./steps.js";
 
-/** What changes the host and the Swarm, in order; each step can be run again. */
+/** Steps that change the host and the Swarm, in order. Each can be run again. */
 const changeSteps = (cleanupDocker: Docker): readonly Step[] => [
   prepareHost(cleanupDocker),
   createSecrets,
@@ -19,11 +19,11 @@ const changeSteps = (cleanupDocker: Docker): readonly Step[] => [
   recordStep("deploy"),
 ];
 
-/** What follows once the new tasks run. */
+/** Steps that follow once the new tasks run. */
 const CLOSING_STEPS: readonly Step[] = [verify, cleanUp];
 
 /**
- * The whole deploy. What is in the way is found before anything is touched; a second deploy of the same stack stops
+ * The whole deploy. Obstacles are found before anything is changed. A second deploy of the same stack stops
  * at the lock.
  *
  * @param cleanupDocker a docker that still works after an interruption, to free the lock

@@ -12,7 +12,7 @@ import { withLock } from "../operation/stackLock.js";
 import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
 import { type RunningStorage, runningStorage } from "../storage/runningStorage.js";
 
-/** Seconds for a task to end by itself: an upload may be on its way. */
+/** Time limit for tasks to end, in seconds: an upload may be in progress. */
 const END_SECONDS = 120;
 
 /** The registry's own folder below the storage: nothing else there is ever touched. */
@@ -24,7 +24,7 @@ const services: Step = {
   async run({ config, docker }) {
     const own = await stackServices(docker, config.stack);
     const names = [...own, ...(await helperServices(docker, config.stack))].map(({ Spec }) => Spec.Name);
-    // Asked for while the services are there: they prove whose an unlabelled network is.
+    // Read while the services exist: they show who owns a network without a label.
     const networks = await ownNetworks(docker, config.stack, config.networks.internal);
     if (names.length + networks.length === 0) return "none there";
     if (names.length > 0) await docker.run(removeServices(names));
@@ -53,7 +53,7 @@ const configs: Step = {
     const list = (filter: string) =>
       docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
     const labelled = (await list(`label=${LABELS.stack}=${stack}`)).split("\n");
-    // Those that an older version left without a label.
+    // Configs of an older version have no label.
     const unlabelled = [...(await ownConfigs(docker, stack)), ...(await oldMarkers(docker, stack, []))];
     const names = [...new Set([...labelled, ...unlabelled])];
     return removeAll(
@@ -101,14 +101,14 @@ export async function destroyStack(
 ): Promise<void> {
   const { config, docker } = context;
   await withLock(docker, cleanupDocker, config.stack, async () => {
-    // Asked while the registry is there.
+    // Read while the registry exists.
     const storage = withData ? await runningStorage(docker, config.stack) : undefined;
     const steps = [services, ...(withData ? [data(cleanupDocker, storage)] : []), secrets, configs];
     await runSteps(steps, context);
   });
 }
 
-/** A task that is just ending still holds what it uses, so it is tried for a while. */
+/** A task that is ending still uses its objects, so removal is retried for a while. */
 async function removeAll(
   docker: Docker,
   type: "secret" | "config",

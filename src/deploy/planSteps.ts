@@ -5,7 +5,7 @@ import type { Step } from "../operation/context.js";
 import { coloursFor } from "../terminal/colours.js";
 import { planSecrets } from "../users/secretSteps.js";
 
-/** The steps of --dry-run: each says what the real one would do, and touches nothing. */
+/** The steps of --dry-run: each says what the real step would do, and changes nothing. */
 export const PLAN_STEPS: readonly Step[] = [
   {
     id: "setup-host",

@@ -10,7 +10,7 @@ import { compare } from "../render/compare.js";
 import { runningStorage } from "../storage/runningStorage.js";
 import { chooseGenerations } from "../users/generations.js";
 
-/** Looks at everything that could stand in the way before anything is touched, and reports it all at once. */
+/** Checks everything that could prevent the deploy before anything is changed, and reports all problems at once. */
 export const preflight: Step = {
   id: "preflight",
   title: "Preflight",
@@ -36,7 +36,7 @@ export const preflight: Step = {
   },
 };
 
-/** An engine that does not answer is one obstacle among the others; what else went wrong is none. */
+/** An engine that does not answer is reported with the other obstacles. Other errors are thrown. */
 function asObstacle(error: unknown): PreflightFinding {
   if (!(error instanceof OperatorError) || error.exitCode !== ExitCode.preflight) throw error;
   return {
@@ -46,13 +46,13 @@ function asObstacle(error: unknown): PreflightFinding {
   };
 }
 
-/** Paths of the files on disk that are not what the config renders to, or not there. */
+/** Paths of rendered files that are missing or stale on disk. */
 export const staleFiles = ({ files, options }: Pick<DeployContext, "files" | "options">): string[] =>
   compare(files, readerOf(options.folder))
     .filter(({ state }) => state !== "current")
     .map(({ path }) => path);
 
-/** The files on disk are what people review and commit: they have to be what the config says. */
+/** People review and commit the files on disk, so they have to match the config. */
 function judgeFiles(context: DeployContext): PreflightFinding[] {
   const stale = staleFiles(context);
   if (stale.length === 0) return [];

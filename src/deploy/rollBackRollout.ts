@@ -17,15 +17,15 @@ import { labelledNetworks } from "../operation/ownership.js";
 import { engineTime, removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
 import { discardChange } from "../users/secretSteps.js";
 
-/** Time for what ran before to run again. */
+/** Time limit for the previous tasks to run again, in seconds. */
 const ROLLBACK_SECONDS = 120;
 
-/** Time for what the tasks of removed services held to become free. */
+/** Time limit for the tasks of removed services to release their resources, in seconds. */
 const REMOVAL_SECONDS = 30;
 
 /**
  * Records what a failed deploy has to go back to, before the deploy: what runs now, or, where a deploy was interrupted
- * and its services do not run, what that one recorded.
+ * left services that do not run, the state that it recorded.
  */
 export async function chooseBaseline(docker: Docker, api: EngineApi, stack: string): Promise<Baseline> {
   const left = await readBaseline(docker, stack);
@@ -44,11 +44,11 @@ async function runs(docker: Docker, stack: string): Promise<boolean> {
 }
 
 /**
- * Puts back exactly what ran before a deploy: services that are new are removed, the others get the specs that they
- * had. What others have in the stack's namespace stays.
+ * Rolls a rollout back: new services are removed, and the others get exactly the specs that they
+ * had. Foreign objects in the namespace of the stack are not changed.
  *
  * @param since when the deploy began, by the engine's clock
- * @returns what came of it, in whole sentences
+ * @returns the outcome in whole sentences
  */
 export async function rollBackRollout(
   context: DeployContext,

@@ -15,13 +15,13 @@ import { preflight } from "./preflight.js";
 import { cleanUp, rollOut } from "./rollout.js";
 
 /**
- * Deploys a recorded state again: its files and its images by digest. The users stay as they are now: nobody is removed, and no
+ * Deploys a recorded state again: its files and its images by digest. The users are not rolled back: no one is removed, and no
  * password comes back.
  *
  * @param number of the record; undefined for the newest one that differs from what runs
  * @param cleanupDocker a docker that still works after an interruption
- * @returns the record that it went back to
- * @throws OperatorError when there is no such state, or the rollout fails (what ran before runs again)
+ * @returns the record that runs again
+ * @throws OperatorError when there is no such state, or the rollout fails (and is rolled back)
  */
 export async function rollBack(
   context: DeployContext,
@@ -49,7 +49,7 @@ export async function rollBack(
 }
 
 /**
- * Pure: the record to go back to.
+ * The record to roll back to. Pure.
  *
  * @param records the oldest first
  * @throws OperatorError when there is none
@@ -81,7 +81,7 @@ export function chooseRecord(
 const isSameState = (a: HistoryRecord, b: HistoryRecord): boolean =>
   a.config === b.config && sorted(a.images) === sorted(b.images);
 
-/** Images in a fixed order: hephaestus and deploy.sh note them in different ones. */
+/** Images in a fixed order, since hephaestus and deploy.sh record them in different orders. */
 const sorted = (images: HistoryRecord["images"]): string =>
   Object.entries(images ?? {})
     .map(([service, image]) => `${service}=${image}`)

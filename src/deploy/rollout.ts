@@ -20,10 +20,10 @@ import { COMPOSE_FILE } from "../render/renderedFiles.js";
 import { discardChange } from "../users/secretSteps.js";
 import { chooseBaseline, rollBackRollout } from "./rollBackRollout.js";
 
-/** A deploy that failed by a passing fault of the engine is tried once more. */
+/** A deploy that fails with a transient fault of the engine is tried again. */
 const ATTEMPTS = 2;
 
-/** `docker stack deploy`, the wait for it, and the way back when it fails. */
+/** `docker stack deploy`, waiting for it, and the rollback if it fails. */
 export const rollOut: Step = {
   id: "rollout",
   title: "Stack",
@@ -41,7 +41,7 @@ export const rollOut: Step = {
   },
 };
 
-/** What decides about a service's tasks, by its name. */
+/** The parts of the specs that decide about tasks, by service. */
 const templates = (specs: Baseline): Map<string, unknown> =>
   new Map(specs.map(({ Name, TaskTemplate }) => [Name, TaskTemplate]));
 
@@ -67,7 +67,7 @@ async function refuseForeignNames(context: DeployContext): Promise<void> {
   });
 }
 
-/** Deploys and waits; undefined when waiting was not asked for. */
+/** Deploys and waits; undefined with --no-wait. */
 async function attempt(
   context: DeployContext,
   before: Baseline,
@@ -112,7 +112,7 @@ function converge(context: DeployContext, since: string): Promise<Convergence> {
   });
 }
 
-/** Removes what the stack no longer has: services, secrets of older generations, configs of older content. */
+/** Removes services that the config no longer has, secrets of older generations, and configs with older content. */
 export const cleanUp: Step = {
   id: "clean-up",
   title: "Clean-up",
@@ -134,7 +134,7 @@ export const cleanUp: Step = {
   },
 };
 
-/** Reports why it failed, goes back, and throws. */
+/** Rolls back and throws an error with the cause. */
 async function fail(
   context: DeployContext,
   before: Baseline,

@@ -2,7 +2,7 @@ import type { Config } from "../config/resolve.js";
 import type { Facts } from "./facts.js";
 import type { Finding, Theme } from "./finding.js";
 
-/** One thing that is looked at: gathers what it needs, and judges it. */
+/** One check of doctor: collects facts and judges them. */
 export interface Check {
   id: string;
   title: string;
@@ -14,6 +14,6 @@ export interface Check {
   /** Whether it looks only while nobody works on the stack: what a run leaves half-way is no fault. */
   onlyAtRest?: true;
   run(facts: Facts): Promise<Finding[]>;
-  /** What it means that it could not be run; without it, that it could not. */
+  /** The finding if the check cannot run; not-checked by default. */
   failed?(cause: unknown, facts: Facts): Finding;
 }

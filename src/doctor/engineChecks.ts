@@ -10,7 +10,7 @@ import { judgeDataRoot } from "./storageChecks.js";
 /** Tokens, certificates and locks go by the clock; less than this hurts none of them. */
 const MOST_SECONDS_APART = 30;
 
-/** Why Docker did not answer. */
+/** The finding for an engine that does not answer. */
 export function judgeSilence(cause: unknown): Finding {
   const { where, message, remedy } =
     cause instanceof OperatorError ? cause : { where: "docker", message: String(cause), remedy: undefined };

@@ -40,7 +40,7 @@ export async function examine(checks: readonly Check[], facts: Facts, verify: bo
 const runCheck = async ({ onlyAtRest, run }: Check, facts: Facts): Promise<Finding[]> =>
   onlyAtRest && (await facts.isLocked()) ? [] : run(facts);
 
-/** What of the surroundings can be asked. */
+/** Which parts of the environment can be reached. */
 async function reachable(facts: Facts, verify: boolean): Promise<(needs: Check["needs"]) => boolean> {
   const swarm = await facts.swarm().catch(() => undefined);
   return (needs) =>

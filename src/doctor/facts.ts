@@ -19,7 +19,7 @@ import type { ServiceFacts } from "./serviceChecks.js";
 import { TraefikApi } from "./traefikApi.js";
 import { middlewareNames, missingRouters, routerLabels, type TraefikFacts } from "./traefikChecks.js";
 
-/** What is examined. */
+/** The stack that doctor examines. */
 export interface Subject {
   config: Config;
   /** Of the config's own rules. */
@@ -28,11 +28,11 @@ export interface Subject {
   /** Folder of the compose file. */
   folder: string;
   docker: Docker;
-  /** Aborts at an interruption. */
+  /** Aborts on an interruption. */
   signal: AbortSignal;
 }
 
-/** Asks once, however many checks want to know; a failure is told to each of them. */
+/** Reads a fact once for all checks; a failure reaches each of them. */
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
   let asked: Promise<T> | undefined;
   return () => {
@@ -41,7 +41,7 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Everything that is asked of Docker, the front door and Traefik; nothing is asked before a check wants it. */
+/** All facts of Docker, the front door and Traefik. Each is read when a check first needs it. */
 export function factsOf(subject: Subject) {
   const { config, docker } = subject;
   const { stack } = config;

@@ -1,13 +1,13 @@
 import type { FindingCode } from "../operation/findingCodes.js";
 
-/** Something that is wrong with a stack, or will be. */
+/** Something that is wrong with a stack, or soon will be. */
 export interface Finding {
   /** A name for machines, such as service-missing; several findings may have the same. */
   id: FindingCode;
-  /** An error is a fault now, a warning one to come or one that hides. */
+  /** An error is a fault now; a warning is a possible or future fault. */
   severity: "error" | "warning";
   message: string;
-  /** What it was seen by. */
+  /** What shows it. */
   evidence: string;
   /** How to fix it, in the imperative. */
   remedy: string;

@@ -97,7 +97,7 @@ export function judgeCertificate(
   return findings;
 }
 
-/** The answers at the front door: first what they open, then what is merely broken, once for each address. */
+/** Judges the answers at the front door: first what is open that should not be, then what does not work, once per address. */
 export function judgeFrontDoor(config: Config, checks: readonly FrontDoorAnswer[]): Finding[] {
   const findings: Finding[] = [];
   const broken: FrontDoorAnswer[] = [];

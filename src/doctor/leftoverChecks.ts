@@ -7,7 +7,7 @@ import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 import type { ServiceFacts } from "./serviceChecks.js";
 
-/** A lock that nobody holds any more. */
+/** A lock whose holder has ended. */
 export function judgeLock(stack: string, lock: LockState | undefined): Finding[] {
   if (lock === undefined || !lock.stale) return [];
   return [

@@ -94,7 +94,7 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
   return { ...status, faults, healthy: faults.length === 0 };
 }
 
-/** Pure: how a service is, by what the Swarm has of it. */
+/** The status of a service. Pure. */
 export function serviceStatus(
   name: string,
   service: SwarmService | undefined,
@@ -114,7 +114,7 @@ export function serviceStatus(
   };
 }
 
-/** Pure: what of it is wrong. */
+/** The faults of a status. Pure. */
 export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date): string[] {
   const { services, frontDoor, certificate, disk, readOnly } = status;
   const faults = services

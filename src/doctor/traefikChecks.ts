@@ -14,7 +14,7 @@ import {
 } from "./traefikApi.js";
 import { whyUnseen } from "./unseenRouter.js";
 
-/** What Traefik's API told. */
+/** Answers of the API of Traefik. */
 export interface TraefikFacts {
   routers: readonly TraefikRouter[];
   /** Those that our routers name, undefined where Traefik has none of that name. */

@@ -79,7 +79,7 @@ async function makeWritable(context: DeployContext, docker: Docker): Promise<voi
   await roll(context, docker, setWritable(stack));
 }
 
-/** Makes the registry writable, whatever went before. */
+/** Makes the registry writable again. */
 export const writableStep = (cleanupDocker: Docker, until: number): Step => ({
   id: "writable",
   title: "Writable",
@@ -89,16 +89,16 @@ export const writableStep = (cleanupDocker: Docker, until: number): Step => ({
     } catch (cause) {
       throw new OperatorError(`the registry could not be made writable: ${(cause as Error).message}`, {
         where: context.config.stack,
-        remedy: `Run hephaestus deploy, which does it too. By itself it takes pushes again at ${new Date(until * 1000).toISOString()}.`,
+        remedy: `Run hephaestus deploy, which does it too. Otherwise it accepts pushes again at ${new Date(until * 1000).toISOString()}.`,
         exitCode: ExitCode.rollout,
         cause,
       });
     }
-    return "pushes are taken again";
+    return "pushes are accepted again";
   },
 });
 
-/** Ends the read-only mode that a killed run left. Who holds the stack's lock may. */
+/** Ends the read-only mode that a killed run left. The caller holds the lock of the stack. */
 export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Docker): Promise<void> {
   const { stack } = context.config;
   const until = readOnlyUntil(await stackServices(context.docker, stack), stack);

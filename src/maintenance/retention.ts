@@ -2,14 +2,14 @@ import { DAY_MILLISECONDS } from "../credentials/age.js";
 import type { TaggedImage } from "../registry/imageFacts.js";
 import { compareVersions, parseVersion } from "../registry/versions.js";
 
-/** Which tags may go. Pure: from what a repository holds, and a rule. */
+/** Which tags of a repository a rule deletes. Pure. */
 
 export interface Rule {
-  /** Whether a tag is one that may go at all. */
+  /** Whether a tag may be deleted at all. */
   matches(tag: string): boolean;
-  /** The newest so many of the matching tags stay. */
+  /** Number of newest matching tags to keep. */
   keepLast: number | undefined;
-  /** Only what is older than so many days goes. */
+  /** Only tags older than this number of days are deleted. */
   olderThanDays: number | undefined;
   now: Date;
 }
@@ -24,14 +24,14 @@ export interface Doomed {
 export interface Retention {
   /** In the order in which they are to be deleted: what refers to an image before the image. */
   doomed: Doomed[];
-  /** Tags that the rule would let go, and why they stay. */
+  /** Tags that the rule selects but that are kept, with the reason. */
   spared: Array<{ tag: string; reason: string }>;
 }
 
 /**
- * What goes. A registry deletes manifests, and with one every tag that names it: so an image goes only if the rule lets all of
- * its tags go, and if no index that stays holds it. What refers to an image stays as long as the image, and goes with it; where
- * its subject is not in this repository, it stays.
+ * Plans the deletion. A registry deletes manifests, and with a manifest all of its tags. So an image is deleted only if the rule selects all of
+ * its tags, and if no index that stays holds it. Referrers are kept and deleted together with their image; if
+ * the subject is not in this repository, the referrer is kept.
  */
 export function planRetention(images: readonly TaggedImage[], rule: Rule): Retention {
   const versions = images.filter(({ subject }) => subject === undefined);
@@ -44,7 +44,7 @@ export function planRetention(images: readonly TaggedImage[], rule: Rule): Reten
     matching.filter((image) => !recent.has(image.tag) && isOld(image)).map(({ tag }) => tag),
   );
   const spared: Retention["spared"] = [];
-  // What is spared stays, and so does what it holds in turn.
+  // A kept image keeps what it holds.
   for (;;) {
     const following = followersOf(images, released);
     const reasons = reasonsToStay(images, new Set([...released, ...following]));

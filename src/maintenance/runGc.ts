@@ -13,12 +13,12 @@ import { type RunningStorage, requireRunningStorage } from "../storage/runningSt
 import { endLeftReadOnly, makeReadOnly, ROLL_SECONDS, writableStep } from "./lease.js";
 
 export interface GcOptions {
-  /** Whether manifests that no tag needs go too. */
+  /** Whether to delete manifests without a tag first. */
   deleteUntagged: boolean;
   dryRun: boolean;
 }
 
-/** What a garbage collection frees, or would free. */
+/** What a gc frees, or would free. */
 export interface GcResult {
   blobs: number;
   bytes: number;
@@ -26,16 +26,16 @@ export interface GcResult {
   untagged: string[];
 }
 
-/** Between the last moment for the collection and the end of the registry's read-only mode. */
+/** Seconds between the deadline of the gc job and the end of the read-only lease. */
 const MARGIN_SECONDS = 60;
 
 /**
- * Garbage collection with the registry's own collector, in a job on the node of the storage, while the registry takes
- * no pushes. Whatever happens, it takes them again: the way back is run in every case, and where this process is killed
- * the registry goes back by itself when its lease ends, and the job has ended before.
+ * Runs the garbage collector of the registry in a job on the node of the storage, while the registry refuses
+ * pushes. It accepts them again in any case: the registry is made writable afterwards, and if this process is killed
+ * the lease of the registry ends by itself, after the job.
  *
  * @param cleanupDocker a docker that still works after an interruption
- * @throws OperatorError when nothing or not everything was collected; what manifests need is never removed
+ * @throws OperatorError when the gc failed or did not finish; blobs that a manifest needs are never removed
  */
 export async function runGc(
   context: DeployContext,

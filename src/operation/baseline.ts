@@ -23,7 +23,7 @@ export async function storedServices(api: EngineApi, stack: string): Promise<Swa
   return services.filter((service) => isOwnService(stack, service));
 }
 
-/** The baseline that a deploy left which did not come to its end; undefined where there is none. */
+/** The baseline of a deploy that did not finish; undefined if there is none. */
 export async function readBaseline(docker: Docker, stack: string): Promise<Baseline | undefined> {
   const { exitCode, stdout } = await docker.attempt(["config", "inspect", baselineName(stack)]);
   if (exitCode !== 0) return undefined;
@@ -32,7 +32,7 @@ export async function readBaseline(docker: Docker, stack: string): Promise<Basel
   return JSON.parse(Buffer.from(config.Spec.Data ?? "", "base64").toString("utf8")) as Baseline;
 }
 
-/** Records what runs now, in the place of what was recorded before. */
+/** Records the current specs, and replaces an earlier record. */
 export async function writeBaseline(docker: Docker, stack: string, baseline: Baseline): Promise<void> {
   await removeBaseline(docker, stack);
   const label = ["--label", `${LABELS.stack}=${stack}`];
@@ -41,18 +41,18 @@ export async function writeBaseline(docker: Docker, stack: string, baseline: Bas
   });
 }
 
-/** Forgets what ran before: the deploy is done, or taken back. */
+/** Removes the record once the deploy has finished or was rolled back. */
 export async function removeBaseline(docker: Docker, stack: string): Promise<void> {
   await docker.attempt(["config", "rm", baselineName(stack)]);
 }
 
-/** One change on the way back. */
+/** One change that restores the baseline. */
 export type Restoration =
   | { action: "remove"; service: SwarmService }
   | { action: "create"; spec: ServiceSpec }
   | { action: "update"; service: SwarmService; spec: ServiceSpec };
 
-/** Pure: what has to be done so that exactly the baseline is there. */
+/** The changes that restore exactly the baseline. Pure. */
 export function restorations(baseline: Baseline, now: readonly SwarmService[]): Restoration[] {
   const before = new Map(baseline.map((spec) => [spec.Name, spec]));
   const present = new Set(now.map(({ Spec }) => Spec.Name));
@@ -68,17 +68,17 @@ export function restorations(baseline: Baseline, now: readonly SwarmService[]): 
   ];
 }
 
-/** Whether exactly the baseline is there. */
+/** Whether the stored specs are exactly the baseline. */
 export const isRestored = async (docker: Docker, stack: string, baseline: Baseline): Promise<boolean> =>
   restorations(baseline, await storedServices(await engineApi(docker), stack)).length === 0;
 
-/** So often it is looked again: the engine may take a service back at the same time. */
+/** Number of attempts: the engine may roll a service back at the same time. */
 const ROUNDS = 5;
 
 /**
  * Gives each service the spec of the baseline, and removes those that it does not have.
  *
- * @returns what could not be done, in words; empty where exactly the baseline is there
+ * @returns sentences about what could not be restored; empty if everything was
  */
 export async function restoreBaseline(docker: Docker, stack: string, baseline: Baseline): Promise<string[]> {
   const api = await engineApi(docker);

@@ -35,22 +35,22 @@ export interface StorageHost {
   hostname: string;
 }
 
-/** What the steps of a deploy share. A step reads what earlier ones found out. */
+/** State that the steps of an operation share. A step uses the results of earlier steps. */
 export interface DeployContext {
   readonly config: Config;
   readonly files: readonly RenderedFile[];
   readonly docker: Docker;
-  /** Aborts at an interruption. */
+  /** Aborts on an interruption. */
   readonly signal?: AbortSignal | undefined;
   readonly reporter: Reporter;
   readonly options: DeployOptions;
   /** Credentials from the environment or standard input, checked already. */
   readonly given: Credentials | undefined;
-  /** Asks for or generates credentials; undefined where there is nobody to ask and nothing was said. */
+  /** Asks for credentials or generates them; undefined without a terminal and without a flag for it. */
   readonly obtain: (() => Promise<Credentials>) | undefined;
-  /** Whether a stack without users gets those of a backup. */
+  /** Whether a stack without users gets the users of a backup. */
   readonly inheritsUsers?: boolean;
-  /** What a rotation is for; a deploy has none. */
+  /** The change of users that a rotation makes; undefined for a deploy. */
   readonly request: PeopleRequest | undefined;
   /** The node to prepare, user@host or undefined for this machine. */
   host: string | undefined;
@@ -58,13 +58,13 @@ export interface DeployContext {
   storageHost?: StorageHost | undefined;
   /** What preflight found in the Swarm. */
   state: GenerationState | undefined;
-  /** Set by preflight when a password is needed: nobody has one yet, or nobody was shown the one that is there. */
+  /** Set by preflight if a password is needed: there is none yet, or the generated one was never shown. */
   needsCredentials: boolean;
   /** Names of the users in the Swarm, as far as labels show them. */
   users: readonly string[];
-  /** The generations that the services shall use. */
+  /** The generations that the services will use. */
   generations: Generations;
-  /** What the new ones are made from; undefined where those that exist are kept. */
+  /** The content of new generations; undefined if the existing ones are kept. */
   change: SecretsChange | undefined;
 }
 
@@ -72,13 +72,13 @@ export interface DeployContext {
 export interface Step {
   id: string;
   title: string;
-  /** A reason why there is nothing to do, undefined when there is. */
+  /** Why there is nothing to do; undefined if there is something to do. */
   skip?(context: DeployContext): Promise<string | undefined> | string | undefined;
-  /** Does it, idempotently, and says in a few words what came of it. */
+  /** Runs the step, idempotently, and returns a short result for the report. */
   run(context: DeployContext): Promise<string>;
 }
 
-/** Runs steps in order; the first that fails ends it. */
+/** Runs steps in order and stops at the first failure. */
 export async function runSteps(steps: readonly Step[], context: DeployContext): Promise<void> {
   const { reporter } = context;
   for (const step of steps) {

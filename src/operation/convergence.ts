@@ -23,8 +23,8 @@ export const FAILED_TASK = new Set(["failed", "rejected", "orphaned"]);
  * Swarm resets UpdateStatus with every update of a service and sets it again only when tasks have to be replaced, so
  * an absent status says nothing by itself: the tasks have to be of the current spec.
  *
- * @param since ISO time of the deploy; older failures are not held against it
- * @param goal whether the service shall become what was deployed, or get back to what it was
+ * @param since ISO time of the deploy; older failures are ignored
+ * @param goal whether the service should converge to the new spec, or back to the previous one
  */
 export function judge(
   service: SwarmService,
@@ -76,7 +76,7 @@ function progressOf(wanted: readonly SwarmTask[], failures: readonly SwarmTask[]
   return error ? `${state}: ${error}` : state;
 }
 
-/** Whether the task is what the service's spec asks for. Swarm too leaves tasks alone whose placement still fits. */
+/** Whether a task has the current spec of its service. Like Swarm, it ignores placement. */
 export function isCurrent(task: SwarmTask, service: SwarmService): boolean {
   return isDeepStrictEqual(essence(task.Spec), essence(service.Spec.TaskTemplate));
 }

@@ -2,14 +2,14 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { DeployContext } from "./context.js";
 import type { FindingCode } from "./findingCodes.js";
 
-/** Something that stands in the way of a deploy, or that may surprise later. */
+/** An error that prevents a deploy, or a warning. */
 export interface PreflightFinding {
   severity: "error" | "warning";
   message: string;
   remedy: string;
 }
 
-/** A finding about the Swarm: with a name for machines, and what it was seen by. */
+/** A finding with a code and evidence. */
 export interface SwarmFinding extends PreflightFinding {
   id: FindingCode;
   evidence: string;
@@ -18,7 +18,7 @@ export interface SwarmFinding extends PreflightFinding {
 /**
  * Shows the warnings.
  *
- * @throws OperatorError with all errors, each with its remedy, where there are some
+ * @throws OperatorError with all errors and their remedies, if there are any
  */
 export function reportFindings({ reporter }: DeployContext, findings: readonly PreflightFinding[]): void {
   const errors = findings.filter(({ severity }) => severity === "error");

@@ -12,11 +12,11 @@ import { type Docker, dockerFailed, saysAbsent } from "../docker/run.js";
 import { LABELS, removeSecrets, stackSecretNames } from "../docker/swarmSecrets.js";
 import { ownConfigs } from "./ownership.js";
 
-/** A marker in the Swarm: this generation's generated password was shown to a user. */
+/** Name of the marker that the generated password of a generation was shown to a user. */
 export const handoverName = (stack: string, generation: number | string): string =>
   `${stack}_handed-over_${generation}`;
 
-/** Without the marker the next run would go back to the generation before, so it is tried more than once. */
+/** Without the marker the next run would return to the previous generation, so creating it is retried. */
 export async function markHandedOver(docker: Docker, stack: string, generation: number): Promise<void> {
   const label = ["--label", `${LABELS.stack}=${stack}`];
   const create = ["config", "create", ...label, handoverName(stack, generation), "-"];
@@ -34,7 +34,7 @@ export async function wasHandedOver(docker: Docker, stack: string, generation: n
   throw dockerFailed(inspect, result);
 }
 
-/** Removes the htpasswd of one generation; where a service uses it, Swarm sees to it that it stays. */
+/** Removes the htpasswd of one generation. Swarm refuses that while a service uses it. */
 export async function removeHtpasswd(docker: Docker, stack: string, generation: number): Promise<boolean> {
   const { exitCode } = await docker.attempt(removeSecrets([secretName(stack, HTPASSWD, generation)]));
   if (exitCode === 0) await docker.attempt(["config", "rm", handoverName(stack, generation)]);
@@ -48,7 +48,7 @@ export async function removeMachines(docker: Docker, stack: string, generation: 
 }
 
 /**
- * Removes secrets that nothing uses any more, and what goes with them.
+ * Removes secrets that no service uses, and their markers.
  *
  * @param keep the generations in use
  * @returns names of what was removed
@@ -76,7 +76,7 @@ export async function removeOldSecrets(docker: Docker, stack: string, keep: Gene
   return removed;
 }
 
-/** Markers of generations that are gone; a run that was broken may have left one behind. */
+/** Removes markers of generations that no longer exist. */
 async function removeOldMarkers(docker: Docker, stack: string, keep: number): Promise<void> {
   for (const name of await oldMarkers(docker, stack, [keep])) await docker.attempt(["config", "rm", name]);
 }

@@ -44,10 +44,10 @@ export async function readForeign(docker: Docker, stack: string): Promise<Foreig
   );
 }
 
-/** So many foreign objects are named, the others counted. */
+/** Number of foreign objects that an error names; the others are counted. */
 const NAMED_OBJECTS = 5;
 
-/** Judges what others have in the stack's namespace: the next deploy of either would get in the way of the other. Pure. */
+/** Reports foreign objects in the namespace of the stack, since two owners would overwrite each other. Pure. */
 export function judgeNamespace(stack: string, foreign: readonly ForeignObject[]): SwarmFinding[] {
   if (foreign.length === 0) return [];
   const named = foreign.slice(0, NAMED_OBJECTS);

@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
-/** This machine's boot, and this process's view of process ids: where both are the same, a process id means the same process. */
+/** The boot of this machine and the PID namespace of this process. If both are equal, a process id means the same process. */
 function place(): string | undefined {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -11,7 +11,7 @@ function place(): string | undefined {
   }
 }
 
-/** When a process was started, in clock ticks since the boot (proc(5), field 22 of stat); undefined where it is gone. */
+/** Start time of a process in clock ticks since the boot (proc(5), field 22 of stat); undefined if it has ended. */
 function startTime(pid: number | "self"): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -21,14 +21,14 @@ function startTime(pid: number | "self"): string | undefined {
   }
 }
 
-/** This process, told apart from every other one: boot, namespace, id and start. Undefined where that cannot be told. */
+/** A unique identity of this process: boot, PID namespace, id and start time. Undefined if /proc does not provide it. */
 export function processIdentity(): string | undefined {
   const here = place();
   return here && `${here}/${process.pid}/${startTime("self")}`;
 }
 
 /**
- * Whether a process is surely gone: it was one of this boot and this namespace, and no process has its id and start any more.
+ * Whether a process has certainly ended: it belongs to this boot and namespace, and no process has its id and start time.
  *
  * @param identity as processIdentity gives it
  */

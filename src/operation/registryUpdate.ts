@@ -46,7 +46,7 @@ export async function rollRegistry(
   });
 }
 
-/** The registry's service did not become what was asked of it. */
+/** The error for a registry that did not converge. */
 export const didNotRoll = (stack: string, { verdicts }: Convergence): OperatorError =>
   new OperatorError(`did not roll: ${describe(stack, verdicts) || "it is not deployed"}`, {
     where: registryOf(stack),

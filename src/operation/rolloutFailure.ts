@@ -3,7 +3,7 @@ import type { DeployContext } from "./context.js";
 import { type Convergence, lastLogLines } from "./stackUpdate.js";
 
 /**
- * Faults of the engine that the next try does not have. Engine 20.10 and others: a file of the secrets' tmpfs is still
+ * Faults of the engine that a second attempt does not have. Engine 20.10 and others: a file in the tmpfs of the secrets is still
  * open in a process that is just being forked when it is made read-only (moby, "unable to remount dir as readonly").
  */
 export const TRANSIENT_FAULT = /unable to remount dir as readonly.*device or resource busy/;
@@ -11,7 +11,7 @@ export const TRANSIENT_FAULT = /unable to remount dir as readonly.*device or res
 /**
  * A docker command that failed as part of a rollout is a failure of the rollout.
  *
- * @param outcome what became of it, as a sentence in front of the remedy
+ * @param outcome the state afterwards, as a sentence before the remedy
  */
 export function asRolloutFailure(error: OperatorError, outcome = ""): OperatorError {
   const { message, where, remedy } = error;

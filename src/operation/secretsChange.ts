@@ -2,20 +2,20 @@ import type { HtpasswdEntry } from "../credentials/htpasswd.js";
 import type { Change, Login } from "../credentials/people.js";
 import type { PasswordOrigin } from "../docker/swarmSecrets.js";
 
-/** A change of the users that a run is for: a rotation, a user more or less. */
+/** A change of users: a rotation, a new user, or a removed user. */
 export interface PeopleRequest {
   apply(current: readonly HtpasswdEntry[]): Change;
-  /** Who shall be able to log in afterwards; undefined for a removal. */
+  /** The login that must work afterwards; undefined for a removal. */
   login: Login | undefined;
   origin: PasswordOrigin;
-  /** The password that the environment holds: whether it is the old one is seen when the users are read. */
+  /** The password in the environment. Whether it is the old one is known once the users are read. */
   former: Login | undefined;
 }
 
-/** What becomes of the secrets. */
+/** How the secrets change. */
 export interface SecretsChange {
   people: HtpasswdEntry[];
-  /** Users whose password is new. */
+  /** Users with a new password. */
   changed: string[];
   removed: string[];
   /** Lines of machine accounts that are kept. */
@@ -26,7 +26,7 @@ export interface SecretsChange {
   dates: ReadonlyMap<string, Date>;
   origin: PasswordOrigin;
   login: Login | undefined;
-  /** The login that stops working, where it is known. */
+  /** The login that stops working, if it is known. */
   former: Login | undefined;
   /** The generation that is valid if this fails; undefined on a first deploy. */
   previous: number | undefined;

@@ -19,12 +19,12 @@ import { hasEnded, processIdentity } from "./processIdentity.js";
 import { engineTime } from "./stackUpdate.js";
 
 /**
- * One operation on a stack at a time, wherever it runs from. ops-scripts/deploy.sh follows the same protocol:
+ * One operation on a stack at a time, from whatever machine. ops-scripts/deploy.sh uses the same lock:
  *
  * - The lock is a Swarm config, whose name is unique in the Swarm.
- * - While the operation runs, its holder sends heartbeats every few seconds: another config, for it cannot be changed.
- * - Where there was no sign for LOCK_SECONDS the lock is free. Signs and now are both read from the Swarm's own clock.
- * - A holder that comes back late finds the lock gone before its next docker command, and stops.
+ * - While the operation runs, its holder sends heartbeats every few seconds: another config, since a config cannot be changed.
+ * - The lock expires LOCK_SECONDS after the last heartbeat. Both times come from the clock of the Swarm.
+ * - A holder that was suspended checks its lock before the next docker command, and stops if it lost it.
  */
 
 /**
@@ -55,25 +55,25 @@ export async function takeLock(docker: Docker, stack: string): Promise<string> {
   throw locked(stack, undefined, 0);
 }
 
-/** Seconds since the last sign of a lock's holder, both by the clock of the Swarm. */
+/** Seconds since the last heartbeat of a lock's holder, by the clock of the Swarm. */
 async function secondsOfSilence(docker: Docker, stack: string, holder: Holder): Promise<number> {
   const last = await lastSign(docker, stack, holder);
   return ((await swarmTime(docker, stack)) - last) / 1000;
 }
 
 /**
- * Whether a lock is free though it is there: its holder has ended on this machine, or has left no sign for too long. A lock of
- * a version that sent no heartbeats is free when the time is over that it names.
+ * Whether an existing lock is stale: its holder was a process of this machine that has ended, or its heartbeats stopped. A lock of
+ * a version without heartbeats is stale when its time is over.
  */
 const isStale = (holder: Holder, silence: number): boolean =>
   (holder.process !== undefined && hasEnded(holder.process)) ||
   (holder.renewed ? silence > LOCK_SECONDS : isExpired(holder));
 
 /**
- * Works while nothing else works on the stack. Jobs that a killed holder left behind are ended first.
+ * Runs an operation under the lock of the stack. Jobs that a killed holder left behind are ended first.
  *
  * @param cleanupDocker a docker that still works after an interruption, to keep and free the lock
- * @throws OperatorError when another operation works on the stack, or takes the lock over because this one stood still
+ * @throws OperatorError when another operation works on the stack, or took the lock over while this one was suspended
  */
 export async function withLock<T>(
   docker: Docker,
@@ -106,7 +106,7 @@ export async function releaseLock(docker: Docker, stack: string): Promise<Holder
   return holder;
 }
 
-/** A lock as it is seen without touching the Swarm. */
+/** The state of a lock. */
 export interface LockState {
   holder: Holder;
   /** Seconds since the last heartbeat of its holder. */
@@ -114,7 +114,7 @@ export interface LockState {
   stale: boolean;
 }
 
-/** Looks at a stack's lock, and changes nothing: now is what the engine's own clock says. */
+/** Reads the lock of a stack without changing anything. The time is that of the engine. */
 export async function lookAtLock(docker: Docker, stack: string): Promise<LockState | undefined> {
   const holder = await readLock(docker, stack);
   if (!holder?.isOurs) return undefined;

@@ -23,7 +23,7 @@ export function deployStack(stack: string, composeFile: string, resolveImage: Re
 export const removeServices = (services: readonly string[]) => ["service", "rm", ...services];
 export const serviceLogs = (service: string) => ["service", "logs", "--raw", "--tail", "10", service];
 
-/** Hands the stack to the Swarm. It returns before tasks run: wait with waitForConvergence. */
+/** Runs `docker stack deploy`. It returns before the tasks run; wait with waitForConvergence. */
 export async function startDeploy(
   docker: Docker,
   stack: string,
@@ -38,13 +38,13 @@ export async function startDeploy(
   });
 }
 
-/** The engine's clock, as an ISO time: what its tasks' times are compared with. */
+/** The time of the engine, ISO 8601. The times of tasks are compared with it. */
 export async function engineTime(docker: Docker): Promise<string> {
   return (await docker.run(["info", "--format", "{{.SystemTime}}"])).trim();
 }
 
 export interface Waiting {
-  /** Which of the stack's services to wait for; all without it. */
+  /** Services to wait for; all services of the stack by default. */
   only?: ReadonlySet<string>;
   goal: "forward" | "back";
   since: string;
@@ -60,7 +60,7 @@ const POLL_MILLISECONDS = 1000;
 const SILENCE_SECONDS = 60;
 
 /**
- * Polls until every service has converged, twice in a row, or one has failed, or the time is over.
+ * Polls until every service has converged twice in a row, one has failed, or the time is over.
  *
  * @throws OperatorError when docker does not answer for longer than an engine needs to restart
  */
@@ -128,7 +128,7 @@ export async function removeNetworks(
   }
 }
 
-/** Docker answers before a network is gone, and the next deploy would trip over it. */
+/** Docker answers before a network is removed, and the next deploy would fail on it. */
 async function waitForAbsence(docker: Docker, names: readonly string[], end: number): Promise<void> {
   const areThere = async () => {
     const present = words(await docker.run(["network", "ls", "--format", "{{.Name}}"]));

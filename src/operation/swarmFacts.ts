@@ -9,7 +9,7 @@ import {
   type SwarmNetwork,
 } from "./internalNetwork.js";
 
-/** What was asked of the Swarm. */
+/** Facts about the engine and the Swarm. */
 export interface SwarmFacts {
   serverVersion: string;
   apiVersion: string;
@@ -30,12 +30,12 @@ export interface SwarmFacts {
   hasIpvs: boolean | undefined;
 }
 
-/** What `docker version` has of the docker command. */
+/** The client part of `docker version`. */
 interface CliVersion {
   Version: string;
-  /** What it speaks with an engine that is new enough. */
+  /** The newest API version that it supports. */
   DefaultAPIVersion?: string;
-  /** What it speaks with this engine. */
+  /** The API version that it uses with this engine. */
   ApiVersion: string;
 }
 
@@ -94,7 +94,7 @@ export async function readSwarmFacts(
   return facts;
 }
 
-/** Judges the facts; all findings at once, each with its remedy. Pure. */
+/** Judges the facts and returns all findings. Pure. */
 export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
   const findings: SwarmFinding[] = [];
   const error = (id: FindingCode, message: string, evidence: string, remedy: string) =>

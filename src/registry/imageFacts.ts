@@ -4,7 +4,7 @@ export interface TaggedImage {
   digest: string;
   /** Digests of an index's own manifests. */
   children: readonly string[];
-  /** When it was built; undefined where nobody knows, and then it is never old. */
+  /** When it was built; undefined if that is unknown, and then it is never old. */
   created: Date | undefined;
   /** The manifest that this one refers to: it is a signature, an attestation or an SBOM, and no version. */
   subject?: string | undefined;

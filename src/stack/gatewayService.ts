@@ -31,7 +31,7 @@ export const CHECK_LIMITS = {
   waitingOfAddress: 14,
   /** Wrong ones of an address: so many at once, then so many in a minute. */
   wrongAtOnce: 10,
-  wrongPerMinute: 20,
+  wrongPerMinute: 10,
   /** Seconds within which a check has its turn and its answer. */
   patience: 20,
 } as const;

@@ -39,7 +39,7 @@ export async function readGenerationState(
 }
 
 /**
- * Decides which generations of secrets the services shall use, and what new ones are made from. Where none exists, a password
+ * Chooses the generations of secrets for the services, and the content of new ones. If there are none, a password
  * is needed.
  */
 export async function chooseGenerations(context: DeployContext): Promise<PreflightFinding[]> {
@@ -67,7 +67,7 @@ export async function chooseGenerations(context: DeployContext): Promise<Preflig
 }
 
 /**
- * What becomes of the users when a password has been obtained: existing users stay, even if no one knows their passwords.
+ * Adds an obtained password. Existing users stay, even if no one knows their passwords.
  *
  * @throws OperatorError when they cannot be read back
  */
@@ -81,7 +81,7 @@ export async function addCredentials(context: DeployContext, credentials: Creden
   await applyChange(context, credentials, htpasswdFacts(secrets, context.generations.people));
 }
 
-/** Applies what this run is for to the users of the generation that is kept. */
+/** Applies the change of this run to the users of the kept generation. */
 async function applyChange(
   context: DeployContext,
   given: Credentials | undefined,
@@ -100,14 +100,14 @@ async function applyChange(
   context.change = change;
 }
 
-/** Whether the Swarm's secrets are still those that preflight saw. */
+/** Whether the secrets in the Swarm are still those that preflight read. */
 export async function isUnchanged({ docker, config, state }: DeployContext): Promise<boolean> {
   const secrets = await stackSecrets(docker, config.stack);
   const now = await readGenerationState(docker, config.stack, secrets);
   return JSON.stringify(now) === JSON.stringify(state);
 }
 
-/** What the secrets of a first deploy are made from. */
+/** The content of the secrets of a first deploy. */
 export const firstChange = ({ people, origin, user, password }: Credentials): SecretsChange => ({
   people,
   changed: people.map((entry) => entry.user),
@@ -167,7 +167,7 @@ export async function readEntries(
   return parseHtpasswd(text, secretName(stack, HTPASSWD, generation), true);
 }
 
-/** Reads the users, and applies what this run is for; undefined where nothing changes. */
+/** Reads the users and applies the change of this run; undefined if nothing changes. */
 async function changeOf(
   { docker, config, given, request }: DeployContext,
   generation: number,

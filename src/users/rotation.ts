@@ -10,10 +10,10 @@ import { swapBack, swapUsers } from "./htpasswdSwap.js";
 import { createSecrets, discardChange, planSecrets } from "./secretSteps.js";
 import { underLock } from "./underLock.js";
 
-/** Hands a generated password to who asked for it: a terminal, a pipe, a file. */
+/** Delivers a generated password: to a terminal, a pipe or a file. */
 export type HandOver = (user: string, password: string) => Promise<void>;
 
-/** Which users there are, and what becomes of them. The files on disk do not matter. */
+/** Reads the users and plans the change. The files on disk are not needed. */
 const lookAtUsers: Step = {
   id: "preflight",
   title: "Users",
@@ -31,13 +31,13 @@ const lookAtUsers: Step = {
   },
 };
 
-/** What looks before anything is touched. */
+/** Steps before anything is changed. */
 const LOOKING_STEPS: readonly Step[] = [lookAtUsers, frontDoor];
 
-/** What makes the new htpasswd valid and proves it. Only the registry rolls; gateway, reader and library keep running. */
+/** Steps that make the new htpasswd valid and test it. Only the registry is updated; gateway, reader and library keep running. */
 const CHANGE_STEPS: readonly Step[] = [createSecrets, swapUsers, verify];
 
-/** What a dry run shows. */
+/** Steps of a dry run. */
 const DRY_STEPS: readonly Step[] = [
   planSecrets,
   {
@@ -48,7 +48,7 @@ const DRY_STEPS: readonly Step[] = [
   },
 ];
 
-/** Removes the htpasswd from before, and what broken runs left of older ones. */
+/** Removes the previous htpasswd, and leftovers of interrupted runs. */
 const removeSuperseded: Step = {
   id: "clean-up",
   title: "Clean-up",
@@ -79,8 +79,8 @@ export const rotationSteps = (handOver: HandOver, cleanupDocker: Docker) => ({
 });
 
 /**
- * Changes the users: a new generation of the htpasswd, the registry rolled onto it, proved at the front door, handed
- * over, and the old one removed. If it fails before that, the stack goes back to the generation before.
+ * Changes the users: creates a new generation of the htpasswd, updates the registry, tests it at the front door, delivers
+ * the password, and removes the old generation. If it fails before that, the old generation is used again.
  *
  * @param cleanupDocker a docker that still works after an interruption
  * @throws OperatorError that says which passwords are valid
@@ -107,7 +107,7 @@ export async function changeUsers(
   });
 }
 
-/** Goes back to the generation before, and says in the error which passwords are valid. */
+/** Restores the previous generation, and adds to the error which passwords are valid. */
 async function takeBack(context: DeployContext, error: unknown, docker: Docker): Promise<unknown> {
   const { change } = context;
   if (change?.previous === undefined) return error;

@@ -19,7 +19,7 @@ export interface SecretReport {
   state: "in use" | "kept" | "orphan";
 }
 
-/** The stack's secrets, and who uses them. */
+/** The secrets of the stack, and the services that use them. */
 export async function reportSecrets(context: Whose): Promise<SecretReport[]> {
   const { docker, config } = context;
   const secrets = await stackSecrets(docker, config.stack);
@@ -27,7 +27,7 @@ export async function reportSecrets(context: Whose): Promise<SecretReport[]> {
   return judgeSecrets(config.stack, secrets, services, await keptGenerations(context, secrets));
 }
 
-/** Pure: what the facts mean. */
+/** Judges the facts. Pure. */
 export function judgeSecrets(
   stack: string,
   secrets: readonly SecretFacts[],
@@ -66,10 +66,10 @@ export async function pruneSecrets(context: DeployContext): Promise<string[]> {
   return removeOldSecrets(docker, config.stack, { people, machines });
 }
 
-/** The stack, and the way to it. */
+/** The stack and its docker. */
 type Whose = Pick<DeployContext, "docker" | "config">;
 
-/** What the next deploy would use. */
+/** The generations that the next deploy would use. */
 async function keptGenerations(
   { docker, config: { stack } }: Whose,
   secrets: readonly SecretFacts[],

@@ -5,7 +5,7 @@ import { withLock } from "../operation/stackLock.js";
 import { isUnchanged } from "./generations.js";
 
 /**
- * Works on the stack while nobody else does.
+ * Runs an operation under the lock, if the secrets have not changed since preflight.
  *
  * @throws OperatorError when another operation works on it, or has changed its secrets since preflight
  */

@@ -145,7 +145,7 @@ test("faults of the config, the files, the passwords and an open front door", as
       "library-shows-all": /public UI/,
       "files-stale": /gateway\/nginx\.conf \(\+\d+ -\d+ lines\)/,
       "password-old": /password of smith is \d{4} days old/,
-      "anonymous-write": /anybody can push.*answered 202/,
+      "anonymous-write": /anyone can push.*answered 202/,
       "anonymous-pull": /auth\/token answered 200 instead of 401/,
       "library-writes": /a DELETE through the UI was answered 202/,
       "front-door-wrong": /\/v2\/ answered 200 with the challenge none/,

@@ -165,8 +165,8 @@ test("realm and upload addresses name the public port and https, and doctor find
     const { findings, checked } = JSON.parse(run.stdout) as { findings: object[]; checked: string[] };
     expect(findings).toEqual([]);
     expect(checked).toEqual(expect.arrayContaining(["certificates", "MTU between the nodes"]));
-    const open = await forge.hephaestus(["open", "registry", "--print"]);
-    expect(open.stdout).toBe(`https://${AUTHORITY}`);
+    const status = await forge.hephaestus(["status", "--json", "--no-verify"]);
+    expect(JSON.parse(status.stdout)).toMatchObject({ registry: `https://${AUTHORITY}` });
   });
 });
 

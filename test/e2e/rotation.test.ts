@@ -292,12 +292,13 @@ test("a clean-up that takes the markers and the history costs nobody the account
     expect(shell.exitCode, shell.all).toBe(exitCode);
     if (variables === env) expect(shell.all).toContain("there is no user carl: hephaestus user add carl");
   }
-  for (const [user, secret, status] of [
-    [USER, password, 200],
-    ["ann", again.stdout.trim(), 200],
-    ["carl", "Third-party-3", 401],
+  for (const [user, secret] of [
+    [USER, password],
+    ["ann", again.stdout.trim()],
   ] as const)
-    expect(await login(user, secret), user).toBe(status);
+    expect(await login(user, secret), user).toBe(200);
+  // The gateway may remember a password for 45 seconds.
+  await expect.poll(() => login("carl", "Third-party-3"), { timeout: 60_000, interval: 5000 }).toBe(401);
 });
 
 test("a rotation that does not converge leaves the old password and no new secret", async () => {

@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHECK_LIMITS } from "../../src/stack/gatewayService.js";
 import * as access from "./attacks/accessProbes.js";
 import * as edge from "./attacks/edgeProbes.js";
 import { GENERAL_RULES } from "./attacks/generalRules.js";
@@ -42,7 +43,13 @@ const caught: string[] = [];
 beforeAll(async () => {
   target = await Target.deploy("rules", [5000, 8080], swarm, { registry: { delete: true } });
   image = await target.pushImage("tools/hello");
-  const config = await readFile(`${target.workspace.folder}/gateway/nginx.conf`, "utf8");
+  const rendered = await readFile(`${target.workspace.folder}/gateway/nginx.conf`, "utf8");
+  // Each probe guesses until it is refused. At the rate of the stack most of the time would be waiting.
+  const { checksPerMinute, wrongPerMinute } = CHECK_LIMITS;
+  const config = rendered
+    .replace(`zone=pace:1m rate=${checksPerMinute}r/m`, "zone=pace:1m rate=80r/m")
+    .replace(`zone=wrong:4m rate=${wrongPerMinute}r/m`, "zone=wrong:4m rate=20r/m");
+  expect(config.match(/rate=(?:80|20)r/g)).toHaveLength(2);
   const sites = await startGateways(
     target,
     [

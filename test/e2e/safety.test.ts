@@ -146,7 +146,7 @@ test("of two deploys at once the second says so and stops", async () => {
   const codes = [first.exitCode, second.exitCode].sort();
   expect(codes, `${first.all}\n${second.all}`).toEqual([ExitCode.ok, ExitCode.locked]);
   expect(`${first.stderr}${second.stderr}`).toMatch(
-    /another deploy of trial is running: \S+@\S+ \(process \d+\)/,
+    /another operation on trial is running: \S+@\S+ \(process \d+\)/,
   );
 });
 

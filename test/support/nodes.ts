@@ -8,7 +8,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { isAlive, removeTraces, surroundings } from "./traces.js";
+import { isAlive, removeTraces, type Surroundings } from "./traces.js";
 
 /** The bridge has a namespace of its own: in that of another engine, its firewall drops what is forwarded. */
 const SWITCH = "nodeswitch";
@@ -16,6 +16,13 @@ const BRIDGE = "bridge0";
 /** This side of the link to the bridge, by which the tests reach the nodes. */
 const UPLINK = "nodes0";
 const env = { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` };
+/** What the nodes leave outside of their folders lies in their own namespaces; links and rules here belong to another engine. */
+const NOTHING_HERE: Surroundings = {
+  engines: [],
+  links: ["docker0", "docker_gwbridge"],
+  firewall: true,
+  forwarding: "",
+};
 const START_TIMEOUT_MS = 90_000;
 
 export interface ManagerNode {
@@ -49,7 +56,6 @@ export async function startNodes(
   from: string,
   images: readonly string[],
 ): Promise<Nodes> {
-  const before = await surroundings();
   await run("ip", ["netns", "add", SWITCH]);
   await run("ip", ["-n", SWITCH, "link", "add", BRIDGE, "type", "bridge"]);
   await run("ip", ["-n", SWITCH, "link", "set", BRIDGE, "up"]);
@@ -62,7 +68,7 @@ export async function startNodes(
   const stop = async (): Promise<void> => {
     for (const pid of pids) await end(pid);
     for (const { name } of nodes) {
-      await removeTraces(`${dir}/${name}`, before);
+      await removeTraces(`${dir}/${name}`, NOTHING_HERE);
       await execa("ip", ["netns", "delete", name], { env, reject: false });
     }
     await execa("ip", ["link", "delete", UPLINK], { env, reject: false });

@@ -41,7 +41,7 @@ const OWN = "too many wrong passwords from your address";
 const BUSY = "too many logins are being checked";
 
 /**
- * Guesses until the address is refused: 10 at once and 20 a minute. Some at a time, so that a slow machine gets there too, and
+ * Guesses until the address is refused: 10 at once and 10 a minute. Some at a time, so that a slow machine gets there too, and
  * until none of a round is checked any more: nginx forgets the refusal where a check that began before it ends after it.
  *
  * @returns how many were answered 401
@@ -127,6 +127,7 @@ export const aWrongPasswordIsNeverKnown: Probe = async ({ door }) => {
   const [same, other] = [wrong(), wrong()];
   for (const guess of [same, other]) expect((await ask(door, "GET", "/v2/", [guess])).status).toBe(401);
   await exhaust(door);
+  await new Promise((resolve) => setTimeout(resolve, 2500));
   for (const guess of [same, other]) expect((await ask(door, "GET", "/v2/", [guess])).status).toBe(429);
 };
 
@@ -191,8 +192,11 @@ export const guessesOfEverybodyAreLimited: Probe = async ({ door }) => {
 /** Where X-Forwarded-For is believed. */
 export const oneAddressIsNotRefusedForAnother: Probe = async ({ door }) => {
   await exhaust(door, ["X-Forwarded-For: 198.51.100.3"]);
-  const other = await ask(door, "GET", "/v2/", [wrong(), "X-Forwarded-For: 198.51.100.4"]);
-  expect(other.status).toBe(401);
+  // Several, since the limit lets one more through every few seconds.
+  const others = Array.from({ length: 4 }, () =>
+    ask(door, "GET", "/v2/", [wrong(), "X-Forwarded-For: 198.51.100.4"]),
+  );
+  for (const { status } of await Promise.all(others)) expect(status).toBe(401);
 };
 
 /** A password that has not proved right lately waits its turn while its address has guessed too often. */
