@@ -77,19 +77,21 @@ async function deployAgain(): Promise<void> {
 /** Sees that each fault is found, with what a person needs. */
 async function expectFaults(expected: Readonly<Record<string, RegExp>>, ...args: string[]): Promise<void> {
   let told: Told | undefined;
+  const wordsOf = (id: string) => {
+    const found = told?.findings.filter((finding) => finding.id === id) ?? [];
+    return found.map((finding) => `${finding.message}: ${finding.evidence}`).join("\n");
+  };
+  // The Swarm needs a while until it shows all of them as they are in the end.
   const missing = async () => {
     const run = await doctor(...args);
     expect(run.exitCode).toBe(ExitCode.found);
     told = run.told;
-    return Object.keys(expected).filter((id) => !run.told.findings.some((finding) => finding.id === id));
+    return Object.entries(expected).flatMap(([id, evidence]) =>
+      evidence.test(wordsOf(id)) ? [] : [`${id}: ${wordsOf(id)}`],
+    );
   };
   await expect.poll(missing, { timeout: 60_000, interval: 500 }).toEqual([]);
-  for (const [id, evidence] of Object.entries(expected)) {
-    const found = told?.findings.filter((finding) => finding.id === id) ?? [];
-    const words = found.map((finding) => `${finding.message}: ${finding.evidence}`).join("\n");
-    expect(words, id).toMatch(evidence);
-    for (const { remedy } of found) expect(remedy.length, id).toBeGreaterThan(10);
-  }
+  for (const { id, remedy } of told?.findings ?? []) expect(remedy.length, id).toBeGreaterThan(10);
   const severities = told?.findings.map(({ severity }) => severity) ?? [];
   expect(severities).toEqual([...severities].sort());
 }
