@@ -96,11 +96,9 @@ test("a deploy from another manager prepares the storage on its node, without ss
   expect(await manifest("team/app")).toBe(200);
 });
 
-test.each([1, 2, 3])("every command works from manager %i", async (number) => {
+test.each([1, 2, 3])("commands work from manager %i", async (number) => {
   const node = swarmOfThree.nodes[number - 1] as ManagerNode;
   const repository = `team/from-${number}`;
-  const deployed = await on(node, DEPLOY);
-  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
   await pushImage(repository);
   expect(await manifest(repository)).toBe(200);
   const status = await on(node, ["status", "--json"]);
@@ -108,19 +106,14 @@ test.each([1, 2, 3])("every command works from manager %i", async (number) => {
   const doctor = await on(node, ["doctor"]);
   expect([ExitCode.ok, ExitCode.found], doctor.all).toContain(doctor.exitCode);
   expect(doctor.all).not.toMatch(/error:/);
-  const added = await on(node, ["user", "add", `ann-${number}`]);
-  expect(added.exitCode, added.all).toBe(ExitCode.ok);
-  const headers = {
-    authorization: `Basic ${Buffer.from(`ann-${number}:${added.stdout.trim()}`).toString("base64")}`,
-  };
-  expect((await fetch(`${url}/auth/token`, { headers })).status).toBe(200);
+  const users = await on(node, ["user", "list"]);
+  expect(users.exitCode, users.all).toBe(ExitCode.ok);
+  expect(users.stdout).toContain(USER);
   const pruned = await on(node, ["prune-tags", "--repository", repository, "--keep-last", "0"], CREDENTIALS);
   expect(pruned.exitCode, pruned.all).toBe(ExitCode.ok);
-  // Each rolls the registry twice, so one manager does it for all.
-  const flags = node === third ? [] : ["--dry-run"];
-  const gc = await on(node, ["gc", "--delete-untagged", ...flags]);
+  const gc = await on(node, ["gc", "--delete-untagged", "--dry-run"]);
   expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
-  expect(gc.stdout).toMatch(new RegExp(`free.* in ${3 * number} blobs`));
+  expect(gc.stdout).toMatch(new RegExp(`would free .* in ${3 * number} blobs`));
   const backup = await on(node, ["backup", `from-${number}.backup`]);
   if (node === second) {
     expect(backup.exitCode, backup.all).toBe(ExitCode.ok);
@@ -129,6 +122,21 @@ test.each([1, 2, 3])("every command works from manager %i", async (number) => {
     expect(backup.exitCode, backup.all).toBe(ExitCode.preflight);
     expect(backup.stderr).toContain("the storage is on node2");
   }
+});
+
+test("a manager that has no task of the stack rolls it, rotates and frees", async () => {
+  const deployed = await on(third, DEPLOY);
+  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  const added = await on(third, ["user", "add", "ann"]);
+  expect(added.exitCode, added.all).toBe(ExitCode.ok);
+  const headers = {
+    authorization: `Basic ${Buffer.from(`ann:${added.stdout.trim()}`).toString("base64")}`,
+  };
+  expect((await fetch(`${url}/auth/token`, { headers })).status).toBe(200);
+  const gc = await on(third, ["gc", "--delete-untagged"]);
+  expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
+  expect(gc.stdout).toMatch(/freed .* in 9 blobs/);
+  expect(await manifest("team/app")).toBe(200);
 });
 
 test("the running registry says where the storage is, when the config on disk says something else", async () => {
