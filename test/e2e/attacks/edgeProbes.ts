@@ -192,11 +192,11 @@ export const guessesOfEverybodyAreLimited: Probe = async ({ door }) => {
 /** Where X-Forwarded-For is believed. */
 export const oneAddressIsNotRefusedForAnother: Probe = async ({ door }) => {
   await exhaust(door, ["X-Forwarded-For: 198.51.100.3"]);
-  // Several, since the limit lets one more through every few seconds.
-  const others = Array.from({ length: 4 }, () =>
-    ask(door, "GET", "/v2/", [wrong(), "X-Forwarded-For: 198.51.100.4"]),
-  );
-  for (const { status } of await Promise.all(others)) expect(status).toBe(401);
+  // Several, since the limit lets one more through every few seconds; one by one, since all addresses share the turns.
+  for (let guess = 0; guess < 4; guess++) {
+    const other = await ask(door, "GET", "/v2/", [wrong(), "X-Forwarded-For: 198.51.100.4"]);
+    expect(other.status).toBe(401);
+  }
 };
 
 /** A password that has not proved right lately waits its turn while its address has guessed too often. */
