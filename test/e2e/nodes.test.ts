@@ -124,7 +124,9 @@ test.each([1, 2, 3])("commands work from manager %i", async (number) => {
   }
 });
 
-test("a manager that has no task of the stack rolls it, rotates and frees", async () => {
+test("a manager that has no task of the stack rolls it, rotates and frees", {
+  timeout: 600_000,
+}, async () => {
   const deployed = await on(third, DEPLOY);
   expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
   const added = await on(third, ["user", "add", "ann"]);
