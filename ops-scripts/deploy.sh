@@ -389,7 +389,7 @@ wait_for_services() {
   done
 }
 
-# Leaves a record of this deploy in the Swarm, for hephaestus history and rollback.
+# Leaves a record of this deploy in the Swarm, for hephaestus history and rollback. The last 20 are kept.
 record() {
   for tool in cp gzip mkdir sha256sum tar; do command -v $tool >/dev/null 2>&1 || { say "history: $tool is not installed"; return 0; }; done
   scratch=${scratch:-$(mktemp -d)} && mkdir "$scratch/files" && cp "$file" "$scratch/files/docker-compose.yml" || return
@@ -399,14 +399,17 @@ record() {
     mkdir -p "$scratch/files/${name%"${name##*/}"}" && cp "$folder/$name" "$scratch/files/$name" || return
   done
   tar -c -f "$scratch/tar" -C "$scratch/files" . && gzip "$scratch/tar" || return
-  last=$(docker config ls --filter "label=hephaestus.stack=$stack" --filter "name=${stack}_history_" --format '{{.Name}}' </dev/null | sed -n "s/^${stack}_history_\([1-9][0-9]*\)\$/\1/p" | sort -n | tail -n 1)
-  # shellcheck disable=SC2046
+  records=$(docker config ls --filter "label=hephaestus.stack=$stack" --filter "name=${stack}_history_" --format '{{.Name}} {{.Label "hephaestus.history"}}' </dev/null) || return
+  numbers=$(printf '%s\n' "$records" | sed -n "s/^${stack}_history_\([1-9][0-9]*\) \([a-z]*\)\$/\1 \2/p" | sort -n)
   # shellcheck disable=SC2086
   images=$(docker service inspect --format '{{.Spec.Name}}={{.Spec.TaskTemplate.ContainerSpec.Image}}' $wanted </dev/null) || return
   docker config create --label "hephaestus.stack=$stack" --label hephaestus.history=deploy --label "hephaestus.history.at=$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
     --label "hephaestus.history.by=$(id -un 2>/dev/null || id -u)@$host" --label hephaestus.history.note=deploy.sh \
     --label "hephaestus.history.config=$(sed '/^    image: /d' <"$file" | sha256sum | cut -c 1-64)" --label "hephaestus.history.generations=$generation/$machine_generation" \
-    --label "hephaestus.history.images=$(printf '%s\n' "$images" | sed "s/^${stack}_//" | sort | paste -s -d ' ' -)" "${stack}_history_$((last + 1))" - >/dev/null <"$scratch/tar.gz"
+    --label "hephaestus.history.images=$(printf '%s\n' "$images" | sed "s/^${stack}_//" | sort | paste -s -d ' ' -)" "${stack}_history_$(($(printf '%s\n' "$numbers" | sed -n '$s/ .*//p') + 1))" - >/dev/null <"$scratch/tar.gz" || return
+  for old in $(printf '%s\n' "$numbers" | awk '$2 ~ /^(deploy|rotate|rollback)$/ { n[++count] = $1 } END { for (i = 1; i <= count - 19; i++) print n[i] }'); do
+    docker config rm "${stack}_history_$old" >/dev/null 2>&1 </dev/null || :
+  done
 }
 
 # Removes services that the compose file no longer has, and configs that no service uses; Docker keeps those in use.
