@@ -1,7 +1,7 @@
 import { parseHtpasswd } from "../credentials/htpasswd.js";
 import { preflight } from "../deploy/preflight.js";
+import { prepareHost } from "../deploy/prepareHost.js";
 import { cleanUp, rollOut } from "../deploy/rollout.js";
-import { prepareHost } from "../deploy/steps.js";
 import { type Docker, interrupted } from "../docker/run.js";
 import type { StartDocker } from "../docker/stream.js";
 import { ExitCode, OperatorError } from "../errors.js";

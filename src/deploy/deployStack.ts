@@ -8,8 +8,8 @@ import { createSecrets } from "../users/secretSteps.js";
 import { underLock } from "../users/underLock.js";
 import { PLAN_STEPS } from "./planSteps.js";
 import { preflight } from "./preflight.js";
+import { prepareHost } from "./prepareHost.js";
 import { cleanUp, rollOut } from "./rollout.js";
-import { prepareHost } from "./steps.js";
 
 /** Steps that change the host and the Swarm, in order. Each can be run again. */
 const changeSteps = (cleanupDocker: Docker): readonly Step[] => [

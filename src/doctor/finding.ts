@@ -1,17 +1,7 @@
 import type { FindingCode } from "../operation/findingCodes.js";
+import type { Finding } from "../operation/findings.js";
 
-/** Something that is wrong with a stack, or soon will be. */
-export interface Finding {
-  /** A name for machines, such as service-missing; several findings may have the same. */
-  id: FindingCode;
-  /** An error is a fault now; a warning is a possible or future fault. */
-  severity: "error" | "warning";
-  message: string;
-  /** What shows it. */
-  evidence: string;
-  /** How to fix it, in the imperative. */
-  remedy: string;
-}
+export type { Finding };
 
 /** What findings are grouped by, in the order of the report. */
 export const THEMES = [

@@ -4,14 +4,18 @@ import type { FindingCode } from "./findingCodes.js";
 
 /** An error that prevents a deploy, or a warning. */
 export interface PreflightFinding {
+  /** An error is a fault now; a warning is a possible or future fault. */
   severity: "error" | "warning";
   message: string;
+  /** How to fix it, in the imperative. */
   remedy: string;
 }
 
-/** A finding with a code and evidence. */
-export interface SwarmFinding extends PreflightFinding {
+/** Something that is wrong with a stack, or soon will be. */
+export interface Finding extends PreflightFinding {
+  /** A name for machines, such as service-missing; several findings may have the same. */
   id: FindingCode;
+  /** What shows it. */
   evidence: string;
 }
 

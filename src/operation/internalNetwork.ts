@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
 import { internalNetworkOptions, MTU_OPTION } from "../stack/model.js";
-import type { SwarmFinding } from "./findings.js";
+import type { Finding } from "./findings.js";
 
 /** A network as the engine has it. */
 export interface SwarmNetwork {
@@ -41,7 +41,7 @@ const isEncrypted = (options: Readonly<Record<string, string>>): boolean => "enc
  * Whether the stack's own network is the one that the config describes: `docker stack deploy` creates a network, and
  * never changes one that exists. Pure.
  */
-export function judgeInternalNetwork(config: Config, network: SwarmNetwork | undefined): SwarmFinding[] {
+export function judgeInternalNetwork(config: Config, network: SwarmNetwork | undefined): Finding[] {
   if (network === undefined) return [];
   const name = internalNetworkName(config);
   const has = network.options ?? {};

@@ -11,7 +11,7 @@ import {
 import type { Docker } from "../docker/run.js";
 import { stackSecretNames } from "../docker/swarmSecrets.js";
 import { OWNER_LABEL, SERVICE_NAMES } from "../stack/owner.js";
-import type { SwarmFinding } from "./findings.js";
+import type { Finding } from "./findings.js";
 
 /**
  * What in a stack's namespace belongs to Hephaestus: what carries its label. Versions before the label left services,
@@ -48,7 +48,7 @@ export async function readForeign(docker: Docker, stack: string): Promise<Foreig
 const NAMED_OBJECTS = 5;
 
 /** Reports foreign objects in the namespace of the stack, since two owners would overwrite each other. Pure. */
-export function judgeNamespace(stack: string, foreign: readonly ForeignObject[]): SwarmFinding[] {
+export function judgeNamespace(stack: string, foreign: readonly ForeignObject[]): Finding[] {
   if (foreign.length === 0) return [];
   const named = foreign.slice(0, NAMED_OBJECTS);
   const more = foreign.length > named.length ? ` and ${foreign.length - named.length} more` : "";

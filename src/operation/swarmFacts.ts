@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
 import type { FindingCode } from "./findingCodes.js";
-import type { SwarmFinding } from "./findings.js";
+import type { Finding } from "./findings.js";
 import {
   internalNetworkName,
   judgeInternalNetwork,
@@ -95,8 +95,8 @@ export async function readSwarmFacts(
 }
 
 /** Judges the facts and returns all findings. Pure. */
-export function judgeSwarm(config: Config, facts: SwarmFacts): SwarmFinding[] {
-  const findings: SwarmFinding[] = [];
+export function judgeSwarm(config: Config, facts: SwarmFacts): Finding[] {
+  const findings: Finding[] = [];
   const error = (id: FindingCode, message: string, evidence: string, remedy: string) =>
     findings.push({ id, severity: "error", message, evidence, remedy });
 
