@@ -2,7 +2,7 @@ import type { Config } from "../config/resolve.js";
 import { runJob } from "../docker/jobs.js";
 import type { Docker } from "../docker/run.js";
 import { loadSetupScript, setupHostArguments } from "../host/setupHost.js";
-import type { StorageHost } from "../operation/context.js";
+import type { NamedNode } from "../operation/swarmFacts.js";
 
 /** Where the root of the node is in the job's container. */
 const HOST = "/host";
@@ -19,7 +19,7 @@ export async function setupHostByJob(
   docker: Docker,
   cleanupDocker: Docker,
   config: Config,
-  { id }: StorageHost,
+  { id }: NamedNode,
   timeoutSeconds: number,
   onProgress: (message: string) => void,
 ): Promise<string> {

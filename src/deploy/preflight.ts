@@ -77,11 +77,8 @@ async function chooseHost(
 ): Promise<void> {
   const { config, docker, options } = context;
   if (options.host !== undefined) return;
-  const running = await runningStorage(docker, config.stack);
-  const fitting = fittingNodes(config, facts).map(({ ID, Description }) => ({
-    id: ID,
-    hostname: Description.Hostname,
-  }));
+  const fitting = fittingNodes(config, facts);
+  const running = fitting.length > 1 ? await runningStorage(docker, config.stack) : undefined;
   const chosen = fitting.find(({ id }) => id === running?.node.id) ?? fitting[0];
   if (chosen === undefined) return;
   const ofEngine = chosen.id === facts.nodeId;

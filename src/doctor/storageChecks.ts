@@ -122,11 +122,10 @@ export const storageCheck: Check = {
   theme: "Storage",
   needs: "manager",
   run: async ({ config, docker, services }) => {
-    const registry = (await services()).find(({ service }) => service.Spec.Name === registryOf(config.stack));
+    const names = [registryOf(config.stack), readerOf(config.stack)];
+    const ofStorage = (await services()).filter(({ service }) => names.includes(service.Spec.Name));
+    const registry = ofStorage.find(({ service }) => service.Spec.Name === names[0]);
     const seen = await readStorage(docker, config.stack);
-    const ofStorage = (await services()).filter(({ service }) =>
-      [registryOf(config.stack), readerOf(config.stack)].includes(service.Spec.Name),
-    );
     const { storage, user } = config.registry;
     const running = registry && storageOf(registry.service, registry.tasks);
     return [

@@ -9,7 +9,7 @@ import { engineTime } from "../operation/stackUpdate.js";
 import { loadJobScript } from "../render/templates.js";
 import { STORAGE } from "../stack/registryService.js";
 import { drainSeconds, fitsBeside } from "../stack/service.js";
-import { type RunningStorage, requireRunningStorage } from "../storage/runningStorage.js";
+import { type RunningStorage, storageOfRegistry } from "../storage/runningStorage.js";
 import { endLeftReadOnly, makeReadOnly, ROLL_SECONDS, writableStep } from "./lease.js";
 
 export interface GcOptions {
@@ -47,7 +47,8 @@ export async function runGc(
   const lease = 2 * ROLL_SECONDS + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
   return withLock(docker, cleanupDocker, config.stack, async () => {
     const registry = await runningRegistry(docker, config.stack);
-    const storage = await requireRunningStorage(docker, config.stack);
+    const storage = await storageOfRegistry(docker, registry);
+    if (!storage) throw neverRan(config.stack);
     const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
     const collection: GcResult = { blobs: 0, bytes: 0, untagged: [] };
     const collect: Step = {
@@ -94,6 +95,13 @@ async function runningRegistry(docker: Docker, stack: string): Promise<SwarmServ
     exitCode: ExitCode.preflight,
   });
 }
+
+const neverRan = (stack: string): OperatorError =>
+  new OperatorError("has no registry that has ever run, so it is not known where its images are", {
+    where: stack,
+    remedy: "Deploy it first: hephaestus deploy",
+    exitCode: ExitCode.preflight,
+  });
 
 const readOnlyStep = (until: number, drain: number): Step => ({
   id: "read-only",

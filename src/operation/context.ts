@@ -9,6 +9,7 @@ import type { RenderedFile } from "../render/renderedFiles.js";
 import type { Reporter } from "../terminal/reporter.js";
 import type { PeopleRequest, SecretsChange } from "./secretsChange.js";
 import type { ResolveImage } from "./stackUpdate.js";
+import type { NamedNode } from "./swarmFacts.js";
 
 /** A password with the htpasswd that it opens. */
 export interface Credentials extends Login {
@@ -27,12 +28,6 @@ export interface DeployOptions {
   /** user@host of the node that holds the storage; undefined means where Docker is. */
   host: string | undefined;
   hostSetup: boolean;
-}
-
-/** A node of the Swarm. */
-export interface StorageHost {
-  id: string;
-  hostname: string;
 }
 
 /** State that the steps of an operation share. A step uses the results of earlier steps. */
@@ -55,7 +50,7 @@ export interface DeployContext {
   /** The node to prepare, user@host or undefined for this machine. */
   host: string | undefined;
   /** The node to prepare by a Swarm job, where it is neither this machine nor one that ssh reaches. */
-  storageHost?: StorageHost | undefined;
+  storageHost?: NamedNode | undefined;
   /** What preflight found in the Swarm. */
   state: GenerationState | undefined;
   /** Set by preflight if a password is needed: there is none yet, or the generated one was never shown. */

@@ -169,7 +169,7 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): Finding[] {
       "Change registry.placement.constraints, or give a node the label with: docker node update --label-add",
     );
   } else if (fitting.length > 1 && !config.registry.storage.shared) {
-    const names = fitting.map(({ Description }) => Description.Hostname);
+    const names = fitting.map(({ hostname }) => hostname);
     error(
       "several-nodes-fit",
       `${fitting.length} nodes fit the registry, but ${config.registry.storage.path} is a folder of one node`,
@@ -194,10 +194,18 @@ const isTooOld = (apiVersion: string): boolean => {
   return major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1]);
 };
 
+/** A node by its id and its host name. */
+export interface NamedNode {
+  id: string;
+  hostname: string;
+}
+
 /** The ready nodes that the registry may run on. */
-export function fittingNodes(config: Config, facts: SwarmFacts): SwarmNode[] {
+export function fittingNodes(config: Config, facts: SwarmFacts): NamedNode[] {
   const { constraints } = config.registry.placement;
-  return facts.nodes.filter((node) => isReady(node) && constraints.every((rule) => fits(node, rule)));
+  return facts.nodes
+    .filter((node) => isReady(node) && constraints.every((rule) => fits(node, rule)))
+    .map(({ ID, Description }) => ({ id: ID, hostname: Description.Hostname }));
 }
 
 const isReady = (node: SwarmNode): boolean =>

@@ -2,6 +2,7 @@ import { runningContainers } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Disk } from "../host/freeSpace.js";
 import { registryOf } from "../operation/registryUpdate.js";
+import { STORAGE } from "../stack/registryService.js";
 
 /** The storage as the registry sees it. */
 export interface Storage {
@@ -14,8 +15,6 @@ export interface Storage {
   /** Whether it is mounted read-only: a file system that met an error of its disk is. */
   readOnly: boolean;
 }
-
-const STORAGE = "/var/lib/registry";
 
 /**
  * Room at the registry's storage, as a task of the registry on this engine sees it.

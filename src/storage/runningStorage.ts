@@ -7,14 +7,13 @@ import {
   stackServices,
 } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { ExitCode, OperatorError } from "../errors.js";
-import { registryOf } from "../operation/registryUpdate.js";
+import type { NamedNode } from "../operation/swarmFacts.js";
 import { STORAGE } from "../stack/registryService.js";
 
 /** Where the registry that runs keeps its images. The config on disk may say something else. */
 export interface RunningStorage {
   /** The node of its task. */
-  node: { id: string; hostname: string };
+  node: NamedNode;
   /** The folder on that node. */
   path: string;
   /** uid:gid that owns it. */
@@ -33,8 +32,19 @@ const NOT_STARTED = new Set(["new", "pending", "assigned", "rejected", "orphaned
  */
 export async function runningStorage(docker: Docker, stack: string): Promise<RunningStorage | undefined> {
   const registry = stackService(await stackServices(docker, stack), stack, "registry");
-  if (registry === undefined) return undefined;
-  const facts = storageOf(registry, await serviceTasks(docker, registryOf(stack)));
+  return registry && storageOfRegistry(docker, registry);
+}
+
+/**
+ * The storage of a registry whose service is known already.
+ *
+ * @returns undefined where none of its tasks has ever started
+ */
+export async function storageOfRegistry(
+  docker: Docker,
+  registry: SwarmService,
+): Promise<RunningStorage | undefined> {
+  const facts = storageOf(registry, await serviceTasks(docker, registry.Spec.Name));
   if (facts === undefined) return undefined;
   const { nodeId, ...rest } = facts;
   const inspect = await docker.attempt(["node", "inspect", "--format", "{{.Description.Hostname}}", nodeId]);
@@ -63,18 +73,3 @@ export const withRunningStorage = (config: Config, { path, user }: RunningStorag
   ...config,
   registry: { ...config.registry, user, storage: { ...config.registry.storage, path } },
 });
-
-/**
- * The storage of a stack that has to be there.
- *
- * @throws OperatorError when there is no registry, or it has never run
- */
-export async function requireRunningStorage(docker: Docker, stack: string): Promise<RunningStorage> {
-  const storage = await runningStorage(docker, stack);
-  if (storage) return storage;
-  throw new OperatorError("has no registry that has ever run, so it is not known where its images are", {
-    where: stack,
-    remedy: "Deploy it first: hephaestus deploy",
-    exitCode: ExitCode.preflight,
-  });
-}

@@ -34,9 +34,7 @@ export async function requireStorageNode(
     );
   }
   const storage = await runningStorage(docker, config.stack);
-  const nodes = storage
-    ? [storage.node]
-    : fittingNodes(config, facts).map(({ ID, Description }) => ({ id: ID, hostname: Description.Hostname }));
+  const nodes = storage ? [storage.node] : fittingNodes(config, facts);
   const nodeId = (await storageDocker.run(["info", "--format", "{{.Swarm.NodeID}}"])).trim();
   const here = nodes.find(({ id }) => id === nodeId);
   if (here)

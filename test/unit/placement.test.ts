@@ -49,5 +49,5 @@ test.each([
 ])("the constraints %j are fit by the ready nodes %j", (constraints, ids) => {
   const source = JSON.stringify({ domain: "a.example", registry: { placement: { constraints } } });
   const { config } = loadConfig(source, "f", {});
-  expect(fittingNodes(config, facts).map(({ ID }) => ID)).toEqual(ids);
+  expect(fittingNodes(config, facts).map(({ id }) => id)).toEqual(ids);
 });
