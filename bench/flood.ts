@@ -7,13 +7,12 @@ import { rate } from "../test/e2e/load.js";
  */
 const [url = "", user = "", seconds = "", pause = "", ...addresses] = process.argv.slice(2);
 
-let [guess, sent] = [0, 0];
-const headers = () => ({
-  ...(user === ""
-    ? {}
-    : { authorization: `Basic ${Buffer.from(`${user}:${process.pid}-${guess++}`).toString("base64")}` }),
-  "x-number": String(++sent),
-});
+let sent = 0;
+const headers = () => {
+  sent++;
+  const guess = Buffer.from(`${user}:${process.pid}-${sent}`).toString("base64");
+  return user === "" ? {} : { authorization: `Basic ${guess}` };
+};
 const limits = {
   connections: 1,
   seconds: Number(seconds),

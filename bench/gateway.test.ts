@@ -171,12 +171,12 @@ async function guesses(
   const begin: number[] = [];
   const all: number[] = [];
   const logins: Rate[] = [];
+  const start = (user: string, seconds: number) => {
+    const args = [`${url}/auth/token`, user, String(seconds), String(FLOOD.pause), ...addresses];
+    return execa(process.execPath, ["--import", "tsx", FLOOD_PROGRAM, ...args]);
+  };
   for (let number = 1; number <= FLOODS; number++) {
     for (let quiet = 0; quiet < 3; quiet++) calm.push((await ask()).perSecond);
-    const start = (user: string, seconds: number) => {
-      const args = [`${url}/auth/token`, user, String(seconds), String(FLOOD.pause), ...addresses];
-      return execa(process.execPath, ["--import", "tsx", FLOOD_PROGRAM, ...args]);
-    };
     const others = start("", 5 * LOAD.seconds);
     for (let count = 0; count < 4; count++) harmless.push((await ask()).perSecond);
     await others;

@@ -1,10 +1,9 @@
 import { loadConfig } from "../config/load.js";
 import { diffLines } from "../diff/differenceLines.js";
-import { ExitCode, OperatorError } from "../errors.js";
 import { readConfigText } from "../host/configFile.js";
 import { writeInPlace } from "../host/files.js";
 import { unifiedDiff } from "../render/compare.js";
-import { isInteractive } from "../terminal/chooseReporter.js";
+import { requireTerminal } from "../terminal/chooseReporter.js";
 import { coloursFor } from "../terminal/colours.js";
 
 export interface ConfigEditFlags {
@@ -37,13 +36,7 @@ export async function applyEdit(before: string, after: string, flags: ConfigEdit
 }
 
 async function isMeant(file: string): Promise<boolean> {
-  if (!isInteractive()) {
-    throw new OperatorError("this needs confirmation, and there is no terminal", {
-      where: file,
-      remedy: "Use --yes to write it, or --dry-run to see the difference.",
-      exitCode: ExitCode.usage,
-    });
-  }
+  requireTerminal(file, "Use --yes to write it, or --dry-run to see the difference.");
   const { askYes } = await import("../terminal/prompts.js");
   return askYes(`Write these changes to ${file}?`);
 }

@@ -1,6 +1,6 @@
 import { destroyStack } from "../deploy/destroyStack.js";
-import { ExitCode, OperatorError } from "../errors.js";
-import { isInteractive } from "../terminal/chooseReporter.js";
+import { ExitCode } from "../errors.js";
+import { requireTerminal } from "../terminal/chooseReporter.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 export interface DestroyFlags extends Omit<SessionFlags, "output" | "verify"> {
@@ -26,13 +26,7 @@ export async function destroy(flags: DestroyFlags): Promise<ExitCode> {
 
 /** What cannot be undone is asked for by the stack's name. */
 async function confirm(stack: string, path: string | undefined): Promise<void> {
-  if (!isInteractive()) {
-    throw new OperatorError("this needs confirmation, and there is no terminal", {
-      where: stack,
-      remedy: "Use --yes in scripts.",
-      exitCode: ExitCode.usage,
-    });
-  }
+  requireTerminal(stack, "Use --yes in scripts.");
   const { askText } = await import("../terminal/prompts.js");
   const what = path === undefined ? "its users" : `its users and every image in ${path}`;
   await askText({

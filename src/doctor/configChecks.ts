@@ -56,12 +56,14 @@ function changedLines(diff: string): string {
     diff.split("\n").filter((line) => line.startsWith(mark) && !line.startsWith(mark.repeat(3))).length;
   return `+${count("+")} -${count("-")} lines`;
 }
+
 export const configCheck: Check = {
   id: "config",
   title: "warnings of the config",
   theme: "Config and files",
   run: async ({ warnings }) => judgeConfig(warnings),
 };
+
 export const fileCheck: Check = {
   id: "files",
   title: "rendered files",

@@ -33,6 +33,7 @@ function inWords({ fact, from, to }: FactChange): string {
   if (from === undefined) return `lacks ${fact} (${to})`;
   return to === undefined ? `has ${fact} (${from})` : `${fact} is ${from} instead of ${to}`;
 }
+
 export const driftCheck: Check = {
   id: "drift",
   title: "settings of the services",

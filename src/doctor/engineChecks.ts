@@ -35,6 +35,7 @@ export function judgeClock(id: FindingCode, whose: string, { there, here }: Cloc
     ),
   ];
 }
+
 export const swarmCheck: Check = {
   id: "swarm",
   title: "engine, Swarm, network and nodes",
@@ -42,6 +43,7 @@ export const swarmCheck: Check = {
   run: async ({ config, swarm }) => judgeSwarm(config, await swarm()),
   failed: judgeSilence,
 };
+
 export const engineClockCheck: Check = {
   id: "engine-clock",
   title: "clock of the engine",
@@ -49,6 +51,7 @@ export const engineClockCheck: Check = {
   needs: "engine",
   run: async ({ engine }) => judgeClock("clock-engine", "the Docker Engine", (await engine()).clock),
 };
+
 export const engineDiskCheck: Check = {
   id: "engine-disk",
   title: "disk of the engine",

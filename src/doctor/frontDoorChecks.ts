@@ -158,6 +158,7 @@ function opening(config: Config, { id, status = 0, fault = "" }: FrontDoorAnswer
   }
   return undefined;
 }
+
 export const nameCheck: Check = {
   id: "names",
   title: "DNS",
@@ -168,6 +169,7 @@ export const nameCheck: Check = {
     return judgeNames(await Promise.all([...new Set(hosts)].map(lookUp)));
   },
 };
+
 export const certificateCheck: Check = {
   id: "certificates",
   title: "certificates",
@@ -184,6 +186,7 @@ export const certificateCheck: Check = {
     return (await Promise.all(findings)).flat();
   },
 };
+
 export const frontDoorCheck: Check = {
   id: "front-door",
   title: "answers at the front door",
@@ -191,6 +194,7 @@ export const frontDoorCheck: Check = {
   needs: "front door",
   run: async ({ config, frontDoor }) => judgeFrontDoor(config, await frontDoor()),
 };
+
 export const frontDoorClockCheck: Check = {
   id: "front-door-clock",
   title: "clock of the front door",

@@ -64,6 +64,7 @@ export function judgeReadOnly(until: number | undefined, locked: boolean, now: D
       : warning("registry-read-only", "a gc was interrupted", evidence, remedy),
   ];
 }
+
 export const lockCheck: Check = {
   id: "lock",
   title: "lock",
@@ -71,6 +72,7 @@ export const lockCheck: Check = {
   needs: "manager",
   run: async ({ config, lock }) => judgeLock(config.stack, await lock()),
 };
+
 export const readOnlyCheck: Check = {
   id: "read-only",
   title: "maintenance",
@@ -79,6 +81,7 @@ export const readOnlyCheck: Check = {
   run: async ({ config, bareServices, isLocked }) =>
     judgeReadOnly(readOnlyUntil(await bareServices(), config.stack), await isLocked(), new Date()),
 };
+
 export const helperCheck: Check = {
   id: "helpers",
   title: "helper services",
@@ -87,6 +90,7 @@ export const helperCheck: Check = {
   onlyAtRest: true,
   run: async ({ helpers }) => judgeHelpers(await helpers()),
 };
+
 export const oldConfigCheck: Check = {
   id: "configs",
   title: "old configs",

@@ -45,6 +45,7 @@ export function judgeMtu(config: Config, { internal, edge, link, nodes }: MtuFac
       ),
     );
 }
+
 export const mtuCheck: Check = {
   id: "mtu",
   title: "MTU between the nodes",

@@ -53,6 +53,7 @@ export function judgeNeighbours(
       return findings;
     });
 }
+
 export const neighbourCheck: Check = {
   id: "neighbours",
   title: "other services on Traefik's network",

@@ -118,6 +118,7 @@ export function judgeRegistryEnvironment(service: SwarmService | undefined): Fin
     ),
   ];
 }
+
 export const secretUseCheck: Check = {
   id: "secrets",
   title: "secrets of the services",
@@ -128,6 +129,7 @@ export const secretUseCheck: Check = {
   run: async ({ config, bareServices, secretReports }) =>
     judgeSecretUse(config.stack, secretsOf(config), await bareServices(), await secretReports()),
 };
+
 export const handOverCheck: Check = {
   id: "hand-over",
   title: "passwords that no one has seen",
@@ -136,6 +138,7 @@ export const handOverCheck: Check = {
   onlyAtRest: true,
   run: async ({ htpasswd, handedOver }) => judgeHandOver(await htpasswd(), await handedOver()),
 };
+
 export const ageCheck: Check = {
   id: "ages",
   title: "ages of passwords",
@@ -144,6 +147,7 @@ export const ageCheck: Check = {
   applies: ({ credentials }) => credentials.maxAge !== undefined,
   run: async ({ config, htpasswd }) => judgeAge(config.credentials.maxAge, await htpasswd(), new Date()),
 };
+
 export const authenticationCheck: Check = {
   id: "authentication",
   title: "authentication of the registry",

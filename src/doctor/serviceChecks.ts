@@ -141,6 +141,7 @@ function errorOf(tasks: readonly SwarmTask[]): string | undefined {
   const failed = tasks.find(({ Status }) => FAILED_TASK.has(Status.State) || (Status.Err ?? "") !== "");
   return failed && `task ${failed.ID.slice(0, 12)}: ${failed.Status.Err ?? failed.Status.Message}`;
 }
+
 export const serviceCheck: Check = {
   id: "services",
   title: "services, tasks and updates",
@@ -149,6 +150,7 @@ export const serviceCheck: Check = {
   run: async ({ config, services, engine }) =>
     judgeServices(config.stack, serviceNames(config), await services(), (await engine()).clock.there),
 };
+
 export const namespaceCheck: Check = {
   id: "namespace",
   title: "name of the stack",

@@ -235,6 +235,7 @@ function judgeReadTimeout(name: string, entrypoint: TraefikEntrypoint): Finding[
     ),
   ];
 }
+
 export const traefikCheck: Check = {
   id: "traefik",
   title: "routers, middlewares and entrypoint of Traefik",

@@ -167,6 +167,7 @@ function flagsIn(words: readonly string[]): Map<string, string> {
   }
   return options;
 }
+
 export const traefikServiceCheck: Check = {
   id: "traefik-service",
   title: "provider, network and ports of Traefik's service",
