@@ -114,12 +114,25 @@ export async function restartEngine(dir: string): Promise<void> {
   await waitUntilUp(dir, await spawnDaemon(dir, state.socket), `unix://${state.socket}`);
 }
 
-async function spawnDaemon(dir: string, socket: string): Promise<number> {
+/**
+ * Starts dockerd with everything of its own below `dir`.
+ *
+ * @param wrapper a program with arguments that runs dockerd, such as one that enters a namespace first
+ * @param more arguments of dockerd
+ * @returns its process id
+ */
+export async function spawnDaemon(
+  dir: string,
+  socket: string,
+  wrapper: readonly string[] = [],
+  more: readonly string[] = [],
+): Promise<number> {
   const args = [
     ...["--data-root", `${dir}/data`, "--exec-root", `${dir}/exec`, "--pidfile", `${dir}/docker.pid`],
     ...["--host", `unix://${socket}`],
     // If the machine runs a containerd, dockerd uses that one: its own namespaces there keep it apart from others.
     ...["--containerd-namespace", "hephaestus", "--containerd-plugins-namespace", "hephaestus-plugins"],
+    ...more,
   ];
   const log = openSync(`${dir}/dockerd.log`, "a");
   // Detached: Ctrl-C in the terminal reaches us alone, and we end dockerd in order. Node's own spawn, since execa's
@@ -129,7 +142,8 @@ async function spawnDaemon(dir: string, socket: string): Promise<number> {
     detached: true,
     stdio: ["ignore", log, log],
   };
-  const daemon = spawn("dockerd", args, options);
+  const [program = "", ...rest] = [...wrapper, "dockerd", ...args];
+  const daemon = spawn(program, rest, options);
   closeSync(log);
   try {
     await once(daemon, "spawn");
@@ -141,7 +155,8 @@ async function spawnDaemon(dir: string, socket: string): Promise<number> {
   return daemon.pid;
 }
 
-async function waitUntilUp(dir: string, pid: number, dockerHost: string): Promise<void> {
+/** @throws OperatorError with the end of its log when dockerd does not answer in a minute */
+export async function waitUntilUp(dir: string, pid: number, dockerHost: string): Promise<void> {
   const end = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < end && (await isAlive(pid))) {
     const { failed } = await execa("docker", ["--host", dockerHost, "version"], {
@@ -160,7 +175,8 @@ async function waitUntilUp(dir: string, pid: number, dockerHost: string): Promis
   );
 }
 
-async function terminate(pid: number): Promise<void> {
+/** @throws OperatorError when dockerd does not end, not even killed */
+export async function terminate(pid: number): Promise<void> {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     process.kill(pid, signal);
     const end = Date.now() + STOP_TIMEOUT_MS / 2;

@@ -2,12 +2,9 @@
  * A Swarm of several managers on this machine: each node is a Docker Engine in a network namespace of its own, with its own
  * host name and its own /srv. A bridge joins them. Needs root on Linux, and runs behind the wall of test/e2e/run.sh.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
+import { mkdir } from "node:fs/promises";
 import { execa } from "execa";
+import { spawnDaemon, terminate, waitUntilUp } from "./engine.js";
 import { isAlive, removeTraces, type Surroundings } from "./traces.js";
 
 /** The bridge has a namespace of its own: in that of another engine, its firewall drops what is forwarded. */
@@ -23,7 +20,6 @@ const NOTHING_HERE: Surroundings = {
   firewall: true,
   forwarding: "",
 };
-const START_TIMEOUT_MS = 90_000;
 
 export interface ManagerNode {
   name: string;
@@ -66,7 +62,7 @@ export async function startNodes(
   const nodes: ManagerNode[] = [];
   const pids: number[] = [];
   const stop = async (): Promise<void> => {
-    for (const pid of pids) await end(pid);
+    for (const pid of pids) if (await isAlive(pid)) await terminate(pid);
     for (const { name } of nodes) {
       await removeTraces(`${dir}/${name}`, NOTHING_HERE);
       await execa("ip", ["netns", "delete", name], { env, reject: false });
@@ -78,8 +74,10 @@ export async function startNodes(
     for (let number = 1; number <= count; number++) {
       const node = await addLink(dir, number);
       nodes.push(node);
-      pids.push(await startDaemon(dir, node));
-      await waitUntilUp(dir, node);
+      const folder = `${dir}/${node.name}`;
+      const pid = await startDaemon(folder, node);
+      pids.push(pid);
+      await waitUntilUp(folder, pid, node.dockerHost);
     }
     const [first, ...others] = nodes as [ManagerNode, ...ManagerNode[]];
     await docker(first, "swarm", "init", "--advertise-addr", first.address);
@@ -124,45 +122,11 @@ async function addLink(dir: string, number: number): Promise<ManagerNode> {
   return { name, address, dockerHost: `unix://${folder}/docker.sock`, srv: `${folder}/srv` };
 }
 
-async function startDaemon(dir: string, { name, dockerHost, srv }: ManagerNode): Promise<number> {
-  const folder = `${dir}/${name}`;
-  const args = [
-    ...[
-      "--data-root",
-      `${folder}/data`,
-      "--exec-root",
-      `${folder}/exec`,
-      "--pidfile",
-      `${folder}/docker.pid`,
-    ],
-    ...["--host", dockerHost, "--cgroup-parent", `/${name}`],
-  ];
-  const script = `hostname ${name} && mount -t tmpfs tmpfs /run && mount --bind ${srv} /srv && exec dockerd "$@"`;
-  const log = openSync(`${folder}/dockerd.log`, "a");
-  const daemon = spawn(
-    "nsenter",
-    [`--net=/run/netns/${name}`, "unshare", "--mount", "--uts", "sh", "-c", script, "sh", ...args],
-    { env: { ...process.env, ...env }, detached: true, stdio: ["ignore", log, log] },
-  );
-  closeSync(log);
-  await once(daemon, "spawn");
-  daemon.unref();
-  return daemon.pid as number;
-}
-
-async function waitUntilUp(dir: string, node: ManagerNode): Promise<void> {
-  for (const limit = Date.now() + START_TIMEOUT_MS; Date.now() < limit; await sleep(200)) {
-    const { failed } = await execa("docker", ["--host", node.dockerHost, "version"], { env, reject: false });
-    if (!failed) return;
-  }
-  const log = await readFile(`${dir}/${node.name}/dockerd.log`, "utf8").catch(() => "");
-  throw new Error(`${node.name} did not come up:\n${log.trimEnd().split("\n").slice(-12).join("\n")}`);
-}
-
-async function end(pid: number): Promise<void> {
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    if (!(await isAlive(pid))) return;
-    process.kill(pid, signal);
-    for (const limit = Date.now() + 20_000; Date.now() < limit && (await isAlive(pid)); ) await sleep(100);
-  }
+/** Starts the engine of a node in its namespaces; returns its process id. */
+function startDaemon(folder: string, { name, dockerHost, srv }: ManagerNode): Promise<number> {
+  const script = `hostname ${name} && mount -t tmpfs tmpfs /run && mount --bind ${srv} /srv && exec "$@"`;
+  const namespaces = [`--net=/run/netns/${name}`, "unshare", "--mount", "--uts"];
+  const wrapper = ["nsenter", ...namespaces, "sh", "-c", script, "sh"];
+  const socket = dockerHost.slice("unix://".length);
+  return spawnDaemon(folder, socket, wrapper, ["--cgroup-parent", `/${name}`]);
 }
