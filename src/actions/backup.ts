@@ -1,27 +1,107 @@
 import { readFile } from "node:fs/promises";
-import { backupStack } from "../backup/backupStack.js";
+import { BackupDirectory } from "../backup/backupDirectory.js";
+import { type BackupReport, backupImages, backupStack } from "../backup/backupStack.js";
+import { convertFile } from "../backup/convertFile.js";
+import { openArchive } from "../backup/fileFormat/archive.js";
+import { pruneBackups } from "../backup/pruneBackups.js";
+import { publicUrls } from "../config/resolve.js";
 import { ExitCode } from "../errors.js";
-import { checkPrivateFile } from "../host/passwordFile.js";
-import { bytesText, speedText } from "../terminal/progress.js";
+import { checkNotCommitted } from "../host/passwordFile.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
+import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
+import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
+import { table } from "../terminal/table.js";
+import { type LoginFlags, loginFrom } from "./login.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-export type BackupFlags = Omit<SessionFlags, "verify" | "timeout" | "output"> & { tool: string };
+export interface BackupFlags extends Omit<SessionFlags, "verify" | "timeout" | "output">, LoginFlags {
+  tool: string;
+  /** Whether config and users are left out, which needs no Docker. */
+  imagesOnly?: boolean;
+  /** Another registry to read. */
+  from?: string;
+}
 
-/** Backs up config, users and images into a file, or adds what is new to one. */
-export async function backup(file: string, flags: BackupFlags): Promise<ExitCode> {
-  const { context, ...session } = await openSession({ ...flags, verify: false, timeout: 0 });
-  // It holds the hashes of passwords.
-  await checkPrivateFile(file);
+/** Backs up config, users and images into a directory, or adds what is new to one. */
+export async function backup(path: string, flags: BackupFlags): Promise<ExitCode> {
+  const { context, cleanupDocker, signal } = await openSession({ ...flags, verify: false, timeout: 60 });
+  const { config, reporter } = context;
+  // It holds the hashes of passwords, and maybe private images.
+  await checkNotCommitted(path);
   const configText = await readFile(flags.config, "utf8");
-  const { reporter } = context;
-  const report = await backupStack(context, { file, configText, tool: flags.tool, ...session });
-  const { damage, tags, images, blobs, bytes, read, seconds } = report;
-  for (const sentence of damage) reporter.note("error", `damaged: ${sentence}`);
-  reporter.result({ backup: file, ...report }, [
-    `${file}: ${tags} tags, ${images} images, ${blobs} blobs, ${bytesText(bytes)}; read ${speedText(read.bytes, seconds)}`,
-    ...(damage.length > 0
-      ? ["Everything that is intact was backed up. Incomplete images were left out."]
-      : [`Try it with: hephaestus restore ${file} --dry-run`]),
+  const login = await loginFrom(flags, config.credentials);
+  const url = flags.from ?? publicUrls(config).registry;
+  const api = new RegistryApi(new RegistryClient(url, login, signal));
+  const directory = await BackupDirectory.create(path);
+  const request = { directory, api, tool: flags.tool, signal };
+  const report =
+    flags.imagesOnly || flags.from !== undefined
+      ? await backupImages(request, context, flags.from ?? config.stack)
+      : await backupStack(request, { context, cleanupDocker, configText });
+  for (const sentence of report.damage) reporter.note("error", `damaged: ${sentence}`);
+  reporter.result({ backup: path, ...report }, summary(path, report));
+  return report.damage.length > 0 ? ExitCode.verify : ExitCode.ok;
+}
+
+function summary(
+  path: string,
+  { tags, images, blobs, bytes, read, seconds, damage }: BackupReport,
+): string[] {
+  return [
+    `${path}: ${tags} tags, ${images} images, ${blobs} blobs, ${bytesText(bytes)}; read ${speedText(read.bytes, seconds)}`,
+    damage.length > 0
+      ? "Everything that is intact was backed up. Incomplete images were left out."
+      : `Check it with: hephaestus restore ${path} --dry-run`,
+  ];
+}
+
+/** Lists the backups of a directory. */
+export async function backupList(path: string, flags: ReportFlags): Promise<ExitCode> {
+  const directory = await BackupDirectory.open(path);
+  const reporter = await chooseReporter(flags);
+  const backups = [];
+  for (const name of await directory.backups()) backups.push({ name, ...(await directory.read(name)).facts });
+  const rows = backups.map(({ name, tags = 0, images = 0, bytes = 0, damage = [] }) => [
+    name,
+    String(tags),
+    String(images),
+    bytesText(bytes),
+    damage.length === 0 ? "complete" : `${damage.length} damaged`,
   ]);
-  return damage.length > 0 ? ExitCode.verify : ExitCode.ok;
+  reporter.result({ backups }, table(["BACKUP", "TAGS", "IMAGES", "SIZE", "STATE"], rows));
+  return ExitCode.ok;
+}
+
+/** Removes old backups of a directory. */
+export async function backupPrune(
+  path: string,
+  flags: ReportFlags & { keep: number; dryRun?: boolean },
+): Promise<ExitCode> {
+  const directory = await BackupDirectory.open(path);
+  const reporter = await chooseReporter(flags);
+  const pruned = await pruneBackups(directory, flags.keep, flags.dryRun ?? false);
+  for (const name of pruned.backups) reporter.note("info", `  goes   ${name}`);
+  for (const name of pruned.kept) reporter.note("info", `  stays  ${name}`);
+  const { backups, blobs, bytes } = pruned;
+  reporter.result({ pruned: path, ...pruned, dryRun: flags.dryRun ?? false }, [
+    `${backups.length} backups and ${blobs} blobs (${bytesText(bytes)}) ${flags.dryRun ? "would go" : "removed"}`,
+  ]);
+  return ExitCode.ok;
+}
+
+/** Converts a backup file of an earlier version. */
+export async function backupConvert(file: string, path: string, flags: ReportFlags): Promise<ExitCode> {
+  const archive = await openArchive(file);
+  await checkNotCommitted(path);
+  const directory = await BackupDirectory.create(path);
+  const reporter = await chooseReporter(flags);
+  reporter.begin("convert", "Convert");
+  const facts = await convertFile(archive, directory, new ProgressMeter(reporter));
+  reporter.end("done", file);
+  for (const sentence of facts.damage) reporter.note("warning", `damaged: ${sentence}`);
+  reporter.result({ converted: file, backup: path, ...facts }, [
+    `${path}: ${facts.tags} tags, ${facts.images} images, ${bytesText(facts.bytes)}`,
+  ]);
+  return ExitCode.ok;
 }

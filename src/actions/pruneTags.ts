@@ -1,23 +1,21 @@
 import picomatch from "picomatch";
 import { publicUrls } from "../config/resolve.js";
 import { daysBetween } from "../credentials/age.js";
-import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { planRetention, type Retention } from "../maintenance/retention.js";
 import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
 import { imagesOf } from "../registry/taggedImages.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
-import { passwordFromStdin, userName } from "./credentials.js";
+import { type LoginFlags, loginFrom } from "./login.js";
 import { readAndRender } from "./render.js";
 
-export interface PruneTagsFlags {
+export interface PruneTagsFlags extends LoginFlags {
   config: string;
   keepLast?: number;
   olderThan?: number;
   match: string;
   repository: string;
-  user?: string;
-  passwordStdin?: boolean;
   dryRun?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -33,11 +31,9 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   }
   const { config } = await readAndRender(flags.config, undefined);
   const reporter = await chooseReporter(flags);
-  const login = {
-    user: flags.user ?? userName(config.credentials, process.env),
-    password: flags.passwordStdin ? await passwordFromStdin() : fromEnvironment(),
-  };
-  const api = new RegistryApi(publicUrls(config).registry, login);
+  const login = await loginFrom(flags, config.credentials);
+  if (login === undefined) throw noPassword();
+  const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login));
   const now = new Date();
   const tags = picomatch(flags.match);
   const rule = {
@@ -86,11 +82,8 @@ function describePlan(
   for (const { tag, reason } of spared) say(`  stays  ${repository}:${tag} (${reason})`);
 }
 
-function fromEnvironment(): Secret {
-  const raw = process.env.REGISTRY_RAW_PASSWORD;
-  if (raw) return new Secret(raw);
-  throw new OperatorError("a password is needed, since only users can delete", {
+const noPassword = (): OperatorError =>
+  new OperatorError("a password is needed, since only users can delete", {
     remedy: "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --user and --password-stdin.",
     exitCode: ExitCode.usage,
   });
-}

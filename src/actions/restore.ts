@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { proveArchive } from "../backup/backupProof.js";
-import { type Archive, openArchive } from "../backup/format/reader.js";
-import { countsOf } from "../backup/format/snapshot.js";
+import { type Backup, BackupDirectory } from "../backup/backupDirectory.js";
+import { proveBackup } from "../backup/proveBackup.js";
 import { restoreStack } from "../backup/restoreStack.js";
+import { publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { writeFiles } from "../host/files.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
@@ -13,84 +13,105 @@ import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";
 import { credentialsFromEnvironment } from "./credentials.js";
 import type { DeployFlags } from "./deploy.js";
+import { loginFrom } from "./login.js";
 import { readAndRender } from "./render.js";
 import { openSession } from "./session.js";
 
 export interface RestoreFlags
   extends Omit<DeployFlags, "passwordStdin" | "generatePassword" | "wait" | "verify"> {
+  /** The name of a backup that is not the newest. */
+  at?: string;
   force?: boolean;
   readBack?: boolean;
 }
 
 /** Brings back config, users and images from a backup, or proves that it would. */
-export async function restore(file: string, flags: RestoreFlags): Promise<ExitCode> {
-  const archive = await openArchive(file);
+export async function restore(path: string, flags: RestoreFlags): Promise<ExitCode> {
+  const backup = await (await BackupDirectory.open(path)).read(flags.at);
   const reporter = await chooseReporter(flags);
-  describeArchive(archive, reporter);
-  if (flags.dryRun) return checkArchive(archive, reporter);
-  await placeConfig(flags.config, archive, reporter);
-  const { context, ...session } = await openSession(
+  describeBackup(backup, reporter);
+  if (flags.dryRun) return checkBackup(backup, reporter);
+  await placeConfig(flags.config, backup, reporter);
+  const { context, cleanupDocker, signal } = await openSession(
     { ...flags, verify: true },
     { wait: true, resolveImage: flags.resolveImage, host: flags.host, hostSetup: flags.hostSetup },
   );
-  const given = archive.htpasswd
-    ? undefined
-    : credentialsFromEnvironment(context.config.credentials, process.env);
+  const { config } = context;
+  const given = backup.htpasswd ? undefined : credentialsFromEnvironment(config.credentials, process.env);
   const report = await restoreStack(
-    { ...context, given, inheritsUsers: archive.htpasswd !== undefined },
-    { archive, force: flags.force ?? false, readBack: flags.readBack ?? false, ...session },
+    { ...context, given, inheritsUsers: backup.htpasswd !== undefined },
+    {
+      backup,
+      url: publicUrls(config).registry,
+      login: await loginFrom({}, config.credentials),
+      force: flags.force ?? false,
+      readBack: flags.readBack ?? false,
+      cleanupDocker,
+      signal,
+    },
   );
-  const { tags, images, blobs, bytes, written, seconds } = report;
-  reporter.result({ restored: file, ...report }, [
-    `${tags} tags, ${images} images, ${blobs} blobs, ${bytesText(bytes)} are there; wrote ${speedText(written.bytes, seconds)}`,
+  const { tags, images, blobs, written, seconds } = report;
+  reporter.result({ restored: path, ...report }, [
+    `${tags} tags, ${images} images, ${blobs} blobs are there; wrote ${speedText(written.bytes, seconds)}`,
   ]);
   return ExitCode.ok;
 }
 
-function describeArchive({ file, snapshot, broken }: Archive, reporter: Reporter): void {
-  const time = snapshot.time.toISOString().replace(/\.\d+Z$/, "Z");
-  reporter.note("info", `${file} holds ${snapshot.stack} as of ${time}.`);
-  if (broken) {
-    reporter.note(
-      "warning",
-      "A later backup was interrupted. This is the last complete one. Run hephaestus backup again to resume it.",
-    );
+function describeBackup({ directory, facts }: Backup, reporter: Reporter): void {
+  if (!facts) {
+    reporter.note("info", `${directory.path} is an OCI image layout of another program.`);
+    return;
   }
-  if (snapshot.damage.length > 0)
-    reporter.note("warning", `The storage was already damaged then:\n    ${listed(snapshot.damage)}`);
+  reporter.note(
+    "info",
+    `${directory.path} holds ${facts.stack} as of ${facts.time.replace(/\.\d+Z$/, "Z")}.`,
+  );
+  if (facts.damage.length > 0)
+    reporter.note("warning", `The registry was already damaged then:\n    ${listed(facts.damage)}`);
 }
 
 /** Reads all of it, and touches nothing else. */
-async function checkArchive(archive: Archive, reporter: Reporter): Promise<ExitCode> {
+async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode> {
   const meter = new ProgressMeter(reporter);
   reporter.begin("proof", "Proof");
-  const faults = await proveArchive(archive, meter);
-  const { done, seconds } = meter.state();
-  if (faults.length > 0) {
+  const { damage, named, manifests, blobs, bytes } = await proveBackup(backup, meter);
+  if (damage.length > 0) {
     reporter.end("failed", "");
-    throw new OperatorError(listed(faults), {
-      where: archive.file,
+    throw new OperatorError(listed(damage), {
+      where: backup.directory.path,
       remedy: "Use another copy of it, or make a new backup.",
       exitCode: ExitCode.verify,
     });
   }
-  reporter.end("done", `read ${speedText(done, seconds)}`);
-  const counts = countsOf(archive.snapshot);
-  reporter.result({ proven: archive.file, ...counts, bytes: done, seconds }, [
-    `${counts.tags} tags, ${counts.images} images, ${counts.blobs} blobs, ${bytesText(done)}: all whole`,
+  const { seconds } = meter.state();
+  reporter.end("done", `read ${speedText(bytes, seconds)}`);
+  const counts = {
+    tags: named.filter(({ tag }) => tag !== undefined).length,
+    images: manifests.length,
+    blobs: manifests.length + blobs.size,
+  };
+  reporter.result({ proven: backup.directory.path, ...counts, bytes, seconds }, [
+    `${counts.tags} tags, ${counts.images} images, ${counts.blobs} blobs, ${bytesText(bytes)}: all whole`,
   ]);
   return ExitCode.ok;
 }
 
 /** Writes hephaestus.yaml and what it renders to where there is none; one that is there counts. */
-async function placeConfig(config: string, archive: Archive, reporter: Reporter): Promise<void> {
-  if (existsSync(config)) {
-    if ((await readFile(config, "utf8")) !== archive.config)
-      reporter.note("info", `${config} differs from the backup'sand is used.`);
+async function placeConfig(path: string, { config, directory }: Backup, reporter: Reporter): Promise<void> {
+  if (existsSync(path)) {
+    if (config !== undefined && (await readFile(path, "utf8")) !== config)
+      reporter.note("info", `${path} differs from the one of the backup, and is used.`);
     return;
   }
-  await writeFiles(dirname(config), [{ path: basename(config), text: archive.config }]);
-  const { folder, files } = await readAndRender(config, undefined);
+  if (config === undefined) {
+    throw new OperatorError("there is no such file, and the backup has none", {
+      where: path,
+      remedy: `Create it first: hephaestus init. Then restore ${directory.path}.`,
+      exitCode: ExitCode.config,
+    });
+  }
+  await writeFiles(dirname(path), [{ path: basename(path), text: config }]);
+  const { folder, files } = await readAndRender(path, undefined);
   await writeFiles(folder, files);
-  reporter.note("info", `wrote ${config} from the backup, and the files that it renders to`);
+  reporter.note("info", `wrote ${path} from the backup, and the files that it renders to`);
 }

@@ -1,6 +1,5 @@
 import { shownArguments } from "../credentials/secretNames.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
-import { dockerStreams, type StartDocker } from "../docker/stream.js";
 import type { DeployContext, DeployOptions } from "../operation/context.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
@@ -18,18 +17,12 @@ export interface SessionFlags {
   json?: boolean;
   quiet?: boolean;
   verbose?: boolean;
-  /** A docker context of the node that holds the storage, where it is not the manager that `context` names. */
-  storageContext?: string;
 }
 
 export interface Session {
   context: DeployContext;
   /** A docker that still works after an interruption. */
   cleanupDocker: Docker;
-  /** Starts docker commands whose input and output are streams, on the node that holds the storage. */
-  start: StartDocker;
-  /** The docker of that node, which still works after an interruption. */
-  storageDocker: Docker;
   /** Aborts on an interruption. */
   signal: AbortSignal;
 }
@@ -86,8 +79,6 @@ export async function sessionOf(
   return {
     context,
     cleanupDocker: dockerCommand({ context: flags.context, onCommand }),
-    start: dockerStreams({ context: flags.storageContext ?? flags.context, onCommand, signal }),
-    storageDocker: dockerCommand({ context: flags.storageContext ?? flags.context, onCommand }),
     signal,
   };
 }

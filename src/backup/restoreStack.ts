@@ -1,39 +1,39 @@
 import { parseHtpasswd } from "../credentials/htpasswd.js";
+import type { Login } from "../credentials/people.js";
 import { preflight } from "../deploy/preflight.js";
 import { prepareHost } from "../deploy/prepareHost.js";
 import { cleanUp, rollOut } from "../deploy/rollout.js";
 import { type Docker, interrupted } from "../docker/run.js";
-import type { StartDocker } from "../docker/stream.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordStep } from "../history/recordSteps.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
 import type { SecretsChange } from "../operation/secretsChange.js";
+import { withLock } from "../operation/stackLock.js";
 import { verify } from "../registry/frontDoorSteps.js";
-import { blobPath, type Link, linkPath } from "../storage/layout.js";
-import type { StorageAccess } from "../storage/storageContainer.js";
-import { requireStorageNode } from "../storage/storageNode.js";
-import { StorageReader } from "../storage/storageReader.js";
-import { extractToStorage, removeFromStorage } from "../storage/storageWriter.js";
-import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
+import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import { listed } from "../terminal/table.js";
 import { firstChange } from "../users/generations.js";
 import { createSecrets } from "../users/secretSteps.js";
+import { withTemporaryUser } from "../users/temporaryUser.js";
 import { underLock } from "../users/underLock.js";
-import { packEntries, packStream } from "./format/entries.js";
-import { type Archive, memberBlobs } from "./format/reader.js";
-import { countsOf } from "./format/snapshot.js";
-import { proveStorage, storedLinks } from "./storageProof.js";
+import type { Backup } from "./backupDirectory.js";
+import { contentOf, proveRegistry } from "./proveBackup.js";
+import { type PushedImages, presentImages, pushImages } from "./pushImages.js";
+import type { Whole } from "./wholeImages.js";
 
 export interface RestoreRequest {
-  archive: Archive;
-  /** Whether storage that holds other images may be written to. */
+  backup: Backup;
+  /** Where the registry answers. */
+  url: string;
+  /** A user who may push; undefined makes one for the time of the restore. */
+  login: Login | undefined;
+  /** Whether a registry that has other images may be written to. */
   force: boolean;
   /** Whether everything is read back afterwards. */
   readBack: boolean;
-  start: StartDocker;
   cleanupDocker: Docker;
-  /** The docker of the node with the storage. */
-  storageDocker: Docker;
   signal: AbortSignal;
 }
 
@@ -42,53 +42,82 @@ export interface RestoreReport {
   tags: number;
   images: number;
   blobs: number;
-  bytes: number;
   /** What was not there yet. */
-  written: { blobs: number; bytes: number; links: number };
+  written: PushedImages;
   /** Whether the stack was deployed, with the backup's users. */
   deployed: boolean;
   seconds: number;
 }
 
 /**
- * Brings back what a backup holds: blobs first, tags last, so that a registry that runs never shows a tag without its blobs.
- * Where the stack has no users yet, it is deployed with those of the backup.
+ * Brings back what a backup holds: deploys the stack where it has no users yet, with those of the backup, and pushes the images.
  *
  * @throws OperatorError from the step that failed; the same command continues where it stopped
  */
 export async function restoreStack(context: DeployContext, request: RestoreRequest): Promise<RestoreReport> {
+  const { backup, cleanupDocker, signal, url } = request;
+  const began = Date.now();
+  const content = await contentOf(backup);
+  requireWhole(backup, content);
   await runSteps([preflight], context);
-  const deploys = context.needsCredentials;
-  if (deploys) context.change = context.given ? firstChange(context.given) : inheritedChange(request.archive);
-  const { config } = await requireStorageNode(context.docker, request.storageDocker, context.config);
-  const run = new RestoreRun({ ...context, config }, request);
-  const record = recordStep(
-    "deploy",
-    `restored from a backup of ${request.archive.snapshot.time.toISOString().slice(0, 16)}Z`,
-  );
-  const deploySteps = [createSecrets, rollOut, record, verify, cleanUp].map((step) =>
-    deploys ? step : without(step, "the stack has users; they stay"),
-  );
-  try {
-    await underLock(context, request.cleanupDocker, () =>
-      runSteps([prepareHost(request.cleanupDocker), ...run.steps, ...deploySteps], context),
+  const deployed = context.needsCredentials;
+  if (deployed) await deployWithUsers(context, request);
+  const written = await withLogin(context, request, async (login) => {
+    const api = new RegistryApi(new RegistryClient(url, login, signal));
+    const run = new RestoreRun(context, request, api, content);
+    await withLock(context.docker, cleanupDocker, context.config.stack, () =>
+      runSteps(run.steps, { ...context, change: undefined }),
     );
-  } catch (error) {
-    throw request.signal.aborted ? interrupted() : error;
-  } finally {
-    await run.close();
-  }
-  return run.report(deploys);
+    return run.written;
+  }).catch((error: unknown) => {
+    throw signal.aborted ? interrupted() : error;
+  });
+  return {
+    tags: content.named.filter(({ tag }) => tag !== undefined).length,
+    images: content.manifests.length,
+    blobs: content.blobs.size + content.manifests.length,
+    written,
+    deployed,
+    seconds: (Date.now() - began) / 1000,
+  };
 }
 
-const without = (step: Step, reason: string): Step => ({ ...step, skip: () => reason });
+/** @throws OperatorError where files of a backup are missing, before anything is changed */
+function requireWhole({ directory, index }: Backup, { damage }: Whole): void {
+  const nameless = index.nameless.map((name) => `${name} has no name of the form repository:tag`);
+  if (damage.length + nameless.length === 0) return;
+  throw new OperatorError(listed([...nameless, ...damage]), {
+    where: directory.path,
+    remedy:
+      nameless.length > 0
+        ? "Give each image a name when it is copied: skopeo copy docker://HOST/REPOSITORY:TAG oci:DIRECTORY:REPOSITORY:TAG"
+        : "Use another copy of the backup, or an earlier one of this directory with --at.",
+    exitCode: ExitCode.verify,
+  });
+}
+
+function deployWithUsers(context: DeployContext, { backup, cleanupDocker }: RestoreRequest): Promise<void> {
+  context.change = context.given ? firstChange(context.given) : inheritedChange(backup);
+  const note = `restored from the backup of ${backup.facts?.time.slice(0, 16) ?? "another program"}`;
+  const steps = [
+    prepareHost(cleanupDocker),
+    createSecrets,
+    rollOut,
+    recordStep("deploy", note),
+    verify,
+    cleanUp,
+  ];
+  return underLock(context, cleanupDocker, () => runSteps(steps, context));
+}
 
 /** The secrets are made from the backup's users, whose passwords nobody has to know. */
-function inheritedChange({ htpasswd, snapshot, file }: Archive): SecretsChange | undefined {
+function inheritedChange({ htpasswd, facts, directory }: Backup): SecretsChange | undefined {
   if (!htpasswd) return undefined;
-  const dates = snapshot.users.flatMap(({ user, changed }) => (changed ? [[user, changed] as const] : []));
+  const dates = (facts?.users ?? []).flatMap(({ user, changed }) =>
+    changed === undefined ? [] : [[user, new Date(changed)] as const],
+  );
   return {
-    people: parseHtpasswd(htpasswd, file),
+    people: parseHtpasswd(htpasswd, directory.path),
     changed: [],
     removed: [],
     machines: [],
@@ -101,28 +130,29 @@ function inheritedChange({ htpasswd, snapshot, file }: Archive): SecretsChange |
   };
 }
 
+const withLogin = <T>(
+  context: DeployContext,
+  { login, cleanupDocker }: RestoreRequest,
+  work: (login: Login) => Promise<T>,
+): Promise<T> => (login ? work(login) : withTemporaryUser(context, cleanupDocker, work));
+
 class RestoreRun {
-  private readonly began = Date.now();
-  private readonly access: StorageAccess;
-  private readonly reader: StorageReader;
   private readonly meter: ProgressMeter;
-  private readonly missing = new Set<string>();
-  private links: Link[] = [];
-  private readonly written = { blobs: 0, bytes: 0, links: 0 };
+  private missing: Pick<Whole, "named"> = { named: [] };
+  written: PushedImages = { manifests: 0, blobs: 0, bytes: 0 };
 
   constructor(
-    private readonly context: DeployContext,
+    context: DeployContext,
     private readonly request: RestoreRequest,
+    private readonly api: RegistryApi,
+    private readonly content: Whole,
   ) {
-    this.access = { config: context.config, ...request };
-    this.reader = new StorageReader(this.access, request.signal);
     this.meter = new ProgressMeter(context.reporter);
   }
 
   readonly steps: readonly Step[] = [
-    { id: "storage", title: "Storage", run: () => this.look() },
-    { id: "blobs", title: "Blobs", run: () => this.writeBlobs() },
-    { id: "links", title: "Tags and images", run: () => this.writeLinks() },
+    { id: "compare", title: "Registry", run: () => this.compare() },
+    { id: "images", title: "Images", run: () => this.push() },
     {
       id: "proof",
       title: "Proof",
@@ -131,124 +161,55 @@ class RestoreRun {
     },
   ];
 
-  private async look(): Promise<string> {
-    const { config } = this.context;
-    const { snapshot } = this.request.archive;
-    const there = await storedLinks(this.reader);
-    const own = new Map(snapshot.links.map((link) => [linkPath(link), link.digest]));
-    // What a restore that was interrupted has written is as the backup has it.
-    const foreign = [...there].filter(
-      ([path, { kind, digest }]) => (kind === "tag" || kind === "revision") && own.get(path) !== digest,
+  private async compare(): Promise<string> {
+    const { named } = this.content;
+    const present = await presentImages(this.api, named);
+    this.missing = { named: named.filter((manifest) => !present.has(manifest)) };
+    if (!this.request.force) await this.requireNoOther();
+    return `${this.missing.named.length} of ${named.length} images are missing`;
+  }
+
+  /** @throws OperatorError where the registry has tags that the backup does not have, or with other images */
+  private async requireNoOther(): Promise<void> {
+    const own = new Map(
+      this.content.named.map(({ repository, tag, digest }) => [`${repository}:${tag}`, digest]),
     );
-    if (foreign.length > 0 && !this.request.force) {
-      const repositories = [...new Set(foreign.map(([, { repository }]) => repository))];
-      throw new OperatorError(
-        `contains images that are not in the backup, in ${repositories.slice(0, 3).join(", ")}${repositories.length > 3 ? ` and ${repositories.length - 3} more` : ""}`,
-        {
-          where: config.registry.storage.path,
-          remedy:
-            "Use --force to keep them; tags of the backup then get the image of the backup. Or empty the storage: hephaestus destroy --data",
-          exitCode: ExitCode.preflight,
-        },
-      );
-    }
-    const sizes = await this.reader.blobs();
-    await this.reader.close();
-    for (const { digest, size } of snapshot.blobs) if (sizes.get(digest) !== size) this.missing.add(digest);
-    this.links = snapshot.links.filter((link) => there.get(linkPath(link))?.digest !== link.digest);
-    return `${this.missing.size} of ${snapshot.blobs.length} blobs and ${this.links.length} of ${snapshot.links.length} links are missing`;
-  }
-
-  private async writeBlobs(): Promise<string> {
-    if (this.missing.size === 0) return "all there";
-    const { snapshot } = this.request.archive;
-    const wanted = snapshot.blobs.filter(({ digest }) => this.missing.has(digest));
-    this.meter.begin(wanted.reduce((sum, { size }) => sum + size, 0));
-    const under = { way: "" };
-    try {
-      await extractToStorage(this.access, this.blobEntries(under), this.request.signal);
-    } catch (error) {
-      // What was written of it has perhaps the right length, and so would be taken for whole.
-      if (under.way) await removeFromStorage(this.access, [blobPath(under.way)]).catch(() => undefined);
-      throw error;
-    }
-    const { blobs, bytes } = this.written;
-    if (blobs < wanted.length) {
-      throw new OperatorError(`lacks ${wanted.length - blobs} blobs that its snapshot names`, {
-        where: this.request.archive.file,
-        remedy: "Use another copy of it.",
-        exitCode: ExitCode.verify,
-      });
-    }
-    return `${blobs} written, ${speedText(bytes, this.meter.state().seconds)}`;
-  }
-
-  private async *blobEntries(under: { way: string }): AsyncGenerator<Buffer> {
-    const { file, index } = this.request.archive;
-    const { meter, missing, written } = this;
-    for (const member of index.members) {
-      if (!member.blobs?.some(({ digest }) => missing.has(digest))) continue;
-      for await (const { digest, size, content } of memberBlobs(file, member, (blob) => missing.has(blob))) {
-        under.way = digest;
-        const counted = (async function* () {
-          for await (const chunk of content) {
-            meter.add(chunk.length);
-            yield chunk;
-          }
-        })();
-        yield* packStream(entry(blobPath(digest)), size, counted);
-        written.blobs++;
-        written.bytes += size;
+    const others: string[] = [];
+    for (const repository of await this.api.repositories()) {
+      for (const tag of await this.api.tags(repository)) {
+        const name = `${repository}:${tag}`;
+        const isMoved = this.missing.named.some((missing) => `${missing.repository}:${missing.tag}` === name);
+        if (!own.has(name) || isMoved) others.push(name);
       }
     }
-    under.way = "";
+    if (others.length === 0) return;
+    const more = others.length > 3 ? ` and ${others.length - 3} more` : "";
+    throw new OperatorError(`has other images than the backup: ${others.slice(0, 3).join(", ")}${more}`, {
+      where: this.request.url,
+      remedy: "Use --force to keep them; tags of the backup then get the image of the backup.",
+      exitCode: ExitCode.preflight,
+    });
   }
 
-  private async writeLinks(): Promise<string> {
-    // Each group is written before the next: a tag when its image is there, an image when its layers are.
-    const groups: Array<ReadonlyArray<Link["kind"]>> = [["layer"], ["revision"], ["index", "tag"]];
-    for (const kinds of groups) {
-      const links = this.links.filter(({ kind }) => kinds.includes(kind));
-      if (links.length === 0) continue;
-      await extractToStorage(this.access, linkEntries(links), this.request.signal);
-      this.written.links += links.length;
-    }
-    return this.written.links === 0 ? "all there" : `${this.written.links} links written`;
+  private async push(): Promise<string> {
+    const { directory } = this.request.backup;
+    this.meter.begin(0);
+    this.written = await pushImages(this.api, directory, this.missing, this.meter);
+    const { manifests, blobs, bytes } = this.written;
+    return manifests === 0
+      ? "all there"
+      : `${manifests} manifests and ${blobs} blobs (${bytesText(bytes)}) pushed`;
   }
 
   private async prove(): Promise<string> {
-    const { snapshot } = this.request.archive;
-    const faults = await proveStorage(this.reader, snapshot, this.meter);
+    const faults = await proveRegistry(this.api, this.content, this.meter);
     if (faults.length > 0) {
       throw new OperatorError(listed(faults), {
-        where: this.context.config.registry.storage.path,
-        remedy: "Remove these files, then run the same command again: it writes them again.",
+        where: this.request.url,
+        remedy: "Delete these images, then run the same command again: it pushes them again.",
         exitCode: ExitCode.verify,
       });
     }
-    const bytes = snapshot.blobs.reduce((sum, { size }) => sum + size, 0);
-    return `${snapshot.blobs.length} blobs (${bytesText(bytes)}) and ${snapshot.links.length} links are right`;
+    return `${this.content.named.length} images and ${this.content.blobs.size} blobs are right`;
   }
-
-  report(deployed: boolean): RestoreReport {
-    const { snapshot } = this.request.archive;
-    return {
-      ...countsOf(snapshot),
-      bytes: snapshot.blobs.reduce((sum, { size }) => sum + size, 0),
-      written: this.written,
-      deployed,
-      seconds: (Date.now() - this.began) / 1000,
-    };
-  }
-
-  close(): Promise<void> {
-    return this.reader.close();
-  }
-}
-
-/** As the registry writes its files; who owns them is who writes. */
-const entry = (name: string) => ({ name, mode: 0o600, uid: 0, gid: 0, mtime: new Date() });
-
-async function* linkEntries(links: readonly Link[]): AsyncGenerator<Buffer> {
-  for (const link of links) yield await packEntries([{ ...entry(linkPath(link)), content: link.digest }]);
 }

@@ -8,9 +8,6 @@ export const configOption = () => new Option("-c, --config <file>", "config file
 export const contextOption = () =>
   new Option("--context <name>", "docker context of a manager (default: the current context)");
 
-export const storageContextOption = () =>
-  new Option("--storage-context <name>", "docker context of the node with the storage, if it is a worker");
-
 export const timeoutOption = () =>
   new Option("--timeout <seconds>", "time limit of the rollout")
     .default(300)
@@ -70,6 +67,12 @@ export const passwordOptions = (command: Command): Command =>
         .argParser(wholeNumber(16, 72)),
     )
     .option("--password-file <file>", "write the new password to a file (mode 0600) instead of printing it");
+
+/** Who a command is at the registry. */
+export const loginOptions = (command: Command): Command =>
+  command
+    .option("--user <name>", "user at the registry (default: REGISTRY_USERNAME, or credentials.username)")
+    .option("--password-stdin", "read the password of that user from standard input");
 
 /** Options of every command that edits the config file. */
 export const editOptions = (command: Command): Command =>

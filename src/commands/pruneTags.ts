@@ -1,10 +1,9 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { AddCommand } from "./command.js";
-import { configOption, dryRunOption, jsonOption, quietOption, wholeNumber } from "./options.js";
+import { configOption, dryRunOption, jsonOption, loginOptions, quietOption, wholeNumber } from "./options.js";
 
 export const addPruneTags: AddCommand = (program, finish) => {
-  program
-    .command("prune-tags")
+  loginOptions(program.command("prune-tags"))
     .description("delete tags by age or number; an image that another tag still needs is kept")
     .addOption(configOption())
     .addOption(
@@ -17,8 +16,6 @@ export const addPruneTags: AddCommand = (program, finish) => {
     )
     .option("--match <glob>", "tags that may be deleted", "*")
     .option("--repository <glob>", "repositories to prune; ** matches slashes too", "**")
-    .option("--user <name>", "user that deletes (default: REGISTRY_USERNAME, or credentials.username)")
-    .option("--password-stdin", "read the password of that user from standard input")
     .addOption(dryRunOption())
     .addOption(jsonOption())
     .addOption(quietOption())

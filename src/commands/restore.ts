@@ -1,27 +1,27 @@
 import type { AddCommand } from "./command.js";
-import { resolveImageOption, stackOptions, storageContextOption, timeoutOption } from "./options.js";
+import { resolveImageOption, stackOptions, timeoutOption } from "./options.js";
 
 export const addRestore: AddCommand = (program, finish) => {
-  stackOptions(program.command("restore <file>"))
+  stackOptions(program.command("restore <directory>"))
     .description("restore config, users and images from a backup, and deploy the stack if it does not run")
-    .addOption(storageContextOption())
+    .option("--at <backup>", "restore an earlier backup of the directory (see: hephaestus backup list)")
     .option("--host <user@host>", "node that holds the storage, to be prepared over ssh")
     .option("--skip-host-setup", "do not prepare the host")
-    .option("--read-back", "read everything back from the storage and check that every image is complete")
+    .option("--read-back", "read everything back from the registry and check that every image is complete")
     .option(
       "--force",
-      "restore into storage that holds other images: they stay, tags get the image of the backup",
+      "restore into a registry that has other images: they stay, tags get the image of the backup",
     )
-    .option("--dry-run", "check every blob and every image of the file; change nothing, needs no Docker")
+    .option("--dry-run", "check every blob and every image of the backup; change nothing, needs no Docker")
     .addOption(timeoutOption())
     .addOption(resolveImageOption())
     .addHelpText(
       "after",
-      "\nAn existing hephaestus.yaml is used. If there is none, the one of the backup is written and rendered. If the stack\nhas users, they stay. To resume an interrupted restore, run the same command again. If the backup or the\nstorage is damaged, the exit code is 7.\n\nExample:\n  hephaestus restore registry.backup --read-back",
+      "\nAn existing hephaestus.yaml is used. If there is none, the one of the backup is written and rendered. If the stack\nhas users, they stay. The images are pushed with REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or by a user who\nexists only meanwhile. To resume an interrupted restore, run the same command again. If the backup or the\nregistry is damaged, the exit code is 7.\n\nExample:\n  hephaestus restore /backup/registry --read-back",
     )
-    .action(async (file, { skipHostSetup, ...options }) =>
+    .action(async (directory, { skipHostSetup, ...options }) =>
       finish(
-        await (await import("../actions/restore.js")).restore(file, {
+        await (await import("../actions/restore.js")).restore(directory, {
           ...options,
           hostSetup: !skipHostSetup,
         }),

@@ -23,6 +23,16 @@ export async function checkPrivateFile(file: string): Promise<void> {
     throw refuse(file, "its folder is not there or not writable", "Name a file in a folder of yours.");
   if ((await stat(file).catch(() => undefined))?.isDirectory())
     throw refuse(file, "is a folder", "Name a file in it.");
+  await checkNotCommitted(file);
+}
+
+/**
+ * Sees that git does not take a file or a directory into a commit.
+ *
+ * @throws OperatorError when it would
+ */
+export async function checkNotCommitted(path: string): Promise<void> {
+  const folder = dirname(path);
   const git = (args: readonly string[]) =>
     execa("git", ["-C", folder, ...args], {
       reject: false,
@@ -30,11 +40,11 @@ export async function checkPrivateFile(file: string): Promise<void> {
       extendEnv: false,
     });
   if ((await git(["rev-parse", "--is-inside-work-tree"])).exitCode !== 0) return;
-  if ((await git(["check-ignore", "--quiet", basename(file)])).exitCode === 0) return;
+  if ((await git(["check-ignore", "--quiet", basename(path)])).exitCode === 0) return;
   throw refuse(
-    file,
+    path,
     "git would commit it",
-    `Add it to .gitignore first: echo ${basename(file)} >> ${join(folder, ".gitignore")}`,
+    `Add it to .gitignore first: echo ${basename(path)} >> ${join(folder, ".gitignore")}`,
   );
 }
 

@@ -2,9 +2,12 @@
  * Media types of manifests and indexes. Source: OCI image specification 1.1 (media-types.md), Docker image manifest v2
  * (schema 1, schema 2 and manifest list).
  */
+const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
+const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+
 const MANIFESTS: ReadonlySet<string> = new Set([
-  "application/vnd.oci.image.index.v1+json",
-  "application/vnd.oci.image.manifest.v1+json",
+  OCI_INDEX,
+  OCI_MANIFEST,
   "application/vnd.docker.distribution.manifest.list.v2+json",
   "application/vnd.docker.distribution.manifest.v2+json",
   "application/vnd.docker.distribution.manifest.v1+json",
@@ -17,3 +20,16 @@ const MANIFESTS: ReadonlySet<string> = new Set([
  */
 export const namesManifest = ({ mediaType }: { mediaType?: unknown }): boolean =>
   typeof mediaType !== "string" || MANIFESTS.has(mediaType);
+
+/**
+ * The media type of a manifest by its own words, or else by its form.
+ *
+ * @param bytes of a manifest
+ */
+export function mediaTypeOf(bytes: Buffer): string {
+  const { mediaType, manifests } = JSON.parse(bytes.toString("utf8")) as {
+    mediaType?: string;
+    manifests?: unknown;
+  };
+  return mediaType ?? (manifests ? OCI_INDEX : OCI_MANIFEST);
+}

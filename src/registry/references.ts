@@ -2,21 +2,35 @@ import { namesManifest } from "./mediaTypes.js";
 
 /** What a manifest refers to. Source: OCI image specification 1.1, Docker image manifest v2 schema 2 and manifest list. */
 
+/** Content as a manifest names it. Source: OCI image specification, descriptor.md. */
+export interface Content {
+  digest: string;
+  /** Bytes; undefined where the manifest does not say (Docker's schema 1). */
+  size: number | undefined;
+}
+
 export interface References {
-  /** Digests of its config, its layers, and what an index lists that is no manifest: blobs that have to be there. */
-  blobs: string[];
+  /** Its config, its layers, and what an index lists that is no manifest: blobs that have to be there. */
+  blobs: Content[];
   /** Digests of an index's own manifests. */
   manifests: string[];
   /** The manifest that this one is about (a signature, an SBOM); a registry takes it before or after that one. */
   subject?: string;
 }
 
+interface DescriptorJson {
+  digest?: unknown;
+  size?: unknown;
+  mediaType?: unknown;
+  urls?: unknown;
+}
+
 interface ManifestJson {
-  config?: { digest?: unknown };
-  layers?: Array<{ digest?: unknown; urls?: unknown }>;
+  config?: DescriptorJson;
+  layers?: DescriptorJson[];
   fsLayers?: Array<{ blobSum?: unknown }>;
-  manifests?: Array<{ digest?: unknown; mediaType?: unknown }>;
-  subject?: { digest?: unknown };
+  manifests?: DescriptorJson[];
+  subject?: DescriptorJson;
 }
 
 /** Larger ones no registry takes. Source: distribution specification, "Pushing Manifests" (4 MiB). */
@@ -42,19 +56,24 @@ export function parseReferences(bytes: Buffer): References | undefined {
   // Layers with urls may lie elsewhere (foreign layers): no registry has to have them.
   const own = layers.filter(({ urls }) => !Array.isArray(urls) || urls.length === 0);
   const blobs = [
-    config?.digest,
-    ...own.map(({ digest }) => digest),
-    ...fsLayers.map(({ blobSum }) => blobSum),
-    ...manifests.filter((entry) => !namesManifest(entry)).map(({ digest }) => digest),
+    ...(config ? [config] : []),
+    ...own,
+    ...fsLayers.map(({ blobSum }) => ({ digest: blobSum })),
+    ...manifests.filter((entry) => !namesManifest(entry)),
   ];
-  const about = digests([subject?.digest])[0];
+  const about = contents(subject ? [subject] : [])[0];
   return {
-    blobs: digests(blobs),
-    manifests: digests(manifests.filter(namesManifest).map(({ digest }) => digest)),
-    ...(about === undefined ? {} : { subject: about }),
+    blobs: contents(blobs),
+    manifests: contents(manifests.filter(namesManifest)).map(({ digest }) => digest),
+    ...(about === undefined ? {} : { subject: about.digest }),
   };
 }
 
-const digests = (values: readonly unknown[]): string[] => [
-  ...new Set(values.filter((value): value is string => typeof value === "string")),
-];
+/** Each digest once. */
+function contents(descriptors: readonly DescriptorJson[]): Content[] {
+  const found = new Map<string, Content>();
+  for (const { digest, size } of descriptors)
+    if (typeof digest === "string" && !found.has(digest))
+      found.set(digest, { digest, size: typeof size === "number" ? size : undefined });
+  return [...found.values()];
+}

@@ -1,15 +1,17 @@
-import { basicAuthorization, type Login } from "../credentials/people.js";
-import { ExitCode, OperatorError, type OperatorErrorDetails } from "../errors.js";
+import { createHash } from "node:crypto";
+import { ExitCode, OperatorError } from "../errors.js";
 import { buildDate } from "./imageFacts.js";
 import { parseReferences } from "./references.js";
+import type { RegistryClient } from "./registryClient.js";
 
-/** The registry's HTTP API, asked at its front door. Source: OCI distribution specification 1.1. */
+/** The registry's HTTP API. Source: OCI distribution specification 1.1. */
 
 const MANIFEST_TYPES = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
   "application/vnd.docker.distribution.manifest.v2+json",
+  "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ].join(", ");
 
 /** Names on one page of a list. */
@@ -41,23 +43,22 @@ export interface Manifest {
   created: Date | undefined;
 }
 
-/** An answer of the registry that is none of those expected. */
-export class UnexpectedAnswer extends OperatorError {
-  constructor(
-    message: string,
-    /** The HTTP status. */
-    readonly status: number,
-    details: OperatorErrorDetails,
-  ) {
-    super(message, details);
-  }
+/** A manifest as the registry gives it. */
+export interface RawManifest {
+  digest: string;
+  mediaType: string;
+  bytes: Buffer;
+}
+
+/** What an index says of a manifest. */
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
 }
 
 export class RegistryApi {
-  constructor(
-    private readonly url: string,
-    private readonly login: Login,
-  ) {}
+  constructor(private readonly client: RegistryClient) {}
 
   /** Names of all repositories. */
   repositories(): Promise<string[]> {
@@ -69,16 +70,34 @@ export class RegistryApi {
     return this.pages(`/v2/${repository}/tags/list?n=${PAGE}`, "tags");
   }
 
+  /**
+   * A manifest with its bytes.
+   *
+   * @returns undefined where it is not there (any more)
+   */
+  async rawManifest(repository: string, reference: string): Promise<RawManifest | undefined> {
+    const path = `/v2/${repository}/manifests/${reference}`;
+    const response = await this.client.request("GET", path, { headers: { accept: MANIFEST_TYPES } });
+    if (response.status === 404) return undefined;
+    const { headers } = this.client.expectOk(response, path);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    return {
+      digest:
+        headers.get("docker-content-digest") ?? `sha256:${createHash("sha256").update(bytes).digest("hex")}`,
+      mediaType: headers.get("content-type")?.split(";")[0] ?? "",
+      bytes,
+    };
+  }
+
   /** @returns undefined where it is not there (any more) */
   async manifest(repository: string, reference: string): Promise<Manifest | undefined> {
-    const path = `/v2/${repository}/manifests/${reference}`;
-    const response = await this.ask("GET", path, { accept: MANIFEST_TYPES });
-    if (response.status === 404) return undefined;
-    const bytes = Buffer.from(await this.expectOk(response, path).arrayBuffer());
+    const raw = await this.rawManifest(repository, reference);
+    if (raw === undefined) return undefined;
+    const { digest, bytes } = raw;
     const references = parseReferences(bytes);
     const body = references ? (JSON.parse(bytes.toString("utf8")) as ManifestBody) : {};
     return {
-      digest: response.headers.get("docker-content-digest") ?? reference,
+      digest,
       children: references?.manifests ?? [],
       config: body.config?.digest,
       subject: references?.subject,
@@ -86,9 +105,103 @@ export class RegistryApi {
     };
   }
 
+  /**
+   * Manifests that refer to one, by the referrers API.
+   *
+   * @returns undefined where the registry has no such API: they have tags of their own then
+   */
+  async referrers(repository: string, digest: string): Promise<Descriptor[] | undefined> {
+    const path = `/v2/${repository}/referrers/${digest}`;
+    const response = await this.client.request("GET", path);
+    if (!response.ok) {
+      await response.body?.cancel();
+      return undefined;
+    }
+    const body = (await response.json().catch(() => ({}))) as { manifests?: Descriptor[] };
+    return body.manifests;
+  }
+
+  /**
+   * The content of a blob.
+   *
+   * @param offset bytes to leave out at its beginning
+   * @returns where it begins, which may be 0 all the same; undefined where the registry does not have it
+   */
+  async blob(
+    repository: string,
+    digest: string,
+    offset: number,
+  ): Promise<{ offset: number; content: AsyncIterable<Uint8Array> } | undefined> {
+    const path = `/v2/${repository}/blobs/${digest}`;
+    const headers = offset > 0 ? { range: `bytes=${offset}-` } : {};
+    const response = await this.client.request("GET", path, { headers, timeout: 0 });
+    if (response.status === 416) {
+      await response.body?.cancel();
+      return this.blob(repository, digest, 0);
+    }
+    if (response.status === 404) return undefined;
+    const { body, status } = this.client.expectOk(response, path);
+    return { offset: status === 206 ? offset : 0, content: body as unknown as AsyncIterable<Uint8Array> };
+  }
+
+  /** Bytes of a blob in a repository; undefined where it is not there. */
+  async blobSize(repository: string, digest: string): Promise<number | undefined> {
+    const path = `/v2/${repository}/blobs/${digest}`;
+    const response = await this.client.request("HEAD", path);
+    if (response.status === 404) return undefined;
+    return Number(this.client.expectOk(response, path).headers.get("content-length"));
+  }
+
+  /** The digest that a tag names; undefined where it is not there. */
+  async digestOf(repository: string, reference: string): Promise<string | undefined> {
+    const path = `/v2/${repository}/manifests/${reference}`;
+    const response = await this.client.request("HEAD", path, { headers: { accept: MANIFEST_TYPES } });
+    if (response.status === 404) return undefined;
+    return this.client.expectOk(response, path).headers.get("docker-content-digest") ?? undefined;
+  }
+
+  /**
+   * Uploads a blob in one piece, or takes it from another repository of this registry.
+   *
+   * @param from a repository that has it
+   * @param read its content, for each attempt anew
+   * @returns whether its content was sent
+   */
+  async putBlob(
+    repository: string,
+    digest: string,
+    from: string | undefined,
+    read: () => ReadableStream,
+  ): Promise<boolean> {
+    const mount = from === undefined ? "" : `?${new URLSearchParams({ mount: digest, from })}`;
+    const path = `/v2/${repository}/blobs/uploads/${mount}`;
+    const begun = this.client.expectOk(await this.client.request("POST", path), path);
+    await begun.body?.cancel();
+    if (begun.status === 201) return false;
+    const place = new URL(begun.headers.get("location") ?? "", this.client.url);
+    place.searchParams.set("digest", digest);
+    const headers = { "content-type": "application/octet-stream" };
+    const target = `${place.pathname}${place.search}`;
+    const stored = await this.client.request("PUT", target, { headers, body: read, timeout: 0 });
+    await this.client.expectOk(stored, place.pathname).body?.cancel();
+    return true;
+  }
+
+  /** @param reference a tag, or the digest */
+  async putManifest(
+    repository: string,
+    reference: string,
+    { mediaType, bytes }: Omit<RawManifest, "digest">,
+  ) {
+    const path = `/v2/${repository}/manifests/${reference}`;
+    const headers = { "content-type": mediaType };
+    const response = await this.client.request("PUT", path, { headers, body: bytes });
+    await this.client.expectOk(response, path).body?.cancel();
+  }
+
   /** When an image was built, by its config; undefined where it does not say, or says what cannot be. */
   async created(repository: string, config: string): Promise<Date | undefined> {
-    const response = await this.ask("GET", `/v2/${repository}/blobs/${config}`);
+    const response = await this.client.request("GET", `/v2/${repository}/blobs/${config}`);
     if (response.status !== 200) return undefined;
     const { created } = (await response.json().catch(() => ({}))) as { created?: string };
     return buildDate(created);
@@ -97,9 +210,9 @@ export class RegistryApi {
   /** Deletes a manifest, and with it every tag that names it. */
   async remove(repository: string, digest: string): Promise<void> {
     const path = `/v2/${repository}/manifests/${digest}`;
-    const response = await this.ask("DELETE", path);
+    const response = await this.client.request("DELETE", path);
     if (response.status === 405) throw await this.refusal(response);
-    if (response.status !== 404) this.expectOk(response, path);
+    if (response.status !== 404) this.client.expectOk(response, path);
   }
 
   /** Why nothing is deleted: the gateway says it in words, and in the detail for programs. */
@@ -107,7 +220,7 @@ export class RegistryApi {
     const body = (await response.json().catch(() => ({}))) as { errors?: RegistryError[] };
     const { message, detail } = body.errors?.[0] ?? {};
     return new OperatorError(message ?? "the registry does not delete", {
-      where: this.url,
+      where: this.client.url,
       remedy:
         detail?.reason === "read-only"
           ? "Run the same command again when gc has finished: hephaestus status"
@@ -120,48 +233,14 @@ export class RegistryApi {
   private async pages(first: string, key: "repositories" | "tags"): Promise<string[]> {
     const names: string[] = [];
     for (let path: string | undefined = first; path !== undefined; ) {
-      const response: Response = await this.ask("GET", path);
+      const response: Response = await this.client.request("GET", path);
       if (response.status === 404) return names;
-      const body = (await this.expectOk(response, path).json()) as Record<string, string[] | null>;
+      const body = (await this.client.expectOk(response, path).json()) as Record<string, string[] | null>;
       names.push(...(body[key] ?? []));
       const next = /<([^>]+)>\s*;\s*rel="?next/.exec(response.headers.get("link") ?? "")?.[1];
-      const target = next === undefined ? undefined : new URL(next, this.url);
+      const target = next === undefined ? undefined : new URL(next, this.client.url);
       path = target && `${target.pathname}${target.search}`;
     }
     return names;
-  }
-
-  private async ask(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
-    try {
-      return await fetch(`${this.url}${path}`, {
-        method,
-        headers: { ...headers, authorization: basicAuthorization(this.login) },
-        signal: AbortSignal.timeout(30_000),
-      });
-    } catch (cause) {
-      const reason = (cause as { cause?: { code?: string } }).cause?.code ?? (cause as Error).name;
-      throw new OperatorError(`does not answer (${reason})`, {
-        where: this.url,
-        remedy: "See what is wrong with: hephaestus status",
-        exitCode: ExitCode.verify,
-        cause,
-      });
-    }
-  }
-
-  private expectOk(response: Response, path: string): Response {
-    if (response.ok) return response;
-    const refused = response.status === 401;
-    throw new UnexpectedAnswer(
-      refused ? `the password of ${this.login.user} was refused` : `${path} was answered ${response.status}`,
-      response.status,
-      {
-        where: this.url,
-        remedy: refused
-          ? "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --password-stdin."
-          : "See the gateway's log with: hephaestus logs gateway",
-        exitCode: refused ? ExitCode.credentials : ExitCode.verify,
-      },
-    );
   }
 }

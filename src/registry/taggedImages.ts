@@ -1,5 +1,7 @@
+import { concurrently } from "./concurrently.js";
 import { subjectOfTag, type TaggedImage } from "./imageFacts.js";
-import { type Manifest, type RegistryApi, UnexpectedAnswer } from "./registryApi.js";
+import type { Manifest, RegistryApi } from "./registryApi.js";
+import { UnexpectedAnswer } from "./registryClient.js";
 
 /** Requests for the manifests of one repository that run at once. */
 const PARALLEL = 8;
@@ -16,16 +18,12 @@ export interface RepositoryImages {
  * @throws OperatorError when the registry does not answer
  */
 export async function imagesOf(api: RegistryApi, repository: string): Promise<RepositoryImages> {
-  const waiting = await api.tags(repository);
   const [images, unreadable]: [TaggedImage[], string[]] = [[], []];
-  const work = async () => {
-    for (let tag = waiting.shift(); tag !== undefined; tag = waiting.shift()) {
-      const manifest = await readable(api, repository, tag);
-      if (manifest === "unreadable") unreadable.push(tag);
-      else if (manifest) images.push(await imageOf(api, repository, tag, manifest));
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, work));
+  await concurrently(await api.tags(repository), PARALLEL, async (tag) => {
+    const manifest = await readable(api, repository, tag);
+    if (manifest === "unreadable") unreadable.push(tag);
+    else if (manifest) images.push(await imageOf(api, repository, tag, manifest));
+  });
   return { images: images.sort((a, b) => (a.tag < b.tag ? -1 : 1)), unreadable: unreadable.sort() };
 }
 

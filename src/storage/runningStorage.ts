@@ -1,4 +1,3 @@
-import type { Config } from "../config/resolve.js";
 import {
   type SwarmService,
   type SwarmTask,
@@ -67,9 +66,3 @@ export function storageOf(
   if (path === undefined || User === undefined || task?.NodeID === undefined) return undefined;
   return { nodeId: task.NodeID, path, user: User };
 }
-
-/** A config whose storage is the one that runs. */
-export const withRunningStorage = (config: Config, { path, user }: RunningStorage): Config => ({
-  ...config,
-  registry: { ...config.registry, user, storage: { ...config.registry.storage, path } },
-});

@@ -4,7 +4,7 @@
  */
 
 /** Where everything lies, below the storage folder. */
-export const ROOT = "docker/registry/v2";
+const ROOT = "docker/registry/v2";
 
 const REPOSITORIES = `${ROOT}/repositories/`;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -59,28 +59,10 @@ export const isLinkPath = (path: string): boolean =>
   path.startsWith(REPOSITORIES) &&
   Object.values(PATTERNS).some((pattern) => pattern.test(path.slice(REPOSITORIES.length)));
 
-/** The path of a link below the storage folder. */
-export function linkPath({ kind, repository, tag, digest }: Link): string {
-  const hex = hexOf(digest);
-  const places: Record<Link["kind"], string> = {
-    tag: `_manifests/tags/${tag}/current`,
-    index: `_manifests/tags/${tag}/index/sha256/${hex}`,
-    revision: `_manifests/revisions/sha256/${hex}`,
-    layer: `_layers/sha256/${hex}`,
-  };
-  return `${REPOSITORIES}${repository}/${places[kind]}/link`;
-}
-
 /** The path of a blob below the storage folder. */
 export function blobPath(digest: string): string {
   const hex = hexOf(digest);
   return `${ROOT}/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
-}
-
-/** The digest of the blob at a path; undefined where it is none. */
-export function blobAt(path: string): string | undefined {
-  const hex = /\/blobs\/sha256\/[0-9a-f]{2}\/([0-9a-f]{64})\/data$/.exec(`/${path}`)?.[1];
-  return hex !== undefined && blobPath(`sha256:${hex}`) === path ? `sha256:${hex}` : undefined;
 }
 
 const hexOf = (digest: string): string => digest.slice("sha256:".length);

@@ -1,9 +1,7 @@
 import { stat } from "node:fs/promises";
 import { Secret } from "../../credentials/secret.js";
 import { ExitCode, OperatorError } from "../../errors.js";
-import { blobPath } from "../../storage/layout.js";
 import { FOOTER_LENGTH, FOOTER_START, type Place, parseFooter } from "./footer.js";
-import { journalOf, readJournal } from "./journal.js";
 import { Hashing, readMember, readRange, readSmall } from "./member.js";
 import {
   type ArchiveIndex,
@@ -15,6 +13,7 @@ import {
   parseSnapshot,
   type Snapshot,
 } from "./snapshot.js";
+import { blobPath } from "./storageLayout.js";
 
 /** A backup that can be read: its newest complete snapshot. */
 export interface Archive {
@@ -46,7 +45,7 @@ export async function openArchive(file: string): Promise<Archive> {
   if (!found) {
     throw new OperatorError("holds no complete backup", {
       where: file,
-      remedy: "Run hephaestus backup again with this file to resume it, or specify another file.",
+      remedy: "Specify another file, or make a new backup: hephaestus backup DIRECTORY",
       exitCode: ExitCode.preflight,
     });
   }
@@ -83,7 +82,7 @@ export interface FoundIndex {
 }
 
 /**
- * Finds the newest complete index: at the file's end, else where the journal of a broken run says that it was.
+ * Finds the newest complete index: at the file's end, else where the last complete run ended.
  *
  * @returns undefined where there is none, or no such file
  * @throws OperatorError when it is there and damaged
@@ -93,17 +92,15 @@ export async function findIndex(file: string): Promise<FoundIndex | undefined> {
   if (size === undefined) return undefined;
   const last = await footerBefore(file, size);
   if (last) return { index: await readIndex(file, last), end: size, broken: false };
-  const journal = await readJournal(file);
-  const end = journal ? journal.completeLength : await lastFooterEnd(file, size);
-  if (end === 0 || end > size) return undefined;
+  const end = await lastFooterEnd(file, size);
   const earlier = await footerBefore(file, end);
-  if (!earlier) throw damaged(file, `it does not match ${journalOf(file)}`);
+  if (!earlier) return undefined;
   return { index: await readIndex(file, earlier), end, broken: true };
 }
 
 const WINDOW = 1024 * 1024;
 
-/** Where the last footer ends, looked for backwards: the journal is gone. 0 where there is none. */
+/** Where the last footer ends, looked for backwards; 0 where there is none. */
 async function lastFooterEnd(file: string, size: number): Promise<number> {
   for (let end = size; end > FOOTER_LENGTH; end -= WINDOW) {
     const offset = Math.max(0, end - WINDOW);

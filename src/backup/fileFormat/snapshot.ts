@@ -1,8 +1,8 @@
 import { ExitCode, OperatorError } from "../../errors.js";
 import type { References } from "../../registry/references.js";
-import { isDigest, isLinkPath, type Link, linkPath, parseLink } from "../../storage/layout.js";
+import { isDigest, isLinkPath, type Link, parseLink } from "./storageLayout.js";
 
-/** The version of a backup's format that this program writes and reads. */
+/** The version of the file format that this program converts. */
 export const FORMAT_VERSION = 1;
 
 /** Where hephaestus's own files stand in the archive. */
@@ -35,12 +35,6 @@ export interface Snapshot {
   damage: string[];
 }
 
-/** How much it is. */
-export function countsOf(snapshot: Snapshot): { tags: number; images: number; blobs: number } {
-  const count = (kind: Link["kind"]) => snapshot.links.filter((link) => link.kind === kind).length;
-  return { tags: count("tag"), images: count("revision"), blobs: snapshot.blobs.length };
-}
-
 /** A gzip member: where it is, and the blobs in it; undefined for that of a snapshot. */
 export interface Member {
   offset: number;
@@ -54,24 +48,6 @@ export interface ArchiveIndex {
   members: Member[];
   /** The member of the newest snapshot. */
   snapshot: Member;
-}
-
-export function formatSnapshot(snapshot: Snapshot): string {
-  return `${JSON.stringify(
-    {
-      version: FORMAT_VERSION,
-      stack: snapshot.stack,
-      time: snapshot.time.toISOString(),
-      tool: snapshot.tool,
-      links: snapshot.links.map((link) => [linkPath(link), link.digest]),
-      blobs: snapshot.blobs.map(({ digest, size }) => [digest, size]),
-      manifests: Object.fromEntries(snapshot.references),
-      users: snapshot.users,
-      damage: snapshot.damage,
-    },
-    null,
-    1,
-  )}\n`;
 }
 
 interface SnapshotJson {
@@ -112,16 +88,6 @@ export function parseSnapshot(text: string, file: string): Snapshot {
     })),
     damage: json.damage,
   };
-}
-
-export function formatIndex({ stack, members, snapshot }: ArchiveIndex): string {
-  const written = members.map(({ offset, length, blobs }) => ({
-    offset,
-    length,
-    ...(blobs ? { blobs: blobs.map(({ digest, size }) => [digest, size]) } : {}),
-  }));
-  const at = members.indexOf(snapshot);
-  return `${JSON.stringify({ version: FORMAT_VERSION, stack, snapshot: at, members: written })}\n`;
 }
 
 interface IndexJson {

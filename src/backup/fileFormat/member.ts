@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { crc32, createGunzip, createInflateRaw } from "node:zlib";
+import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
 
 /** A file in the archive, as it is read. */
@@ -43,46 +43,6 @@ export async function readSmall(file: string, range: Range, name: string): Promi
     found = await collect(entry.content);
   }
   return found;
-}
-
-const HEADER_LENGTH = 10;
-const TRAILER_LENGTH = 8;
-/** How every member that zlib writes begins: deflate, no name, no extra field. */
-const HEADER = Buffer.from([0x1f, 0x8b, 8, 0]);
-
-/**
- * Finds where a member ends that no index names, and whether it is whole.
- *
- * @param end of what there is in the file
- * @returns its length in bytes; undefined where it is torn or is no member with content
- */
-export async function measureMember(file: string, offset: number, end: number): Promise<number | undefined> {
-  if (end - offset < HEADER_LENGTH + TRAILER_LENGTH) return undefined;
-  const header = await readRange(file, { offset, length: HEADER_LENGTH });
-  if (!header.subarray(0, HEADER.length).equals(HEADER)) return undefined;
-  const inflate = createInflateRaw();
-  const source = createReadStream(file, { start: offset + HEADER_LENGTH, end: end - 1 });
-  let [sum, size] = [0, 0];
-  source.on("error", (error) => inflate.destroy(error));
-  source.pipe(inflate);
-  try {
-    for await (const chunk of inflate as AsyncIterable<Buffer>) {
-      sum = crc32(chunk, sum);
-      size += chunk.length;
-    }
-  } catch {
-    return undefined;
-  } finally {
-    source.destroy();
-  }
-  const length = HEADER_LENGTH + inflate.bytesWritten + TRAILER_LENGTH;
-  if (offset + length > end) return undefined;
-  const trailer = await readRange(file, {
-    offset: offset + length - TRAILER_LENGTH,
-    length: TRAILER_LENGTH,
-  });
-  const whole = trailer.readUInt32LE(0) === sum && trailer.readUInt32LE(4) === size % 2 ** 32;
-  return whole ? length : undefined;
 }
 
 /** Some bytes of a file; fewer where it ends. */

@@ -1,0 +1,129 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { ExitCode, OperatorError } from "../errors.js";
+import { blobFile } from "./ociLayout.js";
+
+/** The blobs of an OCI image layout, each in a file of its digest. */
+export class BlobFiles {
+  /** @param layout the directory of the layout */
+  constructor(private readonly layout: string) {}
+
+  /** Bytes of a blob; undefined where it is not there. */
+  async sizeOf(digest: string): Promise<number | undefined> {
+    return (await stat(this.path(digest)).catch(() => undefined))?.size;
+  }
+
+  /** The path of a blob. */
+  path(digest: string): string {
+    return join(this.layout, blobFile(digest));
+  }
+
+  /** A blob of a manifest's size; undefined where it is not there, or its bytes are wrong. */
+  async small(digest: string): Promise<Buffer | undefined> {
+    const bytes = await readFile(this.path(digest)).catch(() => undefined);
+    return bytes && digestOf(bytes) === digest ? bytes : undefined;
+  }
+
+  /** Digests of all blobs, with their bytes. */
+  async all(): Promise<Map<string, number>> {
+    const names = await readdir(join(this.layout, "blobs", "sha256")).catch(() => []);
+    const sizes = new Map<string, number>();
+    for (const name of names.filter((name) => /^[0-9a-f]{64}$/.test(name)))
+      sizes.set(`sha256:${name}`, (await this.sizeOf(`sha256:${name}`)) ?? 0);
+    return sizes;
+  }
+
+  async remove(digest: string): Promise<void> {
+    await rm(this.path(digest), { force: true });
+  }
+
+  /** Removes what runs that were killed have left. */
+  async removePartial(): Promise<void> {
+    const folder = join(this.layout, "blobs", "sha256");
+    for (const name of await readdir(folder).catch(() => []))
+      if (name.endsWith(".part")) await rm(join(folder, name), { force: true });
+  }
+
+  /** Writes a blob whose bytes are at hand. */
+  put(digest: string, bytes: Uint8Array): Promise<void> {
+    const part = `${this.path(digest)}.${randomUUID()}.part`;
+    return writing(this.layout, async () => {
+      await writeFile(part, bytes, { mode: 0o600 });
+      await settle(part, this.path(digest));
+    });
+  }
+
+  /**
+   * Writes a blob. What an earlier run has written of it is continued.
+   *
+   * @param read its content from so many bytes on; it may begin at 0 instead, and says where it begins
+   * @returns the bytes that were read, and whether they are right; a wrong blob is not kept
+   */
+  async write(
+    digest: string,
+    read: (offset: number) => Promise<{ offset: number; content: AsyncIterable<Uint8Array> }>,
+    onBytes: (bytes: number) => void,
+  ): Promise<{ bytes: number; isRight: boolean }> {
+    const part = `${this.path(digest)}.part`;
+    return writing(this.layout, async () => {
+      const { offset, content } = await read((await stat(part).catch(() => undefined))?.size ?? 0);
+      const hash = createHash("sha256");
+      if (offset > 0)
+        for await (const chunk of createReadStream(part, { end: offset - 1 })) hash.update(chunk);
+      let bytes = 0;
+      await pipeline(
+        content,
+        async function* (chunks: AsyncIterable<Uint8Array>) {
+          for await (const chunk of chunks) {
+            hash.update(chunk);
+            bytes += chunk.length;
+            onBytes(chunk.length);
+            yield chunk;
+          }
+        },
+        createWriteStream(part, offset > 0 ? { flags: "r+", start: offset, mode: 0o600 } : { mode: 0o600 }),
+      );
+      const isRight = `sha256:${hash.digest("hex")}` === digest;
+      if (isRight) await settle(part, this.path(digest));
+      else await rm(part, { force: true });
+      return { bytes, isRight };
+    });
+  }
+}
+
+/**
+ * Does work on a disk.
+ *
+ * @throws OperatorError for faults of the disk
+ */
+export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw typeof (cause as NodeJS.ErrnoException).syscall === "string" ? unusable(path, cause) : cause;
+  }
+}
+
+/** Gives a file its name once its content is on the disk. */
+async function settle(from: string, to: string): Promise<void> {
+  const file = await open(from, "r+");
+  await file.sync().finally(() => file.close());
+  await rename(from, to);
+}
+
+export const digestOf = (bytes: Uint8Array): string =>
+  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+
+export function unusable(path: string, cause: unknown): OperatorError {
+  const { code } = cause as NodeJS.ErrnoException;
+  return new OperatorError(code === "ENOSPC" ? "the disk is full (ENOSPC)" : `cannot be written (${code})`, {
+    where: path,
+    remedy:
+      "Make room, or check the permissions, then run the same command again: it continues where it stopped.",
+    exitCode: ExitCode.preflight,
+    cause,
+  });
+}

@@ -1,0 +1,126 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { Readable } from "node:stream";
+import { ExitCode, OperatorError } from "../errors.js";
+import { concurrently } from "../registry/concurrently.js";
+import { mediaTypeOf } from "../registry/mediaTypes.js";
+import { parseReferences, type References } from "../registry/references.js";
+import type { RegistryApi } from "../registry/registryApi.js";
+import { UnexpectedAnswer } from "../registry/registryClient.js";
+import type { ProgressMeter } from "../terminal/progress.js";
+import type { BackupDirectory } from "./backupDirectory.js";
+import type { NamedManifest } from "./ociLayout.js";
+import type { Whole } from "./wholeImages.js";
+
+/** Blobs, or tags, that are pushed at once. */
+const PARALLEL = 4;
+
+/** What was not there yet. */
+export interface PushedImages {
+  manifests: number;
+  blobs: number;
+  bytes: number;
+}
+
+/** Tags and digests that a registry has already as a backup has them. */
+export async function presentImages(
+  api: RegistryApi,
+  named: readonly NamedManifest[],
+): Promise<Set<NamedManifest>> {
+  const present = new Set<NamedManifest>();
+  await concurrently(named, PARALLEL, async (manifest) => {
+    const { repository, tag, digest } = manifest;
+    if ((await api.digestOf(repository, tag ?? digest)) === digest) present.add(manifest);
+  });
+  return present;
+}
+
+/**
+ * Pushes images: blobs before the manifests that name them, children before their index, tags last. So a registry that runs never
+ * shows a tag whose content is not there. What is there already is not sent again.
+ *
+ * @throws OperatorError when the registry refuses something; the same images can be pushed again
+ */
+export async function pushImages(
+  api: RegistryApi,
+  directory: BackupDirectory,
+  { named }: Pick<Whole, "named">,
+  meter: ProgressMeter,
+): Promise<PushedImages> {
+  const push = new Push(api, directory, meter);
+  const groups = new Map<string, NamedManifest[]>();
+  for (const manifest of named)
+    groups.set(manifest.repository, [...(groups.get(manifest.repository) ?? []), manifest]);
+  for (const [repository, manifests] of groups) await push.repository(repository, manifests);
+  return push.pushed;
+}
+
+class Push {
+  readonly pushed: PushedImages = { manifests: 0, blobs: 0, bytes: 0 };
+  /** A repository of the target that has it, by blob. */
+  private readonly repositories = new Map<string, string>();
+
+  constructor(
+    private readonly api: RegistryApi,
+    private readonly directory: BackupDirectory,
+    private readonly meter: ProgressMeter,
+  ) {}
+
+  async repository(repository: string, manifests: readonly NamedManifest[]): Promise<void> {
+    const children = new Set<string>();
+    const blobs = new Set<string>();
+    for (const { digest } of manifests) await this.needs(digest, children, blobs);
+    await concurrently(blobs, PARALLEL, (digest) => this.blob(repository, digest));
+    for (const digest of children) await this.manifest(repository, digest, digest);
+    await concurrently(manifests, PARALLEL, ({ tag, digest, mediaType }) =>
+      this.manifest(repository, tag ?? digest, digest, mediaType),
+    );
+  }
+
+  /** Collects what a manifest needs, the deepest children first. */
+  private async needs(digest: string, children: Set<string>, blobs: Set<string>): Promise<void> {
+    const own = parseReferences(await this.bytesOf(digest)) as References;
+    for (const blob of own.blobs) blobs.add(blob.digest);
+    for (const child of own.manifests) {
+      await this.needs(child, children, blobs);
+      children.add(child);
+    }
+  }
+
+  private async blob(repository: string, digest: string): Promise<void> {
+    const path = this.directory.blobs.path(digest);
+    const { size } = await stat(path);
+    if ((await this.api.blobSize(repository, digest)) !== size) {
+      const read = () => Readable.toWeb(createReadStream(path)) as ReadableStream;
+      const isSent = await this.api
+        .putBlob(repository, digest, this.repositories.get(digest), read)
+        .catch((error: unknown) => {
+          throw error instanceof UnexpectedAnswer && error.status === 400 ? damaged(path, error) : error;
+        });
+      this.pushed.blobs += isSent ? 1 : 0;
+      this.pushed.bytes += isSent ? size : 0;
+    }
+    this.repositories.set(digest, repository);
+    this.meter.add(size);
+  }
+
+  private async manifest(repository: string, reference: string, digest: string, mediaType?: string) {
+    const bytes = await this.bytesOf(digest);
+    await this.api.putManifest(repository, reference, { mediaType: mediaType ?? mediaTypeOf(bytes), bytes });
+    this.pushed.manifests++;
+  }
+
+  private async bytesOf(digest: string): Promise<Buffer> {
+    const bytes = await this.directory.blobs.small(digest);
+    if (bytes === undefined) throw damaged(this.directory.blobs.path(digest));
+    return bytes;
+  }
+}
+
+const damaged = (path: string, cause?: unknown): OperatorError =>
+  new OperatorError("does not match its digest, so the backup is damaged", {
+    where: path,
+    remedy: "Use another copy of the backup. What is damaged in it: hephaestus restore DIRECTORY --dry-run",
+    exitCode: ExitCode.verify,
+    cause,
+  });

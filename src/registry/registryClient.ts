@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { basicAuthorization, type Login } from "../credentials/people.js";
+import { interrupted } from "../docker/run.js";
+import { ExitCode, OperatorError, type OperatorErrorDetails } from "../errors.js";
+
+/**
+ * Requests to a registry's HTTP API. It answers the challenges of any registry: Basic (RFC 7617), and the Bearer protocol of
+ * the distribution specification (distribution, docs "Token Authentication Specification").
+ */
+
+/** An answer of the registry that is none of those expected. */
+export class UnexpectedAnswer extends OperatorError {
+  constructor(
+    message: string,
+    /** The HTTP status. */
+    readonly status: number,
+    details: OperatorErrorDetails,
+  ) {
+    super(message, details);
+  }
+}
+
+export interface ApiRequest {
+  headers?: Readonly<Record<string, string>>;
+  /** A function makes the body anew for each attempt. */
+  body?: Buffer | (() => ReadableStream);
+  /** Milliseconds until the answer begins and ends; 0 waits without a limit, for a body of any size. */
+  timeout?: number;
+}
+
+/** Milliseconds before a request that failed is sent again. */
+const PAUSES = [500, 2000, 5000];
+const TRANSIENT = new Set([429, 502, 503, 504]);
+/** Requests that may be sent twice. */
+const REPEATABLE = new Set(["GET", "HEAD", "PUT"]);
+
+export class RegistryClient {
+  /** Authorization headers by repository and action. */
+  private readonly authorizations = new Map<string, string>();
+
+  constructor(
+    readonly url: string,
+    private readonly login: Login | undefined,
+    private readonly signal?: AbortSignal,
+  ) {}
+
+  /**
+   * Sends a request, logs in where the registry asks for it, and tries again after a passing fault.
+   *
+   * @param path with its query, below the registry's address
+   * @throws OperatorError when there is no answer, or the password is refused
+   */
+  async request(method: string, path: string, request: ApiRequest = {}): Promise<Response> {
+    for (let attempt = 0; ; attempt++) {
+      const pause = REPEATABLE.has(method) ? PAUSES[attempt] : undefined;
+      let response: Response;
+      try {
+        response = await this.authorized(method, path, request);
+      } catch (error) {
+        if (this.signal?.aborted) throw interrupted();
+        if (error instanceof OperatorError || pause === undefined) throw this.inWords(error);
+        await this.pause(pause);
+        continue;
+      }
+      if (!TRANSIENT.has(response.status) || pause === undefined) return response;
+      const wanted = Number(response.headers.get("retry-after"));
+      await response.body?.cancel();
+      await this.pause(wanted > 0 && wanted <= 60 ? wanted * 1000 : pause);
+    }
+  }
+
+  /** @throws UnexpectedAnswer where the status is no success */
+  expectOk(response: Response, path: string): Response {
+    if (response.ok) return response;
+    throw this.unexpected(response.status, path);
+  }
+
+  /** What is thrown for an answer that nobody expects. */
+  unexpected(status: number, path: string): UnexpectedAnswer {
+    const refused = status === 401;
+    const message =
+      refused && this.login
+        ? `the password of ${this.login.user} was refused`
+        : refused
+          ? "a login is needed"
+          : `${path} was answered ${status}`;
+    return new UnexpectedAnswer(message, status, {
+      where: this.url,
+      remedy: refused
+        ? "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --user and --password-stdin."
+        : "See the gateway's log with: hephaestus logs gateway",
+      exitCode: refused ? ExitCode.credentials : ExitCode.verify,
+    });
+  }
+
+  private async authorized(method: string, path: string, request: ApiRequest): Promise<Response> {
+    const scope = scopeOf(method, path);
+    const known = this.authorizations.get(scope) ?? (this.login && basicAuthorization(this.login));
+    const response = await this.send(method, path, request, known);
+    if (response.status !== 401) return response;
+    const challenge = response.headers.get("www-authenticate") ?? "";
+    await response.body?.cancel();
+    const answer = await this.answerTo(challenge, scope);
+    if (answer === undefined || answer === known) throw this.unexpected(401, path);
+    this.authorizations.set(scope, answer);
+    return this.send(method, path, request, answer);
+  }
+
+  /** The Authorization header that a challenge asks for; undefined where there is none to give. */
+  private async answerTo(challenge: string, scope: string): Promise<string | undefined> {
+    const basic = this.login && basicAuthorization(this.login);
+    if (!/^bearer\b/i.test(challenge)) return basic;
+    const parameters = new Map(
+      [...challenge.matchAll(/([a-z]+)="([^"]*)"/gi)].map(([, name = "", value = ""]) => [name, value]),
+    );
+    const realm = new URL(parameters.get("realm") ?? "", this.url);
+    const service = parameters.get("service");
+    if (service !== undefined) realm.searchParams.set("service", service);
+    if (scope !== "") realm.searchParams.set("scope", scope);
+    const response = await fetch(realm, {
+      headers: basic === undefined ? {} : { authorization: basic },
+      signal: this.limit(30_000),
+    });
+    if (response.status === 401) return undefined;
+    if (!response.ok) throw this.unexpected(response.status, realm.pathname);
+    const body = (await response.json()) as { token?: string; access_token?: string };
+    const token = body.token ?? body.access_token;
+    return token === undefined ? undefined : `Bearer ${token}`;
+  }
+
+  private send(
+    method: string,
+    path: string,
+    { headers, body, timeout = 30_000 }: ApiRequest,
+    authorization: string | undefined,
+  ): Promise<Response> {
+    const content = typeof body === "function" ? body() : body;
+    return fetch(new URL(path, this.url), {
+      method,
+      headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
+      signal: this.limit(timeout),
+      ...(content === undefined ? {} : { body: content, duplex: "half" }),
+    } as RequestInit);
+  }
+
+  private limit(timeout: number): AbortSignal {
+    const signals = [
+      ...(timeout > 0 ? [AbortSignal.timeout(timeout)] : []),
+      ...(this.signal ? [this.signal] : []),
+    ];
+    return AbortSignal.any(signals);
+  }
+
+  private async pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.signal }).catch(() => {
+      throw interrupted();
+    });
+  }
+
+  private inWords(error: unknown): unknown {
+    if (error instanceof OperatorError) return error;
+    const { cause, name } = error as { cause?: { code?: string }; name: string };
+    return new OperatorError(`does not answer (${cause?.code ?? name})`, {
+      where: this.url,
+      remedy: "See what is wrong with: hephaestus status",
+      exitCode: ExitCode.verify,
+      cause: error,
+    });
+  }
+}
+
+/** The scope of a request (distribution, docs "Token Scope Documentation"). */
+function scopeOf(method: string, path: string): string {
+  if (path.startsWith("/v2/_catalog")) return "registry:catalog:*";
+  const repository = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(path)?.[1];
+  if (repository === undefined) return "";
+  const actions = method === "DELETE" ? "delete" : /^(?:GET|HEAD)$/.test(method) ? "pull" : "pull,push";
+  return `repository:${repository}:${actions}`;
+}

@@ -1,0 +1,51 @@
+import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
+import { addUser, changePassword, type Login, removeUser } from "../credentials/people.js";
+import type { Docker } from "../docker/run.js";
+import type { DeployContext } from "../operation/context.js";
+import type { PeopleRequest } from "../operation/secretsChange.js";
+import { changeUsers } from "./rotation.js";
+
+/** Name of a user who exists while a command pushes and no password is at hand. */
+export const TEMPORARY_USER = "hephaestus.temporary";
+
+/**
+ * Does something as a user who exists only meanwhile. One that a killed run has left gets a new password, and goes afterwards.
+ *
+ * @param cleanupDocker a docker that still works after an interruption
+ */
+export async function withTemporaryUser<T>(
+  context: DeployContext,
+  cleanupDocker: Docker,
+  work: (login: Login) => Promise<T>,
+): Promise<T> {
+  const login: Login = { user: TEMPORARY_USER, password: generatePassword() };
+  const change = (request: Partial<PeopleRequest> & Pick<PeopleRequest, "apply">, docker: Docker) =>
+    changeUsers(
+      {
+        ...context,
+        docker,
+        given: undefined,
+        change: undefined,
+        request: { login: undefined, origin: "given", former: undefined, ...request },
+      },
+      cleanupDocker,
+      async () => undefined,
+    );
+  await change(
+    {
+      apply: (people) =>
+        (people.some(({ user }) => user === TEMPORARY_USER) ? changePassword : addUser)(
+          people,
+          login,
+          GENERATED_BCRYPT_COST,
+        ),
+      login,
+    },
+    context.docker,
+  );
+  try {
+    return await work(login);
+  } finally {
+    await change({ apply: (people) => removeUser(people, TEMPORARY_USER) }, cleanupDocker);
+  }
+}
