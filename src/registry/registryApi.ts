@@ -140,8 +140,8 @@ export class RegistryApi {
       return this.blob(repository, digest, 0);
     }
     if (response.status === 404) return undefined;
-    const { body, status } = this.client.expectOk(response, path);
-    return { offset: status === 206 ? offset : 0, content: body as unknown as AsyncIterable<Uint8Array> };
+    const { status } = this.client.expectOk(response, path);
+    return { offset: status === 206 ? offset : 0, content: bodyOf(response) };
   }
 
   /** Bytes of a blob in a repository; undefined where it is not there. */
@@ -243,4 +243,9 @@ export class RegistryApi {
     }
     return names;
   }
+}
+
+/** The body of a response. fetch cancels the body of a response that nothing refers to any more, so it is held here. */
+async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
+  if (response.body) yield* response.body as unknown as AsyncIterable<Uint8Array>;
 }

@@ -39,7 +39,8 @@ const DIRECTORY = "registry-backup";
 beforeAll(async () => {
   target = await Target.deploy("keep", [5000, 8080], swarm, { registry: { delete: true } });
   const { registryUrl } = target.workspace;
-  population = await populate(registryUrl, { repositories: 20, tagsPerRepository: 10 });
+  // As many layers as images: each is needed by one.
+  population = await populate(registryUrl, { repositories: 20, tagsPerRepository: 10, sharedLayers: 10 });
   const pusher = new Pusher(registryUrl);
   const layers = await inParallel(Array.from({ length: LARGE.number }), () =>
     pusher.upload("team/large", MEDIA.layer, gzipSync(randomBytes(LARGE.size), { level: 0 })),
