@@ -346,6 +346,26 @@ choose_secrets() {
   say "secrets: generation $generation kept"
 }
 
+# Chooses the generation of the keys of an S3 storage, and creates the first from the environment. Sets $storage_generation.
+choose_storage_keys() {
+  storage_generation=''
+  grep -q "^ *name: .*${stack}_s3_" <"$file" || return 0
+  storage_generation=$(used registry s3)
+  storage_generation=${storage_generation:-$(newest s3)}
+  if [ -n "$storage_generation" ]; then return; fi
+  storage_generation=1
+  store_key s3 "${REGISTRY_S3_ACCESS_KEY_ID:-}" "${REGISTRY_S3_SECRET_ACCESS_KEY:-}" REGISTRY_S3
+  if grep -q "^ *name: .*${stack}_s3-reader_" <"$file"; then
+    store_key s3-reader "${REGISTRY_S3_READER_ACCESS_KEY_ID:-}" "${REGISTRY_S3_READER_SECRET_ACCESS_KEY:-}" REGISTRY_S3_READER
+  fi
+}
+
+# store_key KIND ID SECRET VARIABLES: the file that the AWS SDK reads.
+store_key() {
+  if [ -z "$2" ] || [ -z "$3" ]; then die 2 "the keys of the S3 storage are not in the Swarm yet" "set $4_ACCESS_KEY_ID and $4_SECRET_ACCESS_KEY"; fi
+  printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$2" "$3" | create_secret "${stack}_$1_1" "$1" 1 --label "hephaestus.access-key=$2"
+}
+
 # Prints a line for each service: ok, wait or failed; its name; running/desired tasks; the state of its update.
 look_at_services() {
   replicas=$(docker service ls --filter "name=${stack}_" --format '{{.Name}} {{.Replicas}}' 2>/dev/null </dev/null) || return
@@ -435,8 +455,9 @@ main() {
   take_lock
   check_jobs
   choose_secrets
+  choose_storage_keys
   check_names
-  if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation docker stack deploy --with-registry-auth \
+  if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation HEPHAESTUS_S3_GENERATION=$storage_generation docker stack deploy --with-registry-auth \
     ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null; then
     die 6 "docker stack deploy failed (see its message above)" "run it again; it continues where it stopped"
   fi

@@ -1,3 +1,4 @@
+import { storagePlace } from "../config/resolve.js";
 import { destroyStack } from "../deploy/destroyStack.js";
 import { ExitCode } from "../errors.js";
 import { requireTerminal } from "../terminal/chooseReporter.js";
@@ -13,22 +14,22 @@ export async function destroy(flags: DestroyFlags): Promise<ExitCode> {
   const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
   const { config, reporter } = context;
   const withData = flags.data ?? false;
-  if (!flags.yes) await confirm(config.stack, withData ? config.registry.storage.path : undefined);
+  const place = storagePlace(config);
+  if (!flags.yes) await confirm(config.stack, withData ? place : undefined);
   await destroyStack(context, withData, cleanupDocker);
-  const { path } = config.registry.storage;
-  reporter.result({ destroyed: config.stack, data: withData ? "removed" : path }, [
+  reporter.result({ destroyed: config.stack, data: withData ? "removed" : place }, [
     withData
       ? `${config.stack} and its images are gone.`
-      : `${config.stack} is gone; its images stay in ${path}.`,
+      : `${config.stack} is gone; its images stay in ${place}.`,
   ]);
   return ExitCode.ok;
 }
 
 /** What cannot be undone is asked for by the stack's name. */
-async function confirm(stack: string, path: string | undefined): Promise<void> {
+async function confirm(stack: string, place: string | undefined): Promise<void> {
   requireTerminal(stack, "Use --yes in scripts.");
   const { askText } = await import("../terminal/prompts.js");
-  const what = path === undefined ? "its users" : `its users and every image in ${path}`;
+  const what = place === undefined ? "its users" : `its users and every image in ${place}`;
   await askText({
     message: `This removes ${stack} with ${what}. Type its name to continue`,
     fault: (answer) => (answer === stack ? undefined : `Type ${stack}, or press Ctrl-C.`),

@@ -22,10 +22,11 @@ export async function gc(flags: GcFlags): Promise<ExitCode> {
   const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
   const { deleteUntagged = false, dryRun = false } = flags;
   const collection = await runGc(context, cleanupDocker, { deleteUntagged, dryRun });
-  const { blobs, untagged } = collection;
+  const { blobs, bytes, untagged } = collection;
+  const amount = bytes === undefined ? "" : `${bytesText(bytes)} in `;
   context.reporter.result({ ...collection, dryRun }, [
     ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),
-    `${dryRun ? "would free" : "freed"} ${bytesText(collection.bytes)} in ${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
+    `${dryRun ? "would free" : "freed"} ${amount}${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
   ]);
   return ExitCode.ok;
 }

@@ -3,7 +3,7 @@ import { join, resolve as resolvePath } from "node:path";
 import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig.js";
 import { jsonSchema } from "../config/jsonSchema.js";
 import { loadConfig } from "../config/load.js";
-import type { Config } from "../config/resolve.js";
+import { type Config, storageFolder } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { CONFIG_FILE } from "../host/configFile.js";
 import { readerOf, writeFiles } from "../host/files.js";
@@ -68,10 +68,13 @@ export async function init(options: InitOptions): Promise<ExitCode> {
 }
 
 /** The workflow for this config; a path holds nothing that ends the quotes around it. */
-const workflowFor = ({ stack, registry }: Config): string =>
+const workflowFor = (config: Config): string =>
   loadTemplates()
-    .workflow.replace("'/mnt/storage/registry'", () => `'${registry.storage.path}' --owner ${registry.user}`)
-    .replace('deploy.sh "hephaestus"', () => `deploy.sh "${stack}"`);
+    .workflow.replace(
+      "'/mnt/storage/registry'",
+      () => `'${storageFolder(config)}' --owner ${config.registry.user}`,
+    )
+    .replace('deploy.sh "hephaestus"', () => `deploy.sh "${config.stack}"`);
 
 /** The .gitignore with our entries behind what it has; no file when nothing is missing. */
 function gitignore(folder: string, more: readonly string[]): RenderedFile[] {

@@ -1,4 +1,6 @@
+import type { Config } from "../config/resolve.js";
 import { shownArguments } from "../credentials/secretNames.js";
+import { type StorageKeys, storageKeysFrom } from "../credentials/storageKeys.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import type { DeployContext, DeployOptions } from "../operation/context.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
@@ -36,6 +38,10 @@ export const commandNotes = ({ verbose }: Pick<SessionFlags, "verbose">, reporte
     ? (args: readonly string[]) => reporter.note("info", `docker ${shownArguments(args).join(" ")}`)
     : undefined;
 
+/** Keys of an S3 storage that the environment has. */
+const keysOf = ({ registry: { storage } }: Config): StorageKeys | undefined =>
+  storage.driver === "s3" ? storageKeysFrom(process.env, storage.readerKeys) : undefined;
+
 /** Reads the config and opens the way to Docker; touches nothing. */
 export async function openSession(
   flags: SessionFlags,
@@ -67,6 +73,7 @@ export async function sessionOf(
       dryRun: flags.dryRun ?? false,
     },
     given: undefined,
+    storageKeys: keysOf(config),
     obtain: undefined,
     request: undefined,
     host: options.host,

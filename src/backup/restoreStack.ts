@@ -16,6 +16,7 @@ import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import { listed } from "../terminal/table.js";
 import { firstChange } from "../users/generations.js";
 import { createSecrets } from "../users/secretSteps.js";
+import { createStorageKeys } from "../users/storageKeySteps.js";
 import { withTemporaryUser } from "../users/temporaryUser.js";
 import { underLock } from "../users/underLock.js";
 import type { Backup } from "./backupDirectory.js";
@@ -102,6 +103,7 @@ function deployWithUsers(context: DeployContext, { backup, cleanupDocker }: Rest
   const steps = [
     prepareHost(cleanupDocker),
     createSecrets,
+    createStorageKeys,
     rollOut,
     recordStep("deploy", note),
     verify,

@@ -48,6 +48,20 @@ export function resolve(parsed: ParsedConfig): Config {
   };
 }
 
+/** The folder that holds the images on a node; undefined where they are in a bucket. */
+export const storageFolder = ({ registry: { storage } }: Pick<Config, "registry">): string | undefined =>
+  storage.driver === "filesystem" ? storage.path : undefined;
+
+/** Whether tasks on any node see the same images. */
+export const isSharedStorage = ({ registry: { storage } }: Pick<Config, "registry">): boolean =>
+  storage.driver === "s3" || storage.shared;
+
+/** Where the images are, for messages: a folder, or s3://bucket/prefix. */
+export const storagePlace = ({ registry: { storage } }: Pick<Config, "registry">): string =>
+  storage.driver === "filesystem"
+    ? storage.path
+    : `s3://${storage.bucket}${storage.prefix === undefined ? "" : `/${storage.prefix}`}`;
+
 /** Port that https addresses leave out. */
 const HTTPS_PORT = 443;
 

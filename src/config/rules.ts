@@ -158,6 +158,40 @@ const networksDiffer: Rule = ({ expose, networks, traefik }) =>
       )
     : undefined;
 
+/** The version that an image's tag names: 3.1.2. */
+const versionOf = (image: string): number[] | undefined =>
+  /:v?(\d+)\.(\d+)\.(\d+)/.exec(image.replace(/^.*\//, ""))?.slice(1).map(Number);
+
+/** Source: distribution/distribution#4891 and #4903: lists of S3 left out names that extend another name. */
+const FIRST_FOR_S3 = [3, 1, 2] as const;
+
+const s3NeedsNewRegistry: Rule = (config) => {
+  const { registry } = resolve(config);
+  if (registry.storage.driver !== "s3") return undefined;
+  const version = versionOf(registry.image);
+  const isOld =
+    registry.version === 2 || (version !== undefined && compareVersions(version, FIRST_FOR_S3) < 0);
+  return isOld
+    ? error(
+        "registry.image",
+        `${registry.image} hides tags on S3: with a tag 0.1.2, it does not list 0.1.20 (distribution#4891)`,
+        "Use registry:3.1.2 or newer.",
+      )
+    : undefined;
+};
+
+const compareVersions = (a: readonly number[], b: readonly number[]): number =>
+  a.map((part, at) => part - (b[at] ?? 0)).find((difference) => difference !== 0) ?? 0;
+
+const redirectNeedsS3Outside: Rule = ({ registry: { storage } }) =>
+  storage.driver === "s3" && storage.redirect && storage.endpoint?.startsWith("http://")
+    ? warning(
+        "registry.storage.redirect",
+        `clients are sent to ${storage.endpoint}, without TLS`,
+        "Use an https endpoint that clients reach, or set redirect: false.",
+      )
+    : undefined;
+
 /** Small rules about values that depend on each other; all of them are reported at once. */
 export const rules: readonly Rule[] = [
   registryLineIsKnown,
@@ -173,4 +207,6 @@ export const rules: readonly Rule[] = [
   ...imagesArePinned,
   replicasFitHostPorts,
   networksDiffer,
+  s3NeedsNewRegistry,
+  redirectNeedsS3Outside,
 ];

@@ -11,17 +11,32 @@ export type MachineSecret = (typeof MACHINE_SECRETS)[number];
 /** The registry's http.secret outlives rotations, so that a running upload continues. */
 export const HTTP_SECRET = "http-secret";
 
-export type SecretKind = typeof HTPASSWD | MachineSecret | typeof HTTP_SECRET;
-export const SECRET_KINDS: readonly SecretKind[] = [HTPASSWD, ...MACHINE_SECRETS, HTTP_SECRET];
+/** The keys of the S3 storage: of the registry, and, where it has its own, of the reader. One generation. */
+export const STORAGE_SECRETS = ["s3", "s3-reader"] as const;
+export type StorageSecret = (typeof STORAGE_SECRETS)[number];
+
+export type SecretKind = typeof HTPASSWD | MachineSecret | typeof HTTP_SECRET | StorageSecret;
+export const SECRET_KINDS: readonly SecretKind[] = [
+  HTPASSWD,
+  ...MACHINE_SECRETS,
+  HTTP_SECRET,
+  ...STORAGE_SECRETS,
+];
+
+export const isStorageSecret = (kind: SecretKind): kind is StorageSecret =>
+  (STORAGE_SECRETS as readonly string[]).includes(kind);
 
 /** The variables that `deploy` sets for compose: the generations that the services use. */
 export const GENERATION_VARIABLE = "HEPHAESTUS_GENERATION";
 export const MACHINE_VARIABLE = "HEPHAESTUS_MACHINE_GENERATION";
+export const STORAGE_VARIABLE = "HEPHAESTUS_S3_GENERATION";
 
 /** Generations that belong together: that of the htpasswd, and that of the machine accounts. */
 export interface Generations {
   people: number;
   machines: number;
+  /** That of the keys of the S3 storage; undefined where the images are in a folder. */
+  storage?: number | undefined;
 }
 
 /** Name of a secret in the Swarm. */
@@ -37,7 +52,8 @@ export function generationOf(stack: string, kind: SecretKind, name: string): num
 }
 
 /** The environment for compose. */
-export const generationVariables = ({ people, machines }: Generations): Record<string, string> => ({
+export const generationVariables = ({ people, machines, storage }: Generations): Record<string, string> => ({
   [GENERATION_VARIABLE]: String(people),
   [MACHINE_VARIABLE]: String(machines),
+  ...(storage === undefined ? {} : { [STORAGE_VARIABLE]: String(storage) }),
 });

@@ -5,6 +5,7 @@ import { markHandedOver } from "../operation/leftovers.js";
 import { verify } from "../registry/frontDoorSteps.js";
 import { addCredentials } from "../users/generations.js";
 import { createSecrets } from "../users/secretSteps.js";
+import { createStorageKeys } from "../users/storageKeySteps.js";
 import { underLock } from "../users/underLock.js";
 import { PLAN_STEPS } from "./planSteps.js";
 import { preflight } from "./preflight.js";
@@ -15,6 +16,7 @@ import { cleanUp, rollOut } from "./rollout.js";
 const changeSteps = (cleanupDocker: Docker): readonly Step[] => [
   prepareHost(cleanupDocker),
   createSecrets,
+  createStorageKeys,
   rollOut,
   recordStep("deploy"),
 ];

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
 import { runJob } from "../docker/jobs.js";
 import { stackServices } from "../docker/objects.js";
 import { type Docker, saysAbsent } from "../docker/run.js";
@@ -10,7 +11,7 @@ import { lockName } from "../operation/lockObjects.js";
 import { ownConfigs, ownNetworks } from "../operation/ownership.js";
 import { withLock } from "../operation/stackLock.js";
 import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
-import { type RunningStorage, runningStorage } from "../storage/runningStorage.js";
+import { type FolderStorage, runningStorage } from "../storage/runningStorage.js";
 
 /** Time limit for tasks to end, in seconds: an upload may be in progress. */
 const END_SECONDS = 120;
@@ -69,11 +70,11 @@ const configs: Step = {
  *
  * @param storage where the registry ran; undefined where it never did: then the config says where its images would be
  */
-const data = (cleanupDocker: Docker, storage: RunningStorage | undefined): Step => ({
+const data = (cleanupDocker: Docker, storage: FolderStorage | undefined): Step => ({
   id: "data",
   title: "Data",
   async run({ config, docker, options, reporter }) {
-    const path = storage?.path ?? config.registry.storage.path;
+    const path = storage?.path ?? storageFolder(config) ?? "";
     const job = {
       name: "remove-data",
       image: config.gateway.image,
@@ -103,10 +104,24 @@ export async function destroyStack(
   await withLock(docker, cleanupDocker, config.stack, async () => {
     // Read while the registry exists.
     const storage = withData ? await runningStorage(docker, config.stack) : undefined;
-    const steps = [services, ...(withData ? [data(cleanupDocker, storage)] : []), secrets, configs];
+    if (withData && (storage?.driver === "s3" || (!storage && !storageFolder(config))))
+      throw inBucket(config);
+    const steps = [
+      services,
+      ...(withData ? [data(cleanupDocker, storage?.driver === "filesystem" ? storage : undefined)] : []),
+      secrets,
+      configs,
+    ];
     await runSteps(steps, context);
   });
 }
+
+const inBucket = (config: Config): OperatorError =>
+  new OperatorError("does not delete images in a bucket", {
+    where: config.stack,
+    remedy: `Nothing was changed. Run hephaestus destroy without --data, then empty ${storagePlace(config)} with your provider's tools.`,
+    exitCode: ExitCode.usage,
+  });
 
 /** A task that is ending still uses its objects, so removal is retried for a while. */
 async function removeAll(

@@ -9,6 +9,7 @@ import { fittingNodes, judgeSwarm, readSwarmFacts, type SwarmFacts } from "../op
 import { compare } from "../render/compare.js";
 import { runningStorage } from "../storage/runningStorage.js";
 import { chooseGenerations } from "../users/generations.js";
+import { chooseStorageKeys } from "../users/storageKeySteps.js";
 
 /** Checks everything that could prevent the deploy before anything is changed, and reports all problems at once. */
 export const preflight: Step = {
@@ -27,6 +28,7 @@ export const preflight: Step = {
       if (facts.isManager) {
         findings.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
         findings.push(...(await chooseGenerations(context)));
+        findings.push(...(await chooseStorageKeys(context)));
       }
     } catch (error) {
       findings.push(asObstacle(error));
@@ -79,7 +81,8 @@ async function chooseHost(
   if (options.host !== undefined) return;
   const fitting = fittingNodes(config, facts);
   const running = fitting.length > 1 ? await runningStorage(docker, config.stack) : undefined;
-  const chosen = fitting.find(({ id }) => id === running?.node.id) ?? fitting[0];
+  const chosen =
+    fitting.find(({ id }) => running?.driver === "filesystem" && id === running.node.id) ?? fitting[0];
   if (chosen === undefined) return;
   const ofEngine = chosen.id === facts.nodeId;
   if (ofEngine && isLocal) return;

@@ -1,3 +1,4 @@
+import { storageFolder } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
 import { setupHost } from "../host/setupHost.js";
 import type { Step } from "../operation/context.js";
@@ -11,7 +12,12 @@ import { setupHostByJob } from "./hostJob.js";
 export const prepareHost = (cleanupDocker: Docker): Step => ({
   id: "setup-host",
   title: "Host",
-  skip: ({ options }) => (options.hostSetup ? undefined : "--skip-host-setup"),
+  skip: ({ config, options }) =>
+    storageFolder(config) === undefined
+      ? "the images are in a bucket"
+      : options.hostSetup
+        ? undefined
+        : "--skip-host-setup",
   async run({ config, docker, host, storageHost, options, reporter }) {
     const output = storageHost
       ? await setupHostByJob(

@@ -9,6 +9,7 @@ import { verify } from "../registry/frontDoorSteps.js";
 import { withImages } from "../render/pin.js";
 import { COMPOSE_FILE } from "../render/renderedFiles.js";
 import { createSecrets } from "../users/secretSteps.js";
+import { createStorageKeys } from "../users/storageKeySteps.js";
 import { underLock } from "../users/underLock.js";
 import { PLAN_STEPS } from "./planSteps.js";
 import { preflight } from "./preflight.js";
@@ -42,7 +43,14 @@ export async function rollBack(
     const back: DeployContext = { ...context, config, files, options: { ...context.options, folder } };
     await runSteps([preflight], back);
     if (back.options.dryRun) return runSteps(PLAN_STEPS, back);
-    const steps = [createSecrets, rollOut, verify, recordStep("rollback", `to ${record.number}`), cleanUp];
+    const steps = [
+      createSecrets,
+      createStorageKeys,
+      rollOut,
+      verify,
+      recordStep("rollback", `to ${record.number}`),
+      cleanUp,
+    ];
     await underLock(back, cleanupDocker, () => runSteps(steps, back));
   });
   return record;

@@ -71,6 +71,8 @@ export const SECRET_WORDS: Record<SecretKind, string> = {
   gateway: "machine account of the gateway",
   ui: "machine account of the admin UI",
   "http-secret": "http secret",
+  s3: "keys of the S3 storage",
+  "s3-reader": "keys of the reader for the S3 storage",
 };
 
 /** The facts of a service. */

@@ -17,11 +17,16 @@ export interface Job {
   constraints: readonly string[];
   /** Swarm configs by name, and where they are mounted. */
   configs?: ReadonlyArray<{ source: string; target: string }>;
+  /** Swarm secrets by name, and the names of their files; the job's user alone reads them. */
+  secrets?: ReadonlyArray<{ source: string; target: string }>;
+  /** Environment variables, NAME=value; none holds a secret. */
+  environment?: readonly string[];
 }
 
 export const jobName = (stack: string, name: string): string => `${stack}_job-${name}`;
 
 export function createJob(stack: string, job: Job): string[] {
+  const [uid, gid] = job.user.split(":");
   const more = [
     ...["--mode", "replicated-job"],
     ...["--user", job.user],
@@ -32,6 +37,11 @@ export function createJob(stack: string, job: Job): string[] {
       `type=bind,source=${source},target=${target}${readOnly ? ",readonly" : ""}`,
     ]),
     ...(job.configs ?? []).flatMap(({ source, target }) => ["--config", `source=${source},target=${target}`]),
+    ...(job.secrets ?? []).flatMap(({ source, target }) => [
+      "--secret",
+      `source=${source},target=${target},uid=${uid},gid=${gid},mode=0400`,
+    ]),
+    ...(job.environment ?? []).flatMap((variable) => ["--env", variable]),
   ];
   return createHelperService(stack, jobName(stack, job.name), job.constraints, more, job.image, job.command);
 }

@@ -2,6 +2,7 @@ import type { Secret } from "../credentials/secret.js";
 import {
   generationOf,
   HTPASSWD,
+  isStorageSecret,
   SECRET_KINDS,
   type SecretKind,
   secretName,
@@ -16,6 +17,8 @@ export const LABELS = {
   kind: "hephaestus.secret",
   /** given by the operator, or generated and so to be handed over. */
   origin: "hephaestus.password",
+  /** The id of the access key of an S3 storage, which is no secret: it tells one pair of keys from another. */
+  accessKey: "hephaestus.access-key",
   /** With a user's name behind it: when this user's password last changed, ISO 8601. */
   changed: "hephaestus.changed.",
 } as const;
@@ -42,6 +45,8 @@ export interface NewSecret {
   content: Secret;
   /** When the password of each user last changed; of an htpasswd. */
   changed?: ReadonlyMap<string, Date>;
+  /** The id of the access key; of an S3 storage. */
+  accessKey?: string;
 }
 
 /** The content comes on standard input: `-`. */
@@ -51,6 +56,7 @@ export function createSecret(stack: string, secret: Omit<NewSecret, "content">):
     `${LABELS.generation}=${secret.generation}`,
     `${LABELS.kind}=${secret.kind}`,
     `${LABELS.origin}=${secret.origin}`,
+    ...(secret.accessKey === undefined ? [] : [`${LABELS.accessKey}=${secret.accessKey}`]),
     ...[...(secret.changed ?? [])]
       .filter(([user]) => LABEL_USER.test(user))
       .map(([user, date]) => `${LABELS.changed}${user}=${date.toISOString().replace(/\.\d+/, "")}`),
@@ -86,6 +92,8 @@ export interface SecretFacts {
   origin: PasswordOrigin | undefined;
   /** When the password of each user last changed; empty where nobody noted it. */
   changed: Map<string, Date>;
+  /** The id of the access key that is in it; of an S3 storage. */
+  accessKey?: string | undefined;
 }
 
 interface InspectedSecret {
@@ -122,6 +130,7 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
         created: new Date(CreatedAt),
         origin: origin === "given" || origin === "generated" ? origin : undefined,
         changed: new Map(changed),
+        ...(isStorageSecret(kind) ? { accessKey: Spec.Labels?.[LABELS.accessKey] } : {}),
       },
     ];
   }

@@ -1,4 +1,4 @@
-import type { Config } from "../config/resolve.js";
+import { type Config, isSharedStorage, storageFolder, storagePlace } from "../config/resolve.js";
 import type { SwarmTask } from "../docker/objects.js";
 import type { Disk } from "../host/freeSpace.js";
 import type { FindingCode } from "../operation/findingCodes.js";
@@ -99,17 +99,17 @@ export const judgeDataRoot = (path: string, room: Disk): Finding[] =>
  *
  * @param services the registry and the reader
  */
-export function judgeSplit({ storage }: Config["registry"], services: readonly ServiceFacts[]): Finding[] {
+export function judgeSplit(config: Pick<Config, "registry">, services: readonly ServiceFacts[]): Finding[] {
   const running = services.flatMap(({ service, tasks }) =>
     tasks
       .filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running")
       .map(({ NodeID = "" }) => ({ name: service.Spec.Name, node: NodeID })),
   );
-  if (storage.shared || new Set(running.map(({ node }) => node)).size < 2) return [];
+  if (isSharedStorage(config) || new Set(running.map(({ node }) => node)).size < 2) return [];
   return [
     error(
       "storage-split",
-      `the registry and the reader run on several nodes, but ${storage.path} is a folder of one node: pulls fail`,
+      `the registry and the reader run on several nodes, but ${storagePlace(config)} is a folder of one node: pulls fail`,
       running.map(({ name, node }) => `${name} on node ${node.slice(0, 12)}`).join(", "),
       "Name the node in registry.placement.constraints (node.hostname == …), then run hephaestus render and hephaestus deploy. If all nodes share that folder (NFS), set registry.storage.shared: true.",
     ),
@@ -126,11 +126,12 @@ export const storageCheck: Check = {
     const ofStorage = (await services()).filter(({ service }) => names.includes(service.Spec.Name));
     const registry = ofStorage.find(({ service }) => service.Spec.Name === names[0]);
     const seen = await readStorage(docker, config.stack);
-    const { storage, user } = config.registry;
     const running = registry && storageOf(registry.service, registry.tasks);
+    const folder = running?.driver === "filesystem" ? running.path : storageFolder(config);
+    if (running?.driver === "s3" || folder === undefined) return [];
     return [
-      ...judgeSplit(config.registry, ofStorage),
-      ...judgeStorage(running?.path ?? storage.path, running?.user ?? user, seen, registry?.tasks ?? []),
+      ...judgeSplit(config, ofStorage),
+      ...judgeStorage(folder, running?.user ?? config.registry.user, seen, registry?.tasks ?? []),
     ];
   },
 };

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import type { Config } from "../config/resolve.js";
+import { type Config, storageFolder } from "../config/resolve.js";
 import { childEnvironment } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 
@@ -16,10 +16,10 @@ export interface HostResult {
 /** The text of the script. */
 export const loadSetupScript = (): Promise<string> => readFile(SCRIPT, "utf8");
 
-/** The script's arguments for a config. */
+/** The script's arguments for a config whose images are in a folder. */
 export function setupHostArguments(config: Config, checkOnly: boolean): string[] {
-  const { storage, user } = config.registry;
-  return ["--path", storage.path, "--owner", user, ...(checkOnly ? ["--check"] : [])];
+  const { user } = config.registry;
+  return ["--path", storageFolder(config) ?? "", "--owner", user, ...(checkOnly ? ["--check"] : [])];
 }
 
 /**
@@ -61,7 +61,7 @@ export async function setupHost(
     {
       where: host ?? "this machine",
       remedy: host
-        ? `See that this works: ssh ${host} true. The folder ${config.registry.storage.path} needs root once.`
+        ? `See that this works: ssh ${host} true. The folder ${storageFolder(config)} needs root once.`
         : `Run once as root: ${shellLine(["sh", "ops-scripts/setup_host.sh", ...setupHostArguments(config, false)])}`,
       exitCode: ExitCode.preflight,
     },

@@ -1,3 +1,4 @@
+import type { StorageSecret } from "../credentials/secretKinds.js";
 import { type Job, runJob } from "../docker/jobs.js";
 import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
@@ -7,8 +8,8 @@ import { type DeployContext, runSteps, type Step } from "../operation/context.js
 import { withLock } from "../operation/stackLock.js";
 import { engineTime } from "../operation/stackUpdate.js";
 import { loadJobScript } from "../render/templates.js";
-import { STORAGE } from "../stack/registryService.js";
 import { drainSeconds, fitsBeside } from "../stack/service.js";
+import { STORAGE } from "../stack/storageParts.js";
 import { type RunningStorage, storageOfRegistry } from "../storage/runningStorage.js";
 import { endLeftReadOnly, makeReadOnly, ROLL_SECONDS, writableStep } from "./lease.js";
 
@@ -21,7 +22,8 @@ export interface GcOptions {
 /** What a gc frees, or would free. */
 export interface GcResult {
   blobs: number;
-  bytes: number;
+  /** Undefined where the storage does not say: in a bucket. */
+  bytes: number | undefined;
   /** Manifests that no tag needs, as repository@digest. */
   untagged: string[];
 }
@@ -55,7 +57,13 @@ export async function runGc(
       id: "gc",
       title: options.dryRun ? "What would be removed" : "gc",
       async run({ options: { timeoutSeconds }, reporter }) {
-        const job = gcJob(registry, storage, until - MARGIN_SECONDS, options);
+        const job = gcJob(
+          registry,
+          storage,
+          until - MARGIN_SECONDS,
+          options,
+          config.registry.placement.constraints,
+        );
         const lines = await runJob(
           docker,
           cleanupDocker,
@@ -80,7 +88,11 @@ export async function runGc(
     } finally {
       await runSteps([writableStep(cleanupDocker, until)], context);
     }
-    await recordEvent(context, "gc", `freed ${collection.blobs} blobs, ${collection.bytes} bytes`);
+    await recordEvent(
+      context,
+      "gc",
+      `freed ${collection.blobs} blobs${collection.bytes === undefined ? "" : `, ${collection.bytes} bytes`}`,
+    );
     return collection;
   });
 }
@@ -112,42 +124,51 @@ const readOnlyStep = (until: number, drain: number): Step => ({
   },
 });
 
-/** The job: the image, config, user, folder and node of the registry that runs. */
+/**
+ * The job: the image, config, user and storage of the registry that runs.
+ *
+ * @param constraints nodes for a storage that all of them reach
+ */
 function gcJob(
   { Spec }: SwarmService,
-  { node, path, user }: RunningStorage,
+  storage: RunningStorage,
   deadline: number,
   { deleteUntagged, dryRun }: GcOptions,
+  constraints: readonly string[],
 ): Job {
-  const { Image, Configs = [] } = Spec.TaskTemplate.ContainerSpec;
+  const { Image, Configs = [], Secrets = [], Env = [] } = Spec.TaskTemplate.ContainerSpec;
+  const script = loadJobScript(storage.driver === "s3" ? "gcBucket" : "gc");
   const flags = [...(deleteUntagged ? ["--delete-untagged"] : []), ...(dryRun ? ["--dry-run"] : [])];
   const configs = Configs.map(({ ConfigName, File }) => ({ source: ConfigName, target: File?.Name ?? "" }));
   return {
     name: "gc",
     image: Image,
-    command: [
-      "/bin/sh",
-      "-c",
-      loadJobScript("gc"),
-      "gc",
-      configs[0]?.target ?? "",
-      String(deadline),
-      ...flags,
-    ],
-    user,
-    mounts: [{ source: path, target: STORAGE, readOnly: dryRun }],
-    constraints: [`node.id==${node.id}`],
+    command: ["/bin/sh", "-c", script, "gc", configs[0]?.target ?? "", String(deadline), ...flags],
+    user: storage.user,
     configs,
+    ...(storage.driver === "filesystem"
+      ? {
+          mounts: [{ source: storage.path, target: STORAGE, readOnly: dryRun }],
+          constraints: [`node.id==${storage.node.id}`],
+        }
+      : {
+          mounts: [],
+          constraints,
+          secrets: Secrets.filter(({ File }) => File?.Name === ("s3" satisfies StorageSecret)).map(
+            ({ SecretName }) => ({ source: SecretName, target: "s3" }),
+          ),
+          environment: Env.filter((variable) => variable.startsWith("AWS_")),
+        }),
   };
 }
 
 /**
- * Reads what the job printed: "goes REPOSITORY@DIGEST" lines, and "freed BLOBS BYTES".
+ * Reads what the job printed: "goes REPOSITORY@DIGEST" lines, and "freed BLOBS [BYTES]".
  *
  * @throws OperatorError when the last line is missing
  */
 export function parseGcOutput(lines: readonly string[]): GcResult {
-  const freed = lines.map((line) => /^freed (\d+) (\d+)$/.exec(line)).find((match) => match !== null);
+  const freed = lines.map((line) => /^freed (\d+)(?: (\d+))?$/.exec(line)).find((match) => match !== null);
   if (!freed) {
     throw new OperatorError(["did not say what it freed", ...lines.slice(-5)].join("\n    "), {
       where: "gc",
@@ -156,5 +177,5 @@ export function parseGcOutput(lines: readonly string[]): GcResult {
     });
   }
   const untagged = lines.filter((line) => line.startsWith("goes ")).map((line) => line.slice("goes ".length));
-  return { blobs: Number(freed[1]), bytes: Number(freed[2]), untagged };
+  return { blobs: Number(freed[1]), bytes: freed[2] === undefined ? undefined : Number(freed[2]), untagged };
 }

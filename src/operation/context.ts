@@ -3,6 +3,7 @@ import type { GenerationState } from "../credentials/generationState.js";
 import type { HtpasswdEntry } from "../credentials/htpasswd.js";
 import type { Login } from "../credentials/people.js";
 import type { Generations } from "../credentials/secretKinds.js";
+import type { StorageKeys } from "../credentials/storageKeys.js";
 import type { Docker } from "../docker/run.js";
 import type { PasswordOrigin } from "../docker/swarmSecrets.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
@@ -41,6 +42,8 @@ export interface DeployContext {
   readonly options: DeployOptions;
   /** Credentials from the environment or standard input, checked already. */
   readonly given: Credentials | undefined;
+  /** The keys of an S3 storage, from the environment. */
+  readonly storageKeys?: StorageKeys | undefined;
   /** Asks for credentials or generates them; undefined without a terminal and without a flag for it. */
   readonly obtain: (() => Promise<Credentials>) | undefined;
   /** Whether a stack without users gets the users of a backup. */

@@ -4,6 +4,7 @@ import {
   HTPASSWD,
   MACHINE_SECRETS,
   type SecretKind,
+  STORAGE_SECRETS,
   secretName,
 } from "../credentials/secretKinds.js";
 import { listLabelledServices, readerServiceName, removeHelperService } from "../docker/helperService.js";
@@ -62,9 +63,11 @@ export async function removeOldSecrets(docker: Docker, stack: string, keep: Gene
     const of = (kind: SecretKind) => generationOf(stack, kind, name);
     const people = of(HTPASSWD);
     const machines = MACHINE_SECRETS.map(of).find((generation) => generation !== undefined);
+    const storage = STORAGE_SECRETS.map(of).find((generation) => generation !== undefined);
     const old =
       (people !== undefined && people !== keep.people) ||
-      (machines !== undefined && machines !== keep.machines);
+      (machines !== undefined && machines !== keep.machines) ||
+      (storage !== undefined && keep.storage !== undefined && storage !== keep.storage);
     if (!old) continue;
     const gone =
       people === undefined

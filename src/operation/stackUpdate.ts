@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Generations, generationVariables } from "../credentials/secretKinds.js";
 import { stackServices, tasksOf, words } from "../docker/objects.js";
 import { type Docker, saysAbsent } from "../docker/run.js";
-import { ExitCode, type OperatorError } from "../errors.js";
+import { ExitCode, OperatorError } from "../errors.js";
 import { judge, type Verdict } from "./convergence.js";
 
 export type ResolveImage = "always" | "changed" | "never";
@@ -23,6 +23,11 @@ export function deployStack(stack: string, composeFile: string, resolveImage: Re
 export const removeServices = (services: readonly string[]) => ["service", "rm", ...services];
 export const serviceLogs = (service: string) => ["service", "logs", "--raw", "--tail", "10", service];
 
+/** For some seconds a manager still lists a network that another one has removed, and so does not create it. */
+const REMOVED_ELSEWHERE = /network \S+ not found/;
+const NETWORK_ATTEMPTS = 5;
+const NETWORK_PAUSE_MILLISECONDS = 2000;
+
 /** Runs `docker stack deploy`. It returns before the tasks run; wait with waitForConvergence. */
 export async function startDeploy(
   docker: Docker,
@@ -32,10 +37,17 @@ export async function startDeploy(
   generations: Generations,
   resolveImage: ResolveImage,
 ): Promise<void> {
-  await docker.run(deployStack(stack, composeFile, resolveImage), {
-    directory: folder,
-    environment: generationVariables(generations),
-  });
+  const options = { directory: folder, environment: generationVariables(generations) };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await docker.run(deployStack(stack, composeFile, resolveImage), options);
+      return;
+    } catch (error) {
+      const isLagging = error instanceof OperatorError && REMOVED_ELSEWHERE.test(error.message);
+      if (!isLagging || attempt === NETWORK_ATTEMPTS) throw error;
+      await sleep(NETWORK_PAUSE_MILLISECONDS);
+    }
+  }
 }
 
 /** The time of the engine, ISO 8601. The times of tasks are compared with it. */

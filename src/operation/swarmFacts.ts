@@ -1,4 +1,4 @@
-import type { Config } from "../config/resolve.js";
+import { type Config, isSharedStorage, storagePlace } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
 import type { FindingCode } from "./findingCodes.js";
 import type { Finding } from "./findings.js";
@@ -168,13 +168,13 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): Finding[] {
       `nodes: ${nodes}`,
       "Change registry.placement.constraints, or give a node the label with: docker node update --label-add",
     );
-  } else if (fitting.length > 1 && !config.registry.storage.shared) {
+  } else if (fitting.length > 1 && !isSharedStorage(config)) {
     const names = fitting.map(({ hostname }) => hostname);
     error(
       "several-nodes-fit",
-      `${fitting.length} nodes fit the registry, but ${config.registry.storage.path} is a folder of one node`,
+      `${fitting.length} nodes fit the registry, but ${storagePlace(config)} is a folder of one node`,
       `nodes that fit: ${names.join(", ")}`,
-      `Name the node: registry.placement.constraints: ["node.hostname == ${names[0]}"]. If all of them share that folder (NFS), set registry.storage.shared: true.`,
+      `Name the node: registry.placement.constraints: ["node.hostname == ${names[0]}"]. If all of them share that folder (NFS), set registry.storage.shared: true. Or keep the images in a bucket: registry.storage.driver: s3.`,
     );
   }
 

@@ -30,10 +30,17 @@ export function renderFiles(config: Config, templates: Templates, source: string
   const drain = drainSeconds(fitsBeside(config.registry.placement));
   const authority = urls.registry.replace(/^https?:\/\//, "");
 
+  const { storage } = config.registry;
+  const s3 = storage.driver === "s3" && {
+    ...storage,
+    forcePathStyle: storage.forcePathStyle ?? storage.endpoint !== undefined,
+    noRedirect: !storage.redirect,
+  };
   const registry: RenderedFile = {
     path: "registry/config.yml",
     text: fill(templates.registry, {
       header,
+      s3,
       delete: config.registry.delete,
       realm: config.registry.host,
       port: REGISTRY_PORT,
@@ -42,7 +49,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
   };
   const reader: RenderedFile = {
     path: "registry/reader.yml",
-    text: fill(templates.reader, { header, port: REGISTRY_PORT, drain }),
+    text: fill(templates.reader, { header, s3, port: REGISTRY_PORT, drain }),
   };
   const gateway: RenderedFile = {
     path: "gateway/nginx.conf",

@@ -24,5 +24,5 @@ export function loadTemplates(): Templates {
 }
 
 /** The script of a job, to be run by `sh -c`. */
-export const loadJobScript = (name: "gc"): string =>
+export const loadJobScript = (name: "gc" | "gcBucket"): string =>
   readFileSync(new URL(`../../templates/jobs/${name}.sh`, import.meta.url), "utf8");

@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import { HTTP_SECRET, type SecretKind } from "../credentials/secretKinds.js";
+import { HTTP_SECRET, type SecretKind, STORAGE_SECRETS } from "../credentials/secretKinds.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./composeModel.js";
 import { gatewayService } from "./gatewayService.js";
 import { registryAdminService, registryUiService } from "./libraryService.js";
@@ -89,7 +89,7 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
         ]),
     ),
     secrets: Object.fromEntries(
-      (["htpasswd", HTTP_SECRET, "gateway", "ui"] as const)
+      (["htpasswd", HTTP_SECRET, "gateway", "ui", ...STORAGE_SECRETS] as const)
         .filter((name) => secretNames.has(name))
         .map((name) => [name, externalSecret(stack, name)]),
     ),

@@ -2,12 +2,18 @@ import type { Config } from "../config/resolve.js";
 import { HTTP_SECRET } from "../credentials/secretKinds.js";
 import type { Service } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
-import { deploy, fitsBeside, healthcheck, logging, publicNetworks, stopGracePeriod } from "./service.js";
+import {
+  deploy,
+  fitsBeside,
+  healthcheck,
+  logging,
+  publicNetworks,
+  stopGracePeriod,
+  storageCheck,
+} from "./service.js";
+import { type StorageParts, storageParts } from "./storageParts.js";
 
 export const REGISTRY_PORT = 5000;
-
-/** Where the storage is in the container. */
-export const STORAGE = "/var/lib/registry";
 
 /** Where each line of the registry looks for its config, in the image. Source: distribution's Dockerfiles. */
 export const CONFIG_PATHS = {
@@ -30,6 +36,9 @@ export const readerAddress = (config: Config): string => `${config.stack}_reader
  */
 export const READONLY_VARIABLE = "HEPHAESTUS_READONLY_UNTIL";
 
+/** A blob that no registry has. The reader reads one small object of the bucket to find that out. */
+const NO_BLOB = `/v2/hephaestus-probe/blobs/sha256:${"0".repeat(64)}`;
+
 /** How the registry starts; `$` is the shell's. */
 function startScript(configPath: string): string {
   return [
@@ -47,18 +56,17 @@ function startScript(configPath: string): string {
 export function registryService(config: Config): Service {
   const { registry } = config;
   const configPath = CONFIG_PATHS[registry.version];
+  const storage = storageParts(config, false);
   return {
-    ...commonParts(config),
+    ...commonParts(config, storage),
     entrypoint: ["/bin/sh", "-ec", startScript(configPath)],
     networks: publicNetworks(config),
-    volumes: [
-      { type: "bind", source: registry.storage.path, target: STORAGE },
-      { type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } },
-    ],
+    volumes: [...storage.volumes, { type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } }],
     configs: [{ source: "registry", target: configPath }],
     secrets: [
       secretMount("htpasswd", "htpasswd", registry.user),
       secretMount(HTTP_SECRET, HTTP_SECRET, registry.user),
+      ...storage.secrets,
     ],
   };
 }
@@ -70,20 +78,32 @@ export function registryService(config: Config): Service {
  */
 export function readerService(config: Config): Service {
   const configPath = CONFIG_PATHS[config.registry.version];
+  const storage = storageParts(config, true);
   return {
-    ...commonParts(config),
+    ...commonParts(config, storage),
     entrypoint: ["registry", "serve", configPath],
     networks: [config.networks.internal],
-    volumes: [{ type: "bind", source: config.registry.storage.path, target: STORAGE, read_only: true }],
     configs: [{ source: "reader", target: configPath }],
+    ...(storage.secrets.length > 0 ? bucketParts(storage) : { volumes: storage.volumes }),
   };
 }
 
-function commonParts(config: Config) {
+/** A reader that cannot read its bucket never counts as running, so a deploy with wrong keys breaks no pull. */
+const bucketParts = ({ secrets }: StorageParts) => ({
+  secrets,
+  volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 1024 * 1024 } } as const],
+  healthcheck: storageCheck(
+    `http://127.0.0.1:${REGISTRY_PORT}/`,
+    `http://127.0.0.1:${REGISTRY_PORT}${NO_BLOB}`,
+  ),
+});
+
+function commonParts(config: Config, storage: StorageParts) {
   const { registry } = config;
   const environment = {
     // The image of line 3 exports traces unless told otherwise.
     ...(registry.version === 3 ? { OTEL_TRACES_EXPORTER: "none" } : {}),
+    ...storage.environment,
     ...registry.env,
   };
   return {

@@ -2,8 +2,10 @@ import {
   GENERATION_VARIABLE,
   HTPASSWD,
   HTTP_SECRET,
+  isStorageSecret,
   MACHINE_VARIABLE,
   type SecretKind,
+  STORAGE_VARIABLE,
   secretName,
 } from "../credentials/secretKinds.js";
 import { type ExternalSecret, FileMode, Interpolated, type SecretMount } from "./composeModel.js";
@@ -11,7 +13,8 @@ import { type ExternalSecret, FileMode, Interpolated, type SecretMount } from ".
 /** The compose file's entry for a secret that deploy created; a bare `docker stack deploy` means generation 1. */
 export function externalSecret(stack: string, kind: SecretKind): ExternalSecret {
   if (kind === HTTP_SECRET) return { external: true, name: secretName(stack, kind, 1) };
-  const variable = kind === HTPASSWD ? GENERATION_VARIABLE : MACHINE_VARIABLE;
+  const variable =
+    kind === HTPASSWD ? GENERATION_VARIABLE : isStorageSecret(kind) ? STORAGE_VARIABLE : MACHINE_VARIABLE;
   return { external: true, name: new Interpolated(secretName(stack, kind, `\${${variable}:-1}`)) };
 }
 

@@ -15,13 +15,29 @@ export const openFiles = (): NonNullable<Service["ulimits"]> => ({
   nofile: { soft: OPEN_FILES, hard: OPEN_FILES },
 });
 
+const PROBING = { interval: "5s", timeout: "5s", retries: 3, start_period: "20s" } as const;
+
 /** A probe with busybox's wget, which all three images have. A task counts as running only when it answers. */
 export const healthcheck = (url: string): Healthcheck => ({
   test: ["CMD", "wget", "-q", "-O", "/dev/null", url],
-  interval: "5s",
-  timeout: "5s",
-  retries: 3,
-  start_period: "20s",
+  ...PROBING,
+});
+
+/**
+ * A probe that passes once something was looked for and not found, so that what the service looks in answers; then the plain one
+ * follows. The service can write to /tmp.
+ *
+ * @param absent what is not there
+ */
+export const storageCheck = (url: string, absent: string): Healthcheck => ({
+  test: [
+    "CMD-SHELL",
+    [
+      `if [ -e /tmp/answers ]; then wget -q -O /dev/null ${url}`,
+      `else wget -q -O /dev/null ${absent} 2>&1 | grep -q '404 Not Found' && touch /tmp/answers; fi`,
+    ].join("; "),
+  ],
+  ...PROBING,
 });
 
 /**

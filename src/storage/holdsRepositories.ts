@@ -1,7 +1,7 @@
 import { runJob } from "../docker/jobs.js";
 import type { Docker } from "../docker/run.js";
 import type { DeployContext } from "../operation/context.js";
-import { STORAGE } from "../stack/registryService.js";
+import { STORAGE } from "../stack/storageParts.js";
 
 import { runningStorage } from "./runningStorage.js";
 
@@ -19,7 +19,7 @@ export async function holdsRepositories(
   cleanupDocker: Docker,
 ): Promise<string | undefined> {
   const storage = await runningStorage(docker, config.stack);
-  if (storage === undefined) return undefined;
+  if (storage?.driver !== "filesystem") return undefined;
   const job = {
     name: "look",
     image: config.gateway.image,

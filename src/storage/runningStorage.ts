@@ -1,3 +1,4 @@
+import type { StorageSecret } from "../credentials/secretKinds.js";
 import {
   type SwarmService,
   type SwarmTask,
@@ -7,15 +8,24 @@ import {
 } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { NamedNode } from "../operation/swarmFacts.js";
-import { STORAGE } from "../stack/registryService.js";
+import { STORAGE } from "../stack/storageParts.js";
 
 /** Where the registry that runs keeps its images. The config on disk may say something else. */
-export interface RunningStorage {
+export type RunningStorage = FolderStorage | BucketStorage;
+
+export interface FolderStorage {
+  driver: "filesystem";
   /** The node of its task. */
   node: NamedNode;
   /** The folder on that node. */
   path: string;
   /** uid:gid that owns it. */
+  user: string;
+}
+
+/** A bucket, which every node reaches. The registry's own config says which. */
+export interface BucketStorage {
+  driver: "s3";
   user: string;
 }
 
@@ -44,7 +54,7 @@ export async function storageOfRegistry(
   registry: SwarmService,
 ): Promise<RunningStorage | undefined> {
   const facts = storageOf(registry, await serviceTasks(docker, registry.Spec.Name));
-  if (facts === undefined) return undefined;
+  if (facts === undefined || facts.driver === "s3") return facts;
   const { nodeId, ...rest } = facts;
   const inspect = await docker.attempt(["node", "inspect", "--format", "{{.Description.Hostname}}", nodeId]);
   return { ...rest, node: { id: nodeId, hostname: inspect.exitCode === 0 ? inspect.stdout.trim() : nodeId } };
@@ -58,11 +68,13 @@ export async function storageOfRegistry(
 export function storageOf(
   { Spec }: Pick<SwarmService, "Spec">,
   tasks: readonly Pick<SwarmTask, "NodeID" | "Status">[],
-): (Omit<RunningStorage, "node"> & { nodeId: string }) | undefined {
-  const { Mounts = [], User } = Spec.TaskTemplate.ContainerSpec;
+): BucketStorage | (Omit<FolderStorage, "node"> & { nodeId: string }) | undefined {
+  const { Mounts = [], Secrets = [], User } = Spec.TaskTemplate.ContainerSpec;
+  if (User !== undefined && Secrets.some(({ File }) => File?.Name === ("s3" satisfies StorageSecret)))
+    return { driver: "s3", user: User };
   const path = Mounts.find(({ Target }) => Target === STORAGE)?.Source;
   const started = tasks.filter(({ NodeID, Status }) => NodeID && !NOT_STARTED.has(Status.State));
   const task = started.find(({ Status }) => Status.State === "running") ?? started[0];
   if (path === undefined || User === undefined || task?.NodeID === undefined) return undefined;
-  return { nodeId: task.NodeID, path, user: User };
+  return { driver: "filesystem", nodeId: task.NodeID, path, user: User };
 }

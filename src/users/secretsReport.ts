@@ -1,5 +1,5 @@
 import { currentMachines } from "../credentials/generationState.js";
-import type { Generations, SecretKind } from "../credentials/secretKinds.js";
+import { type Generations, isStorageSecret, type SecretKind } from "../credentials/secretKinds.js";
 import { type SwarmService, stackServices } from "../docker/objects.js";
 import { type SecretFacts, stackSecrets } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -40,11 +40,19 @@ export function judgeSecrets(
         Spec.TaskTemplate.ContainerSpec.Secrets?.some(({ SecretName }) => SecretName === name),
       )
       .map(({ Spec }) => Spec.Name.slice(stack.length + 1));
-    const kept = kind === "http-secret" || generation === (kind === "htpasswd" ? keep.people : keep.machines);
+    const wanted =
+      kind === "htpasswd" ? keep.people : isStorageSecret(kind) ? newestKeys(secrets) : keep.machines;
+    const kept = kind === "http-secret" || generation === wanted;
     const state = usedBy.length > 0 ? "in use" : kept ? "kept" : "orphan";
     return { name, kind, generation, created, usedBy, state };
   });
 }
+
+/** The generation of the storage's keys that the next deploy would use, where no service uses one. */
+const newestKeys = (secrets: readonly SecretFacts[]): number | undefined =>
+  secrets
+    .filter(({ kind }) => isStorageSecret(kind))
+    .reduce<number | undefined>((newest, { generation }) => Math.max(newest ?? 0, generation), undefined);
 
 /**
  * Removes the secrets that no service uses and no deploy would keep.

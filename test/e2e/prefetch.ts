@@ -1,6 +1,8 @@
-/** Downloads the packages of the stand-in images into the folder given; `run.sh` calls it while there is a network. */
+/** Fetches what the tests need into the folder given; `run.sh` calls it while there is a network. */
+import { buildGoPrograms } from "../support/goPrograms.js";
 import { fetchPackages } from "../support/packages.js";
 
 const [cacheDir] = process.argv.slice(2);
 if (cacheDir === undefined) throw new Error("prefetch.ts needs the cache folder as its argument.");
 await fetchPackages(cacheDir, console.log);
+await buildGoPrograms(cacheDir, console.log);

@@ -2,7 +2,7 @@
  * A Swarm of several managers on this machine: each node is a Docker Engine in a network namespace of its own, with its own
  * host name and its own /srv. A bridge joins them. Needs root on Linux, and runs behind the wall of test/e2e/run.sh.
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { execa } from "execa";
 import { spawnDaemon, terminate, waitUntilUp } from "./engine.js";
 import { isAlive, removeTraces, type Surroundings } from "./traces.js";
@@ -12,6 +12,7 @@ const SWITCH = "nodeswitch";
 const BRIDGE = "bridge0";
 /** This side of the link to the bridge, by which the tests reach the nodes. */
 const UPLINK = "nodes0";
+const ADDRESS = "10.77.0.254";
 const env = { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` };
 /** What the nodes leave outside of their folders lies in their own namespaces; links and rules here belong to another engine. */
 const NOTHING_HERE: Surroundings = {
@@ -32,6 +33,8 @@ export interface ManagerNode {
 
 export interface Nodes {
   nodes: ManagerNode[];
+  /** The address of this side, which the nodes and their containers reach. */
+  address: string;
   stop(): Promise<void>;
 }
 
@@ -57,7 +60,7 @@ export async function startNodes(
   await run("ip", ["-n", SWITCH, "link", "set", BRIDGE, "up"]);
   await run("ip", ["link", "add", UPLINK, "type", "veth", "peer", "name", UPLINK, "netns", SWITCH]);
   await run("ip", ["-n", SWITCH, "link", "set", UPLINK, "master", BRIDGE, "up"]);
-  await run("ip", ["addr", "add", "10.77.0.254/24", "dev", UPLINK]);
+  await run("ip", ["addr", "add", `${ADDRESS}/24`, "dev", UPLINK]);
   await run("ip", ["link", "set", UPLINK, "up"]);
   const nodes: ManagerNode[] = [];
   const pids: number[] = [];
@@ -93,10 +96,10 @@ export async function startNodes(
         node.address,
         `${first.address}:2377`,
       );
-    if (images.length === 0) return { nodes, stop };
+    if (images.length === 0) return { nodes, address: ADDRESS, stop };
     await run("docker", ["--host", from, "save", "--output", `${dir}/images.tar`, ...images]);
     await Promise.all(nodes.map((node) => docker(node, "load", "--input", `${dir}/images.tar`)));
-    return { nodes, stop };
+    return { nodes, address: ADDRESS, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -114,17 +117,19 @@ async function addLink(dir: string, number: number): Promise<ManagerNode> {
     ["addr", "add", `${address}/24`, "dev", "eth0"],
     ["link", "set", "eth0", "up"],
     ["link", "set", "lo", "up"],
-    ["route", "add", "default", "via", "10.77.0.254"],
+    ["route", "add", "default", "via", ADDRESS],
   ])
     await run("ip", ["-n", name, ...args]);
   const folder = `${dir}/${name}`;
   await mkdir(`${folder}/srv`, { recursive: true });
+  // Nothing answers here, and that is known at once: an engine asks for each image before it takes its own.
+  await writeFile(`${folder}/resolv.conf`, "nameserver 127.0.0.1\n");
   return { name, address, dockerHost: `unix://${folder}/docker.sock`, srv: `${folder}/srv` };
 }
 
 /** Starts the engine of a node in its namespaces; returns its process id. */
 function startDaemon(folder: string, { name, dockerHost, srv }: ManagerNode): Promise<number> {
-  const script = `hostname ${name} && mount -t tmpfs tmpfs /run && mount --bind ${srv} /srv && exec "$@"`;
+  const script = `hostname ${name} && mount -t tmpfs tmpfs /run && mount --bind ${srv} /srv && mount --bind ${folder}/resolv.conf /etc/resolv.conf && exec "$@"`;
   const namespaces = [`--net=/run/netns/${name}`, "unshare", "--mount", "--uts"];
   const wrapper = ["nsenter", ...namespaces, "sh", "-c", script, "sh"];
   const socket = dockerHost.slice("unix://".length);

@@ -4,11 +4,13 @@
  * be pulled. The files below `standins/` are ours; the programs are Debian's.
  */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import { goProgram } from "./goPrograms.js";
 import { fetchPackages } from "./packages.js";
 import { PATH, RECIPES, type Recipe, STANDINS, type Standin } from "./standins/recipes.js";
 
@@ -39,7 +41,9 @@ export async function buildStandins({
 }: StandinOptions): Promise<typeof STANDINS> {
   const packages = await fetchPackages(cacheDir, report);
   const inputs = await hashInputs([...packages.values()]);
-  const names = Object.keys(STANDINS) as Standin[];
+  const has = ({ goProgram: program }: Recipe) => !program || existsSync(goProgram(cacheDir, program[0]));
+  // The demo builds no programs, and needs none of these images.
+  const names = (Object.keys(STANDINS) as Standin[]).filter((name) => has(RECIPES[name]));
   const missing: Standin[] = [];
   for (const name of names) if ((await builtFrom(dockerHost, STANDINS[name])) !== inputs) missing.push(name);
   if (missing.length === 0) return STANDINS;
@@ -51,7 +55,7 @@ export async function buildStandins({
       await execa("dpkg-deb", ["--extract", deb, `${work}/packages/${name}`]);
     for (const name of missing) {
       const root = `${work}/${name}`;
-      await assemble(root, `${work}/packages`, RECIPES[name]);
+      await assemble(root, `${work}/packages`, cacheDir, RECIPES[name]);
       await load(dockerHost, root, name, inputs);
     }
   } finally {
@@ -61,7 +65,7 @@ export async function buildStandins({
 }
 
 /** Puts an image's root file system together in the folder `root`. */
-async function assemble(root: string, packages: string, recipe: Recipe): Promise<void> {
+async function assemble(root: string, packages: string, cacheDir: string, recipe: Recipe): Promise<void> {
   for (const directory of [
     "bin",
     "lib",
@@ -80,6 +84,7 @@ async function assemble(root: string, packages: string, recipe: Recipe): Promise
     await copyLibraries(`${packages}/${name}`, root);
   }
   for (const [name, from, to] of recipe.programs) await cp(`${packages}/${name}/${from}`, `${root}/${to}`);
+  if (recipe.goProgram) await cp(goProgram(cacheDir, recipe.goProgram[0]), `${root}/${recipe.goProgram[1]}`);
   for (const overlay of recipe.overlays) await cp(`${SOURCES}/${overlay}`, root, { recursive: true });
   for (const [target, path] of recipe.links) await symlink(target, `${root}/${path}`);
   // A checkout has the modes of somebody's umask.

@@ -109,8 +109,8 @@ traefik:
       /at least 10/,
     ],
     [
-      "a storage driver to come",
-      "domain: a.example\nregistry: { storage: { driver: s3 } }",
+      "a storage driver that is none",
+      "domain: a.example\nregistry: { storage: { driver: gcs } }",
       "2:32 registry.storage.driver",
       /filesystem/,
     ],

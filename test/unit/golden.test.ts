@@ -20,6 +20,14 @@ authelia: { middleware: "http://authelia:9091/api/authz/forward-auth" }
 ui: { access: sso, admin: { enabled: true } }
 networks: { encrypted: true }
 `,
+  // Images in a bucket of a server in the LAN, with keys of its own for the reader.
+  s3: `version: 1
+domain: example.com
+registry:
+  image: registry:3.1.2
+  replicas: 2
+  storage: { driver: s3, bucket: images, region: eu-central-1, endpoint: "https://s3.example.com", prefix: forge, readerKeys: true }
+`,
   // The widespread guide's Traefik: a constraint of its provider, and a port of its own.
   constrained: `version: 1
 domain: example.com

@@ -34,7 +34,7 @@ const isGroup = ({ properties, oneOf }: Node) => properties !== undefined || one
 
 /** Keys that may be left out without having a value then. */
 const WITHOUT_DEFAULT =
-  /^(?:domain|traefik\.certResolver|traefik\.api|.*\.maxReplicasPerNode|.*\.reservations\.\w+)$/;
+  /^(?:domain|registry\.storage\.driver|registry\.storage\.bucket|traefik\.certResolver|traefik\.api|.*\.maxReplicasPerNode|.*\.reservations\.\w+)$/;
 
 describe("the JSON Schema", () => {
   test("is of draft 2020-12 and valid by it", () => {

@@ -17,9 +17,9 @@ function findings(name: string, value = "x"): Finding[] {
 
 describe("registry.env refuses what the stack relies on", () => {
   test.each([
-    ["REGISTRY_STORAGE", "s3", /filesystem/],
+    ["REGISTRY_STORAGE", "s3", /registry\.storage\.driver: s3/],
     ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/data", /registry\.storage\.path/],
-    ["REGISTRY_STORAGE_S3_BUCKET", "images", /filesystem/],
+    ["REGISTRY_STORAGE_S3_BUCKET", "images", /registry\.storage\.driver: s3/],
     ["REGISTRY_STORAGE_DELETE_ENABLED", "true", /registry\.delete/],
     ["REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR", "redis", /after a gc/],
     ["REGISTRY_STORAGE_CACHE", "{}", /after a gc/],

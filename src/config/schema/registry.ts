@@ -61,8 +61,70 @@ const filesystem = z.strictObject({
     .describe("whether all nodes that fit share that folder, such as over NFS"),
 });
 
-/** Another driver (s3) is one more member of this union. */
-const storage = z.discriminatedUnion("driver", [filesystem]).prefault({});
+const s3 = z.strictObject({
+  driver: z.literal("s3").describe("where blobs are kept"),
+  bucket: text({
+    what: "the name of a bucket",
+    remedy: "Use lower-case letters, digits, dots and hyphens, 3 to 63 characters.",
+    pattern: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+  }).describe("bucket, which exists already"),
+  region: text({
+    what: "a region",
+    remedy: "Write it as your provider does, such as eu-central-1.",
+    pattern: /^[a-zA-Z0-9][a-zA-Z0-9-]*$/,
+    maxLength: 64,
+  })
+    .default("us-east-1")
+    .describe("region of the bucket; most servers other than AWS take any"),
+  endpoint: text({
+    what: "the address of an S3 server",
+    remedy: "Write https://HOST or https://HOST:PORT, without a path.",
+    pattern: /^https?:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/,
+  })
+    .optional()
+    .describe("address of the S3 server, as the nodes reach it")
+    .meta({ derived: "AWS" }),
+  forcePathStyle: z
+    .boolean()
+    .optional()
+    .describe("whether the bucket is in the path instead of the host name")
+    .meta({ derived: "`true` with an endpoint" }),
+  prefix: text({
+    what: "a prefix of keys",
+    remedy: "Use letters, digits, dots, underscores and hyphens, with slashes between: team/registry.",
+    pattern: /^[a-zA-Z0-9_-][a-zA-Z0-9._-]*(?:\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/,
+  })
+    .optional()
+    .describe("prefix of all keys in the bucket")
+    .meta({ derived: "none" }),
+  encrypt: z.boolean().default(false).describe("whether the server encrypts the objects (SSE)"),
+  storageClass: z
+    .enum([
+      "STANDARD",
+      "REDUCED_REDUNDANCY",
+      "STANDARD_IA",
+      "ONEZONE_IA",
+      "INTELLIGENT_TIERING",
+      "OUTPOSTS",
+      "GLACIER_IR",
+      "NONE",
+    ])
+    .default("STANDARD")
+    .describe("storage class of the objects"),
+  redirect: z
+    .boolean()
+    .default(false)
+    .describe(
+      "whether clients fetch layers from the S3 server itself, which they must reach at its endpoint",
+    ),
+  readerKeys: z
+    .boolean()
+    .default(false)
+    .describe("whether the reader has keys of its own, which need only read"),
+});
+
+/** Each further driver is one more member of this union. */
+const storage = z.discriminatedUnion("driver", [filesystem, s3]).prefault({});
 
 export const registry = z
   .strictObject({

@@ -56,7 +56,7 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
     below("REGISTRY_STORAGE"),
     {
       reason: "would store images where gc, backup and doctor do not look",
-      remedy: "Set registry.storage.path; filesystem is the only storage driver of this version.",
+      remedy: "Set registry.storage.path, or registry.storage.driver: s3.",
     },
   ],
   [

@@ -1,7 +1,10 @@
 /** What each stand-in image is made of. */
+import type { GoProgram } from "../goPrograms.js";
 
 export const STANDINS = {
   registry: "hephaestus-standin/registry:2.8.2",
+  /** The real one, built from its Go module. */
+  registry3: "hephaestus-standin/registry:3.1.2",
   nginx: "hephaestus-standin/nginx:1.22",
   ui: "hephaestus-standin/registry-ui:2.6.0",
   hello: "hephaestus-standin/hello:1",
@@ -25,6 +28,8 @@ export interface Recipe {
   libraries: RegExp;
   /** File or folder in a package, and its place in the image. */
   programs: [packageName: string, from: string, to: string][];
+  /** A program built from its Go module, and its place in the image. */
+  goProgram?: [name: GoProgram, to: string];
   directories: string[];
   links: [target: string, path: string][];
   /** Paths that belong to nginx (101), as in the official images. */
@@ -80,6 +85,21 @@ export const RECIPES: Record<Standin, Recipe> = {
     config: {
       Entrypoint: ["/entrypoint.sh"],
       Cmd: ["/etc/docker/registry/config.yml"],
+      ExposedPorts: { "5000/tcp": {} },
+      Volumes: { "/var/lib/registry": {} },
+    },
+  },
+  registry3: {
+    overlays: ["base"],
+    libraries: /^$/,
+    programs: [],
+    goProgram: ["registry", "bin/registry"],
+    directories: ["var/lib/registry", "etc/distribution"],
+    links: [],
+    ownedByNginx: [],
+    config: {
+      Entrypoint: ["/bin/registry"],
+      Cmd: ["serve", "/etc/distribution/config.yml"],
       ExposedPorts: { "5000/tcp": {} },
       Volumes: { "/var/lib/registry": {} },
     },

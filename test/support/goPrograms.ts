@@ -1,0 +1,66 @@
+/**
+ * Programs that Debian does not have in the version that the tests need: built once from their Go modules, and kept beside
+ * the packages of the stand-in images. Needs the network and Go 1.21 or newer, which fetches a newer toolchain by itself.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { execa } from "execa";
+import { ExitCode, OperatorError } from "../../src/errors.js";
+
+/** Go packages with their versions. */
+const PROGRAMS = {
+  registry: "github.com/distribution/distribution/v3/cmd/registry@v3.1.2",
+  /** An S3 server whose buckets are folders. Apache 2.0. */
+  versitygw: "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
+} as const;
+
+export type GoProgram = keyof typeof PROGRAMS;
+
+/** Where the program is after `buildGoPrograms`. */
+export const goProgram = (cacheDir: string, name: GoProgram): string =>
+  `${cacheDir}/go/${PROGRAMS[name].replace(/^.*@/, "")}/${name}`;
+
+/**
+ * Builds the programs that are missing.
+ *
+ * @param cacheDir an absolute path
+ * @param report gets one line for a person before each build
+ * @throws OperatorError where there is no Go, or a build fails
+ */
+export async function buildGoPrograms(cacheDir: string, report: (line: string) => void): Promise<void> {
+  for (const name of Object.keys(PROGRAMS) as GoProgram[]) {
+    const target = goProgram(cacheDir, name);
+    if (existsSync(target)) continue;
+    report(`Building ${PROGRAMS[name]}`);
+    await mkdir(target.replace(/\/[^/]*$/, ""), { recursive: true });
+    // Built aside and renamed when complete.
+    const partial = await mkdtemp(`${cacheDir}/partial-`);
+    try {
+      await go(["install", "-trimpath", PROGRAMS[name]], {
+        GOBIN: partial,
+        CGO_ENABLED: "0",
+      });
+      await rename(`${partial}/${name}`, target);
+    } finally {
+      await rm(partial, { recursive: true, force: true });
+    }
+  }
+}
+
+async function go(args: string[], env: Record<string, string>): Promise<void> {
+  const path = `${process.env.PATH}:/usr/local/go/bin:/usr/lib/go/bin`;
+  const result = await execa("go", args, { env: { ...env, PATH: path }, reject: false, stdin: "ignore" });
+  if (!result.failed) return;
+  const isMissing = result.code === "ENOENT";
+  throw new OperatorError(
+    isMissing ? "there is no Go" : result.stderr.trim().split("\n").slice(-5).join("\n"),
+    {
+      where: `go ${args.join(" ")}`,
+      remedy: isMissing
+        ? "Install Go 1.21 or newer: https://go.dev/dl. The tests build a registry and an S3 server with it."
+        : "Check the network, and that Go is 1.21 or newer: go version",
+      exitCode: ExitCode.preflight,
+      cause: result,
+    },
+  );
+}
