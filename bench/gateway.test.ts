@@ -108,11 +108,25 @@ async function manifests(gateway: string): Promise<() => Promise<Rate>> {
   const ask = (registry: string, headers: object = {}) =>
     rate(`${registry}/v2/bench/small/manifests/latest`, { accept, ...headers }, LOAD);
 
-  const rates: Record<string, Rate[]> = { gateway: [], alone: [], guide: [], user: [] };
+  const { headers } = await fetch(`${gateway}/v2/bench/small/manifests/latest`, { headers: { accept } });
+  const digest = headers.get("docker-content-digest") ?? "";
+  const byDigest = (registry: string) =>
+    rate(`${registry}/v2/bench/small/manifests/${digest}`, { accept }, LOAD);
+
+  const rates: Record<string, Rate[]> = {
+    gateway: [],
+    alone: [],
+    guide: [],
+    user: [],
+    digest: [],
+    pinned: [],
+  };
   for (let round = 0; round < ROUNDS; round++) {
     rates.gateway?.push(await ask(gateway));
     rates.alone?.push(await ask(ALONE));
     rates.user?.push(await ask(gateway, AUTHORIZATION));
+    rates.digest?.push(await byDigest(gateway));
+    rates.pinned?.push(await byDigest(ALONE));
     if (round === 0) rates.guide?.push(await ask(GUIDE));
   }
   const [ours, alone, user] = ["gateway", "alone", "user"].map((name) => medianRate(rates[name] ?? [])) as [
@@ -137,6 +151,14 @@ async function manifests(gateway: string): Promise<() => Promise<Rate>> {
     `no auth: ${perSecond(alone)}`,
     user.perSecond / alone.perSecond,
     "",
+  );
+  const [digests, pinned] = ["digest", "pinned"].map((name) => medianRate(rates[name] ?? [])) as [Rate, Rate];
+  row(
+    "anonymous manifest by digest",
+    perSecond(digests),
+    `no auth: ${perSecond(pinned)}`,
+    digests.perSecond / pinned.perSecond,
+    "more than 1",
   );
   row(
     "anonymous manifest",

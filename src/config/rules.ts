@@ -140,15 +140,6 @@ const imagesArePinned = (["registry", "gateway", "ui"] as const).map(
     },
 );
 
-const replicasFitHostPorts: Rule = ({ expose, gateway }) =>
-  expose === "ports" && gateway.replicas > 1
-    ? error(
-        "gateway.replicas",
-        `${gateway.replicas} gateways cannot share one port of a node`,
-        "Leave gateway.replicas at 1 with expose: ports.",
-      )
-    : undefined;
-
 const networksDiffer: Rule = ({ expose, networks, traefik }) =>
   expose === "traefik" && networks.internal === traefik.network
     ? error(
@@ -205,7 +196,6 @@ export const rules: readonly Rule[] = [
   adminNeedsDelete,
   publicUiOpensReads,
   ...imagesArePinned,
-  replicasFitHostPorts,
   networksDiffer,
   s3NeedsNewRegistry,
   redirectNeedsS3Outside,

@@ -7,6 +7,7 @@ import { addCredentials } from "../users/generations.js";
 import { createSecrets } from "../users/secretSteps.js";
 import { createStorageKeys } from "../users/storageKeySteps.js";
 import { underLock } from "../users/underLock.js";
+import { checkSplit } from "./checkSplit.js";
 import { PLAN_STEPS } from "./planSteps.js";
 import { preflight } from "./preflight.js";
 import { prepareHost } from "./prepareHost.js";
@@ -22,7 +23,7 @@ const changeSteps = (cleanupDocker: Docker): readonly Step[] => [
 ];
 
 /** Steps that follow once the new tasks run. */
-const CLOSING_STEPS: readonly Step[] = [verify, cleanUp];
+const CLOSING_STEPS: readonly Step[] = [checkSplit, verify, cleanUp];
 
 /**
  * The whole deploy. Obstacles are found before anything is changed. A second deploy of the same stack stops

@@ -13,6 +13,7 @@ export type Spec = { [key: string]: unknown };
  * as it stands there (YAML's failsafe schema), whatever it looks like: an environment variable may be 0o17 or yes.
  */
 export interface ComposedStack {
+  volumes?: Record<string, { name?: string } | null>;
   services: Record<string, ComposedService>;
   networks?: Record<string, Named | string>;
   configs?: Record<string, Named & { file?: string }>;
@@ -157,10 +158,12 @@ function containerSpec(stack: string, compose: ComposedStack, service: ComposedS
     ReadOnly: service.read_only === "true",
     Mounts: service.volumes?.map(({ type, source, target, read_only, tmpfs }) => ({
       Type: type,
-      Source: source,
+      Source: type === "volume" ? (compose.volumes?.[source ?? ""]?.name ?? `${stack}_${source}`) : source,
       Target: target,
       ReadOnly: read_only === "true",
-      TmpfsOptions: { SizeBytes: number(tmpfs?.size) },
+      ...(type === "volume"
+        ? { VolumeOptions: { Labels: { "com.docker.stack.namespace": stack } } }
+        : { TmpfsOptions: { SizeBytes: number(tmpfs?.size) } }),
     })),
     StopSignal: service.stop_signal,
     StopGracePeriod: nanoseconds(service.stop_grace_period),

@@ -1,10 +1,11 @@
-import { type Config, isSharedStorage, storageFolder, storagePlace } from "../config/resolve.js";
+import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
 import type { SwarmTask } from "../docker/objects.js";
 import type { Disk } from "../host/freeSpace.js";
 import type { FindingCode } from "../operation/findingCodes.js";
-import { readerOf, registryOf } from "../operation/registryUpdate.js";
+import { registryOf } from "../operation/registryUpdate.js";
 import { readStorage, type Storage } from "../storage/disk.js";
 import { storageOf } from "../storage/runningStorage.js";
+import { splitTasks } from "../storage/storageSplit.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 import type { ServiceFacts } from "./serviceChecks.js";
@@ -94,23 +95,15 @@ export const judgeDataRoot = (path: string, room: Disk): Finding[] =>
     "bytes",
     "Remove what no container uses: docker system prune; or give the file system more.",
   );
-/**
- * Tasks of registry and reader on several nodes see different folders: what is pushed on one cannot be pulled from the other.
- *
- * @param services the registry and the reader
- */
-export function judgeSplit(config: Pick<Config, "registry">, services: readonly ServiceFacts[]): Finding[] {
-  const running = services.flatMap(({ service, tasks }) =>
-    tasks
-      .filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running")
-      .map(({ NodeID = "" }) => ({ name: service.Spec.Name, node: NodeID })),
-  );
-  if (isSharedStorage(config) || new Set(running.map(({ node }) => node)).size < 2) return [];
+/** Tasks of registry and reader on several nodes, where the images are in a folder of one node. */
+export function judgeSplit(config: Config, services: readonly ServiceFacts[]): Finding[] {
+  const split = splitTasks(config, services);
+  if (split.length === 0) return [];
   return [
     error(
       "storage-split",
       `the registry and the reader run on several nodes, but ${storagePlace(config)} is a folder of one node: pulls fail`,
-      running.map(({ name, node }) => `${name} on node ${node.slice(0, 12)}`).join(", "),
+      split.join(", "),
       "Name the node in registry.placement.constraints (node.hostname == …), then run hephaestus render and hephaestus deploy. If all nodes share that folder (NFS), set registry.storage.shared: true.",
     ),
   ];
@@ -122,15 +115,14 @@ export const storageCheck: Check = {
   theme: "Storage",
   needs: "manager",
   run: async ({ config, docker, services }) => {
-    const names = [registryOf(config.stack), readerOf(config.stack)];
-    const ofStorage = (await services()).filter(({ service }) => names.includes(service.Spec.Name));
-    const registry = ofStorage.find(({ service }) => service.Spec.Name === names[0]);
+    const all = await services();
+    const registry = all.find(({ service }) => service.Spec.Name === registryOf(config.stack));
     const seen = await readStorage(docker, config.stack);
     const running = registry && storageOf(registry.service, registry.tasks);
     const folder = running?.driver === "filesystem" ? running.path : storageFolder(config);
     if (running?.driver === "s3" || folder === undefined) return [];
     return [
-      ...judgeSplit(config, ofStorage),
+      ...judgeSplit(config, all),
       ...judgeStorage(folder, running?.user ?? config.registry.user, seen, registry?.tasks ?? []),
     ];
   },

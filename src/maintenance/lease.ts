@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../config/resolve.js";
 import { endLeftJobs } from "../docker/jobs.js";
 import { type SwarmService, serviceTasks, stackService, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
@@ -13,8 +14,9 @@ import { READONLY_VARIABLE } from "../stack/registryService.js";
  * who asked for it leaves a registry that takes no pushes for ever.
  */
 
-/** Seconds for the registry to roll, without what runs on the old task. */
-export const ROLL_SECONDS = 120;
+/** Seconds for the registry to roll, without what runs on the old tasks; they roll one after the other. */
+export const rollSeconds = ({ registry: { replicas } }: Pick<Config, "registry">): number =>
+  120 + 60 * (replicas - 1);
 
 export const setReadOnly = (stack: string, until: number): string[] =>
   updateRegistry(stack, ["--env-add", `${READONLY_VARIABLE}=${until}`]);
@@ -106,7 +108,7 @@ export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Doc
 }
 
 async function roll(context: DeployContext, docker: Docker, update: readonly string[]): Promise<void> {
-  const result = await rollRegistry(context, docker, () => docker.run(update), ROLL_SECONDS);
+  const result = await rollRegistry(context, docker, () => docker.run(update), rollSeconds(context.config));
   if (result.state !== "converged" || result.verdicts.length === 0)
     throw didNotRoll(context.config.stack, result);
 }

@@ -11,7 +11,7 @@ import { loadJobScript } from "../render/templates.js";
 import { drainSeconds, fitsBeside } from "../stack/service.js";
 import { STORAGE } from "../stack/storageParts.js";
 import { type RunningStorage, storageOfRegistry } from "../storage/runningStorage.js";
-import { endLeftReadOnly, makeReadOnly, ROLL_SECONDS, writableStep } from "./lease.js";
+import { endLeftReadOnly, makeReadOnly, rollSeconds, writableStep } from "./lease.js";
 
 export interface GcOptions {
   /** Whether to delete manifests without a tag first. */
@@ -46,7 +46,7 @@ export async function runGc(
 ): Promise<GcResult> {
   const { config, docker } = context;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
-  const lease = 2 * ROLL_SECONDS + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
+  const lease = 2 * rollSeconds(config) + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
   return withLock(docker, cleanupDocker, config.stack, async () => {
     const registry = await runningRegistry(docker, config.stack);
     const storage = await storageOfRegistry(docker, registry);
@@ -119,7 +119,7 @@ const readOnlyStep = (until: number, drain: number): Step => ({
   id: "read-only",
   title: "Read-only",
   async run(context) {
-    await makeReadOnly(context, until, drain + ROLL_SECONDS);
+    await makeReadOnly(context, until, drain + rollSeconds(context.config));
     return "pushes are refused, pulls continue";
   },
 });

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { accessRules } from "../stack/authelia.js";
-import { CHECK_LIMITS, CHECK_SECONDS, GATEWAY_PORT } from "../stack/gatewayService.js";
+import { CACHE_FOLDER, CHECK_LIMITS, CHECK_SECONDS, GATEWAY_PORT } from "../stack/gatewayService.js";
 import { ADMIN_METHODS, READ_METHODS } from "../stack/libraryService.js";
 import { stackModel } from "../stack/model.js";
-import { REGISTRY_PORT, readerAddress, registryAddress } from "../stack/registryService.js";
+import { REGISTRY_PORT, readerAddress, registryAddress, tasksOf } from "../stack/registryService.js";
 import { drainSeconds, fitsBeside, OPEN_FILES } from "../stack/service.js";
 import { fill } from "./fill.js";
 import type { Templates } from "./templates.js";
@@ -58,8 +58,10 @@ export function renderFiles(config: Config, templates: Templates, source: string
       anonymous: config.registry.pull === "anonymous",
       delete: config.registry.delete,
       port: GATEWAY_PORT,
-      registryAddress: registryAddress(config),
-      readerAddress: readerAddress(config),
+      registryAddress: tasksOf(registryAddress(config)),
+      readerAddress: tasksOf(readerAddress(config)),
+      cacheFolder: CACHE_FOLDER,
+      cache: config.gateway.cache && nginxSize(config.gateway.cache),
       checkSeconds: CHECK_SECONDS,
       ...CHECK_LIMITS,
       openFiles: OPEN_FILES,
@@ -93,6 +95,9 @@ export function renderFiles(config: Config, templates: Templates, source: string
   }
   return files;
 }
+
+/** 10G as nginx writes it. */
+const nginxSize = (size: string): string => size.replace(/[bB]$/, "").toLowerCase();
 
 const named = ({ path, text }: RenderedFile) => ({
   path,

@@ -15,7 +15,7 @@ export function composeText(model: ComposeFile, header: string): string {
   document.commentBefore = ` ${header}`;
   return document
     .toString({ lineWidth: 0, directives: false, indentSeq: true })
-    .replace(/^(?=(?:services|networks|configs|secrets):$)/gm, "\n");
+    .replace(/^(?=(?:services|networks|configs|secrets|volumes):$)/gm, "\n");
 }
 
 /** Numbers of Go (0o17, 0X1f, 1e1_0, -_1) that YAML 1.1 takes for text: Docker's parser would change them. */

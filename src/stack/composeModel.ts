@@ -8,6 +8,8 @@ export interface ComposeFile {
   networks: Record<string, Network>;
   configs: Record<string, FileConfig>;
   secrets: Record<string, ExternalSecret>;
+  /** Named volumes, each on the node of its task. */
+  volumes?: Record<string, { name: string }>;
 }
 
 export interface Service {
@@ -40,6 +42,7 @@ export interface PublishedPort {
 
 export type Volume =
   | { type: "bind"; source: string; target: string; read_only?: true }
+  | { type: "volume"; source: string; target: string }
   | { type: "tmpfs"; target: string; tmpfs: { size: number } };
 
 export interface ConfigMount {

@@ -36,6 +36,12 @@ export const CHECK_LIMITS = {
   patience: 20,
 } as const;
 
+/** The volume of the cache of layers, on each node that runs a gateway. */
+export const CACHE_VOLUME = "layers";
+
+/** A folder of the image that anybody may write to: a new volume gets its content and its mode from there. */
+export const CACHE_FOLDER = "/var/tmp";
+
 /** nginx needs no account of its own in the image: it reads its config and writes below /tmp. */
 const USER = "65532:65532";
 
@@ -63,7 +69,12 @@ export function gatewayService(config: Config): Service {
           ports: [{ target: GATEWAY_PORT, published: config.ports.registry, protocol: "tcp", mode: "host" }],
         }),
     ulimits: openFiles(),
-    volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 64 * 1024 * 1024 } }],
+    volumes: [
+      { type: "tmpfs", target: "/tmp", tmpfs: { size: 64 * 1024 * 1024 } },
+      ...(gateway.cache === undefined
+        ? []
+        : [{ type: "volume", source: CACHE_VOLUME, target: CACHE_FOLDER } as const]),
+    ],
     configs: [{ source: "gateway", target: "/etc/nginx/nginx.conf" }],
     secrets: [secretMount("gateway", "gateway", USER)],
     read_only: true,
@@ -74,7 +85,10 @@ export function gatewayService(config: Config): Service {
     logging: logging(),
     deploy: deploy(config, {
       ...gateway,
-      placement: { constraints: publicConstraints(config, gateway.placement.constraints) },
+      placement: {
+        ...gateway.placement,
+        constraints: publicConstraints(config, gateway.placement.constraints),
+      },
       startFirst: behindTraefik,
       ...(behindTraefik ? { labels: traefikLabels(config, route) } : {}),
     }),

@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import { HTTP_SECRET, type SecretKind, STORAGE_SECRETS } from "../credentials/secretKinds.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./composeModel.js";
-import { gatewayService } from "./gatewayService.js";
+import { CACHE_VOLUME, gatewayService } from "./gatewayService.js";
 import { registryAdminService, registryUiService } from "./libraryService.js";
 import { withOwner } from "./owner.js";
 import { readerService, registryService } from "./registryService.js";
@@ -88,6 +88,9 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
           { file: `./${path}`, name: `${stack}_${name}_${digest.slice(0, 12)}` },
         ]),
     ),
+    ...(config.gateway.cache === undefined
+      ? {}
+      : { volumes: { [CACHE_VOLUME]: { name: `${stack}_${CACHE_VOLUME}` } } }),
     secrets: Object.fromEntries(
       (["htpasswd", HTTP_SECRET, "gateway", "ui", ...STORAGE_SECRETS] as const)
         .filter((name) => secretNames.has(name))

@@ -31,6 +31,12 @@ export const registryAddress = (config: Config): string => `${config.stack}_regi
 export const readerAddress = (config: Config): string => `${config.stack}_reader:${REGISTRY_PORT}`;
 
 /**
+ * The same with the addresses of all tasks, whatever the endpoint mode. Source: Docker docs, "Swarm service discovery": the name
+ * tasks.<service>.
+ */
+export const tasksOf = (address: string): string => `tasks.${address}`;
+
+/**
  * Seconds since the epoch until which the registry refuses writes: a garbage collection puts it into the running
  * service's environment. It is a lease: a registry whose collector died takes writes again by itself.
  */

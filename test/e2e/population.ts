@@ -157,7 +157,8 @@ export class Pusher {
 
   private async ask(method: string, path: string, status: number, init: RequestInit = {}): Promise<Response> {
     const headers = { ...(init.headers as Record<string, string>), authorization: AUTHORIZATION };
-    const response = await fetch(`${this.url}${path}`, { ...init, method, headers });
+    const signal = AbortSignal.timeout(30_000);
+    const response = await fetch(`${this.url}${path}`, { ...init, method, headers, signal });
     const body = await response.text();
     if (response.status !== status)
       throw new Error(`${method} ${path}: ${response.status} instead of ${status}: ${body}`);

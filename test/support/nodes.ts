@@ -2,7 +2,7 @@
  * A Swarm of several managers on this machine: each node is a Docker Engine in a network namespace of its own, with its own
  * host name and its own /srv. A bridge joins them. Needs root on Linux, and runs behind the wall of test/e2e/run.sh.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { execa } from "execa";
 import { spawnDaemon, terminate, waitUntilUp } from "./engine.js";
 import { isAlive, removeTraces, type Surroundings } from "./traces.js";
@@ -33,6 +33,10 @@ export interface ManagerNode {
 
 export interface Nodes {
   nodes: ManagerNode[];
+  /** Ends a node at once, as a loss of power would: its link, its engine and its containers. */
+  kill(node: ManagerNode): Promise<void>;
+  /** Starts a node that was killed. */
+  revive(node: ManagerNode): Promise<void>;
   /** The address of this side, which the nodes and their containers reach. */
   address: string;
   stop(): Promise<void>;
@@ -63,9 +67,29 @@ export async function startNodes(
   await run("ip", ["addr", "add", `${ADDRESS}/24`, "dev", UPLINK]);
   await run("ip", ["link", "set", UPLINK, "up"]);
   const nodes: ManagerNode[] = [];
-  const pids: number[] = [];
+  const pids = new Map<string, number>();
+  const start = async (node: ManagerNode): Promise<void> => {
+    const folder = `${dir}/${node.name}`;
+    const pid = await startDaemon(folder, node);
+    pids.set(node.name, pid);
+    await waitUntilUp(folder, pid, node.dockerHost);
+  };
+  const kill = async (node: ManagerNode): Promise<void> => {
+    await run("ip", ["-n", SWITCH, "link", "set", `to-${node.name}`, "down"]);
+    await killTree(pids.get(node.name) as number);
+    // Its kernel is gone too, with its firewall: rules of containers that were would send to others.
+    await run("ip", ["netns", "delete", node.name]);
+    await run("ip", ["-n", SWITCH, "link", "delete", `to-${node.name}`]).catch(() => undefined);
+  };
+  const revive = async (node: ManagerNode): Promise<void> => {
+    await addLink(dir, Number(node.name.slice("node".length)));
+    // What it left would make it believe that it runs still.
+    await rm(`${dir}/${node.name}/docker.pid`, { force: true });
+    await rm(`${dir}/${node.name}/exec`, { recursive: true, force: true });
+    await start(node);
+  };
   const stop = async (): Promise<void> => {
-    for (const pid of pids) if (await isAlive(pid)) await terminate(pid);
+    for (const pid of pids.values()) if (await isAlive(pid)) await terminate(pid);
     for (const { name } of nodes) {
       await removeTraces(`${dir}/${name}`, NOTHING_HERE);
       await execa("ip", ["netns", "delete", name], { env, reject: false });
@@ -77,10 +101,7 @@ export async function startNodes(
     for (let number = 1; number <= count; number++) {
       const node = await addLink(dir, number);
       nodes.push(node);
-      const folder = `${dir}/${node.name}`;
-      const pid = await startDaemon(folder, node);
-      pids.push(pid);
-      await waitUntilUp(folder, pid, node.dockerHost);
+      await start(node);
     }
     const [first, ...others] = nodes as [ManagerNode, ...ManagerNode[]];
     await docker(first, "swarm", "init", "--advertise-addr", first.address);
@@ -96,13 +117,33 @@ export async function startNodes(
         node.address,
         `${first.address}:2377`,
       );
-    if (images.length === 0) return { nodes, address: ADDRESS, stop };
+    const all = { nodes, address: ADDRESS, kill, revive, stop };
+    if (images.length === 0) return all;
     await run("docker", ["--host", from, "save", "--output", `${dir}/images.tar`, ...images]);
     await Promise.all(nodes.map((node) => docker(node, "load", "--input", `${dir}/images.tar`)));
-    return { nodes, address: ADDRESS, stop };
+    return all;
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Kills a process and everything below it, the top first, so that nothing is started again. */
+async function killTree(root: number): Promise<void> {
+  const parents = new Map<number, number>();
+  for (const name of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const status = await readFile(`/proc/${name}/status`, "utf8").catch(() => "");
+    parents.set(Number(name), Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]));
+  }
+  const tree = [root];
+  for (const pid of tree)
+    tree.push(...[...parents].filter(([, parent]) => parent === pid).map(([child]) => child));
+  for (const pid of tree) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended with its parent.
+    }
   }
 }
 

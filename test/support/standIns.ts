@@ -71,6 +71,7 @@ async function assemble(root: string, packages: string, cacheDir: string, recipe
     "lib",
     "run",
     "tmp",
+    "var/tmp",
     "usr/bin",
     "usr/sbin",
     "sbin",
@@ -90,7 +91,7 @@ async function assemble(root: string, packages: string, cacheDir: string, recipe
   // A checkout has the modes of somebody's umask.
   await execa("chmod", ["-R", "u=rwX,go=rX", root]);
   await execa("find", [root, "-name", "*.sh", "-exec", "chmod", "755", "{}", "+"]);
-  await chmod(`${root}/tmp`, 0o1777);
+  for (const path of ["tmp", "var/tmp"]) await chmod(`${root}/${path}`, 0o1777);
   for (const path of recipe.ownedByNginx)
     await execa("chown", ["-hR", `${NGINX_UID}:${NGINX_UID}`, `${root}/${path}`]);
 }

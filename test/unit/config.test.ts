@@ -176,8 +176,9 @@ traefik:
   });
 
   test("of rules are found beside mistakes of the schema", () => {
-    const source = "domain: a.example\nexpose: ports\ngateway: { replicas: 3 }\nregistry: { pul: anonymous }";
-    expect(places(source)).toEqual(["3:22 gateway.replicas", "4:13 registry.pul"]);
+    const source =
+      "domain: a.example\nexpose: ports\nports: { registry: 8080, ui: 8080 }\nregistry: { pul: anonymous }";
+    expect(places(source)).toEqual(["3:30 ports.ui", "4:13 registry.pul"]);
   });
 });
 

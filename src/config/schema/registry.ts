@@ -168,12 +168,22 @@ export const registry = z
 export const gateway = z
   .strictObject({
     image: imageReference().default("nginx:1.30.5-alpine").describe("stock nginx, 1.22 or newer"),
-    replicas: z.int().min(1).max(100).default(1).describe("tasks"),
+    replicas: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(1)
+      .describe("tasks; with `expose: ports`, one on a node at most"),
     placement: z
       .strictObject({
         constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it"),
+        maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("most tasks on one node"),
       })
       .prefault({}),
+    cache: byteSize()
+      .optional()
+      .describe("size of a cache of layers on each gateway's node, such as 10G")
+      .meta({ derived: "none" }),
     resources: resources(2, "512M"),
   })
   .prefault({});

@@ -34,6 +34,12 @@ export const GENERAL_RULES: Mutation[] = [
     "default none;",
     access.credentialsOfNoKnownFormOpenNothing,
   ),
+  mutation(
+    "it is decided by the address that was asked for",
+    "set $decision $verdict;",
+    'set $decision "";',
+    access.anybodyReads,
+  ),
   mutation("an upload is its user's", "(?!.*/blobs/uploads(?:/|$))", "", access.anUploadIsItsUsersAlone),
   mutation(
     "only GET and HEAD read",

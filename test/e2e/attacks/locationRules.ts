@@ -3,7 +3,7 @@ import * as access from "./accessProbes.js";
 import * as edge from "./edgeProbes.js";
 import { inLocation, type Mutation } from "./mutation.js";
 
-const REFUSE = /if \(\$verdict = refuse\) \{[^}]*\}/;
+const REFUSE = /if \(\$decision = refuse\) \{[^}]*\}/;
 const CALLER = /if \(\$caller = none\) \{[^}]*\}/;
 export const LOCATION_RULES: Mutation[] = [
   inLocation("= /auth/anonymous", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
@@ -43,11 +43,18 @@ export const LOCATION_RULES: Mutation[] = [
     "",
     access.aRightPasswordOpensEverything,
   ),
-  inLocation("/v2/", "who is refused is refused", REFUSE, "", edge.aRefusalNeedsNoCheck),
+  inLocation("= /auth/check", "who is refused is refused", REFUSE, "", edge.aRefusalNeedsNoCheck),
   inLocation(
-    "/v2/",
+    "= /auth/check",
+    "who has the anonymous token may not write",
+    /if \(\$decision = deny\) \{[^}]*\}/,
+    "",
+    access.nobodyWritesWithoutAPassword,
+  ),
+  inLocation(
+    "@unavailable",
     "who has the anonymous token is told to log in",
-    /if \(\$verdict = deny\) \{[^}]*"\$refusal"[\s\S]*?';\s*\}/,
+    /if \(\$decision = deny\) \{[^}]*"\$refusal"[\s\S]*?';\s*\}/,
     "",
     access.nobodyWritesWithoutAPassword,
   ),
@@ -70,7 +77,7 @@ export const LOCATION_RULES: Mutation[] = [
   inLocation("= /auth/wrong", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
   inLocation("= /auth/unknown", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
   inLocation("= /unsupported", "not from outside", "internal;", "", access.innerPlacesAreNotToBeHad),
-  inLocation("= /auth/check", "who may, may", /if \(\$verdict = allow\) \{[^}]*\}/, "", access.anybodyReads),
+  inLocation("= /auth/check", "who may, may", /if \(\$decision = allow\) \{[^}]*\}/, "", access.anybodyReads),
   inLocation(
     "= /auth/check",
     "each credential for itself",
@@ -165,7 +172,6 @@ export const LOCATION_RULES: Mutation[] = [
     "proxy",
   ),
 
-  inLocation("= /v2/", "who is refused is refused", REFUSE, "", edge.aRefusalNeedsNoCheck),
   inLocation(
     "/v2/",
     "the answer of the check is known",

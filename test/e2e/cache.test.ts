@@ -1,0 +1,94 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { Target } from "./attacks/target.js";
+import { MEDIA } from "./clients/images.js";
+import { type Blob, push, putManifest, randomBlob } from "./load.js";
+import { PASSWORD, USER } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+
+/** A gateway that keeps layers, and manifests by digest. What is removed from the storage behind it shows where an answer comes from. */
+
+const swarm = useSwarm();
+const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+/** Larger than two pieces of the cache. */
+const SIZE = 9_500_000;
+let target: Target;
+let url: string;
+let layer: Blob;
+
+beforeAll(async () => {
+  target = await Target.deploy("hoard", [5000, 8080], swarm, { gateway: { cache: "100M" } });
+  url = target.workspace.registryUrl;
+  layer = randomBlob(SIZE);
+  await push(url, "team/app", [layer], { authorization });
+  await putManifest(url, "team/app", [layer], { authorization });
+});
+
+afterAll(() => target?.destroy());
+
+const ask = (path: string, headers: Record<string, string> = {}, method = "GET") =>
+  fetch(`${url}/v2/team/app/${path}`, { method, headers: { accept: MEDIA.manifest, ...headers } });
+const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
+
+/** Takes a blob out of the storage, as nothing but a damaged disk does. */
+function lose(digest: string): void {
+  const hex = digest.slice("sha256:".length);
+  rmSync(`${target.storage}/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}`, { recursive: true });
+}
+
+test("a layer is read from the storage once, for whole pulls and for parts of it", async () => {
+  const path = `blobs/${layer.digest}`;
+  const together = await Promise.all(Array.from({ length: 10 }, () => ask(path).then(bytesOf)));
+  for (const bytes of together) expect(bytes.equals(layer.data)).toBe(true);
+  lose(layer.digest);
+  const whole = await ask(path);
+  expect([whole.status, whole.headers.get("docker-content-digest")]).toEqual([200, layer.digest]);
+  expect((await bytesOf(whole)).equals(layer.data)).toBe(true);
+  for (const [from, to] of [
+    [0, 0],
+    [4_194_303, 4_194_304],
+    [1_000_000, 9_000_000],
+    [9_400_000, SIZE - 1],
+  ] as const) {
+    const part = await ask(path, { range: `bytes=${from}-${to}` });
+    expect([part.status, part.headers.get("content-range")]).toEqual([206, `bytes ${from}-${to}/${SIZE}`]);
+    expect((await bytesOf(part)).equals(layer.data.subarray(from, to + 1))).toBe(true);
+  }
+  expect((await ask(path, { range: `bytes=${SIZE}-` })).status).toBe(416);
+});
+
+test("a user who asks whether a layer is there is told the truth, so that a push leaves nothing out", async () => {
+  expect((await ask(`blobs/${layer.digest}`, { authorization }, "HEAD")).status).toBe(404);
+  expect((await ask(`blobs/${layer.digest}`, {}, "HEAD")).status).toBe(200);
+});
+
+test("a tag is never stale, and a digest is", async () => {
+  const before = (await ask("manifests/latest")).headers.get("docker-content-digest") ?? "";
+  expect((await ask(`manifests/${before}`)).status).toBe(200);
+  const other = randomBlob(1000);
+  await push(url, "team/app", [other], { authorization });
+  await putManifest(url, "team/app", [other], { authorization });
+  const after = (await ask("manifests/latest")).headers.get("docker-content-digest") ?? "";
+  expect(after).not.toBe(before);
+  lose(before);
+  expect((await ask(`manifests/${before}`)).status).toBe(200);
+  expect((await ask(`manifests/${before}`, { authorization }, "HEAD")).status).not.toBe(200);
+});
+
+test("what is not there is not remembered", async () => {
+  const late = randomBlob(1000);
+  expect((await ask(`blobs/${late.digest}`)).status).toBe(404);
+  await push(url, "team/app", [late], { authorization });
+  expect((await ask(`blobs/${late.digest}`)).status).toBe(200);
+});
+
+test("another repository does not get it", async () => {
+  const response = await fetch(`${url}/v2/other/app/blobs/${layer.digest}`);
+  expect(response.status).toBe(404);
+});
+
+test("the stack runs as its config says, the cache's volume included", async () => {
+  const diff = await target.workspace.hephaestus(["diff"]);
+  expect(diff.exitCode, diff.all).toBe(ExitCode.ok);
+});
