@@ -13,6 +13,8 @@ Environment:
   REGISTRY_HTPASSWD         the lines of an htpasswd file, bcrypt only (htpasswd -nB USER)
   REGISTRY_USERNAME         one of its users
   REGISTRY_RAW_PASSWORD     the password of that user, to check the lines before anything is created
+  REGISTRY_S3_ACCESS_KEY_ID, REGISTRY_S3_SECRET_ACCESS_KEY
+                            the keys of an S3 storage, for the first deploy (…_S3_READER_… for the reader's own)
   HEPHAESTUS_TIMEOUT        seconds to wait until all services run (default 300)
   HEPHAESTUS_RESOLVE_IMAGE  always, changed or never (docker stack deploy --resolve-image)
   DOCKER_HOST, DOCKER_CONTEXT  a Swarm manager, as for docker itself
@@ -33,9 +35,12 @@ set -eu +x +a # The caller's sh -x or sh -a must not spread secrets.
 umask 077
 
 # Copies that are not exported, even if the environment has variables of these names.
-unset htpasswd user password line basic machine hash found present differing
+unset s3_id s3_secret s3_reader_id s3_reader_secret htpasswd user password line basic machine hash found present differing
 htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_RAW_PASSWORD:-}
 unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
+s3_id=${REGISTRY_S3_ACCESS_KEY_ID:-} s3_secret=${REGISTRY_S3_SECRET_ACCESS_KEY:-}
+s3_reader_id=${REGISTRY_S3_READER_ACCESS_KEY_ID:-} s3_reader_secret=${REGISTRY_S3_READER_SECRET_ACCESS_KEY:-}
+unset REGISTRY_S3_ACCESS_KEY_ID REGISTRY_S3_SECRET_ACCESS_KEY REGISTRY_S3_READER_ACCESS_KEY_ID REGISTRY_S3_READER_SECRET_ACCESS_KEY
 export LC_ALL=C
 
 lock='' scratch='' reader=''
@@ -346,24 +351,34 @@ choose_secrets() {
   say "secrets: generation $generation kept"
 }
 
-# Chooses the generation of the keys of an S3 storage, and creates the first from the environment. Sets $storage_generation.
+# Whether the compose file names a secret of a kind: names_secret KIND
+names_secret() { grep -q "^ *name: .*${stack}_$1_" <"$file"; }
+
+# Stops before anything is created if the first deploy lacks keys of the S3 storage.
+check_storage_keys() {
+  if ! names_secret s3 || [ -n "$(newest s3)" ]; then return; fi
+  if [ -z "$s3_id" ] || [ -z "$s3_secret" ]; then die 2 "the keys of the S3 storage are not in the Swarm yet" "set REGISTRY_S3_ACCESS_KEY_ID and REGISTRY_S3_SECRET_ACCESS_KEY"; fi
+  if names_secret s3-reader && { [ -z "$s3_reader_id" ] || [ -z "$s3_reader_secret" ]; }; then
+    die 2 "the reader's keys of the S3 storage are not in the Swarm yet" "set REGISTRY_S3_READER_ACCESS_KEY_ID and REGISTRY_S3_READER_SECRET_ACCESS_KEY"
+  fi
+}
+
+# Chooses the generation of the keys of an S3 storage, and creates the first. Sets $storage_generation.
 choose_storage_keys() {
   storage_generation=''
-  grep -q "^ *name: .*${stack}_s3_" <"$file" || return 0
+  names_secret s3 || return 0
   storage_generation=$(used registry s3)
   storage_generation=${storage_generation:-$(newest s3)}
   if [ -n "$storage_generation" ]; then return; fi
   storage_generation=1
-  store_key s3 "${REGISTRY_S3_ACCESS_KEY_ID:-}" "${REGISTRY_S3_SECRET_ACCESS_KEY:-}" REGISTRY_S3
-  if grep -q "^ *name: .*${stack}_s3-reader_" <"$file"; then
-    store_key s3-reader "${REGISTRY_S3_READER_ACCESS_KEY_ID:-}" "${REGISTRY_S3_READER_SECRET_ACCESS_KEY:-}" REGISTRY_S3_READER
-  fi
+  if names_secret s3-reader; then store_key s3-reader "$s3_reader_id" "$s3_reader_secret"; fi
+  store_key s3 "$s3_id" "$s3_secret"
 }
 
-# store_key KIND ID SECRET VARIABLES: the file that the AWS SDK reads.
+# store_key KIND ID SECRET: the file that the AWS SDK reads.
 store_key() {
-  if [ -z "$2" ] || [ -z "$3" ]; then die 2 "the keys of the S3 storage are not in the Swarm yet" "set $4_ACCESS_KEY_ID and $4_SECRET_ACCESS_KEY"; fi
-  printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$2" "$3" | create_secret "${stack}_$1_1" "$1" 1 --label "hephaestus.access-key=$2"
+  printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$2" "$3" |
+    create_secret "${stack}_$1_1" "$1" 1 --label "hephaestus.access-key=$2"
 }
 
 # Prints a line for each service: ok, wait or failed; its name; running/desired tasks; the state of its update.
@@ -452,6 +467,7 @@ main() {
   check_namespace
   secrets=$(ask secret ls --filter "name=${stack}_" --format '{{.Name}} {{.Label "hephaestus.stack"}}')
   if [ -z "$user$(newest htpasswd)" ]; then create_secrets; fi # It stops there, before the lock.
+  check_storage_keys
   take_lock
   check_jobs
   choose_secrets

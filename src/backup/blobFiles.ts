@@ -57,6 +57,22 @@ export class BlobFiles {
   }
 
   /**
+   * Takes over a blob that an earlier run had read to its end when it was killed.
+   *
+   * @param size its bytes
+   * @returns whether there was one, and it is right
+   */
+  async takeOver(digest: string, size: number): Promise<boolean> {
+    const part = `${this.path(digest)}.part`;
+    if ((await stat(part).catch(() => undefined))?.size !== size) return false;
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(part)) hash.update(chunk);
+    const isRight = `sha256:${hash.digest("hex")}` === digest;
+    await writing(this.layout, () => (isRight ? settle(part, this.path(digest)) : rm(part)));
+    return isRight;
+  }
+
+  /**
    * Writes a blob. What an earlier run has written of it is continued.
    *
    * @param read its content from so many bytes on; it may begin at 0 instead, and says where it begins

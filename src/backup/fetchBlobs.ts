@@ -50,10 +50,11 @@ export async function fetchBlobs(
 async function fetchBlob(
   api: RegistryApi,
   files: BlobFiles,
-  { digest, repository }: Wanted,
+  { digest, repository, size }: Wanted,
   meter: ProgressMeter,
   signal: AbortSignal,
 ): Promise<{ bytes: number } | string> {
+  if (size !== undefined && (await files.takeOver(digest, size))) return { bytes: 0 };
   let continued = false;
   const read = async (offset: number) => {
     const blob = await api.blob(repository, digest, offset);

@@ -3,6 +3,7 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 import { interrupted } from "../docker/run.js";
 import { CHECK_SECONDS } from "../stack/gatewayService.js";
+import { networkFault } from "./networkFaults.js";
 
 /** What is asked. */
 export type QuestionId =
@@ -10,6 +11,7 @@ export type QuestionId =
   | "anonymous-token"
   | "anonymous-read"
   | "anonymous-write"
+  | "storage"
   | "login"
   | "former-login"
   | "library"
@@ -114,6 +116,17 @@ function questions(config: Config, { login, former }: Logins, get: Get): Questio
       ask: () => askWrite(get, `${urls.registry}/v2/${PROBE}/blobs/uploads/`),
     },
   ];
+  if (config.registry.pull === "anonymous" || login)
+    list.push({
+      id: "storage",
+      title: "the storage answers",
+      ask: () =>
+        askStorage(
+          get,
+          `${urls.registry}/v2/${PROBE}/tags/list`,
+          config.registry.pull === "anonymous" ? undefined : login,
+        ),
+    });
   if (config.registry.pull === "authenticated")
     list.push({
       id: "anonymous-read",
@@ -145,6 +158,14 @@ function questions(config: Config, { login, former }: Logins, get: Get): Questio
 async function expectStatus(get: Get, url: string, wanted: number): Promise<Fault | undefined> {
   const { status } = await get(url);
   return status === wanted ? undefined : { fault: `${url} answered ${status} instead of ${wanted}`, status };
+}
+
+/** Asks for what is not there: a storage that does not answer says something else than 404. A wrong login is told elsewhere. */
+async function askStorage(get: Get, url: string, login: Login | undefined): Promise<Fault | undefined> {
+  const headers = login ? { authorization: basicAuthorization(login) } : {};
+  const { status } = await get(url, { headers });
+  if (status === 404 || status === 200 || (login && status === 401)) return undefined;
+  return { fault: `the storage does not answer: ${url} was answered ${status}`, status };
 }
 
 /** Begins an upload without a login. Where that is let through, the upload is given up again. */
@@ -222,23 +243,6 @@ async function answer(
     return (await ask()) ?? { fault: undefined };
   } catch (error) {
     if (signal?.aborted) throw error;
-    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    const code = cause?.code ?? (error as Error).name;
-    const fault =
-      NETWORK_FAULTS[code] ?? `no answer (${code}: ${cause?.message ?? (error as Error).message})`;
-    return { fault, code };
+    return networkFault(error);
   }
 }
-
-const UNTRUSTED =
-  "its certificate is not trusted here: wait until Traefik (or what ends TLS before it) has one, or set NODE_EXTRA_CA_CERTS";
-
-const NETWORK_FAULTS: Record<string, string> = {
-  ENOTFOUND: "its name does not resolve: add a DNS record that points at Traefik",
-  EAI_AGAIN: "its name cannot be looked up now: check this machine's DNS",
-  ECONNREFUSED: "nothing listens there: is Traefik up, and does the name point at it?",
-  TimeoutError: "no answer within 15 seconds",
-  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
-  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
-};

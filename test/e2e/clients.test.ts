@@ -5,11 +5,13 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import type { Client } from "./clients/client.js";
 import { Skopeo, Store } from "./clients/containers.js";
+import { CRANE, Crane } from "./clients/crane.js";
 import { Ctr } from "./clients/ctr.js";
 import { Curl } from "./clients/curl.js";
 import { Docker } from "./clients/docker.js";
 import { buildImages, type Images } from "./clients/images.js";
 import { Oci } from "./clients/oci.js";
+import { ORAS, Oras } from "./clients/oras.js";
 import { COLUMNS, type Column, ROWS, type Row } from "./clients/rows.js";
 import { Site } from "./clients/site.js";
 import { useSwarm } from "./swarm.js";
@@ -21,6 +23,8 @@ const CLIENTS: Record<Column, (site: Site) => Client> = {
   podman: ({ workspace, images }) => new Store("podman", workspace, images),
   buildah: ({ workspace, images }) => new Store("buildah", workspace, images),
   skopeo: ({ workspace, images }) => new Skopeo(workspace, images),
+  crane: ({ workspace, images }) => new Crane(workspace, images),
+  oras: ({ workspace, images }) => new Oras(workspace, images),
   curl: ({ workspace, images }) => new Curl(workspace, images),
   oci: ({ workspace, images }) => new Oci(workspace, images),
 };
@@ -90,9 +94,13 @@ describe.each(STACKS)("$title", ({ title, registry, rows }) => {
 });
 
 async function versionOf(program: string): Promise<string> {
+  const ofGo = { crane: CRANE, oras: ORAS } as Record<string, string>;
   // Docker's engine pushes and pulls, not its command.
-  const args = program === "docker" ? ["version", "--format", "{{.Server.Version}}"] : ["--version"];
-  const { stdout } = await execa(program, args);
+  const args =
+    program === "docker"
+      ? ["version", "--format", "{{.Server.Version}}"]
+      : [program in ofGo ? "version" : "--version"];
+  const { stdout } = await execa(ofGo[program] ?? program, args);
   return `${program} ${/\d+\.\d+\.\d+/.exec(stdout)?.[0]}`;
 }
 

@@ -12,6 +12,8 @@ const PROGRAMS = {
   registry: "github.com/distribution/distribution/v3/cmd/registry@v3.1.2",
   /** An S3 server whose buckets are folders. Apache 2.0. */
   versitygw: "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
+  crane: "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+  oras: "oras.land/oras/cmd/oras@v1.3.6",
 } as const;
 
 export type GoProgram = keyof typeof PROGRAMS;

@@ -27,7 +27,7 @@ export interface ManagerNode {
   address: string;
   /** The value for DOCKER_HOST. */
   dockerHost: string;
-  /** Its own folder, mounted at /srv on the node. */
+  /** Its own folder, mounted at /srv on the node. A folder of all nodes is mounted at /srv/shared, as NFS would be. */
   srv: string;
 }
 
@@ -162,7 +162,8 @@ async function addLink(dir: string, number: number): Promise<ManagerNode> {
   ])
     await run("ip", ["-n", name, ...args]);
   const folder = `${dir}/${name}`;
-  await mkdir(`${folder}/srv`, { recursive: true });
+  await mkdir(`${folder}/srv/shared`, { recursive: true });
+  await mkdir(`${dir}/shared`, { recursive: true });
   // Nothing answers here, and that is known at once: an engine asks for each image before it takes its own.
   await writeFile(`${folder}/resolv.conf`, "nameserver 127.0.0.1\n");
   return { name, address, dockerHost: `unix://${folder}/docker.sock`, srv: `${folder}/srv` };
@@ -170,7 +171,14 @@ async function addLink(dir: string, number: number): Promise<ManagerNode> {
 
 /** Starts the engine of a node in its namespaces; returns its process id. */
 function startDaemon(folder: string, { name, dockerHost, srv }: ManagerNode): Promise<number> {
-  const script = `hostname ${name} && mount -t tmpfs tmpfs /run && mount --bind ${srv} /srv && mount --bind ${folder}/resolv.conf /etc/resolv.conf && exec "$@"`;
+  const script = [
+    `hostname ${name}`,
+    "mount -t tmpfs tmpfs /run",
+    `mount --bind ${srv} /srv`,
+    `mount --bind ${folder}/../shared /srv/shared`,
+    `mount --bind ${folder}/resolv.conf /etc/resolv.conf`,
+    'exec "$@"',
+  ].join(" && ");
   const namespaces = [`--net=/run/netns/${name}`, "unshare", "--mount", "--uts"];
   const wrapper = ["nsenter", ...namespaces, "sh", "-c", script, "sh"];
   const socket = dockerHost.slice("unix://".length);

@@ -138,6 +138,26 @@ describe("a backup of a registry", () => {
     expect((await proveBackup(await opened(), meter())).damage).toEqual([]);
   });
 
+  test("takes over what a killed run had read to its end, and reads again what is wrong", async () => {
+    fill();
+    await backup();
+    const files = join(folder, "blobs/sha256");
+    for (const [text, content] of [
+      ["layer tool", "layer tool"],
+      ["layer amd64", "layer amd65"],
+    ] as const) {
+      const name = digestOf(Buffer.from(text)).slice(7);
+      rmSync(join(files, name));
+      writeFileSync(join(files, `${name}.part`), content);
+    }
+    const before = source.requests.length;
+    const { damage, read } = await backup();
+    expect(damage).toEqual([]);
+    expect(read.bytes).toBe("layer amd64".length);
+    expect(source.requests.slice(before).filter((request) => request.includes("/blobs/"))).toHaveLength(1);
+    expect((await proveBackup(await opened(), meter())).damage).toEqual([]);
+  });
+
   test("leaves out an image whose layer is missing or wrong, and names it", async () => {
     fill();
     const { blobs } = source.repository("team/app");

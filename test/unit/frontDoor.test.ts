@@ -41,3 +41,23 @@ test("Ctrl-C ends a question that nobody answers, at once", async () => {
 test("Ctrl-C ends the wait between two questions, at once", async () => {
   expect(await interruptedAt((_, response) => response.writeHead(500).end())).toBeLessThan(5000);
 });
+
+test("a storage that does not answer is a fault, and one that has no such repository is none", async () => {
+  const answers = new Map([["/v2/hephaestus-probe/tags/list", 503]]);
+  const server = createServer((request, response) => {
+    response.writeHead(answers.get(request.url ?? "") ?? 401).end("{}");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const ports = { registry: port, ui: 1 };
+  const { config } = loadConfig(trialConfig("/mnt/storage/registry", ports), "a.yaml", {});
+  const storage = async () =>
+    (await verifyFrontDoor(config, {}, 0)).find(({ id }) => id === "storage")?.fault;
+  try {
+    expect(await storage()).toMatch(/the storage does not answer: .*tags\/list was answered 503/);
+    answers.set("/v2/hephaestus-probe/tags/list", 404);
+    expect(await storage()).toBeUndefined();
+  } finally {
+    server.close();
+  }
+});

@@ -6,7 +6,17 @@ import { MEDIA, PLATFORMS, TAG } from "./images.js";
 import { pushLayout } from "./oci.js";
 import { SEED, type Site } from "./site.js";
 
-export const COLUMNS = ["docker", "ctr", "podman", "buildah", "skopeo", "curl", "oci"] as const;
+export const COLUMNS = [
+  "docker",
+  "ctr",
+  "podman",
+  "buildah",
+  "skopeo",
+  "crane",
+  "oras",
+  "curl",
+  "oci",
+] as const;
 export type Column = (typeof COLUMNS)[number];
 
 export interface Row {
@@ -62,8 +72,10 @@ export const ROWS = {
     clients: COLUMNS,
     cell: async (client, site) => {
       const name = `${client.title}/wrong:1`;
-      const run =
-        client.title === "ctr" ? client.push("impostor", site.images.small, name) : client.login("impostor");
+      // These two have no command that tries a login.
+      const run = ["ctr", "crane"].includes(client.title)
+        ? client.push("impostor", site.images.small, name)
+        : client.login("impostor");
       fails(await run, WRONG);
       expect(site.holds(`${client.title}/wrong`)).toBe(false);
     },
@@ -126,7 +138,7 @@ export const ROWS = {
   },
   tags: {
     title: "list of tags",
-    clients: ["podman", "skopeo", "curl", "oci"],
+    clients: ["podman", "skopeo", "crane", "oras", "curl", "oci"],
     cell: async (client, site) => {
       for (const tag of ["one", "two"])
         await pushLayout(site.oci, site.images.parts.amd64, `${client.title}/tags:${tag}`);
@@ -137,7 +149,7 @@ export const ROWS = {
   },
   catalog: {
     title: "catalog",
-    clients: ["podman", "curl", "oci"],
+    clients: ["podman", "crane", "oras", "curl", "oci"],
     cell: async (client) => {
       const run = await client.catalog("smith");
       succeeds(run);
@@ -146,7 +158,7 @@ export const ROWS = {
   },
   anonymousCatalog: {
     title: "catalog without a login",
-    clients: ["podman", "curl", "oci"],
+    clients: ["podman", "crane", "oras", "curl", "oci"],
     cell: async (client) => {
       const run = await client.catalog("nobody");
       succeeds(run);
@@ -155,7 +167,7 @@ export const ROWS = {
   },
   anonymousInspect: {
     title: "inspect without a login",
-    clients: ["docker", "skopeo"],
+    clients: ["docker", "skopeo", "crane", "oras"],
     cell: async (client) => {
       // The client's own: this command of Docker 20.10 knows no manifests of OCI.
       const run = await client.inspect("nobody", `${client.title}/small:1`);
@@ -165,12 +177,12 @@ export const ROWS = {
   },
   refer: {
     title: "referrers",
-    clients: ["oci"],
+    clients: ["oras", "oci"],
     cell: async (client) => succeeds(await client.refer("smith", `${client.title}/small:1`)),
   },
   deletion: {
     title: "delete",
-    clients: ["skopeo", "curl", "oci"],
+    clients: ["skopeo", "crane", "oras", "curl", "oci"],
     cell: async (client, site) => {
       const repository = `${client.title}/small`;
       fails(await client.remove("nobody", `${repository}:1`), REFUSED);
@@ -181,7 +193,7 @@ export const ROWS = {
   },
   noDeletion: {
     title: "delete is refused",
-    clients: ["skopeo", "curl", "oci"],
+    clients: ["skopeo", "crane", "oras", "curl", "oci"],
     cell: async (client, site) => {
       const digest = await site.digestOf(`${client.title}/small:1`);
       fails(await client.remove("smith", `${client.title}/small:1`), /405|unsupported/i);

@@ -72,6 +72,7 @@ case "$1 $2" in
   "service ps") echo 'reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"' ;;
   "service logs") echo "the registry's last words" ;;
   "stack deploy")
+    echo "\${HEPHAESTUS_S3_GENERATION:-none}" > "$STUB/deployed-storage"
     ls "$STUB/configs" > "$STUB/locks-while-deploying"
     echo "$HEPHAESTUS_GENERATION $HEPHAESTUS_MACHINE_GENERATION" > "$STUB/deployed"
     [ ! -e "$STUB/no-deploy" ] || { echo "Error response from daemon: no" >&2; exit 1; }
@@ -193,6 +194,27 @@ describe("deploy.sh", () => {
       expect(await deploy({ ...credentials, ...env })).toMatchObject({ code: ExitCode.usage });
     }
     expect(read("argv")).toBe("");
+  });
+
+  it("creates the keys of an S3 storage once, on standard input, and asks for them before anything is created", async () => {
+    const bucket = `${COMPOSE}  s3:\n    external: true\n    name: reg_s3_\${HEPHAESTUS_S3_GENERATION:-1}\n`;
+    writeFileSync(join(home, "compose.yml"), bucket);
+    const without = await deploy(credentials);
+    expect(without).toMatchObject({ code: ExitCode.usage });
+    expect(without.err).toContain("set REGISTRY_S3_ACCESS_KEY_ID and REGISTRY_S3_SECRET_ACCESS_KEY");
+    expect(changes()).toEqual([]);
+    const keys = { REGISTRY_S3_ACCESS_KEY_ID: "anvil", REGISTRY_S3_SECRET_ACCESS_KEY: "hammer/and+tongs" };
+    expect(await deploy({ ...credentials, ...keys })).toMatchObject({ code: ExitCode.ok });
+    expect(read("secrets/reg_s3_1")).toBe(
+      "[default]\naws_access_key_id = anvil\naws_secret_access_key = hammer/and+tongs\n",
+    );
+    expect(read("labels/reg_s3_1")).toContain("hephaestus.access-key=anvil");
+    expect(read("deployed-storage")).toBe("1\n");
+    for (const place of ["argv", "children", "environment"])
+      expect(read(place)).not.toContain("hammer/and+tongs");
+    expect(await deploy()).toMatchObject({ code: ExitCode.ok });
+    expect(secrets().filter((name) => name.includes("_s3_"))).toEqual(["reg_s3_1"]);
+    expect(read("deployed-storage")).toBe("1\n");
   });
 
   it("says what is wrong with docker or the Swarm", async () => {
