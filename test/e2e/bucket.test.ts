@@ -98,9 +98,10 @@ test("what is pushed is in the bucket, and pulls byte for byte", async () => {
   expect(await pullFaults(url, population)).toEqual([]);
 });
 
-test.each([1, 2, 3])("commands work from manager %i", async (number) => {
-  const node = swarmOfThree.nodes[number - 1] as ManagerNode;
-  const repository = `from/manager-${number}`;
+test("gc keeps what a tagged index holds, and the commands around it know the bucket", async () => {
+  // managers.test.ts asks each manager.
+  const node = third;
+  const repository = "from/manager";
   const pusher = new Pusher(url);
   const child = await pusher.image(repository, [], undefined);
   await pusher.manifest(repository, "index", MEDIA.index, { manifests: [child] });
@@ -127,9 +128,9 @@ test.each([1, 2, 3])("commands work from manager %i", async (number) => {
     (await fetch(`${url}/v2/${repository}/${path}`, { headers })).status;
   expect(await answers(`blobs/${doomed.digest}`)).toBe(404);
   expect(await answers(`manifests/${child.digest}`)).toBe(200);
-  const backup = await on(node, ["backup", `from-${number}`]);
+  const backup = await on(node, ["backup", "from-1"]);
   expect(backup.exitCode, backup.all).toBe(ExitCode.ok);
-  expect(backup.stdout).toContain(`${21 + number} tags`);
+  expect(backup.stdout).toContain("22 tags");
   expect(await pullFaults(url, population)).toEqual([]);
 });
 

@@ -68,7 +68,7 @@ export class Crane extends Client {
   }
 
   override async remove(who: Who, name: string): Promise<Run> {
-    const digest = await this.must(this.as("nobody", "digest", this.at(name)));
+    const digest = await this.must(this.as(who, "digest", this.at(name)));
     return this.as(who, "delete", this.at(name.replace(/:.*$/, `@${digest.stdout.trim()}`)));
   }
 }
