@@ -8,11 +8,13 @@ set -eu
 needed="dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2 unshare:util-linux"
 # The clients of the matrix.
 needed="$needed ctr:containerd podman:podman buildah:buildah skopeo:skopeo curl:curl"
+# What builds the real registry, the S3 server and more clients. An old one fetches a newer toolchain (test/support/goPrograms.ts).
+needed="$needed go:golang-go"
 # The browser that looks at the library.
 needed="$needed chromium:chromium"
 
 cd "$(dirname "$0")/../.."
-PATH=$PATH:/usr/sbin:/sbin
+PATH=$PATH:/usr/sbin:/sbin:/usr/local/go/bin
 export PATH
 
 if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then

@@ -1,6 +1,6 @@
 /**
  * Programs that Debian does not have in the version that the tests need: built once from their Go modules, and kept beside
- * the packages of the stand-in images. Needs the network and Go 1.21 or newer, which fetches a newer toolchain by itself.
+ * the packages of the stand-in images. Needs the network and Go; an old one fetches a newer toolchain.
  */
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
@@ -49,18 +49,44 @@ export async function buildGoPrograms(cacheDir: string, report: (line: string) =
   }
 }
 
+/** The first version that fetches a newer toolchain by itself. Source: go.dev/doc/toolchain. */
+const FIRST_WITH_TOOLCHAINS = 21;
+/** What builds the programs where Go is older, such as Debian 12's 1.19. */
+const TOOLCHAIN = "v0.0.1-go1.26.8";
+
+/** Runs Go, or a newer toolchain that an old Go downloads as a module. */
 async function go(args: string[], env: Record<string, string>): Promise<void> {
-  const path = `${process.env.PATH}:/usr/local/go/bin:/usr/lib/go/bin`;
-  const result = await execa("go", args, { env: { ...env, PATH: path }, reject: false, stdin: "ignore" });
-  if (!result.failed) return;
+  const minor = Number(/go1\.(\d+)/.exec(await run("go", ["version"], {}))?.[1] ?? 0);
+  if (minor >= FIRST_WITH_TOOLCHAINS) await run("go", args, env);
+  else {
+    const root = await newerGo();
+    await run(`${root}/bin/go`, args, { ...env, GOROOT: root });
+  }
+}
+
+/** @returns the folder of the toolchain */
+async function newerGo(): Promise<string> {
+  const architecture = process.arch === "x64" ? "amd64" : process.arch;
+  const module = `golang.org/toolchain@${TOOLCHAIN}.linux-${architecture}`;
+  const { Dir } = JSON.parse(await run("go", ["mod", "download", "-json", module], {})) as { Dir: string };
+  // A module has no modes.
+  for (const folder of ["bin", "pkg/tool"]) await execa("chmod", ["-R", "u+rwX,a+x", `${Dir}/${folder}`]);
+  return Dir;
+}
+
+/** @returns what it printed */
+async function run(program: string, args: string[], env: Record<string, string>): Promise<string> {
+  const path = `${process.env.PATH}:/usr/local/go/bin`;
+  const result = await execa(program, args, { env: { ...env, PATH: path }, reject: false, stdin: "ignore" });
+  if (!result.failed) return result.stdout;
   const isMissing = result.code === "ENOENT";
   throw new OperatorError(
     isMissing ? "there is no Go" : result.stderr.trim().split("\n").slice(-5).join("\n"),
     {
-      where: `go ${args.join(" ")}`,
+      where: `${program} ${args.join(" ")}`,
       remedy: isMissing
-        ? "Install Go 1.21 or newer: https://go.dev/dl. The tests build a registry and an S3 server with it."
-        : "Check the network, and that Go is 1.21 or newer: go version",
+        ? "Install Go: apt-get install golang-go, or https://go.dev/dl. The tests build a registry and an S3 server with it."
+        : "Check the network, and the version: go version",
       exitCode: ExitCode.preflight,
       cause: result,
     },
