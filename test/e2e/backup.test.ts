@@ -17,6 +17,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { Target } from "./attacks/target.js";
 import { MEDIA } from "./clients/images.js";
+import { ORAS } from "./clients/oras.js";
 import { findLeaks } from "./leaks.js";
 import { inParallel, type Population, Pusher, populate, pullFaults } from "./population.js";
 import { watchProcesses } from "./processes.js";
@@ -182,6 +183,23 @@ test("pushes and deletes during a backup never fail, and it is consistent", asyn
   expect(pushed).toBeGreaterThan(10);
   const proof = await restore("busy", "--dry-run");
   expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
+});
+
+test("oras copies an image of Docker's own media types out of it, which skopeo does not see", async () => {
+  const { workspace } = target;
+  const pusher = new Pusher(workspace.registryUrl);
+  const bytes = Buffer.from(
+    JSON.stringify({ os: "linux", architecture: "amd64", rootfs: { type: "layers" } }),
+  );
+  const config = await pusher.upload("busy/docker", "application/vnd.docker.container.image.v1+json", bytes);
+  const image = await pusher.manifest("busy/docker", "1", MEDIA.dockerManifest, { config, layers: [] });
+  const run = await backup("busy");
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  const from = ["--from-oci-layout-path", "busy", "busy/docker:1"];
+  const copied = await workspace.run(ORAS, ["cp", ...from, "--to-oci-layout", "by-oras:1"]);
+  expect(copied.exitCode, copied.all).toBe(0);
+  const { mediaType, digest } = JSON.parse(readFileSync(inFolder("by-oras/index.json"), "utf8")).manifests[0];
+  expect([mediaType, digest]).toEqual([MEDIA.dockerManifest, image.digest]);
 });
 
 /** Ends a backup with a signal as soon as so many bytes are there. */
