@@ -2,7 +2,7 @@ import type { Login } from "../credentials/people.js";
 import { Secret } from "../credentials/secret.js";
 import { type CredentialSettings, passwordFromStdin, userName } from "./credentials.js";
 
-/** Who asks the registry. */
+/** The user and the password at the registry. */
 export interface LoginFlags {
   user?: string;
   passwordStdin?: boolean;

@@ -50,7 +50,7 @@ class Walk {
     private readonly files: BlobFiles,
   ) {}
 
-  /** A tag that moves or goes meanwhile is no damage: it is read again. */
+  /** Reads a tag. One that is moved or deleted in the meantime is not damaged: it is read again. */
   async tag(repository: string, tag: string): Promise<void> {
     for (let last = ""; ; ) {
       const manifest = await this.manifest(repository, tag);

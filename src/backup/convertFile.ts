@@ -46,7 +46,7 @@ export async function convertFile(
     named.push({ repository, tag, digest, mediaType: mediaTypeOf(bytes), size: bytes.length });
   }
   const sizes = await directory.blobs.all();
-  const whole = wholeImages({ named: withoutTwins(named), references, blobs: sizes });
+  const whole = wholeImages({ named: withoutDuplicates(named), references, blobs: sizes });
   const content = [...whole.manifests, ...whole.blobs.keys()];
   const facts: BackupFacts = {
     stack: snapshot.stack,
@@ -66,7 +66,7 @@ export async function convertFile(
 }
 
 /** A referrer that has a tag is not listed without one too. */
-function withoutTwins(named: readonly NamedManifest[]): NamedManifest[] {
+function withoutDuplicates(named: readonly NamedManifest[]): NamedManifest[] {
   const tagged = new Set(
     named.filter(({ tag }) => tag !== undefined).map(({ repository, digest }) => `${repository}@${digest}`),
   );

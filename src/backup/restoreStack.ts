@@ -28,7 +28,7 @@ export interface RestoreRequest {
   backup: Backup;
   /** Where the registry answers. */
   url: string;
-  /** A user who may push; undefined makes one for the time of the restore. */
+  /** A user who may push. If undefined, a temporary user is created for the restore. */
   login: Login | undefined;
   /** Whether a registry that has other images may be written to. */
   force: boolean;

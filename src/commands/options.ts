@@ -68,7 +68,7 @@ export const passwordOptions = (command: Command): Command =>
     )
     .option("--password-file <file>", "write the new password to a file (mode 0600) instead of printing it");
 
-/** Who a command is at the registry. */
+/** The user of a command at the registry. */
 export const loginOptions = (command: Command): Command =>
   command
     .option("--user <name>", "user at the registry (default: REGISTRY_USERNAME, or credentials.username)")

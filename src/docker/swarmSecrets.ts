@@ -17,7 +17,7 @@ export const LABELS = {
   kind: "hephaestus.secret",
   /** given by the operator, or generated and so to be handed over. */
   origin: "hephaestus.password",
-  /** The id of the access key of an S3 storage, which is no secret: it tells one pair of keys from another. */
+  /** The id of the access key of an S3 storage, which is not secret. It identifies a pair of keys. */
   accessKey: "hephaestus.access-key",
   /** With a user's name behind it: when this user's password last changed, ISO 8601. */
   changed: "hephaestus.changed.",

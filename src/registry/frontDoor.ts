@@ -160,7 +160,7 @@ async function expectStatus(get: Get, url: string, wanted: number): Promise<Faul
   return status === wanted ? undefined : { fault: `${url} answered ${status} instead of ${wanted}`, status };
 }
 
-/** Asks for what is not there: a storage that does not answer says something else than 404. A wrong login is told elsewhere. */
+/** Asks for a repository that does not exist. The answer is 404 if the storage works. A wrong login is reported by another question. */
 async function askStorage(get: Get, url: string, login: Login | undefined): Promise<Fault | undefined> {
   const headers = login ? { authorization: basicAuthorization(login) } : {};
   const { status } = await get(url, { headers });

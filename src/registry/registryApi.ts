@@ -125,7 +125,7 @@ export class RegistryApi {
    * The content of a blob.
    *
    * @param offset bytes to leave out at its beginning
-   * @returns where it begins, which may be 0 all the same; undefined where the registry does not have it
+   * @returns the content and its offset, which is 0 if the registry ignores ranges; undefined where the registry does not have it
    */
   async blob(
     repository: string,
@@ -164,7 +164,7 @@ export class RegistryApi {
    * Uploads a blob in one piece, or takes it from another repository of this registry.
    *
    * @param from a repository that has it
-   * @param read its content, for each attempt anew
+   * @param read opens its content, once for each attempt
    * @returns whether its content was sent
    */
   async putBlob(

@@ -22,7 +22,7 @@ export class UnexpectedAnswer extends OperatorError {
 
 export interface ApiRequest {
   headers?: Readonly<Record<string, string>>;
-  /** A function makes the body anew for each attempt. */
+  /** A function is called for each attempt. */
   body?: Buffer | (() => ReadableStream);
   /** Milliseconds until the answer begins and ends; 0 waits without a limit, for a body of any size. */
   timeout?: number;

@@ -39,7 +39,7 @@ export const CHECK_LIMITS = {
 /** The volume of the cache of layers, on each node that runs a gateway. */
 export const CACHE_VOLUME = "layers";
 
-/** A folder of the image that anybody may write to: a new volume gets its content and its mode from there. */
+/** A world-writable folder of the image. A new volume gets the content and the mode of the folder that it covers. */
 export const CACHE_FOLDER = "/var/tmp";
 
 /** nginx needs no account of its own in the image: it reads its config and writes below /tmp. */

@@ -5,11 +5,11 @@ import type { DeployContext } from "../operation/context.js";
 import type { PeopleRequest } from "../operation/secretsChange.js";
 import { changeUsers } from "./rotation.js";
 
-/** Name of a user who exists while a command pushes and no password is at hand. */
+/** Name of the user that a command creates for itself if it has no password. */
 export const TEMPORARY_USER = "hephaestus.temporary";
 
 /**
- * Does something as a user who exists only meanwhile. One that a killed run has left gets a new password, and goes afterwards.
+ * Runs work as a temporary user. If a killed run left that user behind, it gets a new password and is removed afterwards.
  *
  * @param cleanupDocker a docker that still works after an interruption
  */
