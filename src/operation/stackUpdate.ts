@@ -23,10 +23,13 @@ export function deployStack(stack: string, composeFile: string, resolveImage: Re
 export const removeServices = (services: readonly string[]) => ["service", "rm", ...services];
 export const serviceLogs = (service: string) => ["service", "logs", "--raw", "--tail", "10", service];
 
-/** For some seconds a manager still lists a network that another one has removed, and so does not create it. */
-const REMOVED_ELSEWHERE = /network \S+ not found/;
-const NETWORK_ATTEMPTS = 5;
-const NETWORK_PAUSE_MILLISECONDS = 2000;
+/**
+ * Refusals that pass: a manager lists a network for some seconds after another manager has removed it, and the engine changed a
+ * service (its update status) between the moment when docker read it and the update.
+ */
+const PASSING_REFUSAL = /network \S+ not found|update out of sequence/;
+const DEPLOY_ATTEMPTS = 5;
+const DEPLOY_PAUSE_MILLISECONDS = 2000;
 
 /** Runs `docker stack deploy`. It returns before the tasks run; wait with waitForConvergence. */
 export async function startDeploy(
@@ -43,9 +46,9 @@ export async function startDeploy(
       await docker.run(deployStack(stack, composeFile, resolveImage), options);
       return;
     } catch (error) {
-      const isLagging = error instanceof OperatorError && REMOVED_ELSEWHERE.test(error.message);
-      if (!isLagging || attempt === NETWORK_ATTEMPTS) throw error;
-      await sleep(NETWORK_PAUSE_MILLISECONDS);
+      const isPassing = error instanceof OperatorError && PASSING_REFUSAL.test(error.message);
+      if (!isPassing || attempt === DEPLOY_ATTEMPTS) throw error;
+      await sleep(DEPLOY_PAUSE_MILLISECONDS);
     }
   }
 }
