@@ -4,6 +4,7 @@ import { basename, dirname } from "node:path";
 import { type Backup, BackupDirectory } from "../backup/backupDirectory.js";
 import { proveBackup } from "../backup/proveBackup.js";
 import { restoreStack } from "../backup/restoreStack.js";
+import { countsOf } from "../backup/wholeImages.js";
 import { publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { writeFiles } from "../host/files.js";
@@ -74,7 +75,8 @@ function describeBackup({ directory, facts }: Backup, reporter: Reporter): void 
 async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode> {
   const meter = new ProgressMeter(reporter);
   reporter.begin("proof", "Proof");
-  const { damage, named, manifests, blobs, bytes } = await proveBackup(backup, meter);
+  const proof = await proveBackup(backup, meter);
+  const { damage, bytes } = proof;
   if (damage.length > 0) {
     reporter.end("failed", "");
     throw new OperatorError(listed(damage), {
@@ -85,11 +87,7 @@ async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode
   }
   const { seconds } = meter.state();
   reporter.end("done", `read ${speedText(bytes, seconds)}`);
-  const counts = {
-    tags: named.filter(({ tag }) => tag !== undefined).length,
-    images: manifests.length,
-    blobs: manifests.length + blobs.size,
-  };
+  const counts = countsOf(proof);
   reporter.result({ proven: backup.directory.path, ...counts, bytes, seconds }, [
     `${counts.tags} tags, ${counts.images} images, ${counts.blobs} blobs, ${bytesText(bytes)}: all whole`,
   ]);

@@ -13,7 +13,7 @@ import { type BackupDirectory, type BackupFacts, backupName } from "./backupDire
 import { type CollectedImages, collectImages } from "./collectImages.js";
 import { type FetchedBlobs, fetchBlobs } from "./fetchBlobs.js";
 import { formatIndex } from "./ociLayout.js";
-import { wholeImages } from "./wholeImages.js";
+import { bytesOf, countsOf, wholeImages } from "./wholeImages.js";
 
 /** What is backed up, and where to. */
 export interface BackupRequest {
@@ -163,7 +163,11 @@ class BackupRun {
       return held === undefined || (size !== undefined && held !== size);
     });
     this.fetched = await fetchBlobs(api, directory.blobs, missing, this.meter, signal);
-    this.sizes = await directory.blobs.all();
+    for (const { digest } of missing) {
+      const size = await directory.blobs.sizeOf(digest);
+      if (size === undefined) this.sizes.delete(digest);
+      else this.sizes.set(digest, size);
+    }
     const { blobs, bytes } = this.fetched;
     return `${blobs} read (${bytesText(bytes)}), ${wanted.length - missing.length} there already`;
   }
@@ -173,15 +177,12 @@ class BackupRun {
     const { directory, tool } = this.request;
     const whole = wholeImages({ named, references, blobs: this.sizes });
     const people = this.source.people();
-    const content = [...whole.manifests, ...whole.blobs.keys()];
     this.facts = {
       stack: this.source.stack,
       time: new Date().toISOString(),
       tool,
-      tags: whole.named.filter(({ tag }) => tag !== undefined).length,
-      images: whole.manifests.length,
-      blobs: content.length,
-      bytes: content.reduce((sum, digest) => sum + (this.sizes.get(digest) ?? 0), 0),
+      ...countsOf(whole),
+      bytes: bytesOf(whole, this.sizes),
       users: (people?.people ?? []).map(({ user }) => {
         const changed = people?.changed.get(user)?.toISOString();
         return changed === undefined ? { user } : { user, changed };

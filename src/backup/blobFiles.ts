@@ -4,6 +4,7 @@ import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ExitCode, OperatorError } from "../errors.js";
+import { digestOf, digestOfStream } from "../registry/digest.js";
 import { blobFile } from "./ociLayout.js";
 
 /** The blobs of an OCI image layout, each in a file of its digest. */
@@ -65,9 +66,7 @@ export class BlobFiles {
   async takeOver(digest: string, size: number): Promise<boolean> {
     const part = `${this.path(digest)}.part`;
     if ((await stat(part).catch(() => undefined))?.size !== size) return false;
-    const hash = createHash("sha256");
-    for await (const chunk of createReadStream(part)) hash.update(chunk);
-    const isRight = `sha256:${hash.digest("hex")}` === digest;
+    const isRight = (await digestOfStream(createReadStream(part))) === digest;
     await writing(this.layout, () => (isRight ? settle(part, this.path(digest)) : rm(part)));
     return isRight;
   }
@@ -129,9 +128,6 @@ async function settle(from: string, to: string): Promise<void> {
   await file.sync().finally(() => file.close());
   await rename(from, to);
 }
-
-export const digestOf = (bytes: Uint8Array): string =>
-  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 export function unusable(path: string, cause: unknown): OperatorError {
   const { code } = cause as NodeJS.ErrnoException;

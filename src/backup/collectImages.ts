@@ -1,9 +1,10 @@
 import { concurrently } from "../registry/concurrently.js";
+import { digestOf } from "../registry/digest.js";
 import { mediaTypeOf } from "../registry/mediaTypes.js";
 import { type Content, parseReferences, type References } from "../registry/references.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import { UnexpectedAnswer } from "../registry/registryClient.js";
-import { type BlobFiles, digestOf } from "./blobFiles.js";
+import type { BlobFiles } from "./blobFiles.js";
 import type { NamedManifest } from "./ociLayout.js";
 
 /** Tags of a repository that are asked for at once. */

@@ -4,7 +4,7 @@ import type { ProgressMeter } from "../terminal/progress.js";
 import type { BackupDirectory, BackupFacts } from "./backupDirectory.js";
 import { type Archive, memberBlobs } from "./fileFormat/archive.js";
 import { formatIndex, type NamedManifest } from "./ociLayout.js";
-import { wholeImages } from "./wholeImages.js";
+import { bytesOf, countsOf, wholeImages } from "./wholeImages.js";
 
 /**
  * Brings a backup of the format before OCI layouts into a directory. Untagged images are kept where something tagged needs
@@ -47,15 +47,12 @@ export async function convertFile(
   }
   const sizes = await directory.blobs.all();
   const whole = wholeImages({ named: withoutDuplicates(named), references, blobs: sizes });
-  const content = [...whole.manifests, ...whole.blobs.keys()];
   const facts: BackupFacts = {
     stack: snapshot.stack,
     time: snapshot.time.toISOString(),
     tool: snapshot.tool,
-    tags: whole.named.filter(({ tag }) => tag !== undefined).length,
-    images: whole.manifests.length,
-    blobs: content.length,
-    bytes: content.reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0),
+    ...countsOf(whole),
+    bytes: bytesOf(whole, sizes),
     users: snapshot.users.map(({ user, changed }) =>
       changed === undefined ? { user } : { user, changed: changed.toISOString() },
     ),

@@ -1,4 +1,4 @@
-import { parseReferences } from "../registry/references.js";
+import { referencesOf } from "./backupContent.js";
 import type { BackupDirectory } from "./backupDirectory.js";
 import { parseIndex } from "./ociLayout.js";
 
@@ -26,9 +26,12 @@ export async function pruneBackups(
   const pruned: PrunedBackups = { backups: names.slice(keep), kept, blobs: 0, bytes: 0 };
   if (pruned.backups.length === 0) return pruned;
   const needed = new Set<string>();
-  for (const name of kept)
-    for (const { digest } of parseIndex(await directory.indexText(name)).named)
-      await need(directory, digest, needed);
+  for (const name of kept) {
+    const index = parseIndex(await directory.indexText(name));
+    for (const { digest } of index.named) needed.add(digest);
+    for (const { blobs, manifests } of (await referencesOf({ directory, index })).values())
+      for (const digest of [...blobs.map((blob) => blob.digest), ...manifests]) needed.add(digest);
+  }
   // Backups go before blobs: a run that is killed leaves blobs that nothing needs, and the next one removes them.
   if (!dryRun) for (const name of pruned.backups) await directory.remove(name);
   for (const [digest, bytes] of await directory.blobs.all()) {
@@ -38,13 +41,4 @@ export async function pruneBackups(
     if (!dryRun) await directory.blobs.remove(digest);
   }
   return pruned;
-}
-
-async function need(directory: BackupDirectory, digest: string, needed: Set<string>): Promise<void> {
-  if (needed.has(digest)) return;
-  needed.add(digest);
-  const bytes = await directory.blobs.small(digest);
-  const own = bytes && parseReferences(bytes);
-  for (const blob of own?.blobs ?? []) needed.add(blob.digest);
-  for (const child of own?.manifests ?? []) await need(directory, child, needed);
 }

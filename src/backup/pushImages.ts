@@ -10,7 +10,6 @@ import { UnexpectedAnswer } from "../registry/registryClient.js";
 import type { ProgressMeter } from "../terminal/progress.js";
 import type { BackupDirectory } from "./backupDirectory.js";
 import type { NamedManifest } from "./ociLayout.js";
-import type { Whole } from "./wholeImages.js";
 
 /** Blobs, or tags, that are pushed at once. */
 const PARALLEL = 4;
@@ -44,7 +43,7 @@ export async function presentImages(
 export async function pushImages(
   api: RegistryApi,
   directory: BackupDirectory,
-  { named }: Pick<Whole, "named">,
+  named: readonly NamedManifest[],
   meter: ProgressMeter,
 ): Promise<PushedImages> {
   const push = new Push(api, directory, meter);

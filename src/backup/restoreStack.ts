@@ -19,10 +19,12 @@ import { createSecrets } from "../users/secretSteps.js";
 import { createStorageKeys } from "../users/storageKeySteps.js";
 import { withTemporaryUser } from "../users/temporaryUser.js";
 import { underLock } from "../users/underLock.js";
+import { contentOf } from "./backupContent.js";
 import type { Backup } from "./backupDirectory.js";
-import { contentOf, proveRegistry } from "./proveBackup.js";
+import type { NamedManifest } from "./ociLayout.js";
+import { proveRegistry } from "./proveBackup.js";
 import { type PushedImages, presentImages, pushImages } from "./pushImages.js";
-import type { Whole } from "./wholeImages.js";
+import { countsOf, type Whole } from "./wholeImages.js";
 
 export interface RestoreRequest {
   backup: Backup;
@@ -74,9 +76,7 @@ export async function restoreStack(context: DeployContext, request: RestoreReque
     throw signal.aborted ? interrupted() : error;
   });
   return {
-    tags: content.named.filter(({ tag }) => tag !== undefined).length,
-    images: content.manifests.length,
-    blobs: content.blobs.size + content.manifests.length,
+    ...countsOf(content),
     written,
     deployed,
     seconds: (Date.now() - began) / 1000,
@@ -140,7 +140,7 @@ const withLogin = <T>(
 
 class RestoreRun {
   private readonly meter: ProgressMeter;
-  private missing: Pick<Whole, "named"> = { named: [] };
+  private missing: NamedManifest[] = [];
   written: PushedImages = { manifests: 0, blobs: 0, bytes: 0 };
 
   constructor(
@@ -166,23 +166,18 @@ class RestoreRun {
   private async compare(): Promise<string> {
     const { named } = this.content;
     const present = await presentImages(this.api, named);
-    this.missing = { named: named.filter((manifest) => !present.has(manifest)) };
-    if (!this.request.force) await this.requireNoOther();
-    return `${this.missing.named.length} of ${named.length} images are missing`;
+    this.missing = named.filter((manifest) => !present.has(manifest));
+    if (!this.request.force) await this.requireNoOther(present);
+    return `${this.missing.length} of ${named.length} images are missing`;
   }
 
   /** @throws OperatorError where the registry has tags that the backup does not have, or with other images */
-  private async requireNoOther(): Promise<void> {
-    const own = new Map(
-      this.content.named.map(({ repository, tag, digest }) => [`${repository}:${tag}`, digest]),
-    );
+  private async requireNoOther(present: ReadonlySet<NamedManifest>): Promise<void> {
+    const own = new Set([...present].map(({ repository, tag }) => `${repository}:${tag}`));
     const others: string[] = [];
     for (const repository of await this.api.repositories()) {
-      for (const tag of await this.api.tags(repository)) {
-        const name = `${repository}:${tag}`;
-        const isMoved = this.missing.named.some((missing) => `${missing.repository}:${missing.tag}` === name);
-        if (!own.has(name) || isMoved) others.push(name);
-      }
+      const names = (await this.api.tags(repository)).map((tag) => `${repository}:${tag}`);
+      others.push(...names.filter((name) => !own.has(name)));
     }
     if (others.length === 0) return;
     const more = others.length > 3 ? ` and ${others.length - 3} more` : "";

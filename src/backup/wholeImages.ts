@@ -20,6 +20,17 @@ export interface Whole {
   damage: string[];
 }
 
+/** How much it is. */
+export const countsOf = ({ named, manifests, blobs }: Whole) => ({
+  tags: named.filter(({ tag }) => tag !== undefined).length,
+  images: manifests.length,
+  blobs: manifests.length + blobs.size,
+});
+
+/** The bytes of its manifests and blobs, by the sizes of their files. */
+export const bytesOf = ({ manifests, blobs }: Whole, sizes: ReadonlyMap<string, number>): number =>
+  [...manifests, ...blobs.keys()].reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0);
+
 /** Leaves out images that lack a manifest or a blob. Pure. */
 export function wholeImages({ named, references, blobs }: Seen): Whole {
   const lacks = new Map<string, string[]>();

@@ -1,7 +1,7 @@
 import { isAlias, isScalar } from "yaml";
 import { type Edit, EditableConfig } from "./editable.js";
 import { KNOWN_IMAGES, type KnownImage, type KnownVersion } from "./knownImages.js";
-import { registryLine } from "./resolve.js";
+import { compareVersions, registryLine } from "./resolve.js";
 
 /** An image of the config that gets a newer version. */
 export interface Upgrade {
@@ -78,10 +78,10 @@ function judge(
     return { reason: `does not name a version; the table has ${name}:${newest(versions)?.version}${suffix}` };
   }
   const ofLine = versions.filter((one) => major || majorOf(one.version) === majorOf(version));
-  const newer = ofLine.filter((one) => compare(one.version, version) > 0);
+  const newer = ofLine.filter((one) => compareVersions(one.version, version) > 0);
   const best = newest(newer);
   if (best) return { to: `${prefix}${name}:${best.version}${suffix}`, versions: newer };
-  const beyond = newest(versions.filter((one) => compare(one.version, version) > 0));
+  const beyond = newest(versions.filter((one) => compareVersions(one.version, version) > 0));
   const hint = beyond ? `; with --major it goes to ${beyond.version}` : "";
   const isKnown = versions.some((one) => one.version === version);
   return {
@@ -90,8 +90,5 @@ function judge(
 }
 
 const majorOf = (version: string): string => version.split(".")[0] ?? "";
-
-/** By numbers: 2.10.0 comes after 2.9.0. */
-const compare = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
 
 const newest = (versions: readonly KnownVersion[]): KnownVersion | undefined => versions.at(-1);

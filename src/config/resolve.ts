@@ -18,6 +18,9 @@ export function registryLine(image: string): 2 | 3 | undefined {
   return line === "2" ? 2 : line === "3" ? 3 : undefined;
 }
 
+/** Negative where the first version is older. By numbers: 2.10.0 comes after 2.9.0. */
+export const compareVersions = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
+
 /**
  * Fills in the defaults that depend on other values.
  *

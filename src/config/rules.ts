@@ -1,4 +1,4 @@
-import { registryLine, resolve } from "./resolve.js";
+import { compareVersions, registryLine, resolve } from "./resolve.js";
 import type { ParsedConfig } from "./schema/index.js";
 import { isIPv4 } from "./text.js";
 
@@ -150,11 +150,11 @@ const networksDiffer: Rule = ({ expose, networks, traefik }) =>
     : undefined;
 
 /** The version that an image's tag names: 3.1.2. */
-const versionOf = (image: string): number[] | undefined =>
-  /:v?(\d+)\.(\d+)\.(\d+)/.exec(image.replace(/^.*\//, ""))?.slice(1).map(Number);
+const versionOf = (image: string): string | undefined =>
+  /:v?(\d+\.\d+\.\d+)/.exec(image.replace(/^.*\//, ""))?.[1];
 
 /** Source: distribution/distribution#4891 and #4903: lists of S3 left out names that extend another name. */
-const FIRST_FOR_S3 = [3, 1, 2] as const;
+const FIRST_FOR_S3 = "3.1.2";
 
 const s3NeedsNewRegistry: Rule = (config) => {
   const { registry } = resolve(config);
@@ -170,9 +170,6 @@ const s3NeedsNewRegistry: Rule = (config) => {
       )
     : undefined;
 };
-
-const compareVersions = (a: readonly number[], b: readonly number[]): number =>
-  a.map((part, at) => part - (b[at] ?? 0)).find((difference) => difference !== 0) ?? 0;
 
 const redirectNeedsS3Outside: Rule = ({ registry: { storage } }) =>
   storage.driver === "s3" && storage.redirect && storage.endpoint?.startsWith("http://")

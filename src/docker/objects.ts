@@ -174,3 +174,9 @@ export async function runningContainers(docker: Docker, service: string): Promis
   const filters = ["--filter", ofService, "--filter", "status=running"];
   return words(await docker.run(["ps", "--quiet", "--no-trunc", ...filters]));
 }
+
+/** Names of the secrets that services use. */
+export const secretNamesOf = (services: readonly SwarmService[]): string[] =>
+  services.flatMap(
+    ({ Spec }) => Spec.TaskTemplate.ContainerSpec.Secrets?.map(({ SecretName }) => SecretName) ?? [],
+  );

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { ExitCode, OperatorError } from "../errors.js";
+import { digestOf } from "./digest.js";
 import { buildDate } from "./imageFacts.js";
 import { parseReferences } from "./references.js";
 import type { RegistryClient } from "./registryClient.js";
@@ -82,8 +82,7 @@ export class RegistryApi {
     const { headers } = this.client.expectOk(response, path);
     const bytes = Buffer.from(await response.arrayBuffer());
     return {
-      digest:
-        headers.get("docker-content-digest") ?? `sha256:${createHash("sha256").update(bytes).digest("hex")}`,
+      digest: headers.get("docker-content-digest") ?? digestOf(bytes),
       mediaType: headers.get("content-type")?.split(";")[0] ?? "",
       bytes,
     };

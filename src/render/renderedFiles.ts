@@ -36,11 +36,12 @@ export function renderFiles(config: Config, templates: Templates, source: string
     forcePathStyle: storage.forcePathStyle ?? storage.endpoint !== undefined,
     noRedirect: !storage.redirect,
   };
+  const storageText = fill(templates.storage, { s3 }).trimEnd();
   const registry: RenderedFile = {
     path: "registry/config.yml",
     text: fill(templates.registry, {
       header,
-      s3,
+      storage: storageText,
       delete: config.registry.delete,
       realm: config.registry.host,
       port: REGISTRY_PORT,
@@ -49,7 +50,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
   };
   const reader: RenderedFile = {
     path: "registry/reader.yml",
-    text: fill(templates.reader, { header, s3, port: REGISTRY_PORT, drain }),
+    text: fill(templates.reader, { header, storage: storageText, port: REGISTRY_PORT, drain }),
   };
   const gateway: RenderedFile = {
     path: "gateway/nginx.conf",

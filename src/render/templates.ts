@@ -5,6 +5,7 @@ const NAMES = {
   gateway: "gateway/nginx.conf",
   registry: "registry/config.yml",
   reader: "registry/reader.yml",
+  storage: "registry/storage.yml",
   registryUi: "registry-ui/methods.conf",
   authelia: "authelia/access_control.yml",
   workflow: "github/registry.yml",

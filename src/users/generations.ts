@@ -12,7 +12,7 @@ import {
 import { type HtpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
 import { type Change, type Login, mergePeople } from "../credentials/people.js";
 import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
-import { stackServices } from "../docker/objects.js";
+import { secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { htpasswdFacts, type SecretFacts, stackSecrets } from "../docker/swarmSecrets.js";
 import type { Credentials, DeployContext } from "../operation/context.js";
@@ -27,14 +27,10 @@ export async function readGenerationState(
   stack: string,
   secrets: readonly SecretFacts[],
 ): Promise<GenerationState> {
-  const services = await stackServices(docker, stack);
-  const used = services.flatMap(
-    ({ Spec }) => Spec.TaskTemplate.ContainerSpec.Secrets?.map(({ SecretName }) => SecretName) ?? [],
-  );
   return readGenerations(
     stack,
     secrets.map(({ name }) => name),
-    used,
+    secretNamesOf(await stackServices(docker, stack)),
   );
 }
 

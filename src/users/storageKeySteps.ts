@@ -1,6 +1,6 @@
 import { type SecretKind, STORAGE_SECRETS, secretName } from "../credentials/secretKinds.js";
 import { type AccessKey, credentialsFile, storageVariables } from "../credentials/storageKeys.js";
-import { stackServices } from "../docker/objects.js";
+import { secretNamesOf, stackServices } from "../docker/objects.js";
 import { type SecretFacts, stackSecrets, writeSecret } from "../docker/swarmSecrets.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import type { PreflightFinding } from "../operation/findings.js";
@@ -20,9 +20,7 @@ export async function chooseStorageKeys(context: DeployContext): Promise<Preflig
   const complete = generationsOf(secrets, "s3").filter((generation) =>
     kinds.every((kind) => generationsOf(secrets, kind).includes(generation)),
   );
-  const used = (await stackServices(docker, stack)).flatMap(
-    ({ Spec }) => Spec.TaskTemplate.ContainerSpec.Secrets?.map(({ SecretName }) => SecretName) ?? [],
-  );
+  const used = secretNamesOf(await stackServices(docker, stack));
   const kept =
     complete.find((generation) => used.includes(secretName(stack, "s3", generation))) ?? complete.at(-1);
   const isSame = (kind: SecretKind, key: AccessKey | undefined) =>

@@ -6,11 +6,12 @@ import { ExitCode } from "../../src/errors.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
 import { type S3Server, startS3Server } from "../support/s3Server.js";
 import { MEDIA } from "./clients/images.js";
+import { CommandTable } from "./commandTable.js";
 import { findLeaks } from "./leaks.js";
 import { type Population, Pusher, populate, pullFaults } from "./population.js";
 import { CREDENTIALS, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { type Run, type RunSettings, Workspace } from "./workspace.js";
+import { type Run, Workspace } from "./workspace.js";
 
 /** The real registry 3.1.2 with its images in a bucket, on three managers. */
 
@@ -25,7 +26,7 @@ let third: ManagerNode;
 let forge: Workspace;
 let url: string;
 let population: Population;
-const table: string[] = [];
+const table = new CommandTable();
 
 beforeAll(async () => {
   dir = await mkdtemp(`${tmpdir()}/b-`);
@@ -39,7 +40,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  console.log(table.join("\n"));
+  console.log(String(table));
   await swarmOfThree?.stop();
   s3?.stop();
   await rm(forge?.folder ?? "", { recursive: true, force: true });
@@ -67,22 +68,14 @@ const keys = () => ({
   REGISTRY_S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
 });
 
-/** Runs a command against one manager, and notes it in the table. */
-async function on(node: ManagerNode, args: readonly string[], settings: RunSettings = {}): Promise<Run> {
-  const start = Date.now();
-  const run = await forge.hephaestus(args, {
-    ...settings,
-    env: { DOCKER_HOST: node.dockerHost, ...settings.env },
-  });
-  table.push(`${node.name} | ${args.join(" ")} | exit ${run.exitCode} | ${Date.now() - start} ms`);
-  return run;
-}
+const on = (node: ManagerNode, args: readonly string[], env: Record<string, string> = {}): Promise<Run> =>
+  table.run(forge, node, args, env);
 
 test("a deploy needs the keys of the bucket once", async () => {
-  const refused = await on(first, DEPLOY, { env: CREDENTIALS });
+  const refused = await on(first, DEPLOY, CREDENTIALS);
   expect(refused.exitCode, refused.all).toBe(ExitCode.preflight);
   expect(refused.stderr).toContain("Set REGISTRY_S3_ACCESS_KEY_ID, REGISTRY_S3_SECRET_ACCESS_KEY.");
-  const run = await on(first, DEPLOY, { env: { ...CREDENTIALS, ...keys() } });
+  const run = await on(first, DEPLOY, { ...CREDENTIALS, ...keys() });
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
   const again = await on(third, DEPLOY);
   expect(again.exitCode, again.all).toBe(ExitCode.ok);
@@ -114,7 +107,7 @@ test("gc keeps what a tagged index holds, and the commands around it know the bu
   const users = await on(node, ["user", "list"]);
   expect(users.exitCode, users.all).toBe(ExitCode.ok);
   const prune = ["prune-tags", "--repository", repository, "--match", "doomed", "--keep-last", "0"];
-  const pruned = await on(node, prune, { env: CREDENTIALS });
+  const pruned = await on(node, prune, CREDENTIALS);
   expect(pruned.exitCode, pruned.all).toBe(ExitCode.ok);
   const planned = await on(node, ["gc", "--delete-untagged", "--dry-run"]);
   expect(planned.exitCode, planned.all).toBe(ExitCode.ok);
@@ -136,17 +129,17 @@ test("gc keeps what a tagged index holds, and the commands around it know the bu
 
 test("keys with another id are a new generation, and keys that do not open the bucket are rolled back", async () => {
   const other = { ...keys(), REGISTRY_S3_ACCESS_KEY_ID: "stranger" };
-  const wrong = await on(second, DEPLOY, { env: other });
+  const wrong = await on(second, DEPLOY, other);
   expect(wrong.exitCode, wrong.all).toBe(ExitCode.rollout);
   expect(await pullFaults(url, population)).toEqual([]);
-  const healed = await on(third, DEPLOY, { env: keys() });
+  const healed = await on(third, DEPLOY, keys());
   expect(healed.exitCode, healed.all).toBe(ExitCode.ok);
   await new Pusher(url).image("team/after", [], "1");
 });
 
 test("no key is anywhere but in its secret", async () => {
   process.env.DOCKER_HOST = first.dockerHost;
-  expect(await findLeaks(forge, [s3.secretAccessKey], { table: table.join("\n") })).toEqual([]);
+  expect(await findLeaks(forge, [s3.secretAccessKey], { table: String(table) })).toEqual([]);
   process.env.DOCKER_HOST = swarm.dockerHost;
 });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
+import { CommandTable } from "./commandTable.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
@@ -22,7 +23,7 @@ let second: ManagerNode;
 let third: ManagerNode;
 let forge: Workspace;
 let url: string;
-const table: string[] = [];
+const table = new CommandTable();
 /** What backups from different managers list. */
 const indexes = new Set<string>();
 
@@ -37,7 +38,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  console.log(table.join("\n"));
+  console.log(String(table));
   await swarmOfThree?.stop();
   await rm(forge?.folder ?? "", { recursive: true, force: true });
   await rm(dir, { recursive: true, force: true });
@@ -56,16 +57,8 @@ async function configure(constraints?: string[]): Promise<void> {
   expect(rendered.exitCode, rendered.all).toBe(ExitCode.ok);
 }
 
-/** Runs a command against one manager, and notes it in the table. */
-async function on(
-  node: ManagerNode,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Run> {
-  const run = await forge.hephaestus(args, { env: { DOCKER_HOST: node.dockerHost, ...env } });
-  table.push(`${node.name} | ${args.join(" ")} | exit ${run.exitCode}`);
-  return run;
-}
+const on = (node: ManagerNode, args: readonly string[], env: Record<string, string> = {}): Promise<Run> =>
+  table.run(forge, node, args, env);
 
 const manifest = async (repository: string) =>
   (

@@ -11,11 +11,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { contentOf } from "../../src/backup/backupContent.js";
 import { BackupDirectory } from "../../src/backup/backupDirectory.js";
 import { backupImages } from "../../src/backup/backupStack.js";
 import { convertFile } from "../../src/backup/convertFile.js";
 import { openArchive } from "../../src/backup/fileFormat/archive.js";
-import { contentOf, proveBackup, proveRegistry } from "../../src/backup/proveBackup.js";
+import { proveBackup, proveRegistry } from "../../src/backup/proveBackup.js";
 import { pruneBackups } from "../../src/backup/pruneBackups.js";
 import { presentImages, pushImages } from "../../src/backup/pushImages.js";
 import { ExitCode } from "../../src/errors.js";
@@ -58,7 +59,7 @@ async function restore() {
   const api = apiOf(target);
   const present = await presentImages(api, content.named);
   const named = content.named.filter((manifest) => !present.has(manifest));
-  const pushed = await pushImages(api, own.directory, { named }, meter());
+  const pushed = await pushImages(api, own.directory, named, meter());
   return { pushed, faults: await proveRegistry(api, content, meter()) };
 }
 
