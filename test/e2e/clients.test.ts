@@ -3,8 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { RELEASE } from "../support/currentDebian.js";
 import type { Client } from "./clients/client.js";
 import { Skopeo, Store } from "./clients/containers.js";
+import { Cosign } from "./clients/cosign.js";
 import { CRANE, Crane } from "./clients/crane.js";
 import { Ctr } from "./clients/ctr.js";
 import { Curl } from "./clients/curl.js";
@@ -12,22 +14,29 @@ import { Docker } from "./clients/docker.js";
 import { buildImages, type Images } from "./clients/images.js";
 import { Oci } from "./clients/oci.js";
 import { ORAS, Oras } from "./clients/oras.js";
-import { COLUMNS, type Column, ROWS, type Row } from "./clients/rows.js";
+import { type Release, startCurrentRelease, thisMachine } from "./clients/release.js";
+import { COLUMNS, type Column, CURRENT_COLUMNS, ROWS, type Row } from "./clients/rows.js";
 import { Site } from "./clients/site.js";
 import { useSwarm } from "./swarm.js";
 
 const swarm = useSwarm();
-const CLIENTS: Record<Column, (site: Site) => Client> = {
-  docker: ({ workspace, images }) => new Docker(workspace, images),
-  ctr: ({ workspace, images }) => new Ctr(workspace, images),
-  podman: ({ workspace, images }) => new Store("podman", workspace, images),
-  buildah: ({ workspace, images }) => new Store("buildah", workspace, images),
-  skopeo: ({ workspace, images }) => new Skopeo(workspace, images),
-  crane: ({ workspace, images }) => new Crane(workspace, images),
-  oras: ({ workspace, images }) => new Oras(workspace, images),
-  curl: ({ workspace, images }) => new Curl(workspace, images),
-  oci: ({ workspace, images }) => new Oci(workspace, images),
+const CLIENTS: Record<Column, (site: Site, release: Release) => Client> = {
+  docker: ({ workspace, images }, release) => new Docker(workspace, images, release),
+  ctr: ({ workspace, images }, release) => new Ctr(workspace, images, release),
+  podman: ({ workspace, images }, release) => new Store("podman", workspace, images, release),
+  buildah: ({ workspace, images }, release) => new Store("buildah", workspace, images, release),
+  skopeo: ({ workspace, images }, release) => new Skopeo(workspace, images, release),
+  crane: ({ workspace, images }, release) => new Crane(workspace, images, release),
+  oras: ({ workspace, images }, release) => new Oras(workspace, images, release),
+  cosign: ({ workspace }, release) => new Cosign(workspace, release),
+  curl: ({ workspace, images }, release) => new Curl(workspace, images, release),
+  oci: ({ workspace, images }, release) => new Oci(workspace, images, release),
 };
+/** The columns of the table: the clients of this machine, then those of the current Debian release. */
+const TABLE: { title: string; column: Column; current: boolean }[] = [
+  ...COLUMNS.map((column) => ({ title: column, column, current: false })),
+  ...CURRENT_COLUMNS.map((column) => ({ title: `${column}-${RELEASE}`, column, current: true })),
+];
 const R = ROWS;
 const STACKS: { title: string; registry: Record<string, unknown>; rows: Row[] }[] = [
   {
@@ -35,7 +44,17 @@ const STACKS: { title: string; registry: Record<string, unknown>; rows: Row[] }[
     registry: { pull: "anonymous", delete: true },
     rows: [
       ...[R.anonymousPull, R.refusedPush, R.login, R.wrongPassword, R.push, R.big, R.mount, R.index],
-      ...[R.digest, R.tags, R.catalog, R.anonymousCatalog, R.anonymousInspect, R.refer, R.deletion],
+      ...[
+        R.digest,
+        R.tags,
+        R.catalog,
+        R.anonymousCatalog,
+        R.anonymousInspect,
+        R.refer,
+        R.build,
+        R.sign,
+        R.deletion,
+      ],
     ],
   },
   {
@@ -47,45 +66,51 @@ const STACKS: { title: string; registry: Record<string, unknown>; rows: Row[] }[
 
 let folder: string;
 let images: Images;
+let current: Awaited<ReturnType<typeof startCurrentRelease>>;
 const table: string[][] = [];
+const releaseOf = (isCurrent: boolean): Release =>
+  isCurrent ? current.release : thisMachine(swarm.dockerHost);
 
 beforeAll(async () => {
   folder = await mkdtemp(`${tmpdir()}/images-`);
   images = buildImages(folder);
+  current = await startCurrentRelease(tmpdir());
 });
 
 afterAll(async () => {
-  const versions = COLUMNS.filter((column) => column !== "oci").map(versionOf);
+  const versions = TABLE.filter(({ column }) => column !== "oci").map(versionOf);
   const named = await Promise.all(versions);
   console.log(`${markdown(table)}\n\n${named.join(", ")}`);
+  await current.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
 describe.each(STACKS)("$title", ({ title, registry, rows }) => {
   let site: Site;
-  const clients = new Map<Column, Client>();
-  const lines: string[][] = rows.map((row) =>
-    COLUMNS.map((column) => (row.clients.includes(column) ? "✗" : "-")),
-  );
+  const clients = new Map<string, Client>();
+  const asked = (row: Row, { column, current }: (typeof TABLE)[number]) =>
+    row.clients.includes(column) && (current || row.current !== true);
+  const lines: string[][] = rows.map((row) => TABLE.map((one) => (asked(row, one) ? "✗" : "-")));
 
   beforeAll(async () => {
     site = await Site.deploy(swarm, images, registry);
-    for (const column of COLUMNS) clients.set(column, CLIENTS[column](site));
+    for (const { title, column, current } of TABLE)
+      clients.set(title, CLIENTS[column](site, releaseOf(current)));
   });
 
   afterAll(async () => {
-    table.push([`**${title}**`, ...COLUMNS.map(() => "")]);
+    table.push([`**${title}**`, ...TABLE.map(() => "")]);
     for (const [number, { title }] of rows.entries()) table.push([title, ...(lines[number] ?? [])]);
     for (const client of clients.values()) await client.cleanUp();
     await site?.workspace.destroy();
   });
 
-  for (const [place, column] of COLUMNS.entries()) {
+  for (const [place, one] of TABLE.entries()) {
     for (const [number, row] of rows.entries()) {
-      if (!row.clients.includes(column)) continue;
-      test(`${column}: ${row.title}`, async () => {
-        const client = clients.get(column);
-        if (client === undefined) throw new Error(`${column} was not made`);
+      if (!asked(row, one)) continue;
+      test(`${one.title}: ${row.title}`, async () => {
+        const client = clients.get(one.title);
+        if (client === undefined) throw new Error(`${one.title} was not made`);
         await row.cell(client, site);
         lines[number]?.splice(place, 1, "✓");
       });
@@ -93,20 +118,23 @@ describe.each(STACKS)("$title", ({ title, registry, rows }) => {
   }
 });
 
-async function versionOf(program: string): Promise<string> {
-  const ofGo = { crane: CRANE, oras: ORAS } as Record<string, string>;
+async function versionOf({ title, column, current }: (typeof TABLE)[number]): Promise<string> {
+  const { enter, dockerHost } = releaseOf(current);
   // Docker's engine pushes and pulls, not its command.
-  const args =
-    program === "docker"
-      ? ["version", "--format", "{{.Server.Version}}"]
-      : [program in ofGo ? "version" : "--version"];
-  const { stdout } = await execa(ofGo[program] ?? program, args);
-  return `${program} ${/\d+\.\d+\.\d+/.exec(stdout)?.[0]}`;
+  const asked: Partial<Record<Column, string[]>> = {
+    docker: ["docker", "--host", dockerHost, "version", "--format", "{{.Server.Version}}"],
+    cosign: ["dpkg-query", "--show", "cosign"],
+    crane: [CRANE, "version"],
+    oras: [ORAS, "version"],
+  };
+  const [program = "", ...args] = [...enter, ...(asked[column] ?? [column, "--version"])];
+  const { stdout } = await execa(program, args);
+  return `${title} ${/\d+\.\d+\.\d+/.exec(stdout)?.[0]}`;
 }
 
 /** The table as it stands in the README. */
 function markdown(lines: string[][]): string {
-  const all = [["", ...COLUMNS], ...lines];
+  const all = [["", ...TABLE.map(({ title }) => title)], ...lines];
   const widths =
     all[0]?.map((_, place) => Math.max(3, ...all.map((line) => (line[place] ?? "").length))) ?? [];
   const text = (cells: string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;

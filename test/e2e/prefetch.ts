@@ -1,4 +1,5 @@
 /** Fetches what the tests need into the folder given; `run.sh` calls it while there is a network. */
+import { buildCurrentDebian } from "../support/currentDebian.js";
 import { buildGoPrograms } from "../support/goPrograms.js";
 import { fetchPackages } from "../support/packages.js";
 
@@ -6,3 +7,4 @@ const [cacheDir] = process.argv.slice(2);
 if (cacheDir === undefined) throw new Error("prefetch.ts needs the cache folder as its argument.");
 await fetchPackages(cacheDir, console.log);
 await buildGoPrograms(cacheDir, console.log);
+await buildCurrentDebian(cacheDir, console.log);

@@ -4,12 +4,14 @@
 # started can outlive them, however they end). Arguments go to vitest. Needs root on Debian or Ubuntu.
 set -eu
 
-# program:package. apt-get installs the packages of the programs that are missing.
+# program:package[,package]. apt-get installs the packages of the programs that are missing.
 needed="dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2 unshare:util-linux"
 # The clients of the matrix.
 needed="$needed ctr:containerd podman:podman buildah:buildah skopeo:skopeo curl:curl"
 # What builds the real registry, the S3 server and more clients. An old one fetches a newer toolchain (test/support/goPrograms.ts).
 needed="$needed go:golang-go"
+# What unpacks the clients of the current Debian release (test/support/currentDebian.ts).
+needed="$needed mmdebstrap:mmdebstrap,debian-archive-keyring"
 # The browser that looks at the library.
 needed="$needed chromium:chromium"
 
@@ -25,7 +27,7 @@ fi
 install_missing() {
 	missing=""
 	for entry in $needed; do
-		command -v "${entry%%:*}" >/dev/null || missing="$missing ${entry#*:}"
+		command -v "${entry%%:*}" >/dev/null || missing="$missing $(echo "${entry#*:}" | tr , ' ')"
 	done
 	if [ -z "$missing" ]; then return; fi
 	if ! command -v apt-get >/dev/null; then

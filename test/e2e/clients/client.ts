@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { PASSWORD, USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
 import { type Image, TAG } from "./images.js";
+import type { Release } from "./release.js";
 
 /** Somebody without a login, the user, and somebody with the user's name and a wrong password. */
 export type Who = "nobody" | "smith" | "impostor";
@@ -24,11 +25,15 @@ const BIND = 'dir=/var/lib/containers/cache; mkdir -p $dir; mount --bind "$0" $d
  * a client has no command for throws; the table of the test knows which ones those are.
  */
 export abstract class Client {
+  /** The heading of its column. */
+  readonly title: string;
+
   constructor(
-    /** The heading of its column. */
-    readonly title: string,
+    readonly program: string,
     protected readonly workspace: Workspace,
+    protected readonly release: Release,
   ) {
+    this.title = `${program}${release.suffix}`;
     mkdirSync(this.folder, { recursive: true });
   }
 
@@ -43,7 +48,8 @@ export abstract class Client {
 
   /** Runs a program, but not for ever. */
   protected run(command: string, args: readonly string[], input = ""): Promise<Run> {
-    return this.workspace.run("timeout", [String(SECONDS), command, ...args], { input });
+    const limited = [String(SECONDS), ...this.release.enter, command, ...args];
+    return this.workspace.run("timeout", limited, { input });
   }
 
   /**
@@ -64,14 +70,26 @@ export abstract class Client {
   }
 
   /** Puts an image into the client's own store, from which it can push. */
-  abstract load(image: Image): Promise<void>;
-  abstract push(who: Who, image: Image, name: string): Promise<Run>;
+  async load(_image: Image): Promise<void> {}
+
+  push(_who: Who, _image: Image, _name: string): Promise<Run> {
+    throw this.unable("push");
+  }
+
   /** Pulls what the client does not have, or no longer. */
-  abstract pull(who: Who, name: string): Promise<Run>;
+  pull(_who: Who, _name: string): Promise<Run> {
+    throw this.unable("pull");
+  }
+
   /** Pushes an index with both platforms. */
-  abstract pushIndex(who: Who, name: string): Promise<Run>;
+  pushIndex(_who: Who, _name: string): Promise<Run> {
+    throw this.unable("pushIndex");
+  }
+
   /** Pulls an index, with both platforms if the client can. */
-  abstract pullIndex(who: Who, name: string): Promise<Run>;
+  pullIndex(_who: Who, _name: string): Promise<Run> {
+    throw this.unable("pullIndex");
+  }
 
   /** Pushes an image whose layers the registry has in the repository `from`. */
   async mount(who: Who, image: Image, from: string, name: string): Promise<Run> {
@@ -103,6 +121,19 @@ export abstract class Client {
 
   remove(_who: Who, _name: string): Promise<Run> {
     throw this.unable("remove");
+  }
+
+  /** Builds an image with attestations and pushes it. The cache of its steps goes to the repository given, and comes from there. */
+  build(_who: Who, _name: string, _cache: string): Promise<Run> {
+    throw this.unable("build");
+  }
+
+  sign(_who: Who, _name: string): Promise<Run> {
+    throw this.unable("sign");
+  }
+
+  verify(_who: Who, _name: string): Promise<Run> {
+    throw this.unable("verify");
   }
 
   /** Removes what lies outside of the workspace's folder. */

@@ -4,15 +4,21 @@ import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
 import { Client, PASSWORDS, type Who } from "./client.js";
 import { type Image, type Images, TAG } from "./images.js";
+import type { Release } from "./release.js";
 
 abstract class ContainersClient extends Client {
   constructor(
-    private readonly program: "podman" | "buildah" | "skopeo",
+    program: "podman" | "buildah" | "skopeo",
     workspace: Workspace,
     protected readonly images: Images,
-    private readonly global: string[] = [],
+    release: Release,
   ) {
-    super(program, workspace);
+    super(program, workspace, release);
+  }
+
+  /** Arguments of every command. */
+  protected get global(): string[] {
+    return [];
   }
 
   protected command(args: readonly string[], input = ""): Promise<Run> {
@@ -39,34 +45,32 @@ abstract class ContainersClient extends Client {
 export class Store extends ContainersClient {
   private pulled = "";
 
-  constructor(program: "podman" | "buildah", workspace: Workspace, images: Images) {
-    const folder = `${workspace.folder}/${program}`;
-    const store = ["--root", `${folder}/root`, "--runroot", `${folder}/run`, "--storage-driver", "vfs"];
-    super(program, workspace, images, store);
+  protected override get global(): string[] {
+    return ["--root", `${this.folder}/root`, "--runroot", `${this.folder}/run`, "--storage-driver", "vfs"];
   }
 
   private local(image: Image): string {
     return `localhost/matrix/${image.name}:${TAG}`;
   }
 
-  async load(image: Image): Promise<void> {
+  override async load(image: Image): Promise<void> {
     const store = `[vfs@${this.folder}/root+${this.folder}/run]`;
     const to = `containers-storage:${store}${this.local(image)}`;
     await this.must(this.runApart("skopeo", ["copy", `oci:${image.layout}:${TAG}`, to]));
   }
 
-  push(who: Who, image: Image, name: string): Promise<Run> {
+  override push(who: Who, image: Image, name: string): Promise<Run> {
     const to = `docker://${this.at(name)}`;
     return this.command(["push", ...this.access(who), this.local(image), to]);
   }
 
-  async pull(who: Who, name: string): Promise<Run> {
+  override async pull(who: Who, name: string): Promise<Run> {
     if (this.pulled) await this.command(["rmi", this.pulled]);
     this.pulled = this.at(name);
     return this.command(["pull", ...this.access(who), this.pulled]);
   }
 
-  async pushIndex(who: Who, name: string): Promise<Run> {
+  override async pushIndex(who: Who, name: string): Promise<Run> {
     const create = await this.command(["manifest", "create", "matrix-index"]);
     if (create.exitCode !== 0) return create;
     const from = `oci:${this.images.multi.layout}:${TAG}`;
@@ -76,7 +80,7 @@ export class Store extends ContainersClient {
     return this.command(["manifest", "push", "--all", ...this.access(who), ...to]);
   }
 
-  async pullIndex(who: Who, name: string): Promise<Run> {
+  override async pullIndex(who: Who, name: string): Promise<Run> {
     const first = await this.command(["pull", "--arch", "arm64", ...this.access(who), this.at(name)]);
     return first.exitCode === 0 ? this.pull(who, name) : first;
   }
@@ -87,7 +91,7 @@ export class Store extends ContainersClient {
   }
 
   override catalog(who: Who): Promise<Run> {
-    return this.command(["search", ...this.access(who), this.at("podman")]);
+    return this.command(["search", ...this.access(who), this.at(this.title)]);
   }
 }
 
@@ -95,29 +99,27 @@ export class Store extends ContainersClient {
 export class Skopeo extends ContainersClient {
   private pulls = 0;
 
-  constructor(workspace: Workspace, images: Images) {
-    super("skopeo", workspace, images);
+  constructor(workspace: Workspace, images: Images, release: Release) {
+    super("skopeo", workspace, images, release);
   }
 
-  async load(): Promise<void> {}
-
-  push(who: Who, image: Image, name: string, ...more: string[]): Promise<Run> {
+  override push(who: Who, image: Image, name: string, ...more: string[]): Promise<Run> {
     const access = ["--dest-authfile", this.logins(who), "--dest-tls-verify=false"];
     const from = `oci:${image.layout}:${TAG}`;
     return this.command(["copy", ...more, ...access, from, `docker://${this.at(name)}`]);
   }
 
-  pull(who: Who, name: string, ...more: string[]): Promise<Run> {
+  override pull(who: Who, name: string, ...more: string[]): Promise<Run> {
     const access = ["--src-authfile", this.logins(who), "--src-tls-verify=false"];
     const to = `dir:${this.folder}/pulled-${this.pulls++}`;
     return this.command(["copy", ...more, ...access, `docker://${this.at(name)}`, to]);
   }
 
-  pushIndex(who: Who, name: string): Promise<Run> {
+  override pushIndex(who: Who, name: string): Promise<Run> {
     return this.push(who, this.images.multi, name, "--all");
   }
 
-  pullIndex(who: Who, name: string): Promise<Run> {
+  override pullIndex(who: Who, name: string): Promise<Run> {
     return this.pull(who, name, "--all");
   }
 

@@ -5,6 +5,7 @@ import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
 import { Client, PASSWORDS, type Who } from "./client.js";
 import type { Image, Images } from "./images.js";
+import type { Release } from "./release.js";
 
 export const CRANE = goProgram(process.env.HEPHAESTUS_CACHE ?? "", "crane");
 
@@ -14,8 +15,9 @@ export class Crane extends Client {
   constructor(
     workspace: Workspace,
     private readonly images: Images,
+    release: Release,
   ) {
-    super("crane", workspace);
+    super("crane", workspace, release);
   }
 
   /** Its logins are in Docker's config folder. */
@@ -33,21 +35,19 @@ export class Crane extends Client {
     return this.run("env", [`DOCKER_CONFIG=${config}`, CRANE, ...login], PASSWORDS[who]);
   }
 
-  async load(): Promise<void> {}
-
-  push(who: Who, image: Image, name: string): Promise<Run> {
+  override push(who: Who, image: Image, name: string): Promise<Run> {
     return this.as(who, "push", image.layout, this.at(name));
   }
 
-  pull(who: Who, name: string): Promise<Run> {
+  override pull(who: Who, name: string): Promise<Run> {
     return this.as(who, "pull", "--format=oci", this.at(name), `${this.folder}/pulled-${this.pulls++}`);
   }
 
-  pushIndex(who: Who, name: string): Promise<Run> {
+  override pushIndex(who: Who, name: string): Promise<Run> {
     return this.push(who, this.images.multi, name);
   }
 
-  pullIndex(who: Who, name: string): Promise<Run> {
+  override pullIndex(who: Who, name: string): Promise<Run> {
     return this.pull(who, name);
   }
 

@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Run, Workspace } from "../workspace.js";
 import { Client, userAndPassword, type Who } from "./client.js";
 import { type Image, type Images, TAG } from "./images.js";
+import { containerdSocket, type Release } from "./release.js";
 
 const NAMESPACE = "matrix";
 
@@ -14,11 +14,10 @@ export class Ctr extends Client {
   constructor(
     workspace: Workspace,
     private readonly images: Images,
+    release: Release,
   ) {
-    super("ctr", workspace);
-    const engine = dirname(String(process.env.DOCKER_HOST).replace("unix://", ""));
-    const socket = `${engine}/exec/containerd/containerd.sock`;
-    this.base = ["--address", socket, "--namespace", NAMESPACE];
+    super("ctr", workspace, release);
+    this.base = ["--address", containerdSocket(release), "--namespace", NAMESPACE];
   }
 
   private ctr(...args: string[]): Promise<Run> {
@@ -29,7 +28,7 @@ export class Ctr extends Client {
     return `matrix/${image.name}:${TAG}`;
   }
 
-  async load(image: Image): Promise<void> {
+  override async load(image: Image): Promise<void> {
     const archive = `${this.folder}/${image.name}.tar`;
     await this.must(this.run("tar", ["-C", image.layout, "-cf", archive, "."]));
     const into = ["--base-name", `matrix/${image.name}`, "--all-platforms", "--no-unpack", archive];
@@ -37,22 +36,22 @@ export class Ctr extends Client {
     rmSync(archive);
   }
 
-  push(who: Who, image: Image, name: string): Promise<Run> {
+  override push(who: Who, image: Image, name: string): Promise<Run> {
     return this.ctr("images", "push", ...access(who), this.at(name), this.local(image));
   }
 
-  async pull(who: Who, name: string): Promise<Run> {
+  override async pull(who: Who, name: string): Promise<Run> {
     if (this.pulled) await this.ctr("images", "rm", "--sync", this.pulled);
     this.pulled = this.at(name);
     return this.ctr("images", "pull", ...access(who), this.pulled);
   }
 
-  async pushIndex(who: Who, name: string): Promise<Run> {
+  override async pushIndex(who: Who, name: string): Promise<Run> {
     await this.load(this.images.multi);
     return this.push(who, this.images.multi, name);
   }
 
-  async pullIndex(who: Who, name: string): Promise<Run> {
+  override async pullIndex(who: Who, name: string): Promise<Run> {
     await this.ctr("images", "rm", "--sync", this.local(this.images.multi));
     return this.ctr("images", "pull", "--all-platforms", ...access(who), this.at(name));
   }

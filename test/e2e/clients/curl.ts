@@ -5,6 +5,7 @@ import type { Run, Workspace } from "../workspace.js";
 import { Client, PASSWORDS, type Who } from "./client.js";
 import { blobFile, type Descriptor, type Image, type Images, MEDIA } from "./images.js";
 import { split } from "./oci.js";
+import type { Release } from "./release.js";
 
 const ACCEPT = `Accept: ${[MEDIA.manifest, MEDIA.index, MEDIA.dockerManifest, MEDIA.dockerIndex].join(", ")}`;
 
@@ -13,8 +14,9 @@ export class Curl extends Client {
   constructor(
     workspace: Workspace,
     private readonly images: Images,
+    release: Release,
   ) {
-    super("curl", workspace);
+    super("curl", workspace, release);
   }
 
   /** The answer's body is the output; a status of 400 and more makes it fail. */
@@ -32,13 +34,11 @@ export class Curl extends Client {
     return ["--netrc-file", file];
   }
 
-  async load(): Promise<void> {}
-
   override login(who: Exclude<Who, "nobody">): Promise<Run> {
     return this.curl(who, "");
   }
 
-  async push(who: Who, image: Image, name: string): Promise<Run> {
+  override async push(who: Who, image: Image, name: string): Promise<Run> {
     const [repository, tag] = split(name);
     return this.pushManifest(who, image, repository, image.root, tag);
   }
@@ -77,7 +77,7 @@ export class Curl extends Client {
     return this.curl(who, `${location}&digest=${digest}`, ...content);
   }
 
-  async pull(who: Who, name: string): Promise<Run> {
+  override async pull(who: Who, name: string): Promise<Run> {
     const [repository, reference] = split(name);
     const manifest = await this.curl(who, `${repository}/manifests/${reference}`, "--header", ACCEPT);
     if (manifest.exitCode !== 0) return manifest;
@@ -92,11 +92,11 @@ export class Curl extends Client {
     return manifest;
   }
 
-  pushIndex(who: Who, name: string): Promise<Run> {
+  override pushIndex(who: Who, name: string): Promise<Run> {
     return this.push(who, this.images.multi, name);
   }
 
-  async pullIndex(who: Who, name: string): Promise<Run> {
+  override async pullIndex(who: Who, name: string): Promise<Run> {
     const [repository, tag] = split(name);
     const index = await this.curl(who, `${repository}/manifests/${tag}`, "--header", ACCEPT);
     if (index.exitCode !== 0) return index;

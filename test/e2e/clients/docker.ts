@@ -1,8 +1,9 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
 import { Client, PASSWORDS, type Who } from "./client.js";
 import { type Image, type Images, PLATFORMS, TAG } from "./images.js";
+import type { Release } from "./release.js";
 
 /** Docker Engine with its classic image store: the daemon pushes and pulls, the command logs in and writes indexes. */
 export class Docker extends Client {
@@ -13,25 +14,26 @@ export class Docker extends Client {
   constructor(
     workspace: Workspace,
     private readonly images: Images,
+    release: Release,
   ) {
-    super("docker", workspace);
+    super("docker", workspace, release);
   }
 
   private docker(who: Who, args: readonly string[], input = ""): Promise<Run> {
     const config = `${this.folder}/${who}`;
     mkdirSync(config, { recursive: true });
-    return this.run("docker", ["--config", config, ...args], input);
+    return this.run("docker", ["--host", this.release.dockerHost, "--config", config, ...args], input);
   }
 
   private local(image: Image): string {
     return `matrix/${image.name}:${TAG}`;
   }
 
-  async load(image: Image): Promise<void> {
+  override async load(image: Image): Promise<void> {
     const name = this.local(image);
     if (this.names.has(name)) return;
     this.names.add(name);
-    const engine = ["--dest-daemon-host", String(process.env.DOCKER_HOST)];
+    const engine = ["--dest-daemon-host", this.release.dockerHost];
     const copy = ["copy", ...engine, `oci:${image.layout}:${TAG}`, `docker-daemon:${name}`];
     await this.must(this.runApart("skopeo", copy));
   }
@@ -41,20 +43,20 @@ export class Docker extends Client {
     return this.docker(who, args, PASSWORDS[who]);
   }
 
-  async push(who: Who, image: Image, name: string): Promise<Run> {
+  override async push(who: Who, image: Image, name: string): Promise<Run> {
     this.names.add(this.at(name));
     await this.must(this.docker(who, ["tag", this.local(image), this.at(name)]));
     return this.docker(who, ["push", this.at(name)]);
   }
 
-  async pull(who: Who, name: string): Promise<Run> {
+  override async pull(who: Who, name: string): Promise<Run> {
     if (this.pulled) await this.docker(who, ["image", "rm", this.pulled]);
     this.pulled = this.at(name);
     this.names.add(this.pulled);
     return this.docker(who, ["pull", this.pulled]);
   }
 
-  async pushIndex(who: Who, name: string): Promise<Run> {
+  override async pushIndex(who: Who, name: string): Promise<Run> {
     const parts: string[] = [];
     for (const platform of PLATFORMS) {
       const image = this.images.parts[platform];
@@ -69,7 +71,7 @@ export class Docker extends Client {
     return this.docker(who, ["manifest", "push", "--insecure", this.at(name)]);
   }
 
-  async pullIndex(who: Who, name: string): Promise<Run> {
+  override async pullIndex(who: Who, name: string): Promise<Run> {
     const parts = PLATFORMS.flatMap((one) => [this.local(this.images.parts[one]), this.at(`${name}-${one}`)]);
     await this.must(this.docker(who, ["image", "rm", ...parts]));
     return this.pull(who, name);
@@ -81,6 +83,19 @@ export class Docker extends Client {
     mkdirSync(config, { recursive: true });
     const args = ["--config", config, "manifest", "inspect", "--insecure", this.at(name)];
     return this.run("/usr/bin/docker", args);
+  }
+
+  override async build(who: Who, name: string, cache: string): Promise<Run> {
+    const context = `${this.folder}/build`;
+    mkdirSync(context, { recursive: true });
+    writeFileSync(`${context}/Dockerfile`, "FROM scratch\nCOPY Dockerfile /one\nCOPY Dockerfile /two\n");
+    // So that what comes from a cache comes from the registry.
+    await this.must(this.docker(who, ["buildx", "prune", "--all", "--force"]));
+    const caches = ["--cache-from", `type=registry,ref=${this.at(cache)}`];
+    caches.push("--cache-to", `type=registry,ref=${this.at(cache)},mode=max`);
+    const attestations = ["--provenance", "mode=max"];
+    const build = ["buildx", "build", "--progress", "plain", "--push", "--tag", this.at(name)];
+    return this.docker(who, [...build, ...caches, ...attestations, context]);
   }
 
   override async cleanUp(): Promise<void> {

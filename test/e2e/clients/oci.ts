@@ -3,6 +3,7 @@ import type { Run, Workspace } from "../workspace.js";
 import { Client, userAndPassword, type Who } from "./client.js";
 import { blobFile, type Descriptor, type Image, type Images, TAG } from "./images.js";
 import { OciClient } from "./ociClient.js";
+import type { Release } from "./release.js";
 
 const PIECE = 32 * 1024 ** 2;
 
@@ -16,29 +17,28 @@ export class Oci extends Client {
   constructor(
     workspace: Workspace,
     private readonly images: Images,
+    release: Release,
   ) {
-    super("oci", workspace);
+    super("oci", workspace, release);
   }
-
-  async load(): Promise<void> {}
 
   override login(who: Exclude<Who, "nobody">): Promise<Run> {
     return asRun(() => this.as(who).login());
   }
 
-  push(who: Who, image: Image, name: string): Promise<Run> {
+  override push(who: Who, image: Image, name: string): Promise<Run> {
     return asRun(() => pushLayout(this.as(who), image, name));
   }
 
-  pull(who: Who, name: string): Promise<Run> {
+  override pull(who: Who, name: string): Promise<Run> {
     return asRun(() => pullImage(this.as(who), ...split(name)));
   }
 
-  pushIndex(who: Who, name: string): Promise<Run> {
+  override pushIndex(who: Who, name: string): Promise<Run> {
     return this.push(who, this.images.multi, name);
   }
 
-  pullIndex(who: Who, name: string): Promise<Run> {
+  override pullIndex(who: Who, name: string): Promise<Run> {
     return asRun(async () => {
       const client = this.as(who);
       const [repository, tag] = split(name);

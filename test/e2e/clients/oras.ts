@@ -5,6 +5,7 @@ import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
 import { Client, PASSWORDS, type Who } from "./client.js";
 import { type Image, type Images, TAG } from "./images.js";
+import type { Release } from "./release.js";
 
 export const ORAS = goProgram(process.env.HEPHAESTUS_CACHE ?? "", "oras");
 
@@ -14,8 +15,9 @@ export class Oras extends Client {
   constructor(
     workspace: Workspace,
     private readonly images: Images,
+    release: Release,
   ) {
-    super("oras", workspace);
+    super("oras", workspace, release);
   }
 
   private logins(who: Who): string {
@@ -33,14 +35,12 @@ export class Oras extends Client {
     return this.run(ORAS, [...login, this.workspace.registry], PASSWORDS[who]);
   }
 
-  async load(): Promise<void> {}
-
-  push(who: Who, image: Image, name: string): Promise<Run> {
+  override push(who: Who, image: Image, name: string): Promise<Run> {
     const from = ["--from-oci-layout", `${image.layout}:${TAG}`];
     return this.run(ORAS, ["cp", "--to-registry-config", this.logins(who), ...from, this.at(name)]);
   }
 
-  pull(who: Who, name: string): Promise<Run> {
+  override pull(who: Who, name: string): Promise<Run> {
     const to = `${this.folder}/pulled-${this.pulls++}:${TAG}`;
     return this.run(ORAS, [
       "cp",
@@ -52,11 +52,11 @@ export class Oras extends Client {
     ]);
   }
 
-  pushIndex(who: Who, name: string): Promise<Run> {
+  override pushIndex(who: Who, name: string): Promise<Run> {
     return this.push(who, this.images.multi, name);
   }
 
-  pullIndex(who: Who, name: string): Promise<Run> {
+  override pullIndex(who: Who, name: string): Promise<Run> {
     return this.pull(who, name);
   }
 

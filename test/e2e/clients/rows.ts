@@ -17,13 +17,17 @@ export const COLUMNS = [
   "curl",
   "oci",
 ] as const;
-export type Column = (typeof COLUMNS)[number];
+/** Columns of the current Debian release, beside those of this machine. */
+export const CURRENT_COLUMNS = ["docker", "ctr", "podman", "buildah", "skopeo", "cosign"] as const;
+export type Column = (typeof COLUMNS)[number] | (typeof CURRENT_COLUMNS)[number];
 
 export interface Row {
   title: string;
   /** Who has a command for it. */
   clients: readonly Column[];
   cell: (client: Client, site: Site) => Promise<void>;
+  /** Only those of the current release can do it. */
+  current?: true;
 }
 
 /** ctr shows the status alone. */
@@ -64,7 +68,7 @@ export const ROWS = {
   },
   login: {
     title: "login",
-    clients: COLUMNS.filter((column) => column !== "ctr"),
+    clients: [...COLUMNS.filter((column) => column !== "ctr"), "cosign"],
     cell: async (client) => succeeds(await client.login("smith")),
   },
   wrongPassword: {
@@ -73,7 +77,7 @@ export const ROWS = {
     cell: async (client, site) => {
       const name = `${client.title}/wrong:1`;
       // These two have no command that tries a login.
-      const run = ["ctr", "crane"].includes(client.title)
+      const run = ["ctr", "crane"].includes(client.program)
         ? client.push("impostor", site.images.small, name)
         : client.login("impostor");
       fails(await run, WRONG);
@@ -179,6 +183,37 @@ export const ROWS = {
     title: "referrers",
     clients: ["oras", "oci"],
     cell: async (client) => succeeds(await client.refer("smith", `${client.title}/small:1`)),
+  },
+  build: {
+    title: "build with a cache in the registry and attestations",
+    clients: ["docker"],
+    current: true,
+    cell: async (client, site) => {
+      const [name, cache] = [`${client.title}/built`, `${client.title}/cache:1`];
+      succeeds(await client.build("smith", `${name}:1`, cache));
+      const again = await client.build("smith", `${name}:2`, cache);
+      succeeds(again);
+      expect(again.all).toMatch(/CACHED/);
+      const { body } = await site.oci.manifest(name, "2");
+      const { manifests } = JSON.parse(String(body)) as { manifests: { annotations?: object }[] };
+      const attestation = { "vnd.docker.reference.type": "attestation-manifest" };
+      expect(manifests).toContainEqual(
+        expect.objectContaining({ annotations: expect.objectContaining(attestation) }),
+      );
+      succeeds(await client.pull("nobody", `${name}:2`));
+    },
+  },
+  sign: {
+    title: "sign, and verify without a login",
+    clients: ["cosign"],
+    cell: async (client, site) => {
+      await pushLayout(site.oci, site.images.small, `${client.title}/signed:1`);
+      const name = `${client.title}/signed@${site.images.small.root.digest}`;
+      succeeds(await client.sign("smith", name));
+      succeeds(await client.verify("nobody", name));
+      fails(await client.verify("nobody", SEED), /no signatures found/i);
+      fails(await client.sign("nobody", SEED), REFUSED);
+    },
   },
   deletion: {
     title: "delete",
