@@ -161,10 +161,24 @@ export async function freeLock(docker: Docker, stack: string, id: string): Promi
 }
 
 /** Removes the heartbeats of one lock, or of all. */
-export async function removeBeats(docker: Docker, stack: string, lock = ""): Promise<void> {
+export async function removeBeats(docker: Docker, stack: string, lock?: string): Promise<void> {
+  await removeBeatsWhere(docker, stack, (name) =>
+    lock === undefined ? true : name.startsWith(beatName(stack, lock, "")),
+  );
+}
+
+/** Removes the heartbeats that holders of other locks left when they were killed. Only the holder of the lock may do so. */
+export async function removeOtherBeats(docker: Docker, stack: string, lock: string): Promise<void> {
+  await removeBeatsWhere(docker, stack, (name) => !name.startsWith(beatName(stack, lock, "")));
+}
+
+async function removeBeatsWhere(
+  docker: Docker,
+  stack: string,
+  isMeant: (name: string) => boolean,
+): Promise<void> {
   const { exitCode, stdout } = await docker.attempt(listBeats(stack));
   if (exitCode !== 0) return;
-  const prefix = lock === "" ? `${stack}_lock-beat_` : beatName(stack, lock, "");
-  const names = words(stdout).filter((name) => name.startsWith(prefix));
+  const names = words(stdout).filter((name) => name.startsWith(`${stack}_lock-beat_`) && isMeant(name));
   if (names.length > 0) await docker.attempt(["config", "rm", ...names]);
 }

@@ -13,6 +13,7 @@ import {
   lockName,
   readLock,
   removeBeats,
+  removeOtherBeats,
   swarmTime,
 } from "./lockObjects.js";
 import { hasEnded, processIdentity } from "./processIdentity.js";
@@ -42,7 +43,11 @@ export async function takeLock(docker: Docker, stack: string): Promise<string> {
   });
   for (let attempts = 0; attempts < 3; attempts++) {
     const created = await docker.attempt(create, { input: "hephaestus\n" });
-    if (created.exitCode === 0) return created.stdout.trim();
+    if (created.exitCode === 0) {
+      const id = created.stdout.trim();
+      await removeOtherBeats(docker, stack, id);
+      return id;
+    }
     if (!/already exists/i.test(created.stderr)) throw dockerFailed(create, created);
     const holder = await readLock(docker, stack);
     // It may have been freed between the two calls.

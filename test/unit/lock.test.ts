@@ -57,7 +57,7 @@ class Swarm {
       const labels = args.flatMap((arg, at) =>
         args[at - 1] === "--label" ? [arg.split("=") as [string, string]] : [],
       );
-      const ID = `id${String(this.next++).padStart(23, "0")}`;
+      const ID = `id${String(this.next++).padStart(4, "0")}`.padEnd(25, "x");
       this.configs.set(name, {
         ID,
         CreatedAt: new Date(this.now).toISOString(),
@@ -237,4 +237,18 @@ test("an engine that restarts costs nobody the lock", async () => {
 test("deploy.sh has the same numbers", () => {
   const script = readFileSync(new URL("../../ops-scripts/deploy.sh", import.meta.url), "utf8");
   expect(script).toContain(`lock_seconds=${LOCK_SECONDS}`);
+});
+
+test("a heartbeat that outlived its lock is removed by the next holder", async () => {
+  const swarm = new Swarm();
+  const docker = swarm.docker();
+  const dead = await takeLock(docker, "forge");
+  await beat(docker, "forge", dead, 1);
+  await beat(docker, "forge-two", dead, 1);
+  // Killed after the lock was removed, and before its heartbeat was.
+  await docker.run(["config", "rm", dead]);
+
+  await withLock(docker, docker, "forge", async () => undefined);
+
+  expect(swarm.names().map((name) => name.replace(/_.*/, ""))).toEqual(["forge-two"]);
 });
