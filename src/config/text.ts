@@ -134,3 +134,11 @@ export const placementConstraint = () =>
     pattern:
       /^(?:node\.(?:id|hostname|role|ip|platform\.(?:os|arch)|labels\.[a-zA-Z0-9_./-]+)|engine\.labels\.[a-zA-Z0-9_./-]+) ?(?:==|!=) ?[a-zA-Z0-9_./-]+$/,
   });
+
+/** A label over whose values Swarm spreads tasks. Source: docker service create, --placement-pref. */
+export const nodeLabel = () =>
+  text({
+    what: "a label of nodes",
+    remedy: "Write it as Swarm does: node.labels.zone, engine.labels.rack.",
+    pattern: /^(?:node|engine)\.labels\.[a-zA-Z0-9_./-]+$/,
+  });

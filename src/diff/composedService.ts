@@ -71,7 +71,7 @@ interface ComposedDeploy {
   replicas?: string;
   endpoint_mode?: string;
   labels?: Record<string, string>;
-  placement?: { constraints?: string[]; max_replicas_per_node?: string };
+  placement?: { constraints?: string[]; preferences?: { spread: string }[]; max_replicas_per_node?: string };
   resources?: { limits?: Amounts; reservations?: Amounts };
   restart_policy?: { condition?: string; delay?: string; window?: string; max_attempts?: string };
   update_config?: ComposedUpdate;
@@ -123,6 +123,9 @@ export function composedSpec(stack: string, compose: ComposedStack, name: string
       },
       Placement: {
         Constraints: deploy.placement?.constraints,
+        Preferences: deploy.placement?.preferences?.map(({ spread }) => ({
+          Spread: { SpreadDescriptor: spread },
+        })),
         MaxReplicas: number(deploy.placement?.max_replicas_per_node),
       },
       Networks: Object.entries(service.networks ?? { default: "" }).map(([key, network]) => ({

@@ -142,6 +142,9 @@ const KEYED: Record<string, (value: never, add: Add, names: SpecNames, spec: Spe
     add("added capabilities", capabilities(names)),
   "TaskTemplate.ContainerSpec.CapabilityDrop": (names: string[], add) =>
     add("dropped capabilities", capabilities(names)),
+  "TaskTemplate.Placement.Preferences": (preferences: { Spread: { SpreadDescriptor: string } }[], add) => {
+    for (const { Spread } of preferences) add("placement spread", Spread.SpreadDescriptor);
+  },
   "TaskTemplate.Networks": (networks: Spec[], add, { networks: byId }) => {
     for (const { Target, ...network } of networks)
       add(`network ${byId.get(String(Target)) ?? Target}`, summary(network) || "attached");

@@ -75,7 +75,7 @@ export interface Deploy {
   replicas: number;
   endpoint_mode: "vip" | "dnsrr";
   labels?: Record<string, string>;
-  placement?: { constraints?: string[]; max_replicas_per_node?: number };
+  placement?: { constraints?: string[]; preferences?: { spread: string }[]; max_replicas_per_node?: number };
   resources: { limits: Amounts; reservations?: Amounts };
   restart_policy: { condition: "any"; delay: string };
   update_config: UpdateConfig;

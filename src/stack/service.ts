@@ -55,7 +55,11 @@ export const fitsBeside = ({ maxReplicasPerNode }: Rollout["placement"]): boolea
 export interface Rollout {
   replicas: number;
   resources: Config["gateway"]["resources"];
-  placement: { constraints: readonly string[]; maxReplicasPerNode?: number | undefined };
+  placement: {
+    constraints: readonly string[];
+    spread?: readonly string[];
+    maxReplicasPerNode?: number | undefined;
+  };
   /** False where the new task cannot run beside the old one: a port of the node, or a full node. */
   startFirst: boolean;
   labels?: Record<string, string>;
@@ -64,10 +68,11 @@ export interface Rollout {
 /** The `deploy` part: a broken update goes back by itself, and the old task serves until the new one is healthy. */
 export function deploy(config: Config, rollout: Rollout): Deploy {
   const order = rollout.startFirst && fitsBeside(rollout.placement) ? "start-first" : "stop-first";
-  const { constraints, maxReplicasPerNode } = rollout.placement;
+  const { constraints, spread = [], maxReplicasPerNode } = rollout.placement;
   const reservations = amounts(rollout.resources.reservations);
   const placement = {
     ...(constraints.length > 0 ? { constraints: [...constraints] } : {}),
+    ...(spread.length > 0 ? { preferences: spread.map((label) => ({ spread: label })) } : {}),
     ...(maxReplicasPerNode === undefined ? {} : { max_replicas_per_node: maxReplicasPerNode }),
   };
   return {

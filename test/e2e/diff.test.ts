@@ -75,7 +75,7 @@ describe("behind Traefik, with Authelia and an admin UI", () => {
         traefik: { network, certResolver: "acme", middlewares: ["headers@file"] },
         networks: { encrypted: true },
       },
-      registry: { delete: true, placement: { maxReplicasPerNode: 2 } },
+      registry: { delete: true, placement: { spread: ["node.labels.zone"], maxReplicasPerNode: 2 } },
       ui: { access: "sso", admin: { enabled: true } },
     });
     await workspace.hephaestus(["render"]);
@@ -107,7 +107,7 @@ describe("behind Traefik, with Authelia and an admin UI", () => {
         traefik: { network, certResolver: "other", middlewares: ["headers@file"] },
         networks: { encrypted: true },
       },
-      registry: { delete: true, placement: { maxReplicasPerNode: 2 } },
+      registry: { delete: true, placement: { spread: ["node.labels.zone"], maxReplicasPerNode: 2 } },
       ui: { access: "sso" },
     });
     const { lines } = await diff({}, workspace);

@@ -144,12 +144,14 @@ describe("a service that was changed by hand says what deploy puts back:", () =>
     [
       "placement",
       ({ TaskTemplate }) => {
-        TaskTemplate.Placement = { Constraints: ["node.role == worker"] };
+        const spread = { Spread: { SpreadDescriptor: "node.labels.zone" } };
+        TaskTemplate.Placement = { Constraints: ["node.role == worker"], Preferences: [spread] };
       },
       [
         "  - placement constraints: node.role == worker",
         "  + placement constraints: node.role == manager, node.platform.os != windows",
         "  + placement max replicas per node: 2",
+        "  - placement spread: node.labels.zone",
       ],
     ],
     [

@@ -4,6 +4,7 @@ import {
   byteSize,
   hostName,
   imageReference,
+  nodeLabel,
   objectName,
   placementConstraint,
   text,
@@ -40,15 +41,17 @@ export const resources = (cpus: number, memory: string) =>
     })
     .prefault({});
 
-const placement = z
-  .strictObject({
-    constraints: z
-      .array(placementConstraint())
-      .default(["node.role == manager"])
-      .describe("nodes that may hold the storage; with several, name the one that has the disk"),
-    maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("most tasks on one node"),
-  })
-  .prefault({});
+const placement = (constraints: string[], what: string) =>
+  z
+    .strictObject({
+      constraints: z.array(placementConstraint()).default(constraints).describe(what),
+      spread: z
+        .array(nodeLabel())
+        .default([])
+        .describe("labels of nodes, such as `node.labels.zone`: tasks spread evenly over their values"),
+      maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("most tasks on one node"),
+    })
+    .prefault({});
 
 const filesystem = z.strictObject({
   driver: z.literal("filesystem").optional().default("filesystem").describe("where blobs are kept"),
@@ -159,7 +162,10 @@ export const registry = z
       .max(100)
       .default(1)
       .describe("tasks; more than one needs storage that all nodes share"),
-    placement,
+    placement: placement(
+      ["node.role == manager"],
+      "nodes that may hold the storage; with several, name the one that has the disk",
+    ),
     resources: resources(2, "1G"),
     env: registryEnvironment,
   })
@@ -174,12 +180,7 @@ export const gateway = z
       .max(100)
       .default(1)
       .describe("tasks; with `expose: ports`, one on a node at most"),
-    placement: z
-      .strictObject({
-        constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it"),
-        maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("most tasks on one node"),
-      })
-      .prefault({}),
+    placement: placement([], "nodes that may run it"),
     cache: byteSize()
       .optional()
       .describe("size of a cache of layers on each gateway's node, such as 10G")
