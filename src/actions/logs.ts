@@ -1,4 +1,4 @@
-import { streamLogs } from "../docker/serviceLogs.js";
+import { streamLogs, withoutTask } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { serviceNames } from "../stack/model.js";
 import { coloursFor } from "../terminal/colours.js";
@@ -36,8 +36,7 @@ export async function logs(service: string | undefined, flags: LogsFlags): Promi
     },
     (name, line) => {
       const short = name.slice(config.stack.length + 1).padEnd(width);
-      // Docker's own prefix names the task and the node; the time stands in front of it.
-      process.stdout.write(`${colours.cyan(short)} ${line.replace(/^(\S+) \S+ +\| ?/, "$1 ")}\n`);
+      process.stdout.write(`${colours.cyan(short)} ${withoutTask(line)}\n`);
     },
   );
   return ExitCode.ok;

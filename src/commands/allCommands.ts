@@ -1,3 +1,4 @@
+import { addAudit } from "./audit.js";
 import { addBackup } from "./backup.js";
 import type { AddCommand } from "./command.js";
 import { addCompletion } from "./completion.js";
@@ -38,6 +39,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addPruneTags,
   addGc,
   addHistory,
+  addAudit,
   addRollback,
   addDoctor,
   addBackup,

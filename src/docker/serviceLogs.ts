@@ -6,8 +6,10 @@ import { childEnvironment } from "./run.js";
 export interface LogOptions {
   context?: string | undefined;
   follow: boolean;
-  /** Lines of each task to begin with. */
-  tail: number;
+  /** Lines of each task to begin with; all without it. */
+  tail?: number;
+  /** Only lines that are newer, in RFC 3339. */
+  since?: string;
   signal?: AbortSignal;
 }
 
@@ -26,7 +28,9 @@ export async function streamLogs(
     services.map(async (service) => {
       const args = [
         ...(options.context === undefined ? [] : ["--context", options.context]),
-        ...["service", "logs", "--timestamps", "--no-task-ids", "--tail", String(options.tail)],
+        ...["service", "logs", "--timestamps", "--no-task-ids"],
+        ...(options.tail === undefined ? [] : ["--tail", String(options.tail)]),
+        ...(options.since === undefined ? [] : ["--since", options.since]),
         ...(options.follow ? ["--follow"] : []),
         service,
       ];
@@ -55,3 +59,12 @@ export async function streamLogs(
     }),
   );
 }
+
+/** Docker's prefix names the time, the task and the node. */
+const PREFIX = /^(\S+) \S+ +\| ?/;
+
+/** A line as the container wrote it, with the time in front. */
+export const withoutTask = (line: string): string => line.replace(PREFIX, "$1 ");
+
+/** A line as the container wrote it. */
+export const asWritten = (line: string): string => line.replace(PREFIX, "");

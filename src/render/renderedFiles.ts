@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Config, publicUrls } from "../config/resolve.js";
+import { ACTION_PATTERNS, REPOSITORY_PATTERN } from "../stack/accessActions.js";
 import { accessRules } from "../stack/authelia.js";
 import { CACHE_FOLDER, CHECK_LIMITS, CHECK_SECONDS, GATEWAY_PORT } from "../stack/gatewayService.js";
 import { ADMIN_METHODS, READ_METHODS } from "../stack/libraryService.js";
@@ -61,6 +62,9 @@ export function renderFiles(config: Config, templates: Templates, source: string
       port: GATEWAY_PORT,
       registryAddress: tasksOf(registryAddress(config)),
       readerAddress: tasksOf(readerAddress(config)),
+      jsonLog: config.gateway.log === "json",
+      actionPatterns: ACTION_PATTERNS,
+      repositoryPattern: REPOSITORY_PATTERN,
       cacheFolder: CACHE_FOLDER,
       cache: config.gateway.cache && nginxSize(config.gateway.cache),
       checkSeconds: CHECK_SECONDS,

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { Target } from "./attacks/target.js";
+import { SMITH, Target } from "./attacks/target.js";
 import { buildImage, buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { Pusher } from "./population.js";
 import { PASSWORD, swarmObjects, USER } from "./stack.js";
@@ -75,6 +75,42 @@ test("logs prints lines of all services, of one, and refuses a name that is none
   const wrong = await target.workspace.hephaestus(["logs", "redis"]);
   expect(wrong.exitCode).toBe(ExitCode.usage);
   expect(wrong.all).toContain("Services are: registry, reader, gateway, registry-ui.");
+});
+
+test("audit lists who pushed, pulled and deleted an image, and what was refused", async () => {
+  const { workspace } = target;
+  const { manifestDigest } = await target.pushImage("audited/app", "v1");
+  const headers = { authorization: SMITH.replace("Authorization: ", "") };
+  const url = `${workspace.registryUrl}/v2/audited/app`;
+  const accept = { accept: MEDIA.manifest };
+  expect((await fetch(`${url}/manifests/v1`, { headers: accept })).status).toBe(200);
+  const anonymous = { authorization: "Bearer anonymous" };
+  expect((await fetch(`${url}/blobs/uploads/`, { method: "POST", headers: anonymous })).status).toBe(403);
+  expect((await fetch(`${url}/manifests/${manifestDigest}`, { method: "DELETE", headers })).status).toBe(202);
+
+  const audit = async (...more: string[]) => {
+    const run = await workspace.hephaestus(["audit", "--repository", "audited/**", ...more]);
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    return run.stdout;
+  };
+  const events = async (...more: string[]) => {
+    const told = JSON.parse(await audit("--json", ...more)) as {
+      events: { user: string | null; action: string; reference: string | null; status: number }[];
+    };
+    return told.events.map(({ user, action, reference, status }) => [user, action, reference, status]);
+  };
+  await expect.poll(events, { timeout: 20_000 }).toEqual([
+    [USER, "push", "v1", 201],
+    [null, "pull", "v1", 200],
+    [null, "push", null, 403],
+    [USER, "delete", manifestDigest, 202],
+  ]);
+  expect(await events("--user", USER, "--action", "push")).toEqual([[USER, "push", "v1", 201]]);
+  expect((await events("--all")).length).toBeGreaterThan(4);
+  expect(await audit()).toMatch(new RegExp(`^\\d{4}-\\S+ \\S+ +${USER} +push +audited/app:v1 +201 `, "m"));
+
+  const wrong = await workspace.hephaestus(["audit", "--since", "yesterday"]);
+  expect(wrong.exitCode).toBe(ExitCode.usage);
 });
 
 test("prune-tags deletes what the rule lets go, and never an image that another tag keeps", async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parseAccess } from "../../src/registry/accessLog.js";
 import type { Image } from "./attacks/image.js";
 import { Target } from "./attacks/target.js";
 import { listing, requestText, sendRaw, statuses } from "./intruder/raw.js";
@@ -17,6 +18,7 @@ beforeAll(async () => {
   target = await Target.deploy("private", [5000, 8080], swarm, {
     registry: { pull: "authenticated", delete: true },
     ui: { enabled: false },
+    gateway: { log: "json" },
   });
   image = await target.pushImage("tools/hello");
   before = listing(target.storage);
@@ -85,4 +87,33 @@ test("who has one reads", async () => {
     (await fetch(`${target.workspace.registryUrl}/v2/tools/hello/tags/list`, { headers: { authorization } }))
       .status;
   await expect.poll(tags, { timeout: 60_000, interval: 3000 }).toBe(200);
+});
+
+test("every request of all these is one line of JSON in the log, which says the same as `audit`", async () => {
+  const lines = (await target.log("gateway")).split("\n").filter((line) => line.startsWith("{"));
+  expect(lines.length).toBeGreaterThan(4000);
+  for (const line of lines) {
+    const { method, action, repository, user, status } = JSON.parse(line);
+    // What is no HTTP has no method.
+    if (method === "") continue;
+    const access = parseAccess(line);
+    expect([access?.action ?? "", access?.repository ?? "", access?.user ?? "", access?.status]).toEqual([
+      action,
+      repository,
+      user,
+      status,
+    ]);
+  }
+  const run = await target.workspace.hephaestus([
+    "audit",
+    "--json",
+    "--all",
+    "--action",
+    "list",
+    "--user",
+    USER,
+  ]);
+  expect(run.exitCode, run.all).toBe(0);
+  const { events } = JSON.parse(run.stdout);
+  expect(events.at(-1)).toMatchObject({ user: USER, action: "list", repository: "tools/hello", status: 200 });
 });

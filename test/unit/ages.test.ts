@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { timeFrom } from "../../src/credentials/age.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { faultsOf } from "../../src/doctor/stackStatus.js";
 import { parseDf } from "../../src/storage/disk.js";
@@ -68,4 +69,18 @@ test("what is wrong with a stack is named", () => {
     "the storage is nearly full",
     "pushes are refused until 2026-11-24T12:00:00.000Z: a gc was interrupted (fix it with hephaestus gc or deploy)",
   ]);
+});
+
+test.each([
+  ["30m", "2026-11-24T11:30:00.000Z"],
+  ["12h", "2026-11-24T00:00:00.000Z"],
+  ["7d", "2026-11-17T12:00:00.000Z"],
+  ["2026-11-20", "2026-11-20T00:00:00.000Z"],
+  ["2026-11-20T10:00:00+01:00", "2026-11-20T09:00:00.000Z"],
+  ["yesterday", undefined],
+  ["7", undefined],
+  ["2026-13-01", undefined],
+  ["", undefined],
+])("%s is a time in the past: %s", (text, expected) => {
+  expect(timeFrom(text, now)?.toISOString()).toBe(expected);
 });

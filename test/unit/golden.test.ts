@@ -27,6 +27,7 @@ registry:
   image: registry:3.1.2
   replicas: 2
   storage: { driver: s3, bucket: images, region: eu-central-1, endpoint: "https://s3.example.com", prefix: forge, readerKeys: true }
+gateway: { log: json }
 `,
   // The widespread guide's Traefik: a constraint of its provider, and a port of its own.
   constrained: `version: 1

@@ -185,6 +185,10 @@ export const gateway = z
       .optional()
       .describe("size of a cache of layers on each gateway's node, such as 10G")
       .meta({ derived: "none" }),
+    log: z
+      .enum(["plain", "json"])
+      .default("plain")
+      .describe("format of the access log; `json` names user, repository and action on each line"),
     resources: resources(2, "512M"),
   })
   .prefault({});

@@ -1,0 +1,100 @@
+import picomatch from "picomatch";
+import { timeFrom } from "../credentials/age.js";
+import { asWritten, streamLogs } from "../docker/serviceLogs.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { type Access, isEvent, parseAccess } from "../registry/accessLog.js";
+import type { Action } from "../stack/accessActions.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
+import { interruptionSignal } from "../terminal/interruption.js";
+import { table } from "../terminal/table.js";
+import { readAndRender } from "./render.js";
+
+export interface AuditFlags {
+  config: string;
+  context?: string;
+  /** As `timeFrom` reads it. */
+  since: string;
+  user?: string;
+  repository?: string;
+  action?: Action;
+  all?: boolean;
+  json?: boolean;
+}
+
+/** Lists what users did at the front door, from the log of the gateway, the oldest first. */
+export async function audit(flags: AuditFlags): Promise<ExitCode> {
+  const { config } = await readAndRender(flags.config, undefined);
+  const reporter = await chooseReporter(flags);
+  const isMeant = filterOf(flags);
+  const found: Access[] = [];
+  let lines = 0;
+  let begin = Number.POSITIVE_INFINITY;
+  const { context } = flags;
+  const since = timeFrom(flags.since, new Date())?.toISOString() ?? "";
+  try {
+    await streamLogs(
+      [`${config.stack}_gateway`],
+      { context, since, follow: false, signal: interruptionSignal() },
+      (_service, line) => {
+        const access = parseAccess(asWritten(line));
+        if (access === undefined) return;
+        lines++;
+        begin = Math.min(begin, access.at.getTime());
+        if (isMeant(access)) found.push(access);
+      },
+    );
+  } catch (error) {
+    // Docker prints what it can get, and then names the tasks whose logs it could not get.
+    if (lines === 0 || !(error instanceof OperatorError)) throw error;
+    reporter.note("warning", `The log is incomplete: ${error.message}`);
+  }
+  // Each task has a log of its own.
+  found.sort((a, b) => a.at.getTime() - b.at.getTime());
+  const from = lines === 0 ? undefined : new Date(begin).toISOString();
+  reporter.result({ logBegins: from ?? null, events: found.map(asData) }, [
+    ...(found.length === 0 ? ["Nothing was found."] : table(HEAD, found.map(row))),
+    from === undefined
+      ? `The gateway logged no request since ${since}.`
+      : `The log since ${since} begins with a request of ${from}.`,
+  ]);
+  return ExitCode.ok;
+}
+
+function filterOf({ user, repository, action, all }: AuditFlags): (access: Access) => boolean {
+  const matches = repository === undefined ? () => true : picomatch(repository);
+  return (access) =>
+    (all === true || isEvent(access)) &&
+    (user === undefined || access.user === user) &&
+    (action === undefined || access.action === action) &&
+    (repository === undefined || (access.repository !== undefined && matches(access.repository)));
+}
+
+const HEAD = ["WHEN (UTC)", "USER", "ACTION", "IMAGE", "STATUS", "ADDRESS", "CLIENT"];
+
+function row({ at, user, action, method, path, repository, reference, status, ...rest }: Access): string[] {
+  const separator = reference?.includes(":") ? "@" : ":";
+  const image = repository && `${repository}${reference === undefined ? "" : separator + short(reference)}`;
+  return [
+    at.toISOString().slice(0, 19).replace("T", " "),
+    user ?? "-",
+    action ?? method,
+    image ?? path,
+    String(status),
+    rest.address,
+    rest.userAgent.split(" ")[0] ?? "",
+  ].map(printable);
+}
+
+const short = (reference: string): string => reference.replace(/^(sha256:.{12}).+$/, "$1");
+
+/** A client chooses its name and its path; neither shall steer a terminal. */
+const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
+
+const asData = ({ at, user, repository, reference, action, ...rest }: Access) => ({
+  at: at.toISOString(),
+  user: user ?? null,
+  action: action ?? null,
+  repository: repository ?? null,
+  reference: reference ?? null,
+  ...rest,
+});

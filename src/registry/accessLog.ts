@@ -1,0 +1,94 @@
+import { ACTION_PATTERNS, type Action, REPOSITORY_PATTERN } from "../stack/accessActions.js";
+
+/** A request, as the gateway logged it. */
+export interface Access {
+  /** When it ended. */
+  at: Date;
+  /** The user whose password was right; undefined for a request without a login, or with a wrong one. */
+  user: string | undefined;
+  address: string;
+  method: string;
+  /** Without the query. */
+  path: string;
+  action: Action | undefined;
+  repository: string | undefined;
+  /** The tag or digest of a manifest, or the digest of a blob. */
+  reference: string | undefined;
+  status: number;
+  /** Bytes of the answer's body. */
+  bytes: number;
+  seconds: number;
+  userAgent: string;
+}
+
+const ACTION_TESTS = ACTION_PATTERNS.map(({ pattern, action }) => ({ test: new RegExp(pattern), action }));
+const REPOSITORY = new RegExp(REPOSITORY_PATTERN);
+const QUOTED = '"((?:[^"\\\\]|\\\\.)*)"';
+/** The format `plain` of the gateway. */
+const PLAIN = new RegExp(
+  `^(\\S+) ${QUOTED} \\[([^\\]]+)\\] "([A-Z]+) ((?:[^"\\\\]|\\\\.)*)" (\\d+) (\\d+) ([\\d.]+) ${QUOTED}$`,
+);
+
+/**
+ * A line of the gateway's access log, in either format.
+ *
+ * @returns undefined for any other line, such as one of nginx itself
+ */
+export function parseAccess(line: string): Access | undefined {
+  return line.startsWith("{") ? parseJson(line) : parsePlain(line);
+}
+
+function parsePlain(line: string): Access | undefined {
+  const [, address = "", user = "", time = "", method = "", path = "", ...rest] = PLAIN.exec(line) ?? [];
+  const [status, bytes, seconds, userAgent = ""] = rest;
+  const request = { address, user: unescaped(user), time, method, path: unescaped(path) };
+  return access({ ...request, status, bytes, seconds, userAgent: unescaped(userAgent) });
+}
+
+function parseJson(line: string): Access | undefined {
+  try {
+    return access(JSON.parse(line) as Record<string, unknown>);
+  } catch {
+    return undefined;
+  }
+}
+
+function access(fields: Record<string, unknown>): Access | undefined {
+  const text = (name: string): string => (fields[name] === undefined ? "" : String(fields[name]));
+  const at = new Date(text("time"));
+  const [method, path, user] = [text("method"), text("path"), text("user")];
+  if (Number.isNaN(at.getTime()) || method === "") return undefined;
+  return {
+    at,
+    user: user === "" || user === "-" ? undefined : user,
+    address: text("address"),
+    method,
+    path,
+    action: ACTION_TESTS.find(({ test }) => test.test(`${method} ${path}`))?.action,
+    repository: REPOSITORY.exec(path)?.groups?.repository,
+    reference: /\/(?:manifests|blobs|referrers)\/([^/]+)$/.exec(path)?.[1],
+    status: Number(text("status")),
+    bytes: Number(text("bytes")),
+    seconds: Number(text("seconds")),
+    userAgent: text("userAgent"),
+  };
+}
+
+/** nginx writes a byte that could end a field as \xXX. Source: nginx, log_format, escape=default. */
+function unescaped(text: string): string {
+  const bytes = text.replace(/\\x([0-9A-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return Buffer.from(bytes, "latin1").toString("utf8");
+}
+
+/**
+ * Whether an audit names a request: images that were pulled, pushed or deleted, and what was refused. The parts of a
+ * pull or a push, questions and the challenge that begins a login are left out.
+ */
+export function isEvent({ method, path, action, status }: Access): boolean {
+  if (status === 401) return path === "/auth/token";
+  if (status === 403 || status === 429) return true;
+  const isManifest = /\/manifests\/[^/]+$/.test(path);
+  return isManifest && action !== undefined && method !== "HEAD";
+}
