@@ -55,7 +55,7 @@ export async function audit(flags: AuditFlags): Promise<ExitCode> {
     ...(found.length === 0 ? ["Nothing was found."] : table(HEAD, found.map(row))),
     from === undefined
       ? `The gateway logged no request since ${since}.`
-      : `The log since ${since} begins with a request of ${from}.`,
+      : `Oldest request in the log: ${from}.`,
   ]);
   return ExitCode.ok;
 }
