@@ -27,8 +27,7 @@ export async function audit(flags: AuditFlags): Promise<ExitCode> {
   const reporter = await chooseReporter(flags);
   const isMeant = filterOf(flags);
   const found: Access[] = [];
-  let lines = 0;
-  let begin = Number.POSITIVE_INFINITY;
+  let oldest: Date | undefined;
   const { context } = flags;
   const since = timeFrom(flags.since, new Date())?.toISOString() ?? "";
   try {
@@ -38,19 +37,18 @@ export async function audit(flags: AuditFlags): Promise<ExitCode> {
       (_service, line) => {
         const access = parseAccess(asWritten(line));
         if (access === undefined) return;
-        lines++;
-        begin = Math.min(begin, access.at.getTime());
+        if (oldest === undefined || access.at < oldest) oldest = access.at;
         if (isMeant(access)) found.push(access);
       },
     );
   } catch (error) {
     // Docker prints what it can get, and then names the tasks whose logs it could not get.
-    if (lines === 0 || !(error instanceof OperatorError)) throw error;
+    if (oldest === undefined || !(error instanceof OperatorError)) throw error;
     reporter.note("warning", `The log is incomplete: ${error.message}`);
   }
   // Each task has a log of its own.
   found.sort((a, b) => a.at.getTime() - b.at.getTime());
-  const from = lines === 0 ? undefined : new Date(begin).toISOString();
+  const from = oldest?.toISOString();
   reporter.result({ logBegins: from ?? null, events: found.map(asData) }, [
     ...(found.length === 0 ? ["Nothing was found."] : table(HEAD, found.map(row))),
     from === undefined
@@ -61,12 +59,12 @@ export async function audit(flags: AuditFlags): Promise<ExitCode> {
 }
 
 function filterOf({ user, repository, action, all }: AuditFlags): (access: Access) => boolean {
-  const matches = repository === undefined ? () => true : picomatch(repository);
+  const matches = repository === undefined ? undefined : picomatch(repository);
   return (access) =>
     (all === true || isEvent(access)) &&
     (user === undefined || access.user === user) &&
     (action === undefined || access.action === action) &&
-    (repository === undefined || (access.repository !== undefined && matches(access.repository)));
+    (matches === undefined || (access.repository !== undefined && matches(access.repository)));
 }
 
 const HEAD = ["WHEN (UTC)", "USER", "ACTION", "IMAGE", "STATUS", "ADDRESS", "CLIENT"];

@@ -3,9 +3,9 @@
  * release of this machine. Needs root, and to be built the network.
  */
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import { madeAside } from "./madeAside.js";
 
 export const RELEASE = "trixie";
 const PACKAGES = [
@@ -28,12 +28,10 @@ export async function buildCurrentDebian(cacheDir: string, report: (line: string
   const target = currentDebian(cacheDir);
   if (existsSync(target)) return;
   report(`Unpacking the clients of Debian ${RELEASE}`);
-  await mkdir(`${cacheDir}/debian`, { recursive: true });
-  // Built aside and renamed when complete.
-  const partial = await mkdtemp(`${cacheDir}/partial-`);
-  try {
+  await madeAside(cacheDir, target, async (folder) => {
+    const root = `${folder}/root`;
     const packages = `--include=${PACKAGES.join(",")}`;
-    const args = ["--variant=minbase", packages, ...UNREAD, RELEASE, `${partial}/root`];
+    const args = ["--variant=minbase", packages, ...UNREAD, RELEASE, root];
     const { failed, stderr } = await execa("mmdebstrap", args, { reject: false, stdin: "ignore" });
     if (failed) {
       throw new OperatorError(stderr.trim().split("\n").slice(-5).join("\n"), {
@@ -42,10 +40,8 @@ export async function buildCurrentDebian(cacheDir: string, report: (line: string
         exitCode: ExitCode.preflight,
       });
     }
-    await rename(`${partial}/root`, target);
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
+    return root;
+  });
 }
 
 /**

@@ -3,9 +3,9 @@
  * the packages of the stand-in images. Needs the network and Go; an old one fetches a newer toolchain.
  */
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import { madeAside } from "./madeAside.js";
 
 /** Go packages with their versions. */
 const PROGRAMS = {
@@ -34,18 +34,10 @@ export async function buildGoPrograms(cacheDir: string, report: (line: string) =
     const target = goProgram(cacheDir, name);
     if (existsSync(target)) continue;
     report(`Building ${PROGRAMS[name]}`);
-    await mkdir(target.replace(/\/[^/]*$/, ""), { recursive: true });
-    // Built aside and renamed when complete.
-    const partial = await mkdtemp(`${cacheDir}/partial-`);
-    try {
-      await go(["install", "-trimpath", PROGRAMS[name]], {
-        GOBIN: partial,
-        CGO_ENABLED: "0",
-      });
-      await rename(`${partial}/${name}`, target);
-    } finally {
-      await rm(partial, { recursive: true, force: true });
-    }
+    await madeAside(cacheDir, target, async (folder) => {
+      await go(["install", "-trimpath", PROGRAMS[name]], { GOBIN: folder, CGO_ENABLED: "0" });
+      return `${folder}/${name}`;
+    });
   }
 }
 

@@ -1,7 +1,8 @@
 /** The Debian packages that the stand-in images are made of: downloaded once, never installed on this machine. */
-import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import { madeAside } from "./madeAside.js";
 
 const PROGRAMS = ["busybox-static", "docker-registry", "nginx", "nginx-common", "libnginx-mod-stream"];
 const LIBRARY = /^(lib[a-z]|zlib1g)/;
@@ -27,23 +28,15 @@ export async function fetchPackages(
   if (cached === undefined) {
     // What an older version of this program kept may lack a package.
     await rm(debs, { recursive: true, force: true });
-    await mkdir(cacheDir, { recursive: true });
-    // Downloaded aside and renamed when complete, so that a broken download is never taken for the whole.
-    const partial = await mkdtemp(`${cacheDir}/partial-`);
-    try {
+    await madeAside(cacheDir, debs, async (folder) => {
       report("Downloading Debian packages for the stand-in images");
-      await download(partial).catch(async () => {
+      await download(folder).catch(async () => {
         // The package lists may be missing or older than the mirror.
         await apt("apt-get", ["update"]);
-        await download(partial);
+        await download(folder);
       });
-      // If another process finished first, its download is as good as ours.
-      await rename(partial, debs).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-      });
-    } finally {
-      await rm(partial, { recursive: true, force: true });
-    }
+      return folder;
+    });
   }
   const files = (cached ?? (await readdir(debs))).filter((file) => file.endsWith(".deb")).sort();
   return new Map(files.map((file) => [file.slice(0, file.indexOf("_")), `${debs}/${file}`]));

@@ -46,6 +46,13 @@ export abstract class Client {
     return `${this.workspace.registry}/${name}`;
   }
 
+  /** A config folder of Docker's, with the logins of one person: crane and cosign keep theirs there too. */
+  protected configOf(who: string): string {
+    const config = `${this.folder}/${who}`;
+    mkdirSync(config, { recursive: true });
+    return config;
+  }
+
   /** Runs a program, but not for ever. */
   protected run(command: string, args: readonly string[], input = ""): Promise<Run> {
     const limited = [String(SECONDS), ...this.release.enter, command, ...args];

@@ -1,5 +1,5 @@
 /** cosign, which signs images with a key and verifies them. What it writes is a tag beside the image. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
 import { Client, PASSWORDS, type Who } from "./client.js";
@@ -16,10 +16,7 @@ export class Cosign extends Client {
   }
 
   private as(who: Who, args: readonly string[], input = ""): Promise<Run> {
-    // Its logins are in Docker's config folder.
-    const config = `${this.folder}/${who}`;
-    mkdirSync(config, { recursive: true });
-    const variables = [`DOCKER_CONFIG=${config}`, "COSIGN_PASSWORD="];
+    const variables = [`DOCKER_CONFIG=${this.configOf(who)}`, "COSIGN_PASSWORD="];
     return this.run("env", ["--chdir", this.folder, ...variables, "cosign", ...args], input);
   }
 

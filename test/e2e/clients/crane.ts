@@ -1,5 +1,4 @@
 /** crane, of go-containerregistry: it copies from layouts to a registry, and back. */
-import { mkdirSync } from "node:fs";
 import { goProgram } from "../../support/goPrograms.js";
 import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
@@ -20,19 +19,15 @@ export class Crane extends Client {
     super("crane", workspace, release);
   }
 
-  /** Its logins are in Docker's config folder. */
   private async as(who: Who, ...args: string[]): Promise<Run> {
-    const config = `${this.folder}/${who}`;
-    mkdirSync(config, { recursive: true });
     // It keeps a login without trying it.
     if (who !== "nobody") await this.login(who);
-    return this.run("env", [`DOCKER_CONFIG=${config}`, CRANE, ...args]);
+    return this.run("env", [`DOCKER_CONFIG=${this.configOf(who)}`, CRANE, ...args]);
   }
 
   override login(who: Exclude<Who, "nobody">): Promise<Run> {
-    const config = `${this.folder}/${who}`;
     const login = ["auth", "login", "-u", USER, "--password-stdin", this.workspace.registry];
-    return this.run("env", [`DOCKER_CONFIG=${config}`, CRANE, ...login], PASSWORDS[who]);
+    return this.run("env", [`DOCKER_CONFIG=${this.configOf(who)}`, CRANE, ...login], PASSWORDS[who]);
   }
 
   override push(who: Who, image: Image, name: string): Promise<Run> {

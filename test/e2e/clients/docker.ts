@@ -20,9 +20,8 @@ export class Docker extends Client {
   }
 
   private docker(who: Who, args: readonly string[], input = ""): Promise<Run> {
-    const config = `${this.folder}/${who}`;
-    mkdirSync(config, { recursive: true });
-    return this.run("docker", ["--host", this.release.dockerHost, "--config", config, ...args], input);
+    const to = ["--host", this.release.dockerHost, "--config", this.configOf(who)];
+    return this.run("docker", [...to, ...args], input);
   }
 
   private local(image: Image): string {
@@ -79,9 +78,7 @@ export class Docker extends Client {
 
   /** With Debian's own command, which asks for a token that may push (docker/cli, 20.10). */
   override inspect(_who: Who, name: string): Promise<Run> {
-    const config = `${this.folder}/inspect`;
-    mkdirSync(config, { recursive: true });
-    const args = ["--config", config, "manifest", "inspect", "--insecure", this.at(name)];
+    const args = ["--config", this.configOf("inspect"), "manifest", "inspect", "--insecure", this.at(name)];
     return this.run("/usr/bin/docker", args);
   }
 
