@@ -82,6 +82,8 @@ afterAll(async () => {
   const named = await Promise.all(versions);
   console.log(`${markdown(table)}\n\n${named.join(", ")}`);
   await current.stop();
+  // Two engines in one network namespace: the other one still has its own bridge.
+  await execa("docker", ["run", "--rm", swarm.images.hello]);
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { execa } from "execa";
 import { currentDebian, inCurrentDebian, RELEASE } from "../../support/currentDebian.js";
 import { spawnDaemon, terminate, waitUntilUp } from "../../support/engine.js";
 
@@ -21,9 +22,13 @@ export const thisMachine = (dockerHost: string): Release => ({ suffix: "", enter
 export const containerdSocket = ({ dockerHost }: Release): string =>
   `${dirname(dockerHost.slice("unix://".length))}/exec/containerd/containerd.sock`;
 
+/** Its bridge: one of its own, since an engine without any removes docker0, which the other engine needs. */
+const BRIDGE = "docker1";
+const ip = (...args: string[]) => execa("ip", args, { env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
+
 /**
- * Starts an engine of the current release beside the one of the tests: without a firewall and a bridge of its own, since
- * they share a network. It keeps images in containerd's store, without which it exports no cache to a registry.
+ * Starts an engine of the current release beside the one of the tests: without a firewall of its own, since they share
+ * a network. It keeps images in containerd's store, without which it exports no cache to a registry.
  *
  * @param folder where everything of the tests is; programs of that release see it too
  */
@@ -36,11 +41,19 @@ export async function startCurrentRelease(
   writeFileSync(config, JSON.stringify({ features: { "containerd-snapshotter": true } }));
   const enter = inCurrentDebian(currentDebian(String(process.env.HEPHAESTUS_CACHE)), folder);
   const socket = `${dir}/docker.sock`;
-  const apart = ["--iptables=false", "--bridge=none", "--cgroup-parent=/current", `--config-file=${config}`];
+  const apart = [
+    "--iptables=false",
+    `--bridge=${BRIDGE}`,
+    "--cgroup-parent=/current",
+    `--config-file=${config}`,
+  ];
+  await ip("link", "add", BRIDGE, "type", "bridge");
+  await ip("addr", "add", "172.31.254.1/24", "dev", BRIDGE);
   const pid = await spawnDaemon(dir, socket, enter, apart);
   const dockerHost = `unix://${socket}`;
   const stop = async () => {
     await terminate(pid);
+    await ip("link", "delete", BRIDGE);
     await rm(dir, { recursive: true, force: true });
   };
   try {
