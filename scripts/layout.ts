@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 export const LAYERS = [
   "errors.ts",
   "credentials",
+  "access",
   "config",
   "stack",
   "render",
@@ -38,7 +39,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Layers that compute and do nothing else: no program, no file, no network. */
-const PURE = ["credentials", "config", "stack", "render"];
+const PURE = ["credentials", "access", "config", "stack", "render"];
 
 const EDGES = /^(execa|node:(child_process|fs|net|http|https|tls|dns)(\/.*)?)$/;
 

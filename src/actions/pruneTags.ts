@@ -1,4 +1,5 @@
 import picomatch from "picomatch";
+import { isImmutable, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { publicUrls } from "../config/resolve.js";
 import { daysBetween } from "../credentials/age.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -36,11 +37,15 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login));
   const now = new Date();
   const tags = picomatch(flags.match);
-  const rule = {
-    matches: (tag: string) => tags(tag),
-    keepLast: flags.keepLast,
-    olderThanDays: flags.olderThan,
-    now,
+  const rules = repositoryRules(config);
+  const ruleFor = (repository: string) => {
+    const access = ruleOf(rules, repository);
+    return {
+      matches: (tag: string) => tags(tag) && !isImmutable(access, tag),
+      keepLast: flags.keepLast,
+      olderThanDays: flags.olderThan,
+      now,
+    };
   };
   const wanted = picomatch(flags.repository);
   let [removed, skipped] = [0, 0];
@@ -56,7 +61,7 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
       skipped++;
       continue;
     }
-    const plan = planRetention(images, rule);
+    const plan = planRetention(images, ruleFor(repository));
     describePlan(repository, plan, now, (line) => reporter.note("info", line));
     for (const { digest, tags } of plan.doomed) {
       if (!flags.dryRun) await api.remove(repository, digest);

@@ -7,6 +7,7 @@ import { readerOf, writeFiles } from "../host/files.js";
 import { compare } from "../render/compare.js";
 import { type RenderedFile, renderFiles } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
+import { rulesTable } from "./rulesTable.js";
 
 export interface RenderOptions {
   config: string;
@@ -14,6 +15,7 @@ export interface RenderOptions {
   stdout?: boolean;
   check?: boolean;
   diff?: boolean;
+  explain?: boolean;
   quiet?: boolean;
 }
 
@@ -48,8 +50,12 @@ export async function renderConfig(configFile: string, output: string | undefine
 
 /** Writes the stack's files, or shows or checks them. Needs no Docker and no network. */
 export async function render(options: RenderOptions): Promise<ExitCode> {
-  const { folder, files } = await readAndRender(options.config, options.output);
+  const { config, folder, files } = await readAndRender(options.config, options.output);
   const out = (text: string) => process.stdout.write(text);
+  if (options.explain) {
+    out(`${rulesTable(config).join("\n")}\n`);
+    return ExitCode.ok;
+  }
   if (options.stdout) {
     out(files[0]?.text ?? "");
     return ExitCode.ok;

@@ -1,3 +1,4 @@
+import { addAccess } from "./access.js";
 import { addAudit } from "./audit.js";
 import { addBackup } from "./backup.js";
 import type { AddCommand } from "./command.js";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addDeploy,
   addRotatePassword,
   addUser,
+  addAccess,
   addSecrets,
   addLock,
   addDiff,

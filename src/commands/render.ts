@@ -9,6 +9,7 @@ export const addRender: AddCommand = (program, finish) => {
     .addOption(outputOption())
     .option("--stdout", "print the compose file, write nothing")
     .option("--check", "write nothing; print a diff and exit 1 if the files on disk are stale")
+    .option("--explain", "write nothing; print the rules of access as a table")
     .option("--diff", "write nothing; print what would change")
     .addOption(quietOption())
     .addHelpText("after", "\nExample:\n  hephaestus render --check")

@@ -70,7 +70,13 @@ function explainUnion(issue: Extract<Issue, { code: "invalid_union" }>, value: u
   const literals = issue.errors
     .flat()
     .flatMap((inner) => (inner.code === "invalid_value" ? inner.values : []));
-  if (literals.length > 0) return explainValue(issue.path, literals, value);
+  if (literals.length > 0) {
+    const explained = explainValue(issue.path, literals, value);
+    const takesList = issue.errors.flat().some((inner) => "expected" in inner && inner.expected === "array");
+    return takesList
+      ? { ...explained, remedy: `${explained.remedy} Or write a list of names: [ann, ci].` }
+      : explained;
+  }
   return {
     message: `${quote(value)} is not supported`,
     remedy: "Write driver: filesystem. This version supports no other storage driver.",

@@ -51,7 +51,8 @@ export function loadConfig(source: string, file: string, environment: Environmen
     );
     for (const explanation of explanations) {
       const { path, message, remedy } = explanation;
-      if (findings.some((known) => known.path === dotted(path))) continue;
+      // A parent that lacks what was taken out is no mistake of its writer.
+      if (findings.some((known) => `${known.path}.`.startsWith(`${dotted(path)}.`))) continue;
       const ofKey = message.startsWith("unknown key");
       findings.push({ severity: "error", ...place(path, ofKey), path: dotted(path), message, remedy });
     }
@@ -60,9 +61,10 @@ export function loadConfig(source: string, file: string, environment: Environmen
   }
   if (parsed.success) {
     for (const rule of rules) {
-      const objection = rule(parsed.data);
-      if (objection === undefined || findings.some(({ path }) => path === dotted(objection.path))) continue;
-      findings.push({ ...objection, ...place(objection.path, false), path: dotted(objection.path) });
+      for (const objection of [rule(parsed.data) ?? []].flat()) {
+        if (findings.some(({ path }) => path === dotted(objection.path))) continue;
+        findings.push({ ...objection, ...place(objection.path, false), path: dotted(objection.path) });
+      }
     }
   }
 

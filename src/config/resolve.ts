@@ -8,7 +8,7 @@ export type Config = Omit<ParsedConfig, "registry" | "ui" | "traefik" | "autheli
     admin: { enabled: boolean; host: string };
   };
   traefik: Omit<ParsedConfig["traefik"], "entrypoint"> & { entrypoint: string };
-  authelia: { middleware: string };
+  authelia: { middleware: string; url: string };
 };
 
 /** The line (2 or 3) that an image's tag begins with, or undefined. */
@@ -45,6 +45,7 @@ export function resolve(parsed: ParsedConfig): Config {
       entrypoint: parsed.traefik.entrypoint ?? (parsed.traefik.tls ? "websecure" : "web"),
     },
     authelia: {
+      ...parsed.authelia,
       middleware:
         parsed.authelia.middleware ?? (parsed.traefik.version === 2 ? "authelia@docker" : "authelia@swarm"),
     },

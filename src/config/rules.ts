@@ -1,4 +1,6 @@
+import { accessFindings } from "./accessFindings.js";
 import { compareVersions, registryLine, resolve } from "./resolve.js";
+import { AUTHELIA_URL } from "./schema/edge.js";
 import type { ParsedConfig } from "./schema/index.js";
 import { isIPv4 } from "./text.js";
 
@@ -10,7 +12,7 @@ export interface Objection {
   remedy: string;
 }
 
-type Rule = (config: ParsedConfig) => Objection | undefined;
+type Rule = (config: ParsedConfig) => Objection | readonly Objection[] | undefined;
 
 const error = (path: string, message: string, remedy: string): Objection => ({
   severity: "error",
@@ -118,6 +120,25 @@ const ssoNeedsTraefik: Rule = ({ expose, ui }) =>
       )
     : undefined;
 
+const autheliaIsReachable: Rule = ({ expose, users, authelia }) =>
+  expose === "ports" && users.provider !== "htpasswd" && authelia.url === AUTHELIA_URL
+    ? error(
+        "authelia.url",
+        `with expose: ports the gateway does not reach ${authelia.url}, which is a name on Traefik's network`,
+        "Write an address that every node reaches, such as http://192.168.1.5:9091, or set expose: traefik.",
+      )
+    : undefined;
+
+/** Source: the Dockerfiles of the official image: the slim variants lack nginx's modules. */
+const scriptNeedsModule: Rule = ({ access, gateway }) =>
+  access.length > 0 && /-slim(?:@|$)/.test(gateway.image)
+    ? error(
+        "gateway.image",
+        `${gateway.image} has no JavaScript module (njs), which the rules of access need`,
+        "Use the image without -slim.",
+      )
+    : undefined;
+
 const publicUiOpensReads: Rule = ({ registry, ui }) =>
   registry.pull === "authenticated" && ui.enabled && ui.access === "public"
     ? warning(
@@ -187,6 +208,8 @@ export const rules: readonly Rule[] = [
   portsDiffer,
   traefikNeedsNames,
   ssoNeedsTraefik,
+  autheliaIsReachable,
+  scriptNeedsModule,
   tlsNeedsTraefik,
   labelsKeepOurMiddlewares,
   adminNeedsTraefik,
@@ -196,4 +219,5 @@ export const rules: readonly Rule[] = [
   networksDiffer,
   s3NeedsNewRegistry,
   redirectNeedsS3Outside,
+  accessFindings,
 ];

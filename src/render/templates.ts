@@ -3,6 +3,10 @@ import { readFileSync } from "node:fs";
 /** Files that a person may read and change. */
 const NAMES = {
   gateway: "gateway/nginx.conf",
+  gatewayAccess: "gateway/access.conf",
+  gatewayGuard: "gateway/guard.conf",
+  gatewayUsers: "gateway/users.conf",
+  gatewayScript: "gateway/access.js",
   registry: "registry/config.yml",
   reader: "registry/reader.yml",
   storage: "registry/storage.yml",

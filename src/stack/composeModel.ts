@@ -17,7 +17,7 @@ export interface Service {
   user?: string;
   entrypoint?: string[];
   environment?: Record<string, string>;
-  networks: string[];
+  networks: string[] | Record<string, { aliases?: string[] }>;
   ports?: PublishedPort[];
   ulimits?: { nofile: { soft: number; hard: number } };
   volumes?: Volume[];

@@ -1,18 +1,20 @@
 import type { Config } from "../config/resolve.js";
+import { hasRules } from "./accessMaps.js";
 import type { Service } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
-import {
-  deploy,
-  healthcheck,
-  logging,
-  openFiles,
-  publicConstraints,
-  publicNetworks,
-  stopGracePeriod,
-} from "./service.js";
+import { deploy, healthcheck, logging, openFiles, publicConstraints, stopGracePeriod } from "./service.js";
 import { traefikLabels } from "./traefikLabels.js";
 
 export const GATEWAY_PORT = 5000;
+
+/** The gateway's name for the other services of the stack. */
+export const gatewayAddress = (config: Config): string => `${config.stack}_gateway:${GATEWAY_PORT}`;
+
+/** The address of the registry on Traefik's network, which is the gateway's. */
+export const INSIDE_ADDRESS = `registry:${GATEWAY_PORT}`;
+
+/** Where nginx finds the script that judges what maps cannot. */
+export const SCRIPT_PATH = "/etc/nginx/access.js";
 
 /** Seconds for which the gateway remembers the registry's answer about a password, right or wrong. */
 export const CHECK_SECONDS = 45;
@@ -62,7 +64,10 @@ export function gatewayService(config: Config): Service {
     image: gateway.image,
     user: USER,
     entrypoint: ["nginx", "-g", "daemon off;"],
-    networks: publicNetworks(config),
+    // There `http://registry:5000` is this gateway, with its rules and limits.
+    networks: behindTraefik
+      ? { [config.networks.internal]: {}, [config.traefik.network]: { aliases: ["registry"] } }
+      : [config.networks.internal],
     ...(behindTraefik
       ? {}
       : {
@@ -75,7 +80,10 @@ export function gatewayService(config: Config): Service {
         ? []
         : [{ type: "volume", source: CACHE_VOLUME, target: CACHE_FOLDER } as const]),
     ],
-    configs: [{ source: "gateway", target: "/etc/nginx/nginx.conf" }],
+    configs: [
+      { source: "gateway", target: "/etc/nginx/nginx.conf" },
+      ...(hasRules(config) ? [{ source: "gateway-access", target: SCRIPT_PATH }] : []),
+    ],
     secrets: [secretMount("gateway", "gateway", USER)],
     read_only: true,
     cap_drop: ["ALL"],

@@ -1,8 +1,18 @@
 import { type Config, publicUrls } from "../config/resolve.js";
+import { hasRules } from "./accessMaps.js";
 import type { SecretMount, Service } from "./composeModel.js";
-import { readerAddress, registryAddress } from "./registryService.js";
+import { gatewayAddress } from "./gatewayService.js";
+import { readerAddress } from "./registryService.js";
 import { secretMount } from "./secretMounts.js";
-import { deploy, healthcheck, logging, openFiles, publicConstraints, publicNetworks } from "./service.js";
+import {
+  deploy,
+  healthcheck,
+  logging,
+  openFiles,
+  outerNetworks,
+  publicConstraints,
+  publicNetworks,
+} from "./service.js";
 import { traefikLabels } from "./traefikLabels.js";
 
 const UI_PORT = 80;
@@ -16,6 +26,7 @@ interface Role {
   sso: boolean;
   /** Where its nginx sends requests. */
   upstream: string;
+  networks: string[];
   /** The secret with which it does, where it has one. */
   secrets?: SecretMount[];
 }
@@ -25,7 +36,10 @@ export const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
 
 export const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
 
-/** The service `registry-ui`: a read-only library. It asks the reader, for which it needs no credential. */
+/**
+ * The service `registry-ui`: a read-only library, without a credential. Where rules restrict who may read, it asks the
+ * gateway, and shows what anyone may pull; else it asks the reader.
+ */
 export function registryUiService(config: Config): Service {
   const { host, title, access } = config.ui;
   return uiService(config, {
@@ -34,13 +48,16 @@ export function registryUiService(config: Config): Service {
     title,
     methods: READ_METHODS,
     sso: access === "sso",
-    upstream: readerAddress(config),
+    ...(hasRules(config)
+      ? { upstream: gatewayAddress(config), networks: outerNetworks(config) }
+      : { upstream: readerAddress(config), networks: publicNetworks(config) }),
   });
 }
 
 /**
- * The service `registry-admin`: the same with deletion, always behind Authelia. It asks the registry, with a credential
- * that its start script (90-docker-registry-ui.sh) reads from the secret at /etc/nginx/.env.
+ * The service `registry-admin`: the same with deletion, always behind Authelia. It asks the gateway, with a credential
+ * that its start script (90-docker-registry-ui.sh) reads from the secret at /etc/nginx/.env. With it the gateway lets
+ * nobody push, and the registry is not on a network that this service is on.
  */
 export function registryAdminService(config: Config): Service {
   const { admin, title } = config.ui;
@@ -50,7 +67,8 @@ export function registryAdminService(config: Config): Service {
     title: `${title} (admin)`,
     methods: ADMIN_METHODS,
     sso: true,
-    upstream: registryAddress(config),
+    upstream: gatewayAddress(config),
+    networks: outerNetworks(config),
     secrets: [secretMount("ui", "/etc/nginx/.env", "0:0")],
   });
 }
@@ -80,7 +98,7 @@ function uiService(config: Config, role: Role): Service {
       // It calls out to the internet otherwise.
       ENABLE_VERSION_NOTIFICATION: "false",
     },
-    networks: publicNetworks(config),
+    networks: role.networks,
     ...(behindTraefik
       ? {}
       : { ports: [{ target: UI_PORT, published: config.ports.ui, protocol: "tcp", mode: "host" }] }),

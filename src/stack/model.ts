@@ -10,9 +10,11 @@ import { type Router, routersIn } from "./traefikLabels.js";
 
 /** The files that become Swarm configs, each with the digest of its content. */
 export type ConfigFiles = Readonly<
-  Record<
-    "registry" | "reader" | "gateway" | "registry-ui" | "registry-admin",
-    { path: string; digest: string }
+  Partial<
+    Record<
+      "registry" | "reader" | "gateway" | "gateway-access" | "registry-ui" | "registry-admin",
+      { path: string; digest: string }
+    >
   >
 >;
 

@@ -2,15 +2,7 @@ import type { Config } from "../config/resolve.js";
 import { HTTP_SECRET } from "../credentials/secretKinds.js";
 import type { Service } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
-import {
-  deploy,
-  fitsBeside,
-  healthcheck,
-  logging,
-  publicNetworks,
-  stopGracePeriod,
-  storageCheck,
-} from "./service.js";
+import { deploy, fitsBeside, healthcheck, logging, stopGracePeriod, storageCheck } from "./service.js";
 import { type StorageParts, storageParts } from "./storageParts.js";
 
 export const REGISTRY_PORT = 5000;
@@ -22,9 +14,8 @@ export const CONFIG_PATHS = {
 } as const;
 
 /**
- * The registry's name for the other services of the stack. The short name `registry` is an alias that any stack on
- * Traefik's network may carry too, and Docker's DNS answers with all of them: a credential could go to a stranger.
- * The full service name is unique in a Swarm.
+ * The registry's name for the other services of the stack. On Traefik's network the short name `registry` is an alias of
+ * the gateway, and any stack may carry it too. The full service name is unique in a Swarm.
  */
 export const registryAddress = (config: Config): string => `${config.stack}_registry:${REGISTRY_PORT}`;
 
@@ -66,7 +57,7 @@ export function registryService(config: Config): Service {
   return {
     ...commonParts(config, storage),
     entrypoint: ["/bin/sh", "-ec", startScript(configPath)],
-    networks: publicNetworks(config),
+    networks: [config.networks.internal],
     volumes: [...storage.volumes, { type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } }],
     configs: [{ source: "registry", target: configPath }],
     secrets: [

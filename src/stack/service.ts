@@ -104,6 +104,10 @@ export function publicNetworks(config: Config): string[] {
     : [config.networks.internal];
 }
 
+/** The networks of a service that asks the gateway alone: without Traefik's network, the stack's own is all there is. */
+export const outerNetworks = ({ expose, networks, traefik }: Config): string[] =>
+  expose === "traefik" ? [traefik.network] : [networks.internal];
+
 /**
  * The nodes of a service that people reach from outside. Published ports are on the node of the storage, so that their address
  * is known; behind Traefik any node will do.

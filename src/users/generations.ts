@@ -1,3 +1,5 @@
+import { unknownNames } from "../access/repositoryRules.js";
+import { nearestOf } from "../config/explain.js";
 import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/age.js";
 import {
@@ -52,6 +54,7 @@ export async function chooseGenerations(context: DeployContext): Promise<Preflig
   const machines = currentMachines(state);
   context.generations = { people: generation, machines: machines ?? nextMachines(state) };
   context.users = [...(facts?.changed.keys() ?? [])];
+  findings.push(...judgeNames(config, context.users));
   findings.push(...judgeAges(config.credentials.maxAge, facts));
   if (!kept.isKnown && !context.given && !context.request) {
     if (context.obtain && !context.options.dryRun) context.needsCredentials = true;
@@ -193,6 +196,21 @@ async function changeOf(
 
 const isOpenedBy = (login: Login | undefined, people: SecretsChange["people"]): boolean =>
   login !== undefined && verifyPassword(people, login.user, login.password);
+
+/** Names in the rules of the config that no user has, where it is known which users there are. */
+export function judgeNames(config: Config, users: readonly string[]): PreflightFinding[] {
+  if (users.length === 0 || config.users.provider !== "htpasswd") return [];
+  return unknownNames(config, users).map((name) => ({
+    severity: "warning",
+    message: `access names ${name}, but there is no such user`,
+    remedy: `${nearest(name, users)}Add one with: hephaestus user add ${name}`,
+  }));
+}
+
+function nearest(name: string, users: readonly string[]): string {
+  const found = nearestOf(name, users);
+  return found === undefined ? "" : `Did you mean ${found}? `;
+}
 
 /** Passwords that are older than the config wants, in days. */
 export function judgeAges(

@@ -1,12 +1,10 @@
+import { TEMPORARY_USER } from "../access/repositoryRules.js";
 import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import { addUser, changePassword, type Login, removeUser } from "../credentials/people.js";
 import type { Docker } from "../docker/run.js";
 import type { DeployContext } from "../operation/context.js";
 import type { PeopleRequest } from "../operation/secretsChange.js";
 import { changeUsers } from "./rotation.js";
-
-/** Name of the user that a command creates for itself if it has no password. */
-export const TEMPORARY_USER = "hephaestus.temporary";
 
 /**
  * Runs work as a temporary user. If a killed run left that user behind, it gets a new password and is removed afterwards.

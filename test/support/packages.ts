@@ -4,7 +4,14 @@ import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
 import { madeAside } from "./madeAside.js";
 
-const PROGRAMS = ["busybox-static", "docker-registry", "nginx", "nginx-common", "libnginx-mod-stream"];
+const PROGRAMS = [
+  "busybox-static",
+  "docker-registry",
+  "nginx",
+  "nginx-common",
+  "libnginx-mod-stream",
+  "libnginx-mod-http-js",
+];
 const LIBRARY = /^(lib[a-z]|zlib1g)/;
 
 /**

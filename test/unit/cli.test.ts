@@ -219,7 +219,7 @@ describe("every failure is an event with --json:", () => {
     .filter(({ options }) => options.some(({ long }) => long === "--json"))
     .map((command) => [
       ...pathOf(command),
-      ...command.registeredArguments.filter(({ required }) => required).map(() => "name"),
+      ...command.registeredArguments.filter(({ required }) => required).map(() => "Name"),
     ]);
   const last = (stdout: string) =>
     JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;

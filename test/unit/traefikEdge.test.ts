@@ -110,9 +110,8 @@ describe("the public address", () => {
 
   test("with another port is in the challenge, the registry's headers, and the library's pull addresses", () => {
     const { nginx, model, labels } = rendered("traefik: { publicPort: 8443 }");
-    expect(nginx).toContain('realm="https://registry.a.example:8443/auth/token"');
-    expect(nginx).toContain("proxy_set_header X-Forwarded-Proto https;");
-    expect(nginx).toContain("proxy_set_header Host registry.a.example:8443;");
+    expect(nginx).toContain("        default registry.a.example:8443;");
+    expect(nginx).toContain("        default https;");
     expect(nginx).toContain("return 302 https://registry-ui.a.example:8443/;");
     expect(model.services["registry-ui"]?.environment?.PULL_URL).toBe("registry.a.example:8443");
     // A rule of Traefik knows hosts without ports.
@@ -122,8 +121,8 @@ describe("the public address", () => {
 
   test("stays https where TLS ends before Traefik, and the router has none", () => {
     const { nginx, labels } = rendered("traefik: { tls: false }\nui: { access: sso }");
-    expect(nginx).toContain('realm="https://registry.a.example/auth/token"');
-    expect(nginx).toContain("proxy_set_header X-Forwarded-Proto https;");
+    expect(nginx).toContain("        default registry.a.example;");
+    expect(nginx).toContain("        default https;");
     for (const [service, name] of [
       ["gateway", "forge-registry"],
       ["registry-ui", "forge-registry-ui"],

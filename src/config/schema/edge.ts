@@ -74,6 +74,9 @@ export const traefik = z
   })
   .prefault({});
 
+/** Where Authelia usually is on Traefik's network. */
+export const AUTHELIA_URL = "http://authelia:9091";
+
 export const authelia = z
   .strictObject({
     middleware: text({
@@ -86,6 +89,25 @@ export const authelia = z
       .optional()
       .describe("ForwardAuth middleware by name, or its address, from which labels define one")
       .meta({ derived: "`authelia@swarm`; `authelia@docker` with Traefik 2" }),
+    url: text({
+      what: "an http address",
+      remedy:
+        "Write it as the gateway reaches it, without a login and without /api, such as http://authelia:9091.",
+      pattern: /^https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[a-zA-Z0-9._~-]+)*$/,
+    })
+      .default(AUTHELIA_URL)
+      .describe("address of Authelia, as the gateway reaches it; asked where `users.provider` names it"),
+  })
+  .prefault({});
+
+export const users = z
+  .strictObject({
+    provider: z
+      .enum(["htpasswd", "authelia", "both"])
+      .default("htpasswd")
+      .describe(
+        "who knows the users of the registry: its htpasswd, Authelia, or first one and then the other",
+      ),
   })
   .prefault({});
 

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { hostName, text } from "../text.js";
-import { authelia, credentials, ports, swarm, traefik, ui } from "./edge.js";
+import { authelia, credentials, ports, swarm, traefik, ui, users } from "./edge.js";
 import { gateway, networks, registry } from "./registry.js";
+import { access, groups } from "./repositoryAccess.js";
 
 /** The versions of the config file that this program reads. */
 export const CONFIG_VERSION = 1;
@@ -39,6 +40,9 @@ export const configSchema = z
     networks,
     swarm,
     credentials,
+    users,
+    access,
+    groups,
   })
   .meta({ title: "hephaestus.yaml", description: "Configuration of a Hephaestus registry stack" });
 

@@ -196,7 +196,7 @@ export const LOCATION_RULES: Mutation[] = [
   inLocation(
     "= /auth/token",
     "users get theirs",
-    "try_files /nonexistent @token;",
+    "try_files /nonexistent @token$ended;",
     "",
     access.aRightPasswordOpensEverything,
   ),

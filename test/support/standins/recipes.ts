@@ -43,6 +43,8 @@ export const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 
 /** Below the root; loaded by the stand-in's `nginx`. */
 const STREAM_MODULE = "usr/lib/nginx/modules/ngx_stream_module.so";
+/** Loaded by a config that needs it, below nginx's prefix as in the official image. */
+const SCRIPT_MODULE = "usr/lib/nginx/modules/ngx_http_js_module.so";
 
 const nginx: Recipe = {
   overlays: ["base", "nginx"],
@@ -50,6 +52,7 @@ const nginx: Recipe = {
   programs: [
     ["nginx", "usr/sbin/nginx", "usr/lib/nginx/nginx"],
     ["libnginx-mod-stream", STREAM_MODULE, STREAM_MODULE],
+    ["libnginx-mod-http-js", SCRIPT_MODULE, SCRIPT_MODULE],
     ["nginx-common", "etc/nginx/mime.types", "etc/nginx/mime.types"],
   ],
   directories: [
@@ -64,6 +67,7 @@ const nginx: Recipe = {
     ["/dev/stderr", "var/log/nginx/error.log"],
     // Debian's nginx keeps its temporary files here, the official one in /var/cache/nginx.
     ["/var/cache/nginx", "var/lib/nginx"],
+    ["/usr/lib/nginx/modules", "usr/share/nginx/modules"],
   ],
   ownedByNginx: ["var/cache/nginx"],
   config: {

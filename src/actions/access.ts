@@ -1,0 +1,60 @@
+import { grantText, includes, PERMISSIONS, repositoryRules, ruleOf } from "../access/repositoryRules.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { REPOSITORY_NAME } from "../stack/accessMaps.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
+import { table } from "../terminal/table.js";
+import { readAndRender } from "./render.js";
+
+export interface AccessFlags {
+  config: string;
+  /** Groups that Authelia has the user in. */
+  groups?: string[];
+  json?: boolean;
+}
+
+/** The word for someone without a login. */
+const NO_LOGIN = "anonymous";
+
+/** What a user may do with a repository, and which rule says so. */
+export async function access(user: string, repository: string, flags: AccessFlags): Promise<ExitCode> {
+  const { config } = await readAndRender(flags.config, undefined);
+  if (!new RegExp(`^${REPOSITORY_NAME}$`).test(repository))
+    throw new OperatorError("is not the name of a repository", {
+      where: repository,
+      remedy: "Write it without the host and without a tag, such as team-a/app.",
+      exitCode: ExitCode.usage,
+    });
+  const rule = ruleOf(repositoryRules(config), repository);
+  const caller = { user: user === NO_LOGIN ? undefined : user, groups: flags.groups };
+  const may = PERMISSIONS.map((permission) => ({
+    permission,
+    allowed: includes(rule[permission], caller) && (permission !== "delete" || config.registry.delete),
+  }));
+  const reporter = await chooseReporter(flags);
+  reporter.result(
+    {
+      user: caller.user ?? null,
+      repository,
+      rule: rule.number || null,
+      ...Object.fromEntries(may.map(({ permission, allowed }) => [permission, allowed])),
+      immutable: rule.immutable,
+    },
+    [
+      ...table(
+        ["PERMISSION", "ALLOWED", "GRANTED TO"],
+        may.map(({ permission, allowed }) => [
+          permission,
+          allowed ? "yes" : "no",
+          permission === "delete" && !config.registry.delete
+            ? "nobody (registry.delete: false)"
+            : grantText(rule[permission]),
+        ]),
+      ),
+      ...(rule.immutable.length > 0 ? [`Immutable tags: ${rule.immutable.join(", ")}`] : []),
+      rule.number === 0
+        ? "No rule of access matches, so registry.pull decides who may pull."
+        : `Rule ${rule.number} of access decides: ${rule.repositories.join(", ")}`,
+    ],
+  );
+  return ExitCode.ok;
+}

@@ -1,0 +1,122 @@
+import { intersect, isCovered } from "../access/glob.js";
+import { includes } from "../access/repositoryRules.js";
+import type { Objection } from "./rules.js";
+import type { ParsedConfig } from "./schema/index.js";
+
+type Path = Objection["path"];
+
+const objection =
+  (severity: Objection["severity"]) =>
+  (path: Path, message: string, remedy: string): Objection => ({ severity, path, message, remedy });
+const error = objection("error");
+const warning = objection("warning");
+
+/** Words that a rule writes in the place of a list. */
+const RESERVED = ["anonymous", "authenticated"];
+
+/** What is wrong with `access` and `groups`: rules that can never match, overlap or contradict themselves. */
+export function accessFindings(config: ParsedConfig): Objection[] {
+  return [
+    ...unreachable(config),
+    ...overlapping(config),
+    ...contradictions(config),
+    ...reservedNames(config),
+    ...deletesThatAreOff(config),
+  ];
+}
+
+/** Globs of rules that earlier rules match completely. */
+function unreachable({ access }: ParsedConfig): Objection[] {
+  const found: Objection[] = [];
+  const before: string[] = [];
+  for (const [index, { repositories }] of access.entries()) {
+    for (const [place, glob] of repositories.entries()) {
+      const path = ["access", index, "repositories", place];
+      const twin = repositories.slice(0, place).find((other) => isCovered(glob, [other]));
+      if (twin !== undefined)
+        found.push(warning(path, `${glob} adds nothing to ${twin} in the same rule`, "Remove it."));
+      else if (before.length > 0 && isCovered(glob, before))
+        found.push(
+          warning(
+            path,
+            `rule ${index + 1} never decides about ${glob}: earlier rules match all of it`,
+            "Put it before the wider rule, or remove it. The first rule that matches decides.",
+          ),
+        );
+    }
+    before.push(...repositories);
+  }
+  return found;
+}
+
+/** Globs that partly match what an earlier rule matches, though neither includes the other. */
+function overlapping({ access }: ParsedConfig): Objection[] {
+  const globs = access.flatMap(({ repositories }, index) =>
+    repositories.map((glob, place) => ({ glob, index, path: ["access", index, "repositories", place] })),
+  );
+  return globs.flatMap(({ glob, index, path }) => {
+    const other = globs.find(
+      (earlier) =>
+        earlier.index < index &&
+        intersect(earlier.glob, glob) &&
+        !isCovered(earlier.glob, [glob]) &&
+        !isCovered(glob, [earlier.glob]),
+    );
+    if (other === undefined) return [];
+    const message = `${glob} overlaps with ${other.glob} of rule ${other.index + 1}, which decides where both match`;
+    return [warning(path, message, "If that is not what you mean, change the order or one of the globs.")];
+  });
+}
+
+/** Rules whose `pull` excludes someone whom `push` or `delete` includes. */
+function contradictions({ access, groups, registry }: ParsedConfig): Objection[] {
+  const members = (names: readonly string[]) => names.flatMap((name) => groups[name] ?? [name]);
+  return access.flatMap((rule, index) =>
+    (["push", "delete"] as const).flatMap((permission): Objection[] => {
+      const [pull, grant] = [rule.pull ?? registry.pull, rule[permission]];
+      if (typeof pull === "string" || grant === undefined) return [];
+      const outside =
+        grant === "authenticated"
+          ? "every user"
+          : members(grant).find((user) => !includes(members(pull), { user }));
+      if (outside === undefined) return [];
+      const message = `${outside} may ${permission} but is not in pull, and who may ${permission} may also pull`;
+      return [
+        warning(
+          ["access", index, permission],
+          message,
+          `Add them to pull, or remove them from ${permission}.`,
+        ),
+      ];
+    }),
+  );
+}
+
+function reservedNames({ access, groups }: ParsedConfig): Objection[] {
+  const inRules = access.flatMap((rule, index) =>
+    (["pull", "push", "delete"] as const).flatMap((permission) => {
+      const grant = rule[permission];
+      const place = Array.isArray(grant) ? grant.findIndex((name) => RESERVED.includes(name)) : -1;
+      if (place < 0) return [];
+      const word = grant?.[place];
+      const path = ["access", index, permission, place];
+      return [error(path, `${word} is not a user`, `Write ${permission}: ${word}, without a list.`)];
+    }),
+  );
+  const inGroups = Object.keys(groups)
+    .filter((name) => RESERVED.includes(name))
+    .map((name) => error(["groups", name], `${name} cannot be a group`, "Choose another name."));
+  return [...inRules, ...inGroups];
+}
+
+function deletesThatAreOff({ access, registry }: ParsedConfig): Objection[] {
+  const index = access.findIndex((rule) => rule.delete !== undefined);
+  if (registry.delete || index < 0) return [];
+  return [
+    warning(
+      ["access", index, "delete"],
+      "nobody may delete, since registry.delete is false",
+      "Set registry.delete: true, or remove delete from the rules.",
+    ),
+  ];
+}

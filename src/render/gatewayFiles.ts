@@ -1,0 +1,136 @@
+import { globPattern } from "../access/glob.js";
+import { repositoryRules, TEMPORARY_USER } from "../access/repositoryRules.js";
+
+import { type Config, publicUrls } from "../config/resolve.js";
+import { ACTION_PATTERNS, REPOSITORY_PATTERN } from "../stack/accessActions.js";
+import { accessValues, grantMark, hasRules, REPOSITORY_NAME } from "../stack/accessMaps.js";
+import {
+  CACHE_FOLDER,
+  CHECK_LIMITS,
+  CHECK_SECONDS,
+  GATEWAY_PORT,
+  INSIDE_ADDRESS,
+  SCRIPT_PATH,
+} from "../stack/gatewayService.js";
+import { readerAddress, registryAddress, tasksOf } from "../stack/registryService.js";
+import { OPEN_FILES } from "../stack/service.js";
+import { fill } from "./fill.js";
+import type { RenderedFile } from "./renderedFiles.js";
+import type { Templates } from "./templates.js";
+
+/** What the registry is asked for, so that it gives each manifest as it is. */
+const MANIFEST_TYPES = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
+
+/** Names on a page of the catalog: where a client does not say, and at most. Source: distribution's configuration.md. */
+const CATALOG_PAGE = 100;
+const CATALOG_MOST = 1000;
+
+/** Where the first day that differs is later: two dates of digits, with a space between them, behind what they share. */
+const LATER_DAY = Array.from({ length: 9 }, (_, digit) => `${digit}[0-9]* \\1[${digit + 1}-9]`).join("|");
+
+/**
+ * The files of the gateway: the config of nginx, and with rules the script that it runs.
+ *
+ * @param texts of the headers: that of a rendered file, and the name of the config file
+ */
+export function gatewayFiles(
+  config: Config,
+  templates: Templates,
+  { header, source }: { header: string; source: string },
+): { config: RenderedFile; script: RenderedFile | undefined } {
+  const urls = publicUrls(config);
+  const access = accessValues(config);
+  const scripted = hasRules(config);
+  const shared = {
+    delete: config.registry.delete,
+    registryAddress: tasksOf(registryAddress(config)),
+    readerAddress: tasksOf(readerAddress(config)),
+    scripted,
+    judged: scripted || config.ui.admin.enabled,
+    scriptPath: SCRIPT_PATH,
+    manifestTypes: MANIFEST_TYPES,
+    guardsDeletes: config.registry.delete && access.immutable.length > 0,
+    immutable: access.immutable,
+  };
+  const text = fill(templates.gateway, {
+    ...shared,
+    header,
+    access: fill(templates.gatewayAccess, {
+      ...shared,
+      ...access,
+      source,
+      temporaryUser: TEMPORARY_USER,
+    }).trimEnd(),
+    guard: fill(templates.gatewayGuard, shared).trimEnd(),
+    laterDay: LATER_DAY,
+    anonymous: access.lowest === "*",
+    groups: config.users.provider !== "htpasswd",
+    users: usersText(config, templates, shared.registryAddress),
+    port: GATEWAY_PORT,
+    jsonLog: config.gateway.log === "json",
+    actionPatterns: ACTION_PATTERNS,
+    repositoryPattern: REPOSITORY_PATTERN,
+    cacheFolder: CACHE_FOLDER,
+    cache: config.gateway.cache && nginxSize(config.gateway.cache),
+    checkSeconds: CHECK_SECONDS,
+    ...CHECK_LIMITS,
+    openFiles: OPEN_FILES,
+    trustedNetworks: config.expose === "traefik" ? config.traefik.trustedNetworks : [],
+    tlsBeforeTraefik: config.expose === "traefik" && !config.traefik.tls,
+    ...addresses(config),
+    uiUrl: urls.ui,
+  });
+  return {
+    config: { path: "gateway/nginx.conf", text },
+    script: scripted ? { path: "gateway/access.js", text: scriptText(config, templates, header) } : undefined,
+  };
+}
+
+function scriptText(config: Config, templates: Templates, header: string): string {
+  return fill(templates.gatewayScript, {
+    header,
+    repositoryName: REPOSITORY_NAME,
+    catalogPage: CATALOG_PAGE,
+    catalogMost: CATALOG_MOST,
+    scriptRules: repositoryRules(config).map(({ repositories, pull, immutable }) => ({
+      repositories: JSON.stringify(repositories.map(globPattern)),
+      pull: JSON.stringify(grantMark(pull)),
+      // Without a tag to keep, nothing matches.
+      immutable: JSON.stringify(immutable.map(globPattern).join("|") || "^$"),
+    })),
+  });
+}
+
+/** The server that asks Authelia; unused where the registry alone knows the users. */
+function usersText(config: Config, templates: Templates, registry: string): string {
+  const { protocol, host, pathname } = new URL(config.authelia.url);
+  return fill(templates.gatewayUsers, {
+    both: config.users.provider === "both",
+    registryAddress: registry,
+    url: publicUrls(config).registry,
+    autheliaAddress: host,
+    autheliaScheme: protocol.replace(":", ""),
+    autheliaPath: pathname.replace(/\/$/, ""),
+  }).trimEnd();
+}
+
+/** The address that clients are sent to: the public one, or on Traefik's network the one that they asked. */
+function addresses(config: Config) {
+  const { registry: publicUrl } = publicUrls(config);
+  const [scheme, authority] = publicUrl.split("://");
+  if (config.expose === "ports") return { inside: undefined, scheme, authority, publicUrl };
+  return {
+    inside: { address: INSIDE_ADDRESS, scheme, authority },
+    scheme: "$public_scheme",
+    authority: "$authority",
+    publicUrl: "$public_scheme://$authority",
+  };
+}
+
+/** 10G as nginx writes it. */
+const nginxSize = (size: string): string => size.replace(/[bB]$/, "").toLowerCase();

@@ -1,0 +1,73 @@
+import { globPattern } from "../access/glob.js";
+import {
+  type Grant,
+  grantText,
+  isAnyPublic,
+  PERMISSIONS,
+  repositoryRules,
+} from "../access/repositoryRules.js";
+import type { Config } from "../config/resolve.js";
+
+/** Name of a repository. Source: OCI distribution specification 1.1, "Pulling manifests". */
+const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+export const REPOSITORY_NAME = `${COMPONENT}(?:/${COMPONENT})*`;
+/** A tag or a digest, whose colon a client may have encoded. */
+const REFERENCE = "(?:[A-Za-z0-9_.:+-]|%3[Aa])+";
+/** The id of an upload; a new one has none yet. */
+const UPLOAD = "blobs/uploads/[A-Za-z0-9_.=-]*";
+
+/**
+ * What each request line does, by what follows the repository. The lines are compared as they were sent, so that gateway
+ * and registry cannot read one line in two ways. Source: OCI distribution specification 1.1, endpoints.
+ */
+const OPERATIONS: readonly { methods: string; rest: string; operation: string }[] = [
+  { methods: "GET|HEAD", rest: `(?:manifests|blobs|referrers)/${REFERENCE}`, operation: "pull" },
+  { methods: "GET|HEAD", rest: "tags/list", operation: "pull" },
+  { methods: "GET|HEAD|POST|PUT|PATCH|DELETE", rest: UPLOAD, operation: "push" },
+  { methods: "PUT", rest: `manifests/${REFERENCE}`, operation: "push" },
+  { methods: "DELETE", rest: `(?:manifests|blobs)/${REFERENCE}`, operation: "delete" },
+];
+
+/** The end of a path. */
+const END = "(?:\\?|$)";
+
+/** Whether the gateway judges each request by rules: where the config has some, or an account with fewer rights. */
+export const hasRules = ({ access }: Pick<Config, "access">): boolean => access.length > 0;
+
+/** A grant as the maps have it: `*` for anyone, `@` for every user, or names between commas. */
+export const grantMark = (grant: Grant): string =>
+  grant === "anonymous" ? "*" : grant === "authenticated" ? "@" : `,${grant.join(",")},`;
+
+/** What the templates of the gateway's access maps and of its JavaScript are filled with. */
+export function accessValues(config: Config) {
+  const rules = repositoryRules(config);
+  const written = rules.filter(({ number }) => number > 0);
+  const lowest = isAnyPublic(rules) ? "*" : "@";
+  return {
+    repositoryName: REPOSITORY_NAME,
+    operations: OPERATIONS.map(({ methods, rest, operation }) => ({
+      pattern: `^(?:${methods}) /v2/${REPOSITORY_NAME}/${rest}${END}`,
+      operation,
+    })),
+    targetPattern: `^/v2/(?<name>${REPOSITORY_NAME})/(?:(?:manifests|blobs|referrers)/${REFERENCE}|${UPLOAD}|tags/list)${END}`,
+    end: END,
+    lowest,
+    rules: written.map((rule) => ({
+      number: rule.number,
+      comment: `${rule.repositories.join(", ")}: pull ${grantText(rule.pull)}; push ${grantText(rule.push)}; delete ${grantText(rule.delete)}`,
+      patterns: rule.repositories.map(globPattern),
+    })),
+    grants: rules.flatMap((rule) =>
+      PERMISSIONS.map((permission) => ({
+        key: `${rule.number} ${permission}`,
+        mark: grantMark(rule[permission]),
+      })),
+    ),
+    immutable: written
+      .filter(({ immutable }) => immutable.length > 0)
+      .map(({ number, immutable }) => ({
+        number,
+        tags: immutable.map((glob) => globPattern(glob).slice(1, -1)).join("|"),
+      })),
+  };
+}

@@ -1,0 +1,158 @@
+// {{header}}
+//
+// What maps cannot do for the rules of `access`: filter the catalog, judge the source of a mount, and find out
+// whether content belongs to an immutable tag. nginx's JavaScript module (njs) runs it.
+
+// In the order of `access`; the last one matches every repository. Names stand between commas; * is anyone, @ every user.
+const RULES = [
+{{#each scriptRules}}
+    { repositories: {{{repositories}}}, pull: {{{pull}}}, immutable: {{{immutable}}} },
+{{/each}}
+];
+
+function ruleOf(repository) {
+    return RULES.find((rule) => rule.repositories.some((pattern) => new RegExp(pattern).test(repository)));
+}
+
+// identity: "", "ui", "operator", or names between commas.
+function mayPull(identity, repository) {
+    const granted = ruleOf(repository).pull;
+    if (granted === '*' || identity === 'ui' || identity === 'operator') {
+        return true;
+    }
+    if (granted === '@') {
+        return identity[0] === ',';
+    }
+    return identity.split(',').some((name) => name !== '' && granted.indexOf(`,${name},`) >= 0);
+}
+
+function decoded(text) {
+    try {
+        return decodeURIComponent(text.replace(/\+/g, ' '));
+    } catch (error) {
+        return undefined;
+    }
+}
+
+// The parameters of a query as the registry reads them; undefined where it is not clear how it does.
+function parameters(query) {
+    const found = {};
+    const pairs = query.split('&');
+    for (let i = 0; i < pairs.length; i++) {
+        const at = pairs[i].indexOf('=');
+        const key = decoded(at < 0 ? pairs[i] : pairs[i].slice(0, at));
+        const value = at < 0 ? '' : decoded(pairs[i].slice(at + 1));
+        if (key === undefined || value === undefined || pairs[i].indexOf(';') >= 0 || found[key] !== undefined) {
+            return undefined;
+        }
+        found[key] = value;
+    }
+    return found;
+}
+
+// The address of a new upload, without the source of a mount that the user may not pull.
+function mountUri(r) {
+    const uri = r.variables.request_uri;
+    const at = uri.indexOf('?');
+    const query = parameters(uri.slice(at + 1));
+    if (query === undefined) {
+        return uri.slice(0, at);
+    }
+    const source = query.from;
+    if (source === undefined || (new RegExp('^{{repositoryName}}$').test(source) && mayPull(r.variables.identity, source))) {
+        return uri;
+    }
+    return uri.slice(0, at);
+}
+
+function answer(r, status, body) {
+    r.headersOut['Content-Type'] = 'application/json; charset=utf-8';
+    r.return(status, body);
+}
+
+// The names of repositories that the user may pull, in pages as the registry has them.
+async function catalog(r) {
+    const wanted = r.args.n === undefined ? {{catalogPage}} : Number(r.args.n);
+    const isPlain = wanted > 0 && wanted <= {{catalogMost}} && Math.floor(wanted) === wanted;
+    const identity = r.headersIn['X-Identity'] || '';
+    const names = [];
+    let last = r.args.last === undefined ? '' : r.args.last;
+    let more = true;
+    while (more && names.length <= wanted) {
+        const size = isPlain ? {{catalogMost}} : r.args.n;
+        const args = `n=${encodeURIComponent(size)}&last=${encodeURIComponent(last)}`;
+        const reply = await r.subrequest('/reader/v2/_catalog', { args: args, method: 'GET' });
+        if (reply.status !== 200 || !isPlain) {
+            return answer(r, reply.status, reply.status === 200 ? '{"repositories":[]}' : reply.responseText);
+        }
+        const page = JSON.parse(reply.responseText).repositories || [];
+        page.filter((name) => mayPull(identity, name)).forEach((name) => names.push(name));
+        more = reply.headersOut.Link !== undefined && page.length > 0;
+        last = page.length > 0 ? page[page.length - 1] : last;
+    }
+    const shown = names.slice(0, wanted);
+    if (names.length > wanted) {
+        const next = encodeURIComponent(shown[shown.length - 1]);
+        r.headersOut.Link = `</v2/_catalog?last=${next}&n=${wanted}>; rel="next"`;
+    }
+    answer(r, 200, JSON.stringify({ repositories: shown }) + '\n');
+}
+
+function deny(r) {
+    r.headersOut['X-Denied'] = 'immutable';
+    r.return(403);
+}
+
+// The digests that a manifest needs, its own included.
+async function digestsOf(r, repository, reference, found) {
+    const reply = await r.subrequest(`/registry/v2/${repository}/manifests/${reference}`, { method: 'GET' });
+    if (reply.status === 404) {
+        return;
+    }
+    if (reply.status !== 200) {
+        throw new Error(`${repository}: ${reply.status}`);
+    }
+    found.push(reply.headersOut['Docker-Content-Digest']);
+    const children = JSON.parse(reply.responseText).manifests || [];
+    for (let i = 0; i < children.length; i++) {
+        if (found.indexOf(children[i].digest) < 0) {
+            await digestsOf(r, repository, children[i].digest, found);
+        }
+    }
+}
+
+// A deletion in a repository with immutable tags. With a digest the registry removes all of its tags.
+async function remove(r) {
+    const parts = /^\/v2\/(.+)\/(manifests|blobs)\/([^/?]+)/.exec(decoded(r.variables.request_uri));
+    const repository = parts[1];
+    const reference = parts[3];
+    const immutable = new RegExp(ruleOf(repository).immutable);
+    if (parts[2] === 'blobs' || (reference.indexOf(':') < 0 && immutable.test(reference))) {
+        return deny(r);
+    }
+    if (reference.indexOf(':') >= 0) {
+        const reply = await r.subrequest(`/registry/v2/${repository}/tags/list`, { method: 'GET' });
+        const tags = reply.status === 200 ? JSON.parse(reply.responseText).tags || [] : [];
+        const found = [];
+        for (let i = 0; i < tags.length; i++) {
+            if (immutable.test(tags[i])) {
+                await digestsOf(r, repository, tags[i], found);
+            }
+        }
+        if (found.indexOf(reference) >= 0) {
+            return deny(r);
+        }
+    }
+    r.internalRedirect('@registry');
+}
+
+async function guard(r) {
+    try {
+        await (r.method === 'DELETE' ? remove(r) : catalog(r));
+    } catch (error) {
+        r.error(`access.js: ${error}`);
+        answer(r, 503, '{"errors":[{"code":"UNAVAILABLE","message":"the registry does not answer, try again","detail":null}]}');
+    }
+}
+
+export default { guard, mountUri };
