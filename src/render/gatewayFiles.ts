@@ -3,7 +3,7 @@ import { repositoryRules, TEMPORARY_USER } from "../access/repositoryRules.js";
 
 import { type Config, publicUrls } from "../config/resolve.js";
 import { ACTION_PATTERNS, REPOSITORY_PATTERN } from "../stack/accessActions.js";
-import { accessValues, grantMark, hasRules, REPOSITORY_NAME } from "../stack/accessMaps.js";
+import { accessValues, grantMark, hasRules } from "../stack/accessMaps.js";
 import {
   CACHE_FOLDER,
   CHECK_LIMITS,
@@ -94,7 +94,6 @@ export function gatewayFiles(
 function scriptText(config: Config, templates: Templates, header: string): string {
   return fill(templates.gatewayScript, {
     header,
-    repositoryName: REPOSITORY_NAME,
     catalogPage: CATALOG_PAGE,
     catalogMost: CATALOG_MOST,
     scriptRules: repositoryRules(config).map(({ repositories, pull, immutable }) => ({

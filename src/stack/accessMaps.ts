@@ -1,5 +1,6 @@
 import { globPattern } from "../access/glob.js";
 import {
+  type AccessConfig,
   type Grant,
   grantText,
   isAnyPublic,
@@ -39,7 +40,7 @@ export const grantMark = (grant: Grant): string =>
   grant === "anonymous" ? "*" : grant === "authenticated" ? "@" : `,${grant.join(",")},`;
 
 /** What the templates of the gateway's access maps and of its JavaScript are filled with. */
-export function accessValues(config: Config) {
+export function accessValues(config: AccessConfig) {
   const rules = repositoryRules(config);
   const written = rules.filter(({ number }) => number > 0);
   const lowest = isAnyPublic(rules) ? "*" : "@";

@@ -16,7 +16,12 @@ function ruleOf(repository) {
 
 // identity: "", "ui", "operator", or names between commas.
 function mayPull(identity, repository) {
-    const granted = ruleOf(repository).pull;
+    const rule = ruleOf(repository);
+    if (rule === undefined) {
+        // No repository has this name.
+        return false;
+    }
+    const granted = rule.pull;
     if (granted === '*' || identity === 'ui' || identity === 'operator') {
         return true;
     }
@@ -59,10 +64,7 @@ function mountUri(r) {
         return uri.slice(0, at);
     }
     const source = query.from;
-    if (source === undefined || (new RegExp('^{{repositoryName}}$').test(source) && mayPull(r.variables.identity, source))) {
-        return uri;
-    }
-    return uri.slice(0, at);
+    return source === undefined || mayPull(r.variables.identity, source) ? uri : uri.slice(0, at);
 }
 
 function answer(r, status, body) {
@@ -98,8 +100,9 @@ async function catalog(r) {
     answer(r, 200, JSON.stringify({ repositories: shown }) + '\n');
 }
 
-function deny(r) {
-    r.headersOut['X-Denied'] = 'immutable';
+// what: "tag" or "content".
+function deny(r, what) {
+    r.headersOut['X-Denied'] = what;
     r.return(403);
 }
 
@@ -127,8 +130,11 @@ async function remove(r) {
     const repository = parts[1];
     const reference = parts[3];
     const immutable = new RegExp(ruleOf(repository).immutable);
-    if (parts[2] === 'blobs' || (reference.indexOf(':') < 0 && immutable.test(reference))) {
-        return deny(r);
+    if (parts[2] === 'blobs') {
+        return deny(r, 'content');
+    }
+    if (reference.indexOf(':') < 0 && immutable.test(reference)) {
+        return deny(r, 'tag');
     }
     if (reference.indexOf(':') >= 0) {
         const reply = await r.subrequest(`/registry/v2/${repository}/tags/list`, { method: 'GET' });
@@ -140,7 +146,7 @@ async function remove(r) {
             }
         }
         if (found.indexOf(reference) >= 0) {
-            return deny(r);
+            return deny(r, 'content');
         }
     }
     r.internalRedirect('@registry');

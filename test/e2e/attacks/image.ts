@@ -44,9 +44,26 @@ export async function pushImage(
     config: part("config.v1+json", config),
     layers: [part("layer.v1.tar", layer)],
   });
+  const image = {
+    repository,
+    tag,
+    manifest,
+    manifestDigest: digestOf(manifest),
+    blobDigest: digestOf(layer),
+  };
+  await putManifest(door, authorization, image, tag);
+  return image;
+}
+
+/** Gives an image that is there a tag. */
+export async function putManifest(
+  door: Door,
+  authorization: string,
+  { repository, manifest }: Image,
+  tag: string,
+): Promise<void> {
   const headers = [authorization, `Content-Type: ${MANIFEST_TYPE}`];
   expectStatus(await ask(door, "PUT", `/v2/${repository}/manifests/${tag}`, headers, manifest), 201);
-  return { repository, tag, manifest, manifestDigest: digestOf(manifest), blobDigest: digestOf(layer) };
 }
 
 /** @returns the path, with its query, where the upload goes on */

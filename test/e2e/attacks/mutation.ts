@@ -15,7 +15,7 @@ export interface Mutation {
 }
 
 /** Fails where there is nothing to replace: then the mutation tests nothing. */
-function replace(config: string, what: string | RegExp, by: string): string {
+export function replace(config: string, what: string | RegExp, by: string): string {
   const changed = config.replace(what, by);
   if (changed === config) throw new Error(`The config has no ${what}.`);
   return changed;

@@ -12,6 +12,8 @@ const FIRST_PORT = 5900;
 export interface Plan {
   config: string;
   around: Surroundings;
+  /** The script of the gateway's rules. */
+  script?: string;
 }
 
 /** The config of a stand-in: other ports and files than the real gateway's, and what its surroundings ask for. */
@@ -22,8 +24,8 @@ function moved({ config, around }: Plan, index: number, stack: string): string {
     elsewhere === ""
       ? text
       : text.replace(
-          /map "\$route \$uri" \$upstream \{[^}]*\}/,
-          `map $route $upstream { default ${elsewhere}; }`,
+          /map "\$route \$uri" \$destination \{[^}]*\}/,
+          `map $route $destination { default ${elsewhere}; }`,
         );
   const believing = "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;";
   const text = upstream(config)
@@ -33,7 +35,8 @@ function moved({ config, around }: Plan, index: number, stack: string): string {
     .replace("worker_processes 4;", "worker_processes 1;")
     .replace("/dev/stdout", `/work/logs/${index}.log`)
     .replace("/dev/stderr", `/work/logs/${index}.err`)
-    .replaceAll(/(?<=[ :])\/tmp\//g, `/tmp/${index}/`)
+    .replaceAll(/(?<=[ :])\/(?:var\/)?tmp\//g, `/tmp/${index}/`)
+    .replace("/etc/nginx/access.js", `/work/${index}.js`)
     .replace("/run/secrets/gateway", "/work/secret");
   if (!text.includes(`${stack}_registry:5000`)) throw new Error("The config is not this stack's.");
   return text;
@@ -53,7 +56,10 @@ export async function startGateways(target: Target, plans: readonly Plan[], imag
   await chmod(`${folder}/logs`, 0o777);
   await writeFile(`${folder}/secret`, secret);
   await Promise.all(
-    plans.map((plan, index) => writeFile(`${folder}/${index}.conf`, moved(plan, index, workspace.stack))),
+    plans.map(async (plan, index) => {
+      await writeFile(`${folder}/${index}.conf`, moved(plan, index, workspace.stack));
+      if (plan.script !== undefined) await writeFile(`${folder}/${index}.js`, plan.script);
+    }),
   );
   const script = `i=0; while [ $i -lt ${plans.length} ]; do mkdir /tmp/$i && nginx -c /work/$i.conf; i=$((i+1)); done; exec sleep 900`;
   const nginx = (await target.docker("inspect", "--format", "{{.Config.Image}}", gateway.id)).trim();
@@ -123,7 +129,7 @@ export async function startUi(target: Target, port: number, methods: string | un
 
 /** A mutation that does not even start would count as noticed. */
 async function untilUp(door: Door, log: () => Promise<string>): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     const { status } = await ask(door, "GET", "/healthz");
     if (status === 200 || status === 404) return;
     await new Promise((resolve) => setTimeout(resolve, 100));

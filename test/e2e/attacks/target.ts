@@ -30,6 +30,7 @@ export class Target {
   private constructor(
     readonly workspace: Workspace,
     private readonly swarm: Swarm,
+    private readonly credentials: Record<string, string> = CREDENTIALS,
   ) {}
 
   /** A stack that somebody else deploys. */
@@ -42,8 +43,9 @@ export class Target {
     ports: [number, number],
     swarm: Swarm,
     changes: Changes,
+    credentials: Record<string, string> = CREDENTIALS,
   ): Promise<Target> {
-    const target = new Target(await Workspace.create(stack, ...ports), swarm);
+    const target = new Target(await Workspace.create(stack, ...ports), swarm, credentials);
     try {
       await target.redeploy(changes);
     } catch (error) {
@@ -56,7 +58,7 @@ export class Target {
   async redeploy(changes: Changes): Promise<void> {
     await writeConfig(this.workspace, this.swarm, changes);
     await this.workspace.hephaestus(["render"]);
-    const run = await this.workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+    const run = await this.workspace.hephaestus(DEPLOY, { env: this.credentials });
     if (run.exitCode !== ExitCode.ok) throw new Error(run.all);
   }
 

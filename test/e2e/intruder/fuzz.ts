@@ -2,7 +2,7 @@ import { requestText, sendRaw, statuses } from "./raw.js";
 import { DISGUISES, METHODS, TARGETS } from "./shapes.js";
 
 /** A small generator of numbers with a seed (mulberry32), so that a run can be repeated. */
-function seeded(seed: number): () => number {
+export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -12,7 +12,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-const SPICE = [
+export const SPICE = [
   "%2f",
   "%00",
   "..",

@@ -1,0 +1,159 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type Grant,
+  includes,
+  isImmutable,
+  PERMISSIONS,
+  repositoryRules,
+  ruleOf,
+  unknownNames,
+  type WrittenRule,
+} from "../../src/access/repositoryRules.js";
+import type { ConfigError } from "../../src/config/configFindings.js";
+import { loadConfig } from "../../src/config/load.js";
+import { accessValues } from "../../src/stack/accessMaps.js";
+
+const load = (text: string) => loadConfig(`domain: a.example\n${text}`, "f", {});
+const findings = (text: string): string[] => {
+  try {
+    return load(text).warnings.map(({ line, path, message }) => `${line} ${path}: ${message}`);
+  } catch (error) {
+    return (error as ConfigError).findings.map(({ line, path, message }) => `${line} ${path}: ${message}`);
+  }
+};
+const anonymous = { access: [], groups: {}, registry: { pull: "anonymous" } } as const;
+const rule = (more: Partial<WrittenRule>): WrittenRule => ({
+  repositories: ["a/**"],
+  immutable: [],
+  ...more,
+});
+
+describe("a rule", () => {
+  test("is not there: anyone pulls, and every user pushes", () => {
+    const [rest, ...others] = repositoryRules(anonymous);
+    expect(others).toEqual([]);
+    expect(rest).toMatchObject({
+      number: 0,
+      pull: "anonymous",
+      push: "authenticated",
+      delete: "authenticated",
+    });
+  });
+
+  test.each<[Partial<WrittenRule>, Grant, Grant, Grant]>([
+    [{}, "anonymous", "authenticated", "authenticated"],
+    [{ pull: ["ann"] }, ["ann"], ["ann"], ["ann"]],
+    [{ push: ["ann"] }, "anonymous", ["ann"], ["ann"]],
+    [{ pull: "authenticated", push: ["ann"], delete: [] }, "authenticated", ["ann"], []],
+    [{ pull: ["bob"], push: ["team"] }, ["bob", "ann", "ci"], ["ann", "ci"], ["ann", "ci"]],
+    [{ pull: ["bob"], push: "authenticated" }, "authenticated", "authenticated", "authenticated"],
+    [{ pull: [] }, [], [], []],
+  ])("%j gives", (written, pull, push, remove) => {
+    const [first] = repositoryRules({
+      ...anonymous,
+      access: [rule(written)],
+      groups: { team: ["ann", "ci"] },
+    });
+    expect(first).toMatchObject({ pull, push, delete: remove });
+  });
+
+  test("keeps its immutable tags", () => {
+    const [first] = repositoryRules({ ...anonymous, access: [rule({ immutable: ["v*", "stable"] })] });
+    const isKept = (tag: string) => first !== undefined && isImmutable(first, tag);
+    expect(["v1", "stable", "latest", "xv1", "stable2"].map(isKept)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test("names users that are not there", () => {
+    const access = [
+      rule({ pull: ["ann", "team", "zoe"] }),
+      rule({ pull: "anonymous", push: "authenticated" }),
+    ];
+    expect(unknownNames({ ...anonymous, access, groups: { team: ["ci"] } }, ["ann"])).toEqual(["zoe", "ci"]);
+  });
+});
+
+describe("findings about rules", () => {
+  test.each([
+    [
+      "access:\n  - { repositories: ['a/**'] }\n  - { repositories: [a/b] }",
+      /^4 access\.1\.repositories\.0: rule 2 never/,
+    ],
+    ["access:\n  - { repositories: ['a/**', a/b] }", /^3 access\.0\.repositories\.1: a\/b adds nothing/],
+    [
+      "access:\n  - { repositories: ['a/*'] }\n  - { repositories: ['*/b'] }",
+      /^4 .*overlaps with a\/\* of rule 1/,
+    ],
+    ["access:\n  - { repositories: [a], pull: [ann], push: [bob] }", /^3 access\.0\.push: bob may push but/],
+    [
+      "access:\n  - { repositories: [a], pull: [anonymous] }",
+      /^3 access\.0\.pull\.0: anonymous is not a user/,
+    ],
+    ["groups: { authenticated: [ann] }", /^2 groups\.authenticated: .*cannot be a group/],
+    ["access:\n  - { repositories: [a], delete: [ann] }", /^3 access\.0\.delete: nobody may delete/],
+    ["access:\n  - { repositories: ['a**'] }", /^3 access\.0\.repositories\.0: "a\*\*" is not a glob/],
+    [
+      "gateway: { image: 'nginx:1.30.5-alpine-slim' }\naccess:\n  - { repositories: [a] }",
+      /^2 gateway\.image: .*njs/,
+    ],
+    ["expose: ports\nusers: { provider: both }", /authelia\.url: with expose: ports/],
+  ])("%s", (text, wanted) => {
+    const found = findings(text);
+    expect(found, found.join("\n")).toHaveLength(1);
+    expect(found[0]).toMatch(wanted);
+  });
+
+  test("are none where the rules are in order", () => {
+    const text =
+      "access:\n  - { repositories: ['team-a/secret/**'], pull: [ann] }\n  - { repositories: ['team-a/**'] }\n  - { repositories: ['**'] }";
+    expect(findings(text)).toEqual([]);
+  });
+});
+
+describe("the maps of the gateway", () => {
+  const segment = fc.constantFrom("a", "b", "a*", "*", "**");
+  const glob = fc
+    .array(segment, { minLength: 1, maxLength: 3 })
+    .map((parts) => parts.join("/"))
+    .filter((text) => !text.includes("**/**"));
+  const grant = fc.oneof(fc.constant("authenticated" as const), fc.subarray(["ann", "bob", "team"]));
+  const written = fc.record({
+    repositories: fc.array(glob, { minLength: 1, maxLength: 2 }),
+    pull: fc.option(fc.oneof(grant, fc.constant("anonymous" as const)), { nil: undefined }),
+    push: fc.option(grant, { nil: undefined }),
+    delete: fc.option(grant, { nil: undefined }),
+    immutable: fc.constant([]),
+  });
+  const repository = fc
+    .array(fc.stringMatching(/^[abc]{1,2}$/), { minLength: 1, maxLength: 3 })
+    .map((parts) => parts.join("/"));
+
+  test("say what the rules say", () => {
+    const base = load("registry: { delete: true }").config;
+    fc.assert(
+      fc.property(fc.array(written, { maxLength: 4 }), repository, (access, name) => {
+        const config = { ...base, access, groups: { team: ["ci"] } };
+        const decided = ruleOf(repositoryRules(config), name);
+        const { rules, grants } = accessValues(config);
+        const number =
+          rules.find(({ patterns }) => patterns.some((one) => new RegExp(one).test(name)))?.number ?? 0;
+        expect(number).toBe(decided.number);
+        for (const permission of PERMISSIONS) {
+          const mark = grants.find(({ key }) => key === `${number} ${permission}`)?.mark ?? "";
+          for (const user of [undefined, "ann", "bob", "ci", "an"]) {
+            const byMark =
+              mark === "*" || (user !== undefined && (mark === "@" || mark.includes(`,${user},`)));
+            expect(byMark, `${user} ${permission} ${name}`).toBe(includes(decided[permission], { user }));
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
