@@ -18,15 +18,15 @@ const REFERENCE = "(?:[A-Za-z0-9_.:+-]|%3[Aa])+";
 const UPLOAD = "blobs/uploads/[A-Za-z0-9_.=-]*";
 
 /**
- * What each request line does, by what follows the repository. The lines are compared as they were sent, so that gateway
- * and registry cannot read one line in two ways. Source: OCI distribution specification 1.1, endpoints.
+ * What each request does, by what follows the repository in its path. Source: OCI distribution specification 1.1,
+ * endpoints.
  */
 const OPERATIONS: readonly { methods: string; rest: string; operation: string }[] = [
-  { methods: "GET|HEAD", rest: `(?:manifests|blobs|referrers)/${REFERENCE}`, operation: "pull" },
-  { methods: "GET|HEAD", rest: "tags/list", operation: "pull" },
-  { methods: "GET|HEAD|POST|PUT|PATCH|DELETE", rest: UPLOAD, operation: "push" },
-  { methods: "PUT", rest: `manifests/${REFERENCE}`, operation: "push" },
-  { methods: "DELETE", rest: `(?:manifests|blobs)/${REFERENCE}`, operation: "delete" },
+  { methods: "(?:GET|HEAD)", rest: "(?:manifests|blobs|referrers)/[^/?]+", operation: "pull" },
+  { methods: "(?:GET|HEAD)", rest: "tags/list", operation: "pull" },
+  { methods: "[A-Z]+", rest: "blobs/uploads/[^/?]*", operation: "push" },
+  { methods: "PUT", rest: "manifests/[^/?]+", operation: "push" },
+  { methods: "DELETE", rest: "(?:manifests|blobs)/[^/?]+", operation: "delete" },
 ];
 
 /** The end of a path. */
@@ -47,7 +47,7 @@ export function accessValues(config: AccessConfig) {
   return {
     repositoryName: REPOSITORY_NAME,
     operations: OPERATIONS.map(({ methods, rest, operation }) => ({
-      pattern: `^(?:${methods}) /v2/${REPOSITORY_NAME}/${rest}${END}`,
+      pattern: `^${methods} /v2/[^?]+/${rest}${END}`,
       operation,
     })),
     targetPattern: `^/v2/(?<name>${REPOSITORY_NAME})/(?:(?:manifests|blobs|referrers)/${REFERENCE}|${UPLOAD}|tags/list)${END}`,

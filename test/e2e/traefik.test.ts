@@ -50,6 +50,11 @@ interface Answer {
 }
 
 /** A request as it reaches a service from Traefik, made inside the network of its container. */
+async function containerOf(service: string): Promise<string> {
+  const filter = `label=com.docker.swarm.service.name=behind_${service}`;
+  return (await forge.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
+}
+
 async function ask(
   service: string,
   port: number,
@@ -57,8 +62,7 @@ async function ask(
   path: string,
   headers: Record<string, string> = {},
 ) {
-  const filter = `label=com.docker.swarm.service.name=behind_${service}`;
-  const id = (await forge.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
+  const id = await containerOf(service);
   const pid = (await forge.docker("inspect", "--format", "{{.State.Pid}}", id)).stdout.trim();
   const script = `const [url, init] = JSON.parse(process.argv[1]);
     fetch(url, init).then(async (r) => console.log(JSON.stringify({
@@ -117,6 +121,38 @@ test("the admin UI's nginx passes DELETE and no other writing method; the librar
     expect((await ask("registry-ui", 80, method, manifest)).status, method).toBe(401);
   }
   expect((await ask("registry-admin", 80, "GET", "/v2/_catalog")).status).toBe(200);
+});
+
+test("the admin UI's credential, stolen, deletes and never pushes, and its container reaches the gateway alone", async () => {
+  const id = await containerOf("registry-admin");
+  const { stdout } = await forge.docker("exec", id, "cat", "/etc/nginx/.env");
+  const authorization = /Authorization=(Basic \S+)/.exec(stdout)?.[1] ?? "";
+  expect(authorization).not.toBe("");
+  const digest = `sha256:${"0".repeat(64)}`;
+  for (const [method, path, status] of [
+    ["GET", "/v2/_catalog", 200],
+    ["DELETE", `/v2/a/manifests/${digest}`, 404],
+    ["POST", "/v2/a/blobs/uploads/", 403],
+    ["POST", `/v2/a/blobs/uploads/?mount=${digest}&from=b`, 403],
+    ["PUT", "/v2/a/manifests/latest", 403],
+  ] as const) {
+    const answer = await ask("gateway", 5000, method, path, { authorization });
+    expect(answer.status, `${method} ${path}: ${answer.body}`).toBe(status);
+  }
+  const get = (url: string) => forge.docker("exec", id, "wget", "-q", "-T", "3", "-O", "-", url);
+  expect((await get("http://registry:5000/v2/_catalog")).stdout).toContain("repositories");
+  for (const service of ["registry", "reader"])
+    expect((await get(`http://behind_${service}:5000/`)).exitCode, service).not.toBe(0);
+});
+
+test("on Traefik's network registry:5000 is the gateway, which names itself there", async () => {
+  const host = { host: "registry:5000" };
+  const challenge = await ask("gateway", 5000, "GET", "/v2/", host);
+  expect(challenge.headers["www-authenticate"]).toBe(
+    'Bearer realm="http://registry:5000/auth/token",service="registry:5000"',
+  );
+  const upload = await ask("gateway", 5000, "POST", "/v2/a/blobs/uploads/", { ...host, ...basic });
+  expect(upload.headers.location).toMatch(/^http:\/\/registry:5000\/v2\/a\/blobs\/uploads\//);
 });
 
 test("an address that no network of Traefik vouches for is not believed when wrong passwords are counted", async () => {

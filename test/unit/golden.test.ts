@@ -39,6 +39,18 @@ traefik:
   labels: { traefik.constraint-label: traefik-public }
   routerLabels: { tls.options: modern@file }
 `,
+  // Rules for repositories, and people from Authelia.
+  access: `version: 1
+domain: example.com
+registry: { delete: true }
+ui: { admin: { enabled: true } }
+users: { provider: both }
+groups: { team-a: [ann, ci-a] }
+access:
+  - { repositories: ["team-a/secret/**"], pull: [ann] }
+  - { repositories: ["team-a/**"], pull: authenticated, push: [team-a], immutable: ["v*"] }
+  - { repositories: ["mirror/**"], push: [ci-mirror], delete: [] }
+`,
   // TLS ends at a tunnel, and the nodes meet over WireGuard.
   tunnel: `version: 1
 domain: example.com

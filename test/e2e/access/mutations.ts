@@ -46,8 +46,8 @@ export const accessMutations = (text: string): AccessMutation[] => [
   },
   config("a read is a pull", /"~\^\(\?:GET\|HEAD\) (.*manifests\|blobs.*)" pull;/, '"~^(?:GET) $1" pull;'),
   config("an upload is a push", /" push;\n/, '" pull;\n'),
-  config("a manifest is a push", /("~\^\(\?:PUT\).*") push;/, "$1 pull;"),
-  config("a deletion is a delete", /("~\^\(\?:DELETE\).*") delete;/, "$1 pull;"),
+  config("a manifest is a push", /("~\^PUT .*") push;/, "$1 pull;"),
+  config("a deletion is a delete", /("~\^DELETE .*") delete;/, "$1 pull;"),
   config(
     "what is not known is nothing",
     /default "";\n(?= {4}\}\n {4}map \$target \$rule)/,
