@@ -123,6 +123,13 @@ test("the admin UI's nginx passes DELETE and no other writing method; the librar
   expect((await ask("registry-admin", 80, "GET", "/v2/_catalog")).status).toBe(200);
 });
 
+/** What a host of the network answers to a program in a container. nginx drops the request of a client that closes its side. */
+const getFrom = (container: string, host: string, path: string) =>
+  forge.docker(
+    ...["exec", container, "sh", "-c"],
+    `(printf 'GET ${path} HTTP/1.1\\r\\nHost: ${host}:5000\\r\\nConnection: close\\r\\n\\r\\n'; sleep 2) | nc -w 5 ${host} 5000`,
+  );
+
 test("the admin UI's credential, stolen, deletes and never pushes, and its container reaches the gateway alone", async () => {
   const id = await containerOf("registry-admin");
   const { stdout } = await forge.docker("exec", id, "cat", "/etc/nginx/.env");
@@ -139,20 +146,16 @@ test("the admin UI's credential, stolen, deletes and never pushes, and its conta
     const answer = await ask("gateway", 5000, method, path, { authorization });
     expect(answer.status, `${method} ${path}: ${answer.body}`).toBe(status);
   }
-  const get = (url: string) => forge.docker("exec", id, "wget", "-q", "-T", "3", "-O", "-", url);
-  expect((await get("http://registry:5000/v2/_catalog")).stdout).toContain("repositories");
+  const catalog = await getFrom(id, "registry", "/v2/_catalog");
+  expect(catalog.stdout, catalog.all).toContain("repositories");
   for (const service of ["registry", "reader"])
-    expect((await get(`http://behind_${service}:5000/`)).exitCode, service).not.toBe(0);
+    expect((await getFrom(id, `behind_${service}`, "/")).all, service).toMatch(/bad address|nc: /);
 });
 
 test("on Traefik's network registry:5000 is the gateway, which names itself there", async () => {
-  const host = { host: "registry:5000" };
-  const challenge = await ask("gateway", 5000, "GET", "/v2/", host);
-  expect(challenge.headers["www-authenticate"]).toBe(
-    'Bearer realm="http://registry:5000/auth/token",service="registry:5000"',
-  );
-  const upload = await ask("gateway", 5000, "POST", "/v2/a/blobs/uploads/", { ...host, ...basic });
-  expect(upload.headers.location).toMatch(/^http:\/\/registry:5000\/v2\/a\/blobs\/uploads\//);
+  const id = await containerOf("registry-admin");
+  const { stdout } = await getFrom(id, "registry", "/v2/");
+  expect(stdout).toContain('Bearer realm="http://registry:5000/auth/token",service="registry:5000"');
 });
 
 test("an address that no network of Traefik vouches for is not believed when wrong passwords are counted", async () => {
