@@ -62,6 +62,7 @@ function asLines(status: Status): string[] {
   fact("generations", `users ${status.generation ?? "none"}, machine accounts ${status.machines ?? "none"}`);
   for (const { user, changed } of status.passwords)
     fact("password", `${user}, ${daysBetween(changed, now)} days old`);
+  for (const message of status.ends) fact("user", message);
   if (status.certificate) fact("certificate", `ends in ${daysBetween(now, status.certificate)} days`);
   if (status.disk)
     fact(

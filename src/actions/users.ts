@@ -4,7 +4,7 @@ import type { HtpasswdEntry } from "../credentials/htpasswd.js";
 import { checkPassword } from "../credentials/htpasswd.js";
 import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import type { Change, Login } from "../credentials/people.js";
-import { addUser, changePassword, removeUser } from "../credentials/people.js";
+import { addUser, changePassword, removeUser, updateUser } from "../credentials/people.js";
 import { Secret } from "../credentials/secret.js";
 import { dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -29,6 +29,12 @@ export interface UserFlags extends Omit<SessionFlags, "output"> {
   stack?: string;
 }
 
+/** A user's end and note, as they were typed. */
+export interface RemarkFlags {
+  until?: string;
+  note?: string;
+}
+
 type Apply = (people: readonly HtpasswdEntry[], login: Login, cost: number) => Change;
 
 /** A new password for one user. */
@@ -36,43 +42,82 @@ export const rotatePassword = (flags: UserFlags): Promise<ExitCode> =>
   setPassword(flags, changePassword, (context) => existingUser(flags, context));
 
 /** A new user. */
-export const userAdd = (user: string, flags: UserFlags): Promise<ExitCode> =>
-  setPassword(flags, addUser, async () => user);
+export const userAdd = (user: string, flags: UserFlags & RemarkFlags): Promise<ExitCode> =>
+  setPassword(
+    flags,
+    (people, login, cost) => addUser(people, login, cost, flags),
+    async () => user,
+  );
+
+/** Another end or note of a user, whose password stays. */
+export async function userUpdate(
+  user: string,
+  flags: Omit<UserFlags, "length"> & RemarkFlags,
+): Promise<ExitCode> {
+  if (flags.until === undefined && flags.note === undefined) {
+    throw new OperatorError("nothing to change", {
+      where: user,
+      remedy: "Use --until, --note, or both.",
+      exitCode: ExitCode.usage,
+    });
+  }
+  const apply = (people: readonly HtpasswdEntry[]) => updateUser(people, user, flags);
+  return changeOne(flags, apply, ({ change, reporter }) => {
+    const { until, note } = change?.people.find((entry) => entry.user === user) ?? {};
+    reporter.result({ user, until: until ?? null, note: note ?? null }, [`${user} is changed.`]);
+  });
+}
 
 /** A user less. */
 export async function userRemove(user: string, flags: Omit<UserFlags, "length">): Promise<ExitCode> {
+  return changeOne(
+    flags,
+    (people) => removeUser(people, user),
+    (context) => {
+      context.reporter.result({ removed: user }, [`${user} is removed.`]);
+      warnAboutEnvironment(user, context);
+    },
+    (config) => environmentLogin(user, config),
+  );
+}
+
+/** A change that brings no password. */
+async function changeOne(
+  flags: Omit<UserFlags, "length">,
+  apply: PeopleRequest["apply"],
+  report: (context: DeployContext) => void,
+  former: (config: Config) => Login | undefined = () => undefined,
+): Promise<ExitCode> {
   const { context, cleanupDocker } = await openUserSession(flags);
-  const request: PeopleRequest = {
-    apply: (people) => removeUser(people, user),
-    login: undefined,
-    origin: "given",
-    former: environmentLogin(user, context.config),
-  };
-  await changeUsers({ ...context, request }, cleanupDocker, async () => undefined);
-  if (flags.dryRun) return ExitCode.ok;
-  context.reporter.result({ removed: user }, [`${user} is removed.`]);
-  warnAboutEnvironment(user, context);
+  const request: PeopleRequest = { apply, login: undefined, origin: "given", former: former(context.config) };
+  const prepared = { ...context, request };
+  await changeUsers(prepared, cleanupDocker, async () => undefined);
+  if (!flags.dryRun) report(prepared);
   return ExitCode.ok;
 }
 
-/** The users, with the bcrypt cost and the age of their passwords; never a hash. */
+/** The users, with the bcrypt cost and the age of their passwords, their ends and notes; never a hash. */
 export async function userList(flags: Omit<UserFlags, "length">): Promise<ExitCode> {
   const { context } = await openUserSession(flags);
   const users = await readUsers(context);
-  const rows = users.map(({ user, cost, changed }) => [
+  const rows = users.map(({ user, cost, changed, until, note }) => [
     user,
     String(cost),
     changed?.toISOString() ?? "not noted",
+    until ?? "-",
+    note ?? "",
   ]);
   context.reporter.result(
     {
-      users: users.map(({ user, cost, changed }) => ({
+      users: users.map(({ user, cost, changed, until, note }) => ({
         user,
         cost,
         changed: changed?.toISOString() ?? null,
+        until: until ?? null,
+        note: note ?? null,
       })),
     },
-    table(["USER", "BCRYPT COST", "PASSWORD CHANGED"], rows),
+    table(["USER", "BCRYPT COST", "PASSWORD CHANGED", "UNTIL", "NOTE"], rows),
   );
   return ExitCode.ok;
 }

@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { isDay } from "../credentials/age.js";
 import { PASSWORD_LENGTH } from "../credentials/password.js";
+import { NEVER } from "../credentials/people.js";
 
 /** Options that several commands have. A flag has the same meaning in every command. */
 
@@ -67,6 +69,30 @@ export const passwordOptions = (command: Command): Command =>
         .argParser(wholeNumber(16, 72)),
     )
     .option("--password-file <file>", "write the new password to a file (mode 0600) instead of printing it");
+
+/** When a user ends, and what the user is for. */
+export const remarkOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option(
+        "--until <day>",
+        "first day on which the user is refused (UTC), such as 2027-03-01, or never",
+      ).argParser(futureDay),
+    )
+    .addOption(new Option("--note <text>", "what the user is for, in one line").argParser(noteText));
+
+function futureDay(value: string): string {
+  if (value === NEVER) return value;
+  if (!isDay(value)) throw new InvalidArgumentError("Enter a day as YYYY-MM-DD, or never.");
+  if (value <= new Date().toISOString().slice(0, 10))
+    throw new InvalidArgumentError("That day is not in the future.");
+  return value;
+}
+
+function noteText(value: string): string {
+  if (/^\P{C}{0,120}$/u.test(value) && value.trim() === value) return value;
+  throw new InvalidArgumentError("Enter one line of at most 120 characters.");
+}
 
 /** The user of a command at the registry. */
 export const loginOptions = (command: Command): Command =>

@@ -13,13 +13,24 @@ export const isMachineAccount = (user: string): boolean => user.startsWith("heph
 export interface HtpasswdEntry {
   user: string;
   hash: string;
+  /** The first day, in UTC, on which the user is refused: YYYY-MM-DD. */
+  until?: string;
+  /** What the user is for, in one line. */
+  note?: string;
 }
+
+/**
+ * A comment line that says when a user ends, or what the user is for: `# until ci 20270301`, `# note ci builds`. The
+ * registry skips comments, and its start script reads the ends; see stack/registryService.ts.
+ */
+const REMARK = /^# (until|note) ([a-zA-Z0-9][a-zA-Z0-9._@-]*) (.+)$/;
+const COMPACT_DAY = /^(\d{4})(\d\d)(\d\d)$/;
 
 const refuse = (message: string, where: string, remedy: string) =>
   new OperatorError(message, { where, remedy, exitCode: ExitCode.credentials });
 
 /**
- * Reads an htpasswd. Empty lines and comments are skipped.
+ * Reads an htpasswd. Empty lines and comments are skipped, but for those that say when a user ends and what for.
  *
  * @param source the file's text; a hash never appears in an error
  * @param where what to call it in errors, such as REGISTRY_HTPASSWD
@@ -28,8 +39,10 @@ const refuse = (message: string, where: string, remedy: string) =>
  */
 export function parseHtpasswd(source: Secret, where: string, machines = false): HtpasswdEntry[] {
   const entries: HtpasswdEntry[] = [];
+  const remarks = new Map<string, Pick<HtpasswdEntry, "until" | "note">>();
   for (const [index, raw] of source.reveal().split(/\r?\n/).entries()) {
     const line = raw.trim();
+    if (line.startsWith("#")) readRemark(line, remarks);
     if (line === "" || line.startsWith("#")) continue;
     const place = `${where}, line ${index + 1}`;
     const colon = line.indexOf(":");
@@ -46,15 +59,26 @@ export function parseHtpasswd(source: Secret, where: string, machines = false): 
     entries.push({ user, hash });
   }
   if (entries.length === 0) throw refuse("has no user", where, "Write a line with: htpasswd -nBC 12 USER");
-  return entries;
+  return entries.map((entry) => ({ ...entry, ...remarks.get(entry.user) }));
+}
+
+function readRemark(line: string, remarks: Map<string, Pick<HtpasswdEntry, "until" | "note">>): void {
+  const [, kind, user = "", value = ""] = REMARK.exec(line) ?? [];
+  const day = COMPACT_DAY.test(value) ? value.replace(COMPACT_DAY, "$1-$2-$3") : undefined;
+  if (kind === "note") remarks.set(user, { ...remarks.get(user), note: value });
+  if (kind === "until" && day !== undefined) remarks.set(user, { ...remarks.get(user), until: day });
 }
 
 /** The bcrypt cost of an entry: log2 of its rounds. */
 export const bcryptCost = ({ hash }: HtpasswdEntry): number => Number(BCRYPT_HASH.exec(hash)?.[1]);
 
-/** The htpasswd's text. */
+/** The htpasswd's text, with when users end and what for as comments. */
 export function formatHtpasswd(entries: readonly HtpasswdEntry[]): Secret {
-  return new Secret(entries.map(({ user, hash }) => `${user}:${hash}\n`).join(""));
+  const remarks = entries.flatMap(({ user, until, note }) => [
+    ...(until === undefined ? [] : [`# until ${user} ${until.replaceAll("-", "")}\n`]),
+    ...(note === undefined ? [] : [`# note ${user} ${note}\n`]),
+  ]);
+  return new Secret([...remarks, ...entries.map(({ user, hash }) => `${user}:${hash}\n`)].join(""));
 }
 
 /** Whether the password opens the account; the last line of a name counts, as in the registry. */

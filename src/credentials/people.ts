@@ -4,6 +4,9 @@ import type { Secret } from "./secret.js";
 
 /** The people and machines that push. The htpasswd in the Swarm is the source of truth: changes start from it. */
 
+/** The word for a user who does not end. */
+export const NEVER = "never";
+
 /** A user's password, in the clear: it is checked, hashed, and perhaps shown. */
 export interface Login {
   user: string;
@@ -20,6 +23,14 @@ export interface Change {
   /** Users whose password is new, or who are. */
   changed: string[];
   removed: string[];
+  /** Users of whom something else than the password is new. */
+  updated?: string[];
+}
+
+/** What can be said of a user; `until` undefined leaves it as it is, and "never" takes it away. */
+export interface Remarks {
+  until?: string | undefined;
+  note?: string | undefined;
 }
 
 const refuse = (message: string, remedy: string) =>
@@ -44,17 +55,30 @@ export function mergePeople(
 ): Change {
   const people = new Map(unique(current).map((entry) => [entry.user, entry]));
   const changed: string[] = [];
+  const updated: string[] = [];
   for (const entry of unique(wanted)) {
     const there = people.get(entry.user);
     const same =
       entry.user === login.user
         ? there !== undefined && verifyPassword([there], login.user, login.password)
         : there?.hash === entry.hash;
-    if (same) continue;
-    people.set(entry.user, entry);
+    if (same) {
+      const more = { ...there, ...entry, hash: there?.hash ?? entry.hash };
+      if (more.until !== there?.until || more.note !== there?.note) {
+        people.set(entry.user, more);
+        updated.push(entry.user);
+      }
+      continue;
+    }
+    people.set(entry.user, { ...there, ...entry });
     changed.push(entry.user);
   }
-  return { people: [...people.values()], changed, removed: [] };
+  return {
+    people: [...people.values()],
+    changed,
+    removed: [],
+    ...(updated.length > 0 ? { updated } : {}),
+  };
 }
 
 /** Gives a user that is there another password. */
@@ -67,14 +91,19 @@ export function changePassword(
   requireUser(people, user);
   const entry = htpasswdEntry(user, password, cost);
   return {
-    people: people.map((other) => (other.user === user ? entry : other)),
+    people: people.map((other) => (other.user === user ? { ...other, ...entry } : other)),
     changed: [user],
     removed: [],
   };
 }
 
 /** Adds a user. */
-export function addUser(current: readonly HtpasswdEntry[], { user, password }: Login, cost: number): Change {
+export function addUser(
+  current: readonly HtpasswdEntry[],
+  { user, password }: Login,
+  cost: number,
+  remarks: Remarks = {},
+): Change {
   const people = unique(current);
   if (people.some((other) => other.user === user)) {
     throw refuse(
@@ -82,7 +111,29 @@ export function addUser(current: readonly HtpasswdEntry[], { user, password }: L
       `Give them another password: hephaestus rotate-password --user ${user}`,
     );
   }
-  return { people: [...people, htpasswdEntry(user, password, cost)], changed: [user], removed: [] };
+  const entry = withRemarks(htpasswdEntry(user, password, cost), remarks);
+  return { people: [...people, entry], changed: [user], removed: [] };
+}
+
+/** Changes when a user ends, or what the user is for; the password stays. */
+export function updateUser(current: readonly HtpasswdEntry[], user: string, remarks: Remarks): Change {
+  const people = unique(current);
+  requireUser(people, user);
+  return {
+    people: people.map((other) => (other.user === user ? withRemarks(other, remarks) : other)),
+    changed: [],
+    removed: [],
+    updated: [user],
+  };
+}
+
+function withRemarks({ until, note, ...entry }: HtpasswdEntry, remarks: Remarks): HtpasswdEntry {
+  const [end, text] = [remarks.until ?? until, remarks.note ?? note];
+  return {
+    ...entry,
+    ...(end === undefined || end === NEVER ? {} : { until: end }),
+    ...(text === undefined || text === "" ? {} : { note: text }),
+  };
 }
 
 /** Removes a user, but never the last one: then nobody could push. */

@@ -21,6 +21,8 @@ export const LABELS = {
   accessKey: "hephaestus.access-key",
   /** With a user's name behind it: when this user's password last changed, ISO 8601. */
   changed: "hephaestus.changed.",
+  /** With a user's name behind it: the first day on which this user is refused. */
+  until: "hephaestus.until.",
 } as const;
 
 export type PasswordOrigin = "given" | "generated";
@@ -45,6 +47,8 @@ export interface NewSecret {
   content: Secret;
   /** When the password of each user last changed; of an htpasswd. */
   changed?: ReadonlyMap<string, Date>;
+  /** The first day on which each user that ends is refused; of an htpasswd. */
+  ends?: ReadonlyMap<string, string>;
   /** The id of the access key; of an S3 storage. */
   accessKey?: string;
 }
@@ -60,6 +64,9 @@ export function createSecret(stack: string, secret: Omit<NewSecret, "content">):
     ...[...(secret.changed ?? [])]
       .filter(([user]) => LABEL_USER.test(user))
       .map(([user, date]) => `${LABELS.changed}${user}=${date.toISOString().replace(/\.\d+/, "")}`),
+    ...[...(secret.ends ?? [])]
+      .filter(([user]) => LABEL_USER.test(user))
+      .map(([user, day]) => `${LABELS.until}${user}=${day}`),
   ];
   return [
     "secret",
@@ -92,6 +99,8 @@ export interface SecretFacts {
   origin: PasswordOrigin | undefined;
   /** When the password of each user last changed; empty where nobody noted it. */
   changed: Map<string, Date>;
+  /** The first day on which each user that ends is refused: YYYY-MM-DD. */
+  ends: Map<string, string>;
   /** The id of the access key that is in it; of an S3 storage. */
   accessKey?: string | undefined;
 }
@@ -122,6 +131,9 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
     const changed = labels
       .filter(([label, date]) => label.startsWith(LABELS.changed) && !Number.isNaN(Date.parse(date)))
       .map(([label, date]) => [label.slice(LABELS.changed.length), new Date(date)] as const);
+    const ends = labels
+      .filter(([label, day]) => label.startsWith(LABELS.until) && /^\d{4}-\d\d-\d\d$/.test(day))
+      .map(([label, day]) => [label.slice(LABELS.until.length), day] as const);
     return [
       {
         name: Spec.Name,
@@ -130,6 +142,7 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
         created: new Date(CreatedAt),
         origin: origin === "given" || origin === "generated" ? origin : undefined,
         changed: new Map(changed),
+        ends: new Map(ends),
         ...(isStorageSecret(kind) ? { accessKey: Spec.Labels?.[LABELS.accessKey] } : {}),
       },
     ];

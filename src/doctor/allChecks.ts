@@ -6,7 +6,7 @@ import { certificateCheck, frontDoorCheck, frontDoorClockCheck, nameCheck } from
 import { helperCheck, lockCheck, oldConfigCheck, readOnlyCheck } from "./leftoverChecks.js";
 import { mtuCheck } from "./mtuCheck.js";
 import { neighbourCheck } from "./neighbourCheck.js";
-import { ageCheck, authenticationCheck, handOverCheck, secretUseCheck } from "./passwordChecks.js";
+import { ageCheck, authenticationCheck, endCheck, handOverCheck, secretUseCheck } from "./passwordChecks.js";
 import { namespaceCheck, serviceCheck } from "./serviceChecks.js";
 import { storageCheck } from "./storageChecks.js";
 import { traefikCheck } from "./traefikChecks.js";
@@ -26,6 +26,7 @@ export const CHECKS: readonly Check[] = [
   secretUseCheck,
   handOverCheck,
   ageCheck,
+  endCheck,
   authenticationCheck,
   storageCheck,
   nameCheck,

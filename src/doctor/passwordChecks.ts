@@ -1,3 +1,4 @@
+import { daysBetween } from "../credentials/age.js";
 import { generationOf, HTPASSWD, type SecretKind } from "../credentials/secretKinds.js";
 import type { SwarmService } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
@@ -103,6 +104,29 @@ export const judgeAge = (maxAge: string | undefined, facts: SecretFacts | undefi
     evidence: `labels of ${facts?.name}`,
   }));
 
+/** Days before the end of a user from which doctor and status say so. */
+export const END_DAYS = 14;
+
+/** Users that have ended, or end soon. */
+export function judgeEnds(facts: SecretFacts | undefined, now: Date): Finding[] {
+  return [...(facts?.ends ?? [])].flatMap(([user, day]) => {
+    const days = -daysBetween(new Date(day), now);
+    if (days > END_DAYS) return [];
+    const evidence = `labels of ${facts?.name}`;
+    const remedy = `Change it with: hephaestus user update ${user} --until DAY. Or remove the user: hephaestus user remove ${user}`;
+    return days <= 0
+      ? [warning("user-ended", `${user} ended on ${day} and is refused`, evidence, remedy)]
+      : [
+          warning(
+            "user-ends-soon",
+            `${user} ends on ${day}, in ${days} ${days === 1 ? "day" : "days"}`,
+            evidence,
+            remedy,
+          ),
+        ];
+  });
+}
+
 /** Variables that would change who may write, or whether a login is asked for. */
 export function judgeRegistryEnvironment(service: SwarmService | undefined): Finding[] {
   const names = (service?.Spec.TaskTemplate.ContainerSpec.Env ?? [])
@@ -146,6 +170,14 @@ export const ageCheck: Check = {
   needs: "manager",
   applies: ({ credentials }) => credentials.maxAge !== undefined,
   run: async ({ config, htpasswd }) => judgeAge(config.credentials.maxAge, await htpasswd(), new Date()),
+};
+
+export const endCheck: Check = {
+  id: "ends",
+  title: "users that end",
+  theme: "Passwords and access",
+  needs: "manager",
+  run: async ({ htpasswd }) => judgeEnds(await htpasswd(), new Date()),
 };
 
 export const authenticationCheck: Check = {

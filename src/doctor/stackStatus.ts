@@ -18,6 +18,7 @@ import { type FrontDoorAnswer, verifyFrontDoor } from "../registry/frontDoor.js"
 import { serviceNames } from "../stack/model.js";
 import { storageDisk } from "../storage/disk.js";
 import { readGenerationState } from "../users/generations.js";
+import { judgeEnds } from "./passwordChecks.js";
 
 export interface ServiceStatus {
   name: string;
@@ -37,6 +38,8 @@ export interface Status {
   machines: number | undefined;
   /** When the password of each user last changed. */
   passwords: Array<{ user: string; changed: Date }>;
+  /** Users that have ended, or end soon. */
+  ends: string[];
   registry: string;
   library: string | undefined;
   frontDoor: Array<Pick<FrontDoorAnswer, "title" | "fault">>;
@@ -81,6 +84,7 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
     generation: inUse.people,
     machines: inUse.machines,
     passwords: [...(facts?.changed ?? [])].map(([user, changed]) => ({ user, changed })),
+    ends: judgeEnds(facts, new Date()).map(({ message }) => message),
     registry: urls.registry,
     library: urls.ui,
     frontDoor,

@@ -42,6 +42,8 @@ export const FINDING_CODES = {
   "secret-left": "a secret is left over",
   "password-never-shown": "no one was shown a generated password that is in use",
   "password-old": "a password is older than credentials.maxAge",
+  "user-ends-soon": "a user ends within 14 days",
+  "user-ended": "a user has ended and is refused",
   // Front door
   "name-unknown": "a public name does not resolve",
   "names-differ": "the public names point at different addresses",

@@ -18,6 +18,8 @@ export interface SecretsChange {
   /** Users with a new password. */
   changed: string[];
   removed: string[];
+  /** Users of whom something else than the password is new. */
+  updated?: string[];
   /** Lines of machine accounts that are kept. */
   machines: HtpasswdEntry[];
   /** Whether new machine accounts are made too. */
@@ -32,10 +34,16 @@ export interface SecretsChange {
   previous: number | undefined;
 }
 
-/** "new password of ann, bob; without carl" */
-export function describeChange({ changed, removed, newMachines, previous }: SecretsChange): string {
+/** "new password of ann, ci until 2027-03-01 (builds); without carl" */
+export function describeChange(change: SecretsChange): string {
+  const { people, changed, removed, updated = [], newMachines, previous } = change;
+  const named = (user: string): string => {
+    const { until, note } = people.find((entry) => entry.user === user) ?? {};
+    return `${user}${until === undefined ? "" : ` until ${until}`}${note === undefined ? "" : ` (${note})`}`;
+  };
   const parts = [
-    ...(changed.length > 0 ? [`new password of ${changed.join(", ")}`] : []),
+    ...(changed.length > 0 ? [`new password of ${changed.map(named).join(", ")}`] : []),
+    ...(updated.length > 0 ? [`changed ${updated.map(named).join(", ")}`] : []),
     ...(removed.length > 0 ? [`without ${removed.join(", ")}`] : []),
     ...(newMachines && previous !== undefined ? ["new machine accounts"] : []),
   ];

@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import { HTTP_SECRET } from "../credentials/secretKinds.js";
+import { HTPASSWD, HTTP_SECRET } from "../credentials/secretKinds.js";
 import type { Service } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
 import { deploy, fitsBeside, healthcheck, logging, stopGracePeriod, storageCheck } from "./service.js";
@@ -36,12 +36,17 @@ export const READONLY_VARIABLE = "HEPHAESTUS_READONLY_UNTIL";
 /** A blob that no registry has. The reader reads one small object of the bucket to find that out. */
 const NO_BLOB = `/v2/hephaestus-probe/blobs/sha256:${"0".repeat(64)}`;
 
+/** Prints "ci 20270301" for a line of the htpasswd that says so; see credentials/htpasswd.ts. Nothing else can get into the config. */
+const END_LINE = "s/^# until \\([A-Za-z0-9][A-Za-z0-9._@-]*\\) \\([0-9]\\{8\\}\\)$/\\1 \\2/p";
+
 /** How the registry starts; `$` is the shell's. */
 function startScript(configPath: string): string {
   return [
     "umask 077",
-    // http.secret can come from a file only as part of the config, so it is put behind it (http: is the last part).
-    `cat ${configPath} /run/secrets/${HTTP_SECRET} > /tmp/config.yml`,
+    // Users that end, for the gateway, which asks with every check. http.headers is the last part of the config.
+    `ends=$(sed -n '${END_LINE}' /run/secrets/${HTPASSWD} | tr '\\n' ',')`,
+    // http.secret can come from a file only as part of the config, so it is put behind it.
+    `{ cat ${configPath}; [ -z "$ends" ] || printf '    X-Account-Ends: [",%s"]\\n' "$ends"; cat /run/secrets/${HTTP_SECRET}; } > /tmp/config.yml`,
     `left=$((\${${READONLY_VARIABLE}:-0} - $(date +%s)))`,
     'if [ "$left" -le 0 ]; then exec registry serve /tmp/config.yml; fi',
     `export REGISTRY_STORAGE_MAINTENANCE_READONLY='{"enabled":true}'`,
@@ -61,7 +66,7 @@ export function registryService(config: Config): Service {
     volumes: [...storage.volumes, { type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } }],
     configs: [{ source: "registry", target: configPath }],
     secrets: [
-      secretMount("htpasswd", "htpasswd", registry.user),
+      secretMount(HTPASSWD, HTPASSWD, registry.user),
       secretMount(HTTP_SECRET, HTTP_SECRET, registry.user),
       ...storage.secrets,
     ],

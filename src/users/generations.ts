@@ -180,7 +180,8 @@ async function changeOf(
     : given
       ? mergePeople(people, given.people, given)
       : { people, changed: [], removed: [] };
-  if (!newMachines && result.changed.length === 0 && result.removed.length === 0) return undefined;
+  const { changed, removed, updated = [] } = result;
+  if (!newMachines && [...changed, ...removed, ...updated].length === 0) return undefined;
   const former = request?.former;
   return {
     ...result,

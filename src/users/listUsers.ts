@@ -12,6 +12,9 @@ export interface User {
   cost: number;
   /** When the password last changed, if it was recorded. */
   changed: Date | undefined;
+  /** The first day, in UTC, on which the user is refused: YYYY-MM-DD. */
+  until: string | undefined;
+  note: string | undefined;
 }
 
 /** People's lines of the htpasswd in the Swarm, and when each password last changed, if it was recorded. */
@@ -38,6 +41,8 @@ export async function readUsers(context: DeployContext): Promise<User[]> {
     user: entry.user,
     cost: bcryptCost(entry),
     changed: found.changed.get(entry.user),
+    until: entry.until,
+    note: entry.note,
   }));
 }
 

@@ -30,6 +30,7 @@ export const createSecrets: Step = {
       origin: change.origin,
       content: formatHtpasswd([...change.people, ...change.machines, ...(accounts?.entries ?? [])]),
       changed: datesOf(change),
+      ends: endsOf(change.people),
     });
     return [`generation ${people} created`, describeChange(change)].filter(Boolean).join(": ");
   },
@@ -41,6 +42,10 @@ export function datesOf({ people, changed, dates }: SecretsChange): Map<string, 
   const entries = people.map(({ user }) => [user, changed.includes(user) ? now : dates.get(user)] as const);
   return new Map(entries.filter((entry): entry is [string, Date] => entry[1] !== undefined));
 }
+
+/** The first day on which each user that ends is refused. */
+const endsOf = (people: SecretsChange["people"]): Map<string, string> =>
+  new Map(people.flatMap(({ user, until }) => (until === undefined ? [] : [[user, until] as const])));
 
 /** Removes the secrets that createSecrets made; those that a service uses stay, Swarm sees to that. */
 export async function discardChange({ config, docker, change, generations }: DeployContext): Promise<void> {

@@ -13,6 +13,7 @@ const facts = (changed: Record<string, string>): SecretFacts => ({
   created: new Date("2026-01-01T00:00:00Z"),
   origin: "given",
   changed: new Map(Object.entries(changed).map(([user, date]) => [user, new Date(date)])),
+  ends: new Map(),
 });
 
 test.each([
@@ -44,6 +45,7 @@ test("what is wrong with a stack is named", () => {
     generation: 1,
     machines: 1,
     passwords: [],
+    ends: [],
     registry: "https://r.example",
     library: undefined,
     frontDoor: [{ title: "the UI answers", fault: undefined }],

@@ -186,6 +186,7 @@ describe("secrets", () => {
       generation: 2,
       created: new Date(0),
       changed: new Map(),
+      ends: new Map(),
     };
     const generated: SecretFacts = { ...facts, kind: "htpasswd", origin: "generated" };
     expect(ids(judgeHandOver(generated, false))).toEqual(["error password-never-shown"]);

@@ -1,0 +1,193 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { loadConfig } from "../../src/config/load.js";
+import { isDay } from "../../src/credentials/age.js";
+import { formatHtpasswd, htpasswdEntry, parseHtpasswd } from "../../src/credentials/htpasswd.js";
+import {
+  addUser,
+  changePassword,
+  mergePeople,
+  removeUser,
+  updateUser,
+} from "../../src/credentials/people.js";
+import { Secret } from "../../src/credentials/secret.js";
+import { createSecret, type SecretFacts } from "../../src/docker/swarmSecrets.js";
+import { judgeEnds } from "../../src/doctor/passwordChecks.js";
+import { describeChange } from "../../src/operation/secretsChange.js";
+import { renderFiles } from "../../src/render/renderedFiles.js";
+import { loadTemplates } from "../../src/render/templates.js";
+
+const COST = 4;
+const login = (user: string) => ({ user, password: new Secret("anvil") });
+const ann = htpasswdEntry("ann", new Secret("anvil"), COST);
+const ci = {
+  ...htpasswdEntry("ci", new Secret("anvil"), COST),
+  until: "2027-03-01",
+  note: "builds of team a",
+};
+
+describe("a user's end and note", () => {
+  test("go through the text of an htpasswd", () => {
+    const text = formatHtpasswd([ann, ci]);
+    expect(text.reveal()).toBe(
+      `# until ci 20270301\n# note ci builds of team a\nann:${ann.hash}\nci:${ci.hash}\n`,
+    );
+    expect(parseHtpasswd(text, "X")).toEqual([ann, ci]);
+  });
+
+  test.each([
+    "#until ci 20270301",
+    "# until ci 2027",
+    "# until c i 20270301",
+    "# until ci",
+    "# anything else",
+  ])("are no other comment: %s", (comment) => {
+    expect(parseHtpasswd(new Secret(`${comment}\nci:${ann.hash}\n`), "X")).toEqual([
+      { user: "ci", hash: ann.hash },
+    ]);
+  });
+
+  test("come with a new user, stay with a new password, and go with the user", () => {
+    const added = addUser([ann], login("bob"), COST, { until: "2027-03-01", note: "" }).people;
+    expect(added[1]).toMatchObject({ user: "bob", until: "2027-03-01" });
+    expect(added[1]).not.toHaveProperty("note");
+    expect(changePassword([ann, ci], login("ci"), COST).people[1]).toMatchObject({
+      until: ci.until,
+      note: ci.note,
+    });
+    expect(addUser(removeUser([ann, ci], "ci").people, login("ci"), COST).people[1]).not.toHaveProperty(
+      "until",
+    );
+  });
+
+  test("are changed one by one, and taken away", () => {
+    expect(updateUser([ann, ci], "ci", { until: "2028-01-01" })).toEqual({
+      people: [ann, { ...ci, until: "2028-01-01" }],
+      changed: [],
+      removed: [],
+      updated: ["ci"],
+    });
+    const { people } = updateUser([ann, ci], "ci", { until: "never", note: "" });
+    expect(people[1]).toEqual({ user: "ci", hash: ci.hash });
+    expect(() => updateUser([ann], "zoe", { note: "x" })).toThrow("there is no user zoe");
+  });
+
+  test("come with the htpasswd of a deploy, and stay where it does not have them", () => {
+    const known = login("ann");
+    const bare = { user: "ci", hash: ci.hash };
+    expect(mergePeople([ann, ci], [ann, bare], known)).toEqual({
+      people: [ann, ci],
+      changed: [],
+      removed: [],
+    });
+    expect(mergePeople([ann, bare], [ann, ci], known)).toEqual({
+      people: [ann, ci],
+      changed: [],
+      removed: [],
+      updated: ["ci"],
+    });
+  });
+
+  test("stand in the labels and in the history", () => {
+    const secret = {
+      kind: "htpasswd",
+      generation: 2,
+      origin: "given",
+      ends: new Map([["ci", "2027-03-01"]]),
+    } as const;
+    expect(createSecret("s", secret)).toContain("hephaestus.until.ci=2027-03-01");
+    const change = {
+      people: [ann, ci],
+      machines: [],
+      newMachines: false,
+      dates: new Map(),
+      origin: "given",
+      login: undefined,
+      former: undefined,
+      previous: 1,
+    } as const;
+    const mutable = { ...change, people: [...change.people], machines: [] };
+    expect(describeChange({ ...mutable, changed: ["ci"], removed: [] })).toBe(
+      "new password of ci until 2027-03-01 (builds of team a)",
+    );
+    expect(describeChange({ ...mutable, changed: [], removed: ["bob"], updated: ["ci"] })).toBe(
+      "changed ci until 2027-03-01 (builds of team a); without bob",
+    );
+  });
+
+  test.each([
+    ["2026-12-20", []],
+    ["2026-12-08", ["user-ends-soon: ci ends on 2026-12-08, in 13 days"]],
+    ["2026-11-25", ["user-ended: ci ended on 2026-11-25 and is refused"]],
+    ["2026-11-20", ["user-ended: ci ended on 2026-11-20 and is refused"]],
+  ])("are told by doctor: %s", (day, wanted) => {
+    const facts = { name: "s_htpasswd_1", ends: new Map([["ci", day]]) } as SecretFacts;
+    const found = judgeEnds(facts, new Date("2026-11-25T10:00:00Z"));
+    expect(found.map(({ id, message }) => `${id}: ${message}`)).toEqual(wanted);
+  });
+});
+
+test("a day is one of the calendar", () => {
+  for (const day of ["2027-03-01", "2028-02-29", "0001-01-01"]) expect(isDay(day), day).toBe(true);
+  for (const day of ["2027-02-29", "2027-13-01", "2027-3-1", "20270301", "2027-03-01T00:00", "x", ""])
+    expect(isDay(day), day).toBe(false);
+});
+
+describe("the start script of the registry", () => {
+  const folder = mkdtempSync(`${tmpdir()}/start-`);
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const files = renderFiles(loadConfig("domain: a.example", "f", {}).config, loadTemplates(), "f");
+  const compose = parse(files[0]?.text ?? "") as { services: { registry: { entrypoint: string[] } } };
+  const script = (compose.services.registry.entrypoint[2] ?? "").replaceAll("$$", "$");
+  const config = files.find(({ path }) => path === "registry/config.yml")?.text ?? "";
+
+  /** The config that the registry gets, with an htpasswd. */
+  function started(htpasswd: string): { http: { headers: Record<string, string[]>; secret: string } } {
+    writeFileSync(`${folder}/htpasswd`, htpasswd);
+    writeFileSync(`${folder}/http-secret`, "  secret: abc\n");
+    writeFileSync(`${folder}/given.yml`, config);
+    writeFileSync(`${folder}/registry`, "#!/bin/sh\n", { mode: 0o755 });
+    const here = script
+      .replaceAll("/run/secrets/", `${folder}/`)
+      .replaceAll("/etc/docker/registry/config.yml", `${folder}/given.yml`)
+      .replaceAll("/tmp/config.yml", `${folder}/config.yml`);
+    execFileSync("/bin/sh", ["-ec", here], { env: { PATH: `${folder}:${process.env.PATH}` } });
+    return parse(readFileSync(`${folder}/config.yml`, "utf8"));
+  }
+
+  test("tells the gateway which users end", () => {
+    const { http } = started(formatHtpasswd([ci, { ...ann, until: "2027-05-01" }]).reveal());
+    expect(http.headers["X-Account-Ends"]).toEqual([",ci 20270301,ann 20270501,"]);
+    expect(http.headers["X-Content-Type-Options"]).toEqual(["nosniff"]);
+    expect(http.secret).toBe("abc");
+  });
+
+  test("tells nothing where no user ends", () => {
+    const { http } = started(formatHtpasswd([ann]).reveal());
+    expect(Object.keys(http.headers)).toEqual(["X-Content-Type-Options"]);
+    expect(http.secret).toBe("abc");
+  });
+
+  test("takes no other line into the config", () => {
+    const line = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 40 }),
+      fc.stringMatching(/^# until [a-z"\]:, $`]{0,12} [0-9]{6,9}["\]\r ]{0,3}$/),
+    );
+    fc.assert(
+      fc.property(
+        line.filter((text) => !text.includes("\0")),
+        (text) => {
+          const { http } = started(`${text}\nann:${ann.hash}\n`);
+          const [value] = http.headers["X-Account-Ends"] ?? [""];
+          expect(value).toMatch(/^$|^(?:,[A-Za-z0-9][A-Za-z0-9._@-]* [0-9]{8})+,$/);
+          expect(http.secret).toBe("abc");
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
