@@ -17,8 +17,14 @@ import { useSwarm } from "./swarm.js";
 
 const swarm = useSwarm();
 const USERS = ["ann", "bob", "ci", "anna"];
+const TODAY = new Date().toISOString().slice(0, 10);
 const CREDENTIALS = {
-  REGISTRY_HTPASSWD: USERS.map((user) => `${user}:${bcrypt.hashSync(PASSWORD, 4)}\n`).join(""),
+  REGISTRY_HTPASSWD: [
+    "# until old 20251231\n",
+    `# until today ${TODAY.replaceAll("-", "")}\n`,
+    "# until ci 20991231\n",
+    ...[...USERS, "old", "today"].map((user) => `${user}:${bcrypt.hashSync(PASSWORD, 4)}\n`),
+  ].join(""),
   REGISTRY_USERNAME: "ann",
   REGISTRY_RAW_PASSWORD: PASSWORD,
 };

@@ -16,7 +16,9 @@ import { Oci } from "./clients/oci.js";
 import { ORAS, Oras } from "./clients/oras.js";
 import { type Release, startCurrentRelease, thisMachine } from "./clients/release.js";
 import { COLUMNS, type Column, CURRENT_COLUMNS, ROWS, type Row } from "./clients/rows.js";
+import { messageTable, RULE_ROWS, RULES } from "./clients/ruleRows.js";
 import { Site } from "./clients/site.js";
+import type { Changes } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
 const swarm = useSwarm();
@@ -38,10 +40,10 @@ const TABLE: { title: string; column: Column; current: boolean }[] = [
   ...CURRENT_COLUMNS.map((column) => ({ title: `${column}-${RELEASE}`, column, current: true })),
 ];
 const R = ROWS;
-const STACKS: { title: string; registry: Record<string, unknown>; rows: Row[] }[] = [
+const STACKS: { title: string; changes: Changes; rows: Row[] }[] = [
   {
     title: "with `pull: anonymous` and `delete: true`",
-    registry: { pull: "anonymous", delete: true },
+    changes: { registry: { pull: "anonymous", delete: true } },
     rows: [
       ...[R.anonymousPull, R.refusedPush, R.login, R.wrongPassword, R.push, R.big, R.mount, R.index],
       ...[
@@ -59,8 +61,13 @@ const STACKS: { title: string; registry: Record<string, unknown>; rows: Row[] }[
   },
   {
     title: "with `pull: authenticated` and `delete: false`",
-    registry: { pull: "authenticated", delete: false },
+    changes: { registry: { pull: "authenticated", delete: false } },
     rows: [R.refusedPull, R.refusedPush, R.login, R.wrongPassword, R.push, R.pull, R.digest, R.noDeletion],
+  },
+  {
+    title: "with rules for repositories",
+    changes: { root: RULES, registry: { delete: true } },
+    rows: Object.values(RULE_ROWS),
   },
 ];
 
@@ -80,14 +87,16 @@ beforeAll(async () => {
 afterAll(async () => {
   const versions = TABLE.filter(({ column }) => column !== "oci").map(versionOf);
   const named = await Promise.all(versions);
-  console.log(`${markdown(table)}\n\n${named.join(", ")}`);
+  console.log(
+    `${markdown(table)}\n\n${named.join(", ")}\n\n${messageTable(TABLE.map(({ title }) => title))}`,
+  );
   await current.stop();
   // Two engines in one network namespace: the other one still has its own bridge.
   await execa("docker", ["run", "--rm", swarm.images.hello]);
   await rm(folder, { recursive: true, force: true });
 });
 
-describe.each(STACKS)("$title", ({ title, registry, rows }) => {
+describe.each(STACKS)("$title", ({ title, changes, rows }) => {
   let site: Site;
   const clients = new Map<string, Client>();
   const asked = (row: Row, { column, current }: (typeof TABLE)[number]) =>
@@ -95,7 +104,7 @@ describe.each(STACKS)("$title", ({ title, registry, rows }) => {
   const lines: string[][] = rows.map((row) => TABLE.map((one) => (asked(row, one) ? "✗" : "-")));
 
   beforeAll(async () => {
-    site = await Site.deploy(swarm, images, registry);
+    site = await Site.deploy(swarm, images, changes);
     for (const { title, column, current } of TABLE)
       clients.set(title, CLIENTS[column](site, releaseOf(current)));
   });

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { ask, basic } from "./attacks/raw.js";
 import { SMITH, Target } from "./attacks/target.js";
 import { buildImage, buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { Pusher } from "./population.js";
@@ -111,6 +113,55 @@ test("audit lists who pushed, pulled and deleted an image, and what was refused"
 
   const wrong = await workspace.hephaestus(["audit", "--since", "yesterday"]);
   expect(wrong.exitCode).toBe(ExitCode.usage);
+});
+
+test("a machine user has an end and a note, which list, status and history show, until it is removed", async () => {
+  const { workspace } = target;
+  const hephaestus = async (...args: string[]) => {
+    const run = await workspace.hephaestus(args);
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    return run.stdout;
+  };
+  const in10Days = new Date(Date.now() + 10 * 86_400_000).toISOString().slice(0, 10);
+  const file = `${workspace.folder}/ci-password`;
+  await hephaestus(
+    "user",
+    "add",
+    "ci-a",
+    "--until",
+    in10Days,
+    "--note",
+    "builds of team a",
+    "--password-file",
+    file,
+  );
+  expect(await hephaestus("user", "list")).toMatch(
+    new RegExp(`^ci-a .* ${in10Days} +builds of team a$`, "m"),
+  );
+  expect(await hephaestus("status")).toMatch(
+    new RegExp(`^user +ci-a ends on ${in10Days}, in (?:9|10) days$`, "m"),
+  );
+  expect((await workspace.hephaestus(["doctor"])).all).toContain(`ci-a ends on ${in10Days}`);
+
+  const password = (await readFile(file, "utf8")).trim();
+  const upload = await ask(target.gateway, "POST", "/v2/tools/hello/blobs/uploads/", [
+    basic("ci-a", password),
+  ]);
+  expect(upload.status).toBe(202);
+  expect(upload.headers).not.toHaveProperty("x-account-ends");
+
+  await hephaestus("user", "update", "ci-a", "--until", "2099-12-31");
+  const { users } = JSON.parse(await hephaestus("user", "list", "--json")) as { users: object[] };
+  expect(users).toContainEqual(
+    expect.objectContaining({ user: "ci-a", until: "2099-12-31", note: "builds of team a" }),
+  );
+  expect((await ask(target.gateway, "GET", "/auth/token", [basic("ci-a", password)])).status).toBe(200);
+  const past = await workspace.hephaestus(["user", "update", "ci-a", "--until", "2026-01-01"]);
+  expect([past.exitCode, past.all]).toEqual([ExitCode.usage, expect.stringContaining("not in the future")]);
+  await hephaestus("user", "remove", "ci-a");
+  const history = await hephaestus("history");
+  expect(history).toContain(`new password of ci-a until ${in10Days} (builds of team a)`);
+  expect(history).toContain("changed ci-a until 2099-12-31 (builds of team a)");
 });
 
 test("prune-tags deletes what the rule lets go, and never an image that another tag keeps", async () => {

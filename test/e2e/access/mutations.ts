@@ -64,6 +64,11 @@ export const accessMutations = (text: string): AccessMutation[] => [
   config("what is not permitted is denied", "default   rule;", 'default   "";'),
   config("what is denied goes nowhere", '"~^[a-z]" denied;', ""),
   config("anyone pulls what is public alone", 'read \\*$" allow;', '" allow;'),
+  config("a user ends on the day", /"~\^\(\[0-9\]\+\) \\1\$" +ended;/, ""),
+  config("a user stays ended", /"~\^\(\[0-9\]\*\)\(\?:0.*" ended;/, ""),
+  config("each user has an end of its own", ",([^ ,|]+) ([0-9]+),.*\\|\\1$", ",([^ ,|]+) ([0-9]+),.*\\|"),
+  config("who has ended gets no token", "@token$ended;", "@token;"),
+  config("the ends of others are nobody's business", "proxy_hide_header X-Account-Ends;", ""),
   config("the cache is for those who may", 'proxy_cache_key "$denied$uri', 'proxy_cache_key "$uri'),
   config("the catalog is filtered", '"~^ catalog" guard;', ""),
   config(

@@ -122,6 +122,26 @@ export class Sweep {
     await this.mounts();
     await this.immutable();
     await this.spellings();
+    await this.ends();
+  }
+
+  /** A user that has ended is refused with a message, for what is public too. */
+  private async ends(): Promise<void> {
+    for (const user of ["old", "today"])
+      for (const [method, target] of [
+        ["GET", "/v2/"],
+        ["GET", "/auth/token"],
+        ["GET", "/v2/other/manifests/latest"],
+        ["POST", "/v2/other/blobs/uploads/"],
+      ] as const) {
+        const { status, body } = await ask(this.door, method, target, [basic(user, PASSWORD), OCI]);
+        if (status !== 403 || !body.includes(`the account ${user} ended on 20`))
+          throw new Error(`${user} has ended: ${method} ${target} gave ${status} ${body}`);
+      }
+    const { status, headers } = await this.ask("ci", { method: "POST", target: "/v2/other/blobs/uploads/" });
+    if (status !== 202 || headers["x-account-ends"] !== undefined)
+      throw new Error(`ci: an upload was answered ${status} ${JSON.stringify(headers)}`);
+    await this.cancel("ci", headers.location);
   }
 
   private async one(caller: Caller, repository: string, question: Question): Promise<void> {

@@ -4,16 +4,21 @@ import type { Run, Workspace } from "../workspace.js";
 import { type Image, TAG } from "./images.js";
 import type { Release } from "./release.js";
 
-/** Somebody without a login, the user, and somebody with the user's name and a wrong password. */
-export type Who = "nobody" | "smith" | "impostor";
+/** Somebody without a login, the user, somebody with the user's name and a wrong password, and two more users, of whom one has ended. */
+export type Who = "nobody" | "smith" | "impostor" | "guest" | "old";
 
 export const PASSWORDS: Record<Exclude<Who, "nobody">, string> = {
   smith: PASSWORD,
   impostor: "not-the-anvil",
+  guest: "Horseshoe-and-nail-3",
+  old: "Rust-and-dust-1",
 };
 
+/** The name that somebody logs in with. */
+export const userOf = (who: Exclude<Who, "nobody">): string => (who === "impostor" ? USER : who);
+
 export function userAndPassword(who: Exclude<Who, "nobody">): string {
-  return `${USER}:${PASSWORDS[who]}`;
+  return `${userOf(who)}:${PASSWORDS[who]}`;
 }
 
 const SECONDS = 110;

@@ -1,8 +1,7 @@
 /** podman, buildah and skopeo: one library, three commands. */
 import { existsSync, writeFileSync } from "node:fs";
-import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
-import { Client, PASSWORDS, type Who } from "./client.js";
+import { Client, PASSWORDS, userOf, type Who } from "./client.js";
 import { type Image, type Images, TAG } from "./images.js";
 import type { Release } from "./release.js";
 
@@ -36,7 +35,14 @@ abstract class ContainersClient extends Client {
   }
 
   override login(who: Exclude<Who, "nobody">): Promise<Run> {
-    const args = ["login", ...this.access(who), "-u", USER, "--password-stdin", this.workspace.registry];
+    const args = [
+      "login",
+      ...this.access(who),
+      "-u",
+      userOf(who),
+      "--password-stdin",
+      this.workspace.registry,
+    ];
     return this.command(args, PASSWORDS[who]);
   }
 }

@@ -1,8 +1,7 @@
 /** cosign, which signs images with a key and verifies them. What it writes is a tag beside the image. */
 import { existsSync } from "node:fs";
-import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
-import { Client, PASSWORDS, type Who } from "./client.js";
+import { Client, PASSWORDS, userOf, type Who } from "./client.js";
 import type { Release } from "./release.js";
 
 const KEY = "cosign";
@@ -21,7 +20,7 @@ export class Cosign extends Client {
   }
 
   override login(who: Exclude<Who, "nobody">): Promise<Run> {
-    const args = ["login", "-u", USER, "--password-stdin", this.workspace.registry];
+    const args = ["login", "-u", userOf(who), "--password-stdin", this.workspace.registry];
     return this.as(who, args, PASSWORDS[who]);
   }
 

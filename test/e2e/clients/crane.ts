@@ -1,8 +1,7 @@
 /** crane, of go-containerregistry: it copies from layouts to a registry, and back. */
 import { goProgram } from "../../support/goPrograms.js";
-import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
-import { Client, PASSWORDS, type Who } from "./client.js";
+import { Client, PASSWORDS, userOf, type Who } from "./client.js";
 import type { Image, Images } from "./images.js";
 import type { Release } from "./release.js";
 
@@ -26,7 +25,7 @@ export class Crane extends Client {
   }
 
   override login(who: Exclude<Who, "nobody">): Promise<Run> {
-    const login = ["auth", "login", "-u", USER, "--password-stdin", this.workspace.registry];
+    const login = ["auth", "login", "-u", userOf(who), "--password-stdin", this.workspace.registry];
     return this.run("env", [`DOCKER_CONFIG=${this.configOf(who)}`, CRANE, ...login], PASSWORDS[who]);
   }
 

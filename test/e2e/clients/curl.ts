@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
-import { Client, PASSWORDS, type Who } from "./client.js";
+import { Client, PASSWORDS, userOf, type Who } from "./client.js";
 import { blobFile, type Descriptor, type Image, type Images, MEDIA } from "./images.js";
 import { split } from "./oci.js";
 import type { Release } from "./release.js";
@@ -30,7 +29,9 @@ export class Curl extends Client {
   private access(who: Who): string[] {
     if (who === "nobody") return [];
     const file = `${this.folder}/${who}.netrc`;
-    writeFileSync(file, `machine localhost login ${USER} password ${PASSWORDS[who]}\n`, { mode: 0o600 });
+    writeFileSync(file, `machine localhost login ${userOf(who)} password ${PASSWORDS[who]}\n`, {
+      mode: 0o600,
+    });
     return ["--netrc-file", file];
   }
 

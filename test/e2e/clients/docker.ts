@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
-import { Client, PASSWORDS, type Who } from "./client.js";
+import { Client, PASSWORDS, userOf, type Who } from "./client.js";
 import { type Image, type Images, PLATFORMS, TAG } from "./images.js";
 import type { Release } from "./release.js";
 
@@ -38,7 +37,7 @@ export class Docker extends Client {
   }
 
   override login(who: Exclude<Who, "nobody">): Promise<Run> {
-    const args = ["login", "-u", USER, "--password-stdin", this.workspace.registry];
+    const args = ["login", "-u", userOf(who), "--password-stdin", this.workspace.registry];
     return this.docker(who, args, PASSWORDS[who]);
   }
 

@@ -1,9 +1,8 @@
 /** oras, for artifacts of any kind and what refers to an image. */
 import { existsSync, writeFileSync } from "node:fs";
 import { goProgram } from "../../support/goPrograms.js";
-import { USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
-import { Client, PASSWORDS, type Who } from "./client.js";
+import { Client, PASSWORDS, userOf, type Who } from "./client.js";
 import { type Image, type Images, TAG } from "./images.js";
 import type { Release } from "./release.js";
 
@@ -31,7 +30,7 @@ export class Oras extends Client {
   }
 
   override login(who: Exclude<Who, "nobody">): Promise<Run> {
-    const login = ["login", "--registry-config", this.logins(who), "-u", USER, "--password-stdin"];
+    const login = ["login", "--registry-config", this.logins(who), "-u", userOf(who), "--password-stdin"];
     return this.run(ORAS, [...login, this.workspace.registry], PASSWORDS[who]);
   }
 

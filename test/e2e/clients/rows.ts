@@ -34,11 +34,11 @@ export interface Row {
 const REFUSED = /log in first|unauthorized|authentication required|403 Forbidden/i;
 const WRONG = /wrong user name or password|unauthorized|invalid username/i;
 
-function succeeds(run: Run): void {
+export function succeeds(run: Run): void {
   expect(run.exitCode, run.all).toBe(0);
 }
 
-function fails(run: Run, message: RegExp): void {
+export function fails(run: Run, message: RegExp): void {
   expect(run.exitCode, run.all).not.toBe(0);
   expect(run.all).toMatch(message);
 }

@@ -1,13 +1,17 @@
 import { existsSync } from "node:fs";
+import bcrypt from "bcryptjs";
 import { expect } from "vitest";
 import { ExitCode } from "../../../src/errors.js";
-import { CREDENTIALS, DEPLOY, writeConfig } from "../stack.js";
+import { type Changes, CREDENTIALS, DEPLOY, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
 import { Workspace } from "../workspace.js";
-import { userAndPassword } from "./client.js";
+import { PASSWORDS, userAndPassword } from "./client.js";
 import type { Images } from "./images.js";
 import { pushLayout } from "./oci.js";
 import { OciClient } from "./ociClient.js";
+
+const lineOf = (who: "guest" | "old") => `${who}:${bcrypt.hashSync(PASSWORDS[who], 10)}\n`;
+const HTPASSWD = `${CREDENTIALS.REGISTRY_HTPASSWD}# until old 20251231\n${lineOf("guest")}${lineOf("old")}`;
 
 /** What a stack has before the clients come. */
 export const SEED = "library/seed:1";
@@ -21,12 +25,12 @@ export class Site {
     readonly oci: OciClient,
   ) {}
 
-  static async deploy(swarm: Swarm, images: Images, registry: Record<string, unknown>): Promise<Site> {
+  static async deploy(swarm: Swarm, images: Images, changes: Changes): Promise<Site> {
     const workspace = await Workspace.create("matrix", 5010, 8090);
     const site = new Site(workspace, images, new OciClient(workspace.registryUrl, userAndPassword("smith")));
-    await writeConfig(workspace, swarm, { registry });
+    await writeConfig(workspace, swarm, changes);
     await workspace.hephaestus(["render"]);
-    const run = await workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+    const run = await workspace.hephaestus(DEPLOY, { env: { ...CREDENTIALS, REGISTRY_HTPASSWD: HTPASSWD } });
     expect(run.exitCode, run.all).toBe(ExitCode.ok);
     await pushLayout(site.oci, images.seed, SEED);
     return site;
