@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import { DAY_MILLISECONDS } from "../credentials/age.js";
 import { type Certificate, readCertificate } from "../registry/certificate.js";
-import type { FrontDoorAnswer } from "../registry/frontDoor.js";
+import { type FrontDoorAnswer, givesAnonymousTokens } from "../registry/frontDoor.js";
 import type { Check } from "./check.js";
 import { readClock } from "./clock.js";
 import { type Lookup, lookUp } from "./dns.js";
@@ -139,12 +139,15 @@ function opening(config: Config, { id, status = 0, fault = "" }: FrontDoorAnswer
   const again = "Run hephaestus deploy, then hephaestus doctor again.";
   if (id === "anonymous-write" && letIn)
     return error("anonymous-write", "anyone can push without a login", fault, again);
-  const privatePulls = config.registry.pull === "authenticated";
-  if (id === "anonymous-token" && privatePulls && letIn)
-    return error("anonymous-pull", "anyone can pull, but registry.pull is authenticated", fault, again);
+  const but =
+    config.access.length > 0
+      ? "though registry.pull and access forbid it"
+      : "but registry.pull is authenticated";
+  if (id === "anonymous-token" && !givesAnonymousTokens(config) && letIn)
+    return error("anonymous-pull", `anyone can pull, ${but}`, fault, again);
   // 404 is the registry's own answer: the question got there.
   if (id === "anonymous-read" && (letIn || status === 404))
-    return error("anonymous-pull", "anyone can read, but registry.pull is authenticated", fault, again);
+    return error("anonymous-pull", `anyone can read, ${but}`, fault, again);
   if (id === "library-write" && letIn)
     return error("library-writes", "anyone can delete images through the library", fault, again);
   if ((id === "library" && config.ui.access === "sso") || id === "admin") {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { includes, isAnyPublic, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 import { interrupted } from "../docker/run.js";
@@ -43,13 +44,17 @@ export interface Logins {
 /** Seconds for which the gateway may remember the registry's answer about a password, and some more. */
 const MEMORY_SECONDS = CHECK_SECONDS + 10;
 
+/** Whether a client gets a token that names nobody: where some repository may be pulled without a login. */
+export const givesAnonymousTokens = (config: Config): boolean => isAnyPublic(repositoryRules(config));
+
 /** A name that no repository has: the probes ask for it, and none of them writes. */
 const PROBE = "hephaestus-probe";
 
 /**
  * Asks the registry and the UI through their front door.
  *
- * @param logins checked when given; a kept password is not known to this run
+ * @param logins checked when given; a kept password is not known to this run. They are the htpasswd's, so the gateway does
+ *   not know them where only Authelia knows the users
  * @param patienceSeconds how long a wrong answer may be asked again: Traefik needs seconds to see a new service
  * @param signal ends the questions at once when it aborts
  * @throws OperatorError when it was interrupted
@@ -91,9 +96,13 @@ interface Question {
   patience?: number;
 }
 
-function questions(config: Config, { login, former }: Logins, get: Get): Question[] {
+function questions(config: Config, logins: Logins, get: Get): Question[] {
   const urls = publicUrls(config);
   const tokenUrl = `${urls.registry}/auth/token`;
+  const { login, former } = config.users.provider === "authelia" ? ({} as Logins) : logins;
+  const { pull } = ruleOf(repositoryRules(config), PROBE);
+  const isPublic = pull === "anonymous";
+  const reader = !isPublic && login && includes(pull, login) ? login : undefined;
   const list: Question[] = [
     {
       id: "challenge",
@@ -108,7 +117,7 @@ function questions(config: Config, { login, former }: Logins, get: Get): Questio
     {
       id: "anonymous-token",
       title: "anonymous tokens are as configured",
-      ask: () => expectStatus(get, tokenUrl, config.registry.pull === "anonymous" ? 200 : 401),
+      ask: () => expectStatus(get, tokenUrl, givesAnonymousTokens(config) ? 200 : 401),
     },
     {
       id: "anonymous-write",
@@ -116,18 +125,13 @@ function questions(config: Config, { login, former }: Logins, get: Get): Questio
       ask: () => askWrite(get, `${urls.registry}/v2/${PROBE}/blobs/uploads/`),
     },
   ];
-  if (config.registry.pull === "anonymous" || login)
+  if (isPublic || reader)
     list.push({
       id: "storage",
       title: "the storage answers",
-      ask: () =>
-        askStorage(
-          get,
-          `${urls.registry}/v2/${PROBE}/tags/list`,
-          config.registry.pull === "anonymous" ? undefined : login,
-        ),
+      ask: () => askStorage(get, `${urls.registry}/v2/${PROBE}/tags/list`, reader),
     });
-  if (config.registry.pull === "authenticated")
+  if (!isPublic)
     list.push({
       id: "anonymous-read",
       title: "nobody reads without a login",
