@@ -89,6 +89,7 @@ async function changeOne(
   former: (config: Config) => Login | undefined = () => undefined,
 ): Promise<ExitCode> {
   const { context, cleanupDocker } = await openUserSession(flags);
+  requireHtpasswd(context);
   const request: PeopleRequest = { apply, login: undefined, origin: "given", former: former(context.config) };
   const prepared = { ...context, request };
   await changeUsers(prepared, cleanupDocker, async () => undefined);
@@ -130,6 +131,7 @@ async function setPassword(
 ): Promise<ExitCode> {
   if (flags.passwordFile !== undefined) await checkPrivateFile(flags.passwordFile);
   const { context, cleanupDocker } = await openUserSession(flags);
+  requireHtpasswd(context);
   const { config, reporter } = context;
   const user = checkUserName(await choose(context));
   const password = flags.passwordStdin
@@ -214,6 +216,16 @@ function handOverTo({ passwordFile, json }: UserFlags, { reporter }: DeployConte
     else if (json || process.stdout.isTTY) reporter.password(user, password);
     else process.stdout.write(`${password}\n`);
   };
+}
+
+/** @throws OperatorError where only Authelia knows the users, so that a change of the htpasswd would have no effect */
+function requireHtpasswd({ config: { stack, users } }: DeployContext): void {
+  if (users.provider !== "authelia") return;
+  throw new OperatorError("its users are Authelia's (users.provider: authelia)", {
+    where: stack,
+    remedy: "Change them where Authelia has them, or deploy with users.provider: both for machine users.",
+    exitCode: ExitCode.preflight,
+  });
 }
 
 /** @throws OperatorError when a name cannot be a user's */
