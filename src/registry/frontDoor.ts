@@ -99,7 +99,7 @@ interface Question {
 function questions(config: Config, logins: Logins, get: Get): Question[] {
   const urls = publicUrls(config);
   const tokenUrl = `${urls.registry}/auth/token`;
-  const { login, former } = config.users.provider === "authelia" ? ({} as Logins) : logins;
+  const { login, former }: Logins = config.users.provider === "authelia" ? {} : logins;
   const { pull } = ruleOf(repositoryRules(config), PROBE);
   const isPublic = pull === "anonymous";
   const reader = !isPublic && login && includes(pull, login) ? login : undefined;

@@ -56,6 +56,7 @@ export function gatewayFiles(
     manifestTypes: MANIFEST_TYPES,
     guardsDeletes: config.registry.delete && access.immutable.length > 0,
     immutable: access.immutable,
+    groups: config.users.provider !== "htpasswd",
   };
   const text = fill(templates.gateway, {
     ...shared,
@@ -69,7 +70,6 @@ export function gatewayFiles(
     guard: fill(templates.gatewayGuard, shared).trimEnd(),
     laterDay: LATER_DAY,
     anonymous: access.lowest === "*",
-    groups: config.users.provider !== "htpasswd",
     users: usersText(config, templates, shared.registryAddress),
     port: GATEWAY_PORT,
     jsonLog: config.gateway.log === "json",
@@ -111,7 +111,7 @@ function usersText(config: Config, templates: Templates, registry: string): stri
   return fill(templates.gatewayUsers, {
     both: config.users.provider === "both",
     registryAddress: registry,
-    url: publicUrls(config).registry,
+    registryHost: config.registry.host,
     autheliaAddress: host,
     autheliaScheme: protocol.replace(":", ""),
     autheliaPath: pathname.replace(/\/$/, ""),

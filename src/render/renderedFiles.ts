@@ -68,7 +68,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
   if (gateway.script) files.push(gateway.script);
   if (config.ui.enabled) files.push(registryUi);
   if (config.ui.admin.enabled) files.push(registryAdmin);
-  if (config.expose === "traefik") {
+  if (config.expose === "traefik" || config.users.provider !== "htpasswd") {
     const rules = accessRules(config);
     files.push({ path: "authelia/access_control.yml", text: fill(templates.authelia, { header, rules }) });
   }

@@ -15,13 +15,14 @@ export interface AccessRule {
 }
 
 /**
- * The rules for the stack's hosts. The registry's own host bypasses Authelia: clients send Basic and Bearer
- * credentials of the registry, which Authelia would take for its own users' and refuse. Where the gateway asks Authelia
- * about users, one factor is all that a client can send (HTTP Basic).
+ * The rules for the hosts that Authelia is asked about. The registry's own host bypasses Authelia: clients send Basic and
+ * Bearer credentials of the registry, which Authelia would take for its own users' and refuse. Where the gateway asks
+ * Authelia about users, one factor is all that a client can send (HTTP Basic).
  */
 export function accessRules(config: Config): AccessRule[] {
   const policy = config.users.provider === "htpasswd" ? "bypass" : "one_factor";
   const rules: AccessRule[] = [{ domain: config.registry.host, policy }];
+  if (config.expose === "ports") return rules;
   if (config.ui.enabled) {
     rules.push({ domain: config.ui.host, policy: config.ui.access === "sso" ? "one_factor" : "bypass" });
   }

@@ -4,6 +4,18 @@ import type { Workspace } from "./workspace.js";
 /** The bridge by which the engine's host and the tasks reach each other. */
 const BRIDGE = "docker_gwbridge";
 
+/** The address and the length of the prefix of this machine at that bridge. */
+async function ownAddress(): Promise<{ address: string; prefix: string }> {
+  const { stdout } = await execa("ip", ["-4", "-o", "addr", "show", "dev", BRIDGE]);
+  const [, address, prefix] = /inet (\S+)\/(\d+)/.exec(stdout) ?? [];
+  if (address === undefined || prefix === undefined)
+    throw new Error(`this machine has no address at ${BRIDGE}`);
+  return { address, prefix };
+}
+
+/** Where tasks reach a server on this machine. */
+export const addressForTasks = async (): Promise<string> => (await ownAddress()).address;
+
 /**
  * Addresses of this machine from which a gateway is asked, so that it takes them for different clients. They go with the
  * network namespace of the tests.
@@ -17,11 +29,11 @@ export async function clientAddresses(
   const filter = `label=com.docker.swarm.service.name=${workspace.stack}_gateway`;
   const id = (await workspace.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
   const pid = (await workspace.docker("inspect", "--format", "{{.State.Pid}}", id)).stdout.trim();
-  const own = (await execa("ip", ["-4", "-o", "addr", "show", "dev", BRIDGE])).stdout;
-  const [, network = "", prefix = ""] = /inet (\d+\.\d+)\.\d+\.\d+\/(\d+)/.exec(own) ?? [];
+  const { address: own, prefix } = await ownAddress();
+  const network = own.split(".").slice(0, 2).join(".");
   const inside = await execa("nsenter", ["--target", pid, "--net", "ip", "-4", "-o", "addr", "show"]);
   const gateway = new RegExp(`inet (${network.replace(".", "\\.")}\\.\\d+\\.\\d+)/`).exec(inside.stdout)?.[1];
-  if (!prefix || gateway === undefined) throw new Error(`no address of the gateway at ${BRIDGE}`);
+  if (gateway === undefined) throw new Error(`no address of the gateway at ${BRIDGE}`);
   const addresses = Array.from({ length: count }, (_, index) => `${network}.200.${index + 1}`);
   for (const address of addresses)
     await execa("ip", ["addr", "replace", `${address}/${prefix}`, "dev", BRIDGE]);
