@@ -6,9 +6,7 @@ import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password
 import type { Change, Login } from "../credentials/people.js";
 import { addUser, changePassword, removeUser, updateUser } from "../credentials/people.js";
 import { Secret } from "../credentials/secret.js";
-import { dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { runningConfig } from "../history/recordSteps.js";
 import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
 import type { DeployContext } from "../operation/context.js";
 import type { PeopleRequest } from "../operation/secretsChange.js";
@@ -17,16 +15,14 @@ import { table } from "../terminal/table.js";
 import { readUsers } from "../users/listUsers.js";
 import { changeUsers, type HandOver } from "../users/rotation.js";
 import { passwordFromStdin, userName } from "./credentials.js";
-import { openSession, type Session, type SessionFlags, sessionOf } from "./session.js";
+import { openUserSession, type UserSessionFlags } from "./userSession.js";
 
-export interface UserFlags extends Omit<SessionFlags, "output"> {
+export interface UserFlags extends UserSessionFlags {
   user?: string;
   passwordStdin?: boolean;
   length: number;
   /** File for the new password. */
   passwordFile?: string;
-  /** Name of the stack, where hephaestus.yaml is not at hand. */
-  stack?: string;
 }
 
 /** A user's end and note, as they were typed. */
@@ -155,33 +151,6 @@ async function setPassword(
   if (flags.json) reporter.result({ user }, []);
   warnAboutEnvironment(user, context);
   return ExitCode.ok;
-}
-
-/**
- * Opens the way to a running stack. Its config is that of its history, so that an old checkout does no harm; hephaestus.yaml
- * counts where there is no record, and for what it says of passwords.
- *
- * @throws OperatorError when neither is there
- */
-async function openUserSession(flags: Omit<UserFlags, "length">): Promise<Session> {
-  const { stack } = flags;
-  if (stack === undefined) {
-    const session = await openSession(flags);
-    const { config, docker } = session.context;
-    const running = await runningConfig(docker, config.stack);
-    if (running === undefined) return session;
-    return {
-      ...session,
-      context: { ...session.context, config: { ...running, credentials: config.credentials } },
-    };
-  }
-  const config = await runningConfig(dockerCommand({ context: flags.context }), stack);
-  if (config) return sessionOf(flags, { config, folder: ".", files: [] });
-  throw new OperatorError("has no record of its config in the Swarm", {
-    where: stack,
-    remedy: "Run this in the folder of its hephaestus.yaml, without --stack.",
-    exitCode: ExitCode.preflight,
-  });
 }
 
 /**

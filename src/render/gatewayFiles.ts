@@ -68,9 +68,13 @@ export function gatewayFiles(
       temporaryUser: TEMPORARY_USER,
     }).trimEnd(),
     guard: fill(templates.gatewayGuard, shared).trimEnd(),
+    checks: fill(templates.gatewayChecks, {
+      ...shared,
+      ...CHECK_LIMITS,
+      users: shared.groups ? usersText(config, templates, shared.registryAddress) : "",
+    }).trimEnd(),
     laterDay: LATER_DAY,
     anonymous: access.lowest === "*",
-    users: usersText(config, templates, shared.registryAddress),
     port: GATEWAY_PORT,
     jsonLog: config.gateway.log === "json",
     actionPatterns: ACTION_PATTERNS,
@@ -105,7 +109,7 @@ function scriptText(config: Config, templates: Templates, header: string): strin
   });
 }
 
-/** The server that asks Authelia; unused where the registry alone knows the users. */
+/** The server that asks Authelia. */
 function usersText(config: Config, templates: Templates, registry: string): string {
   const { protocol, host, pathname } = new URL(config.authelia.url);
   return fill(templates.gatewayUsers, {

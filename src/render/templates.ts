@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 const NAMES = {
   gateway: "gateway/nginx.conf",
   gatewayAccess: "gateway/access.conf",
+  gatewayChecks: "gateway/checks.conf",
   gatewayGuard: "gateway/guard.conf",
   gatewayUsers: "gateway/users.conf",
   gatewayScript: "gateway/access.js",
