@@ -73,7 +73,7 @@ const changes = (provider: string): Changes => ({
   ui: { enabled: false },
 });
 
-/** No answer tells a client of Authelia. */
+/** No answer names Authelia to a client. */
 async function answer(method: string, path: string, ...headers: string[]): Promise<Answer> {
   const given = await ask(target.gateway, method, path, headers);
   expect(given.headers).not.toHaveProperty("set-cookie");
@@ -148,7 +148,7 @@ test("a wrong password is refused, with the gateway's own challenge", async () =
   expect(await statusOf(login(basic(USER, secretOf("ann"))))).toBe(401);
 });
 
-test("whom Authelia's own rules deny the host is told so", async () => {
+test("a user whom the rules of Authelia deny the host gets a message", async () => {
   const message = "Authelia does not let this account use localhost:5000";
   await expectRefusal(login(credential("dan")), 403, message);
   for (let pushes = 0; pushes < 20; pushes++)

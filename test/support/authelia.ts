@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 export interface AutheliaUser {
   password: string;
-  /** What Authelia calls whoever logs in with this name. */
+  /** What Authelia calls the user who logs in with this name. */
   name?: string;
   groups?: readonly string[];
   /** Whether a rule of its access_control denies the host to the user. */

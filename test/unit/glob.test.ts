@@ -72,7 +72,7 @@ describe("the comparison of globs", () => {
     );
   });
 
-  /** All names of up to three segments over two letters and one more: enough to tell these globs apart. */
+  /** All names of up to three segments over two letters and one more: enough to distinguish these globs. */
   const words = ["a", "b", "c", "aa", "ab", "ac", "ba", "bb", "cb", "aab", "abb", "acb"];
   const all = words.flatMap((x) => [x, ...words.flatMap((y) => [`${x}/${y}`, `${x}/${y}/c`, `c/${x}/${y}`])]);
 

@@ -124,7 +124,7 @@ describe("a user's end and note", () => {
     ["2026-12-08", ["user-ends-soon: ci ends on 2026-12-08, in 13 days"]],
     ["2026-11-25", ["user-ended: ci ended on 2026-11-25 and is refused"]],
     ["2026-11-20", ["user-ended: ci ended on 2026-11-20 and is refused"]],
-  ])("are told by doctor: %s", (day, wanted) => {
+  ])("are reported by doctor: %s", (day, wanted) => {
     const facts = { name: "s_htpasswd_1", ends: new Map([["ci", day]]) } as SecretFacts;
     const found = judgeEnds(facts, new Date("2026-11-25T10:00:00Z"));
     expect(found.map(({ id, message }) => `${id}: ${message}`)).toEqual(wanted);
@@ -159,14 +159,14 @@ describe("the start script of the registry", () => {
     return parse(readFileSync(`${folder}/config.yml`, "utf8"));
   }
 
-  test("tells the gateway which users end", () => {
+  test("gives the gateway the users that end", () => {
     const { http } = started(formatHtpasswd([ci, { ...ann, until: "2027-05-01" }]).reveal());
     expect(http.headers["X-Account-Ends"]).toEqual([",ci 20270301,ann 20270501,"]);
     expect(http.headers["X-Content-Type-Options"]).toEqual(["nosniff"]);
     expect(http.secret).toBe("abc");
   });
 
-  test("tells nothing where no user ends", () => {
+  test("gives nothing where no user ends", () => {
     const { http } = started(formatHtpasswd([ann]).reveal());
     expect(Object.keys(http.headers)).toEqual(["X-Content-Type-Options"]);
     expect(http.secret).toBe("abc");

@@ -68,7 +68,7 @@ export const accessMutations = (text: string): AccessMutation[] => [
   config("a user stays ended", /"~\^\(\[0-9\]\*\)\(\?:0.*" ended;/, ""),
   config("each user has an end of its own", ",([^ ,|]+) ([0-9]+),.*\\|\\1$", ",([^ ,|]+) ([0-9]+),.*\\|"),
   config("who has ended gets no token", "@token$ended;", "@token;"),
-  config("the ends of others are nobody's business", "proxy_hide_header X-Account-Ends;", ""),
+  config("the ends of other users stay inside", "proxy_hide_header X-Account-Ends;", ""),
   config("the cache is for those who may", 'proxy_cache_key "$denied$uri', 'proxy_cache_key "$uri'),
   config("the catalog is filtered", '"~^ catalog" guard;', ""),
   config(
