@@ -40,6 +40,9 @@ export function globPattern(glob: string): string {
   return `^${pattern}$`;
 }
 
+/** Whether a name of a repository or a tag matches a glob. */
+export const matchesGlob = (glob: string, name: string): boolean => new RegExp(globPattern(glob)).test(name);
+
 const segmentPattern = (segment: string): string =>
   segment === "*" ? "[^/]+" : segment.replaceAll(".", "[.]").replaceAll("*", "[^/]*");
 

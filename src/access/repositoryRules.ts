@@ -1,4 +1,4 @@
-import { globPattern } from "./glob.js";
+import { matchesGlob } from "./glob.js";
 
 /** Who may do something: anyone, any user, or these users and groups. */
 export type Grant = "anonymous" | "authenticated" | readonly string[];
@@ -73,18 +73,23 @@ export function repositoryRules({ access, groups, registry }: AccessConfig): Rep
   return [...rules, { number: 0, repositories: ["**"], ...rest, immutable: [] }];
 }
 
+/** The first of some rules that matches a repository. */
+export const firstMatch = <T extends { repositories: readonly string[] }>(
+  rules: readonly T[],
+  repository: string,
+): T | undefined =>
+  rules.find(({ repositories }) => repositories.some((glob) => matchesGlob(glob, repository)));
+
 /** The rule that decides about a repository: the first that matches. */
 export function ruleOf(rules: readonly RepositoryRule[], repository: string): RepositoryRule {
-  const found = rules.find(({ repositories }) =>
-    repositories.some((glob) => new RegExp(globPattern(glob)).test(repository)),
-  );
+  const found = firstMatch(rules, repository);
   if (found === undefined) throw new Error("The last rule matches every repository.");
   return found;
 }
 
 /** Whether a tag cannot be changed or deleted once it exists. */
 export const isImmutable = ({ immutable }: RepositoryRule, tag: string): boolean =>
-  immutable.some((glob) => new RegExp(globPattern(glob)).test(tag));
+  immutable.some((glob) => matchesGlob(glob, tag));
 
 /** Whether a grant includes a caller. */
 export function includes(grant: Grant, { user, groups = [] }: Caller): boolean {

@@ -4,7 +4,9 @@ import { configOption, dryRunOption, jsonOption, loginOptions, quietOption, whol
 
 export const addPruneTags: AddCommand = (program, finish) => {
   loginOptions(program.command("prune-tags"))
-    .description("delete tags by age or number; an image that another tag still needs is kept")
+    .description(
+      "delete tags by age or number, or by the rules of the config; what another tag still needs is kept",
+    )
     .addOption(configOption())
     .addOption(
       new Option("--keep-last <number>", "keep the newest matching tags of each repository").argParser(
@@ -17,11 +19,12 @@ export const addPruneTags: AddCommand = (program, finish) => {
     .option("--match <glob>", "tags that may be deleted", "*")
     .option("--repository <glob>", "repositories to prune; ** matches slashes too", "**")
     .addOption(dryRunOption())
+    .option("--explain", "list each tag with the reason why it stays or goes")
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText(
       "after",
-      "\nThis needs registry.delete: true. Signatures, attestations and SBOMs are kept and deleted together with their\nimage. An image without a plausible date never counts as old. If dates are equal or unknown, version numbers\nare compared.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --dry-run",
+      "\nThis needs registry.delete: true. Without --keep-last and --older-than, the rules of retention in the config\ndecide, and --match is not used. Signatures, attestations and SBOMs are kept and deleted together with their\nimage. An image without a plausible date never counts as old. If dates are equal or unknown, version numbers\nare compared.\n\nExample:\n  hephaestus prune-tags --explain --dry-run\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5",
     )
     .action(async (options) => finish(await (await import("../actions/pruneTags.js")).pruneTags(options)));
 };

@@ -11,27 +11,34 @@ const objection =
 const error = objection("error");
 const warning = objection("warning");
 
+/** Lists of rules of which the first that matches a repository decides. */
+type RuleList = "access" | "retention";
+type Rules = readonly { repositories: readonly string[] }[];
+
 /** Words that a rule writes in the place of a list. */
 const RESERVED = ["anonymous", "authenticated"];
 
-/** What is wrong with `access` and `groups`: rules that can never match, overlap or contradict themselves. */
+/** What is wrong with `access`, `groups` and `retention`: rules that can never match, overlap or contradict themselves. */
 export function accessFindings(config: ParsedConfig): Objection[] {
   return [
-    ...unreachable(config),
-    ...overlapping(config),
+    ...unreachable("access", config.access),
+    ...unreachable("retention", config.retention),
+    ...overlapping("access", config.access),
+    ...overlapping("retention", config.retention),
     ...contradictions(config),
     ...reservedNames(config),
     ...deletesThatAreOff(config),
+    ...pruningThatIsOff(config),
   ];
 }
 
 /** Globs of rules that earlier rules match completely. */
-function unreachable({ access }: ParsedConfig): Objection[] {
+function unreachable(key: RuleList, rules: Rules): Objection[] {
   const found: Objection[] = [];
   const before: string[] = [];
-  for (const [index, { repositories }] of access.entries()) {
+  for (const [index, { repositories }] of rules.entries()) {
     for (const [place, glob] of repositories.entries()) {
-      const path = ["access", index, "repositories", place];
+      const path = [key, index, "repositories", place];
       const twin = repositories.slice(0, place).find((other) => isCovered(glob, [other]));
       if (twin !== undefined)
         found.push(warning(path, `${glob} adds nothing to ${twin} in the same rule`, "Remove it."));
@@ -50,9 +57,9 @@ function unreachable({ access }: ParsedConfig): Objection[] {
 }
 
 /** Globs that partly match what an earlier rule matches, though neither includes the other. */
-function overlapping({ access }: ParsedConfig): Objection[] {
-  const globs = access.flatMap(({ repositories }, index) =>
-    repositories.map((glob, place) => ({ glob, index, path: ["access", index, "repositories", place] })),
+function overlapping(key: RuleList, rules: Rules): Objection[] {
+  const globs = rules.flatMap(({ repositories }, index) =>
+    repositories.map((glob, place) => ({ glob, index, path: [key, index, "repositories", place] })),
   );
   return globs.flatMap(({ glob, index, path }) => {
     const other = globs.find(
@@ -107,6 +114,17 @@ function reservedNames({ access, groups }: ParsedConfig): Objection[] {
     .filter((name) => RESERVED.includes(name))
     .map((name) => error(["groups", name], `${name} cannot be a group`, "Choose another name."));
   return [...inRules, ...inGroups];
+}
+
+function pruningThatIsOff({ retention, registry }: ParsedConfig): Objection[] {
+  if (registry.delete || retention.length === 0) return [];
+  return [
+    warning(
+      ["retention"],
+      "no tag is ever deleted, since registry.delete is false",
+      "Set registry.delete: true, or remove retention.",
+    ),
+  ];
 }
 
 function deletesThatAreOff({ access, registry }: ParsedConfig): Objection[] {

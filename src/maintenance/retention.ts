@@ -61,7 +61,7 @@ export function planRetention(images: readonly TaggedImage[], rule: Rule): Reten
  * The tags that belong to the newest so many, and those of which it is not known: a tag is left out only if so many others are
  * surely newer.
  */
-function newest(images: readonly TaggedImage[], number: number): Set<string> {
+export function newest(images: readonly TaggedImage[], number: number): Set<string> {
   if (number === 0) return new Set();
   const isNewer = orderOf(images);
   const staying = images.filter((image) => images.filter((other) => isNewer(other, image)).length < number);

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { ask, basic } from "./attacks/raw.js";
@@ -210,6 +210,50 @@ test("prune-tags deletes what the rule lets go, and never an image that another 
     ...[`docker://${workspace.registry}/team/app:stable`, `oci:${workspace.folder}/pulled:1`],
   ]);
   expect(pull.exitCode, pull.all).toBe(0);
+});
+
+test("prune-tags without options goes by the rules of the config, and says why each tag stays or goes", async () => {
+  const { workspace } = target;
+  const env = { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: PASSWORD };
+  for (const [repository, tags] of [
+    ["nightly/app", ["1", "2", "3", "latest"]],
+    ["release/app", ["1"]],
+  ] as const)
+    for (const tag of tags) {
+      const image = buildImage(workspace.folder, `${repository.replace("/", "-")}-${tag}`, [1000]);
+      const copy = [
+        "copy",
+        "--insecure-policy",
+        "--dest-tls-verify=false",
+        "--dest-creds",
+        `${USER}:${PASSWORD}`,
+      ];
+      const to = `docker://${workspace.registry}/${repository}:${tag}`;
+      const run = await workspace.run("skopeo", [...copy, `oci:${image.layout}:${TAG}`, to]);
+      expect(run.exitCode, run.all).toBe(0);
+    }
+  const file = `${workspace.folder}/hephaestus.yaml`;
+  const config = await readFile(file, "utf8");
+  const retention = [{ repositories: ["nightly/*"], keep: { last: 1, tags: ["latest"] } }];
+  await writeFile(file, JSON.stringify({ ...JSON.parse(config), retention }));
+  try {
+    const run = await workspace.hephaestus(["prune-tags", "--explain"], { env });
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expect(run.all).toMatch(/stays {2}nightly\/app:latest \(matches latest\)/);
+    expect(run.all).toMatch(/stays {2}nightly\/app:3 \(is one of the newest 1, or may be\)/);
+    expect(run.all).toMatch(/goes {3}nightly\/app:1 \(has no date\)/);
+    expect(run.all).toMatch(/stays {2}release\/app \(no rule of retention matches\)/);
+    const left = async (repository: string) =>
+      (
+        (await (await fetch(`${workspace.registryUrl}/v2/${repository}/tags/list`)).json()) as {
+          tags: string[];
+        }
+      ).tags;
+    expect((await left("nightly/app")).sort()).toEqual(["3", "latest"]);
+    expect(await left("release/app")).toEqual(["1"]);
+  } finally {
+    await writeFile(file, config);
+  }
 });
 
 test("prune-tags keeps signatures with their image, ignores impossible dates, and passes over build caches", async () => {

@@ -12,14 +12,14 @@ const groupName = text({
 
 const names = z.array(groupName);
 
-const repositoryGlob = text({
+export const repositoryGlob = text({
   what: "a glob for repositories",
   remedy:
     "Write path segments of lower-case letters, digits and . _ -, where * stands for any characters of one segment and ** for any number of segments: team-a/**.",
   pattern: REPOSITORY_GLOB,
 });
 
-const tagGlob = text({
+export const tagGlob = text({
   what: "a glob for tags",
   remedy: "Use letters, digits and . _ -, where * stands for any characters: v*.",
   pattern: TAG_GLOB,
