@@ -1,8 +1,8 @@
 import picomatch from "picomatch";
 import { timeFrom } from "../credentials/age.js";
-import { asWritten, streamLogs } from "../docker/serviceLogs.js";
-import { ExitCode, OperatorError } from "../errors.js";
-import { type Access, isEvent, parseAccess } from "../registry/accessLog.js";
+import { ExitCode } from "../errors.js";
+import { type Access, isEvent } from "../registry/accessLog.js";
+import { readGatewayLog } from "../registry/gatewayLog.js";
 import type { Action } from "../stack/accessActions.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
@@ -27,25 +27,13 @@ export async function audit(flags: AuditFlags): Promise<ExitCode> {
   const reporter = await chooseReporter(flags);
   const isMeant = filterOf(flags);
   const found: Access[] = [];
-  let oldest: Date | undefined;
   const { context } = flags;
   const since = timeFrom(flags.since, new Date())?.toISOString() ?? "";
-  try {
-    await streamLogs(
-      [`${config.stack}_gateway`],
-      { context, since, follow: false, signal: interruptionSignal() },
-      (_service, line) => {
-        const access = parseAccess(asWritten(line));
-        if (access === undefined) return;
-        if (oldest === undefined || access.at < oldest) oldest = access.at;
-        if (isMeant(access)) found.push(access);
-      },
-    );
-  } catch (error) {
-    // Docker prints what it can get, and then names the tasks whose logs it could not get.
-    if (oldest === undefined || !(error instanceof OperatorError)) throw error;
-    reporter.note("warning", `The log is incomplete: ${error.message}`);
-  }
+  const options = { context, since, signal: interruptionSignal() };
+  const { oldest, fault } = await readGatewayLog(config.stack, options, (access) => {
+    if (isMeant(access)) found.push(access);
+  });
+  if (fault !== undefined) reporter.note("warning", `The log is incomplete: ${fault}`);
   // Each task has a log of its own.
   found.sort((a, b) => a.at.getTime() - b.at.getTime());
   const from = oldest?.toISOString();

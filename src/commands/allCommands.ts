@@ -21,6 +21,7 @@ import { addSchema } from "./schema.js";
 import { addSecrets } from "./secrets.js";
 import { addStatus } from "./status.js";
 import { addUpgrade } from "./upgrade.js";
+import { addUsage } from "./usage.js";
 import { addUser } from "./user.js";
 
 /** All commands, in the order of the help. */
@@ -36,6 +37,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addDiff,
   addUpgrade,
   addStatus,
+  addUsage,
   addLogs,
   addDestroy,
   addPruneTags,

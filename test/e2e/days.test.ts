@@ -212,6 +212,33 @@ test("prune-tags deletes what the rule lets go, and never an image that another 
   expect(pull.exitCode, pull.all).toBe(0);
 });
 
+test("usage counts shared layers once, and shows the last push and pull", async () => {
+  const { workspace } = target;
+  await fetch(`${workspace.registryUrl}/v2/team/app/manifests/latest`, {
+    headers: { accept: `${MEDIA.manifest}, ${MEDIA.index}, ${MEDIA.dockerManifest}` },
+  });
+  const run = await workspace.hephaestus(["usage", "--json"]);
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  const told = JSON.parse(run.stdout.trim().split("\n").at(-1) ?? "") as {
+    bytes: number;
+    repositories: {
+      repository: string;
+      bytes: number;
+      own: number;
+      lastPush: string;
+      lastPull: string | null;
+    }[];
+  };
+  const hello = told.repositories.find(({ repository }) => repository === "tools/hello");
+  const app = told.repositories.find(({ repository }) => repository === "team/app");
+  expect(app?.bytes).toBeGreaterThan(20_000);
+  expect(told.bytes).toBeLessThanOrEqual((app?.bytes ?? 0) + (hello?.bytes ?? 0));
+  for (const date of [app?.lastPush, app?.lastPull])
+    expect(Date.now() - Date.parse(date ?? "")).toBeLessThan(600_000);
+  const shown = await workspace.hephaestus(["usage", "--no-log"]);
+  expect(shown.stdout).toMatch(/^team\/app +\d+ +[\d.]+ kB +█+/m);
+});
+
 test("prune-tags without options goes by the rules of the config, and says why each tag stays or goes", async () => {
   const { workspace } = target;
   const env = { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: PASSWORD };

@@ -3,7 +3,7 @@ import { hostName, text } from "../text.js";
 import { authelia, credentials, ports, swarm, traefik, ui, users } from "./edge.js";
 import { gateway, networks, registry } from "./registry.js";
 import { access, groups } from "./repositoryAccess.js";
-import { retention } from "./retention.js";
+import { retention } from "./retentionRules.js";
 
 /** The versions of the config file that this program reads. */
 export const CONFIG_VERSION = 1;

@@ -1,0 +1,141 @@
+import { publicUrls } from "../config/resolve.js";
+import { ExitCode } from "../errors.js";
+import { readGatewayLog } from "../registry/gatewayLog.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
+import {
+  contentOf,
+  type RepositoryContent,
+  type RepositoryUsage,
+  usageOf,
+} from "../registry/repositoryUsage.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
+import { interruptionSignal } from "../terminal/interruption.js";
+import { bytesText } from "../terminal/progress.js";
+import { table } from "../terminal/table.js";
+import { type LoginFlags, loginFrom } from "./login.js";
+import { readAndRender } from "./render.js";
+
+export interface UsageFlags extends LoginFlags {
+  config: string;
+  context?: string;
+  /** Whether last pushes and pulls are looked up, which needs Docker. */
+  log: boolean;
+  json?: boolean;
+}
+
+/** When a repository was last pushed to and pulled from, as far as the log goes back. */
+interface LastUse {
+  pushed?: Date;
+  pulled?: Date;
+}
+
+/** Shows what each repository needs, and when it was used last. */
+export async function usage(flags: UsageFlags): Promise<ExitCode> {
+  const { config } = await readAndRender(flags.config, undefined);
+  const reporter = await chooseReporter(flags);
+  const signal = interruptionSignal();
+  const login = await loginFrom(flags, config.credentials);
+  const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
+  reporter.begin("usage", "Repositories");
+  const contents: RepositoryContent[] = [];
+  for (const repository of await api.repositories()) {
+    reporter.progress(repository);
+    contents.push(await contentOf(api, repository));
+  }
+  const { repositories, bytes } = usageOf(contents);
+  const { lastUse, oldest } = flags.log
+    ? await readLastUse(config.stack, flags.context, signal, (message) => reporter.note("warning", message))
+    : { lastUse: new Map<string, LastUse>(), oldest: undefined };
+  const unreadable = contents.flatMap(({ repository, unreadable: names }) =>
+    names.map((name) => `${repository}: ${name}`),
+  );
+  for (const name of unreadable)
+    reporter.note(
+      "warning",
+      `${name} cannot be read, and is not counted\n    See why with: hephaestus logs registry`,
+    );
+  reporter.end("done", `${repositories.length} repositories, ${bytesText(bytes)}`);
+  reporter.result(
+    {
+      bytes,
+      logBegins: oldest?.toISOString() ?? null,
+      repositories: repositories.map((one) => asData(one, lastUse.get(one.repository))),
+    },
+    lines(repositories, bytes, lastUse, flags.log ? oldest : null),
+  );
+  return unreadable.length > 0 ? ExitCode.verify : ExitCode.ok;
+}
+
+async function readLastUse(
+  stack: string,
+  context: string | undefined,
+  signal: AbortSignal,
+  warn: (message: string) => void,
+): Promise<{ lastUse: Map<string, LastUse>; oldest: Date | undefined }> {
+  const lastUse = new Map<string, LastUse>();
+  const { oldest, fault } = await readGatewayLog(stack, { context, signal }, (access) => {
+    const { at, action, repository, status, path } = access;
+    if (repository === undefined || status >= 400 || !/\/manifests\/[^/]+$/.test(path)) return;
+    const kind = action === "push" ? "pushed" : action === "pull" ? "pulled" : undefined;
+    if (kind === undefined) return;
+    const known = lastUse.get(repository) ?? {};
+    if (known[kind] === undefined || known[kind] < at) lastUse.set(repository, { ...known, [kind]: at });
+  });
+  if (fault !== undefined) warn(`The log is incomplete: ${fault}`);
+  return { lastUse, oldest };
+}
+
+const BAR_WIDTH = 12;
+
+/** A bar in eighths of a character, as long as the part of the whole. */
+export function bar(part: number): string {
+  const eighths = Math.round(Math.min(Math.max(part, 0), 1) * BAR_WIDTH * 8);
+  const rest = eighths % 8;
+  return "█".repeat(Math.floor(eighths / 8)) + (rest > 0 ? String.fromCodePoint(0x2590 - rest) : "");
+}
+
+function lines(
+  repositories: readonly RepositoryUsage[],
+  bytes: number,
+  lastUse: ReadonlyMap<string, LastUse>,
+  /** Null where the log was not read. */
+  oldest: Date | undefined | null,
+): string[] {
+  const largest = Math.max(1, ...repositories.map((one) => one.bytes));
+  const day = (date: Date | undefined) => date?.toISOString().slice(0, 10) ?? "-";
+  const head = ["REPOSITORY", "TAGS", "SIZE", "", "OWN", "SHARED WITH"];
+  const rows = repositories.map(({ repository, tags, bytes: size, own, sharedWith }) => {
+    const { pushed, pulled } = lastUse.get(repository) ?? {};
+    const [first = "-", ...more] = sharedWith;
+    return [
+      repository,
+      String(tags),
+      bytesText(size),
+      bar(size / largest),
+      bytesText(own),
+      more.length > 0 ? `${first} and ${more.length} more` : first,
+      ...(oldest === null ? [] : [day(pushed), day(pulled)]),
+    ];
+  });
+  return [
+    ...table([...head, ...(oldest === null ? [] : ["LAST PUSH", "LAST PULL"])], rows),
+    `All together: ${bytesText(bytes)}, each blob counted once.`,
+    ...(oldest === null ? [] : [logLine(oldest)]),
+  ];
+}
+
+const logLine = (oldest: Date | undefined): string =>
+  oldest === undefined
+    ? "The gateway's log has no request."
+    : `The gateway's log begins at ${oldest.toISOString()}: a dash is a use before that, or none.`;
+
+const asData = ({ repository, tags, bytes, own, sharedWith }: RepositoryUsage, last: LastUse = {}) => ({
+  repository,
+  tags,
+  bytes,
+  own,
+  sharedWith,
+  lastPush: last.pushed?.toISOString() ?? null,
+  lastPull: last.pulled?.toISOString() ?? null,
+});
