@@ -188,7 +188,7 @@ test("a user of 500 groups may do what the rules say, also where tags are immuta
       `${image.manifest} `,
     ),
     403,
-    "a tag of team/many is immutable",
+    "the tag v1 of team/many is immutable",
   );
   const { body } = await answer("GET", "/v2/_catalog", credential("many"));
   expect(JSON.parse(body).repositories).toContain("team/many");
