@@ -111,12 +111,15 @@ describe("behind Traefik, with Authelia and an admin UI", () => {
       ui: { access: "sso" },
     });
     const { lines } = await diff({}, workspace);
-    const label = "label traefik.http.routers.behind-registry.tls.certresolver";
-    expect(lines.slice(0, 3)).toEqual([
-      "update behind_gateway (labels only, no task restarts)",
+    const label = "label traefik.http.routers.behind-registry-ui.tls.certresolver";
+    const library = lines.indexOf("update behind_registry-ui (labels only, no task restarts)");
+    expect(lines.slice(library, library + 3)).toEqual([
+      "update behind_registry-ui (labels only, no task restarts)",
       `  - ${label}: acme`,
       `  + ${label}: other`,
     ]);
+    // The gateway has a rule for the admin UI's account.
+    expect(lines.join("\n")).toMatch(/^update behind_gateway \(rolls\)$/m);
     expect(lines.at(-1)).toMatch(/^remove behind_registry-admin /);
   });
 });
