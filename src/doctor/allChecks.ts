@@ -6,7 +6,14 @@ import { certificateCheck, frontDoorCheck, frontDoorClockCheck, nameCheck } from
 import { helperCheck, lockCheck, oldConfigCheck, readOnlyCheck } from "./leftoverChecks.js";
 import { mtuCheck } from "./mtuCheck.js";
 import { neighbourCheck } from "./neighbourCheck.js";
-import { ageCheck, authenticationCheck, endCheck, handOverCheck, secretUseCheck } from "./passwordChecks.js";
+import {
+  ageCheck,
+  authenticationCheck,
+  endCheck,
+  handOverCheck,
+  ruleNameCheck,
+  secretUseCheck,
+} from "./passwordChecks.js";
 import { namespaceCheck, serviceCheck } from "./serviceChecks.js";
 import { storageCheck } from "./storageChecks.js";
 import { traefikCheck } from "./traefikChecks.js";
@@ -27,6 +34,7 @@ export const CHECKS: readonly Check[] = [
   handOverCheck,
   ageCheck,
   endCheck,
+  ruleNameCheck,
   authenticationCheck,
   storageCheck,
   nameCheck,

@@ -3,7 +3,7 @@ import { generationOf, HTPASSWD, type SecretKind } from "../credentials/secretKi
 import type { SwarmService } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
 import { secretsOf } from "../stack/model.js";
-import { judgeAges } from "../users/generations.js";
+import { judgeAges, judgeNames } from "../users/generations.js";
 import type { SecretReport } from "../users/secretsReport.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
@@ -178,6 +178,22 @@ export const endCheck: Check = {
   theme: "Passwords and access",
   needs: "manager",
   run: async ({ htpasswd }) => judgeEnds(await htpasswd(), new Date()),
+};
+
+export const ruleNameCheck: Check = {
+  id: "rule-names",
+  title: "users that rules name",
+  theme: "Passwords and access",
+  needs: "manager",
+  applies: ({ access, groups }) => access.length > 0 || Object.keys(groups).length > 0,
+  run: async ({ config, htpasswd }) => {
+    const facts = await htpasswd();
+    return judgeNames(config, [...(facts?.changed.keys() ?? [])]).map((finding) => ({
+      ...finding,
+      id: "rule-names-nobody",
+      evidence: `labels of ${facts?.name}`,
+    }));
+  },
 };
 
 export const authenticationCheck: Check = {

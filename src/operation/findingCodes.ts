@@ -44,6 +44,7 @@ export const FINDING_CODES = {
   "password-old": "a password is older than credentials.maxAge",
   "user-ends-soon": "a user ends within 14 days",
   "user-ended": "a user has ended and is refused",
+  "rule-names-nobody": "a rule of access or a group names a user that is not there",
   // Front door
   "name-unknown": "a public name does not resolve",
   "names-differ": "the public names point at different addresses",

@@ -13,6 +13,7 @@ import {
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { accessValues } from "../../src/stack/accessMaps.js";
+import { judgeNames } from "../../src/users/generations.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\n${text}`, "f", {});
 const findings = (text: string): string[] => {
@@ -156,4 +157,19 @@ describe("the maps of the gateway", () => {
       { numRuns: 500 },
     );
   });
+});
+
+test("a deploy and doctor warn of names that no user has, with the nearest user", () => {
+  const { config } = load(
+    "groups: { team: [anne] }\naccess:\n  - { repositories: ['a/**'], pull: [team, bob] }",
+  );
+  expect(judgeNames(config, ["ann", "bob"])).toEqual([
+    {
+      severity: "warning",
+      message: "access names anne, but there is no such user",
+      remedy: "Did you mean ann? Add one with: hephaestus user add anne",
+    },
+  ]);
+  expect(judgeNames(config, [])).toEqual([]);
+  expect(judgeNames(load("users: { provider: both }\ngroups: { team: [anne] }").config, ["bob"])).toEqual([]);
 });
