@@ -76,7 +76,7 @@ export const accessMutations = (text: string): AccessMutation[] => [
     "proxy_set_header X-Identity $identity;",
     "proxy_set_header X-Identity operator;",
   ),
-  config("a mount is judged", '"POST ?" $uri_without_mount;', ""),
+  config("a mount is judged", '"POST ?" $new_upload_uri;', ""),
   config("a form is no query", "POST    application/octet-stream;", "POST    $http_content_type;"),
   config("immutable tags take no push", '"~^ push tag$" immutable;', ""),
   config("immutable tags take no delete", '"~^ delete [a-z]+$" guard;', ""),
