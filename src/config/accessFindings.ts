@@ -1,5 +1,5 @@
 import { intersect, isCovered } from "../access/glob.js";
-import { includes } from "../access/repositoryRules.js";
+import { includes, isAnyPublic, repositoryRules } from "../access/repositoryRules.js";
 import type { Objection } from "./rules.js";
 import type { ParsedConfig } from "./schema/index.js";
 
@@ -29,6 +29,7 @@ export function accessFindings(config: ParsedConfig): Objection[] {
     ...reservedNames(config),
     ...deletesThatAreOff(config),
     ...pruningThatIsOff(config),
+    ...emptyLibrary(config),
   ];
 }
 
@@ -114,6 +115,18 @@ function reservedNames({ access, groups }: ParsedConfig): Objection[] {
     .filter((name) => RESERVED.includes(name))
     .map((name) => error(["groups", name], `${name} cannot be a group`, "Choose another name."));
   return [...inRules, ...inGroups];
+}
+
+/** A library that has nothing to show: with rules it sees what anyone may pull. */
+function emptyLibrary(config: ParsedConfig): Objection[] {
+  if (!config.ui.enabled || config.access.length === 0 || isAnyPublic(repositoryRules(config))) return [];
+  return [
+    warning(
+      ["ui"],
+      "the library shows nothing, since no rule lets anyone pull",
+      "Set pull: anonymous for what it is to show, or ui.enabled: false.",
+    ),
+  ];
 }
 
 function pruningThatIsOff({ retention, registry }: ParsedConfig): Objection[] {

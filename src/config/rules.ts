@@ -139,8 +139,9 @@ const scriptNeedsModule: Rule = ({ access, gateway }) =>
       )
     : undefined;
 
-const publicUiOpensReads: Rule = ({ registry, ui }) =>
-  registry.pull === "authenticated" && ui.enabled && ui.access === "public"
+const publicUiOpensReads: Rule = ({ registry, ui, access }) =>
+  // With rules the library asks the gateway, as anyone would.
+  access.length === 0 && registry.pull === "authenticated" && ui.enabled && ui.access === "public"
     ? warning(
         "ui.access",
         "pulls need a login, but anyone can read every repository through the /v2 of the public UI",

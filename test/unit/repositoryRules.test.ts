@@ -104,6 +104,10 @@ describe("findings about rules", () => {
       /^2 gateway\.image: .*njs/,
     ],
     ["expose: ports\nusers: { provider: both }", /authelia\.url: with expose: ports/],
+    [
+      "registry: { pull: authenticated }\naccess:\n  - { repositories: [a], pull: [ann] }",
+      /ui: the library shows nothing/,
+    ],
   ])("%s", (text, wanted) => {
     const found = findings(text);
     expect(found, found.join("\n")).toHaveLength(1);
