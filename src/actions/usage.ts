@@ -55,7 +55,8 @@ export async function usage(flags: UsageFlags): Promise<ExitCode> {
       "warning",
       `${name} cannot be read, and is not counted\n    See why with: hephaestus logs registry`,
     );
-  reporter.end("done", `${repositories.length} repositories, ${bytesText(bytes)}`);
+  const names = repositories.length === 1 ? "repository" : "repositories";
+  reporter.end("done", `${repositories.length} ${names}, ${bytesText(bytes)}`);
   reporter.result(
     {
       bytes,
