@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
+import { RunReport } from "./test/support/runReport.js";
 
-/** In CI each run also writes a report, from which the closing line is counted. */
+/** In CI each run also writes a report, which ends up in the closing lines. */
 const reports = process.env.HEPHAESTUS_REPORTS;
 const project = process.argv[process.argv.indexOf("--project") + 1];
 /** The e2e tests run in parts, several at once. */
@@ -8,9 +9,7 @@ const part = process.env.HEPHAESTUS_PART ?? "";
 
 export default defineConfig({
   test: {
-    reporters: reports
-      ? ["default", ["json", { outputFile: `${reports}/${project}${part}.json` }]]
-      : ["default"],
+    reporters: ["default", ...(reports ? [new RunReport(`${reports}/${project}${part}.json`)] : [])],
     projects: [
       // Properties try a thousand values; on a busy machine that takes longer than the usual 5 seconds.
       {
