@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { PASSWORD, USER } from "../stack.js";
 import type { Run, Workspace } from "../workspace.js";
 import { type Image, TAG } from "./images.js";
@@ -51,11 +51,24 @@ export abstract class Client {
     return `${this.workspace.registry}/${name}`;
   }
 
-  /** A config folder of Docker's, with the logins of one person: crane and cosign keep theirs there too. */
+  /** A config folder of Docker's, with the logins of one person. */
   protected configOf(who: string): string {
     const config = `${this.folder}/${who}`;
     mkdirSync(config, { recursive: true });
     return config;
+  }
+
+  /** The file with the logins of one person: all clients read Docker's. */
+  protected logins(who: Who): string {
+    const file = `${this.configOf(who)}/config.json`;
+    if (!existsSync(file)) writeFileSync(file, "{}", { mode: 0o600 });
+    return file;
+  }
+
+  /** Keeps a login without trying it, as if it had been right once. */
+  keepLogin(who: Exclude<Who, "nobody">): void {
+    const auth = Buffer.from(userAndPassword(who)).toString("base64");
+    writeFileSync(this.logins(who), JSON.stringify({ auths: { [this.workspace.registry]: { auth } } }));
   }
 
   /** Runs a program, but not for ever. */

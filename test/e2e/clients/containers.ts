@@ -1,5 +1,4 @@
 /** podman, buildah and skopeo: one library, three commands. */
-import { existsSync, writeFileSync } from "node:fs";
 import type { Run, Workspace } from "../workspace.js";
 import { Client, PASSWORDS, userOf, type Who } from "./client.js";
 import { type Image, type Images, TAG } from "./images.js";
@@ -22,12 +21,6 @@ abstract class ContainersClient extends Client {
 
   protected command(args: readonly string[], input = ""): Promise<Run> {
     return this.runApart(this.program, [...this.global, ...args], input);
-  }
-
-  protected logins(who: Who): string {
-    const file = `${this.folder}/${who}.json`;
-    if (!existsSync(file)) writeFileSync(file, "{}");
-    return file;
   }
 
   protected access(who: Who): string[] {

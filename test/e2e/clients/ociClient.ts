@@ -72,6 +72,14 @@ export class OciClient extends OciTransport {
     await this.send("HEAD", this.location(answer), [200]);
   }
 
+  /** Whether a blob can be taken over from another repository. If not, the registry starts an upload, which is cancelled. */
+  async isMounted(repository: string, digest: string, from: string): Promise<boolean> {
+    const query = new URLSearchParams({ mount: digest, from });
+    const answer = await this.send("POST", `/v2/${repository}/blobs/uploads/?${query}`, [201, 202]);
+    if (answer.status === 202) await this.send("DELETE", this.location(answer), [204]);
+    return answer.status === 201;
+  }
+
   async putManifest(repository: string, reference: string, body: Buffer, mediaType: string): Promise<Answer> {
     const sending = { headers: { "content-type": mediaType }, body };
     const answer = await this.send("PUT", `/v2/${repository}/manifests/${reference}`, [201], sending);

@@ -1,5 +1,5 @@
 /** oras, for artifacts of any kind and what refers to an image. */
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { goProgram } from "../../support/goPrograms.js";
 import type { Run, Workspace } from "../workspace.js";
 import { Client, PASSWORDS, userOf, type Who } from "./client.js";
@@ -17,12 +17,6 @@ export class Oras extends Client {
     release: Release,
   ) {
     super("oras", workspace, release);
-  }
-
-  private logins(who: Who): string {
-    const file = `${this.folder}/${who}.json`;
-    if (!existsSync(file)) writeFileSync(file, "{}");
-    return file;
   }
 
   private as(who: Who, command: readonly string[], ...args: string[]): Promise<Run> {

@@ -5,7 +5,7 @@ import { ExitCode } from "../../../src/errors.js";
 import { type Changes, CREDENTIALS, DEPLOY, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
 import { Workspace } from "../workspace.js";
-import { PASSWORDS, userAndPassword } from "./client.js";
+import { PASSWORDS, userAndPassword, type Who } from "./client.js";
 import type { Images } from "./images.js";
 import { pushLayout } from "./oci.js";
 import { OciClient } from "./ociClient.js";
@@ -41,10 +41,20 @@ export class Site {
     return existsSync(`${this.workspace.folder}/data/docker/registry/v2/repositories/${repository}`);
   }
 
-  /** How many of a repository's blobs were taken over from others, by the gateway's log. */
-  async mounted(repository: string): Promise<number> {
+  /** How often the gateway's log has this text. */
+  async logged(text: string): Promise<number> {
     const { all } = await this.workspace.docker("service", "logs", "--raw", "matrix_gateway");
-    return all.split(`"POST /v2/${repository}/blobs/uploads/" 201 `).length - 1;
+    return all.split(text).length - 1;
+  }
+
+  /** How many of a repository's blobs were taken over from others, by the gateway's log. */
+  mounted(repository: string): Promise<number> {
+    return this.logged(`"POST /v2/${repository}/blobs/uploads/" 201 `);
+  }
+
+  /** Our own client, logged in as somebody. */
+  ociOf(who: Exclude<Who, "nobody">): OciClient {
+    return new OciClient(this.workspace.registryUrl, userAndPassword(who));
   }
 
   async digestOf(name: string): Promise<string> {
