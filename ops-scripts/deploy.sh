@@ -15,6 +15,7 @@ Environment:
   REGISTRY_RAW_PASSWORD     the password of that user, to check the lines before anything is created
   REGISTRY_S3_ACCESS_KEY_ID, REGISTRY_S3_SECRET_ACCESS_KEY
                             the keys of an S3 storage, for the first deploy (…_S3_READER_… for the reader's own)
+  REGISTRY_MIRROR_LOGINS    a Docker config.json with the logins of the mirror, for the first deploy with regsync.logins
   HEPHAESTUS_TIMEOUT        seconds to wait until all services run (default 300)
   HEPHAESTUS_RESOLVE_IMAGE  always, changed or never (docker stack deploy --resolve-image)
   DOCKER_HOST, DOCKER_CONTEXT  a Swarm manager, as for docker itself
@@ -35,9 +36,11 @@ set -eu +x +a # The caller's sh -x or sh -a must not spread secrets.
 umask 077
 
 # Copies that are not exported, even if the environment has variables of these names.
-unset s3_id s3_secret s3_reader_id s3_reader_secret htpasswd user password line basic machine hash found present differing
+unset mirror_logins s3_id s3_secret s3_reader_id s3_reader_secret htpasswd user password line basic machine hash found present differing
 htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_RAW_PASSWORD:-}
 unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
+mirror_logins=${REGISTRY_MIRROR_LOGINS:-}
+unset REGISTRY_MIRROR_LOGINS
 s3_id=${REGISTRY_S3_ACCESS_KEY_ID:-} s3_secret=${REGISTRY_S3_SECRET_ACCESS_KEY:-}
 s3_reader_id=${REGISTRY_S3_READER_ACCESS_KEY_ID:-} s3_reader_secret=${REGISTRY_S3_READER_SECRET_ACCESS_KEY:-}
 unset REGISTRY_S3_ACCESS_KEY_ID REGISTRY_S3_SECRET_ACCESS_KEY REGISTRY_S3_READER_ACCESS_KEY_ID REGISTRY_S3_READER_SECRET_ACCESS_KEY
@@ -165,7 +168,7 @@ classify_services() {
     $3 == "" && known && $4 ~ " " $1 "_" digest " " { own = $1 == stack "_reader" || $5 ~ " " stack "_[a-z-]+_[1-9][0-9]* " }
     inside || known { print (inside && own) ? "own" : "foreign service", $1 }'
 }
-known_services='(registry|reader|gateway|registry-ui|registry-admin)'
+known_services='(registry|reader|gateway|registry-ui|registry-admin|mirror)'
 known_digest='[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
 
 # The configs in the stack's namespace, classified like the services.
@@ -289,11 +292,17 @@ create_secrets() {
   lines=$line
   printf 'default "Basic %s";\n' "$basic" | create_secret "${stack}_gateway_$machine_generation" gateway $machine_generation
   make_account "hephaestus-ui$suffix"
+  lines=$lines$newline$line
   printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$basic" | create_secret "${stack}_ui_$machine_generation" ui $machine_generation
+  if names_secret mirror; then
+    make_account "hephaestus-mirror$suffix"
+    lines=$lines$newline$line
+    printf '%s' "hephaestus-mirror$suffix:$machine" | create_secret "${stack}_mirror_$machine_generation" mirror $machine_generation
+  fi
   changed=$(printf '%s\n' "$htpasswd" | sed -n "s/^\([a-zA-Z0-9][a-zA-Z0-9._@-]*\):.*/--label hephaestus.changed.\1=$(date -u +%Y-%m-%dT%H:%M:%SZ)/p")
   # Names in labels are single words.
   # shellcheck disable=SC2086
-  printf '%s\n' "$htpasswd" "$lines" "$line" | create_secret "${stack}_htpasswd_1" htpasswd 1 $changed
+  printf '%s\n' "$htpasswd" "$lines" | create_secret "${stack}_htpasswd_1" htpasswd 1 $changed
 }
 
 # Sets $present to the htpasswd in use, read in a container on this node: of the registry, or of a service that only holds the secret.
@@ -347,6 +356,10 @@ choose_secrets() {
     *"$newline${stack}_gateway_$machine_generation $stack$newline"*"$newline${stack}_ui_$machine_generation $stack$newline"*) ;;
     *) die 4 "the secrets of the machine accounts are incomplete" "create them with: hephaestus deploy" ;;
   esac
+  case $newline$secrets$newline in
+    *"$newline${stack}_mirror_$machine_generation $stack$newline"*) ;;
+    *) if names_secret mirror; then die 4 "the mirror has no account yet" "create it with: hephaestus deploy"; fi ;;
+  esac
   if [ -n "$user" ]; then compare_users; fi
   say "secrets: generation $generation kept"
 }
@@ -354,8 +367,9 @@ choose_secrets() {
 # Whether the compose file names a secret of a kind: names_secret KIND
 names_secret() { grep -q "^ *name: .*${stack}_$1_" <"$file"; }
 
-# Stops before anything is created if the first deploy lacks keys of the S3 storage.
+# Stops before anything is created if the first deploy lacks keys of the S3 storage, or logins of the mirror.
 check_storage_keys() {
+  if names_secret mirror-logins && [ -z "$(newest mirror-logins)$mirror_logins" ]; then die 2 "the logins of the mirror are not in the Swarm yet" "set REGISTRY_MIRROR_LOGINS"; fi
   if ! names_secret s3 || [ -n "$(newest s3)" ]; then return; fi
   if [ -z "$s3_id" ] || [ -z "$s3_secret" ]; then die 2 "the keys of the S3 storage are not in the Swarm yet" "set REGISTRY_S3_ACCESS_KEY_ID and REGISTRY_S3_SECRET_ACCESS_KEY"; fi
   if names_secret s3-reader && { [ -z "$s3_reader_id" ] || [ -z "$s3_reader_secret" ]; }; then
@@ -379,6 +393,17 @@ choose_storage_keys() {
 store_key() {
   printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$2" "$3" |
     create_secret "${stack}_$1_1" "$1" 1 --label "hephaestus.access-key=$2"
+}
+
+# Chooses the generation of the logins of the mirror, and creates the first. Sets $logins_generation.
+choose_mirror_logins() {
+  logins_generation=''
+  names_secret mirror-logins || return 0
+  logins_generation=$(used mirror mirror-logins)
+  logins_generation=${logins_generation:-$(newest mirror-logins)}
+  if [ -n "$logins_generation" ]; then return; fi
+  logins_generation=1
+  printf '%s' "$mirror_logins" | create_secret "${stack}_mirror-logins_1" mirror-logins 1
 }
 
 # Prints a line for each service: ok, wait or failed; its name; running/desired tasks; the state of its update.
@@ -472,12 +497,16 @@ main() {
   check_jobs
   choose_secrets
   choose_storage_keys
+  choose_mirror_logins
   check_names
-  if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation HEPHAESTUS_S3_GENERATION=$storage_generation docker stack deploy --with-registry-auth \
+  if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation HEPHAESTUS_S3_GENERATION=$storage_generation \
+    HEPHAESTUS_MIRROR_GENERATION=$logins_generation docker stack deploy --with-registry-auth \
     ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null; then
     die 6 "docker stack deploy failed (see its message above)" "run it again; it continues where it stopped"
   fi
   wait_for_services
+  # It looks for missing images when it starts, which may have been before the registry answered.
+  if names_secret mirror; then docker service update --detach --quiet --force "${stack}_mirror" >/dev/null </dev/null || say "mirror: could not be restarted"; fi
   record || say "history: this deploy was not recorded (see the message of docker above)"
   remove_unused
   say "deploy: ready: $stack generation=$generation $(printf '%s\n' "$view" | awk '{ print $2 "=" $3 }' | paste -s -d ' ' -)"

@@ -21,6 +21,7 @@ export const LAYERS = [
   "diff",
   "storage",
   "maintenance",
+  "mirror",
   "deploy",
   "backup",
   "doctor",

@@ -1,11 +1,8 @@
-import { realpathSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
 import { ExitCode } from "../errors.js";
 import { runGc } from "../maintenance/runGc.js";
-import { loadTemplates } from "../render/templates.js";
-import { systemdUnits } from "../render/timerUnits.js";
 import { bytesText } from "../terminal/progress.js";
 import { readAndRender } from "./render.js";
+import { printUnits, scheduledUnits } from "./schedule.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 /** Seconds for the gc by default. */
@@ -34,21 +31,20 @@ export async function gc(flags: GcFlags): Promise<ExitCode> {
 /** Prints the units of systemd that run it at fixed times; does nothing else. */
 async function printSchedule(flags: GcFlags, calendar: string): Promise<ExitCode> {
   const { config } = await readAndRender(flags.config, undefined);
-  const program = realpathSync(process.argv[1] ?? "");
-  const command = [
-    ...[process.execPath, program, "gc", "--config", basename(flags.config)],
-    ...(flags.context === undefined ? [] : ["--context", flags.context]),
-    ...(flags.deleteUntagged ? ["--delete-untagged"] : []),
-    ...(flags.timeout === GC_TIMEOUT_SECONDS ? [] : ["--timeout", String(flags.timeout)]),
-    ...(["dryRun", "json", "quiet", "verbose"] as const).flatMap((flag) =>
-      flags[flag] ? [flag === "dryRun" ? "--dry-run" : `--${flag}`] : [],
-    ),
-  ];
-  const schedule = { stack: config.stack, calendar, folder: resolve(dirname(flags.config)), command };
-  for (const { path, text } of systemdUnits(schedule, loadTemplates()))
-    process.stdout.write(`# /etc/systemd/system/${path}\n${text}\n`);
-  process.stdout.write(
-    `# Then: systemctl daemon-reload && systemctl enable --now ${config.stack}-gc.timer\n`,
-  );
+  const units = scheduledUnits(flags.config, {
+    stack: config.stack,
+    task: "gc",
+    description: "Garbage collection",
+    calendar,
+    args: [
+      ...(flags.context === undefined ? [] : ["--context", flags.context]),
+      ...(flags.deleteUntagged ? ["--delete-untagged"] : []),
+      ...(flags.timeout === GC_TIMEOUT_SECONDS ? [] : ["--timeout", String(flags.timeout)]),
+      ...(["dryRun", "json", "quiet", "verbose"] as const).flatMap((flag) =>
+        flags[flag] ? [flag === "dryRun" ? "--dry-run" : `--${flag}`] : [],
+      ),
+    ],
+  });
+  printUnits(units);
   return ExitCode.ok;
 }

@@ -42,42 +42,49 @@ export interface BackupReport extends BackupFacts {
   seconds: number;
 }
 
+/** Backs up a stack under its lock, and records it. */
+export const backupStack = (request: BackupRequest, stack: StackRequest): Promise<BackupReport> =>
+  withLock(stack.context.docker, stack.cleanupDocker, stack.context.config.stack, async () => {
+    const report = await backupLocked(request, stack);
+    await recordEvent(stack.context, "backup", describeBackup(report));
+    return report;
+  });
+
+/** What a backup holds, for the history. */
+export const describeBackup = ({ images, bytes }: BackupFacts): string => `${images} images, ${bytes} bytes`;
+
 /**
- * Backs up the config, the users and the images of a stack while it runs. The lock keeps a garbage collection away, and
- * nothing else removes a blob.
+ * Backs up the config, the users and the images of a stack while it runs. The caller holds the stack's lock: it keeps a
+ * garbage collection away, and nothing else removes a blob.
  *
  * @throws OperatorError when it cannot be completed; the same command continues then, and earlier backups stay as they are
  */
-export async function backupStack(request: BackupRequest, stack: StackRequest): Promise<BackupReport> {
+export async function backupLocked(request: BackupRequest, stack: StackRequest): Promise<BackupReport> {
   const { context, cleanupDocker, configText } = stack;
-  const { config, docker, reporter } = context;
-  return withLock(docker, cleanupDocker, config.stack, async () => {
-    // What a killed garbage collection left; a backup itself needs no such thing.
-    await endLeftReadOnly(context, cleanupDocker);
-    let people: People | undefined;
-    const users: Step = {
-      id: "users",
-      title: "Users",
-      async run() {
-        people = await readPeople(context);
-        if (people) return people.people.map(({ user }) => user).join(", ");
-        reporter.note("warning", "The stack has no users, so the backup has no users.");
-        return "none there";
-      },
-    };
-    const run = new BackupRun(request, context, {
-      stack: config.stack,
-      configText,
-      people: () => people,
-      async requireNothingElsewhere() {
-        const node = await holdsRepositories(context, cleanupDocker);
-        if (node !== undefined) throw emptyFrontDoor(node);
-      },
-    });
-    const report = await run.all([users]);
-    await recordEvent(context, "backup", `${report.images} images, ${report.bytes} bytes`);
-    return report;
+  const { config, reporter } = context;
+  // What a killed garbage collection left; a backup itself needs no such thing.
+  await endLeftReadOnly(context, cleanupDocker);
+  let people: People | undefined;
+  const users: Step = {
+    id: "users",
+    title: "Users",
+    async run() {
+      people = await readPeople(context);
+      if (people) return people.people.map(({ user }) => user).join(", ");
+      reporter.note("warning", "The stack has no users, so the backup has no users.");
+      return "none there";
+    },
+  };
+  const run = new BackupRun(request, context, {
+    stack: config.stack,
+    configText,
+    people: () => people,
+    async requireNothingElsewhere() {
+      const node = await holdsRepositories(context, cleanupDocker);
+      if (node !== undefined) throw emptyFrontDoor(node);
+    },
   });
+  return run.all([users]);
 }
 
 /**

@@ -12,6 +12,8 @@ import { addHistory } from "./history.js";
 import { addInit } from "./init.js";
 import { addLock } from "./lock.js";
 import { addLogs } from "./logs.js";
+import { addMaintain } from "./maintain.js";
+import { addMirror } from "./mirror.js";
 import { addPruneTags } from "./pruneTags.js";
 import { addRender } from "./render.js";
 import { addRestore } from "./restore.js";
@@ -40,6 +42,8 @@ export const COMMANDS: readonly AddCommand[] = [
   addUsage,
   addLogs,
   addDestroy,
+  addMaintain,
+  addMirror,
   addPruneTags,
   addGc,
   addHistory,

@@ -1,6 +1,6 @@
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import type { AddCommand } from "./command.js";
-import { dryRunOption, stackOptions, wholeNumber } from "./options.js";
+import { calendar, dryRunOption, stackOptions, wholeNumber } from "./options.js";
 
 export const addGc: AddCommand = (program, finish) => {
   stackOptions(program.command("gc"))
@@ -24,8 +24,3 @@ export const addGc: AddCommand = (program, finish) => {
     )
     .action(async (options) => finish(await (await import("../actions/gc.js")).gc(options)));
 };
-
-function calendar(value: string): string {
-  if (/^[\w*:,.~/ -]{1,80}$/.test(value)) return value;
-  throw new InvalidArgumentError("Enter a calendar event of systemd.time(7), such as: Sun 04:00");
-}

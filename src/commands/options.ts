@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { CALENDAR } from "../config/schema/maintenancePlan.js";
 import { isDay } from "../credentials/age.js";
 import { PASSWORD_LENGTH } from "../credentials/password.js";
 import { NEVER } from "../credentials/people.js";
@@ -106,6 +107,12 @@ export const editOptions = (command: Command): Command =>
 
 export const portOption = (flags: string, description: string, value: number) =>
   new Option(flags, description).default(value).argParser(wholeNumber(1, 65_535));
+
+/** Parses a time of a systemd timer. */
+export function calendar(value: string): string {
+  if (CALENDAR.test(value)) return value;
+  throw new InvalidArgumentError("Enter a calendar event of systemd.time(7), such as: Sun 04:00");
+}
 
 /** Parses a whole number of a range. */
 export function wholeNumber(least: number, most: number): (value: string) => number {

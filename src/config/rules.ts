@@ -1,4 +1,5 @@
 import { accessFindings } from "./accessFindings.js";
+import { mirrorFindings } from "./mirrorFindings.js";
 import { compareVersions, registryLine, resolve } from "./resolve.js";
 import { AUTHELIA_URL } from "./schema/edge.js";
 import type { ParsedConfig } from "./schema/index.js";
@@ -149,7 +150,7 @@ const publicUiOpensReads: Rule = ({ registry, ui, access }) =>
       )
     : undefined;
 
-const imagesArePinned = (["registry", "gateway", "ui"] as const).map(
+const imagesArePinned = (["registry", "gateway", "ui", "regsync"] as const).map(
   (part): Rule =>
     (config) => {
       const { image } = config[part];
@@ -221,4 +222,5 @@ export const rules: readonly Rule[] = [
   s3NeedsNewRegistry,
   redirectNeedsS3Outside,
   accessFindings,
+  mirrorFindings,
 ];

@@ -7,40 +7,45 @@ export interface MachineAccounts {
   /** Their lines of the htpasswd. */
   entries: HtpasswdEntry[];
   /** Contents of their secrets. */
-  contents: Record<MachineSecret, Secret>;
+  contents: Partial<Record<MachineSecret, Secret>>;
 }
+
+/** The machine accounts that every stack has. */
+const EVERYWHERE: readonly MachineSecret[] = ["gateway", "ui"];
+
+/** The machine accounts of a stack. */
+export const machineKinds = (hasMirror: boolean): MachineSecret[] =>
+  MACHINE_SECRETS.filter((kind) => hasMirror || EVERYWHERE.includes(kind));
+
+/** What stands in the secret of each account, made from USER:PASSWORD. */
+const CONTENTS: Record<MachineSecret, (login: string) => string> = {
+  // A line of an nginx map, included by the gateway.
+  gateway: (login) => `default "Basic ${base64(login)}";\n`,
+  // A line of the UI image's environment file.
+  ui: (login) => `NGINX_PROXY_HEADER_Authorization=Basic ${base64(login)}\n`,
+  // The config of regsync takes it apart.
+  mirror: (login) => login,
+};
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /**
- * New machine accounts: what the gateway sends to the registry for a user whose password it has checked, and what the
- * admin UI reads and deletes with. Their passwords are 256 random bits, of which people know none. Each generation has names of its
- * own, so that two can stand in one htpasswd while services still hold the older one.
+ * New machine accounts: what the gateway sends to the registry for a user whose password it has checked, what the admin UI
+ * reads and deletes with, and what the mirror pushes with. Their passwords are 256 random bits, of which people know none.
+ * Each generation has names of its own, so that two can stand in one htpasswd while services still hold the older one.
  */
-export function machineAccounts(generation: number): MachineAccounts {
-  const names = machineNames(generation);
-  const [gateway, ui] = [machineAccount(names.gateway), machineAccount(names.ui)];
-  return {
-    entries: [gateway.entry, ui.entry],
-    contents: {
-      // A line of an nginx map, included by the gateway.
-      gateway: new Secret(`default "Basic ${gateway.basic.reveal()}";\n`),
-      // A line of the UI image's environment file.
-      ui: new Secret(`NGINX_PROXY_HEADER_Authorization=Basic ${ui.basic.reveal()}\n`),
-    },
-  };
+export function machineAccounts(generation: number, kinds: readonly MachineSecret[]): MachineAccounts {
+  const accounts: MachineAccounts = { entries: [], contents: {} };
+  for (const kind of kinds) {
+    const [user, password] = [machineName(kind, generation), generateMachineSecret()];
+    accounts.entries.push(htpasswdEntry(user, password, GENERATED_BCRYPT_COST));
+    accounts.contents[kind] = new Secret(CONTENTS[kind](`${user}:${password.reveal()}`));
+  }
+  return accounts;
 }
 
-function machineNames(generation: number): Record<MachineSecret, string> {
-  const suffix = generation === 1 ? "" : `-${generation}`;
-  return { gateway: `hephaestus-gateway${suffix}`, ui: `hephaestus-ui${suffix}` };
-}
-
-function machineAccount(user: string): { entry: HtpasswdEntry; basic: Secret } {
-  const password = generateMachineSecret();
-  return {
-    entry: htpasswdEntry(user, password, GENERATED_BCRYPT_COST),
-    basic: new Secret(Buffer.from(`${user}:${password.reveal()}`).toString("base64")),
-  };
-}
+const machineName = (kind: MachineSecret, generation: number): string =>
+  `hephaestus-${kind}${generation === 1 ? "" : `-${generation}`}`;
 
 /** What to put behind the registry's config, whose last part is `http:`. */
 export function httpSecretContent(): Secret {
@@ -53,7 +58,7 @@ export interface GenerationState {
   inUse: { people: number | undefined; machines: number | undefined };
   /** Generations of the htpasswd. */
   people: number[];
-  /** Machine generations of which both secrets exist. */
+  /** Machine generations of which all secrets exist. */
   machines: number[];
   /** Machine generations that lack one. */
   incomplete: number[];
@@ -64,24 +69,27 @@ export interface GenerationState {
  *
  * @param secretNames names of all secrets of the stack
  * @param used names of the secrets that its services refer to
+ * @param kinds the machine accounts that a complete generation has
  */
 export function readGenerations(
   stack: string,
   secretNames: readonly string[],
   used: readonly string[],
+  kinds: readonly MachineSecret[],
 ): GenerationState {
   const numbers = (kind: typeof HTPASSWD | MachineSecret, names: readonly string[]) =>
     names
       .map((name) => generationOf(stack, kind, name))
       .filter((generation) => generation !== undefined)
       .sort((a, b) => a - b);
-  const [gateway, ui] = MACHINE_SECRETS.map((kind) => numbers(kind, secretNames)) as [number[], number[]];
-  const machines = gateway.filter((generation) => ui.includes(generation));
+  const ofKinds = kinds.map((kind) => numbers(kind, secretNames));
+  const all = [...new Set(ofKinds.flat())].sort((a, b) => a - b);
+  const machines = all.filter((generation) => ofKinds.every((numbers) => numbers.includes(generation)));
   return {
     inUse: { people: numbers(HTPASSWD, used).at(-1), machines: numbers("gateway", used).at(-1) },
     people: numbers(HTPASSWD, secretNames),
     machines,
-    incomplete: [...gateway, ...ui].filter((generation) => !machines.includes(generation)),
+    incomplete: all.filter((generation) => !machines.includes(generation)),
   };
 }
 
@@ -115,7 +123,7 @@ export function partHtpasswd(
   generation: number | undefined,
 ): { people: HtpasswdEntry[]; machines: HtpasswdEntry[] } {
   const all = entries.filter(({ user }) => isMachineAccount(user));
-  const names: string[] = generation === undefined ? [] : Object.values(machineNames(generation));
+  const names = generation === undefined ? [] : MACHINE_SECRETS.map((kind) => machineName(kind, generation));
   const current = all.filter(({ user }) => names.includes(user));
   return {
     people: entries.filter(({ user }) => !isMachineAccount(user)),

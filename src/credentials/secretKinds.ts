@@ -4,8 +4,8 @@
  */
 export const HTPASSWD = "htpasswd";
 
-/** What gateway and admin UI send to the registry: one generation of machine accounts. */
-export const MACHINE_SECRETS = ["gateway", "ui"] as const;
+/** What gateway, admin UI and mirror send to the registry: one generation of machine accounts. */
+export const MACHINE_SECRETS = ["gateway", "ui", "mirror"] as const;
 export type MachineSecret = (typeof MACHINE_SECRETS)[number];
 
 /** The registry's http.secret outlives rotations, so that a running upload continues. */
@@ -15,12 +15,21 @@ export const HTTP_SECRET = "http-secret";
 export const STORAGE_SECRETS = ["s3", "s3-reader"] as const;
 export type StorageSecret = (typeof STORAGE_SECRETS)[number];
 
-export type SecretKind = typeof HTPASSWD | MachineSecret | typeof HTTP_SECRET | StorageSecret;
+/** The logins at registries that the mirror copies from. */
+export const MIRROR_LOGINS = "mirror-logins";
+
+export type SecretKind =
+  | typeof HTPASSWD
+  | MachineSecret
+  | typeof HTTP_SECRET
+  | StorageSecret
+  | typeof MIRROR_LOGINS;
 export const SECRET_KINDS: readonly SecretKind[] = [
   HTPASSWD,
-  ...MACHINE_SECRETS,
   HTTP_SECRET,
+  ...MACHINE_SECRETS,
   ...STORAGE_SECRETS,
+  MIRROR_LOGINS,
 ];
 
 export const isStorageSecret = (kind: SecretKind): kind is StorageSecret =>
@@ -30,6 +39,7 @@ export const isStorageSecret = (kind: SecretKind): kind is StorageSecret =>
 export const GENERATION_VARIABLE = "HEPHAESTUS_GENERATION";
 export const MACHINE_VARIABLE = "HEPHAESTUS_MACHINE_GENERATION";
 export const STORAGE_VARIABLE = "HEPHAESTUS_S3_GENERATION";
+export const MIRROR_VARIABLE = "HEPHAESTUS_MIRROR_GENERATION";
 
 /** Generations that belong together: that of the htpasswd, and that of the machine accounts. */
 export interface Generations {
@@ -37,6 +47,8 @@ export interface Generations {
   machines: number;
   /** That of the keys of the S3 storage; undefined where the images are in a folder. */
   storage?: number | undefined;
+  /** That of the logins of the mirror; undefined where it has none. */
+  mirrorLogins?: number | undefined;
 }
 
 /** Name of a secret in the Swarm. */
@@ -52,8 +64,14 @@ export function generationOf(stack: string, kind: SecretKind, name: string): num
 }
 
 /** The environment for compose. */
-export const generationVariables = ({ people, machines, storage }: Generations): Record<string, string> => ({
+export const generationVariables = ({
+  people,
+  machines,
+  storage,
+  mirrorLogins,
+}: Generations): Record<string, string> => ({
   [GENERATION_VARIABLE]: String(people),
   [MACHINE_VARIABLE]: String(machines),
   ...(storage === undefined ? {} : { [STORAGE_VARIABLE]: String(storage) }),
+  ...(mirrorLogins === undefined ? {} : { [MIRROR_VARIABLE]: String(mirrorLogins) }),
 });

@@ -1,9 +1,11 @@
 import type { Docker } from "../docker/run.js";
 import { recordStep } from "../history/recordSteps.js";
+import { pullOwnImages } from "../mirror/ownImageStep.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
 import { markHandedOver } from "../operation/leftovers.js";
 import { verify } from "../registry/frontDoorSteps.js";
 import { addCredentials } from "../users/generations.js";
+import { createMirrorLogins } from "../users/mirrorLoginSteps.js";
 import { createSecrets } from "../users/secretSteps.js";
 import { createStorageKeys } from "../users/storageKeySteps.js";
 import { underLock } from "../users/underLock.js";
@@ -11,6 +13,7 @@ import { checkSplit } from "./checkSplit.js";
 import { PLAN_STEPS } from "./planSteps.js";
 import { preflight } from "./preflight.js";
 import { prepareHost } from "./prepareHost.js";
+import { restartMirror } from "./restartMirror.js";
 import { cleanUp, rollOut } from "./rollout.js";
 
 /** Steps that change the host and the Swarm, in order. Each can be run again. */
@@ -18,12 +21,14 @@ const changeSteps = (cleanupDocker: Docker): readonly Step[] => [
   prepareHost(cleanupDocker),
   createSecrets,
   createStorageKeys,
+  createMirrorLogins,
+  pullOwnImages(cleanupDocker),
   rollOut,
   recordStep("deploy"),
 ];
 
 /** Steps that follow once the new tasks run. */
-const CLOSING_STEPS: readonly Step[] = [checkSplit, verify, cleanUp];
+const CLOSING_STEPS: readonly Step[] = [checkSplit, verify, restartMirror, cleanUp];
 
 /**
  * The whole deploy. Obstacles are found before anything is changed. A second deploy of the same stack stops

@@ -2,6 +2,7 @@ import { readEndpoint } from "../docker/endpoint.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
+import { judgeOwnImages } from "../mirror/ownImages.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import { type PreflightFinding, reportFindings } from "../operation/findings.js";
 import { judgeNamespace, readForeign } from "../operation/ownership.js";
@@ -9,6 +10,7 @@ import { fittingNodes, judgeSwarm, readSwarmFacts, type SwarmFacts } from "../op
 import { compare } from "../render/compare.js";
 import { runningStorage } from "../storage/runningStorage.js";
 import { chooseGenerations } from "../users/generations.js";
+import { chooseMirrorLogins } from "../users/mirrorLoginSteps.js";
 import { chooseStorageKeys } from "../users/storageKeySteps.js";
 
 /** Checks everything that could prevent the deploy before anything is changed, and reports all problems at once. */
@@ -29,6 +31,8 @@ export const preflight: Step = {
         findings.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
         findings.push(...(await chooseGenerations(context)));
         findings.push(...(await chooseStorageKeys(context)));
+        findings.push(...(await chooseMirrorLogins(context)));
+        findings.push(...(await judgeOwnImages(config, context.signal)));
       }
     } catch (error) {
       findings.push(asObstacle(error));

@@ -1,5 +1,11 @@
-import { generationVariables } from "../credentials/secretKinds.js";
-import { stackServices } from "../docker/objects.js";
+import {
+  type Generations,
+  generationOf,
+  generationVariables,
+  MIRROR_LOGINS,
+  type SecretKind,
+} from "../credentials/secretKinds.js";
+import { type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { DeployContext } from "../operation/context.js";
 import type { ResolveImage } from "../operation/stackUpdate.js";
@@ -44,16 +50,31 @@ export async function differencesFrom(
 ): Promise<ServiceDifference[]> {
   const { config, docker, files, generations } = context;
   const text = files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "";
-  const compose = readComposeFile(text, generationVariables(generations));
+  const services = await stackServices(docker, config.stack);
+  const compose = readComposeFile(
+    text,
+    generationVariables({ ...usedGenerations(config.stack, services), ...generations }),
+  );
   const wanted = Object.keys(compose.services)
     .sort()
     .map((name) => composedSpec(config.stack, compose, name));
-  const running = (await stackServices(docker, config.stack)).map(({ Spec }) => Spec as unknown as Spec);
+  const running = services.map(({ Spec }) => Spec as unknown as Spec);
   const names = { stack: config.stack, networks: await networkNames(docker) };
   const differences = compareSpecs(wanted, running, names, resolveImage);
   for (const { changes } of differences)
     for (const change of changes) await addContent(docker, change, contents(compose, files));
   return differences;
+}
+
+/** The generations of given secrets that the services use: where a command does not look at them, they stay. */
+function usedGenerations(
+  stack: string,
+  services: readonly SwarmService[],
+): Pick<Generations, "storage" | "mirrorLogins"> {
+  const used = secretNamesOf(services);
+  const newest = (kind: SecretKind) =>
+    used.map((name) => generationOf(stack, kind, name)).find((generation) => generation !== undefined);
+  return { storage: newest("s3"), mirrorLogins: newest(MIRROR_LOGINS) };
 }
 
 /** What the services are composed from. */

@@ -73,6 +73,8 @@ export const SECRET_WORDS: Record<SecretKind, string> = {
   "http-secret": "http secret",
   s3: "keys of the S3 storage",
   "s3-reader": "keys of the reader for the S3 storage",
+  mirror: "machine account of the mirror",
+  "mirror-logins": "logins of the mirror",
 };
 
 /** The facts of a service. */

@@ -15,12 +15,18 @@ export interface Job {
   user: string;
   mounts: ReadonlyArray<{ source: string; target: string; readOnly: boolean }>;
   constraints: readonly string[];
+  /** Whether it runs once on each node that fits, instead of on one. */
+  everywhere?: true;
   /** Swarm configs by name, and where they are mounted. */
   configs?: ReadonlyArray<{ source: string; target: string }>;
   /** Swarm secrets by name, and the names of their files; the job's user alone reads them. */
   secrets?: ReadonlyArray<{ source: string; target: string }>;
   /** Environment variables, NAME=value; none holds a secret. */
   environment?: readonly string[];
+  /** Networks by name; without one it reaches nothing inside the Swarm. */
+  networks?: readonly string[];
+  /** Gets all lines that it has printed, now and then and at the end, whether it fails or not. */
+  onLines?: (lines: string[]) => void;
 }
 
 export const jobName = (stack: string, name: string): string => `${stack}_job-${name}`;
@@ -28,7 +34,7 @@ export const jobName = (stack: string, name: string): string => `${stack}_job-${
 export function createJob(stack: string, job: Job): string[] {
   const [uid, gid] = job.user.split(":");
   const more = [
-    ...["--mode", "replicated-job"],
+    ...["--mode", job.everywhere ? "global-job" : "replicated-job"],
     ...["--user", job.user],
     // A shell that is the first process of a container does not end by itself when it is told to.
     ...["--stop-grace-period", "2s"],
@@ -42,6 +48,7 @@ export function createJob(stack: string, job: Job): string[] {
       `source=${source},target=${target},uid=${uid},gid=${gid},mode=0400`,
     ]),
     ...(job.environment ?? []).flatMap((variable) => ["--env", variable]),
+    ...(job.networks ?? []).flatMap((network) => ["--network", network]),
   ];
   return createHelperService(stack, jobName(stack, job.name), job.constraints, more, job.image, job.command);
 }
@@ -76,15 +83,23 @@ export async function runJob(
   const create = createJob(stack, job);
   const created = await docker.attempt(create);
   if (created.exitCode !== 0) throw dockerFailed(create, created);
+  const lines = async (): Promise<string[]> => {
+    const printed = await linesOf(docker, name);
+    job.onLines?.(printed);
+    return printed;
+  };
   try {
     let state = "not started";
     const start = Date.now();
     for (const end = start + timeoutSeconds * 1000; Date.now() < end; await sleep(500)) {
-      const [task] = await serviceTasks(docker, name);
+      const tasks = await serviceTasks(docker, name);
+      // Of several, one that has not ended well is the one to look at.
+      const task = tasks.find(({ Status }) => Status.State !== "complete") ?? tasks[0];
       state = task?.Status.State ?? state;
       onProgress(`${state}, ${Math.round((Date.now() - start) / 10_000) * 10} s`);
-      if (state === "complete") return await linesOf(docker, name);
-      if (ENDED.has(state)) throw jobFailed(name, task?.Status.Err ?? state, await linesOf(docker, name));
+      if (state === "complete") return await lines();
+      if (ENDED.has(state)) throw jobFailed(name, task?.Status.Err ?? state, await lines());
+      if (job.onLines && state === "running") await lines();
     }
     throw jobFailed(name, `has not ended in ${timeoutSeconds} seconds (${state})`, []);
   } finally {

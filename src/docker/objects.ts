@@ -60,7 +60,8 @@ export interface SwarmTask {
   CreatedAt: string;
   DesiredState: string;
   Spec: TaskTemplate;
-  Status: { State: string; Err?: string; Message?: string };
+  /** `Timestamp` is when it came into that state. */
+  Status: { State: string; Timestamp?: string; Err?: string; Message?: string };
 }
 
 export const STACK_LABEL = "com.docker.stack.namespace";

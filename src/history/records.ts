@@ -11,7 +11,7 @@ import { LABELS } from "../docker/swarmSecrets.js";
 /** Events after which the stack is in a state that one can go back to. */
 const STATES = ["deploy", "rotate", "rollback"] as const;
 
-export type EventKind = (typeof STATES)[number] | "gc" | "backup";
+export type EventKind = (typeof STATES)[number] | "gc" | "backup" | "mirror" | "maintain";
 
 /** Records of states that are kept; of other events the newest one is. */
 const KEPT = 20;

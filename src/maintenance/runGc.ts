@@ -31,15 +31,27 @@ export interface GcResult {
 /** Seconds between the deadline of the gc job and the end of the read-only lease. */
 const MARGIN_SECONDS = 60;
 
+/** Runs a gc under the stack's lock, and records it. */
+export const runGc = (context: DeployContext, cleanupDocker: Docker, options: GcOptions): Promise<GcResult> =>
+  withLock(context.docker, cleanupDocker, context.config.stack, async () => {
+    const collection = await collectGarbage(context, cleanupDocker, options);
+    if (!options.dryRun) await recordEvent(context, "gc", describeGc(collection));
+    return collection;
+  });
+
+/** What a gc did, for the history. */
+export const describeGc = ({ blobs, bytes }: GcResult): string =>
+  `freed ${blobs} blobs${bytes === undefined ? "" : `, ${bytes} bytes`}`;
+
 /**
  * Runs the garbage collector of the registry in a job on the node of the storage, while the registry refuses
  * pushes. It accepts them again in any case: the registry is made writable afterwards, and if this process is killed
- * the lease of the registry ends by itself, after the job.
+ * the lease of the registry ends by itself, after the job. The caller holds the stack's lock.
  *
  * @param cleanupDocker a docker that still works after an interruption
  * @throws OperatorError when the gc failed or did not finish; blobs that a manifest needs are never removed
  */
-export async function runGc(
+export async function collectGarbage(
   context: DeployContext,
   cleanupDocker: Docker,
   options: GcOptions,
@@ -47,54 +59,40 @@ export async function runGc(
   const { config, docker } = context;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
   const lease = 2 * rollSeconds(config) + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
-  return withLock(docker, cleanupDocker, config.stack, async () => {
-    const registry = await runningRegistry(docker, config.stack);
-    const storage = await storageOfRegistry(docker, registry);
-    if (!storage) throw neverRan(config.stack);
-    const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
-    const collection: GcResult = { blobs: 0, bytes: 0, untagged: [] };
-    const collect: Step = {
-      id: "gc",
-      title: options.dryRun ? "What would be removed" : "gc",
-      async run({ options: { timeoutSeconds }, reporter }) {
-        const job = gcJob(
-          registry,
-          storage,
-          until - MARGIN_SECONDS,
-          options,
-          config.registry.placement.constraints,
-        );
-        const lines = await runJob(
-          docker,
-          cleanupDocker,
-          config.stack,
-          job,
-          timeoutSeconds,
-          reporter.progress,
-        );
-        Object.assign(collection, parseGcOutput(lines));
-        const manifests = options.deleteUntagged ? `, ${collection.untagged.length} manifests` : "";
-        return `${collection.blobs} blobs${manifests}`;
-      },
-    };
-    if (options.dryRun) {
-      // Not needed for looking, but the next run repairs a registry that a killed one left.
-      await endLeftReadOnly(context, cleanupDocker);
-      await runSteps([collect], context);
-      return collection;
-    }
-    try {
-      await runSteps([readOnlyStep(until, drain), collect], context);
-    } finally {
-      await runSteps([writableStep(cleanupDocker, until)], context);
-    }
-    await recordEvent(
-      context,
-      "gc",
-      `freed ${collection.blobs} blobs${collection.bytes === undefined ? "" : `, ${collection.bytes} bytes`}`,
-    );
+  const registry = await runningRegistry(docker, config.stack);
+  const storage = await storageOfRegistry(docker, registry);
+  if (!storage) throw neverRan(config.stack);
+  const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
+  const collection: GcResult = { blobs: 0, bytes: 0, untagged: [] };
+  const collect: Step = {
+    id: "gc",
+    title: options.dryRun ? "What would be removed" : "gc",
+    async run({ options: { timeoutSeconds }, reporter }) {
+      const job = gcJob(
+        registry,
+        storage,
+        until - MARGIN_SECONDS,
+        options,
+        config.registry.placement.constraints,
+      );
+      const lines = await runJob(docker, cleanupDocker, config.stack, job, timeoutSeconds, reporter.progress);
+      Object.assign(collection, parseGcOutput(lines));
+      const manifests = options.deleteUntagged ? `, ${collection.untagged.length} manifests` : "";
+      return `${collection.blobs} blobs${manifests}`;
+    },
+  };
+  if (options.dryRun) {
+    // Not needed for looking, but the next run repairs a registry that a killed one left.
+    await endLeftReadOnly(context, cleanupDocker);
+    await runSteps([collect], context);
     return collection;
-  });
+  }
+  try {
+    await runSteps([readOnlyStep(until, drain), collect], context);
+  } finally {
+    await runSteps([writableStep(cleanupDocker, until)], context);
+  }
+  return collection;
 }
 
 /** @throws OperatorError where there is no registry to collect in */

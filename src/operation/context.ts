@@ -2,6 +2,7 @@ import type { Config } from "../config/resolve.js";
 import type { GenerationState } from "../credentials/generationState.js";
 import type { HtpasswdEntry } from "../credentials/htpasswd.js";
 import type { Login } from "../credentials/people.js";
+import type { Secret } from "../credentials/secret.js";
 import type { Generations } from "../credentials/secretKinds.js";
 import type { StorageKeys } from "../credentials/storageKeys.js";
 import type { Docker } from "../docker/run.js";
@@ -44,6 +45,8 @@ export interface DeployContext {
   readonly given: Credentials | undefined;
   /** The keys of an S3 storage, from the environment. */
   readonly storageKeys?: StorageKeys | undefined;
+  /** The logins of the mirror at its sources, from the environment. */
+  readonly mirrorLogins?: Secret | undefined;
   /** Asks for credentials or generates them; undefined without a terminal and without a flag for it. */
   readonly obtain: (() => Promise<Credentials>) | undefined;
   /** Whether a stack without users gets the users of a backup. */

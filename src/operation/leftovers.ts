@@ -3,6 +3,7 @@ import {
   generationOf,
   HTPASSWD,
   MACHINE_SECRETS,
+  MIRROR_LOGINS,
   type SecretKind,
   STORAGE_SECRETS,
   secretName,
@@ -64,10 +65,12 @@ export async function removeOldSecrets(docker: Docker, stack: string, keep: Gene
     const people = of(HTPASSWD);
     const machines = MACHINE_SECRETS.map(of).find((generation) => generation !== undefined);
     const storage = STORAGE_SECRETS.map(of).find((generation) => generation !== undefined);
+    const logins = of(MIRROR_LOGINS);
     const old =
       (people !== undefined && people !== keep.people) ||
       (machines !== undefined && machines !== keep.machines) ||
-      (storage !== undefined && keep.storage !== undefined && storage !== keep.storage);
+      (storage !== undefined && keep.storage !== undefined && storage !== keep.storage) ||
+      (logins !== undefined && keep.mirrorLogins !== undefined && logins !== keep.mirrorLogins);
     if (!old) continue;
     const gone =
       people === undefined

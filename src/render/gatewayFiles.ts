@@ -1,6 +1,5 @@
 import { globPattern } from "../access/glob.js";
 import { repositoryRules, TEMPORARY_USER } from "../access/repositoryRules.js";
-
 import { type Config, publicUrls } from "../config/resolve.js";
 import { ACTION_PATTERNS, REPOSITORY_PATTERN } from "../stack/accessActions.js";
 import { accessValues, grantMark, hasRules } from "../stack/accessMaps.js";
@@ -9,9 +8,10 @@ import {
   CHECK_LIMITS,
   CHECK_SECONDS,
   GATEWAY_PORT,
-  INSIDE_ADDRESS,
+  insideAddress,
   SCRIPT_PATH,
 } from "../stack/gatewayService.js";
+import { hasMirror, mirrorTargets } from "../stack/mirrorSources.js";
 import { readerAddress, registryAddress, tasksOf } from "../stack/registryService.js";
 import { OPEN_FILES } from "../stack/service.js";
 import { fill } from "./fill.js";
@@ -51,7 +51,7 @@ export function gatewayFiles(
     registryAddress: tasksOf(registryAddress(config)),
     readerAddress: tasksOf(readerAddress(config)),
     scripted,
-    judged: scripted || config.ui.admin.enabled,
+    judged: scripted || config.ui.admin.enabled || hasMirror(config),
     scriptPath: SCRIPT_PATH,
     manifestTypes: MANIFEST_TYPES,
     guardsDeletes: config.registry.delete && access.immutable.length > 0,
@@ -64,6 +64,7 @@ export function gatewayFiles(
     access: fill(templates.gatewayAccess, {
       ...shared,
       ...access,
+      mirrorTargets: mirrorTargets(config).map(globPattern),
       source,
       temporaryUser: TEMPORARY_USER,
     }).trimEnd(),
@@ -122,13 +123,19 @@ function usersText(config: Config, templates: Templates, registry: string): stri
   }).trimEnd();
 }
 
-/** The address that clients are sent to: the public one, or on Traefik's network the one that they asked. */
+/** The address that clients are sent to: the public one, or inside the Swarm the one that they asked. */
 function addresses(config: Config) {
   const { registry: publicUrl } = publicUrls(config);
   const [scheme, authority] = publicUrl.split("://");
-  if (config.expose === "ports") return { inside: undefined, scheme, authority, publicUrl };
+  if (config.expose === "ports" && !hasMirror(config))
+    return { inside: undefined, scheme, authority, publicUrl };
   return {
-    inside: { address: INSIDE_ADDRESS, scheme, authority },
+    inside: {
+      address: insideAddress(config),
+      where: config.expose === "traefik" ? "on Traefik's network" : "inside the Swarm",
+      scheme,
+      authority,
+    },
     scheme: "$public_scheme",
     authority: "$authority",
     publicUrl: "$public_scheme://$authority",

@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import type { Config } from "../config/resolve.js";
 import { accessRules } from "../stack/authelia.js";
 import { ADMIN_METHODS, READ_METHODS } from "../stack/libraryService.js";
+import { hasMirror } from "../stack/mirrorSources.js";
 import { stackModel } from "../stack/model.js";
 import { REGISTRY_PORT } from "../stack/registryService.js";
 import { drainSeconds, fitsBeside } from "../stack/service.js";
 import { fill } from "./fill.js";
 import { gatewayFiles } from "./gatewayFiles.js";
+import { mirrorFile } from "./mirrorFile.js";
 import type { Templates } from "./templates.js";
 import { composeText } from "./yaml.js";
 
@@ -56,6 +58,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
   });
   const registryUi = methodLock("registry-ui", READ_METHODS);
   const registryAdmin = methodLock("registry-admin", ADMIN_METHODS);
+  const mirror = hasMirror(config) ? mirrorFile(config, header) : undefined;
   const model = stackModel(config, {
     registry: named(registry),
     reader: named(reader),
@@ -63,11 +66,13 @@ export function renderFiles(config: Config, templates: Templates, source: string
     ...(gateway.script ? { "gateway-access": named(gateway.script) } : {}),
     "registry-ui": named(registryUi),
     "registry-admin": named(registryAdmin),
+    ...(mirror ? { mirror: named(mirror) } : {}),
   });
   const files = [{ path: COMPOSE_FILE, text: composeText(model, header) }, registry, reader, gateway.config];
   if (gateway.script) files.push(gateway.script);
   if (config.ui.enabled) files.push(registryUi);
   if (config.ui.admin.enabled) files.push(registryAdmin);
+  if (mirror) files.push(mirror);
   if (config.expose === "traefik" || config.users.provider !== "htpasswd") {
     const rules = accessRules(config);
     files.push({ path: "authelia/access_control.yml", text: fill(templates.authelia, { header, rules }) });

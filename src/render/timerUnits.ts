@@ -4,19 +4,26 @@ import type { Templates } from "./templates.js";
 
 export interface Schedule {
   stack: string;
+  /** The command, which the units are named after. */
+  task: "gc" | "maintain";
+  /** What it is, for people. */
+  description: string;
   /** When it runs, as systemd.time(7) has it: "Sun 04:00". */
   calendar: string;
   /** Where it runs: the folder of hephaestus.yaml. */
   folder: string;
   /** What it runs, each word for itself; the first is an absolute path. */
   command: readonly string[];
+  /** A file that it reads as its standard input, by an absolute path. */
+  input?: string | undefined;
 }
 
-/** Units of systemd that run gc at fixed times: a service, and the timer that starts it. */
+/** Units of systemd that run a command at fixed times: a service, and the timer that starts it. */
 export function systemdUnits(schedule: Schedule, templates: Templates): RenderedFile[] {
-  const name = `${schedule.stack}-gc`;
+  const name = `${schedule.stack}-${schedule.task}`;
   const values = {
-    stack: schedule.stack,
+    description: `${schedule.description} of the registry stack ${schedule.stack}`,
+    input: schedule.input === undefined ? undefined : specifier(schedule.input),
     calendar: schedule.calendar,
     folder: specifier(schedule.folder),
     command: schedule.command.map(word).join(" "),

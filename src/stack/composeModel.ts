@@ -26,7 +26,7 @@ export interface Service {
   read_only?: boolean;
   cap_drop: string[];
   cap_add?: string[];
-  healthcheck: Healthcheck;
+  healthcheck?: Healthcheck;
   stop_signal?: string;
   stop_grace_period: string;
   logging: { driver: string; options: Record<string, string> };

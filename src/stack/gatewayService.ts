@@ -10,8 +10,12 @@ export const GATEWAY_PORT = 5000;
 /** The gateway's name for the other services of the stack. */
 export const gatewayAddress = (config: Config): string => `${config.stack}_gateway:${GATEWAY_PORT}`;
 
-/** The address of the registry on Traefik's network, which is the gateway's. */
-export const INSIDE_ADDRESS = `registry:${GATEWAY_PORT}`;
+/**
+ * The gateway's address for services that are not its own: `registry:5000` on Traefik's network. Without Traefik they are
+ * on the stack's own network, where that is the registry.
+ */
+export const insideAddress = ({ expose }: Pick<Config, "expose">): string =>
+  `${expose === "traefik" ? "registry" : "gateway"}:${GATEWAY_PORT}`;
 
 /** Where nginx finds the script that judges what maps cannot. */
 export const SCRIPT_PATH = "/etc/nginx/access.js";

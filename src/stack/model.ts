@@ -1,8 +1,10 @@
 import type { Config } from "../config/resolve.js";
-import { HTTP_SECRET, type SecretKind, STORAGE_SECRETS } from "../credentials/secretKinds.js";
+import { SECRET_KINDS, type SecretKind } from "../credentials/secretKinds.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./composeModel.js";
 import { CACHE_VOLUME, gatewayService } from "./gatewayService.js";
 import { registryAdminService, registryUiService } from "./libraryService.js";
+import { mirrorService } from "./mirrorService.js";
+import { hasMirror, usedImage } from "./mirrorSources.js";
 import { withOwner } from "./owner.js";
 import { readerService, registryService } from "./registryService.js";
 import { externalSecret } from "./secretMounts.js";
@@ -12,20 +14,23 @@ import { type Router, routersIn } from "./traefikLabels.js";
 export type ConfigFiles = Readonly<
   Partial<
     Record<
-      "registry" | "reader" | "gateway" | "gateway-access" | "registry-ui" | "registry-admin",
+      "registry" | "reader" | "gateway" | "gateway-access" | "registry-ui" | "registry-admin" | "mirror",
       { path: string; digest: string }
     >
   >
 >;
 
 function servicesOf(config: Config): Record<string, Service> {
-  return {
+  const services: Record<string, Service> = {
     registry: registryService(config),
     reader: readerService(config),
     gateway: gatewayService(config),
     ...(config.ui.enabled ? { "registry-ui": registryUiService(config) } : {}),
     ...(config.ui.admin.enabled ? { "registry-admin": registryAdminService(config) } : {}),
+    ...(hasMirror(config) ? { mirror: mirrorService(config) } : {}),
   };
+  for (const service of Object.values(services)) service.image = usedImage(config, service.image);
+  return services;
 }
 
 /** Names of the services that the stack has, without the stack's own name. */
@@ -94,9 +99,7 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
       ? {}
       : { volumes: { [CACHE_VOLUME]: { name: `${stack}_${CACHE_VOLUME}` } } }),
     secrets: Object.fromEntries(
-      (["htpasswd", HTTP_SECRET, "gateway", "ui", ...STORAGE_SECRETS] as const)
-        .filter((name) => secretNames.has(name))
-        .map((name) => [name, externalSecret(stack, name)]),
+      SECRET_KINDS.filter((name) => secretNames.has(name)).map((name) => [name, externalSecret(stack, name)]),
     ),
   });
 }

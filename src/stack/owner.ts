@@ -4,7 +4,14 @@ import type { ComposeFile } from "./composeModel.js";
 export const OWNER_LABEL = "hephaestus.stack";
 
 /** Every service that a stack can have, without the stack's name. */
-export const SERVICE_NAMES = ["registry", "reader", "gateway", "registry-ui", "registry-admin"] as const;
+export const SERVICE_NAMES = [
+  "registry",
+  "reader",
+  "gateway",
+  "registry-ui",
+  "registry-admin",
+  "mirror",
+] as const;
 
 /** The model with the owner's label on its services, configs and own networks. */
 export function withOwner(stack: string, model: ComposeFile): ComposeFile {

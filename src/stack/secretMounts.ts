@@ -4,6 +4,8 @@ import {
   HTTP_SECRET,
   isStorageSecret,
   MACHINE_VARIABLE,
+  MIRROR_LOGINS,
+  MIRROR_VARIABLE,
   type SecretKind,
   STORAGE_VARIABLE,
   secretName,
@@ -13,9 +15,13 @@ import { type ExternalSecret, FileMode, Interpolated, type SecretMount } from ".
 /** The compose file's entry for a secret that deploy created; a bare `docker stack deploy` means generation 1. */
 export function externalSecret(stack: string, kind: SecretKind): ExternalSecret {
   if (kind === HTTP_SECRET) return { external: true, name: secretName(stack, kind, 1) };
-  const variable =
-    kind === HTPASSWD ? GENERATION_VARIABLE : isStorageSecret(kind) ? STORAGE_VARIABLE : MACHINE_VARIABLE;
-  return { external: true, name: new Interpolated(secretName(stack, kind, `\${${variable}:-1}`)) };
+  return { external: true, name: new Interpolated(secretName(stack, kind, `\${${variableOf(kind)}:-1}`)) };
+}
+
+function variableOf(kind: SecretKind): string {
+  if (kind === HTPASSWD) return GENERATION_VARIABLE;
+  if (kind === MIRROR_LOGINS) return MIRROR_VARIABLE;
+  return isStorageSecret(kind) ? STORAGE_VARIABLE : MACHINE_VARIABLE;
 }
 
 /** A mount that only the given user and group (by number, UID:GID) can read. */

@@ -6,6 +6,7 @@ import {
   candidates,
   currentMachines,
   type GenerationState,
+  machineKinds,
   nextMachines,
   nextPeople,
   partHtpasswd,
@@ -13,26 +14,33 @@ import {
 } from "../credentials/generationState.js";
 import { type HtpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
 import { type Change, type Login, mergePeople } from "../credentials/people.js";
-import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
+import { HTPASSWD, type MachineSecret, secretName } from "../credentials/secretKinds.js";
 import { secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { htpasswdFacts, type SecretFacts, stackSecrets } from "../docker/swarmSecrets.js";
 import type { Credentials, DeployContext } from "../operation/context.js";
 import type { PreflightFinding } from "../operation/findings.js";
 import type { SecretsChange } from "../operation/secretsChange.js";
+import { hasMirror } from "../stack/mirrorSources.js";
 import { keptGeneration } from "./keptGeneration.js";
 import { readHtpasswd } from "./readHtpasswd.js";
 
-/** The generations of a stack in the Swarm. */
+/**
+ * The generations of a stack in the Swarm.
+ *
+ * @param kinds the machine accounts that a complete generation has
+ */
 export async function readGenerationState(
   docker: Docker,
   stack: string,
   secrets: readonly SecretFacts[],
+  kinds: readonly MachineSecret[] = machineKinds(false),
 ): Promise<GenerationState> {
   return readGenerations(
     stack,
     secrets.map(({ name }) => name),
     secretNamesOf(await stackServices(docker, stack)),
+    kinds,
   );
 }
 
@@ -43,7 +51,7 @@ export async function readGenerationState(
 export async function chooseGenerations(context: DeployContext): Promise<PreflightFinding[]> {
   const { docker, config } = context;
   const secrets = await stackSecrets(docker, config.stack);
-  const state = await readGenerationState(docker, config.stack, secrets);
+  const state = await readGenerationState(docker, config.stack, secrets, machineKinds(hasMirror(config)));
   context.state = state;
   const kept = await keptGeneration(docker, config.stack, state, secrets);
   if (kept === undefined) return chooseFirst(context, state);
@@ -102,7 +110,7 @@ async function applyChange(
 /** Whether the secrets in the Swarm are still those that preflight read. */
 export async function isUnchanged({ docker, config, state }: DeployContext): Promise<boolean> {
   const secrets = await stackSecrets(docker, config.stack);
-  const now = await readGenerationState(docker, config.stack, secrets);
+  const now = await readGenerationState(docker, config.stack, secrets, machineKinds(hasMirror(config)));
   return JSON.stringify(now) === JSON.stringify(state);
 }
 

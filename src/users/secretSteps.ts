@@ -1,10 +1,11 @@
-import { httpSecretContent, type MachineAccounts, machineAccounts } from "../credentials/generationState.js";
+import { httpSecretContent, machineAccounts, machineKinds } from "../credentials/generationState.js";
 import { formatHtpasswd } from "../credentials/htpasswd.js";
-import { HTPASSWD, HTTP_SECRET, MACHINE_SECRETS, secretName } from "../credentials/secretKinds.js";
+import { HTPASSWD, HTTP_SECRET, secretName } from "../credentials/secretKinds.js";
 import { stackSecretNames, writeSecret } from "../docker/swarmSecrets.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import { removeHtpasswd, removeMachines } from "../operation/leftovers.js";
 import { describeChange, type SecretsChange } from "../operation/secretsChange.js";
+import { hasMirror } from "../stack/mirrorSources.js";
 
 /** Creates the secrets of the generations that preflight chose; what exists is kept. */
 export const createSecrets: Step = {
@@ -18,9 +19,11 @@ export const createSecrets: Step = {
       await writeSecret(docker, stack, { kind: HTTP_SECRET, generation: 1, origin: "generated", content });
     }
     if (!change) return `generation ${people} kept`;
-    const accounts = change.newMachines ? machineAccounts(machines) : undefined;
-    for (const kind of accounts ? MACHINE_SECRETS : []) {
-      const content = (accounts as MachineAccounts).contents[kind];
+    const kinds = machineKinds(hasMirror(config));
+    const accounts = change.newMachines ? machineAccounts(machines, kinds) : undefined;
+    for (const kind of kinds) {
+      const content = accounts?.contents[kind];
+      if (content === undefined) continue;
       await writeSecret(docker, stack, { kind, generation: machines, origin: "generated", content });
     }
     // The htpasswd comes last: where it exists, the others do.

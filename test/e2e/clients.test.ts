@@ -96,7 +96,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe.each(STACKS)("$title", ({ title, changes, rows }) => {
+describe.each(STACKS.map((stack, number) => ({ ...stack, number })))("$title", ({
+  title,
+  changes,
+  rows,
+  number,
+}) => {
   let site: Site;
   const clients = new Map<string, Client>();
   const asked = (row: Row, { column, current }: (typeof TABLE)[number]) =>
@@ -104,7 +109,7 @@ describe.each(STACKS)("$title", ({ title, changes, rows }) => {
   const lines: string[][] = rows.map((row) => TABLE.map((one) => (asked(row, one) ? "✗" : "-")));
 
   beforeAll(async () => {
-    site = await Site.deploy(swarm, images, changes);
+    site = await Site.deploy(swarm, images, changes, number);
     for (const { title, column, current } of TABLE)
       clients.set(title, CLIENTS[column](site, releaseOf(current)));
   });

@@ -13,6 +13,8 @@ const PROGRAMS = {
   /** An S3 server whose buckets are folders. Apache 2.0. */
   versitygw: "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
   crane: "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+  /** Copies images between registries: the worker of the mirror. Apache 2.0. */
+  regsync: "github.com/regclient/regclient/cmd/regsync@v0.11.7",
   oras: "oras.land/oras/cmd/oras@v1.3.6",
 } as const;
 

@@ -20,6 +20,14 @@ authelia: { middleware: "http://authelia:9091/api/authz/forward-auth" }
 ui: { access: sso, admin: { enabled: true } }
 networks: { encrypted: true }
 `,
+  // Images of other registries, with logins there, and the stack's own from here.
+  mirror: `version: 1
+domain: example.com
+mirror:
+  - { from: docker.io/library/alpine, to: mirror/alpine, tags: ["3.2*", ">=3.20 <4"], every: 1d }
+  - { name: app, from: "hub.example.com:5000/team/app", to: mirror/team/app, tags: ["*"], platforms: [linux/amd64], referrers: false, plainHttp: true }
+regsync: { logins: true, self: use, placement: { constraints: [node.role == worker] } }
+`,
   // Images in a bucket of a server in the LAN, with keys of its own for the reader.
   s3: `version: 1
 domain: example.com

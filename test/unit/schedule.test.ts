@@ -5,7 +5,17 @@ import { systemdUnits } from "../../src/render/timerUnits.js";
 
 const templates = loadTemplates();
 const units = (command: string[]) =>
-  systemdUnits({ stack: "forge", calendar: "Sun 04:00", folder: "/srv/100% ours", command }, templates);
+  systemdUnits(
+    {
+      stack: "forge",
+      task: "gc",
+      description: "Garbage collection",
+      calendar: "Sun 04:00",
+      folder: "/srv/100% ours",
+      command,
+    },
+    templates,
+  );
 
 test("a garbage collection at fixed times is a service and its timer", () => {
   const [service, timer] = units(["/usr/bin/node", "/opt/hephaestus.js", "gc", "--delete-untagged"]);
@@ -37,4 +47,26 @@ test("every word of its command line reaches the program as it is", () => {
       expect(words(line)).toEqual(command);
     }),
   );
+});
+
+test("a password comes from a file, as standard input", () => {
+  const schedule = {
+    stack: "forge",
+    task: "maintain",
+    description: "Maintenance",
+    calendar: "*-*-* 03:30",
+  } as const;
+  const [service, timer] = systemdUnits(
+    {
+      ...schedule,
+      folder: "/srv",
+      command: ["/usr/bin/node", "maintain", "--password-stdin"],
+      input: "/etc/forge 100%",
+    },
+    templates,
+  );
+  expect(service?.path).toBe("forge-maintain.service");
+  expect(service?.text).toContain("Description=Maintenance of the registry stack forge\n");
+  expect(service?.text).toContain("StandardInput=file:/etc/forge 100%%\n");
+  expect(timer?.text).toContain("OnCalendar=*-*-* 03:30\n");
 });

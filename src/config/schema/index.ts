@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { hostName, text } from "../text.js";
 import { authelia, credentials, ports, swarm, traefik, ui, users } from "./edge.js";
+import { mirror, regsync } from "./imageMirror.js";
+import { maintenance } from "./maintenancePlan.js";
 import { gateway, networks, registry } from "./registry.js";
 import { access, groups } from "./repositoryAccess.js";
 import { retention } from "./retentionRules.js";
@@ -45,6 +47,9 @@ export const configSchema = z
     access,
     groups,
     retention,
+    mirror,
+    regsync,
+    maintenance,
   })
   .meta({ title: "hephaestus.yaml", description: "Configuration of a Hephaestus registry stack" });
 

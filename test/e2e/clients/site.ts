@@ -25,8 +25,9 @@ export class Site {
     readonly oci: OciClient,
   ) {}
 
-  static async deploy(swarm: Swarm, images: Images, changes: Changes): Promise<Site> {
-    const workspace = await Workspace.create("matrix", 5010, 8090);
+  /** @param number of the stack: a new one need not wait for what Docker has yet to remove of another */
+  static async deploy(swarm: Swarm, images: Images, changes: Changes, number: number): Promise<Site> {
+    const workspace = await Workspace.create(`matrix${number}`, 5010 + number, 8090 + number);
     const site = new Site(workspace, images, new OciClient(workspace.registryUrl, userAndPassword("smith")));
     await writeConfig(workspace, swarm, changes);
     await workspace.hephaestus(["render"]);
@@ -43,7 +44,12 @@ export class Site {
 
   /** How often the gateway's log has this text. */
   async logged(text: string): Promise<number> {
-    const { all } = await this.workspace.docker("service", "logs", "--raw", "matrix_gateway");
+    const { all } = await this.workspace.docker(
+      "service",
+      "logs",
+      "--raw",
+      `${this.workspace.stack}_gateway`,
+    );
     return all.split(text).length - 1;
   }
 

@@ -7,6 +7,8 @@ export const STANDINS = {
   registry3: "hephaestus-standin/registry:3.1.2",
   nginx: "hephaestus-standin/nginx:1.22",
   ui: "hephaestus-standin/registry-ui:2.6.0",
+  /** The real one, built from its Go module. */
+  regsync: "hephaestus-standin/regsync:0.11.7",
   hello: "hephaestus-standin/hello:1",
 } as const;
 
@@ -114,6 +116,16 @@ export const RECIPES: Record<Standin, Recipe> = {
     overlays: [...nginx.overlays, "ui"],
     ownedByNginx: ["var/cache/nginx", "etc/nginx", "usr/share/nginx/html"],
     config: { ...nginx.config, Env: [PATH, "NGINX_PROXY_HEADER_Host=$http_host", "NGINX_LISTEN_PORT=80"] },
+  },
+  regsync: {
+    overlays: ["base"],
+    libraries: /^$/,
+    programs: [],
+    goProgram: ["regsync", "regsync"],
+    directories: ["etc/regsync"],
+    links: [],
+    ownedByNginx: [],
+    config: { Entrypoint: ["/regsync"], Cmd: [] },
   },
   hello: {
     overlays: ["base"],

@@ -1,0 +1,191 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { BackupDirectory } from "../backup/backupDirectory.js";
+import { backupLocked, describeBackup } from "../backup/backupStack.js";
+import { pruneBackups } from "../backup/pruneBackups.js";
+import { type Config, publicUrls } from "../config/resolve.js";
+import type { Login } from "../credentials/people.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { recordEvent } from "../history/recordSteps.js";
+import { installUnits } from "../host/systemd.js";
+import { endLeftReadOnly } from "../maintenance/lease.js";
+import { pruneRepositories } from "../maintenance/pruneRepositories.js";
+import { policyRule } from "../maintenance/retentionPolicy.js";
+import { collectGarbage, describeGc } from "../maintenance/runGc.js";
+import { failuresOf } from "../mirror/regsyncLog.js";
+import { withLock } from "../operation/stackLock.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
+import { hasMirror } from "../stack/mirrorSources.js";
+import { table } from "../terminal/table.js";
+import { type LoginFlags, loginFrom } from "./login.js";
+import { mirrorStep, namedSources, summaryOf } from "./mirror.js";
+import { noPassword } from "./pruneTags.js";
+import { printUnits, scheduledUnits } from "./schedule.js";
+import { openSession, type Session, type SessionFlags } from "./session.js";
+
+export interface MaintainFlags extends Omit<SessionFlags, "output" | "verify" | "dryRun">, LoginFlags {
+  /** What writes a backup: name and version. */
+  tool: string;
+  /** Print units of systemd: at these times, or at those of the config. */
+  schedule?: string | true;
+  /** Put them onto this machine. */
+  install?: boolean;
+  /** A file with the password, for the units. */
+  passwordFile?: string;
+}
+
+/** What became of one part. */
+interface Outcome {
+  part: string;
+  /** What it did, or why it failed or was left out. */
+  said: string;
+  /** Undefined where it was left out. */
+  exitCode: ExitCode | undefined;
+}
+
+/** A part of the maintenance. */
+interface Part {
+  name: string;
+  /** Why it is left out; undefined where it is configured. */
+  leftOut: string | undefined;
+  /** @returns what it did, and whether all of it worked */
+  run: () => Promise<{ said: string; exitCode: ExitCode }>;
+}
+
+/** Mirrors, prunes, collects garbage and backs up, each if it is configured, under one lock. */
+export async function maintain(flags: MaintainFlags): Promise<ExitCode> {
+  const session = await openSession({ ...flags, verify: false });
+  const { context, cleanupDocker } = session;
+  const { config, docker, reporter } = context;
+  if (flags.schedule !== undefined || flags.install) return schedule(flags, config);
+  const login = await loginFrom(flags, config.credentials);
+  const outcomes: Outcome[] = [];
+  await withLock(docker, cleanupDocker, config.stack, async () => {
+    // A run that was killed in its gc left a registry that refuses what follows.
+    await endLeftReadOnly(context, cleanupDocker);
+    for (const part of partsOf(flags, session, login)) outcomes.push(await outcomeOf(part, session));
+    const notes = outcomes.filter(({ exitCode }) => exitCode !== undefined);
+    await recordEvent(context, "maintain", notes.map(({ part, said }) => `${part}: ${said}`).join("; "));
+  });
+  const failed = outcomes.filter(({ exitCode }) => (exitCode ?? ExitCode.ok) !== ExitCode.ok);
+  const state = ({ exitCode }: Outcome) =>
+    exitCode === undefined ? "left out" : exitCode === ExitCode.ok ? "done" : "failed";
+  reporter.result(
+    { parts: outcomes.map((outcome) => ({ ...outcome, state: state(outcome) })) },
+    table(
+      ["PART", "STATE", ""],
+      outcomes.map((outcome) => [outcome.part, state(outcome), outcome.said]),
+    ),
+  );
+  return failed[0]?.exitCode ?? ExitCode.ok;
+}
+
+/** A part that fails keeps none of the others from running, but an interruption does. */
+async function outcomeOf({ name, leftOut, run }: Part, { context, signal }: Session): Promise<Outcome> {
+  if (leftOut !== undefined) return { part: name, said: leftOut, exitCode: undefined };
+  try {
+    return { part: name, ...(await run()) };
+  } catch (error) {
+    if (!(error instanceof OperatorError) || signal.aborted) throw error;
+    const said = [error.where, error.message].filter(Boolean).join(": ");
+    context.reporter.note("error", [`${name}: ${said}`, error.remedy].filter(Boolean).join("\n    "));
+    return { part: name, said: said.split("\n")[0] ?? "", exitCode: error.exitCode };
+  }
+}
+
+function partsOf(flags: MaintainFlags, session: Session, login: Login | undefined): Part[] {
+  const { context, cleanupDocker, signal } = session;
+  const { config, reporter } = context;
+  const { backup, gc, deleteUntagged } = config.maintenance;
+  const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
+  return [
+    {
+      name: "mirror",
+      leftOut: hasMirror(config) ? undefined : "nothing is mirrored",
+      async run() {
+        const report = await mirrorStep(session, namedSources(config, undefined));
+        for (const failure of failuresOf(report)) reporter.note("error", failure);
+        return {
+          said: summaryOf(report),
+          exitCode: failuresOf(report).length > 0 ? ExitCode.verify : ExitCode.ok,
+        };
+      },
+    },
+    {
+      name: "prune",
+      leftOut: config.retention.length > 0 ? undefined : "the config has no retention",
+      async run() {
+        if (login === undefined) throw noPassword();
+        reporter.begin("prune", "Tags");
+        const now = new Date();
+        const { removed, skipped } = await pruneRepositories(api, reporter, {
+          ruleFor: (repository) => policyRule(config, repository, now),
+          wanted: () => true,
+          dryRun: false,
+          explain: false,
+        }).catch((error: unknown) => {
+          reporter.end("failed", (error as Error).message);
+          throw error;
+        });
+        reporter.end("done", `${removed} removed`);
+        return {
+          said: `${removed} tags removed${skipped > 0 ? `, ${skipped} repositories skipped` : ""}`,
+          exitCode: skipped > 0 ? ExitCode.verify : ExitCode.ok,
+        };
+      },
+    },
+    {
+      name: "gc",
+      leftOut: gc ? undefined : "maintenance.gc is false",
+      async run() {
+        const collection = await collectGarbage(context, cleanupDocker, { deleteUntagged, dryRun: false });
+        return { said: describeGc(collection), exitCode: ExitCode.ok };
+      },
+    },
+    {
+      name: "backup",
+      leftOut: backup === undefined ? "the config has no maintenance.backup" : undefined,
+      async run() {
+        const { path = "", keep = 1 } = backup ?? {};
+        const directory = await BackupDirectory.create(path);
+        const request = { directory, api, tool: flags.tool, signal };
+        const configText = await readFile(flags.config, "utf8");
+        const report = await backupLocked(request, { context, cleanupDocker, configText });
+        for (const sentence of report.damage) reporter.note("error", `damaged: ${sentence}`);
+        const isWhole = report.damage.length === 0;
+        // An incomplete backup takes the place of no complete one.
+        const gone = isWhole ? (await pruneBackups(directory, keep, false)).backups.length : 0;
+        return {
+          said: `${describeBackup(report)}${isWhole ? "" : ", incomplete"}${gone > 0 ? `, ${gone} old ones removed` : ""}`,
+          exitCode: isWhole ? ExitCode.ok : ExitCode.verify,
+        };
+      },
+    },
+  ];
+}
+
+/** Prints the units of systemd that run maintain, or installs them. */
+async function schedule(flags: MaintainFlags, config: Config): Promise<ExitCode> {
+  const calendar = typeof flags.schedule === "string" ? flags.schedule : config.maintenance.calendar;
+  const { passwordFile } = flags;
+  const units = scheduledUnits(flags.config, {
+    stack: config.stack,
+    task: "maintain",
+    description: "Maintenance",
+    calendar,
+    input: passwordFile === undefined ? undefined : resolve(passwordFile),
+    args: [
+      ...(flags.context === undefined ? [] : ["--context", flags.context]),
+      ...(flags.user === undefined ? [] : ["--user", flags.user]),
+      ...(passwordFile === undefined ? [] : ["--password-stdin"]),
+    ],
+  });
+  if (!flags.install) {
+    printUnits(units);
+    return ExitCode.ok;
+  }
+  await installUnits(units);
+  process.stdout.write(`installed ${units.map(({ path }) => path).join(", ")}: ${calendar}\n`);
+  return ExitCode.ok;
+}

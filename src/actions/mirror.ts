@@ -1,0 +1,147 @@
+import { type Config, publicUrls } from "../config/resolve.js";
+import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { recordEvent } from "../history/recordSteps.js";
+import { copiesOf, type ImageCopy, lastCopies } from "../mirror/mirrorCopies.js";
+import { countOf, failuresOf, type MirrorReport } from "../mirror/regsyncLog.js";
+import { runMirror } from "../mirror/runMirror.js";
+import { withLock } from "../operation/stackLock.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
+import { type MirrorSource, mirrorSources, registryName } from "../stack/mirrorSources.js";
+import { table } from "../terminal/table.js";
+import { type LoginFlags, loginFrom } from "./login.js";
+import { openSession, type Session, type SessionFlags } from "./session.js";
+
+export interface MirrorFlags extends Omit<SessionFlags, "output" | "verify" | "dryRun">, LoginFlags {}
+
+/** Copies images here now, of all sources or of those with a name. */
+export async function mirrorRun(name: string | undefined, flags: MirrorFlags): Promise<ExitCode> {
+  const session = await openSession({ ...flags, verify: false });
+  const { context, cleanupDocker } = session;
+  const report = await withLock(context.docker, cleanupDocker, context.config.stack, async () => {
+    const done = await mirrorStep(session, namedSources(context.config, name));
+    await recordEvent(context, "mirror", summaryOf(done));
+    return done;
+  });
+  return showRun(session, report);
+}
+
+/**
+ * Runs the mirror with progress. The caller holds the lock.
+ *
+ * @param sources what is copied
+ */
+export async function mirrorStep(
+  { context, cleanupDocker }: Session,
+  sources: readonly MirrorSource[],
+): Promise<MirrorReport> {
+  const { reporter } = context;
+  reporter.begin("mirror", "Mirror");
+  try {
+    const report = await runMirror(context, cleanupDocker, sources, "once", (soFar) =>
+      reporter.progress(progressOf(soFar)),
+    );
+    const failures = failuresOf(report);
+    reporter.end(failures.length > 0 ? "failed" : "done", summaryOf(report));
+    return report;
+  } catch (error) {
+    reporter.end("failed", (error as Error).message);
+    throw error;
+  }
+}
+
+/** Shows what a run did; it fails where an image failed. */
+function showRun({ context }: Session, report: MirrorReport): ExitCode {
+  const failures = failuresOf(report);
+  for (const failure of failures) context.reporter.note("error", failure);
+  for (const source of report.unmatched)
+    context.reporter.note(
+      "warning",
+      `${source} has no tag that matches\n    Change tags of that source in the config.`,
+    );
+  const copied = report.images.filter(({ state }) => state === "copied");
+  context.reporter.result(
+    { ...report, failures },
+    copied.map(({ source, target }) => `${source} -> ${target}`),
+  );
+  return failures.length > 0 ? ExitCode.verify : ExitCode.ok;
+}
+
+/** What a run did, in a line. */
+export function summaryOf(report: MirrorReport): string {
+  const failed = failuresOf(report).length;
+  const unchanged = countOf(report, "current") + countOf(report, "refreshed");
+  return `${countOf(report, "copied")} copied, ${unchanged} unchanged${failed > 0 ? `, ${failed} failed` : ""}`;
+}
+
+const progressOf = (report: MirrorReport): string =>
+  report.waitsFor === undefined
+    ? [`${report.images.length} images`, report.images.at(-1)?.source].filter(Boolean).join(", now ")
+    : `waiting, since ${report.waitsFor} allows no more pulls for now`;
+
+/** @throws OperatorError where there is no source, or none of that name */
+export function namedSources(config: Config, name: string | undefined): MirrorSource[] {
+  const sources = mirrorSources(config);
+  const named = sources.filter((source) => name === undefined || source.name === name);
+  if (named.length > 0) return named;
+  const names = [...new Set(sources.map((source) => source.name))];
+  throw new OperatorError(
+    name === undefined ? "nothing is mirrored" : `nothing that is mirrored is called ${name}`,
+    {
+      where: "mirror",
+      remedy: names.length === 0 ? "Write mirror into the config." : `Use one of: ${names.join(", ")}.`,
+      exitCode: names.length === 0 ? ExitCode.preflight : ExitCode.usage,
+    },
+  );
+}
+
+/** Compares each image here with its source. */
+export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
+  const session = await openSession({ ...flags, verify: false });
+  const { context, cleanupDocker, signal } = session;
+  const { config, reporter } = context;
+  const sources = namedSources(config, undefined);
+  reporter.begin("mirror", "Mirror");
+  const report = await withLock(context.docker, cleanupDocker, config.stack, () =>
+    runMirror(context, cleanupDocker, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
+  );
+  const login = await loginFrom(flags, config.credentials);
+  const here = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
+  const copies = await copiesOf(report, {
+    here,
+    registry: registryName(config),
+    sources,
+    signal,
+    logins: mirrorLoginsFrom(process.env),
+  });
+  const last = await lastCopies(config.stack, { context: flags.context, signal });
+  const failures = failuresOf(report);
+  const behind = copies.filter(({ state }) => state === "differs" || state === "missing");
+  const isFine = failures.length === 0 && behind.length === 0;
+  reporter.end(
+    isFine ? "done" : "failed",
+    `${copies.length} images, ${behind.length} behind, ${failures.length} failed`,
+  );
+  for (const failure of failures) reporter.note("error", failure);
+  for (const source of report.unmatched) reporter.note("warning", `${source} has no tag that matches`);
+  const at = (copy: ImageCopy) => last.get(`${copy.repository}:${copy.tag}`);
+  reporter.result(
+    { images: copies.map((copy) => ({ ...copy, copiedAt: at(copy)?.toISOString() ?? null })), failures },
+    table(
+      ["IMAGE", "SOURCE", "HERE", "THERE", "STATE", "COPIED (UTC)"],
+      copies.map((copy) => [
+        `${copy.repository}:${copy.tag}`,
+        copy.source,
+        short(copy.here),
+        short(copy.there),
+        copy.state,
+        at(copy)?.toISOString().slice(0, 16).replace("T", " ") ?? "-",
+      ]),
+    ),
+  );
+  return isFine ? ExitCode.ok : ExitCode.unhealthy;
+}
+
+/** The begin of a digest; a dash where it is not known. */
+const short = (digest: string | undefined): string => digest?.replace(/^sha256:/, "").slice(0, 12) ?? "-";

@@ -1,0 +1,26 @@
+import { realpathSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { SYSTEMD_FOLDER } from "../host/systemd.js";
+import type { RenderedFile } from "../render/renderedFiles.js";
+import { loadTemplates } from "../render/templates.js";
+import { type Schedule, systemdUnits } from "../render/timerUnits.js";
+
+export interface ScheduledCommand
+  extends Pick<Schedule, "stack" | "task" | "description" | "calendar" | "input"> {
+  /** Arguments of the command, without the config. */
+  args: readonly string[];
+}
+
+/** Units of systemd that run this very program with a config file. */
+export function scheduledUnits(configFile: string, { args, ...schedule }: ScheduledCommand): RenderedFile[] {
+  const program = realpathSync(process.argv[1] ?? "");
+  const command = [process.execPath, program, schedule.task, "--config", basename(configFile), ...args];
+  return systemdUnits({ ...schedule, folder: resolve(dirname(configFile)), command }, loadTemplates());
+}
+
+/** Prints units with the way to switch them on. */
+export function printUnits(units: readonly RenderedFile[]): void {
+  for (const { path, text } of units) process.stdout.write(`# ${SYSTEMD_FOLDER}/${path}\n${text}\n`);
+  const timer = units.find(({ path }) => path.endsWith(".timer"))?.path;
+  process.stdout.write(`# Then: systemctl daemon-reload && systemctl enable --now ${timer}\n`);
+}

@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { TAG_GLOB } from "../../access/glob.js";
+import { imageReference, placementConstraint, text } from "../text.js";
+import { resources } from "./registry.js";
+
+const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
+
+const source = text({
+  what: "a repository with its registry",
+  remedy:
+    "Write the registry first and no tag, such as docker.io/library/alpine or quay.io/prometheus/prometheus.",
+  pattern: new RegExp(
+    `^(?:[a-z0-9-]+(?:\\.[a-z0-9-]+)+(?::\\d{1,5})?|[a-z0-9-]+:\\d{1,5}|localhost)/${REPOSITORY}$`,
+  ),
+});
+
+const target = text({
+  what: "a repository",
+  remedy:
+    "Write path segments of lower-case letters, digits and . _ -, without a host and a tag: mirror/alpine.",
+  pattern: new RegExp(`^${REPOSITORY}$`),
+  maxLength: 200,
+});
+
+/** One comparison of a range of versions. Source: regclient, internal/semver. */
+const COMPARISON = "(?:>=|<=|>|<|=|\\^|~)v?\\d+(?:\\.\\d+){0,2}(?:-[0-9A-Za-z.-]+)?";
+const RANGE = new RegExp(`^${COMPARISON}(?: ${COMPARISON})*$`);
+
+/** Whether an entry of `tags` is a range of versions, and no glob. */
+export const isVersionRange = (entry: string): boolean => RANGE.test(entry);
+
+const tags = text({
+  what: "a glob for tags or a range of versions",
+  remedy: 'Write a glob such as 3.2*, or comparisons with spaces between them such as ">=3.20 <4".',
+  pattern: new RegExp(`${TAG_GLOB.source}|${RANGE.source}`),
+  maxLength: 128,
+});
+
+const platform = text({
+  what: "a platform",
+  remedy: "Write it as linux/amd64 or linux/arm/v7.",
+  pattern: /^[a-z0-9]+\/[a-z0-9]+(?:\/v\d+)?$/,
+});
+
+const every = text({
+  what: "a time",
+  remedy: "Write a number with m, h or d behind it, such as 6h.",
+  pattern: /^[1-9]\d{0,3}[mhd]$/,
+});
+
+/** Name of the sources that are the stack's own images. */
+export const SELF = "self";
+
+/** The name of a source that has none: the last part of its target. */
+export const defaultName = (to: string): string => to.replace(/^.*\//, "").replace(/[^a-z0-9]+/g, "-");
+
+/** What is brought here. Source of the meaning: ../../stack/mirrorSources.ts. */
+export const mirror = z
+  .array(
+    z.strictObject({
+      name: text({
+        what: "a name",
+        remedy: "Use lower-case letters, digits and hyphens.",
+        pattern: /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
+        maxLength: 64,
+      }).optional(),
+      from: source,
+      to: target,
+      tags: z.array(tags).min(1),
+      platforms: z
+        .array(platform)
+        .min(1)
+        // Source: distribution, registry/storage/manifestlisthandler.go: each manifest that an index names has to be there.
+        .refine((platforms) => platforms.length === 1, {
+          message: "names several platforms, but a registry takes an index only with all of its images",
+          params: { remedy: "Name one platform, or leave platforms out for all of them." },
+        })
+        .optional(),
+      referrers: z.boolean().default(true),
+      every: every.default("6h"),
+      plainHttp: z.boolean().default(false),
+    }),
+  )
+  .max(1000)
+  .default([])
+  .describe(
+    "images of other registries that are kept here too: `from`, `to`, `tags`, `platforms`, `referrers`, `every`, `plainHttp`, `name` ([mirror](mirror.md))",
+  );
+
+export const regsync = z
+  .strictObject({
+    image: imageReference()
+      .default("ghcr.io/regclient/regsync:v0.11.7")
+      .describe("regsync of regclient, which copies the images of `mirror`"),
+    logins: z
+      .boolean()
+      .default(false)
+      .describe("whether sources need logins, which REGISTRY_MIRROR_LOGINS has as a Docker config.json"),
+    self: z
+      .enum(["off", "mirror", "use"])
+      .default("off")
+      .describe("whether the stack's own images are mirrored, and whether deploy takes them from here"),
+    placement: z
+      .strictObject({
+        constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it"),
+      })
+      .prefault({}),
+    resources: resources(1, "256M"),
+  })
+  .prefault({});

@@ -1,0 +1,33 @@
+import { type SwarmTask, serviceTasks } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import type { Step } from "../operation/context.js";
+import { hasMirror } from "../stack/mirrorSources.js";
+
+/**
+ * Restarts the mirror where it started before the services that it pushes to: regsync looks for missing images when it
+ * starts, and then at its intervals. Source: regclient, cmd/regsync/root.go, runServer.
+ */
+export const restartMirror: Step = {
+  id: "mirror",
+  title: "Mirror",
+  skip: ({ config, options }) => {
+    if (!hasMirror(config)) return "nothing is mirrored";
+    return options.wait ? undefined : "the rollout was not waited for";
+  },
+  async run({ config: { stack }, docker }) {
+    const mirror = `${stack}_mirror`;
+    const begun = (await runningTasks(docker, mirror)).map(({ CreatedAt }) => Date.parse(CreatedAt));
+    const tasks = [
+      ...(await runningTasks(docker, `${stack}_gateway`)),
+      ...(await runningTasks(docker, `${stack}_registry`)),
+    ];
+    const ready = tasks.map(({ Status }) => Date.parse(Status.Timestamp ?? ""));
+    if (begun.every((time) => ready.every((other) => time > other)))
+      return "began after registry and gateway";
+    await docker.run(["service", "update", "--detach", "--quiet", "--force", mirror]);
+    return "restarted, since registry and gateway are ready now";
+  },
+};
+
+const runningTasks = async (docker: Docker, service: string): Promise<SwarmTask[]> =>
+  (await serviceTasks(docker, service)).filter(({ Status }) => Status.State === "running");

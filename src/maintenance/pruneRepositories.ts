@@ -1,0 +1,83 @@
+import { daysBetween } from "../credentials/age.js";
+import type { RegistryApi } from "../registry/registryApi.js";
+import { imagesOf } from "../registry/taggedImages.js";
+import type { Reporter } from "../terminal/reporter.js";
+import { planRetention, type Retention } from "./retention.js";
+import { type Decision, explainRetention, type PolicyRule } from "./retentionPolicy.js";
+
+/** The rule for a repository; undefined where every tag stays. */
+export type RuleFor = (repository: string) => PolicyRule | undefined;
+
+export interface PruneOptions {
+  ruleFor: RuleFor;
+  /** Repositories that are pruned. */
+  wanted: (repository: string) => boolean;
+  dryRun: boolean;
+  /** Whether each tag is listed with the reason why it stays or goes. */
+  explain: boolean;
+}
+
+export interface PruneResult {
+  /** Tags that went, or would go. */
+  removed: number;
+  /** Repositories with an image that cannot be read. */
+  skipped: number;
+  /** Of each tag, where they are explained. */
+  decisions: (Decision & { repository: string })[];
+}
+
+/**
+ * Deletes the tags that their rules let go, repository by repository.
+ *
+ * @throws OperatorError when the registry does not answer, or does not delete
+ */
+export async function pruneRepositories(
+  api: RegistryApi,
+  reporter: Reporter,
+  { ruleFor, wanted, dryRun, explain }: PruneOptions,
+): Promise<PruneResult> {
+  const result: PruneResult = { removed: 0, skipped: 0, decisions: [] };
+  const say = (line: string) => reporter.note("info", line);
+  for (const repository of (await api.repositories()).filter(wanted)) {
+    const rule = ruleFor(repository);
+    if (rule === undefined) {
+      if (explain) say(`  stays  ${repository} (no rule of retention matches)`);
+      continue;
+    }
+    reporter.progress(repository);
+    const { images, unreadable } = await imagesOf(api, repository);
+    if (unreadable.length > 0) {
+      reporter.note(
+        "warning",
+        `${repository} is skipped: ${unreadable.join(", ")} cannot be read\n    See why with: hephaestus logs registry`,
+      );
+      result.skipped++;
+      continue;
+    }
+    const plan = planRetention(images, rule);
+    if (explain) {
+      const explained = explainRetention(images, rule, plan);
+      for (const { tag, goes, reason } of explained)
+        say(`  ${goes ? "goes " : "stays"}  ${repository}:${tag} (${reason})`);
+      result.decisions.push(...explained.map((decision) => ({ repository, ...decision })));
+    } else describePlan(repository, plan, rule.now, say);
+    for (const { digest, tags } of plan.doomed) {
+      if (!dryRun) await api.remove(repository, digest);
+      result.removed += tags.length;
+    }
+  }
+  return result;
+}
+
+function describePlan(
+  repository: string,
+  { doomed, spared }: Retention,
+  now: Date,
+  say: (line: string) => void,
+): void {
+  for (const { tags, created } of doomed) {
+    const age = created ? `${daysBetween(created, now)} days old` : "of unknown age";
+    for (const tag of tags) say(`  goes   ${repository}:${tag} (${age})`);
+  }
+  for (const { tag, reason } of spared) say(`  stays  ${repository}:${tag} (${reason})`);
+}

@@ -1,0 +1,109 @@
+import type { Login } from "../credentials/people.js";
+import { Secret } from "../credentials/secret.js";
+import { type GatewayLogOptions, readGatewayLog } from "../registry/gatewayLog.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
+import type { MirrorSource } from "../stack/mirrorSources.js";
+import type { MirroredImage, MirrorReport } from "./regsyncLog.js";
+
+/** An image here, beside the one that it is a copy of. */
+export interface ImageCopy {
+  /** Registry, repository and tag of the source. */
+  source: string;
+  /** The repository here. */
+  repository: string;
+  tag: string;
+  /** The digest here; undefined where it is not there. */
+  here: string | undefined;
+  /** The digest at the source; undefined where this machine cannot ask for it. */
+  there: string | undefined;
+  state: "same" | "differs" | "missing" | "failed";
+}
+
+export interface CopyLookup {
+  /** The registry of the stack. */
+  here: RegistryApi;
+  /** Its name in targets. */
+  registry: string;
+  sources: readonly MirrorSource[];
+  signal: AbortSignal;
+  /** A Docker config.json. */
+  logins: Secret | undefined;
+}
+
+/**
+ * The copies of which a check of the mirror told. Digests of images that are the same are one; others are asked for at
+ * the source from this machine, which may reach less than the Swarm does.
+ */
+export async function copiesOf(report: MirrorReport, lookup: CopyLookup): Promise<ImageCopy[]> {
+  const copies: ImageCopy[] = [];
+  for (const image of report.images) {
+    const [repository, tag] = nameOf(image.target, lookup.registry);
+    const here = await lookup.here.digestOf(repository, tag);
+    const isSame = image.state === "current" || image.state === "refreshed";
+    const there = isSame ? here : await digestThere(image, lookup);
+    const state = isSame
+      ? "same"
+      : image.state === "failed"
+        ? "failed"
+        : here === undefined
+          ? "missing"
+          : "differs";
+    copies.push({ source: image.source, repository, tag, here, there, state });
+  }
+  return copies.sort((a, b) =>
+    `${a.repository}:${a.tag}`.localeCompare(`${b.repository}:${b.tag}`, "en", { numeric: true }),
+  );
+}
+
+function nameOf(target: string, registry: string): [repository: string, tag: string] {
+  const [, repository = "", tag = ""] = /^(.+):([^:/]+)$/.exec(target.replace(`${registry}/`, "")) ?? [];
+  return [repository, tag];
+}
+
+/** Where Docker Hub's registry is. Source: distribution/reference and docker/docs, "Docker Hub API". */
+const HUB = { name: "docker.io", host: "registry-1.docker.io", login: "https://index.docker.io/v1/" };
+
+async function digestThere({ source }: MirroredImage, lookup: CopyLookup): Promise<string | undefined> {
+  const [, registry = "", repository = "", tag = ""] = /^([^/]+)\/(.+):([^:/]+)$/.exec(source) ?? [];
+  const plain = lookup.sources.some(
+    ({ from, plainHttp }) => plainHttp && from === `${registry}/${repository}`,
+  );
+  const host = registry === HUB.name ? HUB.host : registry;
+  const client = new RegistryClient(
+    `${plain ? "http" : "https"}://${host}`,
+    loginAt(registry, lookup.logins),
+    AbortSignal.any([lookup.signal, AbortSignal.timeout(10_000)]),
+  );
+  return new RegistryApi(client).digestOf(repository, tag).catch(() => undefined);
+}
+
+/** The login of a Docker config.json at a registry. */
+function loginAt(registry: string, logins: Secret | undefined): Login | undefined {
+  if (logins === undefined) return undefined;
+  const { auths } = JSON.parse(logins.reveal()) as { auths: Record<string, { auth: string }> };
+  const auth = (
+    auths[registry] ??
+    auths[`https://${registry}`] ??
+    (registry === HUB.name ? auths[HUB.login] : undefined)
+  )?.auth;
+  const [, user = "", password = ""] =
+    /^([^:]+):(.*)$/s.exec(Buffer.from(auth ?? "", "base64").toString()) ?? [];
+  return user === "" ? undefined : { user, password: new Secret(password) };
+}
+
+/** Who pushes as the mirror. */
+const MIRROR_ACCOUNT = /^hephaestus-mirror(?:-\d+)?$/;
+
+/** When the mirror last pushed each `repository:tag`, as far as the gateway's log goes back. */
+export async function lastCopies(stack: string, options: GatewayLogOptions): Promise<Map<string, Date>> {
+  const last = new Map<string, Date>();
+  await readGatewayLog(stack, options, ({ at, user, action, repository, reference, path, status }) => {
+    if (action !== "push" || status >= 400 || !MIRROR_ACCOUNT.test(user ?? "")) return;
+    if (!/\/manifests\/[^/]+$/.test(path)) return;
+    const name = `${repository}:${reference}`;
+    const known = last.get(name);
+    if (known === undefined || known < at) last.set(name, at);
+  });
+  return last;
+}

@@ -1,0 +1,55 @@
+import { runJob } from "../docker/jobs.js";
+import { stackServices } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import type { Step } from "../operation/context.js";
+import { REGSYNC } from "../stack/mirrorService.js";
+import { usedImage } from "../stack/mirrorSources.js";
+
+/** A command that each image has, and that ends at once. */
+const HARMLESS = {
+  registry: ["registry", "--version"],
+  gateway: ["nginx", "-v"],
+  ui: ["nginx", "-v"],
+  regsync: [REGSYNC, "version"],
+} as const;
+
+const USER = "65532:65532";
+
+/**
+ * Pulls the stack's images from its own registry onto each node, before a rollout that could need them while the registry
+ * is being replaced. Images that services run already are there.
+ *
+ * @param cleanupDocker a docker that still works after an interruption
+ */
+export const pullOwnImages = (cleanupDocker: Docker): Step => ({
+  id: "own-images",
+  title: "Own images",
+  skip: ({ config }) => (config.regsync.self === "use" ? undefined : "they come from where the config says"),
+  async run({ config, docker, options, reporter }) {
+    const running = (await stackServices(docker, config.stack)).map(({ Spec }) =>
+      Spec.TaskTemplate.ContainerSpec.Image.replace(/@.*$/, ""),
+    );
+    const pulled: string[] = [];
+    for (const [part, command] of Object.entries(HARMLESS)) {
+      const image = usedImage(config, config[part as keyof typeof HARMLESS].image);
+      const isThere = running.includes(image.replace(/@.*$/, "")) || pulled.includes(image);
+      if (isThere || (part === "ui" && !config.ui.enabled && !config.ui.admin.enabled)) continue;
+      const job = {
+        name: "pull",
+        image,
+        command,
+        user: USER,
+        mounts: [],
+        constraints: [],
+        everywhere: true,
+      } as const;
+      await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds, (message) =>
+        reporter.progress(`${image}: ${message}`),
+      );
+      pulled.push(image);
+    }
+    return pulled.length === 0
+      ? "the services run them already"
+      : `pulled onto each node: ${pulled.join(", ")}`;
+  },
+});

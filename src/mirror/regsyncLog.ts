@@ -1,0 +1,107 @@
+/** What regsync did with an image, by its log. */
+export interface MirroredImage {
+  /** Registry, repository and tag. */
+  source: string;
+  target: string;
+  /**
+   * - current: the copy is the same.
+   * - refreshed: the same, and its signatures and attestations were looked at.
+   * - copied: it was missing or another one. With `check` it would be copied.
+   * - failed: see the error.
+   */
+  state: "current" | "refreshed" | "copied" | "failed";
+  error?: string;
+}
+
+export interface MirrorReport {
+  images: MirroredImage[];
+  /** Why a source could not be looked at as a whole, with its name. */
+  sources: { source: string; error: string }[];
+  /** Sources of which no tag matches. */
+  unmatched: string[];
+  /** Where regsync waits until the source lets it pull again. */
+  waitsFor: string | undefined;
+}
+
+interface Entry {
+  msg?: string;
+  source?: string;
+  target?: string;
+  error?: string;
+}
+
+const STATES: Readonly<Record<string, MirroredImage["state"]>> = {
+  "Image matches": "current",
+  "Image matches for platform": "current",
+  "Image refreshing": "refreshed",
+  "Image sync needed": "copied",
+};
+
+/**
+ * Reads regsync's log. Other lines are left out. Source: regclient, cmd/regsync/root.go.
+ *
+ * @param lines JSON, one entry each, at the level debug for images that are current
+ */
+export function parseRegsyncLog(lines: readonly string[]): MirrorReport {
+  const report: MirrorReport = { images: [], sources: [], unmatched: [], waitsFor: undefined };
+  const images = new Map<string, MirroredImage>();
+  for (const line of lines) {
+    const { msg = "", source = "", target = "", error = "" } = entryOf(line);
+    const state = STATES[msg];
+    if (msg === "Delaying for rate limit") report.waitsFor = source;
+    else if (state !== undefined) {
+      report.waitsFor = undefined;
+      images.set(target, { source, target, state });
+    } else if (msg === "Failed to sync") images.set(target, { source, target, state: "failed", error });
+    else if (msg === "Failed getting source tags")
+      report.sources.push({ source: repositoryOf(source), error });
+    else if (msg === "No matching tags found") report.unmatched.push(repositoryOf(source));
+  }
+  report.images.push(...images.values());
+  return report;
+}
+
+/** regsync names a repository with the tag latest. */
+const repositoryOf = (name: string): string => name.replace(/:latest$/, "");
+
+function entryOf(line: string): Entry {
+  if (!line.startsWith("{")) return {};
+  try {
+    return JSON.parse(line) as Entry;
+  } catch {
+    return {};
+  }
+}
+
+/** How many images are in a state. */
+export const countOf = ({ images }: MirrorReport, state: MirroredImage["state"]): number =>
+  images.filter((image) => image.state === state).length;
+
+/** What failed, for a person: one line each. */
+export const failuresOf = ({ images, sources }: MirrorReport): string[] => [
+  ...sources.map(({ source, error }) => `${source}: ${inWords(error)}`),
+  ...images
+    .filter(({ state }) => state === "failed")
+    .map(({ source, error = "" }) => `${source}: ${inWords(error)}`),
+];
+
+/** Parts of regclient's errors, and what they mean for a person. */
+const WORDS: readonly [RegExp, string][] = [
+  [
+    /429|too many requests|rate limit/i,
+    "the source limits how much is pulled; it is tried again at the next run",
+  ],
+  [/is immutable/, "the tag moved at the source, but is immutable here"],
+  [/507|no space left|insufficient storage/i, "the disk of the registry is full"],
+  [/404|not found/i, "is not there (any more); the copies here stay"],
+  [/401|unauthorized/i, "a login is needed, or was refused"],
+  [/no such host|server misbehaving/, "the host name of the source cannot be resolved"],
+  [/connection refused|no route to host|timeout|deadline exceeded/i, "the source does not answer"],
+];
+
+/** What an error means, with the error itself. */
+function inWords(error: string): string {
+  const found = WORDS.find(([pattern]) => pattern.test(error))?.[1];
+  const short = error.replaceAll("\n", "; ");
+  return found === undefined ? short : `${found} (${short})`;
+}

@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { type Job, runJob } from "../docker/jobs.js";
+import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
+import { type Docker, dockerFailed } from "../docker/run.js";
+import { LABELS } from "../docker/swarmSecrets.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import type { DeployContext } from "../operation/context.js";
+import { regsyncText } from "../render/mirrorFile.js";
+import { MIRROR_USER, REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG } from "../stack/mirrorService.js";
+import type { MirrorSource } from "../stack/mirrorSources.js";
+import { type MirrorReport, parseRegsyncLog } from "./regsyncLog.js";
+
+/** Whether images are copied, or only compared. */
+export type MirrorMode = "once" | "check";
+
+/**
+ * Runs regsync in a job, with the image, the account and the logins of the mirror that runs. The caller holds the
+ * stack's lock.
+ *
+ * @param cleanupDocker a docker that still works after an interruption
+ * @param onReport gets what is known so far
+ * @returns what became of each image; that some failed is no error
+ * @throws OperatorError when regsync did not run, or not to its end
+ */
+export async function runMirror(
+  { config, docker, options }: DeployContext,
+  cleanupDocker: Docker,
+  sources: readonly MirrorSource[],
+  mode: MirrorMode,
+  onReport: (report: MirrorReport) => void,
+): Promise<MirrorReport> {
+  const { stack } = config;
+  const service = stackService(await stackServices(docker, stack), stack, "mirror");
+  if (service === undefined) throw notDeployed(stack);
+  const text = regsyncText(config, sources, `Sources of one run of hephaestus mirror ${mode}.`);
+  const file = `${stack}_mirror_${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
+  const create = ["config", "create", "--label", `${LABELS.stack}=${stack}`, file, "-"];
+  const created = await docker.attempt(create, { input: text });
+  if (created.exitCode !== 0 && !/already exists/i.test(created.stderr)) throw dockerFailed(create, created);
+  let lines: string[] = [];
+  const job = jobOf(service, file, mode, config.regsync.placement.constraints, (printed) => {
+    lines = printed;
+    onReport(parseRegsyncLog(printed));
+  });
+  try {
+    await runJob(docker, cleanupDocker, stack, job, options.timeoutSeconds, () => {});
+    return parseRegsyncLog(lines);
+  } catch (error) {
+    // regsync ends with an error where one image failed; what it printed says which.
+    const report = parseRegsyncLog(lines);
+    if (report.sources.length > 0 || report.images.some(({ state }) => state === "failed")) return report;
+    throw error;
+  } finally {
+    // Docker refuses that for a config that a service uses.
+    await cleanupDocker.attempt(["config", "rm", file]);
+  }
+}
+
+function jobOf(
+  { Spec }: SwarmService,
+  file: string,
+  mode: MirrorMode,
+  constraints: readonly string[],
+  onLines: (lines: string[]) => void,
+): Job {
+  const { Image, Secrets = [], Env = [] } = Spec.TaskTemplate.ContainerSpec;
+  return {
+    name: "mirror",
+    image: Image,
+    command: [REGSYNC, ...REGSYNC_LOG, "--verbosity", "debug", mode, "--config", REGSYNC_CONFIG],
+    user: MIRROR_USER,
+    mounts: [],
+    constraints,
+    configs: [{ source: file, target: REGSYNC_CONFIG }],
+    secrets: Secrets.map(({ SecretName, File }) => ({ source: SecretName, target: File?.Name ?? "" })),
+    environment: Env,
+    networks: (Spec.TaskTemplate.Networks ?? []).map(({ Target }) => Target),
+    onLines,
+  };
+}
+
+const notDeployed = (stack: string): OperatorError =>
+  new OperatorError("has no mirror that runs", {
+    where: stack,
+    remedy: "Write mirror into the config, then run: hephaestus render && hephaestus deploy",
+    exitCode: ExitCode.preflight,
+  });

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Secret } from "../credentials/secret.js";
+import { createHelperService, readerServiceName, removeHelperService } from "../docker/helperService.js";
+import { runningContainers } from "../docker/objects.js";
+import { type Docker, dockerFailed } from "../docker/run.js";
+
+/**
+ * Reads a secret back. The Swarm's API never gives a secret's content, but a task that has it mounted does, and who may
+ * start services may look into them. Nothing is written anywhere.
+ */
+
+/** Seconds until its container has to be there: its image may have to be pulled. */
+const READER_SECONDS = 90;
+
+/** The file of the secret in the container. */
+const FILE = "secret";
+
+export function createReader(stack: string, secret: string, node: string, image: string): string[] {
+  const more = ["--log-driver", "none", "--secret", `source=${secret},target=${FILE}`];
+  // It sleeps longer than it is needed: a run that is killed before removing it leaves a service that has ended.
+  const command = ["sleep", "300"];
+  return createHelperService(stack, readerServiceName(stack), [`node.id==${node}`], more, image, command);
+}
+
+/**
+ * The content of a secret in the Swarm, by a service that is started for it on this engine.
+ *
+ * @param secret its name
+ * @param image one that is on this engine or can be pulled, with `sleep` and `cat`
+ * @returns undefined when its task does not start
+ */
+export async function readSecretByService(
+  docker: Docker,
+  stack: string,
+  secret: string,
+  image: string,
+): Promise<Secret | undefined> {
+  const name = readerServiceName(stack);
+  await removeHelperService(docker, stack, name);
+  const node = (await docker.run(["info", "--format", "{{.Swarm.NodeID}}"])).trim();
+  const create = createReader(stack, secret, node, image);
+  const created = await docker.attempt(create);
+  if (created.exitCode !== 0) throw dockerFailed(create, created);
+  try {
+    for (const end = Date.now() + READER_SECONDS * 1000; Date.now() < end; await sleep(500)) {
+      const [container] = await runningContainers(docker, name);
+      const content = container && (await secretFile(docker, container, FILE));
+      if (content) return content;
+    }
+  } finally {
+    await docker.attempt(["service", "rm", name]);
+  }
+  return undefined;
+}
+
+/** The content of a secret's file in a container of this engine; undefined where there is none. */
+export async function secretFile(
+  docker: Docker,
+  container: string,
+  file: string,
+): Promise<Secret | undefined> {
+  const { exitCode, stdout } = await docker.attempt(["exec", container, "cat", `/run/secrets/${file}`]);
+  return exitCode === 0 && stdout !== "" ? new Secret(`${stdout}\n`) : undefined;
+}

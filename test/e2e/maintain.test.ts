@@ -1,0 +1,114 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { buildImage } from "./clients/images.js";
+import { pushLayout } from "./clients/oci.js";
+import { OciClient } from "./clients/ociClient.js";
+import { Hub } from "./mirror/hub.js";
+import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import type { Run, RunSettings } from "./workspace.js";
+import { Workspace } from "./workspace.js";
+
+/** Mirror, prune, gc and backup in one run. */
+
+const swarm = useSwarm();
+let folder: string;
+let workspace: Workspace;
+let hub: Hub;
+let smith: OciClient;
+
+const maintain = (settings: RunSettings = {}): Promise<Run> =>
+  workspace.hephaestus(["maintain"], { env: CREDENTIALS, ...settings });
+
+beforeAll(async () => {
+  folder = await mkdtemp(`${tmpdir()}/maintain-`);
+  hub = await Hub.start(swarm.images.registry3, folder);
+  const home = await hub.open();
+  workspace = await Workspace.create("keep", 5030, 8110);
+  smith = new OciClient(workspace.registryUrl, `${USER}:${PASSWORD}`);
+  await writeConfig(workspace, swarm, {
+    root: {
+      mirror: [{ from: `${home}/library/app`, to: "mirror/app", tags: ["*"], plainHttp: true }],
+      regsync: { image: swarm.images.regsync },
+      retention: [{ repositories: ["pr/**"], keep: { tags: ["keep"] } }],
+      maintenance: { backup: { path: `${folder}/backups`, keep: 2 } },
+    },
+    registry: { delete: true },
+    ui: { enabled: false },
+  });
+  await workspace.hephaestus(["render"]);
+  const run = await workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+});
+
+afterAll(async () => {
+  await workspace?.destroy();
+  await hub?.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Something for each part to do: a new image at the hub, and one here that may go. */
+async function work(number: number): Promise<void> {
+  await pushLayout(hub.oci, buildImage(folder, `hub${number}`, [50_000]), `library/app:${number}`);
+  await pushLayout(smith, buildImage(folder, `old${number}`, [300_000]), `pr/app:old${number}`);
+}
+
+async function expectDone(run: Run, number: number): Promise<void> {
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expect(run.stdout).toMatch(/^mirror +done +\d+ copied/m);
+  expect(run.stdout).toMatch(/^prune +done +[01] tags removed$/m);
+  expect(run.stdout).toMatch(/^gc +done +freed \d+ blobs/m);
+  expect(run.stdout).toMatch(/^backup +done +\d+ images/m);
+  expect((await smith.manifest("mirror/app", String(number))).status).toBe(200);
+  expect(await smith.tags("pr/app")).toEqual(["keep"]);
+}
+
+test("one run does all that is configured, and leaves one record", async () => {
+  await pushLayout(smith, buildImage(folder, "keep", [20_000]), "pr/app:keep");
+  await work(1);
+  await expectDone(await maintain(), 1);
+  expect(await readdir(`${folder}/backups`)).toEqual(expect.arrayContaining(["oci-layout"]));
+  const history = await workspace.hephaestus(["history"]);
+  expect(history.stdout.match(/ (?:mirror|gc|backup|maintain) /g)).toEqual([" maintain "]);
+  expect(history.stdout).toMatch(/ maintain .*mirror: .*; prune: .*; gc: .*; backup: /);
+});
+
+test("while it runs, a second one says so", async () => {
+  let second: Promise<Run> | undefined;
+  const first = await maintain({
+    onOutput: (text) => {
+      if (second === undefined && text.includes("Mirror")) second = maintain();
+    },
+  });
+  expect(first.exitCode, first.all).toBe(ExitCode.ok);
+  const refused = await second;
+  expect(refused?.exitCode, refused?.all).toBe(ExitCode.locked);
+  expect(refused?.all).toContain("another operation on keep is running");
+});
+
+test.each([
+  ["the mirror", /^Mirror/m],
+  ["prune", /^Tags/m],
+  ["gc, while the registry is read-only", /^gc/m],
+  ["the backup", /^Blobs/m],
+])("killed in %s, the next run does all of it", async (_part, when) => {
+  const number = 10 + when.source.length;
+  await work(number);
+  const killed = await maintain({ killSignalAfter: { signal: "SIGKILL", when } });
+  expect(killed.exitCode, killed.all).toBe(255);
+  await expectDone(await maintain(), number);
+  // Pushes are accepted again.
+  await pushLayout(smith, buildImage(folder, "after", [10_000]), "own/app:latest");
+});
+
+test("a part that fails keeps none of the others from running", async () => {
+  await hub.end();
+  const run = await workspace.hephaestus(["maintain"]);
+  expect(run.exitCode, run.all).toBe(ExitCode.verify);
+  expect(run.stdout).toMatch(/^mirror +failed +0 copied, 0 unchanged, 1 failed$/m);
+  expect(run.stdout).toMatch(/^prune +failed +a password is needed/m);
+  expect(run.stdout).toMatch(/^gc +done/m);
+  expect(run.stdout).toMatch(/^backup +done .*1 old ones removed$/m);
+});

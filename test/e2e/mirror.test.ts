@@ -1,0 +1,266 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { buildImage, buildIndex, type Image, MEDIA } from "./clients/images.js";
+import { pushLayout } from "./clients/oci.js";
+import { OciClient } from "./clients/ociClient.js";
+import { Hub } from "./mirror/hub.js";
+import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { Workspace } from "./workspace.js";
+
+/** Images are brought home by the real regsync, from a second real registry. */
+
+const swarm = useSwarm();
+let folder: string;
+let workspace: Workspace;
+let hub: Hub;
+/** The hub as containers reach it. */
+let home: string;
+let multi: Image;
+/** Our own registry, without a login and with one. */
+let anyone: OciClient;
+let smith: OciClient;
+
+const hephaestus = (...args: string[]) => workspace.hephaestus(args, { env: CREDENTIALS });
+
+async function deploy(mirror: object[]): Promise<void> {
+  await writeConfig(workspace, swarm, {
+    root: { mirror, regsync: { image: swarm.images.regsync } },
+    registry: { delete: true },
+  });
+  await hephaestus("render");
+  const run = await hephaestus(...DEPLOY);
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+}
+
+const source = (registry: string, name: string, ...tags: string[]) => ({
+  from: `${registry}/library/${name}`,
+  to: `mirror/${name}`,
+  tags,
+  plainHttp: true,
+});
+const app = () => source(home, "app", "3.2*", ">=4.0.0 <5");
+
+/** Attaches a signature to an image of the hub: as a referrer, and as a tag that is named after its digest. */
+async function sign(image: Image): Promise<{ referrer: string; tag: string }> {
+  const referrer = await hub.oci.attach(
+    "library/app",
+    image.root,
+    "application/vnd.example.signature",
+    Buffer.from("signed"),
+  );
+  const tag = `${image.root.digest.replace(":", "-")}.sig`;
+  const { body } = await hub.oci.manifest("library/app", referrer);
+  const { subject: _, ...manifest } = JSON.parse(String(body)) as Record<string, unknown>;
+  await hub.oci.putManifest("library/app", tag, Buffer.from(JSON.stringify(manifest)), MEDIA.manifest);
+  return { referrer, tag };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(`${tmpdir()}/mirror-`);
+  hub = await Hub.start(swarm.images.registry3, folder);
+  home = await hub.open();
+  multi = buildIndex(folder, "multi");
+  await pushLayout(hub.oci, multi, "library/app:3.20");
+  await pushLayout(hub.oci, buildImage(folder, "four", [40_000]), "library/app:4.1.0");
+  await pushLayout(hub.oci, buildImage(folder, "other", [30_000]), "library/app:edge");
+  workspace = await Workspace.create("mirror", 5020, 8100);
+  anyone = new OciClient(workspace.registryUrl);
+  smith = new OciClient(workspace.registryUrl, `${USER}:${PASSWORD}`);
+  await deploy([]);
+  await pushLayout(smith, buildImage(folder, "own", [20_000]), "own/app:latest");
+});
+
+afterAll(async () => {
+  await workspace?.destroy();
+  await hub?.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const digest = (client: OciClient, repository: string, tag: string) =>
+  client.manifest(repository, tag).then(
+    (answer) => answer.digest,
+    () => undefined,
+  );
+
+test("a mirror comes to a running stack, and brings what is missing with its signatures", async () => {
+  const signature = await sign(multi);
+  await deploy([app()]);
+
+  await expect
+    .poll(() => digest(anyone, "mirror/app", "3.20"), { timeout: 60_000, interval: 500 })
+    .toBe(multi.root.digest);
+  await expect
+    .poll(() => digest(anyone, "mirror/app", "4.1.0"), { timeout: 20_000 })
+    .toBe(await digest(hub.oci, "library/app", "4.1.0"));
+  expect(await anyone.tags("mirror/app")).not.toContain("edge");
+  const { body } = await anyone.manifest("mirror/app", "3.20");
+  for (const part of (JSON.parse(String(body)) as { manifests: { digest: string }[] }).manifests)
+    expect(await digest(anyone, "mirror/app", part.digest)).toBe(part.digest);
+  expect(await digest(anyone, "mirror/app", signature.tag)).toBe(
+    await digest(hub.oci, "library/app", signature.tag),
+  );
+  const referrers = await anyone.referrers("mirror/app", multi.root.digest);
+  expect(referrers.map((one) => one.digest)).toEqual([signature.referrer]);
+});
+
+test("a tag that moved is seen, and copied by a run", async () => {
+  const moved = buildIndex(folder, "moved");
+  await pushLayout(hub.oci, moved, "library/app:3.20");
+  const before = await hephaestus("mirror", "status", "--json");
+  expect(before.exitCode, before.all).toBe(ExitCode.unhealthy);
+  const { images } = JSON.parse(before.stdout.trim().split("\n").at(-1) ?? "") as {
+    images: { tag: string; state: string; here: string; there: string }[];
+  };
+  expect(images.find(({ tag }) => tag === "3.20")).toMatchObject({
+    state: "differs",
+    here: multi.root.digest,
+  });
+  expect(images.find(({ tag }) => tag === "4.1.0")).toMatchObject({ state: "same" });
+
+  const run = await hephaestus("mirror", "run", "app");
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expect(run.stdout).toContain(`${home}/library/app:3.20 -> ${workspace.registry}/mirror/app:3.20`);
+  expect(await digest(anyone, "mirror/app", "3.20")).toBe(moved.root.digest);
+  // What it was can still be pulled by its digest.
+  expect(await digest(anyone, "mirror/app", multi.root.digest)).toBe(multi.root.digest);
+
+  const after = await hephaestus("mirror", "status");
+  expect(after.exitCode, after.all).toBe(ExitCode.ok);
+  expect(after.stdout).toMatch(
+    /^mirror\/app:3\.20 +\S+library\/app:3\.20 +(\w{12}) +\1 +same +\d{4}-\d\d-\d\d \d\d:\d\d$/m,
+  );
+});
+
+test("a hub that limits pulls, breaks off or has no such image is named, and the others are copied", async () => {
+  await pushLayout(hub.oci, buildImage(folder, "new", [200_000]), "library/app:3.22");
+  // Each has an address of its own: regsync asks a registry that failed less often.
+  const faulty: object[] = [];
+  for (const fault of ["limited", "breaking"] as const) {
+    await pushLayout(hub.oci, buildImage(folder, fault, [300_000]), `library/${fault}:1`);
+    faulty.push(source(await hub.open(fault), fault, "1"));
+  }
+  await deploy([app(), ...faulty, source(home, "gone", "*")]);
+  const run = await hephaestus("mirror", "run");
+  expect(run.exitCode, run.all).toBe(ExitCode.verify);
+  expect(run.all).toMatch(/library\/limited:1: the source limits how much is pulled/);
+  expect(run.all).toMatch(/library\/breaking:1: /);
+  expect(run.all).toMatch(/library\/gone: is not there/);
+  expect(await anyone.tags("mirror/app")).toEqual(expect.arrayContaining(["3.20", "3.22", "4.1.0"]));
+  const history = await hephaestus("history");
+  expect(history.stdout).toMatch(/ mirror .* \d copied, \d unchanged, 3 failed$/m);
+  hub.recover();
+  for (const name of ["limited", "breaking"]) {
+    const again = await hephaestus("mirror", "run", name);
+    expect(again.exitCode, again.all).toBe(ExitCode.ok);
+    expect(await digest(anyone, `mirror/${name}`, "1")).toBe(await digest(hub.oci, `library/${name}`, "1"));
+  }
+});
+
+test("a stolen account of the mirror writes its targets and nothing else", async () => {
+  const { stdout: container } = await workspace.docker(
+    "ps",
+    "--quiet",
+    "--filter",
+    "label=com.docker.swarm.service.name=mirror_mirror",
+  );
+  const { stdout: login } = await workspace.docker("exec", container.trim(), "cat", "/run/secrets/mirror");
+  expect(login).toMatch(/^hephaestus-mirror\S*:\S{40,}$/);
+  const thief = new OciClient(workspace.registryUrl, login);
+  const image = buildImage(folder, "stolen", [10_000]);
+  await pushLayout(thief, image, "mirror/app:3.29");
+  for (const repository of ["own/app", "mirror/app-2", "mirror", "mirror/app/deeper"])
+    await expect(pushLayout(thief, image, `${repository}:1`)).rejects.toThrow("403");
+  await expect(thief.deleteManifest("mirror/app", image.root.digest)).rejects.toThrow("403");
+  const environment = await workspace.docker("inspect", container.trim());
+  expect(environment.stdout).not.toContain(login.split(":")[1]);
+});
+
+test("the stack's own images come home, and a deploy takes them from here though the registry is down", async () => {
+  const images = {
+    registry: "registry:2.8.2",
+    nginx: "nginx:1.22",
+    ui: "registry-ui:2.6.0",
+    regsync: "regsync:0.11.7",
+  } as const;
+  const own = Object.fromEntries(
+    Object.entries(images).map(([name, image]) => [name, `${home}/standin/${image}`]),
+  );
+  for (const [name, image] of Object.entries(images)) {
+    const there = `${hub.address}/standin/${image}`;
+    for (const target of [there, own[name] ?? ""])
+      await workspace.docker("tag", swarm.images[name as keyof typeof images], target);
+    const push = await workspace.docker("push", there);
+    expect(push.exitCode, push.all).toBe(0);
+  }
+  await writeConfig(
+    workspace,
+    { ...swarm, images: { ...swarm.images, ...own } },
+    {
+      root: { mirror: [app()], regsync: { image: own.regsync } },
+      registry: { delete: true },
+    },
+  );
+  const early = await hephaestus("mirror", "self", "--use", "--yes");
+  expect(early.exitCode, early.all).toBe(ExitCode.preflight);
+  const redeploy = async (...args: string[]) => {
+    const edit = await hephaestus("mirror", "self", "--yes", ...args);
+    expect(edit.exitCode, edit.all).toBe(ExitCode.ok);
+    await hephaestus("render");
+    const run = await hephaestus("deploy");
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  };
+  const imageOf = async (service: string) =>
+    (
+      await workspace.docker(
+        "service",
+        "inspect",
+        "--format",
+        "{{.Spec.TaskTemplate.ContainerSpec.Image}}",
+        `mirror_${service}`,
+      )
+    ).stdout.trim();
+  await redeploy();
+  const run = await hephaestus("mirror", "run", "self");
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  await redeploy("--use");
+  for (const [service, image] of [
+    ["registry", "registry:2.8.2"],
+    ["gateway", "nginx:1.22"],
+    ["registry-ui", "registry-ui:2.6.0"],
+    ["mirror", "regsync:0.11.7"],
+  ] as const)
+    expect(await imageOf(service)).toMatch(
+      new RegExp(`^${workspace.registry}/mirror/standin/${image}@sha256:`),
+    );
+
+  await workspace.docker("service", "scale", "--detach", "mirror_registry=0", "mirror_gateway=0");
+  await expect
+    .poll(() => digest(anyone, "own/app", "latest").then((found) => found ?? "down"), { timeout: 30_000 })
+    .not.toMatch(/^sha256:/);
+  const repair = await hephaestus("deploy");
+  expect(repair.exitCode, repair.all).toBe(ExitCode.ok);
+  expect(repair.all).toContain("cannot be asked for the stack's images");
+  expect(await digest(anyone, "own/app", "latest")).toMatch(/^sha256:/);
+});
+
+test("a hub that dies in the middle is named, and the images pull from here without it", async () => {
+  await pushLayout(hub.oci, buildImage(folder, "last", [200_000]), "library/app:3.23");
+  const dying = await hub.open("dying");
+  await deploy([{ ...app(), from: `${dying}/library/app` }]);
+  const run = await hephaestus("mirror", "run");
+  expect(run.exitCode, run.all).toBe(ExitCode.verify);
+  expect(run.all).toContain("the source does not answer");
+  const names = await anyone.tags("mirror/app");
+  expect(names).not.toContain("3.23");
+  expect(names).toEqual(expect.arrayContaining(["3.20", "3.22", "4.1.0"]));
+  for (const tag of ["3.20", "3.22", "4.1.0"]) {
+    const { body } = await anyone.manifest("mirror/app", tag);
+    const { manifests, config, layers = [] } = JSON.parse(String(body));
+    for (const part of manifests ?? [])
+      expect(await digest(anyone, "mirror/app", part.digest)).toBe(part.digest);
+    for (const blob of config ? [config, ...layers] : []) await anyone.blob("mirror/app", blob);
+  }
+});

@@ -1,0 +1,125 @@
+/** A registry somewhere else: a real one, behind proxies that can refuse, break off and end. */
+import { writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { execa } from "execa";
+import { OciClient } from "../clients/ociClient.js";
+
+const CONTAINER = "mirror-hub";
+const PORT = 5601;
+
+const CONFIG = `version: 0.1
+storage: { filesystem: { rootdirectory: /var/lib/registry }, delete: { enabled: true } }
+http: { addr: 127.0.0.1:${PORT} }
+`;
+
+/**
+ * What is wrong with the hub behind a door:
+ * - limited: pulls of manifests are answered 429, as Docker Hub does.
+ * - breaking: blobs end in the middle.
+ * - dying: when a blob is asked for, the hub is gone.
+ */
+export type Fault = "limited" | "breaking" | "dying";
+
+interface Door {
+  server: Server;
+  fault: Fault | undefined;
+}
+
+export class Hub {
+  private readonly doors: Door[] = [];
+  /** From this machine, without a proxy. */
+  readonly address = `127.0.0.1:${PORT}`;
+  readonly oci = new OciClient(`http://${this.address}`);
+
+  private constructor(private readonly host: string) {}
+
+  /**
+   * @param image of a registry 3.x
+   * @param folder for its config
+   */
+  static async start(image: string, folder: string): Promise<Hub> {
+    await writeFile(`${folder}/hub.yml`, CONFIG);
+    const mount = ["--volume", `${folder}/hub.yml:/etc/distribution/config.yml:ro`];
+    await execa("docker", ["run", "--detach", "--name", CONTAINER, "--network", "host", ...mount, image]);
+    await answers(`http://127.0.0.1:${PORT}/v2/`);
+    const bridge = [
+      "network",
+      "inspect",
+      "docker_gwbridge",
+      "--format",
+      "{{(index .IPAM.Config 0).Gateway}}",
+    ];
+    return new Hub((await execa("docker", bridge)).stdout);
+  }
+
+  /**
+   * Opens a way to the hub.
+   *
+   * @returns how containers reach it: the registry in the name of an image
+   */
+  async open(fault?: Fault): Promise<string> {
+    const door: Door = { server: createServer(), fault };
+    door.server.on("request", (incoming, outgoing) => this.pass(door, incoming, outgoing));
+    await new Promise<void>((resolve) => door.server.listen(0, "0.0.0.0", resolve));
+    this.doors.push(door);
+    return `${this.host}:${(door.server.address() as AddressInfo).port}`;
+  }
+
+  /** Nothing is wrong behind any door from now on. */
+  recover(): void {
+    for (const door of this.doors) door.fault = undefined;
+  }
+
+  /** It is gone: nothing listens any more. */
+  async end(): Promise<void> {
+    for (const { server } of this.doors.splice(0)) {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    }
+    await execa("docker", ["rm", "--force", "--volumes", CONTAINER], { reject: false });
+  }
+
+  private pass({ fault }: Door, incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const { method = "", url = "", headers } = incoming;
+    const isBlob = url.includes("/blobs/");
+    if (fault === "dying" && isBlob) {
+      void this.end();
+      return;
+    }
+    if (fault === "limited" && url.includes("/manifests/")) {
+      const error = { code: "TOOMANYREQUESTS", message: "You have reached your pull rate limit." };
+      outgoing.writeHead(429, { "content-type": "application/json" });
+      outgoing.end(JSON.stringify({ errors: [error] }));
+      return;
+    }
+    const upstream = request({ host: "127.0.0.1", port: PORT, method, path: url, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      if (fault !== "breaking" || !isBlob) {
+        answer.pipe(outgoing);
+        return;
+      }
+      answer.once("data", (chunk: Buffer) => {
+        outgoing.write(chunk.subarray(0, 10));
+        setTimeout(() => outgoing.destroy(), 20);
+      });
+    });
+    upstream.on("error", () => outgoing.destroy());
+    incoming.pipe(upstream);
+  }
+}
+
+/** Waits until something answers at an address, for at most 20 seconds. */
+async function answers(url: string): Promise<void> {
+  for (const end = Date.now() + 20_000; Date.now() < end; await new Promise((go) => setTimeout(go, 200))) {
+    if (
+      await fetch(url).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      return;
+  }
+  throw new Error(`${url} does not answer`);
+}

@@ -1,0 +1,166 @@
+import { expect, test } from "vitest";
+import { ConfigError, formatFinding } from "../../src/config/configFindings.js";
+import { EditableConfig } from "../../src/config/editable.js";
+import { loadConfig } from "../../src/config/load.js";
+import { isVersionRange } from "../../src/config/schema/imageMirror.js";
+import { mirrorLoginsFrom } from "../../src/credentials/mirrorLogins.js";
+import { failuresOf, parseRegsyncLog } from "../../src/mirror/regsyncLog.js";
+import {
+  imageParts,
+  mirrorSources,
+  mirrorTargets,
+  selfTarget,
+  usedImage,
+} from "../../src/stack/mirrorSources.js";
+
+const load = (text: string) => loadConfig(`domain: example.com\n${text}`, "hephaestus.yaml", {});
+const findings = (text: string): string => {
+  try {
+    return load(text)
+      .warnings.map(({ path, message }) => `${path}: ${message}`)
+      .join("\n");
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.findings.map(formatFinding).join("\n");
+  }
+};
+
+test("images are named as Docker completes them", () => {
+  expect(imageParts("nginx:1.30")).toEqual({
+    repository: "docker.io/library/nginx",
+    tag: "1.30",
+    digest: undefined,
+  });
+  expect(imageParts("joxit/ui:2").repository).toBe("docker.io/joxit/ui");
+  expect(imageParts("hub:5000/a/b")).toEqual({
+    repository: "hub:5000/a/b",
+    tag: undefined,
+    digest: undefined,
+  });
+  expect(imageParts("ghcr.io/a/b:v1@sha256:ab")).toEqual({
+    repository: "ghcr.io/a/b",
+    tag: "v1",
+    digest: "sha256:ab",
+  });
+  expect(selfTarget("registry:2.8.3")).toBe("mirror/library/registry");
+});
+
+test("the stack's own images are sources, and are used where the config says so", () => {
+  const { config } = load("regsync: { self: mirror }\nui: { enabled: false }\n");
+  expect(mirrorSources(config).map(({ name, from, tags }) => `${name} ${from} ${tags}`)).toEqual([
+    "self docker.io/library/registry 2.8.3",
+    "self docker.io/library/nginx 1.30.5-alpine",
+    "self ghcr.io/regclient/regsync v0.11.7",
+  ]);
+  expect(usedImage(config, "registry:2.8.3")).toBe("registry:2.8.3");
+  const used = { ...config, regsync: { ...config.regsync, self: "use" as const } };
+  expect(usedImage(used, "registry:2.8.3")).toBe("registry.example.com/mirror/library/registry:2.8.3");
+  expect(usedImage(used, `a/b:1@sha256:${"0".repeat(64)}`)).toBe(
+    `registry.example.com/mirror/a/b:1@sha256:${"0".repeat(64)}`,
+  );
+  expect(mirrorTargets(load("").config)).toEqual([]);
+});
+
+test("an entry of tags is a glob or a range of versions", () => {
+  expect(["3.2*", "latest", "v1.0", "1.2.3"].filter(isVersionRange)).toEqual([]);
+  expect([">=3.20 <4", "^1.2", "~2", ">1.0.0-rc.1"].filter((range) => !isVersionRange(range))).toEqual([]);
+});
+
+test.each([
+  [
+    "{ from: docker.io/alpine, to: a, tags: [x] }",
+    "Official images are in library: docker.io/library/alpine.",
+  ],
+  ["{ from: alpine, to: a, tags: [x] }", "is not a repository with its registry"],
+  ["{ from: registry.example.com/a, to: b, tags: [x] }", "is in this registry itself"],
+  ["{ from: quay.io/a/b, to: b, tags: [x], name: self }", "stands for the stack's own images"],
+  [
+    "{ from: quay.io/a/b, to: b, tags: [x] }, { from: quay.io/a/c, to: b, tags: [x] }",
+    "would replace each other",
+  ],
+  [
+    "{ from: quay.io/a/b, to: b, tags: [x], platforms: [linux/amd64, linux/arm64] }",
+    "names several platforms",
+  ],
+  ["{ from: quay.io/a/b, to: b, tags: ['>= 3'] }", "is not a glob for tags or a range of versions"],
+  ["{ from: quay.io/a/b, to: b, tags: [] }", "mirror.0.tags"],
+])("a source that cannot be is refused: %s", (entry, message) => {
+  expect(findings(`mirror: [${entry}]\n`)).toContain(message);
+});
+
+test("a tag that is immutable here is named, since it may move at its source", () => {
+  const access = "access: [{ repositories: [b], immutable: ['v*'] }]\n";
+  const found = findings(`${access}mirror: [{ from: quay.io/a/b, to: b, tags: [v1, edge] }]\n`);
+  expect(found).toContain("mirror.0.tags.0: the tag v1 of b is immutable");
+  expect(found).not.toContain("edge");
+});
+
+const line = (entry: object) => JSON.stringify({ level: "INFO", ...entry });
+
+test("regsync's log says what became of each image", () => {
+  const image = { source: "docker.io/library/alpine:3", target: "r/mirror/alpine:3" };
+  const other = { source: "docker.io/library/alpine:4", target: "r/mirror/alpine:4" };
+  const report = parseRegsyncLog([
+    "no JSON {",
+    line({ msg: "Image sync needed", ...image }),
+    line({ msg: "Failed to sync", ...image, error: "request failed [http 429]: slow down" }),
+    line({ msg: "Image matches", ...other }),
+    line({ msg: "No matching tags found", source: "quay.io/a/b:latest" }),
+    line({ msg: "Failed getting source tags", source: "quay.io/a/c:latest", error: "not found [http 404]" }),
+  ]);
+  expect(report.images.map(({ state }) => state)).toEqual(["failed", "current"]);
+  expect(report.unmatched).toEqual(["quay.io/a/b"]);
+  expect(failuresOf(report)).toEqual([
+    "quay.io/a/c: is not there (any more); the copies here stay (not found [http 404])",
+    "docker.io/library/alpine:3: the source limits how much is pulled; it is tried again at the next run (request failed [http 429]: slow down)",
+  ]);
+});
+
+test("a wait for the rate limit is known until it ends", () => {
+  const waits = line({ msg: "Delaying for rate limit", source: "docker.io/library/alpine:3" });
+  expect(parseRegsyncLog([waits]).waitsFor).toBe("docker.io/library/alpine:3");
+  const next = line({ msg: "Image sync needed", source: "docker.io/library/alpine:4", target: "r/a:4" });
+  expect(parseRegsyncLog([waits, next]).waitsFor).toBeUndefined();
+});
+
+const auth = Buffer.from("ann:pass:word").toString("base64");
+
+test("logins are those of a Docker config.json, and nothing else of it", () => {
+  const text = JSON.stringify({
+    auths: { "b.example": { username: "ann", password: "pass:word" }, "a.example": { auth } },
+    HttpHeaders: { "X-Meta": "secret" },
+  });
+  expect(mirrorLoginsFrom({ REGISTRY_MIRROR_LOGINS: text })?.reveal()).toBe(
+    JSON.stringify({ auths: { "a.example": { auth }, "b.example": { auth } } }),
+  );
+  expect(mirrorLoginsFrom({})).toBeUndefined();
+});
+
+test.each([
+  ["nothing", "is not JSON"],
+  ["[]", "has no auths"],
+  ['{"auths":{}}', "has no logins"],
+  ['{"auths":{"quay.io":{}}}', 'has no user and password for "quay.io"'],
+  ['{"auths":{"quay.io":{"auth":"%%"}}}', 'has no user and password for "quay.io"'],
+])("logins that cannot be are refused, and are not shown: %s", (text, message) => {
+  expect(() => mirrorLoginsFrom({ REGISTRY_MIRROR_LOGINS: text })).toThrow(message);
+});
+
+test.each([
+  ["domain: a.example\n", "domain: a.example\n\nregsync:\n  self: use\n"],
+  ["domain: a.example # end", "domain: a.example # end\n\nregsync:\n  self: use\n"],
+  ["regsync:\n    # mine\n    image: x:1\n", "regsync:\n    # mine\n    self: use\n    image: x:1\n"],
+  ["regsync: { image: 'x:1' } # here\n", 'regsync: { "self": "use", image: \'x:1\' } # here\n'],
+  ["regsync:\n  self: off # not yet\n", "regsync:\n  self: use # not yet\n"],
+  ['{ "domain": "a.example" }\n', '{ "regsync": { "self": "use" }, "domain": "a.example" }\n'],
+])("a setting is added to a config file, and every other byte stays: %j", (before, after) => {
+  expect(new EditableConfig(before).withSetting("regsync", "self", "use")).toBe(after);
+});
+
+test.each([
+  "a: &x { image: y }\nregsync: *x\n",
+  "regsync:\n",
+  "regsync: {}\n",
+])("a section with no place for a setting is left alone: %j", (text) => {
+  expect(new EditableConfig(text).withSetting("regsync", "self", "use")).toBeUndefined();
+});
