@@ -25,6 +25,7 @@ export const LAYERS = [
   "deploy",
   "backup",
   "doctor",
+  "alerts",
   "actions",
   "commands",
   "cli.ts",
@@ -35,7 +36,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@clack/prompts": ["terminal"],
   bcryptjs: ["credentials"],
   commander: ["commands", "cli.ts"],
-  execa: ["docker", "host"],
+  execa: ["docker", "host", "alerts"],
   zod: ["config"],
 };
 

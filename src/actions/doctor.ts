@@ -1,3 +1,6 @@
+import { alertChannels } from "../alerts/alertChannels.js";
+import { alertState } from "../alerts/alertState.js";
+import { notify } from "../alerts/notify.js";
 import { boundedDocker, dockerCommand } from "../docker/run.js";
 import { CHECKS } from "../doctor/allChecks.js";
 import { type Diagnosis, examine } from "../doctor/examine.js";
@@ -12,9 +15,16 @@ import { commandNotes, type SessionFlags } from "./session.js";
 /** An engine that takes longer for one question does not answer. */
 const DOCKER_MILLISECONDS = 30_000;
 
+export interface DoctorFlags extends Omit<SessionFlags, "timeout" | "dryRun"> {
+  /** Whether what is new is reported by the alerts of the config. */
+  notify?: boolean;
+}
+
 /** Reports everything that is wrong with a stack, or soon will be. Changes nothing and takes no lock. */
-export async function doctor(flags: Omit<SessionFlags, "timeout" | "dryRun">): Promise<ExitCode> {
+export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
   const { config, warnings, folder, files } = await renderConfig(flags.config, flags.output);
+  // Before anything is asked, so that a timer that cannot report is seen when it is set up.
+  const channels = flags.notify ? alertChannels(config.alerts, process.env) : [];
   const reporter = await chooseReporter(flags);
   const signal = interruptionSignal();
   const docker = dockerCommand({ context: flags.context, onCommand: commandNotes(flags, reporter), signal });
@@ -28,6 +38,12 @@ export async function doctor(flags: Omit<SessionFlags, "timeout" | "dryRun">): P
   });
   const diagnosis = await examine(CHECKS, facts, flags.verify);
   reporter.result({ ...diagnosis }, asLines(diagnosis));
+  if (flags.notify) {
+    const state = alertState(config.stack, process.env);
+    const isComplete = diagnosis.skipped.length === 0;
+    const sent = await notify(config.stack, diagnosis.findings, channels, state, isComplete);
+    reporter.note("info", sent);
+  }
   return diagnosis.findings.length === 0 ? ExitCode.ok : ExitCode.found;
 }
 

@@ -9,6 +9,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { installUnits } from "../host/systemd.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
+import { partNote } from "../maintenance/maintenanceNote.js";
 import { pruneRepositories } from "../maintenance/pruneRepositories.js";
 import { policyRule } from "../maintenance/retentionPolicy.js";
 import { collectGarbage, describeGc } from "../maintenance/runGc.js";
@@ -66,7 +67,11 @@ export async function maintain(flags: MaintainFlags): Promise<ExitCode> {
     await endLeftReadOnly(context, cleanupDocker);
     for (const part of partsOf(flags, session, login)) outcomes.push(await outcomeOf(part, session));
     const notes = outcomes.filter(({ exitCode }) => exitCode !== undefined);
-    await recordEvent(context, "maintain", notes.map(({ part, said }) => `${part}: ${said}`).join("; "));
+    await recordEvent(
+      context,
+      "maintain",
+      notes.map(({ part, said, exitCode }) => partNote(part, said, exitCode !== ExitCode.ok)).join("; "),
+    );
   });
   const failed = outcomes.filter(({ exitCode }) => (exitCode ?? ExitCode.ok) !== ExitCode.ok);
   const state = ({ exitCode }: Outcome) =>

@@ -6,9 +6,13 @@ export const addDoctor: AddCommand = (program, finish) => {
     .description("report everything that is wrong or soon will be, with evidence and remedy")
     .addOption(outputOption())
     .addOption(noVerifyOption())
+    .option(
+      "--notify",
+      "report what is new since the last time, and what is resolved, by alerts of the config",
+    )
     .addHelpText(
       "after",
-      "\nIt changes nothing, and it works without Docker too. It exits 1 if it finds something.\n\nExample:\n  hephaestus doctor || hephaestus logs --tail 20",
+      "\nIt changes nothing, and it works without Docker too. It exits 1 if it finds something.\nWith --notify and a timer it watches the stack; HEPHAESTUS_ALERT_URL overrides alerts.url.\n\nExample:\n  hephaestus doctor || hephaestus logs --tail 20",
     )
     .action(async (options) => finish(await (await import("../actions/doctor.js")).doctor(options)));
 };

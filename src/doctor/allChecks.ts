@@ -4,6 +4,7 @@ import { driftCheck } from "./driftCheck.js";
 import { engineClockCheck, engineDiskCheck, swarmCheck } from "./engineChecks.js";
 import { certificateCheck, frontDoorCheck, frontDoorClockCheck, nameCheck } from "./frontDoorChecks.js";
 import { helperCheck, lockCheck, oldConfigCheck, readOnlyCheck } from "./leftoverChecks.js";
+import { maintenanceCheck, mirrorCheck } from "./maintenanceChecks.js";
 import { mtuCheck } from "./mtuCheck.js";
 import { neighbourCheck } from "./neighbourCheck.js";
 import {
@@ -44,6 +45,8 @@ export const CHECKS: readonly Check[] = [
   traefikCheck,
   traefikServiceCheck,
   neighbourCheck,
+  maintenanceCheck,
+  mirrorCheck,
   lockCheck,
   readOnlyCheck,
   helperCheck,

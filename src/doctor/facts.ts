@@ -7,6 +7,7 @@ import { readEngine } from "../docker/engine.js";
 import { type SwarmService, servicesOf, stackService, stackServices, tasksOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
+import { readRecords } from "../history/records.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { helperServices, wasHandedOver } from "../operation/leftovers.js";
 import { lookAtLock } from "../operation/stackLock.js";
@@ -96,6 +97,14 @@ export function factsOf(subject: Subject) {
         { config, docker, files: subject.files, generations: { people, machines } },
         "always",
       );
+    },
+    /** What was done to the stack, the oldest first. */
+    records: once(() => readRecords(docker, stack)),
+    /** Lines that a service has logged since a day ago, as it wrote them. */
+    logOf: async (service: string): Promise<string[]> => {
+      const logs = ["service", "logs", "--raw", "--since", "24h", `${stack}_${service}`];
+      const { stdout, stderr } = await docker.attempt(logs);
+      return `${stdout}\n${stderr}`.split("\n");
     },
     htpasswd,
     handedOver,

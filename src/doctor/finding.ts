@@ -12,6 +12,7 @@ export const THEMES = [
   "Front door",
   "Traefik",
   "Storage",
+  "Maintenance",
   "Leftovers",
 ] as const;
 

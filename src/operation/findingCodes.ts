@@ -87,6 +87,11 @@ export const FINDING_CODES = {
   "storage-read-only": "the file system of the storage is mounted read-only",
   "storage-full": "the file system of the storage is full, or nearly so",
   "inodes-full": "the file system of the storage has no inodes left, or nearly so",
+  // Maintenance
+  "maintenance-failed": "a part of the last maintenance failed",
+  "backup-old": "the newest backup is older than eight days",
+  "mirror-failed": "an image of another registry could not be copied",
+  "receiver-failed": "a receiver of notifications does not take them",
   // Leftovers
   "lock-left": "an operation that ended left its lock",
   "registry-read-only": "the registry is read-only for a gc",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hostName, text } from "../text.js";
+import { alerts } from "./alertTargets.js";
 import { authelia, credentials, ports, swarm, traefik, ui, users } from "./edge.js";
 import { mirror, regsync } from "./imageMirror.js";
 import { maintenance } from "./maintenancePlan.js";
@@ -50,6 +51,7 @@ export const configSchema = z
     mirror,
     regsync,
     maintenance,
+    alerts,
   })
   .meta({ title: "hephaestus.yaml", description: "Configuration of a Hephaestus registry stack" });
 

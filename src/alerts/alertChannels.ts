@@ -1,0 +1,99 @@
+import { execa } from "execa";
+import type { Config } from "../config/resolve.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { type AlertChange, subjectOf, textOf } from "./alertText.js";
+
+/** A way to people. */
+export interface AlertChannel {
+  /** For messages; it shows no address that could be secret. */
+  name: string;
+  /** @throws OperatorError when it is not delivered */
+  send(change: AlertChange): Promise<void>;
+}
+
+/** The variable with an address that is secret, such as that of a chat's webhook. */
+export const ALERT_URL_VARIABLE = "HEPHAESTUS_ALERT_URL";
+
+const SECONDS = 20;
+
+/**
+ * The channels of the config and the environment.
+ *
+ * @throws OperatorError where there is none
+ */
+export function alertChannels(
+  { url, mail }: Config["alerts"],
+  environment: Readonly<Record<string, string | undefined>>,
+): AlertChannel[] {
+  const secret = environment[ALERT_URL_VARIABLE];
+  if (secret && !URL.canParse(secret))
+    throw new OperatorError("is not an address", {
+      where: ALERT_URL_VARIABLE,
+      remedy: "Set it to the address of a webhook.",
+      exitCode: ExitCode.usage,
+    });
+  const address = secret || url;
+  const channels = [
+    ...(address === undefined ? [] : [webhook(address)]),
+    ...(mail.length > 0 ? [sendmail(mail)] : []),
+  ];
+  if (channels.length > 0) return channels;
+  throw new OperatorError("there is nowhere to report to", {
+    where: "alerts",
+    remedy: `Write alerts.url or alerts.mail into the config, or set ${ALERT_URL_VARIABLE}.`,
+    exitCode: ExitCode.usage,
+  });
+}
+
+/** A webhook. `text` is what Slack and Mattermost show, and `content` what Discord shows. */
+const webhook = (address: string): AlertChannel => ({
+  name: "webhook",
+  async send(change) {
+    const text = textOf(change);
+    const body = { text, content: text.slice(0, 2000), subject: subjectOf(change), ...change };
+    const response = await fetch(address, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+      redirect: "error",
+      signal: AbortSignal.timeout(SECONDS * 1000),
+    }).catch((error: { cause?: { code?: string }; name: string }) => {
+      throw notDelivered("webhook", `does not answer (${error.cause?.code ?? error.name})`);
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw notDelivered("webhook", `answered ${response.status}`);
+  },
+});
+
+/** The host's sendmail. Its arguments hold no address: it reads them from the message. Source: sendmail(8), -t and -oi. */
+const sendmail = (to: readonly string[]): AlertChannel => ({
+  name: "mail",
+  async send(change) {
+    const headers = [
+      `To: ${to.join(", ")}`,
+      `Subject: ${subjectOf(change)}`,
+      "MIME-Version: 1.0",
+      "Content-Type: text/plain; charset=utf-8",
+      "Content-Transfer-Encoding: 8bit",
+      "Auto-Submitted: auto-generated",
+    ];
+    const input = `${headers.join("\n")}\n\n${textOf(change)}\n`;
+    // A timer's PATH may lack the folders of sendmail.
+    const env = { PATH: `${process.env.PATH}:/usr/sbin:/usr/lib` };
+    const result = await execa("sendmail", ["-t", "-oi"], {
+      input,
+      env,
+      reject: false,
+      timeout: SECONDS * 1000,
+    });
+    if (result.code === "ENOENT") throw notDelivered("mail", "this machine has no sendmail");
+    if (result.failed) throw notDelivered("mail", result.stderr.trim().split("\n")[0] || "sendmail failed");
+  },
+});
+
+const notDelivered = (channel: string, reason: string): OperatorError =>
+  new OperatorError(`could not be delivered: ${reason}`, {
+    where: `alerts, ${channel}`,
+    remedy: "Fix it, then run hephaestus doctor --notify again: it reports the same again.",
+    exitCode: ExitCode.verify,
+  });

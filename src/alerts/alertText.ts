@@ -1,0 +1,45 @@
+import type { Finding } from "../operation/findings.js";
+
+/** What changed since the last report. */
+export interface AlertChange {
+  stack: string;
+  /** Findings that were not there. */
+  found: readonly Finding[];
+  /** Messages of findings that are no longer there. */
+  resolved: readonly string[];
+}
+
+/**
+ * What a finding is known by from one report to the next. Numbers do not count: 13 days become 12 while the finding stays
+ * the same.
+ */
+export const keyOf = ({ id, message }: Pick<Finding, "id" | "message">): string =>
+  `${id}: ${message.replace(/\d+(?:[.,]\d+)*/g, "#")}`;
+
+/** One line, for a subject. */
+export function subjectOf({ stack, found, resolved }: AlertChange): string {
+  const errors = found.filter(({ severity }) => severity === "error").length;
+  const parts = [
+    counted(errors, "error"),
+    counted(found.length - errors, "warning"),
+    resolved.length > 0 ? `${resolved.length} resolved` : "",
+  ];
+  return `hephaestus ${stack}: ${parts.filter(Boolean).join(", ")}`;
+}
+
+const counted = (count: number, word: string): string =>
+  count === 0 ? "" : `${count} ${word}${count === 1 ? "" : "s"}`;
+
+/** The whole report as plain text. */
+export const textOf = (change: AlertChange): string =>
+  [
+    subjectOf(change),
+    ...change.found.flatMap(({ severity, message, evidence, remedy }) => [
+      "",
+      `${severity}: ${message}`,
+      ...(evidence === undefined ? [] : [`    ${evidence}`]),
+      `    ${remedy}`,
+    ]),
+    ...(change.resolved.length > 0 ? [""] : []),
+    ...change.resolved.map((message) => `resolved: ${message}`),
+  ].join("\n");

@@ -1,0 +1,81 @@
+import { daysBetween } from "../credentials/age.js";
+import type { HistoryRecord } from "../history/records.js";
+import { FAILED_PART } from "../maintenance/maintenanceNote.js";
+import { failuresOf, parseRegsyncLog } from "../mirror/regsyncLog.js";
+import { hasMirror } from "../stack/mirrorSources.js";
+import type { Check } from "./check.js";
+import { error, type Finding, warning } from "./finding.js";
+
+/** A weekly backup is a day late when it is older. */
+const BACKUP_DAYS = 8;
+
+/**
+ * The last maintenance, and the age of the newest backup where the config has one.
+ *
+ * @param records the oldest first
+ */
+export function judgeMaintenance(
+  records: readonly Pick<HistoryRecord, "kind" | "at" | "note">[],
+  hasBackup: boolean,
+  now: Date,
+): Finding[] {
+  const last = records.findLast(({ kind }) => kind === "maintain");
+  const failed = (last?.note ?? "").split("; ").filter((part) => part.includes(FAILED_PART));
+  const backup = records.findLast(
+    ({ kind, note }) =>
+      kind === "backup" ||
+      (kind === "maintain" &&
+        note.split("; ").some((part) => part.startsWith("backup: ") && !part.includes(FAILED_PART))),
+  );
+  const age = backup && daysBetween(backup.at, now);
+  return [
+    ...failed.map((part) =>
+      error(
+        "maintenance-failed",
+        `the last maintenance failed in ${part.split(":")[0]}`,
+        `${part}, on ${last?.at.toISOString().slice(0, 10)}`,
+        "Fix the cause, then run: hephaestus maintain",
+      ),
+    ),
+    ...(hasBackup && (age === undefined ? last !== undefined : age > BACKUP_DAYS)
+      ? [
+          warning(
+            "backup-old",
+            age === undefined ? "there is no backup yet" : `the newest backup is ${age} days old`,
+            "the config has maintenance.backup, and hephaestus history shows the last backup",
+            "Run it at fixed times: hephaestus maintain --install",
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Images that the mirror could not copy within a day. */
+export const judgeMirror = (lines: readonly string[]): Finding[] =>
+  failuresOf(parseRegsyncLog(lines)).map((failure) => {
+    const [source = ""] = failure.split(": ");
+    return warning(
+      "mirror-failed",
+      `the mirror could not copy ${source}`,
+      failure.slice(source.length + 2),
+      "See all of them with: hephaestus mirror status. Try again with: hephaestus mirror run",
+    );
+  });
+
+export const maintenanceCheck: Check = {
+  id: "maintenance",
+  title: "last maintenance and backup",
+  theme: "Maintenance",
+  needs: "manager",
+  run: async ({ config, records, engine }) =>
+    judgeMaintenance(await records(), config.maintenance.backup !== undefined, (await engine()).clock.there),
+};
+
+export const mirrorCheck: Check = {
+  id: "mirror",
+  title: "copies of the mirror",
+  theme: "Maintenance",
+  needs: "manager",
+  applies: hasMirror,
+  run: async ({ logOf }) => judgeMirror(await logOf("mirror")),
+};
