@@ -16,6 +16,8 @@ Environment:
   REGISTRY_S3_ACCESS_KEY_ID, REGISTRY_S3_SECRET_ACCESS_KEY
                             the keys of an S3 storage, for the first deploy (…_S3_READER_… for the reader's own)
   REGISTRY_MIRROR_LOGINS    a Docker config.json with the logins of the mirror, for the first deploy with regsync.logins
+  REGISTRY_NOTIFICATION_HEADERS
+                            headers of receivers of notifications as JSON, for the first deploy where a receiver has headers
   HEPHAESTUS_TIMEOUT        seconds to wait until all services run (default 300)
   HEPHAESTUS_RESOLVE_IMAGE  always, changed or never (docker stack deploy --resolve-image)
   DOCKER_HOST, DOCKER_CONTEXT  a Swarm manager, as for docker itself
@@ -36,11 +38,11 @@ set -eu +x +a # The caller's sh -x or sh -a must not spread secrets.
 umask 077
 
 # Copies that are not exported, even if the environment has variables of these names.
-unset mirror_logins s3_id s3_secret s3_reader_id s3_reader_secret htpasswd user password line basic machine hash found present differing
+unset mirror_logins notification_headers s3_id s3_secret s3_reader_id s3_reader_secret htpasswd user password line basic machine hash found present differing
 htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_RAW_PASSWORD:-}
 unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
-mirror_logins=${REGISTRY_MIRROR_LOGINS:-}
-unset REGISTRY_MIRROR_LOGINS
+mirror_logins=${REGISTRY_MIRROR_LOGINS:-} notification_headers=${REGISTRY_NOTIFICATION_HEADERS:-}
+unset REGISTRY_MIRROR_LOGINS REGISTRY_NOTIFICATION_HEADERS
 s3_id=${REGISTRY_S3_ACCESS_KEY_ID:-} s3_secret=${REGISTRY_S3_SECRET_ACCESS_KEY:-}
 s3_reader_id=${REGISTRY_S3_READER_ACCESS_KEY_ID:-} s3_reader_secret=${REGISTRY_S3_READER_SECRET_ACCESS_KEY:-}
 unset REGISTRY_S3_ACCESS_KEY_ID REGISTRY_S3_SECRET_ACCESS_KEY REGISTRY_S3_READER_ACCESS_KEY_ID REGISTRY_S3_READER_SECRET_ACCESS_KEY
@@ -168,7 +170,7 @@ classify_services() {
     $3 == "" && known && $4 ~ " " $1 "_" digest " " { own = $1 == stack "_reader" || $5 ~ " " stack "_[a-z-]+_[1-9][0-9]* " }
     inside || known { print (inside && own) ? "own" : "foreign service", $1 }'
 }
-known_services='(registry|reader|gateway|registry-ui|registry-admin|mirror)'
+known_services='(registry|reader|gateway|registry-ui|registry-admin|mirror|notifier)'
 known_digest='[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
 
 # The configs in the stack's namespace, classified like the services.
@@ -367,9 +369,12 @@ choose_secrets() {
 # Whether the compose file names a secret of a kind: names_secret KIND
 names_secret() { grep -q "^ *name: .*${stack}_$1_" <"$file"; }
 
-# Stops before anything is created if the first deploy lacks keys of the S3 storage, or logins of the mirror.
+# Stops before anything is created if the first deploy lacks keys of the S3 storage, logins of the mirror or headers of notifications.
 check_storage_keys() {
   if names_secret mirror-logins && [ -z "$(newest mirror-logins)$mirror_logins" ]; then die 2 "the logins of the mirror are not in the Swarm yet" "set REGISTRY_MIRROR_LOGINS"; fi
+  if names_secret notification-headers && [ -z "$(newest notification-headers)$notification_headers" ]; then
+    die 2 "the headers of notifications are not in the Swarm yet" "set REGISTRY_NOTIFICATION_HEADERS"
+  fi
   if ! names_secret s3 || [ -n "$(newest s3)" ]; then return; fi
   if [ -z "$s3_id" ] || [ -z "$s3_secret" ]; then die 2 "the keys of the S3 storage are not in the Swarm yet" "set REGISTRY_S3_ACCESS_KEY_ID and REGISTRY_S3_SECRET_ACCESS_KEY"; fi
   if names_secret s3-reader && { [ -z "$s3_reader_id" ] || [ -z "$s3_reader_secret" ]; }; then
@@ -395,15 +400,15 @@ store_key() {
     create_secret "${stack}_$1_1" "$1" 1 --label "hephaestus.access-key=$2"
 }
 
-# Chooses the generation of the logins of the mirror, and creates the first. Sets $logins_generation.
-choose_mirror_logins() {
-  logins_generation=''
-  names_secret mirror-logins || return 0
-  logins_generation=$(used mirror mirror-logins)
-  logins_generation=${logins_generation:-$(newest mirror-logins)}
-  if [ -n "$logins_generation" ]; then return; fi
-  logins_generation=1
-  printf '%s' "$mirror_logins" | create_secret "${stack}_mirror-logins_1" mirror-logins 1
+# choose_given KIND SERVICE CONTENT: chooses the generation of a secret that is given as it is, and creates the first. Sets $given_generation.
+choose_given() {
+  given_generation=''
+  names_secret "$1" || return 0
+  given_generation=$(used "$2" "$1")
+  given_generation=${given_generation:-$(newest "$1")}
+  if [ -n "$given_generation" ]; then return; fi
+  given_generation=1
+  printf '%s' "$3" | create_secret "${stack}_$1_1" "$1" 1
 }
 
 # Prints a line for each service: ok, wait or failed; its name; running/desired tasks; the state of its update.
@@ -497,10 +502,13 @@ main() {
   check_jobs
   choose_secrets
   choose_storage_keys
-  choose_mirror_logins
+  choose_given mirror-logins mirror "$mirror_logins"
+  logins_generation=$given_generation
+  choose_given notification-headers notifier "$notification_headers"
+  headers_generation=$given_generation
   check_names
   if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation HEPHAESTUS_S3_GENERATION=$storage_generation \
-    HEPHAESTUS_MIRROR_GENERATION=$logins_generation docker stack deploy --with-registry-auth \
+    HEPHAESTUS_MIRROR_GENERATION=$logins_generation HEPHAESTUS_NOTIFICATION_GENERATION=$headers_generation docker stack deploy --with-registry-auth \
     ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null; then
     die 6 "docker stack deploy failed (see its message above)" "run it again; it continues where it stopped"
   fi

@@ -36,7 +36,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@clack/prompts": ["terminal"],
   bcryptjs: ["credentials"],
   commander: ["commands", "cli.ts"],
-  execa: ["docker", "host", "alerts"],
+  execa: ["docker", "host"],
   zod: ["config"],
 };
 

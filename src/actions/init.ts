@@ -3,10 +3,10 @@ import { join, resolve as resolvePath } from "node:path";
 import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig.js";
 import { jsonSchema } from "../config/jsonSchema.js";
 import { loadConfig } from "../config/load.js";
-import { type Config, storageFolder } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { CONFIG_FILE } from "../host/configFile.js";
 import { readerOf, writeFiles } from "../host/files.js";
+import { type CiSystem, ciFiles, ciPaths } from "../render/ciFiles.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
@@ -16,12 +16,11 @@ export interface InitOptions extends InitFlags {
   output: string;
   force?: boolean;
   profile?: "traefik" | "local";
-  ci?: "github";
+  ci?: CiSystem;
   registryPort: number;
   uiPort: number;
 }
 
-const WORKFLOW = ".github/workflows/registry.yml";
 const IGNORED = [
   "# Secrets of hephaestus, written only when asked for",
   ".hephaestus/secrets/",
@@ -32,7 +31,7 @@ const IGNORED = [
 /** Writes hephaestus.yaml, the schema for editors, a .gitignore entry, and a workflow when asked for. */
 export async function init(options: InitOptions): Promise<ExitCode> {
   const folder = resolvePath(options.output);
-  const planned = [CONFIG_FILE, ...(options.ci ? [WORKFLOW] : [])];
+  const planned = [CONFIG_FILE, ...(options.ci ? ciPaths(options.ci) : [])];
   const existing = planned.filter((path) => existsSync(join(folder, path)));
   if (existing.length > 0 && !options.force) {
     throw new OperatorError(`${existing.join(" and ")} exists already`, {
@@ -59,22 +58,13 @@ export async function init(options: InitOptions): Promise<ExitCode> {
     { path: CONFIG_FILE, text: config },
     { path: SCHEMA_FILE, text: `${JSON.stringify(jsonSchema(), null, 2)}\n` },
     ...gitignore(folder, isLocal ? ["registry-data/"] : []),
-    ...(options.ci ? [{ path: WORKFLOW, text: workflowFor(resolved) }] : []),
+    ...(options.ci ? ciFiles(options.ci, resolved, loadTemplates()) : []),
   ];
   await writeFiles(folder, files);
   process.stdout.write(`${files.map(({ path }) => `wrote ${path}`).join("\n")}\n`);
   process.stdout.write("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy\n");
   return ExitCode.ok;
 }
-
-/** The workflow for this config; a path holds nothing that ends the quotes around it. */
-const workflowFor = (config: Config): string =>
-  loadTemplates()
-    .workflow.replace(
-      "'/mnt/storage/registry'",
-      () => `'${storageFolder(config)}' --owner ${config.registry.user}`,
-    )
-    .replace('deploy.sh "hephaestus"', () => `deploy.sh "${config.stack}"`);
 
 /** The .gitignore with our entries behind what it has; no file when nothing is missing. */
 function gitignore(folder: string, more: readonly string[]): RenderedFile[] {

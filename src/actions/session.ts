@@ -1,13 +1,12 @@
 import type { Config } from "../config/resolve.js";
-import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
 import { shownArguments } from "../credentials/secretNames.js";
 import { type StorageKeys, storageKeysFrom } from "../credentials/storageKeys.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import type { DeployContext, DeployOptions } from "../operation/context.js";
-import { hasMirror } from "../stack/mirrorSources.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import type { Reporter } from "../terminal/reporter.js";
+import { givenSecretsFrom } from "../users/givenSecretSteps.js";
 import { type Rendered, readAndRender } from "./render.js";
 
 /** Options of every command that works on the stack in the Swarm. */
@@ -76,7 +75,7 @@ export async function sessionOf(
     },
     given: undefined,
     storageKeys: keysOf(config),
-    mirrorLogins: hasMirror(config) && config.regsync.logins ? mirrorLoginsFrom(process.env) : undefined,
+    givenSecrets: givenSecretsFrom(config, process.env),
     obtain: undefined,
     request: undefined,
     host: options.host,

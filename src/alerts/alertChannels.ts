@@ -1,6 +1,6 @@
-import { execa } from "execa";
 import type { Config } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { sendMail } from "../host/sendmail.js";
 import { type AlertChange, subjectOf, textOf } from "./alertText.js";
 
 /** A way to people. */
@@ -65,7 +65,7 @@ const webhook = (address: string): AlertChannel => ({
   },
 });
 
-/** The host's sendmail. Its arguments hold no address: it reads them from the message. Source: sendmail(8), -t and -oi. */
+/** The host's sendmail. */
 const sendmail = (to: readonly string[]): AlertChannel => ({
   name: "mail",
   async send(change) {
@@ -77,17 +77,8 @@ const sendmail = (to: readonly string[]): AlertChannel => ({
       "Content-Transfer-Encoding: 8bit",
       "Auto-Submitted: auto-generated",
     ];
-    const input = `${headers.join("\n")}\n\n${textOf(change)}\n`;
-    // A timer's PATH may lack the folders of sendmail.
-    const env = { PATH: `${process.env.PATH}:/usr/sbin:/usr/lib` };
-    const result = await execa("sendmail", ["-t", "-oi"], {
-      input,
-      env,
-      reject: false,
-      timeout: SECONDS * 1000,
-    });
-    if (result.code === "ENOENT") throw notDelivered("mail", "this machine has no sendmail");
-    if (result.failed) throw notDelivered("mail", result.stderr.trim().split("\n")[0] || "sendmail failed");
+    const failure = await sendMail(`${headers.join("\n")}\n\n${textOf(change)}\n`, SECONDS * 1000);
+    if (failure !== undefined) throw notDelivered("mail", failure);
   },
 });
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
+import { CI_SYSTEMS } from "../render/ciFiles.js";
 import type { AddCommand } from "./command.js";
 import { portOption } from "./options.js";
 
@@ -25,7 +26,12 @@ export const addInit: AddCommand = (program, finish) => {
     )
     .addOption(portOption("--registry-port <port>", "port of the registry (local profile)", 5000))
     .addOption(portOption("--ui-port <port>", "port of the web library (local profile)", 8080))
-    .addOption(new Option("--ci <system>", "add a workflow that checks and deploys").choices(["github"]))
+    .addOption(
+      new Option(
+        "--ci <system>",
+        "add a workflow that checks, deploys, and maintains at fixed times",
+      ).choices(CI_SYSTEMS),
+    )
     .option("-y, --yes", "use the defaults instead of asking")
     .option("--force", "overwrite existing files")
     .option("-o, --output <folder>", "folder to write to", ".")

@@ -15,21 +15,20 @@ export const HTTP_SECRET = "http-secret";
 export const STORAGE_SECRETS = ["s3", "s3-reader"] as const;
 export type StorageSecret = (typeof STORAGE_SECRETS)[number];
 
-/** The logins at registries that the mirror copies from. */
-export const MIRROR_LOGINS = "mirror-logins";
+/**
+ * Secrets that people give as they are, each with generations of its own: the logins at registries that the mirror copies
+ * from, and headers for receivers of notifications.
+ */
+export const GIVEN_SECRETS = ["mirror-logins", "notification-headers"] as const;
+export type GivenSecret = (typeof GIVEN_SECRETS)[number];
 
-export type SecretKind =
-  | typeof HTPASSWD
-  | MachineSecret
-  | typeof HTTP_SECRET
-  | StorageSecret
-  | typeof MIRROR_LOGINS;
+export type SecretKind = typeof HTPASSWD | MachineSecret | typeof HTTP_SECRET | StorageSecret | GivenSecret;
 export const SECRET_KINDS: readonly SecretKind[] = [
   HTPASSWD,
   HTTP_SECRET,
   ...MACHINE_SECRETS,
   ...STORAGE_SECRETS,
-  MIRROR_LOGINS,
+  ...GIVEN_SECRETS,
 ];
 
 export const isStorageSecret = (kind: SecretKind): kind is StorageSecret =>
@@ -39,7 +38,13 @@ export const isStorageSecret = (kind: SecretKind): kind is StorageSecret =>
 export const GENERATION_VARIABLE = "HEPHAESTUS_GENERATION";
 export const MACHINE_VARIABLE = "HEPHAESTUS_MACHINE_GENERATION";
 export const STORAGE_VARIABLE = "HEPHAESTUS_S3_GENERATION";
-export const MIRROR_VARIABLE = "HEPHAESTUS_MIRROR_GENERATION";
+export const GIVEN_VARIABLES: Readonly<Record<GivenSecret, string>> = {
+  "mirror-logins": "HEPHAESTUS_MIRROR_GENERATION",
+  "notification-headers": "HEPHAESTUS_NOTIFICATION_GENERATION",
+};
+
+export const isGivenSecret = (kind: SecretKind): kind is GivenSecret =>
+  (GIVEN_SECRETS as readonly string[]).includes(kind);
 
 /** Generations that belong together: that of the htpasswd, and that of the machine accounts. */
 export interface Generations {
@@ -47,8 +52,8 @@ export interface Generations {
   machines: number;
   /** That of the keys of the S3 storage; undefined where the images are in a folder. */
   storage?: number | undefined;
-  /** That of the logins of the mirror; undefined where it has none. */
-  mirrorLogins?: number | undefined;
+  /** Those of the secrets that people give; undefined where the stack has none. */
+  given?: Partial<Record<GivenSecret, number | undefined>> | undefined;
 }
 
 /** Name of a secret in the Swarm. */
@@ -68,10 +73,15 @@ export const generationVariables = ({
   people,
   machines,
   storage,
-  mirrorLogins,
+  given = {},
 }: Generations): Record<string, string> => ({
   [GENERATION_VARIABLE]: String(people),
   [MACHINE_VARIABLE]: String(machines),
   ...(storage === undefined ? {} : { [STORAGE_VARIABLE]: String(storage) }),
-  ...(mirrorLogins === undefined ? {} : { [MIRROR_VARIABLE]: String(mirrorLogins) }),
+  ...Object.fromEntries(
+    GIVEN_SECRETS.filter((kind) => given[kind] !== undefined).map((kind) => [
+      GIVEN_VARIABLES[kind],
+      String(given[kind]),
+    ]),
+  ),
 });

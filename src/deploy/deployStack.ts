@@ -5,7 +5,7 @@ import { type DeployContext, runSteps, type Step } from "../operation/context.js
 import { markHandedOver } from "../operation/leftovers.js";
 import { verify } from "../registry/frontDoorSteps.js";
 import { addCredentials } from "../users/generations.js";
-import { createMirrorLogins } from "../users/mirrorLoginSteps.js";
+import { createGivenSecrets } from "../users/givenSecretSteps.js";
 import { createSecrets } from "../users/secretSteps.js";
 import { createStorageKeys } from "../users/storageKeySteps.js";
 import { underLock } from "../users/underLock.js";
@@ -21,7 +21,7 @@ const changeSteps = (cleanupDocker: Docker): readonly Step[] => [
   prepareHost(cleanupDocker),
   createSecrets,
   createStorageKeys,
-  createMirrorLogins,
+  createGivenSecrets,
   pullOwnImages(cleanupDocker),
   rollOut,
   recordStep("deploy"),

@@ -10,7 +10,7 @@ import { fittingNodes, judgeSwarm, readSwarmFacts, type SwarmFacts } from "../op
 import { compare } from "../render/compare.js";
 import { runningStorage } from "../storage/runningStorage.js";
 import { chooseGenerations } from "../users/generations.js";
-import { chooseMirrorLogins } from "../users/mirrorLoginSteps.js";
+import { chooseGivenSecrets } from "../users/givenSecretSteps.js";
 import { chooseStorageKeys } from "../users/storageKeySteps.js";
 
 /** Checks everything that could prevent the deploy before anything is changed, and reports all problems at once. */
@@ -31,7 +31,7 @@ export const preflight: Step = {
         findings.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
         findings.push(...(await chooseGenerations(context)));
         findings.push(...(await chooseStorageKeys(context)));
-        findings.push(...(await chooseMirrorLogins(context)));
+        findings.push(...(await chooseGivenSecrets(context)));
         findings.push(...(await judgeOwnImages(config, context.signal)));
       }
     } catch (error) {

@@ -1,8 +1,8 @@
 import {
   type Generations,
+  GIVEN_SECRETS,
   generationOf,
   generationVariables,
-  MIRROR_LOGINS,
   type SecretKind,
 } from "../credentials/secretKinds.js";
 import { type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
@@ -70,11 +70,12 @@ export async function differencesFrom(
 function usedGenerations(
   stack: string,
   services: readonly SwarmService[],
-): Pick<Generations, "storage" | "mirrorLogins"> {
+): Pick<Generations, "storage" | "given"> {
   const used = secretNamesOf(services);
   const newest = (kind: SecretKind) =>
     used.map((name) => generationOf(stack, kind, name)).find((generation) => generation !== undefined);
-  return { storage: newest("s3"), mirrorLogins: newest(MIRROR_LOGINS) };
+  const given = Object.fromEntries(GIVEN_SECRETS.map((kind) => [kind, newest(kind)]));
+  return { storage: newest("s3"), given };
 }
 
 /** What the services are composed from. */

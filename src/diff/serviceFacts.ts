@@ -75,6 +75,7 @@ export const SECRET_WORDS: Record<SecretKind, string> = {
   "s3-reader": "keys of the reader for the S3 storage",
   mirror: "machine account of the mirror",
   "mirror-logins": "logins of the mirror",
+  "notification-headers": "headers of notifications",
 };
 
 /** The facts of a service. */

@@ -4,7 +4,7 @@ import { driftCheck } from "./driftCheck.js";
 import { engineClockCheck, engineDiskCheck, swarmCheck } from "./engineChecks.js";
 import { certificateCheck, frontDoorCheck, frontDoorClockCheck, nameCheck } from "./frontDoorChecks.js";
 import { helperCheck, lockCheck, oldConfigCheck, readOnlyCheck } from "./leftoverChecks.js";
-import { maintenanceCheck, mirrorCheck } from "./maintenanceChecks.js";
+import { maintenanceCheck, mirrorCheck, receiverCheck } from "./maintenanceChecks.js";
 import { mtuCheck } from "./mtuCheck.js";
 import { neighbourCheck } from "./neighbourCheck.js";
 import {
@@ -47,6 +47,7 @@ export const CHECKS: readonly Check[] = [
   neighbourCheck,
   maintenanceCheck,
   mirrorCheck,
+  receiverCheck,
   lockCheck,
   readOnlyCheck,
   helperCheck,

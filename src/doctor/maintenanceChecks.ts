@@ -3,6 +3,7 @@ import type { HistoryRecord } from "../history/records.js";
 import { FAILED_PART } from "../maintenance/maintenanceNote.js";
 import { failuresOf, parseRegsyncLog } from "../mirror/regsyncLog.js";
 import { hasMirror } from "../stack/mirrorSources.js";
+import { hasNotifications } from "../stack/notifierService.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 
@@ -61,6 +62,39 @@ export const judgeMirror = (lines: readonly string[]): Finding[] =>
       "See all of them with: hephaestus mirror status. Try again with: hephaestus mirror run",
     );
   });
+
+/**
+ * Receivers of notifications that refused the last one.
+ *
+ * @param lines the log of the notifier, in its own format: templates/notifier/nginx.conf
+ */
+export function judgeReceivers(lines: readonly string[]): Finding[] {
+  const last = new Map<string, { status: string; time: string }>();
+  for (const line of lines) {
+    const [, receiver = "", status = "", time = ""] =
+      /^receiver=(\S+) status=(\d+) time=(\S+)$/.exec(line) ?? [];
+    if (receiver !== "" && (last.get(receiver)?.time ?? "") <= time) last.set(receiver, { status, time });
+  }
+  return [...last]
+    .filter(([, { status }]) => Number(status) >= 400)
+    .map(([receiver, { status, time }]) =>
+      warning(
+        "receiver-failed",
+        `the receiver ${receiver} does not take notifications`,
+        `it was answered ${status} at ${time}; the registry keeps them in its memory and tries again`,
+        "See why with: hephaestus logs notifier",
+      ),
+    );
+}
+
+export const receiverCheck: Check = {
+  id: "receivers",
+  title: "receivers of notifications",
+  theme: "Maintenance",
+  needs: "manager",
+  applies: hasNotifications,
+  run: async ({ logOf }) => judgeReceivers(await logOf("notifier")),
+};
 
 export const maintenanceCheck: Check = {
   id: "maintenance",

@@ -3,7 +3,7 @@ import type { GenerationState } from "../credentials/generationState.js";
 import type { HtpasswdEntry } from "../credentials/htpasswd.js";
 import type { Login } from "../credentials/people.js";
 import type { Secret } from "../credentials/secret.js";
-import type { Generations } from "../credentials/secretKinds.js";
+import type { Generations, GivenSecret } from "../credentials/secretKinds.js";
 import type { StorageKeys } from "../credentials/storageKeys.js";
 import type { Docker } from "../docker/run.js";
 import type { PasswordOrigin } from "../docker/swarmSecrets.js";
@@ -45,8 +45,8 @@ export interface DeployContext {
   readonly given: Credentials | undefined;
   /** The keys of an S3 storage, from the environment. */
   readonly storageKeys?: StorageKeys | undefined;
-  /** The logins of the mirror at its sources, from the environment. */
-  readonly mirrorLogins?: Secret | undefined;
+  /** Secrets that the environment has as they are, of those that the config needs. */
+  readonly givenSecrets?: Partial<Record<GivenSecret, Secret | undefined>>;
   /** Asks for credentials or generates them; undefined without a terminal and without a flag for it. */
   readonly obtain: (() => Promise<Credentials>) | undefined;
   /** Whether a stack without users gets the users of a backup. */

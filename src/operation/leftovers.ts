@@ -1,9 +1,9 @@
 import {
   type Generations,
+  GIVEN_SECRETS,
   generationOf,
   HTPASSWD,
   MACHINE_SECRETS,
-  MIRROR_LOGINS,
   type SecretKind,
   STORAGE_SECRETS,
   secretName,
@@ -65,12 +65,13 @@ export async function removeOldSecrets(docker: Docker, stack: string, keep: Gene
     const people = of(HTPASSWD);
     const machines = MACHINE_SECRETS.map(of).find((generation) => generation !== undefined);
     const storage = STORAGE_SECRETS.map(of).find((generation) => generation !== undefined);
-    const logins = of(MIRROR_LOGINS);
+    const given = GIVEN_SECRETS.find((kind) => of(kind) !== undefined);
+    const kept = given && keep.given?.[given];
     const old =
       (people !== undefined && people !== keep.people) ||
       (machines !== undefined && machines !== keep.machines) ||
       (storage !== undefined && keep.storage !== undefined && storage !== keep.storage) ||
-      (logins !== undefined && keep.mirrorLogins !== undefined && logins !== keep.mirrorLogins);
+      (given !== undefined && kept !== undefined && of(given) !== kept);
     if (!old) continue;
     const gone =
       people === undefined

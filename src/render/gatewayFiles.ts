@@ -12,6 +12,7 @@ import {
   SCRIPT_PATH,
 } from "../stack/gatewayService.js";
 import { hasMirror, mirrorTargets } from "../stack/mirrorSources.js";
+import { hasNotifications } from "../stack/notifierService.js";
 import { readerAddress, registryAddress, tasksOf } from "../stack/registryService.js";
 import { OPEN_FILES } from "../stack/service.js";
 import { fill } from "./fill.js";
@@ -87,6 +88,7 @@ export function gatewayFiles(
     openFiles: OPEN_FILES,
     trustedNetworks: config.expose === "traefik" ? config.traefik.trustedNetworks : [],
     tlsBeforeTraefik: config.expose === "traefik" && !config.traefik.tls,
+    notified: hasNotifications(config),
     ...addresses(config),
     uiUrl: urls.ui,
   });
@@ -99,6 +101,7 @@ export function gatewayFiles(
 function scriptText(config: Config, templates: Templates, header: string): string {
   return fill(templates.gatewayScript, {
     header,
+    mirrored: hasMirror(config),
     catalogPage: CATALOG_PAGE,
     catalogMost: CATALOG_MOST,
     scriptRules: repositoryRules(config).map(({ repositories, pull, immutable }) => ({

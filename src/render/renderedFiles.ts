@@ -4,11 +4,13 @@ import { accessRules } from "../stack/authelia.js";
 import { ADMIN_METHODS, READ_METHODS } from "../stack/libraryService.js";
 import { hasMirror } from "../stack/mirrorSources.js";
 import { stackModel } from "../stack/model.js";
+import { hasNotifications, notifierUrl } from "../stack/notifierService.js";
 import { REGISTRY_PORT } from "../stack/registryService.js";
 import { drainSeconds, fitsBeside } from "../stack/service.js";
 import { fill } from "./fill.js";
 import { gatewayFiles } from "./gatewayFiles.js";
 import { mirrorFile } from "./mirrorFile.js";
+import { notifierFiles } from "./notifierFiles.js";
 import type { Templates } from "./templates.js";
 import { composeText } from "./yaml.js";
 
@@ -45,6 +47,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
       realm: config.registry.host,
       port: REGISTRY_PORT,
       drain,
+      receivers: config.notifications.map(({ name }) => ({ name, url: notifierUrl(config, name) })),
     }),
   };
   const reader: RenderedFile = {
@@ -58,6 +61,7 @@ export function renderFiles(config: Config, templates: Templates, source: string
   });
   const registryUi = methodLock("registry-ui", READ_METHODS);
   const registryAdmin = methodLock("registry-admin", ADMIN_METHODS);
+  const notifier = hasNotifications(config) ? notifierFiles(config, templates, header) : undefined;
   const mirror = hasMirror(config) ? mirrorFile(config, header) : undefined;
   const model = stackModel(config, {
     registry: named(registry),
@@ -67,12 +71,14 @@ export function renderFiles(config: Config, templates: Templates, source: string
     "registry-ui": named(registryUi),
     "registry-admin": named(registryAdmin),
     ...(mirror ? { mirror: named(mirror) } : {}),
+    ...(notifier ? { notifier: named(notifier.config), "notifier-script": named(notifier.script) } : {}),
   });
   const files = [{ path: COMPOSE_FILE, text: composeText(model, header) }, registry, reader, gateway.config];
   if (gateway.script) files.push(gateway.script);
   if (config.ui.enabled) files.push(registryUi);
   if (config.ui.admin.enabled) files.push(registryAdmin);
   if (mirror) files.push(mirror);
+  if (notifier) files.push(notifier.config, notifier.script);
   if (config.expose === "traefik" || config.users.provider !== "htpasswd") {
     const rules = accessRules(config);
     files.push({ path: "authelia/access_control.yml", text: fill(templates.authelia, { header, rules }) });

@@ -5,6 +5,7 @@ import { CACHE_VOLUME, gatewayService } from "./gatewayService.js";
 import { registryAdminService, registryUiService } from "./libraryService.js";
 import { mirrorService } from "./mirrorService.js";
 import { hasMirror, usedImage } from "./mirrorSources.js";
+import { hasNotifications, notifierService } from "./notifierService.js";
 import { withOwner } from "./owner.js";
 import { readerService, registryService } from "./registryService.js";
 import { externalSecret } from "./secretMounts.js";
@@ -14,7 +15,15 @@ import { type Router, routersIn } from "./traefikLabels.js";
 export type ConfigFiles = Readonly<
   Partial<
     Record<
-      "registry" | "reader" | "gateway" | "gateway-access" | "registry-ui" | "registry-admin" | "mirror",
+      | "registry"
+      | "reader"
+      | "gateway"
+      | "gateway-access"
+      | "registry-ui"
+      | "registry-admin"
+      | "mirror"
+      | "notifier"
+      | "notifier-script",
       { path: string; digest: string }
     >
   >
@@ -28,6 +37,7 @@ function servicesOf(config: Config): Record<string, Service> {
     ...(config.ui.enabled ? { "registry-ui": registryUiService(config) } : {}),
     ...(config.ui.admin.enabled ? { "registry-admin": registryAdminService(config) } : {}),
     ...(hasMirror(config) ? { mirror: mirrorService(config) } : {}),
+    ...(hasNotifications(config) ? { notifier: notifierService(config) } : {}),
   };
   for (const service of Object.values(services)) service.image = usedImage(config, service.image);
   return services;

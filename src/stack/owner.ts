@@ -11,6 +11,7 @@ export const SERVICE_NAMES = [
   "registry-ui",
   "registry-admin",
   "mirror",
+  "notifier",
 ] as const;
 
 /** The model with the owner's label on its services, configs and own networks. */

@@ -1,11 +1,11 @@
 import {
   GENERATION_VARIABLE,
+  GIVEN_VARIABLES,
   HTPASSWD,
   HTTP_SECRET,
+  isGivenSecret,
   isStorageSecret,
   MACHINE_VARIABLE,
-  MIRROR_LOGINS,
-  MIRROR_VARIABLE,
   type SecretKind,
   STORAGE_VARIABLE,
   secretName,
@@ -20,7 +20,7 @@ export function externalSecret(stack: string, kind: SecretKind): ExternalSecret 
 
 function variableOf(kind: SecretKind): string {
   if (kind === HTPASSWD) return GENERATION_VARIABLE;
-  if (kind === MIRROR_LOGINS) return MIRROR_VARIABLE;
+  if (isGivenSecret(kind)) return GIVEN_VARIABLES[kind];
   return isStorageSecret(kind) ? STORAGE_VARIABLE : MACHINE_VARIABLE;
 }
 

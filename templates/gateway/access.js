@@ -25,6 +25,11 @@ function mayPull(identity, repository) {
     if (granted === '*' || identity === 'ui' || identity === 'operator') {
         return true;
     }
+{{#if mirrored}}
+    if (identity === 'mirror') {
+        return false;
+    }
+{{/if}}
     if (granted === '@') {
         return identity[0] === ',';
     }

@@ -110,6 +110,25 @@ describe("init", () => {
     );
     expect((await hephaestus("render")).exitCode).toBe(0);
   });
+
+  test.each([
+    ["github", [".github/workflows/registry.yml"]],
+    ["gitlab", [".gitlab-ci.yml"]],
+    ["forgejo", [".forgejo/workflows/registry.yml"]],
+    ["gitea", [".gitea/workflows/registry.yml"]],
+    ["woodpecker", [".woodpecker/registry.yml", ".woodpecker/maintain.yml"]],
+  ])("writes workflows for %s that check, deploy and maintain", async (system, paths) => {
+    const flags = ["--yes", "--domain", "forge.example", "--storage", "/srv/my images", "--ci", system];
+    expect((await hephaestus("init", ...flags)).exitCode).toBe(0);
+    for (const path of paths) expect(parse(read(path))).toBeTypeOf("object");
+    const all = paths.map(read).join("\n");
+    expect(all).toContain(`init --ci ${system};`);
+    expect(all).toContain(`--path '/srv/my images' --owner 10001:10001" < ops-scripts/setup_host.sh`);
+    expect(all).toContain('ops-scripts/deploy.sh "hephaestus" docker-compose.yml');
+    expect(all).toContain("npx --no hephaestus render --check");
+    expect(all).toContain("npx --no hephaestus maintain");
+    expect((await hephaestus("init", ...flags)).exitCode).toBe(ExitCode.usage);
+  });
 });
 
 describe("render", () => {

@@ -28,6 +28,12 @@ mirror:
   - { name: app, from: "hub.example.com:5000/team/app", to: mirror/team/app, tags: ["*"], platforms: [linux/amd64], referrers: false, plainHttp: true }
 regsync: { logins: true, self: use, placement: { constraints: [node.role == worker] } }
 `,
+  notifications: `version: 1
+domain: example.com
+notifications:
+  - { name: ci, url: "https://ci.example.com/hooks/registry?job=1", headers: true }
+  - { name: chat, url: "http://chat:8080/", actions: [delete], repositories: ["team-a/**", tools/hello] }
+`,
   // Images in a bucket of a server in the LAN, with keys of its own for the reader.
   s3: `version: 1
 domain: example.com

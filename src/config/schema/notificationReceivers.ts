@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { text } from "../text.js";
+import { repositoryGlob } from "./repositoryAccess.js";
+
+/** What the registry tells of. Source: distribution, docs "Work with notifications". */
+export const NOTIFIED_ACTIONS = ["push", "delete"] as const;
+
+/** Who is told of pushes and deletions. */
+export const notifications = z
+  .array(
+    z.strictObject({
+      name: text({
+        what: "a name",
+        remedy: "Use lower-case letters, digits and hyphens.",
+        pattern: /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
+        maxLength: 64,
+      }),
+      url: text({
+        what: "an http address",
+        remedy: "Write it without a login, such as https://ci.example.com/hooks/registry.",
+        pattern: /^https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[\w.~%/-]*)?(?:\?[\w.~%=&-]*)?$/,
+        maxLength: 1024,
+      }),
+      actions: z
+        .array(z.enum(NOTIFIED_ACTIONS))
+        .min(1)
+        .default([...NOTIFIED_ACTIONS]),
+      repositories: z.array(repositoryGlob).default([]),
+      headers: z.boolean().default(false),
+    }),
+  )
+  .max(50)
+  .default([])
+  .describe(
+    "receivers of events: `name`, `url`, `actions` (`push`, `delete`), `repositories`, `headers` ([notifications](operations.md#notifications))",
+  );

@@ -1,0 +1,33 @@
+import { type Config, storageFolder } from "../config/resolve.js";
+import type { RenderedFile } from "./renderedFiles.js";
+import type { TemplateName, Templates } from "./templates.js";
+
+/** Where each CI system looks for its workflows, and what is written there. Forgejo and Gitea read those of GitHub. */
+const FILES = {
+  github: { ".github/workflows/registry.yml": "ciActions" },
+  gitlab: { ".gitlab-ci.yml": "ciGitlab" },
+  forgejo: { ".forgejo/workflows/registry.yml": "ciActions" },
+  gitea: { ".gitea/workflows/registry.yml": "ciActions" },
+  woodpecker: {
+    ".woodpecker/registry.yml": "ciWoodpecker",
+    ".woodpecker/maintain.yml": "ciWoodpeckerMaintain",
+  },
+} as const satisfies Record<string, Record<string, TemplateName>>;
+
+export type CiSystem = keyof typeof FILES;
+
+/** The CI systems that there are workflows for. */
+export const CI_SYSTEMS = Object.keys(FILES) as CiSystem[];
+
+/** Paths of the workflows of a CI system. */
+export const ciPaths = (system: CiSystem): string[] => Object.keys(FILES[system]);
+
+/** The workflows for a config; a path holds nothing that ends the quotes around it. */
+export const ciFiles = (system: CiSystem, config: Config, templates: Templates): RenderedFile[] =>
+  Object.entries(FILES[system]).map(([path, template]) => ({
+    path,
+    text: templates[template as TemplateName]
+      .replace("--ci github", `--ci ${system}`)
+      .replace("'/mnt/storage/registry'", () => `'${storageFolder(config)}' --owner ${config.registry.user}`)
+      .replace('deploy.sh "hephaestus"', () => `deploy.sh "${config.stack}"`),
+  }));

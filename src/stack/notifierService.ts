@@ -1,0 +1,68 @@
+import type { Config } from "../config/resolve.js";
+import type { ParsedConfig } from "../config/schema/index.js";
+import type { Service } from "./composeModel.js";
+import { secretMount } from "./secretMounts.js";
+import { deploy, healthcheck, logging, openFiles } from "./service.js";
+
+const PORT = 8080;
+const USER = "65532:65532";
+
+/** Where nginx finds the script that passes events on. */
+export const NOTIFY_SCRIPT = "/etc/nginx/notify.js";
+
+/** Headers of each receiver, as JSON. */
+export const NOTIFICATION_HEADERS_PATH = "/run/secrets/notification-headers";
+
+/** Milliseconds that a receiver has to answer. */
+export const RECEIVER_PATIENCE = 10_000;
+
+/** Whether somebody is told of pushes and deletions. */
+export const hasNotifications = ({ notifications }: Pick<ParsedConfig, "notifications">): boolean =>
+  notifications.length > 0;
+
+/** Whether some receiver gets headers that are secret. */
+export const hasNotificationHeaders = ({ notifications }: Pick<ParsedConfig, "notifications">): boolean =>
+  notifications.some(({ headers }) => headers);
+
+/** Where the registry sends its events: the address of a receiver in the notifier. */
+export const notifierUrl = (config: Config, receiver: string): string =>
+  `http://${config.stack}_notifier:${PORT}/${receiver}`;
+
+export const NOTIFIER_PORT = PORT;
+
+/**
+ * The service `notifier`: stock nginx between the registry and the receivers of its events. It is on the stack's own
+ * network alone, so that nobody else can tell a receiver anything.
+ */
+export function notifierService(config: Config): Service {
+  return {
+    image: config.gateway.image,
+    user: USER,
+    entrypoint: ["nginx", "-g", "daemon off;"],
+    networks: [config.networks.internal],
+    ulimits: openFiles(),
+    volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } }],
+    configs: [
+      { source: "notifier", target: "/etc/nginx/nginx.conf" },
+      { source: "notifier-script", target: NOTIFY_SCRIPT },
+    ],
+    ...(hasNotificationHeaders(config)
+      ? { secrets: [secretMount("notification-headers", "notification-headers", USER)] }
+      : {}),
+    read_only: true,
+    cap_drop: ["ALL"],
+    healthcheck: healthcheck(`http://127.0.0.1:${PORT}/healthz`),
+    stop_signal: "SIGQUIT",
+    stop_grace_period: "20s",
+    logging: logging(),
+    deploy: deploy(config, {
+      replicas: 1,
+      placement: { constraints: [] },
+      resources: {
+        limits: { cpus: 0.5, memory: "128M" },
+        reservations: { cpus: undefined, memory: undefined },
+      },
+      startFirst: true,
+    }),
+  };
+}

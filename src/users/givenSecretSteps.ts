@@ -1,0 +1,114 @@
+import type { Config } from "../config/resolve.js";
+import { MIRROR_LOGINS_VARIABLE, mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
+import {
+  NOTIFICATION_HEADERS_VARIABLE,
+  notificationHeadersFrom,
+} from "../credentials/notificationHeaders.js";
+import type { Secret } from "../credentials/secret.js";
+import { GIVEN_SECRETS, type GivenSecret, secretName } from "../credentials/secretKinds.js";
+import { secretNamesOf, stackServices } from "../docker/objects.js";
+import { stackSecrets, writeSecret } from "../docker/swarmSecrets.js";
+import type { DeployContext, Step } from "../operation/context.js";
+import type { PreflightFinding } from "../operation/findings.js";
+import { hasMirror } from "../stack/mirrorSources.js";
+import { hasNotificationHeaders } from "../stack/notifierService.js";
+import { readSecretByService } from "./readSecret.js";
+
+/** A secret that people give as it is. */
+interface Kind {
+  /** What it is, for people. */
+  what: string;
+  isNeeded: (config: Config) => boolean;
+  /** @throws OperatorError where the environment has something else */
+  from: (environment: Readonly<Record<string, string | undefined>>) => Secret | undefined;
+  remedy: string;
+}
+
+const KINDS: Record<GivenSecret, Kind> = {
+  "mirror-logins": {
+    what: "the logins of the mirror",
+    isNeeded: (config) => hasMirror(config) && config.regsync.logins,
+    from: mirrorLoginsFrom,
+    remedy: `Set ${MIRROR_LOGINS_VARIABLE} to a Docker config.json, or regsync.logins: false.`,
+  },
+  "notification-headers": {
+    what: "the headers of notifications",
+    isNeeded: hasNotificationHeaders,
+    from: notificationHeadersFrom,
+    remedy: `Set ${NOTIFICATION_HEADERS_VARIABLE} to the headers of each receiver, as JSON.`,
+  },
+};
+
+const neededKinds = (config: Config): GivenSecret[] =>
+  GIVEN_SECRETS.filter((kind) => KINDS[kind].isNeeded(config));
+
+/** What the environment has of the secrets that a config needs. */
+export const givenSecretsFrom = (
+  config: Config,
+  environment: Readonly<Record<string, string | undefined>>,
+): Partial<Record<GivenSecret, Secret | undefined>> =>
+  Object.fromEntries(neededKinds(config).map((kind) => [kind, KINDS[kind].from(environment)]));
+
+/**
+ * Chooses the generation of each: the one in use, or a new one where the environment has another content.
+ *
+ * @returns an error for each that is needed and is nowhere
+ */
+export async function chooseGivenSecrets(context: DeployContext): Promise<PreflightFinding[]> {
+  const findings: PreflightFinding[] = [];
+  for (const kind of neededKinds(context.config)) findings.push(...(await choose(context, kind)));
+  return findings;
+}
+
+async function choose(context: DeployContext, kind: GivenSecret): Promise<PreflightFinding[]> {
+  const { docker, config, givenSecrets } = context;
+  const { stack } = config;
+  const generations = (await stackSecrets(docker, stack))
+    .filter((secret) => secret.kind === kind)
+    .map(({ generation }) => generation)
+    .sort((a, b) => a - b);
+  const used = secretNamesOf(await stackServices(docker, stack));
+  const kept =
+    generations.find((generation) => used.includes(secretName(stack, kind, generation))) ??
+    generations.at(-1);
+  const given = givenSecrets?.[kind];
+  const isKept = kept !== undefined && (given === undefined || (await isSame(context, kind, kept, given)));
+  const chosen = isKept ? kept : Math.max(0, ...generations) + 1;
+  const chosenBefore = context.generations.given;
+  context.generations = { ...context.generations, given: { ...chosenBefore, [kind]: chosen } };
+  if (isKept || given !== undefined) return [];
+  const { what, remedy } = KINDS[kind];
+  return [{ severity: "error", message: `${what} are not in the Swarm yet`, remedy }];
+}
+
+/** Whether a generation holds what the environment has. Nothing about the content is noted, so it is read back. */
+async function isSame(
+  { docker, config }: DeployContext,
+  kind: GivenSecret,
+  generation: number,
+  given: Secret,
+): Promise<boolean> {
+  const name = secretName(config.stack, kind, generation);
+  const present = await readSecretByService(docker, config.stack, name, config.gateway.image);
+  return present !== undefined && present.reveal().trim() === given.reveal();
+}
+
+/** Creates the secrets that people gave; what exists is kept. */
+export const createGivenSecrets: Step = {
+  id: "given-secrets",
+  title: "Given secrets",
+  skip: ({ config }) => (neededKinds(config).length > 0 ? undefined : "the config needs none"),
+  async run({ config, docker, givenSecrets, generations }) {
+    const { stack } = config;
+    const present = new Set((await stackSecrets(docker, stack)).map(({ name }) => name));
+    const created: string[] = [];
+    for (const kind of neededKinds(config)) {
+      const generation = generations.given?.[kind] ?? 1;
+      const [name, content] = [secretName(stack, kind, generation), givenSecrets?.[kind]];
+      if (content === undefined || present.has(name)) continue;
+      await writeSecret(docker, stack, { kind, generation, origin: "given", content });
+      created.push(name);
+    }
+    return created.length === 0 ? "kept" : `${created.join(", ")} created`;
+  },
+};

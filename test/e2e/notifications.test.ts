@@ -1,0 +1,157 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import bcrypt from "bcryptjs";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ExitCode } from "../../src/errors.js";
+import { buildImage, type Image } from "./clients/images.js";
+import { pushLayout } from "./clients/oci.js";
+import { OciClient } from "./clients/ociClient.js";
+import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { Workspace } from "./workspace.js";
+
+/** The registry tells receivers of pushes and deletions, with the user who did it. */
+
+const swarm = useSwarm();
+const ANN = "Tongs-and-bellows-4";
+const TOKEN = "Bearer receiver-token-8";
+
+interface Event {
+  action: string;
+  target: { repository: string; tag?: string; digest: string };
+  actor: { name?: string };
+  request: { useragent: string; addr: string };
+}
+
+let folder: string;
+let workspace: Workspace;
+let image: Image;
+let port: number;
+let server: Server | undefined;
+/** Events by the path that they came to, and the Authorization headers that came with them. */
+const events = new Map<string, Event[]>();
+const authorizations = new Set<string>();
+
+const clientOf = (user: string, password: string) =>
+  new OciClient(workspace.registryUrl, `${user}:${password}`);
+
+async function listen(): Promise<void> {
+  server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const path = request.url ?? "";
+      const { events: came } = JSON.parse(String(Buffer.concat(chunks))) as { events: Event[] };
+      events.set(path, [...(events.get(path) ?? []), ...came]);
+      authorizations.add(`${path} ${request.headers.authorization}`);
+      response.writeHead(202).end();
+    });
+  });
+  await new Promise<void>((resolve) => server?.listen(port, "0.0.0.0", resolve));
+  port = (server.address() as AddressInfo).port;
+}
+
+async function close(): Promise<void> {
+  server?.closeAllConnections();
+  await new Promise((resolve) => server?.close(resolve));
+}
+
+/** What came to a receiver: action, image, and user. */
+const told = (path: string): string[] =>
+  (events.get(path) ?? []).map(
+    ({ action, target, actor }) => `${action} ${target.repository}:${target.tag ?? "-"} ${actor.name}`,
+  );
+
+beforeAll(async () => {
+  folder = await mkdtemp(`${tmpdir()}/notify-`);
+  image = buildImage(folder, "told", [20_000]);
+  port = 0;
+  await listen();
+  const bridge = ["network", "inspect", "docker_gwbridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"];
+  const { stdout: host } = await execa("docker", bridge);
+  workspace = await Workspace.create("told", 5040, 8120);
+  await writeConfig(workspace, swarm, {
+    root: {
+      notifications: [
+        { name: "all", url: `http://${host}:${port}/all`, headers: true },
+        {
+          name: "team",
+          url: `http://${host}:${port}/team?x=1`,
+          actions: ["push"],
+          repositories: ["team/**"],
+        },
+      ],
+    },
+    registry: { delete: true },
+    ui: { enabled: false },
+  });
+  await workspace.hephaestus(["render"]);
+  const missing = await workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+  expect(missing.exitCode, missing.all).toBe(ExitCode.preflight);
+  expect(missing.all).toContain("the headers of notifications are not in the Swarm yet");
+  const htpasswd = `${CREDENTIALS.REGISTRY_HTPASSWD}ann:${bcrypt.hashSync(ANN, 10)}\n`;
+  const headers = JSON.stringify({ all: { Authorization: TOKEN } });
+  const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: htpasswd, REGISTRY_NOTIFICATION_HEADERS: headers };
+  const run = await workspace.hephaestus(DEPLOY, { env });
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+});
+
+afterAll(async () => {
+  await close();
+  await workspace?.destroy();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("a push and a deletion come with the user who did it, to those who want them", async () => {
+  await pushLayout(clientOf("ann", ANN), image, "team/app:1");
+  await pushLayout(clientOf(USER, PASSWORD), image, "other/app:2");
+  await clientOf(USER, PASSWORD).deleteManifest("other/app", image.root.digest);
+  await expect
+    .poll(() => told("/all"), { timeout: 30_000 })
+    .toEqual(["push team/app:1 ann", `push other/app:2 ${USER}`, `delete other/app:- ${USER}`]);
+  await expect.poll(() => told("/team?x=1"), { timeout: 10_000 }).toEqual(["push team/app:1 ann"]);
+  const [event] = events.get("/all") ?? [];
+  expect(event?.target.digest).toBe(image.root.digest);
+  // The client's own name, without what the gateway wrote in front of it.
+  expect(event?.request.useragent).toBe("node");
+  expect([...authorizations].sort()).toEqual([`/all ${TOKEN}`, "/team?x=1 undefined"]);
+});
+
+test("a receiver that is down is found, and gets later what happened meanwhile", async () => {
+  await close();
+  await pushLayout(clientOf("ann", ANN), image, "team/app:3");
+  await expect
+    .poll(async () => (await workspace.hephaestus(["doctor", "--json"])).stdout, {
+      timeout: 60_000,
+      interval: 2000,
+    })
+    .toMatch(/"id":"receiver-failed"[^}]*"the receiver all does not take notifications"/);
+  await listen();
+  await expect.poll(() => told("/all"), { timeout: 60_000 }).toContain("push team/app:3 ann");
+  await expect.poll(() => told("/team?x=1"), { timeout: 60_000 }).toContain("push team/app:3 ann");
+  await expect
+    .poll(async () => (await workspace.hephaestus(["doctor", "--json"])).stdout, {
+      timeout: 30_000,
+      interval: 2000,
+    })
+    .not.toContain("receiver-failed");
+});
+
+test("no secret header is anywhere but in the secret", async () => {
+  const seen = [
+    await workspace.docker("service", "inspect", "told_notifier", "told_registry", "told_gateway"),
+    await workspace.docker("service", "logs", "--raw", "told_notifier"),
+    await workspace.docker("config", "ls", "--format", "{{json .}}"),
+  ];
+  expect(seen.map(({ all }) => all).join("\n")).not.toContain("receiver-token");
+  const env = {
+    ...CREDENTIALS,
+    REGISTRY_NOTIFICATION_HEADERS: JSON.stringify({ all: { Authorization: TOKEN } }),
+  };
+  const again = await workspace.hephaestus(DEPLOY, { env });
+  expect(again.exitCode, again.all).toBe(ExitCode.ok);
+  expect(again.all).toContain("nothing changed");
+});
