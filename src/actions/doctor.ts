@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { alertChannels } from "../alerts/alertChannels.js";
 import { alertState } from "../alerts/alertState.js";
 import { notify } from "../alerts/notify.js";
@@ -10,6 +11,7 @@ import { ExitCode } from "../errors.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { renderConfig } from "./render.js";
+import { scheduledUnits, scheduleUnits } from "./schedule.js";
 import { commandNotes, type SessionFlags } from "./session.js";
 
 /** An engine that takes longer for one question does not answer. */
@@ -18,11 +20,21 @@ const DOCKER_MILLISECONDS = 30_000;
 export interface DoctorFlags extends Omit<SessionFlags, "timeout" | "dryRun"> {
   /** Whether what is new is reported by the alerts of the config. */
   notify?: boolean;
+  /** Print units of systemd that run it with notify: at these times, or every 15 minutes. */
+  schedule?: string | true;
+  /** Put them onto this machine. */
+  install?: boolean;
+  /** A file with HEPHAESTUS_ALERT_URL, for the units. */
+  environmentFile?: string;
 }
+
+/** When the units run it by themselves. */
+const WATCH_CALENDAR = "*:0/15";
 
 /** Reports everything that is wrong with a stack, or soon will be. Changes nothing and takes no lock. */
 export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
   const { config, warnings, folder, files } = await renderConfig(flags.config, flags.output);
+  if (flags.schedule !== undefined || flags.install) return scheduleWatch(flags, config.stack);
   // Before anything is asked, so that a timer that cannot report is seen when it is set up.
   const channels = flags.notify ? alertChannels(config.alerts, process.env) : [];
   const reporter = await chooseReporter(flags);
@@ -45,6 +57,21 @@ export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
     reporter.note("info", sent);
   }
   return diagnosis.findings.length === 0 ? ExitCode.ok : ExitCode.found;
+}
+
+/** Prints the units that run doctor with notify, or installs them. */
+function scheduleWatch(flags: DoctorFlags, stack: string): Promise<ExitCode> {
+  const calendar = typeof flags.schedule === "string" ? flags.schedule : WATCH_CALENDAR;
+  const { environmentFile, context } = flags;
+  const units = scheduledUnits(flags.config, {
+    stack,
+    task: "doctor",
+    description: "Checks",
+    calendar,
+    environmentFile: environmentFile === undefined ? undefined : resolve(environmentFile),
+    args: ["--notify", "--quiet", ...(context === undefined ? [] : ["--context", context])],
+  });
+  return scheduleUnits(units, calendar, flags.install ?? false);
 }
 
 function asLines({ findings, checked, skipped }: Diagnosis): string[] {

@@ -7,7 +7,6 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import type { Login } from "../credentials/people.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
-import { installUnits } from "../host/systemd.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { partNote } from "../maintenance/maintenanceNote.js";
 import { pruneRepositories } from "../maintenance/pruneRepositories.js";
@@ -22,7 +21,7 @@ import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { mirrorStep, namedSources, summaryOf } from "./mirror.js";
 import { noPassword } from "./pruneTags.js";
-import { printUnits, scheduledUnits } from "./schedule.js";
+import { scheduledUnits, scheduleUnits } from "./schedule.js";
 import { openSession, type Session, type SessionFlags } from "./session.js";
 
 export interface MaintainFlags extends Omit<SessionFlags, "output" | "verify" | "dryRun">, LoginFlags {
@@ -171,7 +170,7 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
 }
 
 /** Prints the units of systemd that run maintain, or installs them. */
-async function schedule(flags: MaintainFlags, config: Config): Promise<ExitCode> {
+function schedule(flags: MaintainFlags, config: Config): Promise<ExitCode> {
   const calendar = typeof flags.schedule === "string" ? flags.schedule : config.maintenance.calendar;
   const { passwordFile } = flags;
   const units = scheduledUnits(flags.config, {
@@ -186,11 +185,5 @@ async function schedule(flags: MaintainFlags, config: Config): Promise<ExitCode>
       ...(passwordFile === undefined ? [] : ["--password-stdin"]),
     ],
   });
-  if (!flags.install) {
-    printUnits(units);
-    return ExitCode.ok;
-  }
-  await installUnits(units);
-  process.stdout.write(`installed ${units.map(({ path }) => path).join(", ")}: ${calendar}\n`);
-  return ExitCode.ok;
+  return scheduleUnits(units, calendar, flags.install ?? false);
 }

@@ -1,12 +1,13 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { SYSTEMD_FOLDER } from "../host/systemd.js";
+import { ExitCode } from "../errors.js";
+import { installUnits, SYSTEMD_FOLDER } from "../host/systemd.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
 import { type Schedule, systemdUnits } from "../render/timerUnits.js";
 
 export interface ScheduledCommand
-  extends Pick<Schedule, "stack" | "task" | "description" | "calendar" | "input"> {
+  extends Pick<Schedule, "stack" | "task" | "description" | "calendar" | "input" | "environmentFile"> {
   /** Arguments of the command, without the config. */
   args: readonly string[];
 }
@@ -16,6 +17,21 @@ export function scheduledUnits(configFile: string, { args, ...schedule }: Schedu
   const program = realpathSync(process.argv[1] ?? "");
   const command = [process.execPath, program, schedule.task, "--config", basename(configFile), ...args];
   return systemdUnits({ ...schedule, folder: resolve(dirname(configFile)), command }, loadTemplates());
+}
+
+/** Puts units onto this machine, or prints them. */
+export async function scheduleUnits(
+  units: readonly RenderedFile[],
+  calendar: string,
+  install: boolean,
+): Promise<ExitCode> {
+  if (!install) {
+    printUnits(units);
+    return ExitCode.ok;
+  }
+  await installUnits(units);
+  process.stdout.write(`installed ${units.map(({ path }) => path).join(", ")}: ${calendar}\n`);
+  return ExitCode.ok;
 }
 
 /** Prints units with the way to switch them on. */

@@ -1,5 +1,6 @@
+import { Option } from "commander";
 import type { AddCommand } from "./command.js";
-import { noVerifyOption, outputOption, stackOptions } from "./options.js";
+import { calendar, noVerifyOption, outputOption, stackOptions } from "./options.js";
 
 export const addDoctor: AddCommand = (program, finish) => {
   stackOptions(program.command("doctor"))
@@ -9,6 +10,17 @@ export const addDoctor: AddCommand = (program, finish) => {
     .option(
       "--notify",
       "report what is new since the last time, and what is resolved, by alerts of the config",
+    )
+    .addOption(
+      new Option(
+        "--schedule [calendar]",
+        "print systemd units that run it with --notify at these times (default: every 15 minutes)",
+      ).argParser(calendar),
+    )
+    .option("--install", "put these units onto this machine and start the timer")
+    .option(
+      "--environment-file <file>",
+      "with --schedule or --install: file from which the units read HEPHAESTUS_ALERT_URL",
     )
     .addHelpText(
       "after",

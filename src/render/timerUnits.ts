@@ -5,7 +5,7 @@ import type { Templates } from "./templates.js";
 export interface Schedule {
   stack: string;
   /** The command, which the units are named after. */
-  task: "gc" | "maintain";
+  task: "gc" | "maintain" | "doctor";
   /** What it is, for people. */
   description: string;
   /** When it runs, as systemd.time(7) has it: "Sun 04:00". */
@@ -16,6 +16,8 @@ export interface Schedule {
   command: readonly string[];
   /** A file that it reads as its standard input, by an absolute path. */
   input?: string | undefined;
+  /** A file with environment variables, by an absolute path. Source: systemd.exec(5), EnvironmentFile. */
+  environmentFile?: string | undefined;
 }
 
 /** Units of systemd that run a command at fixed times: a service, and the timer that starts it. */
@@ -23,6 +25,7 @@ export function systemdUnits(schedule: Schedule, templates: Templates): Rendered
   const name = `${schedule.stack}-${schedule.task}`;
   const values = {
     description: `${schedule.description} of the registry stack ${schedule.stack}`,
+    environmentFile: schedule.environmentFile === undefined ? undefined : specifier(schedule.environmentFile),
     input: schedule.input === undefined ? undefined : specifier(schedule.input),
     calendar: schedule.calendar,
     folder: specifier(schedule.folder),
