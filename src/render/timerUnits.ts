@@ -25,6 +25,9 @@ export function systemdUnits(schedule: Schedule, templates: Templates): Rendered
   const name = `${schedule.stack}-${schedule.task}`;
   const values = {
     description: `${schedule.description} of the registry stack ${schedule.stack}`,
+    // Many at the same time would be a load for a night; a watch is none.
+    delay: schedule.task === "doctor" ? "30s" : "30m",
+    findings: schedule.task === "doctor",
     environmentFile: schedule.environmentFile === undefined ? undefined : specifier(schedule.environmentFile),
     input: schedule.input === undefined ? undefined : specifier(schedule.input),
     calendar: schedule.calendar,

@@ -70,3 +70,21 @@ test("a password comes from a file, as standard input", () => {
   expect(service?.text).toContain("StandardInput=file:/etc/forge 100%%\n");
   expect(timer?.text).toContain("OnCalendar=*-*-* 03:30\n");
 });
+
+test("a watch reads its address from a file, is not late, and does not fail where it finds something", () => {
+  const schedule = { stack: "forge", task: "doctor", description: "Checks", calendar: "*:0/15" } as const;
+  const [service, timer] = systemdUnits(
+    {
+      ...schedule,
+      folder: "/srv",
+      command: ["/usr/bin/node", "doctor", "--notify"],
+      environmentFile: "/etc/forge.env",
+    },
+    templates,
+  );
+  expect(service?.text).toContain("EnvironmentFile=/etc/forge.env\n");
+  expect(service?.text).toContain("SuccessExitStatus=1\n");
+  expect(timer?.text).toContain("RandomizedDelaySec=30s\n");
+  expect(units(["/usr/bin/node"])[0]?.text).not.toContain("SuccessExitStatus");
+  expect(units(["/usr/bin/node"])[1]?.text).toContain("RandomizedDelaySec=30m\n");
+});

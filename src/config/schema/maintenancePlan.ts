@@ -14,7 +14,9 @@ export const maintenance = z
       .describe("whether that gc deletes manifests without a tag first"),
     backup: z
       .strictObject({
-        path: absolutePath().describe("directory of backups, on the machine that runs maintain"),
+        path: absolutePath()
+          .describe("directory of backups, on the machine that runs maintain")
+          .meta({ derived: "required in it" }),
         keep: z.int().min(1).max(10_000).default(14).describe("backups that stay"),
       })
       .optional()
