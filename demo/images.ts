@@ -1,7 +1,9 @@
 /** The images of the trial: the real ones where they can be pulled, stand-ins elsewhere. */
 import { readFile, writeFile } from "node:fs/promises";
 import { parseDocument } from "yaml";
+import { readBundle } from "../src/bundle/readBundle.js";
 import { loadConfig } from "../src/config/load.js";
+import { loadImages } from "../src/docker/imageArchive.js";
 import { buildStandins } from "../test/support/standIns.js";
 import { quietly, say } from "./shell.js";
 import { CACHE, type DemoState, STACK, writeState } from "./state.js";
@@ -12,13 +14,19 @@ export interface DemoImages {
   ui: string;
   /** What is pushed and pulled. */
   payload: string;
-  standins: boolean;
+  from: "registries" | "stand-ins" | "bundle";
 }
 
 const PULL_MILLISECONDS = 180_000;
 
-/** Pulls the default images, or builds stand-ins from Debian's packages where one cannot be pulled. */
-export async function obtainImages(state: DemoState): Promise<DemoImages> {
+/**
+ * Loads the images of a bundle, or pulls the default images, or builds stand-ins from Debian's packages where one cannot be
+ * pulled.
+ *
+ * @param bundle a file of `hephaestus bundle`
+ */
+export async function obtainImages(state: DemoState, bundle: string | undefined): Promise<DemoImages> {
+  if (bundle !== undefined) return ofBundle(state, bundle);
   const { registry, gateway, ui } = loadConfig("domain: localhost", "defaults", {}).config;
   const wanted = [registry.image, gateway.image, ui.image];
   for (const image of wanted) {
@@ -36,7 +44,23 @@ export async function obtainImages(state: DemoState): Promise<DemoImages> {
     gateway: gateway.image,
     ui: ui.image,
     payload: gateway.image,
-    standins: false,
+    from: "registries",
+  };
+}
+
+async function ofBundle(state: DemoState, bundle: string): Promise<DemoImages> {
+  const { facts, files } = await readBundle(bundle);
+  say(`docker load --input ${bundle}`);
+  await loadImages(bundle, {});
+  for (const { name } of facts.images) await remember(state, name);
+  const text = files.find(({ path }) => path === "hephaestus.yaml")?.text ?? "";
+  const { registry, gateway, ui } = loadConfig(text, bundle, { DOMAIN_NAME: "localhost" }).config;
+  return {
+    registry: registry.image,
+    gateway: gateway.image,
+    ui: ui.image,
+    payload: gateway.image,
+    from: "bundle",
   };
 }
 
@@ -53,7 +77,7 @@ async function standIns(state: DemoState): Promise<DemoImages> {
     gateway: images.nginx,
     ui: images.ui,
     payload: images.hello,
-    standins: true,
+    from: "stand-ins",
   };
 }
 

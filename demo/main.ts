@@ -27,6 +27,7 @@ const HEPHAESTUS = `${CHECKOUT}bin/hephaestus.js`;
 interface Options extends Ports {
   installDocker?: boolean;
   down?: boolean;
+  bundle?: string;
 }
 
 async function main(): Promise<number> {
@@ -34,6 +35,7 @@ async function main(): Promise<number> {
     .description("Builds, deploys, pushes and pulls on this machine, without Traefik and without a domain.")
     .option("--install-docker", "install and start Docker Engine from the distribution's packages")
     .option("--down", "remove everything that the demo made")
+    .option("--bundle <file>", "take the images from a file of hephaestus bundle, without any network")
     .option("--registry-port <port>", "port of the registry", "5000")
     .option("--ui-port <port>", "port of the web library", "8080")
     .exitOverride();
@@ -57,7 +59,7 @@ async function demo(state: DemoState, options: Options): Promise<void> {
   await writeState(state);
 
   heading("Images");
-  const images = await obtainImages(state);
+  const images = await obtainImages(state, options.bundle);
 
   heading("The registry");
   const password = await demoPassword(() => generatePassword().reveal());
@@ -72,7 +74,8 @@ async function demo(state: DemoState, options: Options): Promise<void> {
   say(`registry   http://${registry}`);
   say(`library    ${library}`);
   say(`user       ${USER}, password in ${PASSWORD_FILE.slice(CHECKOUT.length)}`);
-  if (images.standins) say("images     stand-ins from Debian's packages");
+  if (images.from === "stand-ins") say("images     stand-ins from Debian's packages");
+  if (images.from === "bundle") say(`images     those of ${options.bundle}`);
   say("remove it  npm run demo -- --down");
 }
 
@@ -87,7 +90,7 @@ async function deploy(
   await run(["init", "--profile", "local", "--force", "--registry-port", registryPort, "--ui-port", uiPort]);
   await nameImages(`${STACK_FOLDER}/hephaestus.yaml`, images);
   await run(["render"]);
-  const resolveImage = images.standins ? ["--resolve-image", "never"] : [];
+  const resolveImage = images.from !== "registries" ? ["--resolve-image", "never"] : [];
   await run(["deploy", ...resolveImage], { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: password });
 }
 

@@ -49,9 +49,9 @@ async function pullWithoutLogin(images: DemoImages, name: string, pushed: string
   const env = { DOCKER_CONFIG: NOBODY };
   await run(["image", "rm", name], env);
   // A stand-in goes altogether, so that its layers come from the registry; a real image is in use by the gateway.
-  if (images.standins) await quietly("docker", ["image", "rm", images.payload]);
+  if (images.from === "stand-ins") await quietly("docker", ["image", "rm", images.payload]);
   const pulled = digestIn((await run(["pull", name], env)).output);
-  if (images.standins) await quietly("docker", ["tag", name, images.payload]);
+  if (images.from === "stand-ins") await quietly("docker", ["tag", name, images.payload]);
   if (pulled !== pushed)
     throw wrong(`the digest that was pulled, ${pulled}, is not the one that was pushed, ${pushed}`);
   say("the digest is the one that was pushed");

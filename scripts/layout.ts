@@ -26,6 +26,7 @@ export const LAYERS = [
   "backup",
   "doctor",
   "alerts",
+  "bundle",
   "actions",
   "commands",
   "cli.ts",

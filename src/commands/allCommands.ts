@@ -1,6 +1,7 @@
 import { addAccess } from "./access.js";
 import { addAudit } from "./audit.js";
 import { addBackup } from "./backup.js";
+import { addBundle } from "./bundle.js";
 import type { AddCommand } from "./command.js";
 import { addCompletion } from "./completion.js";
 import { addDeploy } from "./deploy.js";
@@ -52,6 +53,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addDoctor,
   addBackup,
   addRestore,
+  addBundle,
   addSchema,
   addCompletion,
 ];

@@ -3,7 +3,15 @@ import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
 
 /** The operator's secrets stay in this process: no child inherits them. */
-const OPERATOR_SECRETS = ["REGISTRY_HTPASSWD", "REGISTRY_RAW_PASSWORD"] as const;
+const OPERATOR_SECRETS = [
+  "REGISTRY_HTPASSWD",
+  "REGISTRY_RAW_PASSWORD",
+  "REGISTRY_S3_SECRET_ACCESS_KEY",
+  "REGISTRY_S3_READER_SECRET_ACCESS_KEY",
+  "REGISTRY_MIRROR_LOGINS",
+  "REGISTRY_NOTIFICATION_HEADERS",
+  "HEPHAESTUS_ALERT_URL",
+] as const;
 
 /** This process's environment without the operator's secrets. */
 export function childEnvironment(

@@ -1,8 +1,7 @@
-import type { Login } from "../credentials/people.js";
-import { Secret } from "../credentials/secret.js";
+import type { Secret } from "../credentials/secret.js";
 import { type GatewayLogOptions, readGatewayLog } from "../registry/gatewayLog.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
+import { otherRegistry } from "../registry/otherRegistry.js";
+import type { RegistryApi } from "../registry/registryApi.js";
 import type { MirrorSource } from "../stack/mirrorSources.js";
 import type { MirroredImage, MirrorReport } from "./regsyncLog.js";
 
@@ -61,35 +60,12 @@ function nameOf(target: string, registry: string): [repository: string, tag: str
   return [repository, tag];
 }
 
-/** Where Docker Hub's registry is. Source: distribution/reference and docker/docs, "Docker Hub API". */
-const HUB = { name: "docker.io", host: "registry-1.docker.io", login: "https://index.docker.io/v1/" };
-
 async function digestThere({ source }: MirroredImage, lookup: CopyLookup): Promise<string | undefined> {
-  const [, registry = "", repository = "", tag = ""] = /^([^/]+)\/(.+):([^:/]+)$/.exec(source) ?? [];
-  const plain = lookup.sources.some(
-    ({ from, plainHttp }) => plainHttp && from === `${registry}/${repository}`,
-  );
-  const host = registry === HUB.name ? HUB.host : registry;
-  const client = new RegistryClient(
-    `${plain ? "http" : "https"}://${host}`,
-    loginAt(registry, lookup.logins),
-    AbortSignal.any([lookup.signal, AbortSignal.timeout(10_000)]),
-  );
-  return new RegistryApi(client).digestOf(repository, tag).catch(() => undefined);
-}
-
-/** The login of a Docker config.json at a registry. */
-function loginAt(registry: string, logins: Secret | undefined): Login | undefined {
-  if (logins === undefined) return undefined;
-  const { auths } = JSON.parse(logins.reveal()) as { auths: Record<string, { auth: string }> };
-  const auth = (
-    auths[registry] ??
-    auths[`https://${registry}`] ??
-    (registry === HUB.name ? auths[HUB.login] : undefined)
-  )?.auth;
-  const [, user = "", password = ""] =
-    /^([^:]+):(.*)$/s.exec(Buffer.from(auth ?? "", "base64").toString()) ?? [];
-  return user === "" ? undefined : { user, password: new Secret(password) };
+  const [, name = "", repository = "", tag = ""] = /^([^/]+)\/(.+):([^:/]+)$/.exec(source) ?? [];
+  const plainHttp = lookup.sources.some((one) => one.plainHttp && one.from.replace(/\/.*$/, "") === name);
+  const signal = AbortSignal.any([lookup.signal, AbortSignal.timeout(10_000)]);
+  const api = otherRegistry({ name, plainHttp, logins: lookup.logins, signal });
+  return api.digestOf(repository, tag).catch(() => undefined);
 }
 
 /** Who pushes as the mirror. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Job, runJob } from "../docker/jobs.js";
-import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
+import { STACK_LABEL, type SwarmService, stackService, stackServices } from "../docker/objects.js";
 import { type Docker, dockerFailed } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -34,7 +34,9 @@ export async function runMirror(
   if (service === undefined) throw notDeployed(stack);
   const text = regsyncText(config, sources, `Sources of one run of hephaestus mirror ${mode}.`);
   const file = `${stack}_mirror_${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
-  const create = ["config", "create", "--label", `${LABELS.stack}=${stack}`, file, "-"];
+  // With both labels, a deploy removes one that a killed run left.
+  const labels = [`${LABELS.stack}=${stack}`, `${STACK_LABEL}=${stack}`];
+  const create = ["config", "create", ...labels.flatMap((label) => ["--label", label]), file, "-"];
   const created = await docker.attempt(create, { input: text });
   if (created.exitCode !== 0 && !/already exists/i.test(created.stderr)) throw dockerFailed(create, created);
   let lines: string[] = [];

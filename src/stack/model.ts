@@ -46,6 +46,11 @@ function servicesOf(config: Config): Record<string, Service> {
 /** Names of the services that the stack has, without the stack's own name. */
 export const serviceNames = (config: Config): string[] => Object.keys(servicesOf(config));
 
+/** The images of the stack, each once. */
+export const stackImages = (config: Config): string[] => [
+  ...new Set(Object.values(servicesOf(config)).map(({ image }) => image)),
+];
+
 /** The kinds of secrets that each service has. */
 export const secretsOf = (config: Config): Record<string, SecretKind[]> =>
   Object.fromEntries(

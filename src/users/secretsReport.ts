@@ -1,5 +1,10 @@
 import { currentMachines } from "../credentials/generationState.js";
-import { type Generations, isStorageSecret, type SecretKind } from "../credentials/secretKinds.js";
+import {
+  type Generations,
+  isGivenSecret,
+  isStorageSecret,
+  type SecretKind,
+} from "../credentials/secretKinds.js";
 import { type SwarmService, stackServices } from "../docker/objects.js";
 import { type SecretFacts, stackSecrets } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -40,18 +45,31 @@ export function judgeSecrets(
         Spec.TaskTemplate.ContainerSpec.Secrets?.some(({ SecretName }) => SecretName === name),
       )
       .map(({ Spec }) => Spec.Name.slice(stack.length + 1));
-    const wanted =
-      kind === "htpasswd" ? keep.people : isStorageSecret(kind) ? newestKeys(secrets) : keep.machines;
+    const wanted = wantedGeneration(kind, secrets, keep);
     const kept = kind === "http-secret" || generation === wanted;
     const state = usedBy.length > 0 ? "in use" : kept ? "kept" : "orphan";
     return { name, kind, generation, created, usedBy, state };
   });
 }
 
-/** The generation of the storage's keys that the next deploy would use, where no service uses one. */
-const newestKeys = (secrets: readonly SecretFacts[]): number | undefined =>
+/** The generation that the next deploy would use, where no service uses one. */
+function wantedGeneration(
+  kind: SecretKind,
+  secrets: readonly SecretFacts[],
+  keep: Partial<Generations>,
+): number | undefined {
+  if (kind === "htpasswd") return keep.people;
+  // The keys of a storage are one generation, and what people give has generations of its own.
+  if (isStorageSecret(kind)) return newestOf(secrets, isStorageSecret);
+  return isGivenSecret(kind) ? newestOf(secrets, (other) => other === kind) : keep.machines;
+}
+
+const newestOf = (
+  secrets: readonly SecretFacts[],
+  isMeant: (kind: SecretKind) => boolean,
+): number | undefined =>
   secrets
-    .filter(({ kind }) => isStorageSecret(kind))
+    .filter(({ kind }) => isMeant(kind))
     .reduce<number | undefined>((newest, { generation }) => Math.max(newest ?? 0, generation), undefined);
 
 /**

@@ -1,0 +1,149 @@
+import { createReadStream } from "node:fs";
+import { copyFile, mkdir, open, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { BlobFiles } from "../backup/blobFiles.js";
+import { fetchBlobs } from "../backup/fetchBlobs.js";
+import { type ArchiveOptions, saveImages } from "../docker/imageArchive.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { digestOf, digestOfStream } from "../registry/digest.js";
+import { namesManifest } from "../registry/mediaTypes.js";
+import { parseReferences } from "../registry/references.js";
+import type { RegistryApi } from "../registry/registryApi.js";
+import type { ProgressMeter } from "../terminal/progress.js";
+import type { BundledImage, SavedImage } from "./bundleFormat.js";
+import { extractTar } from "./tarFile.js";
+
+/** Where the parts of an image go: an OCI image layout. */
+export interface Target {
+  layout: string;
+  blobs: BlobFiles;
+  /** os/architecture[/variant] */
+  platform: string;
+}
+
+const CONFIG_TYPE = "application/vnd.oci.image.config.v1+json";
+const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
+const LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar";
+
+interface IndexJson {
+  manifests?: Array<{ digest: string; mediaType?: string; platform?: Record<string, string> }>;
+}
+
+/**
+ * Takes an image from its registry: its manifest for the platform, as it is there.
+ *
+ * @param reference a tag or a digest
+ * @throws OperatorError where the registry does not answer, or has no such image
+ */
+export async function fromRegistry(
+  image: { name: string; registry: string; repository: string; reference: string },
+  api: RegistryApi,
+  { blobs, platform }: Target,
+  meter: ProgressMeter,
+  signal: AbortSignal,
+): Promise<BundledImage> {
+  const { name, registry, repository, reference } = image;
+  const named = await api.rawManifest(repository, reference);
+  if (named === undefined) throw missing(name, `${registry} has no ${repository}:${reference}`);
+  const digest = platformDigest(named.bytes, platform) ?? (isIndex(named.bytes) ? undefined : named.digest);
+  if (digest === undefined) throw missing(name, `it has no image for ${platform}`);
+  const manifest = digest === named.digest ? named : await api.rawManifest(repository, digest);
+  const references = manifest && parseReferences(manifest.bytes);
+  if (manifest === undefined || references === undefined || digestOf(manifest.bytes) !== digest)
+    throw missing(name, `${digest} cannot be read`);
+  const { damage } = await fetchBlobs(
+    api,
+    blobs,
+    references.blobs.map((blob) => ({ ...blob, repository })),
+    meter,
+    signal,
+  );
+  if (damage.length > 0) throw missing(name, damage.join("; "));
+  await blobs.put(digest, manifest.bytes);
+  const { config } = JSON.parse(manifest.bytes.toString("utf8")) as { config: { digest: string } };
+  const has = platformOfConfig(await blobs.small(config.digest));
+  if (!isFor(platform, has)) throw missing(name, `${registry} has it for ${has}`);
+  return { name, digest, config: config.digest, platform, source: { registry, digest: named.digest } };
+}
+
+/** The platform that a config names. Source: OCI image specification, config.md. */
+function platformOfConfig(bytes: Buffer | undefined): string {
+  const { os = "", architecture = "" } = JSON.parse(String(bytes ?? "{}")) as Record<string, string>;
+  return `${os}/${architecture}`;
+}
+
+/** Whether an image for a platform is what was wanted; a config may leave its variant out. */
+const isFor = (wanted: string, has: string): boolean => wanted.split("/").slice(0, 2).join("/") === has;
+
+const isIndex = (bytes: Buffer): boolean =>
+  Array.isArray((JSON.parse(bytes.toString("utf8")) as IndexJson).manifests);
+
+/** The digest of an index's image for a platform. */
+function platformDigest(bytes: Buffer, wanted: string): string | undefined {
+  const { manifests = [] } = JSON.parse(bytes.toString("utf8")) as IndexJson;
+  const [os, architecture, variant] = wanted.split("/");
+  return manifests.find(
+    (one) =>
+      namesManifest(one) &&
+      one.platform?.os === os &&
+      one.platform?.architecture === architecture &&
+      (variant === undefined || one.platform?.variant === variant),
+  )?.digest;
+}
+
+/**
+ * Takes an image from the engine, which has lost the registry's manifest: its config and its layers stay what they are.
+ *
+ * @throws OperatorError where the engine does not have it, or for another platform
+ */
+export async function fromEngine(
+  name: string,
+  target: Target,
+  options: ArchiveOptions,
+): Promise<BundledImage> {
+  const archive = join(target.layout, "saved.tar");
+  const folder = join(target.layout, "saved");
+  await saveImages([name], archive, options);
+  await extractTar(archive, folder);
+  const [saved] = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as SavedImage[];
+  if (saved === undefined) throw missing(name, "docker saved nothing");
+  const configBytes = await readFile(join(folder, saved.Config));
+  const platform = platformOfConfig(configBytes);
+  if (!isFor(target.platform, platform)) throw missing(name, `the engine has it for ${platform}`);
+  const layers = [];
+  for (const path of saved.Layers) layers.push(await addFile(target.blobs, join(folder, path)));
+  const config = await addBytes(target.blobs, configBytes, CONFIG_TYPE);
+  const manifest = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers }),
+  );
+  const { digest } = await addBytes(target.blobs, manifest, MANIFEST_TYPE);
+  return { name, digest, config: config.digest, platform, source: { engine: true } };
+}
+
+async function addBytes(blobs: BlobFiles, bytes: Buffer, mediaType: string) {
+  const digest = digestOf(bytes);
+  await blobs.put(digest, bytes);
+  return { mediaType, digest, size: bytes.length };
+}
+
+/** A layer, compressed or not, under its digest. */
+async function addFile(blobs: BlobFiles, file: string) {
+  const digest = await digestOfStream(createReadStream(file));
+  const handle = await open(file);
+  const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+  const { size } = await handle.stat();
+  await handle.close();
+  await mkdir(dirname(blobs.path(digest)), { recursive: true });
+  await copyFile(file, blobs.path(digest));
+  return { mediaType: buffer.equals(GZIP) ? `${LAYER_TYPE}+gzip` : LAYER_TYPE, digest, size };
+}
+
+/** Source: RFC 1952, 2.3.1. */
+const GZIP = Buffer.from([0x1f, 0x8b]);
+
+const missing = (name: string, reason: string): OperatorError =>
+  new OperatorError(`cannot be bundled: ${reason}`, {
+    where: name,
+    remedy: "Pull it onto this engine (docker pull), or name another platform: --platform",
+    exitCode: ExitCode.preflight,
+  });

@@ -1,0 +1,123 @@
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { BundleFacts } from "../../src/bundle/bundleFormat.js";
+import { ExitCode } from "../../src/errors.js";
+import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
+import { buildImage } from "./clients/images.js";
+import { pushLayout } from "./clients/oci.js";
+import { OciClient } from "./clients/ociClient.js";
+import { Hub } from "./mirror/hub.js";
+import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
+import { useSwarm } from "./swarm.js";
+import { Workspace } from "./workspace.js";
+
+/** A bundle is made where there are images, and loaded into a Swarm that has none and reaches nothing. */
+
+const swarm = useSwarm();
+let folder: string;
+let hub: Hub;
+let nodes: Nodes;
+let node: ManagerNode;
+let here: Workspace;
+let file: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(`${tmpdir()}/b-`);
+  hub = await Hub.start(swarm.images.registry3, folder);
+  nodes = await startNodes(folder, 1, swarm.dockerHost, []);
+  [node] = nodes.nodes as [ManagerNode];
+  here = await Workspace.create("carried", 5050, 8130);
+  file = `${here.folder}/forge.bundle`;
+  // One image is in a registry, and the engine has the others alone.
+  const nginx = `${hub.address}/standin/nginx:1.22`;
+  await here.docker("tag", swarm.images.nginx, nginx);
+  expect((await here.docker("push", nginx)).exitCode).toBe(0);
+  await writeConfig(here, swarm, { root: { domain: node.address }, gateway: { image: nginx } });
+});
+
+afterAll(async () => {
+  await nodes?.stop();
+  await hub?.end();
+  await rm(here.folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
+});
+
+const factsOf = async (): Promise<BundleFacts> =>
+  JSON.parse((await execa("tar", ["-xOf", file, "bundle.json"])).stdout) as BundleFacts;
+
+test("a bundle has each image by its digest, from its registry or from the engine", async () => {
+  const run = await here.hephaestus(["bundle", file]);
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  const { images } = await factsOf();
+  const { digest } = await hub.oci.manifest("standin/nginx", "1.22");
+  expect(images.find(({ name }) => name.startsWith(hub.address))).toMatchObject({
+    digest,
+    source: { registry: hub.address, digest },
+  });
+  expect(images.filter(({ source }) => "engine" in source).map(({ name }) => name)).toEqual([
+    swarm.images.registry,
+    swarm.images.ui,
+  ]);
+  // Other programs read it: its sums, and its images as an OCI layout.
+  await execa("tar", ["-xf", file, "-C", folder]);
+  await execa("sha256sum", ["--check", "--quiet", "SHA256SUMS"], { cwd: folder });
+  const skopeo = ["inspect", "--raw", `oci-archive:${file}:${swarm.images.registry}`];
+  expect(JSON.parse((await execa("skopeo", skopeo)).stdout).schemaVersion).toBe(2);
+  const again = await here.hephaestus(["bundle", file]);
+  expect(again.exitCode, again.all).toBe(ExitCode.usage);
+});
+
+test("the same images and config make the same bytes", async () => {
+  const twice = [];
+  for (const name of ["one", "two"]) {
+    const run = await here.hephaestus(["bundle", "--from-engine", `${here.folder}/${name}`]);
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    twice.push((await execa("sha256sum", [`${here.folder}/${name}`])).stdout.slice(0, 64));
+  }
+  expect(twice[0]).toBe(twice[1]);
+});
+
+test("a bundle that was changed or cut off loads nothing", async () => {
+  const bytes = await readFile(file);
+  const damaged = `${here.folder}/damaged`;
+  for (const [change, message] of [
+    [Buffer.concat([bytes.subarray(0, 700_000), Buffer.from("!"), bytes.subarray(700_001)]), "is damaged"],
+    [bytes.subarray(0, bytes.length - 3_000_000), /ends too early|cannot be read/],
+    [Buffer.from("no archive"), /is no bundle|cannot be read/],
+  ] as const) {
+    await writeFile(damaged, change);
+    const run = await here.hephaestus(["bundle", "load", damaged], { env: { DOCKER_HOST: node.dockerHost } });
+    expect(run.exitCode, run.all).toBe(ExitCode.verify);
+    expect(run.all).toMatch(message);
+  }
+  const images = await here.run("docker", ["images", "--quiet"], { env: { DOCKER_HOST: node.dockerHost } });
+  expect(images.stdout).toBe("");
+});
+
+test("the program of the bundle loads and deploys it on a Swarm without any network", async () => {
+  const there = `${folder}/there`;
+  await execa("mkdir", [there]);
+  await copyFile(file, `${there}/forge.bundle`);
+  const env = { DOCKER_HOST: node.dockerHost, CI: "true", ...CREDENTIALS };
+  const run = (...args: string[]) =>
+    execa(args[0] ?? "", args.slice(1), { cwd: there, env, all: true, reject: false });
+  await run("tar", "-xf", "forge.bundle", "hephaestus");
+  const program = ["node", `${there}/hephaestus/bin/hephaestus.js`];
+  const load = await run(...program, "bundle", "load", "forge.bundle");
+  expect(load.exitCode, load.all).toBe(ExitCode.ok);
+  expect(load.stdout).toContain("hephaestus deploy --resolve-image never");
+  const deploy = ["deploy", "--config", "carried/hephaestus.yaml", "--resolve-image", "never"];
+  const deployed = await run(...program, ...deploy);
+  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+
+  const client = new OciClient(`http://${node.address}:5050`, `${USER}:${PASSWORD}`);
+  await pushLayout(client, buildImage(folder, "pushed", [20_000]), "own/app:1");
+  expect((await client.manifest("own/app", "1")).status).toBe(200);
+  // Files of the stack that were edited are not overwritten.
+  await writeFile(`${there}/carried/hephaestus.yaml`, "domain: example.com\n");
+  const over = await run(...program, "bundle", "load", "forge.bundle");
+  expect(over.exitCode, over.all).toBe(ExitCode.usage);
+  await run("docker", "stack", "rm", "carried");
+});
