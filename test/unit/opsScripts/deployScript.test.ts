@@ -196,6 +196,42 @@ describe("deploy.sh", () => {
     expect(read("argv")).toBe("");
   });
 
+  it("creates the account of the mirror, and the secrets that people give, and keeps them out of sight", async () => {
+    const given = `\
+  mirror:
+    external: true
+    name: reg_mirror_\${HEPHAESTUS_MACHINE_GENERATION:-1}
+  mirror-logins:
+    external: true
+    name: reg_mirror-logins_\${HEPHAESTUS_MIRROR_GENERATION:-1}
+  notification-headers:
+    external: true
+    name: reg_notification-headers_\${HEPHAESTUS_NOTIFICATION_GENERATION:-1}
+`;
+    writeFileSync(join(home, "compose.yml"), COMPOSE + given);
+    const missing = await deploy(credentials, ["reg", "compose.yml"]);
+    expect(missing.code).toBe(ExitCode.usage);
+    expect(missing.err).toContain("set REGISTRY_MIRROR_LOGINS");
+    const env = {
+      ...credentials,
+      REGISTRY_MIRROR_LOGINS: '{"auths":{"quay.io":{"auth":"bG9naW4="}}}',
+      REGISTRY_NOTIFICATION_HEADERS: '{"ci":{"Authorization":"Bearer headers-5"}}',
+    };
+    const { code, err, out } = await deploy(env, ["reg", "compose.yml"]);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const [user, machine = ""] = read("secrets/reg_mirror_1").split(":");
+    expect(user).toBe("hephaestus-mirror");
+    const line = read("secrets/reg_htpasswd_1")
+      .split("\n")
+      .find((one) => one.startsWith("hephaestus-mirror:"));
+    expect(bcrypt.compareSync(machine, line?.split(":")[1] ?? "")).toBe(true);
+    expect(read("secrets/reg_mirror-logins_1")).toBe(env.REGISTRY_MIRROR_LOGINS);
+    expect(read("secrets/reg_notification-headers_1")).toBe(env.REGISTRY_NOTIFICATION_HEADERS);
+    expect(read("argv")).toContain("docker [service] [update] [--detach] [--quiet] [--force] [reg_mirror]");
+    const seen = read("argv") + read("environment") + out;
+    for (const secret of [machine, "bG9naW4=", "headers-5"]) expect(seen).not.toContain(secret);
+  });
+
   it("creates the keys of an S3 storage once, on standard input, and asks for them before anything is created", async () => {
     const bucket = `${COMPOSE}  s3:\n    external: true\n    name: reg_s3_\${HEPHAESTUS_S3_GENERATION:-1}\n`;
     writeFileSync(join(home, "compose.yml"), bucket);
