@@ -31,7 +31,7 @@ export interface CopyLookup {
 }
 
 /**
- * The copies of which a check of the mirror told. Digests of images that are the same are one; others are asked for at
+ * The copies that a check of the mirror found. Digests of images that are the same are one; others are asked for at
  * the source from this machine, which may reach less than the Swarm does.
  */
 export async function copiesOf(report: MirrorReport, lookup: CopyLookup): Promise<ImageCopy[]> {

@@ -16,7 +16,7 @@ export const NOTIFICATION_HEADERS_PATH = "/run/secrets/notification-headers";
 /** Milliseconds that a receiver has to answer. */
 export const RECEIVER_PATIENCE = 10_000;
 
-/** Whether somebody is told of pushes and deletions. */
+/** Whether the config has receivers of notifications. */
 export const hasNotifications = ({ notifications }: Pick<ParsedConfig, "notifications">): boolean =>
   notifications.length > 0;
 
@@ -32,7 +32,7 @@ export const NOTIFIER_PORT = PORT;
 
 /**
  * The service `notifier`: stock nginx between the registry and the receivers of its events. It is on the stack's own
- * network alone, so that nobody else can tell a receiver anything.
+ * network alone, so that no other service can send events through it.
  */
 export function notifierService(config: Config): Service {
   return {

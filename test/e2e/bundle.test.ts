@@ -82,8 +82,9 @@ test("the same images and config make the same bytes", async () => {
 test("a bundle that was changed or cut off loads nothing", async () => {
   const bytes = await readFile(file);
   const damaged = `${here.folder}/damaged`;
+  const at = bytes.indexOf(`"domain": "${node.address}"`);
   for (const [change, message] of [
-    [Buffer.concat([bytes.subarray(0, 700_000), Buffer.from("!"), bytes.subarray(700_001)]), "is damaged"],
+    [Buffer.concat([bytes.subarray(0, at), Buffer.from("!"), bytes.subarray(at + 1)]), "is damaged"],
     [bytes.subarray(0, bytes.length - 3_000_000), /ends too early|cannot be read/],
     [Buffer.from("no archive"), /is no bundle|cannot be read/],
   ] as const) {

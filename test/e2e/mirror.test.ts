@@ -93,7 +93,7 @@ test("a mirror comes to a running stack, and brings what is missing with its sig
     .poll(() => digest(anyone, "mirror/app", "3.20"), { timeout: 60_000, interval: 500 })
     .toBe(multi.root.digest);
   await expect
-    .poll(() => digest(anyone, "mirror/app", "4.1.0"), { timeout: 20_000 })
+    .poll(() => digest(anyone, "mirror/app", "4.1.0"), { timeout: 60_000 })
     .toBe(await digest(hub.oci, "library/app", "4.1.0"));
   expect(await anyone.tags("mirror/app")).not.toContain("edge");
   const { body } = await anyone.manifest("mirror/app", "3.20");

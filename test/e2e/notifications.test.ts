@@ -13,7 +13,7 @@ import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { Workspace } from "./workspace.js";
 
-/** The registry tells receivers of pushes and deletions, with the user who did it. */
+/** Receivers get pushes and deletions, with the user who did it. */
 
 const swarm = useSwarm();
 const ANN = "Tongs-and-bellows-4";
@@ -60,19 +60,19 @@ async function close(): Promise<void> {
 }
 
 /** What came to a receiver: action, image, and user. */
-const told = (path: string): string[] =>
+const eventsAt = (path: string): string[] =>
   (events.get(path) ?? []).map(
     ({ action, target, actor }) => `${action} ${target.repository}:${target.tag ?? "-"} ${actor.name}`,
   );
 
 beforeAll(async () => {
   folder = await mkdtemp(`${tmpdir()}/notify-`);
-  image = buildImage(folder, "told", [20_000]);
+  image = buildImage(folder, "events", [20_000]);
   port = 0;
   await listen();
   const bridge = ["network", "inspect", "docker_gwbridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"];
   const { stdout: host } = await execa("docker", bridge);
-  workspace = await Workspace.create("told", 5040, 8120);
+  workspace = await Workspace.create("events", 5040, 8120);
   await writeConfig(workspace, swarm, {
     root: {
       notifications: [
@@ -110,9 +110,9 @@ test("a push and a deletion come with the user who did it, to those who want the
   await pushLayout(clientOf(USER, PASSWORD), image, "other/app:2");
   await clientOf(USER, PASSWORD).deleteManifest("other/app", image.root.digest);
   await expect
-    .poll(() => told("/all"), { timeout: 30_000 })
+    .poll(() => eventsAt("/all"), { timeout: 30_000 })
     .toEqual(["push team/app:1 ann", `push other/app:2 ${USER}`, `delete other/app:- ${USER}`]);
-  await expect.poll(() => told("/team?x=1"), { timeout: 10_000 }).toEqual(["push team/app:1 ann"]);
+  await expect.poll(() => eventsAt("/team?x=1"), { timeout: 10_000 }).toEqual(["push team/app:1 ann"]);
   const [event] = events.get("/all") ?? [];
   expect(event?.target.digest).toBe(image.root.digest);
   // The client's own name, without what the gateway wrote in front of it.
@@ -130,8 +130,8 @@ test("a receiver that is down is found, and gets later what happened meanwhile",
     })
     .toMatch(/"id":"receiver-failed"[^}]*"the receiver all does not take notifications"/);
   await listen();
-  await expect.poll(() => told("/all"), { timeout: 60_000 }).toContain("push team/app:3 ann");
-  await expect.poll(() => told("/team?x=1"), { timeout: 60_000 }).toContain("push team/app:3 ann");
+  await expect.poll(() => eventsAt("/all"), { timeout: 60_000 }).toContain("push team/app:3 ann");
+  await expect.poll(() => eventsAt("/team?x=1"), { timeout: 60_000 }).toContain("push team/app:3 ann");
   await expect
     .poll(async () => (await workspace.hephaestus(["doctor", "--json"])).stdout, {
       timeout: 30_000,
@@ -142,8 +142,8 @@ test("a receiver that is down is found, and gets later what happened meanwhile",
 
 test("no secret header is anywhere but in the secret", async () => {
   const seen = [
-    await workspace.docker("service", "inspect", "told_notifier", "told_registry", "told_gateway"),
-    await workspace.docker("service", "logs", "--raw", "told_notifier"),
+    await workspace.docker("service", "inspect", "events_notifier", "events_registry", "events_gateway"),
+    await workspace.docker("service", "logs", "--raw", "events_notifier"),
     await workspace.docker("config", "ls", "--format", "{{json .}}"),
   ];
   expect(seen.map(({ all }) => all).join("\n")).not.toContain("receiver-token");

@@ -2,10 +2,10 @@ import { z } from "zod";
 import { text } from "../text.js";
 import { repositoryGlob } from "./repositoryAccess.js";
 
-/** What the registry tells of. Source: distribution, docs "Work with notifications". */
+/** Events that a receiver can ask for. Source: distribution, docs "Work with notifications". */
 export const NOTIFIED_ACTIONS = ["push", "delete"] as const;
 
-/** Who is told of pushes and deletions. */
+/** The receivers of pushes and deletions. */
 export const notifications = z
   .array(
     z.strictObject({
