@@ -92,7 +92,11 @@ const WORDS: readonly [RegExp, string][] = [
     "the source limits how much is pulled; it is tried again at the next run",
   ],
   [/is immutable/, "the tag moved at the source, but is immutable here"],
-  [/507|no space left|insufficient storage/i, "the disk of the registry is full"],
+  // A registry 2.8 or 3.1 on a full disk answers 500 to an upload, and does not say why.
+  [
+    /failed to (?:send|put) .*\[http 5\d\d\]/i,
+    "this registry could not store it: see whether its disk is full with hephaestus doctor",
+  ],
   [/404|not found/i, "is not there (any more); the copies here stay"],
   [/401|unauthorized/i, "a login is needed, or was refused"],
   [/no such host|server misbehaving/, "the host name of the source cannot be resolved"],

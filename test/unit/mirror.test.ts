@@ -116,6 +116,15 @@ test("regsync's log says what became of each image", () => {
   ]);
 });
 
+test("an upload that the registry cannot store points to its disk", () => {
+  const full =
+    "failed to send blob (chunk), ref r/a:1: http status: unexpected http status code: Internal Server Error [http 500]";
+  const report = parseRegsyncLog([
+    line({ msg: "Failed to sync", source: "docker.io/library/alpine:3", target: "r/a:3", error: full }),
+  ]);
+  expect(failuresOf(report)[0]).toContain("see whether its disk is full with hephaestus doctor");
+});
+
 test("a wait for the rate limit is known until it ends", () => {
   const waits = line({ msg: "Delaying for rate limit", source: "docker.io/library/alpine:3" });
   expect(parseRegsyncLog([waits]).waitsFor).toBe("docker.io/library/alpine:3");
