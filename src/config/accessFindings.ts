@@ -1,15 +1,7 @@
 import { intersect, isCovered } from "../access/glob.js";
 import { includes, isAnyPublic, repositoryRules } from "../access/repositoryRules.js";
-import type { Objection } from "./rules.js";
+import { objectionError as error, type Objection, objectionWarning as warning } from "./objection.js";
 import type { ParsedConfig } from "./schema/index.js";
-
-type Path = Objection["path"];
-
-const objection =
-  (severity: Objection["severity"]) =>
-  (path: Path, message: string, remedy: string): Objection => ({ severity, path, message, remedy });
-const error = objection("error");
-const warning = objection("warning");
 
 /** Lists of rules of which the first that matches a repository decides. */
 type RuleList = "access" | "retention";

@@ -1,15 +1,10 @@
 import { isImmutable, repositoryRules, ruleOf } from "../access/repositoryRules.js";
+import { objectionError as error, type Objection, objectionWarning as warning } from "./objection.js";
 import { resolve } from "./resolve.js";
-import type { Objection } from "./rules.js";
 import { defaultName, SELF } from "./schema/imageMirror.js";
 import type { ParsedConfig } from "./schema/index.js";
 
 type Path = Objection["path"];
-const objection =
-  (severity: Objection["severity"]) =>
-  (path: Path, message: string, remedy: string): Objection => ({ severity, path, message, remedy });
-const error = objection("error");
-const warning = objection("warning");
 
 /** What is wrong with `mirror`: sources that cannot be, or that stand in each other's way. */
 export function mirrorFindings(config: ParsedConfig): Objection[] {

@@ -1,30 +1,17 @@
 import { accessFindings } from "./accessFindings.js";
 import { mirrorFindings } from "./mirrorFindings.js";
+import { type Objection, objectionError, objectionWarning } from "./objection.js";
 import { compareVersions, registryLine, resolve } from "./resolve.js";
 import { AUTHELIA_URL } from "./schema/edge.js";
 import type { ParsedConfig } from "./schema/index.js";
 import { isIPv4 } from "./text.js";
 
-/** What a rule has against a config; the loader adds file, line and column. */
-export interface Objection {
-  severity: "error" | "warning";
-  path: readonly (string | number)[];
-  message: string;
-  remedy: string;
-}
-
 type Rule = (config: ParsedConfig) => Objection | readonly Objection[] | undefined;
 
-const error = (path: string, message: string, remedy: string): Objection => ({
-  severity: "error",
-  path: path.split("."),
-  message,
-  remedy,
-});
-const warning = (path: string, message: string, remedy: string): Objection => ({
-  ...error(path, message, remedy),
-  severity: "warning",
-});
+const error = (path: string, message: string, remedy: string): Objection =>
+  objectionError(path.split("."), message, remedy);
+const warning = (path: string, message: string, remedy: string): Objection =>
+  objectionWarning(path.split("."), message, remedy);
 
 const registryLineIsKnown: Rule = ({ registry }) =>
   registry.version === undefined && registryLine(registry.image) === undefined

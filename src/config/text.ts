@@ -108,6 +108,15 @@ export const objectName = (what: string) =>
     maxLength: 63,
   });
 
+/** A short name in lower case: letters and digits, with single hyphens between them. */
+export const shortName = () =>
+  text({
+    what: "a name",
+    remedy: "Use lower-case letters, digits and hyphens.",
+    pattern: /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
+    maxLength: 64,
+  });
+
 /** A name in Traefik's static or dynamic configuration, where a provider suffix may follow. */
 export const traefikName = (what: string) =>
   text({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { TAG_GLOB } from "../../access/glob.js";
-import { imageReference, placementConstraint, text } from "../text.js";
+import { imageReference, placementConstraint, shortName, text } from "../text.js";
 import { resources } from "./registry.js";
 
 const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
@@ -59,12 +59,7 @@ export const defaultName = (to: string): string => to.replace(/^.*\//, "").repla
 export const mirror = z
   .array(
     z.strictObject({
-      name: text({
-        what: "a name",
-        remedy: "Use lower-case letters, digits and hyphens.",
-        pattern: /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
-        maxLength: 64,
-      }).optional(),
+      name: shortName().optional(),
       from: source,
       to: target,
       tags: z.array(tags).min(1),

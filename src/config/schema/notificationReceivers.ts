@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { text } from "../text.js";
+import { shortName, text } from "../text.js";
 import { repositoryGlob } from "./repositoryAccess.js";
 
 /** Events that a receiver can ask for. Source: distribution, docs "Work with notifications". */
@@ -9,12 +9,7 @@ export const NOTIFIED_ACTIONS = ["push", "delete"] as const;
 export const notifications = z
   .array(
     z.strictObject({
-      name: text({
-        what: "a name",
-        remedy: "Use lower-case letters, digits and hyphens.",
-        pattern: /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
-        maxLength: 64,
-      }),
+      name: shortName(),
       url: text({
         what: "an http address",
         remedy: "Write it without a login, such as https://ci.example.com/hooks/registry.",
