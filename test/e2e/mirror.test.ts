@@ -247,14 +247,15 @@ test("the stack's own images come home, and a deploy takes them from here though
 });
 
 test("a hub that dies in the middle is named, and the images pull from here without it", async () => {
-  await pushLayout(hub.oci, buildImage(folder, "last", [200_000]), "library/app:3.23");
+  // In a repository that is mirrored through this door alone: a mirror that just started would copy it otherwise.
+  await pushLayout(hub.oci, buildImage(folder, "last", [200_000]), "library/last:1");
   const dying = await hub.open("dying");
-  await deploy([{ ...app(), from: `${dying}/library/app` }]);
+  await deploy([{ ...app(), from: `${dying}/library/app` }, source(dying, "last", "1")]);
   const run = await hephaestus("mirror", "run");
   expect(run.exitCode, run.all).toBe(ExitCode.verify);
   expect(run.all).toContain("the source does not answer");
+  expect(await digest(anyone, "mirror/last", "1")).toBeUndefined();
   const names = await anyone.tags("mirror/app");
-  expect(names).not.toContain("3.23");
   expect(names).toEqual(expect.arrayContaining(["3.20", "3.22", "4.1.0"]));
   for (const tag of ["3.20", "3.22", "4.1.0"]) {
     const { body } = await anyone.manifest("mirror/app", tag);
