@@ -7,6 +7,10 @@
 export const REPOSITORY_GLOB =
   /^(?!.*\*\*\/\*\*)(?!.*[^/]\*\*)(?!.*\*\*[^/])[a-z0-9._*-]+(?:\/[a-z0-9._*-]+)*$/;
 
+/** Name of a repository. Source: OCI distribution specification 1.1, "Pulling manifests". */
+const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+export const REPOSITORY_NAME = `${COMPONENT}(?:/${COMPONENT})*`;
+
 /** A tag glob: `v*`. */
 export const TAG_GLOB = /^(?!.*\*\*)[A-Za-z0-9._*-]{1,128}$/;
 

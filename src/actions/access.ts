@@ -1,6 +1,6 @@
+import { REPOSITORY_NAME } from "../access/glob.js";
 import { grantText, includes, PERMISSIONS, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { REPOSITORY_NAME } from "../stack/accessMaps.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { table } from "../terminal/table.js";
 import { readAndRender } from "./render.js";

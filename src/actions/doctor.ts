@@ -8,6 +8,7 @@ import { type Diagnosis, examine } from "../doctor/examine.js";
 import { factsOf } from "../doctor/facts.js";
 import { findingLines } from "../doctor/findingLines.js";
 import { ExitCode } from "../errors.js";
+import { severityCounts } from "../operation/findings.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { renderConfig } from "./render.js";
@@ -77,15 +78,10 @@ function scheduleWatch(flags: DoctorFlags, stack: string): Promise<ExitCode> {
 function asLines({ findings, checked, skipped }: Diagnosis): string[] {
   const left = skipped.length > 0 ? `; ${skipped.length} not checked (see --json)` : "";
   if (findings.length === 0) return [`nothing found; ${checked.length} things checked${left}`];
-  const errors = findings.filter(({ severity }) => severity === "error").length;
-  const warnings = findings.length - errors;
-  const counts = [plural(errors, "error"), plural(warnings, "warning")].filter(Boolean).join(" and ");
+  const counts = severityCounts(findings).join(" and ");
   return [
     ...findingLines(findings, process.stdout),
     "",
     `${counts} found; ${checked.length} things checked${left}`,
   ];
 }
-
-const plural = (count: number, word: string): string =>
-  count === 0 ? "" : `${count} ${word}${count === 1 ? "" : "s"}`;

@@ -2,7 +2,7 @@ import { ExitCode } from "../errors.js";
 import { runGc } from "../maintenance/runGc.js";
 import { bytesText } from "../terminal/progress.js";
 import { readAndRender } from "./render.js";
-import { printUnits, scheduledUnits } from "./schedule.js";
+import { scheduledUnits, scheduleUnits } from "./schedule.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 /** Seconds for the gc by default. */
@@ -45,6 +45,5 @@ async function printSchedule(flags: GcFlags, calendar: string): Promise<ExitCode
       ),
     ],
   });
-  printUnits(units);
-  return ExitCode.ok;
+  return scheduleUnits(units, calendar, false);
 }

@@ -109,11 +109,9 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
       leftOut: hasMirror(config) ? undefined : "nothing is mirrored",
       async run() {
         const report = await mirrorStep(session, namedSources(config, undefined));
-        for (const failure of failuresOf(report)) reporter.note("error", failure);
-        return {
-          said: summaryOf(report),
-          exitCode: failuresOf(report).length > 0 ? ExitCode.verify : ExitCode.ok,
-        };
+        const failures = failuresOf(report);
+        for (const failure of failures) reporter.note("error", failure);
+        return { said: summaryOf(report), exitCode: failures.length > 0 ? ExitCode.verify : ExitCode.ok };
       },
     },
     {

@@ -3,12 +3,12 @@ import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { copiesOf, type ImageCopy, lastCopies } from "../mirror/mirrorCopies.js";
-import { countOf, failuresOf, type MirrorReport } from "../mirror/regsyncLog.js";
+import { failuresOf, isUnchanged, type MirrorReport } from "../mirror/regsyncLog.js";
 import { runMirror } from "../mirror/runMirror.js";
 import { withLock } from "../operation/stackLock.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
-import { type MirrorSource, mirrorSources, registryName } from "../stack/mirrorSources.js";
+import { type MirrorSource, mirrorSources, plainRegistries, registryName } from "../stack/mirrorSources.js";
 import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { openSession, type Session, type SessionFlags } from "./session.js";
@@ -71,8 +71,9 @@ function showRun({ context }: Session, report: MirrorReport): ExitCode {
 /** What a run did, in a line. */
 export function summaryOf(report: MirrorReport): string {
   const failed = failuresOf(report).length;
-  const unchanged = countOf(report, "current") + countOf(report, "refreshed");
-  return `${countOf(report, "copied")} copied, ${unchanged} unchanged${failed > 0 ? `, ${failed} failed` : ""}`;
+  const unchanged = report.images.filter(isUnchanged).length;
+  const copied = report.images.filter(({ state }) => state === "copied").length;
+  return `${copied} copied, ${unchanged} unchanged${failed > 0 ? `, ${failed} failed` : ""}`;
 }
 
 const progressOf = (report: MirrorReport): string =>
@@ -111,7 +112,7 @@ export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
   const copies = await copiesOf(report, {
     here,
     registry: registryName(config),
-    sources,
+    plain: plainRegistries(config),
     signal,
     logins: mirrorLoginsFrom(process.env),
   });

@@ -35,7 +35,7 @@ export async function scheduleUnits(
 }
 
 /** Prints units with the way to switch them on. */
-export function printUnits(units: readonly RenderedFile[]): void {
+function printUnits(units: readonly RenderedFile[]): void {
   for (const { path, text } of units) process.stdout.write(`# ${SYSTEMD_FOLDER}/${path}\n${text}\n`);
   const timer = units.find(({ path }) => path.endsWith(".timer"))?.path;
   process.stdout.write(`# Then: systemctl daemon-reload && systemctl enable --now ${timer}\n`);

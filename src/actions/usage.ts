@@ -1,5 +1,6 @@
 import { publicUrls } from "../config/resolve.js";
 import { ExitCode } from "../errors.js";
+import { isOfManifest } from "../registry/accessLog.js";
 import { readGatewayLog } from "../registry/gatewayLog.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
@@ -76,8 +77,8 @@ async function readLastUse(
 ): Promise<{ lastUse: Map<string, LastUse>; oldest: Date | undefined }> {
   const lastUse = new Map<string, LastUse>();
   const { oldest, fault } = await readGatewayLog(stack, { context, signal }, (access) => {
-    const { at, action, repository, status, path } = access;
-    if (repository === undefined || status >= 400 || !/\/manifests\/[^/]+$/.test(path)) return;
+    const { at, action, repository, status } = access;
+    if (repository === undefined || status >= 400 || !isOfManifest(access)) return;
     const kind = action === "push" ? "pushed" : action === "pull" ? "pulled" : undefined;
     if (kind === undefined) return;
     const known = lastUse.get(repository) ?? {};

@@ -1,6 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname } from "node:path";
+import { writeFiles } from "../host/files.js";
 
 /** Findings that were reported: their messages, by their keys. */
 export type Reported = Map<string, string>;
@@ -21,20 +21,15 @@ export function alertState(
 ): AlertState {
   const folder =
     environment.STATE_DIRECTORY ?? `${environment.XDG_STATE_HOME || `${homedir()}/.local/state`}/hephaestus`;
-  const file = `${folder}/alerts-${stack}.json`;
+  const path = `alerts-${stack}.json`;
   return {
-    async read() {
-      const text = await readFile(file, "utf8").catch(() => "");
-      return parse(text);
-    },
-    async write(reported) {
-      await mkdir(dirname(file), { recursive: true });
-      const temporary = `${file}.${process.pid}`;
-      await writeFile(temporary, `${JSON.stringify(Object.fromEntries(reported), null, 2)}\n`, {
-        mode: 0o600,
-      });
-      await rename(temporary, file);
-    },
+    read: async () => parse(await readFile(`${folder}/${path}`, "utf8").catch(() => "")),
+    write: (reported) =>
+      writeFiles(
+        folder,
+        [{ path, text: `${JSON.stringify(Object.fromEntries(reported), null, 2)}\n` }],
+        0o600,
+      ),
   };
 }
 

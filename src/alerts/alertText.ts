@@ -1,4 +1,4 @@
-import type { Finding } from "../operation/findings.js";
+import { type Finding, severityCounts } from "../operation/findings.js";
 
 /** What changed since the last report. */
 export interface AlertChange {
@@ -18,17 +18,9 @@ export const keyOf = ({ id, message }: Pick<Finding, "id" | "message">): string 
 
 /** One line, for a subject. */
 export function subjectOf({ stack, found, resolved }: AlertChange): string {
-  const errors = found.filter(({ severity }) => severity === "error").length;
-  const parts = [
-    counted(errors, "error"),
-    counted(found.length - errors, "warning"),
-    resolved.length > 0 ? `${resolved.length} resolved` : "",
-  ];
-  return `hephaestus ${stack}: ${parts.filter(Boolean).join(", ")}`;
+  const parts = [...severityCounts(found), ...(resolved.length > 0 ? [`${resolved.length} resolved`] : [])];
+  return `hephaestus ${stack}: ${parts.join(", ")}`;
 }
-
-const counted = (count: number, word: string): string =>
-  count === 0 ? "" : `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** The whole report as plain text. */
 export const textOf = (change: AlertChange): string =>
@@ -37,7 +29,7 @@ export const textOf = (change: AlertChange): string =>
     ...change.found.flatMap(({ severity, message, evidence, remedy }) => [
       "",
       `${severity}: ${message}`,
-      ...(evidence === undefined ? [] : [`    ${evidence}`]),
+      `    ${evidence}`,
       `    ${remedy}`,
     ]),
     ...(change.resolved.length > 0 ? [""] : []),

@@ -1,3 +1,4 @@
+import { text } from "node:stream/consumers";
 import { ExitCode, OperatorError } from "../errors.js";
 import { digestOfStream } from "../registry/digest.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
@@ -28,7 +29,7 @@ export async function readBundle(file: string): Promise<ReadBundle> {
   const files: RenderedFile[] = [];
   await visitTar(file, async (path, content) => {
     if (path === SUMS_FILE && sums === undefined) {
-      sums = parseSums(await textOf(content));
+      sums = parseSums(await text(content));
       return;
     }
     if (sums === undefined) throw refuse(file, "is no bundle of hephaestus");
@@ -42,9 +43,9 @@ export async function readBundle(file: string): Promise<ReadBundle> {
     const sum = await digestOfStream(isKept ? keeping(content, chunks) : content);
     if (sum !== `sha256:${wanted}`) throw refuse(file, `is damaged: ${path} does not match ${SUMS_FILE}`);
     sums.delete(path);
-    const text = Buffer.concat(chunks).toString("utf8");
-    if (path === BUNDLE_FILE) facts = factsOf(file, text);
-    else if (isKept) files.push({ path: path.slice(STACK_FOLDER.length + 1), text });
+    const kept = Buffer.concat(chunks).toString("utf8");
+    if (path === BUNDLE_FILE) facts = factsOf(file, kept);
+    else if (isKept) files.push({ path: path.slice(STACK_FOLDER.length + 1), text: kept });
   });
   if (sums === undefined) throw refuse(file, "is no bundle of hephaestus");
   const [missing] = sums.keys();
@@ -53,20 +54,14 @@ export async function readBundle(file: string): Promise<ReadBundle> {
   return { facts, files };
 }
 
-function factsOf(file: string, text: string): BundleFacts {
-  const facts = JSON.parse(text) as BundleFacts;
+function factsOf(file: string, json: string): BundleFacts {
+  const facts = JSON.parse(json) as BundleFacts;
   if (facts.version === BUNDLE_VERSION) return facts;
   throw new OperatorError(`has the format ${facts.version}, and this program reads ${BUNDLE_VERSION}`, {
     where: file,
     remedy: "Use the program of the bundle: tar -xf FILE hephaestus, then node hephaestus/bin/hephaestus.js",
     exitCode: ExitCode.verify,
   });
-}
-
-async function textOf(content: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 async function* keeping(

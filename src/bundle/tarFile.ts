@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { lstat, mkdir, readdir, readFile, symlink } from "node:fs/promises";
+import { lstat, mkdir, readdir, symlink } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { extract, pack } from "tar-stream";
@@ -91,6 +91,3 @@ export async function fileEntry(file: string, path: string): Promise<Entry> {
   const { size, mode } = await lstat(file);
   return { path, file, size, mode: mode & 0o111 ? 0o755 : 0o644 };
 }
-
-export const textOfEntry = async (entry: Entry): Promise<Uint8Array> =>
-  "text" in entry ? Buffer.from(entry.text) : readFile(entry.file);

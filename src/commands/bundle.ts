@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
+import { PLATFORM } from "../config/schema/imageMirror.js";
 import type { AddCommand } from "./command.js";
 import { configOption, contextOption, jsonOption, quietOption } from "./options.js";
 
@@ -44,6 +45,6 @@ export const addBundle: AddCommand = (program, finish) => {
 };
 
 function platform(value: string): string {
-  if (/^[a-z0-9]+\/[a-z0-9]+(?:\/v\d+)?$/.test(value)) return value;
+  if (PLATFORM.test(value)) return value;
   throw new InvalidArgumentError("Enter it as linux/amd64 or linux/arm/v7.");
 }

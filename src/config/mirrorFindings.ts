@@ -1,22 +1,25 @@
-import { isImmutable, repositoryRules, ruleOf } from "../access/repositoryRules.js";
+import { isImmutable, type RepositoryRule, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { objectionError as error, type Objection, objectionWarning as warning } from "./objection.js";
 import { resolve } from "./resolve.js";
 import { defaultName, SELF } from "./schema/imageMirror.js";
 import type { ParsedConfig } from "./schema/index.js";
 
 type Path = Objection["path"];
+type Entry = ParsedConfig["mirror"][number];
 
 /** What is wrong with `mirror`: sources that cannot be, or that stand in each other's way. */
 export function mirrorFindings(config: ParsedConfig): Objection[] {
+  const own = config.expose === "traefik" ? resolve(config).registry.host : undefined;
+  const rules = repositoryRules(config);
   return config.mirror.flatMap((entry, index): Objection[] => [
-    ...judgeSource(config, entry.from, ["mirror", index, "from"]),
-    ...judgeTarget(config, index),
-    ...judgeTags(config, index),
+    ...judgeSource(entry.from, own, ["mirror", index, "from"]),
+    ...judgeTarget(entry, config.mirror.slice(0, index), ["mirror", index]),
+    ...judgeTags(entry, ruleOf(rules, entry.to), ["mirror", index, "tags"]),
   ]);
 }
 
-function judgeSource(config: ParsedConfig, from: string, path: Path): Objection[] {
-  const { registry } = resolve(config);
+/** @param own the host of this registry, where images are named by it */
+function judgeSource(from: string, own: string | undefined, path: Path): Objection[] {
   const [host = "", ...rest] = from.split("/");
   if (host === "docker.io" && rest.length === 1)
     return [
@@ -26,24 +29,20 @@ function judgeSource(config: ParsedConfig, from: string, path: Path): Objection[
         `Official images are in library: docker.io/library/${rest[0]}.`,
       ),
     ];
-  if (host.replace(/:\d+$/, "") === registry.host && config.expose === "traefik")
+  if (host.replace(/:\d+$/, "") === own)
     return [error(path, `${from} is in this registry itself`, "Name a repository of another registry.")];
   return [];
 }
 
-function judgeTarget({ mirror }: ParsedConfig, index: number): Objection[] {
-  const entry = mirror[index];
-  if (entry === undefined) return [];
-  const name = entry.name ?? defaultName(entry.to);
-  const path = ["mirror", index, entry.name === undefined ? "to" : "name"];
-  if (name === SELF)
-    return [error(path, `the name ${SELF} stands for the stack's own images`, "Choose another name.")];
-  const earlier = mirror.slice(0, index);
+function judgeTarget(entry: Entry, earlier: readonly Entry[], path: Path): Objection[] {
+  const named = [...path, entry.name === undefined ? "to" : "name"];
+  if ((entry.name ?? defaultName(entry.to)) === SELF)
+    return [error(named, `the name ${SELF} stands for the stack's own images`, "Choose another name.")];
   const twin = earlier.find(({ to, from }) => to === entry.to && from !== entry.from);
   if (twin === undefined) return [];
   return [
     error(
-      ["mirror", index, "to"],
+      [...path, "to"],
       `${entry.to} gets images of ${twin.from} and of ${entry.from}, whose tags would replace each other`,
       "Give each its own repository.",
     ),
@@ -51,15 +50,12 @@ function judgeTarget({ mirror }: ParsedConfig, index: number): Objection[] {
 }
 
 /** A tag that moves at its source cannot move here where it is immutable. */
-function judgeTags(config: ParsedConfig, index: number): Objection[] {
-  const entry = config.mirror[index];
-  if (entry === undefined) return [];
-  const rule = ruleOf(repositoryRules(config), entry.to);
+function judgeTags(entry: Entry, rule: RepositoryRule, path: Path): Objection[] {
   const place = entry.tags.findIndex((tag) => !/[*<>=~^]/.test(tag) && isImmutable(rule, tag));
   if (place < 0) return [];
   return [
     warning(
-      ["mirror", index, "tags", place],
+      [...path, place],
       `the tag ${entry.tags[place]} of ${entry.to} is immutable: it stays as it is when it moves at its source`,
       "Leave it so, or take the tag out of immutable.",
     ),

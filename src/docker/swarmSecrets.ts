@@ -153,3 +153,24 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
 /** Of one generation of the htpasswd. */
 export const htpasswdFacts = (secrets: readonly SecretFacts[], generation: number): SecretFacts | undefined =>
   secrets.find((secret) => secret.kind === HTPASSWD && secret.generation === generation);
+
+/** The generations of a kind, in rising order. */
+export const generationsOf = (secrets: readonly SecretFacts[], kind: SecretKind): number[] =>
+  secrets
+    .filter((secret) => secret.kind === kind)
+    .map(({ generation }) => generation)
+    .sort((a, b) => a - b);
+
+/**
+ * The generation to keep: the one that a service uses, else the newest; undefined where there is none.
+ *
+ * @param generations in rising order
+ * @param used names of the secrets that services refer to
+ */
+export const inUseOrNewest = (
+  stack: string,
+  kind: SecretKind,
+  generations: readonly number[],
+  used: readonly string[],
+): number | undefined =>
+  generations.find((generation) => used.includes(secretName(stack, kind, generation))) ?? generations.at(-1);

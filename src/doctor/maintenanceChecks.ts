@@ -1,7 +1,7 @@
 import { daysBetween } from "../credentials/age.js";
 import type { HistoryRecord } from "../history/records.js";
 import { FAILED_PART } from "../maintenance/maintenanceNote.js";
-import { failuresOf, parseRegsyncLog } from "../mirror/regsyncLog.js";
+import { failedCopies, parseRegsyncLog } from "../mirror/regsyncLog.js";
 import { hasMirror } from "../stack/mirrorSources.js";
 import { hasNotifications } from "../stack/notifierService.js";
 import type { Check } from "./check.js";
@@ -53,15 +53,14 @@ export function judgeMaintenance(
 
 /** Images that the mirror could not copy within a day. */
 export const judgeMirror = (lines: readonly string[]): Finding[] =>
-  failuresOf(parseRegsyncLog(lines)).map((failure) => {
-    const [source = ""] = failure.split(": ");
-    return warning(
+  failedCopies(parseRegsyncLog(lines)).map(({ source, reason }) =>
+    warning(
       "mirror-failed",
       `the mirror could not copy ${source}`,
-      failure.slice(source.length + 2),
+      reason,
       "See all of them with: hephaestus mirror status. Try again with: hephaestus mirror run",
-    );
-  });
+    ),
+  );
 
 /**
  * Receivers of notifications that refused the last one.

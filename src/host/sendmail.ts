@@ -1,4 +1,5 @@
 import { execa } from "execa";
+import { childEnvironment } from "../docker/run.js";
 
 /**
  * Gives a message to the host's sendmail. Its arguments hold no address: it reads them from the message. Source:
@@ -9,8 +10,8 @@ import { execa } from "execa";
  */
 export async function sendMail(message: string, milliseconds: number): Promise<string | undefined> {
   // A timer's PATH may lack the folders of sendmail.
-  const env = { PATH: `${process.env.PATH}:/usr/sbin:/usr/lib` };
-  const options = { input: message, env, reject: false, timeout: milliseconds } as const;
+  const env = childEnvironment({ PATH: `${process.env.PATH}:/usr/sbin:/usr/lib` }) as Record<string, string>;
+  const options = { input: message, env, extendEnv: false, reject: false, timeout: milliseconds } as const;
   const result = await execa("sendmail", ["-t", "-oi"], options);
   if (result.code === "ENOENT") return "this machine has no sendmail";
   return result.failed ? result.stderr.trim().split("\n")[0] || "sendmail failed" : undefined;

@@ -1,4 +1,5 @@
 import { execa } from "execa";
+import { childEnvironment } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
 import { writeFiles } from "./files.js";
@@ -31,7 +32,13 @@ export async function installUnits(units: readonly RenderedFile[], folder = SYST
 }
 
 async function systemctl(args: readonly string[]): Promise<void> {
-  const result = await execa("systemctl", args, { reject: false, stdin: "ignore", timeout: 60_000 });
+  const result = await execa("systemctl", args, {
+    env: childEnvironment() as Record<string, string>,
+    extendEnv: false,
+    reject: false,
+    stdin: "ignore",
+    timeout: 60_000,
+  });
   if (!result.failed) return;
   const isMissing = result.code === "ENOENT";
   throw new OperatorError(isMissing ? "this machine has no systemd" : result.stderr.trim() || "failed", {

@@ -1,9 +1,9 @@
 import type { Secret } from "../credentials/secret.js";
+import { isOfManifest } from "../registry/accessLog.js";
 import { type GatewayLogOptions, readGatewayLog } from "../registry/gatewayLog.js";
 import { otherRegistry } from "../registry/otherRegistry.js";
 import type { RegistryApi } from "../registry/registryApi.js";
-import type { MirrorSource } from "../stack/mirrorSources.js";
-import type { MirroredImage, MirrorReport } from "./regsyncLog.js";
+import { isUnchanged, type MirroredImage, type MirrorReport } from "./regsyncLog.js";
 
 /** An image here, beside the one that it is a copy of. */
 export interface ImageCopy {
@@ -24,7 +24,8 @@ export interface CopyLookup {
   here: RegistryApi;
   /** Its name in targets. */
   registry: string;
-  sources: readonly MirrorSource[];
+  /** Registries that speak HTTP without TLS. */
+  plain: readonly string[];
   signal: AbortSignal;
   /** A Docker config.json. */
   logins: Secret | undefined;
@@ -39,20 +40,18 @@ export async function copiesOf(report: MirrorReport, lookup: CopyLookup): Promis
   for (const image of report.images) {
     const [repository, tag] = nameOf(image.target, lookup.registry);
     const here = await lookup.here.digestOf(repository, tag);
-    const isSame = image.state === "current" || image.state === "refreshed";
-    const there = isSame ? here : await digestThere(image, lookup);
-    const state = isSame
-      ? "same"
-      : image.state === "failed"
-        ? "failed"
-        : here === undefined
-          ? "missing"
-          : "differs";
-    copies.push({ source: image.source, repository, tag, here, there, state });
+    const there = isUnchanged(image) ? here : await digestThere(image, lookup);
+    copies.push({ source: image.source, repository, tag, here, there, state: stateOf(image, here) });
   }
   return copies.sort((a, b) =>
     `${a.repository}:${a.tag}`.localeCompare(`${b.repository}:${b.tag}`, "en", { numeric: true }),
   );
+}
+
+function stateOf(image: MirroredImage, here: string | undefined): ImageCopy["state"] {
+  if (isUnchanged(image)) return "same";
+  if (image.state === "failed") return "failed";
+  return here === undefined ? "missing" : "differs";
 }
 
 function nameOf(target: string, registry: string): [repository: string, tag: string] {
@@ -62,21 +61,21 @@ function nameOf(target: string, registry: string): [repository: string, tag: str
 
 async function digestThere({ source }: MirroredImage, lookup: CopyLookup): Promise<string | undefined> {
   const [, name = "", repository = "", tag = ""] = /^([^/]+)\/(.+):([^:/]+)$/.exec(source) ?? [];
-  const plainHttp = lookup.sources.some((one) => one.plainHttp && one.from.replace(/\/.*$/, "") === name);
   const signal = AbortSignal.any([lookup.signal, AbortSignal.timeout(10_000)]);
-  const api = otherRegistry({ name, plainHttp, logins: lookup.logins, signal });
+  const api = otherRegistry({ name, plainHttp: lookup.plain.includes(name), logins: lookup.logins, signal });
   return api.digestOf(repository, tag).catch(() => undefined);
 }
 
 /** Who pushes as the mirror. */
-const MIRROR_ACCOUNT = /^hephaestus-mirror(?:-\d+)?$/;
+const MIRROR_USER_NAME = /^hephaestus-mirror(?:-\d+)?$/;
 
 /** When the mirror last pushed each `repository:tag`, as far as the gateway's log goes back. */
 export async function lastCopies(stack: string, options: GatewayLogOptions): Promise<Map<string, Date>> {
   const last = new Map<string, Date>();
-  await readGatewayLog(stack, options, ({ at, user, action, repository, reference, path, status }) => {
-    if (action !== "push" || status >= 400 || !MIRROR_ACCOUNT.test(user ?? "")) return;
-    if (!/\/manifests\/[^/]+$/.test(path)) return;
+  await readGatewayLog(stack, options, (access) => {
+    const { at, user, action, repository, reference, status } = access;
+    if (action !== "push" || status >= 400 || !MIRROR_USER_NAME.test(user ?? "") || !isOfManifest(access))
+      return;
     const name = `${repository}:${reference}`;
     const known = last.get(name);
     if (known === undefined || known < at) last.set(name, at);

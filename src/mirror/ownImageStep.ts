@@ -3,7 +3,8 @@ import { stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Step } from "../operation/context.js";
 import { REGSYNC } from "../stack/mirrorService.js";
-import { usedImage } from "../stack/mirrorSources.js";
+import { ownParts, usedImage } from "../stack/mirrorSources.js";
+import { UNPRIVILEGED } from "../stack/service.js";
 
 /** A command that each image has, and that ends at once. */
 const HARMLESS = {
@@ -12,8 +13,6 @@ const HARMLESS = {
   ui: ["nginx", "-v"],
   regsync: [REGSYNC, "version"],
 } as const;
-
-const USER = "65532:65532";
 
 /**
  * Pulls the stack's images from its own registry onto each node, before a rollout that could need them while the registry
@@ -30,15 +29,14 @@ export const pullOwnImages = (cleanupDocker: Docker): Step => ({
       Spec.TaskTemplate.ContainerSpec.Image.replace(/@.*$/, ""),
     );
     const pulled: string[] = [];
-    for (const [part, command] of Object.entries(HARMLESS)) {
-      const image = usedImage(config, config[part as keyof typeof HARMLESS].image);
-      const isThere = running.includes(image.replace(/@.*$/, "")) || pulled.includes(image);
-      if (isThere || (part === "ui" && !config.ui.enabled && !config.ui.admin.enabled)) continue;
+    for (const part of ownParts(config)) {
+      const image = usedImage(config, config[part].image);
+      if (running.includes(image.replace(/@.*$/, "")) || pulled.includes(image)) continue;
       const job = {
         name: "pull",
         image,
-        command,
-        user: USER,
+        command: HARMLESS[part],
+        user: UNPRIVILEGED,
         mounts: [],
         constraints: [],
         everywhere: true,

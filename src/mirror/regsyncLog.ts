@@ -73,17 +73,20 @@ function entryOf(line: string): Entry {
   }
 }
 
-/** How many images are in a state. */
-export const countOf = ({ images }: MirrorReport, state: MirroredImage["state"]): number =>
-  images.filter((image) => image.state === state).length;
+/** Whether the copy of an image was the same already. */
+export const isUnchanged = ({ state }: MirroredImage): boolean =>
+  state === "current" || state === "refreshed";
 
-/** What failed, for a person: one line each. */
-export const failuresOf = ({ images, sources }: MirrorReport): string[] => [
-  ...sources.map(({ source, error }) => `${source}: ${inWords(error)}`),
-  ...images
-    .filter(({ state }) => state === "failed")
-    .map(({ source, error = "" }) => `${source}: ${inWords(error)}`),
-];
+/** What failed, and why in words for a person. */
+export const failedCopies = ({ images, sources }: MirrorReport): { source: string; reason: string }[] =>
+  [...sources, ...images.filter(({ state }) => state === "failed")].map(({ source, error = "" }) => ({
+    source,
+    reason: inWords(error),
+  }));
+
+/** The same, one line each. */
+export const failuresOf = (report: MirrorReport): string[] =>
+  failedCopies(report).map(({ source, reason }) => `${source}: ${reason}`);
 
 /** Parts of regclient's errors, and what they mean for a person. */
 const WORDS: readonly [RegExp, string][] = [

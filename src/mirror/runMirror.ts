@@ -6,8 +6,9 @@ import { LABELS } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { DeployContext } from "../operation/context.js";
 import { regsyncText } from "../render/mirrorFile.js";
-import { MIRROR_USER, REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG } from "../stack/mirrorService.js";
+import { REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG } from "../stack/mirrorService.js";
 import type { MirrorSource } from "../stack/mirrorSources.js";
+import { UNPRIVILEGED } from "../stack/service.js";
 import { type MirrorReport, parseRegsyncLog } from "./regsyncLog.js";
 
 /** Whether images are copied, or only compared. */
@@ -70,7 +71,7 @@ function jobOf(
     name: "mirror",
     image: Image,
     command: [REGSYNC, ...REGSYNC_LOG, "--verbosity", "debug", mode, "--config", REGSYNC_CONFIG],
-    user: MIRROR_USER,
+    user: UNPRIVILEGED,
     mounts: [],
     constraints,
     configs: [{ source: file, target: REGSYNC_CONFIG }],

@@ -19,6 +19,15 @@ export interface Finding extends PreflightFinding {
   evidence: string;
 }
 
+/** "1 error" and "2 warnings", each where there are some. */
+export function severityCounts(findings: readonly Pick<PreflightFinding, "severity">[]): string[] {
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  return [counted(errors, "error"), counted(findings.length - errors, "warning")].filter(Boolean);
+}
+
+const counted = (count: number, word: string): string =>
+  count === 0 ? "" : `${count} ${word}${count === 1 ? "" : "s"}`;
+
 /**
  * Shows the warnings.
  *

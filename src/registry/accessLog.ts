@@ -82,13 +82,16 @@ function unescaped(text: string): string {
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
+/** Whether a request is of a manifest: an image, and no part of one. */
+export const isOfManifest = ({ path }: Pick<Access, "path">): boolean => /\/manifests\/[^/]+$/.test(path);
+
 /**
  * Whether an audit names a request: images that were pulled, pushed or deleted, and what was refused. The parts of a
  * pull or a push, questions and the challenge that begins a login are left out.
  */
-export function isEvent({ method, path, action, status }: Access): boolean {
+export function isEvent(access: Access): boolean {
+  const { method, path, action, status } = access;
   if (status === 401) return path === "/auth/token";
   if (status === 403 || status === 429) return true;
-  const isManifest = /\/manifests\/[^/]+$/.test(path);
-  return isManifest && action !== undefined && method !== "HEAD";
+  return isOfManifest(access) && action !== undefined && method !== "HEAD";
 }

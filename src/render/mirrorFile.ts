@@ -4,7 +4,7 @@ import type { Config } from "../config/resolve.js";
 import { isVersionRange } from "../config/schema/imageMirror.js";
 import { insideAddress } from "../stack/gatewayService.js";
 import { MIRROR_ACCOUNT } from "../stack/mirrorService.js";
-import { type MirrorSource, mirrorSources, registryName } from "../stack/mirrorSources.js";
+import { type MirrorSource, mirrorSources, plainRegistries, registryName } from "../stack/mirrorSources.js";
 import type { RenderedFile } from "./renderedFiles.js";
 
 /** Images that are copied at once. */
@@ -29,16 +29,12 @@ export const mirrorFile = (config: Config, header: string): RenderedFile => ({
  */
 export function regsyncText(config: Config, sources: readonly MirrorSource[], header: string): string {
   const here = registryName(config);
-  // How a registry is reached is the same for all of its repositories, those of the stack's own images included.
-  const plain = config.mirror
-    .filter(({ plainHttp }) => plainHttp)
-    .map(({ from }) => from.replace(/\/.*$/, ""));
   const document = new Document({
     version: 1,
     creds: [
       // The gateway is asked inside the Swarm; its public name stands in messages.
       { registry: here, hostname: insideAddress(config), tls: "disabled", user: half(0), pass: half(1) },
-      ...[...new Set(plain)].map((registry) => ({ registry, tls: "disabled" })),
+      ...plainRegistries(config).map((registry) => ({ registry, tls: "disabled" })),
     ],
     defaults: { parallel: PARALLEL, ratelimit: RATE_LIMIT },
     sync: sources.map((source) => ({

@@ -1,4 +1,4 @@
-import { globPattern } from "../access/glob.js";
+import { globPattern, REPOSITORY_NAME } from "../access/glob.js";
 import {
   type AccessConfig,
   type Grant,
@@ -9,9 +9,6 @@ import {
 } from "../access/repositoryRules.js";
 import type { Config } from "../config/resolve.js";
 
-/** Name of a repository. Source: OCI distribution specification 1.1, "Pulling manifests". */
-const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
-export const REPOSITORY_NAME = `${COMPONENT}(?:/${COMPONENT})*`;
 /** A tag or a digest, whose colon a client may have encoded. */
 const REFERENCE = "(?:[A-Za-z0-9_.:+-]|%3[Aa])+";
 /** The id of an upload; a new one has none yet. */

@@ -2,7 +2,15 @@ import type { Config } from "../config/resolve.js";
 import { hasRules } from "./accessMaps.js";
 import type { Service } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
-import { deploy, healthcheck, logging, openFiles, publicConstraints, stopGracePeriod } from "./service.js";
+import {
+  deploy,
+  healthcheck,
+  logging,
+  openFiles,
+  publicConstraints,
+  stopGracePeriod,
+  UNPRIVILEGED,
+} from "./service.js";
 import { traefikLabels } from "./traefikLabels.js";
 
 export const GATEWAY_PORT = 5000;
@@ -48,9 +56,6 @@ export const CACHE_VOLUME = "layers";
 /** A world-writable folder of the image. A new volume gets the content and the mode of the folder that it covers. */
 export const CACHE_FOLDER = "/var/tmp";
 
-/** nginx needs no account of its own in the image: it reads its config and writes below /tmp. */
-const USER = "65532:65532";
-
 /**
  * The service `gateway`: stock nginx in front of registry and reader. It speaks the Bearer protocol to clients, has the
  * registry check a password once, and sends what that user writes with an account of its own.
@@ -66,7 +71,8 @@ export function gatewayService(config: Config): Service {
   };
   return {
     image: gateway.image,
-    user: USER,
+    // nginx reads its config and writes below /tmp.
+    user: UNPRIVILEGED,
     entrypoint: ["nginx", "-g", "daemon off;"],
     // There `http://registry:5000` is this gateway, with its rules and limits.
     networks: behindTraefik
@@ -88,7 +94,7 @@ export function gatewayService(config: Config): Service {
       { source: "gateway", target: "/etc/nginx/nginx.conf" },
       ...(hasRules(config) ? [{ source: "gateway-access", target: SCRIPT_PATH }] : []),
     ],
-    secrets: [secretMount("gateway", "gateway", USER)],
+    secrets: [secretMount("gateway", "gateway", UNPRIVILEGED)],
     read_only: true,
     cap_drop: ["ALL"],
     healthcheck: healthcheck(`http://127.0.0.1:${GATEWAY_PORT}/healthz`),

@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import type { Service } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
-import { deploy, logging, outerNetworks } from "./service.js";
+import { deploy, logging, outerNetworks, UNPRIVILEGED } from "./service.js";
 
 /** Where regsync finds its config. */
 export const REGSYNC_CONFIG = "/etc/regsync/regsync.yml";
@@ -11,9 +11,6 @@ const LOGINS_FOLDER = "/etc/regsync";
 
 /** The account that the mirror pushes with, as USER:PASSWORD. */
 export const MIRROR_ACCOUNT = "/run/secrets/mirror";
-
-/** Who regsync runs as. Its image has no other user that matters. */
-export const MIRROR_USER = "65532:65532";
 
 /** The program of the image without a shell. Source: regclient, build/Dockerfile.regsync. */
 export const REGSYNC = "/regsync";
@@ -29,15 +26,15 @@ export function mirrorService(config: Config): Service {
   const { regsync } = config;
   return {
     image: regsync.image,
-    user: MIRROR_USER,
+    user: UNPRIVILEGED,
     entrypoint: [REGSYNC, ...REGSYNC_LOG, "server", "--config", REGSYNC_CONFIG],
     environment: { DOCKER_CONFIG: LOGINS_FOLDER },
     networks: outerNetworks(config),
     volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 64 * 1024 * 1024 } }],
     configs: [{ source: "mirror", target: REGSYNC_CONFIG }],
     secrets: [
-      secretMount("mirror", "mirror", MIRROR_USER),
-      ...(regsync.logins ? [secretMount("mirror-logins", `${LOGINS_FOLDER}/config.json`, MIRROR_USER)] : []),
+      secretMount("mirror", "mirror", UNPRIVILEGED),
+      ...(regsync.logins ? [secretMount("mirror-logins", `${LOGINS_FOLDER}/config.json`, UNPRIVILEGED)] : []),
     ],
     read_only: true,
     cap_drop: ["ALL"],

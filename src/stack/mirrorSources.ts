@@ -1,4 +1,3 @@
-import { matchesGlob } from "../access/glob.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { defaultName, SELF } from "../config/schema/imageMirror.js";
 import type { ParsedConfig } from "../config/schema/index.js";
@@ -21,7 +20,6 @@ export interface MirrorSource {
   referrers: boolean;
   /** As Go writes a duration. */
   interval: string;
-  plainHttp: boolean;
 }
 
 /** Folder of the stack's own images in the registry. */
@@ -30,7 +28,7 @@ const SELF_FOLDER = "mirror";
 /** What the config mirrors, the stack's own images last. */
 export function mirrorSources(config: MirrorConfig): MirrorSource[] {
   const written = config.mirror.map(
-    ({ name, from, to, tags, platforms, referrers, every, plainHttp }): MirrorSource => ({
+    ({ name, from, to, tags, platforms, referrers, every }): MirrorSource => ({
       name: name ?? defaultName(to),
       from,
       to,
@@ -38,7 +36,6 @@ export function mirrorSources(config: MirrorConfig): MirrorSource[] {
       platform: platforms?.[0],
       referrers,
       interval: goDuration(every),
-      plainHttp,
     }),
   );
   return [...written, ...(config.regsync.self === "off" ? [] : selfSources(config))];
@@ -47,6 +44,14 @@ export function mirrorSources(config: MirrorConfig): MirrorSource[] {
 /** Whether the stack has a worker that mirrors. */
 export const hasMirror = (config: Pick<ParsedConfig, "mirror" | "regsync">): boolean =>
   config.mirror.length > 0 || config.regsync.self !== "off";
+
+/**
+ * Registries that speak HTTP without TLS. How a registry is reached is the same for all of its repositories, those of the
+ * stack's own images included.
+ */
+export const plainRegistries = ({ mirror }: Pick<ParsedConfig, "mirror">): string[] => [
+  ...new Set(mirror.filter(({ plainHttp }) => plainHttp).map(({ from }) => from.replace(/\/.*$/, ""))),
+];
 
 /** 1d as Go writes it: 24h. */
 const goDuration = (every: string): string =>
@@ -80,12 +85,19 @@ export function usedImage(config: Config, image: string): string {
   return `${registryName(config)}/${selfTarget(image)}:${tag}${digest === undefined ? "" : `@${digest}`}`;
 }
 
+/** The parts of the config whose images the stack runs. */
+export const ownParts = ({ ui }: Pick<MirrorConfig, "ui">): ("registry" | "gateway" | "regsync" | "ui")[] => [
+  "registry",
+  "gateway",
+  "regsync",
+  ...(ui.enabled || ui.admin.enabled ? (["ui"] as const) : []),
+];
+
 /** The images of the stack that can be mirrored: those with a tag, since a digest alone has none here. */
 function selfSources(config: MirrorConfig): MirrorSource[] {
-  const images = [config.registry.image, config.gateway.image, config.regsync.image];
-  if (config.ui.enabled || config.ui.admin.enabled) images.push(config.ui.image);
   const sources = new Map<string, MirrorSource>();
-  for (const image of images) {
+  for (const part of ownParts(config)) {
+    const { image } = config[part];
     const { repository, tag } = imageParts(image);
     if (tag === undefined) continue;
     const known = sources.get(repository);
@@ -97,7 +109,6 @@ function selfSources(config: MirrorConfig): MirrorSource[] {
       platform: undefined,
       referrers: true,
       interval: "24h",
-      plainHttp: false,
     });
   }
   return [...sources.values()];
@@ -107,7 +118,3 @@ function selfSources(config: MirrorConfig): MirrorSource[] {
 export const mirrorTargets = (config: MirrorConfig): string[] => [
   ...new Set(mirrorSources(config).map(({ to }) => to)),
 ];
-
-/** Whether a glob of `tags` names a tag; ranges of versions are regsync's to judge. */
-export const isNamedTag = (tags: readonly string[], tag: string): boolean =>
-  tags.some((entry) => /^[A-Za-z0-9._*-]+$/.test(entry) && matchesGlob(entry, tag));

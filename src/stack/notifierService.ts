@@ -2,10 +2,9 @@ import type { Config } from "../config/resolve.js";
 import type { ParsedConfig } from "../config/schema/index.js";
 import type { Service } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
-import { deploy, healthcheck, logging, openFiles } from "./service.js";
+import { deploy, healthcheck, logging, openFiles, UNPRIVILEGED } from "./service.js";
 
-const PORT = 8080;
-const USER = "65532:65532";
+export const NOTIFIER_PORT = 8080;
 
 /** Where nginx finds the script that passes events on. */
 export const NOTIFY_SCRIPT = "/etc/nginx/notify.js";
@@ -26,9 +25,7 @@ export const hasNotificationHeaders = ({ notifications }: Pick<ParsedConfig, "no
 
 /** Where the registry sends its events: the address of a receiver in the notifier. */
 export const notifierUrl = (config: Config, receiver: string): string =>
-  `http://${config.stack}_notifier:${PORT}/${receiver}`;
-
-export const NOTIFIER_PORT = PORT;
+  `http://${config.stack}_notifier:${NOTIFIER_PORT}/${receiver}`;
 
 /**
  * The service `notifier`: stock nginx between the registry and the receivers of its events. It is on the stack's own
@@ -37,7 +34,7 @@ export const NOTIFIER_PORT = PORT;
 export function notifierService(config: Config): Service {
   return {
     image: config.gateway.image,
-    user: USER,
+    user: UNPRIVILEGED,
     entrypoint: ["nginx", "-g", "daemon off;"],
     networks: [config.networks.internal],
     ulimits: openFiles(),
@@ -47,11 +44,11 @@ export function notifierService(config: Config): Service {
       { source: "notifier-script", target: NOTIFY_SCRIPT },
     ],
     ...(hasNotificationHeaders(config)
-      ? { secrets: [secretMount("notification-headers", "notification-headers", USER)] }
+      ? { secrets: [secretMount("notification-headers", "notification-headers", UNPRIVILEGED)] }
       : {}),
     read_only: true,
     cap_drop: ["ALL"],
-    healthcheck: healthcheck(`http://127.0.0.1:${PORT}/healthz`),
+    healthcheck: healthcheck(`http://127.0.0.1:${NOTIFIER_PORT}/healthz`),
     stop_signal: "SIGQUIT",
     stop_grace_period: "20s",
     logging: logging(),

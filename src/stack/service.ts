@@ -8,6 +8,9 @@ export const logging = (): Service["logging"] => ({
   options: { "max-size": "10m", "max-file": "3" },
 });
 
+/** Who services run as that need no account of their own in the image. */
+export const UNPRIVILEGED = "65532:65532";
+
 /** Open files that an nginx may have: Docker Engine 29 gives a container 1024, fewer than its connections. */
 export const OPEN_FILES = 8192;
 

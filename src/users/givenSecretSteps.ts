@@ -7,7 +7,13 @@ import {
 import type { Secret } from "../credentials/secret.js";
 import { GIVEN_SECRETS, type GivenSecret, secretName } from "../credentials/secretKinds.js";
 import { secretNamesOf, stackServices } from "../docker/objects.js";
-import { stackSecrets, writeSecret } from "../docker/swarmSecrets.js";
+import {
+  generationsOf,
+  inUseOrNewest,
+  type SecretFacts,
+  stackSecrets,
+  writeSecret,
+} from "../docker/swarmSecrets.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import type { PreflightFinding } from "../operation/findings.js";
 import { hasMirror } from "../stack/mirrorSources.js";
@@ -55,27 +61,32 @@ export const givenSecretsFrom = (
  * @returns an error for each that is needed and is nowhere
  */
 export async function chooseGivenSecrets(context: DeployContext): Promise<PreflightFinding[]> {
+  const { docker, config } = context;
+  const kinds = neededKinds(config);
+  if (kinds.length === 0) return [];
+  const secrets = await stackSecrets(docker, config.stack);
+  const used = secretNamesOf(await stackServices(docker, config.stack));
   const findings: PreflightFinding[] = [];
-  for (const kind of neededKinds(context.config)) findings.push(...(await choose(context, kind)));
+  for (const kind of kinds) findings.push(...(await choose(context, kind, secrets, used)));
   return findings;
 }
 
-async function choose(context: DeployContext, kind: GivenSecret): Promise<PreflightFinding[]> {
-  const { docker, config, givenSecrets } = context;
-  const { stack } = config;
-  const generations = (await stackSecrets(docker, stack))
-    .filter((secret) => secret.kind === kind)
-    .map(({ generation }) => generation)
-    .sort((a, b) => a - b);
-  const used = secretNamesOf(await stackServices(docker, stack));
-  const kept =
-    generations.find((generation) => used.includes(secretName(stack, kind, generation))) ??
-    generations.at(-1);
+async function choose(
+  context: DeployContext,
+  kind: GivenSecret,
+  secrets: readonly SecretFacts[],
+  used: readonly string[],
+): Promise<PreflightFinding[]> {
+  const { config, givenSecrets } = context;
+  const generations = generationsOf(secrets, kind);
+  const kept = inUseOrNewest(config.stack, kind, generations, used);
   const given = givenSecrets?.[kind];
   const isKept = kept !== undefined && (given === undefined || (await isSame(context, kind, kept, given)));
   const chosen = isKept ? kept : Math.max(0, ...generations) + 1;
-  const chosenBefore = context.generations.given;
-  context.generations = { ...context.generations, given: { ...chosenBefore, [kind]: chosen } };
+  context.generations = {
+    ...context.generations,
+    given: { ...context.generations.given, [kind]: chosen },
+  };
   if (isKept || given !== undefined) return [];
   const { what, remedy } = KINDS[kind];
   return [{ severity: "error", message: `${what} are not in the Swarm yet`, remedy }];

@@ -1,7 +1,7 @@
 import { type SecretKind, STORAGE_SECRETS, secretName } from "../credentials/secretKinds.js";
 import { type AccessKey, credentialsFile, storageVariables } from "../credentials/storageKeys.js";
 import { secretNamesOf, stackServices } from "../docker/objects.js";
-import { type SecretFacts, stackSecrets, writeSecret } from "../docker/swarmSecrets.js";
+import { generationsOf, inUseOrNewest, stackSecrets, writeSecret } from "../docker/swarmSecrets.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import type { PreflightFinding } from "../operation/findings.js";
 
@@ -20,9 +20,7 @@ export async function chooseStorageKeys(context: DeployContext): Promise<Preflig
   const complete = generationsOf(secrets, "s3").filter((generation) =>
     kinds.every((kind) => generationsOf(secrets, kind).includes(generation)),
   );
-  const used = secretNamesOf(await stackServices(docker, stack));
-  const kept =
-    complete.find((generation) => used.includes(secretName(stack, "s3", generation))) ?? complete.at(-1);
+  const kept = inUseOrNewest(stack, "s3", complete, secretNamesOf(await stackServices(docker, stack)));
   const isSame = (kind: SecretKind, key: AccessKey | undefined) =>
     key === undefined ||
     secrets.some(
@@ -42,12 +40,6 @@ export async function chooseStorageKeys(context: DeployContext): Promise<Preflig
     },
   ];
 }
-
-const generationsOf = (secrets: readonly SecretFacts[], kind: SecretKind): number[] =>
-  secrets
-    .filter((secret) => secret.kind === kind)
-    .map(({ generation }) => generation)
-    .sort((a, b) => a - b);
 
 /** Creates the secrets of the keys; what exists is kept. */
 export const createStorageKeys: Step = {

@@ -3,9 +3,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import bcrypt from "bcryptjs";
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { addressForTasks } from "./addresses.js";
 import { buildImage, type Image } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
@@ -70,8 +70,7 @@ beforeAll(async () => {
   image = buildImage(folder, "events", [20_000]);
   port = 0;
   await listen();
-  const bridge = ["network", "inspect", "docker_gwbridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"];
-  const { stdout: host } = await execa("docker", bridge);
+  const host = await addressForTasks();
   workspace = await Workspace.create("events", 5040, 8120);
   await writeConfig(workspace, swarm, {
     root: {

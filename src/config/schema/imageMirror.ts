@@ -1,17 +1,14 @@
 import { z } from "zod";
-import { TAG_GLOB } from "../../access/glob.js";
+import { REPOSITORY_NAME, TAG_GLOB } from "../../access/glob.js";
 import { imageReference, placementConstraint, shortName, text } from "../text.js";
 import { resources } from "./registry.js";
-
-const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
-const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
 
 const source = text({
   what: "a repository with its registry",
   remedy:
     "Write the registry first and no tag, such as docker.io/library/alpine or quay.io/prometheus/prometheus.",
   pattern: new RegExp(
-    `^(?:[a-z0-9-]+(?:\\.[a-z0-9-]+)+(?::\\d{1,5})?|[a-z0-9-]+:\\d{1,5}|localhost)/${REPOSITORY}$`,
+    `^(?:[a-z0-9-]+(?:\\.[a-z0-9-]+)+(?::\\d{1,5})?|[a-z0-9-]+:\\d{1,5}|localhost)/${REPOSITORY_NAME}$`,
   ),
 });
 
@@ -19,7 +16,7 @@ const target = text({
   what: "a repository",
   remedy:
     "Write path segments of lower-case letters, digits and . _ -, without a host and a tag: mirror/alpine.",
-  pattern: new RegExp(`^${REPOSITORY}$`),
+  pattern: new RegExp(`^${REPOSITORY_NAME}$`),
   maxLength: 200,
 });
 
@@ -37,10 +34,13 @@ const tags = text({
   maxLength: 128,
 });
 
+/** A platform, as images name it: os/architecture[/variant]. */
+export const PLATFORM = /^[a-z0-9]+\/[a-z0-9]+(?:\/v\d+)?$/;
+
 const platform = text({
   what: "a platform",
   remedy: "Write it as linux/amd64 or linux/arm/v7.",
-  pattern: /^[a-z0-9]+\/[a-z0-9]+(?:\/v\d+)?$/,
+  pattern: PLATFORM,
 });
 
 const every = text({

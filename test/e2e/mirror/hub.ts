@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { execa } from "execa";
+import { addressForTasks } from "../addresses.js";
 import { OciClient } from "../clients/ociClient.js";
 
 const CONTAINER = "mirror-hub";
@@ -43,14 +44,7 @@ export class Hub {
     const mount = ["--volume", `${folder}/hub.yml:/etc/distribution/config.yml:ro`];
     await execa("docker", ["run", "--detach", "--name", CONTAINER, "--network", "host", ...mount, image]);
     await answers(`http://127.0.0.1:${PORT}/v2/`);
-    const bridge = [
-      "network",
-      "inspect",
-      "docker_gwbridge",
-      "--format",
-      "{{(index .IPAM.Config 0).Gateway}}",
-    ];
-    return new Hub((await execa("docker", bridge)).stdout);
+    return new Hub(await addressForTasks());
   }
 
   /**
