@@ -66,6 +66,10 @@ export const storagePlace = ({ registry: { storage } }: Pick<Config, "registry">
     ? storage.path
     : `s3://${storage.bucket}${storage.prefix === undefined ? "" : `/${storage.prefix}`}`;
 
+/** The network that the metrics can be read from; undefined where nobody can read them. */
+export const metricsNetwork = ({ metrics }: Pick<Config, "metrics">): string | undefined =>
+  metrics.enabled ? metrics.network : undefined;
+
 /** Port that https addresses leave out. */
 const HTTPS_PORT = 443;
 

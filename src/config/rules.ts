@@ -1,17 +1,10 @@
 import { accessFindings } from "./accessFindings.js";
+import { metricsRule } from "./metricsRules.js";
 import { mirrorFindings } from "./mirrorFindings.js";
-import { type Objection, objectionError, objectionWarning } from "./objection.js";
+import { error, type Rule, warning } from "./objection.js";
 import { compareVersions, registryLine, resolve } from "./resolve.js";
 import { AUTHELIA_URL } from "./schema/edge.js";
-import type { ParsedConfig } from "./schema/index.js";
 import { isIPv4 } from "./text.js";
-
-type Rule = (config: ParsedConfig) => Objection | readonly Objection[] | undefined;
-
-const error = (path: string, message: string, remedy: string): Objection =>
-  objectionError(path.split("."), message, remedy);
-const warning = (path: string, message: string, remedy: string): Objection =>
-  objectionWarning(path.split("."), message, remedy);
 
 const registryLineIsKnown: Rule = ({ registry }) =>
   registry.version === undefined && registryLine(registry.image) === undefined
@@ -118,11 +111,11 @@ const autheliaIsReachable: Rule = ({ expose, users, authelia }) =>
     : undefined;
 
 /** Source: the Dockerfiles of the official image: the slim variants lack nginx's modules. */
-const scriptNeedsModule: Rule = ({ access, gateway }) =>
-  access.length > 0 && /-slim(?:@|$)/.test(gateway.image)
+const scriptNeedsModule: Rule = ({ access, gateway, metrics }) =>
+  (access.length > 0 || metrics.enabled) && /-slim(?:@|$)/.test(gateway.image)
     ? error(
         "gateway.image",
-        `${gateway.image} has no JavaScript module (njs), which the rules of access need`,
+        `${gateway.image} has no JavaScript module (njs), which ${access.length > 0 ? "the rules of access" : "metrics"} need`,
         "Use the image without -slim.",
       )
     : undefined;
@@ -210,4 +203,5 @@ export const rules: readonly Rule[] = [
   redirectNeedsS3Outside,
   accessFindings,
   mirrorFindings,
+  metricsRule,
 ];

@@ -1,3 +1,4 @@
+import { RENEWAL_DAYS } from "../config/limits.js";
 import type { Config } from "../config/resolve.js";
 import { DAY_MILLISECONDS } from "../credentials/age.js";
 import { type Certificate, readCertificate } from "../registry/certificate.js";
@@ -7,9 +8,6 @@ import { readClock } from "./clock.js";
 import { type Lookup, lookUp } from "./dns.js";
 import { judgeClock } from "./engineChecks.js";
 import { error, type Finding, warning } from "./finding.js";
-
-/** Days before its end from which a certificate should have been renewed; Traefik's ACME does it 30 days before. */
-const RENEWAL_DAYS = 14;
 
 /** Codes of faults that the lookup of the name reports. */
 const NAME_CODES = new Set(["ENOTFOUND", "EAI_AGAIN", "ETIMEOUT", "ENODATA"]);

@@ -7,9 +7,10 @@ import { type Finding, warning } from "./finding.js";
 
 /** What can be seen of the way between the nodes. */
 export interface MtuFacts {
-  /** The stack's own network, and Traefik's. */
+  /** The stack's own network, Traefik's, and Prometheus's. */
   internal: SwarmNetwork | undefined;
   edge: SwarmNetwork | undefined;
+  metrics?: SwarmNetwork | undefined;
   /** The interface of this machine that has the node's address; undefined where the engine runs elsewhere. */
   link: NetworkInterface | undefined;
   /** Nodes of the Swarm. */
@@ -20,19 +21,15 @@ export interface MtuFacts {
  * Whether the packets of the overlay networks fit through this node's interface: those that do not are dropped, so
  * small requests answer and layers hang. Other nodes cannot be seen from here.
  */
-export function judgeMtu(config: Config, { internal, edge, link, nodes }: MtuFacts): Finding[] {
+export function judgeMtu(config: Config, { internal, edge, metrics, link, nodes }: MtuFacts): Finding[] {
   // One node alone sends nothing through VXLAN.
   if (link === undefined || nodes < 2) return [];
-  const { network } = config.traefik;
   // Where the config is right already, the network is told to differ from it.
   const isSet = config.networks.mtu !== undefined && config.networks.mtu <= link.mtu;
   const networks: Array<[string, SwarmNetwork | undefined, string]> = [
     [internalNetworkName(config), isSet ? undefined : internal, `Set networks.mtu: ${link.mtu}`],
-    [
-      network,
-      edge,
-      `Remove it and create it again with: docker network create --driver overlay --attachable --opt ${MTU_OPTION}=${link.mtu} ${network}`,
-    ],
+    [config.traefik.network, edge, createAgain(config.traefik.network, link)],
+    [String(config.metrics.network), metrics, createAgain(String(config.metrics.network), link)],
   ];
   return networks
     .filter(([, found]) => found !== undefined && mtuOf(found) > link.mtu)
@@ -46,6 +43,9 @@ export function judgeMtu(config: Config, { internal, edge, link, nodes }: MtuFac
     );
 }
 
+const createAgain = (network: string, { mtu }: NetworkInterface): string =>
+  `Remove it and create it again with: docker network create --driver overlay --attachable --opt ${MTU_OPTION}=${mtu} ${network}`;
+
 export const mtuCheck: Check = {
   id: "mtu",
   title: "MTU between the nodes",
@@ -53,8 +53,8 @@ export const mtuCheck: Check = {
   needs: "manager",
   run: async ({ config, endpoint, swarm }) => {
     if (!(await endpoint()).isLocal) return [];
-    const { internal, network, nodeAddress, nodes } = await swarm();
+    const { internal, network, metrics, nodeAddress, nodes } = await swarm();
     const link = nodeAddress ? await interfaceOf(nodeAddress) : undefined;
-    return judgeMtu(config, { internal, edge: network, link, nodes: nodes.length });
+    return judgeMtu(config, { internal, edge: network, metrics, link, nodes: nodes.length });
   },
 };

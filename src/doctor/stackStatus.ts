@@ -1,3 +1,4 @@
+import { LEAST_FREE } from "../config/limits.js";
 import { publicUrls } from "../config/resolve.js";
 import {
   type SwarmService,
@@ -53,9 +54,6 @@ export interface Status {
   /** What is wrong, in words. */
   faults: string[];
 }
-
-/** Less free than this is a fault: a push that fills the disk fails, and so do the next ones. */
-const LEAST_FREE_SHARE = 0.05;
 
 /** How the stack is now. Changes nothing. */
 export async function readStatus({ config, docker, options, signal }: DeployContext): Promise<Status> {
@@ -127,7 +125,7 @@ export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date):
   for (const { title, fault } of frontDoor) if (fault !== undefined) faults.push(`${title}: ${fault}`);
   if (certificate && certificate.getTime() < now.getTime())
     faults.push(`the certificate ended on ${certificate.toISOString().slice(0, 10)}`);
-  if (disk && disk.free < LEAST_FREE_SHARE * disk.size) faults.push("the storage is nearly full");
+  if (disk && disk.free < LEAST_FREE.errorShare * disk.size) faults.push("the storage is nearly full");
   if (readOnly && !readOnly.holder)
     faults.push(
       `pushes are refused until ${readOnly.until.toISOString()}: a gc was interrupted (fix it with hephaestus gc or deploy)`,

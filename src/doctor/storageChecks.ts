@@ -1,3 +1,4 @@
+import { LEAST_FREE } from "../config/limits.js";
 import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
 import type { SwarmTask } from "../docker/objects.js";
 import type { Disk } from "../host/freeSpace.js";
@@ -18,8 +19,7 @@ export interface Limits {
   warningBelow: number;
 }
 
-/** A push that fills the disk fails, and so do the next ones. */
-const STORAGE_LIMITS: Limits = { errorShare: 0.05, warningShare: 0.1, warningBelow: 5e9 };
+const STORAGE_LIMITS: Limits = { ...LEAST_FREE, warningBelow: 5e9 };
 
 const INODE_LIMITS: Limits = { errorShare: 0.05, warningShare: 0.1, warningBelow: 0 };
 

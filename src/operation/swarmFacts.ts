@@ -1,5 +1,6 @@
-import { type Config, isSharedStorage, storagePlace } from "../config/resolve.js";
+import { type Config, isSharedStorage, metricsNetwork, storagePlace } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
+import { judgeExternalNetworks } from "./externalNetworks.js";
 import type { FindingCode } from "./findingCodes.js";
 import type { Finding } from "./findings.js";
 import {
@@ -19,8 +20,10 @@ export interface SwarmFacts {
   isManager: boolean;
   /** The node that answers. */
   nodeId: string;
-  /** The external network: its scope and driver, undefined where there is none. */
+  /** The network of Traefik, undefined where there is none. */
   network: SwarmNetwork | undefined;
+  /** The same of Prometheus. */
+  metrics?: SwarmNetwork | undefined;
   /** The stack's own network, undefined before its first deploy. */
   internal?: SwarmNetwork | undefined;
   /** The address that the other nodes know this one by. */
@@ -88,6 +91,8 @@ export async function readSwarmFacts(
   };
   if (!facts.isManager) return facts;
   if (config.expose === "traefik") facts.network = await readNetwork(docker, config.traefik.network);
+  const ofMetrics = metricsNetwork(config);
+  if (ofMetrics !== undefined) facts.metrics = await readNetwork(docker, ofMetrics);
   facts.internal = await readNetwork(docker, internalNetworkName(config));
   const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
   facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];
@@ -134,26 +139,7 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): Finding[] {
   }
   if (!facts.isManager) return findings;
 
-  const { network } = config.traefik;
-  if (config.expose === "traefik" && facts.network === undefined) {
-    error(
-      "network-missing",
-      `the network ${network} does not exist`,
-      `docker network inspect ${network} finds none`,
-      `Create it with: docker network create --driver overlay --attachable ${network} (Traefik must be on it), or set traefik.network.`,
-    );
-  } else if (
-    config.expose === "traefik" &&
-    (facts.network?.driver !== "overlay" || facts.network.scope !== "swarm")
-  ) {
-    error(
-      "network-not-overlay",
-      `the network ${network} is of driver ${facts.network?.driver} and scope ${facts.network?.scope}`,
-      `docker network inspect ${network}`,
-      "Services need an overlay network of scope swarm: create one under another name and set traefik.network.",
-    );
-  }
-
+  findings.push(...judgeExternalNetworks(config, facts));
   findings.push(...judgeInternalNetwork(config, facts.internal));
 
   const { constraints } = config.registry.placement;

@@ -11,11 +11,13 @@ import {
   insideAddress,
   SCRIPT_PATH,
 } from "../stack/gatewayService.js";
+import { METRICS_SCRIPT_PATH } from "../stack/metricsService.js";
 import { hasMirror, mirrorTargets } from "../stack/mirrorSources.js";
 import { hasNotifications } from "../stack/notifierService.js";
 import { readerAddress, registryAddress, tasksOf } from "../stack/registryService.js";
 import { OPEN_FILES } from "../stack/service.js";
 import { fill } from "./fill.js";
+import { gatewayMetrics } from "./metricsFiles.js";
 import type { RenderedFile } from "./renderedFiles.js";
 import type { Templates } from "./templates.js";
 
@@ -79,6 +81,10 @@ export function gatewayFiles(
     anonymous: access.lowest === "*",
     port: GATEWAY_PORT,
     jsonLog: config.gateway.log === "json",
+    namesActions: config.gateway.log === "json" || config.metrics.enabled,
+    javascript: scripted || config.metrics.enabled,
+    metrics: gatewayMetrics(config, templates),
+    metricsScriptPath: METRICS_SCRIPT_PATH,
     actionPatterns: ACTION_PATTERNS,
     repositoryPattern: REPOSITORY_PATTERN,
     cacheFolder: CACHE_FOLDER,

@@ -1,6 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import { hasRules } from "./accessMaps.js";
 import type { Service } from "./composeModel.js";
+import { metricsScriptMount } from "./metricsService.js";
 import { secretMount } from "./secretMounts.js";
 import {
   deploy,
@@ -93,6 +94,7 @@ export function gatewayService(config: Config): Service {
     configs: [
       { source: "gateway", target: "/etc/nginx/nginx.conf" },
       ...(hasRules(config) ? [{ source: "gateway-access", target: SCRIPT_PATH }] : []),
+      ...(config.metrics.enabled ? [metricsScriptMount()] : []),
     ],
     secrets: [secretMount("gateway", "gateway", UNPRIVILEGED)],
     read_only: true,

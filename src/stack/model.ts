@@ -1,8 +1,9 @@
-import type { Config } from "../config/resolve.js";
+import { type Config, metricsNetwork } from "../config/resolve.js";
 import { SECRET_KINDS, type SecretKind } from "../credentials/secretKinds.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./composeModel.js";
 import { CACHE_VOLUME, gatewayService } from "./gatewayService.js";
 import { registryAdminService, registryUiService } from "./libraryService.js";
+import { METRICS_SERVICE, metricsService } from "./metricsService.js";
 import { mirrorService } from "./mirrorService.js";
 import { hasMirror, usedImage } from "./mirrorSources.js";
 import { hasNotifications, notifierService } from "./notifierService.js";
@@ -23,7 +24,9 @@ export type ConfigFiles = Readonly<
       | "registry-admin"
       | "mirror"
       | "notifier"
-      | "notifier-script",
+      | "notifier-script"
+      | "registry-metrics"
+      | "registry-metrics-script",
       { path: string; digest: string }
     >
   >
@@ -38,6 +41,7 @@ function servicesOf(config: Config): Record<string, Service> {
     ...(config.ui.admin.enabled ? { "registry-admin": registryAdminService(config) } : {}),
     ...(hasMirror(config) ? { mirror: mirrorService(config) } : {}),
     ...(hasNotifications(config) ? { notifier: notifierService(config) } : {}),
+    ...(config.metrics.enabled ? { [METRICS_SERVICE]: metricsService(config) } : {}),
   };
   for (const service of Object.values(services)) service.image = usedImage(config, service.image);
   return services;
@@ -64,6 +68,12 @@ export const secretsOf = (config: Config): Record<string, SecretKind[]> =>
 export const routersOf = (config: Config): Router[] =>
   Object.values(servicesOf(config)).flatMap(({ deploy }) => routersIn(deploy.labels ?? {}));
 
+/** The networks that are there before the stack: Traefik's and Prometheus's. */
+const externalNetworks = (config: Config): string[] =>
+  [config.expose === "traefik" ? config.traefik.network : undefined, metricsNetwork(config)].filter(
+    (name) => name !== undefined,
+  );
+
 /** Name of an overlay's option for its MTU. Source: docker network create, bridge and overlay options. */
 export const MTU_OPTION = "com.docker.network.driver.mtu";
 
@@ -88,7 +98,7 @@ function internalNetwork(config: Config): Network {
  */
 export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
   const services = servicesOf(config);
-  const { stack, networks, traefik } = config;
+  const { stack, networks } = config;
   const mounted = Object.values(services);
   const configNames = new Set(mounted.flatMap(({ configs = [] }) => configs.map(({ source }) => source)));
   const secretNames = new Set(mounted.flatMap(({ secrets = [] }) => secrets.map(({ source }) => source)));
@@ -97,9 +107,9 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
     services,
     networks: {
       [networks.internal]: internalNetwork(config),
-      ...(config.expose === "traefik"
-        ? { [traefik.network]: { external: true, name: traefik.network } satisfies Network }
-        : {}),
+      ...Object.fromEntries(
+        externalNetworks(config).map((name) => [name, { external: true, name } as const]),
+      ),
     },
     configs: Object.fromEntries(
       Object.entries(files)

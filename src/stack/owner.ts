@@ -12,6 +12,7 @@ export const SERVICE_NAMES = [
   "registry-admin",
   "mirror",
   "notifier",
+  "registry-metrics",
 ] as const;
 
 /** The model with the owner's label on its services, configs and own networks. */

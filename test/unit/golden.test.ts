@@ -65,6 +65,17 @@ access:
   - { repositories: ["team-a/**"], pull: authenticated, push: [team-a], immutable: ["v*"] }
   - { repositories: ["mirror/**"], push: [ci-mirror], delete: [] }
 `,
+  // Prometheus reads what is counted.
+  metrics: `version: 1
+domain: example.com
+registry: { replicas: 2, storage: { path: /mnt/storage/registry, shared: true } }
+gateway: { replicas: 2 }
+metrics:
+  enabled: true
+  network: monitoring
+  nodeExporters: ["192.168.1.5:9100", "tasks.node-exporter:9100"]
+  blackboxExporter: blackbox-exporter:9115
+`,
   // TLS ends at a tunnel, and the nodes meet over WireGuard.
   tunnel: `version: 1
 domain: example.com

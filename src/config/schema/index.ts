@@ -4,6 +4,7 @@ import { alerts } from "./alertTargets.js";
 import { authelia, credentials, ports, swarm, traefik, ui, users } from "./edge.js";
 import { mirror, regsync } from "./imageMirror.js";
 import { maintenance } from "./maintenancePlan.js";
+import { metrics } from "./metrics.js";
 import { notifications } from "./notificationReceivers.js";
 import { gateway, networks, registry } from "./registry.js";
 import { access, groups } from "./repositoryAccess.js";
@@ -54,6 +55,7 @@ export const configSchema = z
     maintenance,
     notifications,
     alerts,
+    metrics,
   })
   .meta({ title: "hephaestus.yaml", description: "Configuration of a Hephaestus registry stack" });
 

@@ -1,0 +1,72 @@
+import { error, type Objection, type Rule, warning } from "./objection.js";
+import { compareVersions } from "./resolve.js";
+
+/** The first stable branch with js_shared_dict_zone (njs 0.8.0). Source: nginx's and njs's lists of changes. */
+const FIRST_WITH_COUNTERS = "1.26";
+
+const needsNetwork: Rule = ({ metrics }) =>
+  metrics.network === undefined
+    ? error(
+        "metrics.enabled",
+        "nobody can read the metrics without a network that Prometheus is on",
+        "Set metrics.network to the overlay network of your Prometheus.",
+      )
+    : undefined;
+
+/** What is on that network can read the metrics. */
+const hasNetworkOfItsOwn: Rule = ({ expose, metrics, networks, traefik }) => {
+  const owner =
+    metrics.network === networks.internal
+      ? "the stack's own network"
+      : expose === "traefik" && metrics.network === traefik.network
+        ? "Traefik's network"
+        : undefined;
+  return owner === undefined
+    ? undefined
+    : error(
+        "metrics.network",
+        `${metrics.network} is ${owner}, and everything on it could read the metrics`,
+        "Give Prometheus a network of its own: docker network create --driver overlay monitoring",
+      );
+};
+
+const gatewayCounts: Rule = ({ gateway: { image } }) => {
+  const branch = /:(\d+\.\d+)/.exec(image.replace(/^.*\//, ""))?.[1];
+  if (branch === undefined || compareVersions(branch, FIRST_WITH_COUNTERS) >= 0) return undefined;
+  return error(
+    "gateway.image",
+    `${image} cannot count requests: its JavaScript module (njs) is older than 0.8.0`,
+    `Use nginx ${FIRST_WITH_COUNTERS} or newer, or set metrics.enabled: false.`,
+  );
+};
+
+const debugServerIsOurs: Rule = ({ registry }) => {
+  const name = Object.keys(registry.env).find((variable) => /^REGISTRY_HTTP_DEBUG(?:_|$)/.test(variable));
+  return name === undefined
+    ? undefined
+    : {
+        ...error(
+          "registry.env",
+          `${name} would move the metrics away from where they are asked for`,
+          "Remove it: metrics.enabled: true sets up the registry's debug server.",
+        ),
+        path: ["registry", "env", name],
+      };
+};
+
+const bucketHasNoDisk: Rule = ({ metrics, registry: { storage } }) =>
+  metrics.nodeExporters.length > 0 && storage.driver === "s3"
+    ? warning(
+        "metrics.nodeExporters",
+        "the images are in a bucket, so there is no disk to look at",
+        "Remove it.",
+      )
+    : undefined;
+
+/** What is wrong with `metrics`, where it is on. */
+export const metricsRule: Rule = (config): Objection[] =>
+  config.metrics.enabled
+    ? [needsNetwork, hasNetworkOfItsOwn, gatewayCounts, debugServerIsOurs, bucketHasNoDisk].flatMap(
+        (rule) => rule(config) ?? [],
+      )
+    : [];

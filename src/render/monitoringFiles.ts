@@ -1,0 +1,72 @@
+import { LEAST_FREE, RENEWAL_DAYS } from "../config/limits.js";
+import { type Config, publicUrls, storageFolder } from "../config/resolve.js";
+import { COUNTED_SERVICES, METRICS_SERVICE, metricsAddress } from "../stack/metricsService.js";
+import { fill } from "./fill.js";
+import type { RenderedFile } from "./renderedFiles.js";
+import type { Templates } from "./templates.js";
+
+/** What Docker's DNS answers with the addresses of all tasks. */
+const TASKS = /^tasks\./;
+
+/**
+ * What Prometheus and Grafana are to be given: jobs, alert rules and a dashboard. Each asks only for what the config names an
+ * exporter for.
+ *
+ * @param header of a rendered file
+ */
+export function monitoringFiles(config: Config, templates: Templates, header: string): RenderedFile[] {
+  const { nodeExporters, blackboxExporter, network } = config.metrics;
+  const folder = storageFolder(config);
+  const disk = folder !== undefined && nodeExporters.length > 0;
+  const probes = blackboxExporter === undefined ? [] : probed(config);
+  const values = {
+    header,
+    stack: config.stack,
+    network,
+    address: metricsAddress(config),
+    metricsService: METRICS_SERVICE,
+    services: COUNTED_SERVICES.map((name) => ({ name, replicas: replicasOf(config, name) })),
+    severalTasks: COUNTED_SERVICES.map((name) => ({ name, replicas: replicasOf(config, name) })).filter(
+      ({ replicas }) => replicas > 1,
+    ),
+    disk,
+    folder,
+    fileSystems: disk ? fileSystems(folder) : [],
+    diskExporters: nodeExporters.filter((address) => !TASKS.test(address)),
+    diskTasks: nodeExporters.filter((address) => TASKS.test(address)).map(nameAndPort),
+    warningPercent: LEAST_FREE.warningShare * 100,
+    errorPercent: LEAST_FREE.errorShare * 100,
+    ...LEAST_FREE,
+    probes,
+    secure: probes.filter((url) => url.startsWith("https:")).length > 0,
+    blackboxExporter,
+    renewalDays: RENEWAL_DAYS,
+  };
+  return [
+    { path: "monitoring/prometheus.yml", text: fill(templates.prometheus, values) },
+    { path: "monitoring/alerts.yml", text: fill(templates.alerts, values) },
+    { path: "monitoring/dashboard.json", text: fill(templates.dashboard, values) },
+  ];
+}
+
+const replicasOf = ({ gateway, registry }: Config, service: (typeof COUNTED_SERVICES)[number]): number =>
+  service === "gateway" ? gateway.replicas : registry.replicas;
+
+/** Public addresses that answer 200 without a login. A UI behind Authelia sends to Authelia, whose certificate is another one. */
+function probed(config: Config): string[] {
+  const { registry, ui } = publicUrls(config);
+  return [`${registry}/healthz`, ...(ui !== undefined && config.ui.access === "public" ? [`${ui}/`] : [])];
+}
+
+/** Where the file system of a folder may be mounted, the folder itself first: /mnt/storage, /mnt, /. */
+function fileSystems(folder: string): { mountPoint: string }[] {
+  const parts = folder.split("/").filter(Boolean);
+  return [...parts.keys(), parts.length]
+    .map((length) => ({ mountPoint: `/${parts.slice(0, length).join("/")}` }))
+    .reverse();
+}
+
+function nameAndPort(address: string): { name: string; port: string } {
+  const [name = "", port = ""] = address.split(":");
+  return { name, port };
+}

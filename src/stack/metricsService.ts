@@ -1,0 +1,56 @@
+import { type Config, metricsNetwork } from "../config/resolve.js";
+import type { ConfigMount, Service } from "./composeModel.js";
+import { deploy, healthcheck, logging, openFiles, UNPRIVILEGED } from "./service.js";
+
+export const METRICS_SERVICE = "registry-metrics";
+
+/** Where registry, reader and gateway show what they count, and where Prometheus asks. Line 3 of the registry has this default. */
+export const METRICS_PORT = 5001;
+
+/** For the healthcheck alone, on the loopback interface. */
+export const METRICS_HEALTH_PORT = 5002;
+
+/** The services that count something. */
+export const COUNTED_SERVICES = ["registry", "reader", "gateway"] as const;
+
+/** Where Prometheus finds the metrics. The full service name is unique in a Swarm. */
+export const metricsAddress = (config: Config): string =>
+  `${config.stack}_${METRICS_SERVICE}:${METRICS_PORT}`;
+
+/** Where nginx finds the script that counts the gateway's requests, and that knows the tasks. */
+export const METRICS_SCRIPT_PATH = "/etc/nginx/metrics.js";
+
+export const metricsScriptMount = (): ConfigMount => ({
+  source: `${METRICS_SERVICE}-script`,
+  target: METRICS_SCRIPT_PATH,
+});
+
+/**
+ * The service `registry-metrics`: stock nginx between Prometheus's network and the stack's own. It lists the tasks, and passes
+ * the question for the metrics of one task, and nothing else.
+ */
+export function metricsService(config: Config): Service {
+  return {
+    image: config.gateway.image,
+    user: UNPRIVILEGED,
+    entrypoint: ["nginx", "-g", "daemon off;"],
+    networks: [config.networks.internal, metricsNetwork(config) ?? []].flat(),
+    ulimits: openFiles(),
+    volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } }],
+    configs: [{ source: METRICS_SERVICE, target: "/etc/nginx/nginx.conf" }, metricsScriptMount()],
+    read_only: true,
+    cap_drop: ["ALL"],
+    healthcheck: healthcheck(`http://127.0.0.1:${METRICS_HEALTH_PORT}/`),
+    stop_signal: "SIGQUIT",
+    stop_grace_period: "20s",
+    logging: logging(),
+    deploy: deploy(config, {
+      replicas: 1,
+      placement: { constraints: [] },
+      resources: config.metrics.resources,
+      startFirst: true,
+      // For a Traefik that takes every service unless told otherwise.
+      ...(config.expose === "traefik" ? { labels: { "traefik.enable": "false" } } : {}),
+    }),
+  };
+}
