@@ -184,3 +184,28 @@ test.skipIf(docker === undefined).each(readdirSync(EXAMPLES).filter((file) => fi
     expectSameServices(text, await stackConfig(text));
   },
 );
+
+test.skipIf(docker === undefined)(
+  "docker understands the example of a Prometheus, which has what is rendered for it",
+  async () => {
+    const text = readFileSync(new URL("prometheus-stack.yml", EXAMPLES), "utf8");
+    const understood = await stackConfig(text);
+    const { config } = loadConfig(
+      readFileSync(new URL("monitored.yaml", EXAMPLES), "utf8"),
+      "monitored.yaml",
+      {},
+    );
+    const rendered = renderFiles(config, templates, "monitored.yaml").map(({ path }) => path);
+    const { services, configs, networks } = parse(text) as {
+      services: object;
+      configs: Record<string, { file: string }>;
+      networks: object;
+    };
+    expect(Object.keys(understood.services).sort()).toEqual(Object.keys(services).sort());
+    for (const { file } of Object.values(configs)) expect(rendered).toContain(file.replace("./", ""));
+    expect(Object.keys(networks)).toEqual([config.metrics.network]);
+    const { nodeExporters, blackboxExporter } = config.metrics;
+    for (const address of [...nodeExporters, blackboxExporter])
+      expect(Object.keys(services)).toContain(/monitoring_([a-z-]+):/.exec(String(address))?.[1]);
+  },
+);

@@ -1,6 +1,7 @@
 /** Fetches what the tests need into the folder given; `run.sh` calls it while there is a network. */
-import { buildCurrentDebian } from "../support/currentDebian.js";
+import { buildCurrentDebian, unpackCurrentNginx } from "../support/currentDebian.js";
 import { buildGoPrograms } from "../support/goPrograms.js";
+import { fetchMonitoringPrograms } from "../support/monitoringPrograms.js";
 import { fetchPackages } from "../support/packages.js";
 
 const [cacheDir] = process.argv.slice(2);
@@ -8,3 +9,5 @@ if (cacheDir === undefined) throw new Error("prefetch.ts needs the cache folder 
 await fetchPackages(cacheDir, console.log);
 await buildGoPrograms(cacheDir, console.log);
 await buildCurrentDebian(cacheDir, console.log);
+await unpackCurrentNginx(cacheDir, console.log);
+await fetchMonitoringPrograms(cacheDir, console.log);

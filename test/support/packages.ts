@@ -37,11 +37,7 @@ export async function fetchPackages(
     await rm(debs, { recursive: true, force: true });
     await madeAside(cacheDir, debs, async (folder) => {
       report("Downloading Debian packages for the stand-in images");
-      await download(folder).catch(async () => {
-        // The package lists may be missing or older than the mirror.
-        await apt("apt-get", ["update"]);
-        await download(folder);
-      });
+      await withLists(() => downloadWithLibraries(folder));
       return folder;
     });
   }
@@ -49,14 +45,34 @@ export async function fetchPackages(
   return new Map(files.map((file) => [file.slice(0, file.indexOf("_")), `${debs}/${file}`]));
 }
 
-async function download(dir: string): Promise<void> {
+/**
+ * Downloads packages alone, without what they depend on.
+ *
+ * @throws OperatorError if apt is missing or cannot download them
+ */
+export const downloadPackages = (names: readonly string[], dir: string): Promise<void> =>
+  withLists(() => download(names, dir));
+
+/** The package lists may be missing or older than the mirror. */
+async function withLists(work: () => Promise<void>): Promise<void> {
+  await work().catch(async () => {
+    await apt("apt-get", ["update"]);
+    await work();
+  });
+}
+
+async function download(names: readonly string[], dir: string): Promise<void> {
+  await apt("apt-get", ["download", "-o", "APT::Sandbox::User=root", ...names], dir);
+}
+
+async function downloadWithLibraries(dir: string): Promise<void> {
   const facts = await apt("apt-cache", ["show", "--no-all-versions", ...PROGRAMS]);
   const depends = facts.split("\n").filter((line) => line.startsWith("Depends:"));
   const names = depends
     .flatMap((line) => line.slice("Depends:".length).split(/[,|]/))
     .map((entry) => entry.trim().split(/[ :]/)[0] ?? "");
   const libraries = new Set(names.filter((name) => LIBRARY.test(name)));
-  await apt("apt-get", ["download", "-o", "APT::Sandbox::User=root", ...PROGRAMS, ...libraries], dir);
+  await download([...PROGRAMS, ...libraries], dir);
 }
 
 async function apt(command: string, args: string[], cwd = "/"): Promise<string> {

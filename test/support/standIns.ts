@@ -10,9 +10,10 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import { currentNginx } from "./currentDebian.js";
 import { goProgram } from "./goPrograms.js";
 import { fetchPackages } from "./packages.js";
-import { PATH, RECIPES, type Recipe, STANDINS, type Standin } from "./standins/recipes.js";
+import { CURRENT_NGINX, PATH, RECIPES, type Recipe, STANDINS, type Standin } from "./standins/recipes.js";
 
 export interface StandinOptions {
   /** The engine that gets the images, as in DOCKER_HOST. */
@@ -21,6 +22,8 @@ export interface StandinOptions {
   cacheDir: string;
   /** Gets one line for a person before each slow step. */
   report: (line: string) => void;
+  /** The images to build; without it all that most tests need. */
+  only?: readonly Standin[];
 }
 
 const SOURCES = fileURLToPath(new URL("./standins", import.meta.url));
@@ -38,12 +41,16 @@ export async function buildStandins({
   dockerHost,
   cacheDir,
   report,
+  only,
 }: StandinOptions): Promise<typeof STANDINS> {
   const packages = await fetchPackages(cacheDir, report);
   const inputs = await hashInputs([...packages.values()]);
   const has = ({ goProgram: program }: Recipe) => !program || existsSync(goProgram(cacheDir, program[0]));
   // The demo builds no programs, and needs none of these images.
-  const names = (Object.keys(STANDINS) as Standin[]).filter((name) => has(RECIPES[name]));
+  const wanted = ({ onDemand }: Recipe, name: Standin) => (only ? only.includes(name) : !onDemand);
+  const names = (Object.keys(STANDINS) as Standin[]).filter(
+    (name) => has(RECIPES[name]) && wanted(RECIPES[name], name),
+  );
   const missing: Standin[] = [];
   for (const name of names) if ((await builtFrom(dockerHost, STANDINS[name])) !== inputs) missing.push(name);
   if (missing.length === 0) return STANDINS;
@@ -53,6 +60,7 @@ export async function buildStandins({
     await mkdir(`${work}/packages`);
     for (const [name, deb] of packages)
       await execa("dpkg-deb", ["--extract", deb, `${work}/packages/${name}`]);
+    await symlink(currentNginx(cacheDir), `${work}/packages/${CURRENT_NGINX}`);
     for (const name of missing) {
       const root = `${work}/${name}`;
       await assemble(root, `${work}/packages`, cacheDir, RECIPES[name]);
@@ -114,7 +122,7 @@ async function copyLibraries(unpacked: string, root: string): Promise<void> {
     "-printf",
     "%P\\n",
   ];
-  const { stdout } = await execa("find", [unpacked, ...find]);
+  const { stdout } = await execa("find", [`${unpacked}/`, ...find]);
   for (const path of stdout.split("\n").filter(Boolean)) {
     // Newer packages have all of it below usr/.
     await cp(`${unpacked}/${path}`, `${root}/${path.replace(/^usr\//, "")}`, {

@@ -6,6 +6,8 @@ export const STANDINS = {
   /** The real one, built from its Go module. */
   registry3: "hephaestus-standin/registry:3.1.2",
   nginx: "hephaestus-standin/nginx:1.22",
+  /** Of the current Debian release. For the tests that need it; see buildStandins. */
+  nginx26: "hephaestus-standin/nginx:1.26",
   ui: "hephaestus-standin/registry-ui:2.6.0",
   /** The real one, built from its Go module. */
   regsync: "hephaestus-standin/regsync:0.11.7",
@@ -26,6 +28,8 @@ export interface ImageConfig {
 export interface Recipe {
   /** Folders below `standins/` that are laid over the root, in this order. */
   overlays: string[];
+  /** Whether it is built only where it is asked for. */
+  onDemand?: true;
   /** Packages whose shared libraries go in. */
   libraries: RegExp;
   /** File or folder in a package, and its place in the image. */
@@ -47,6 +51,9 @@ export const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 const STREAM_MODULE = "usr/lib/nginx/modules/ngx_stream_module.so";
 /** Loaded by a config that needs it, below nginx's prefix as in the official image. */
 const SCRIPT_MODULE = "usr/lib/nginx/modules/ngx_http_js_module.so";
+
+/** Name of the folder that has the files of the current Debian release's nginx. */
+export const CURRENT_NGINX = "current-nginx";
 
 const nginx: Recipe = {
   overlays: ["base", "nginx"],
@@ -111,6 +118,12 @@ export const RECIPES: Record<Standin, Recipe> = {
     },
   },
   nginx,
+  nginx26: {
+    ...nginx,
+    onDemand: true,
+    libraries: new RegExp(`^${CURRENT_NGINX}$`),
+    programs: nginx.programs.map(([, from, to]) => [CURRENT_NGINX, from, to]),
+  },
   ui: {
     ...nginx,
     overlays: [...nginx.overlays, "ui"],
