@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { BUNDLE_VERSION, type BundledImage, STACK_FOLDER } from "../bundle/bundleFormat.js";
 import { fromEngine, fromRegistry, type Target } from "../bundle/imageSource.js";
+import { checkLoaded } from "../bundle/loadedImages.js";
 import { programEntries } from "../bundle/ownProgram.js";
 import { readBundle } from "../bundle/readBundle.js";
 import type { Entry } from "../bundle/tarFile.js";
@@ -115,7 +116,7 @@ async function imageFor(
       );
     }
   }
-  return fromEngine(name, target, { context: flags.context, signal });
+  return fromEngine(name, digest, target, { context: flags.context, signal });
 }
 
 /** The platform of the engine, as images name it. */
@@ -150,9 +151,10 @@ export async function bundleLoad(file: string, flags: BundleLoadFlags): Promise<
   reporter.end("done", `${facts.images.length} images of ${facts.stack}, made by ${facts.tool}`);
   reporter.begin("images", "Images");
   await loadImages(file, { context: flags.context, signal });
+  const docker = dockerCommand({ context: flags.context, signal });
+  await checkLoaded(docker, facts.images);
   reporter.end("done", facts.images.map(({ name }) => name).join(", "));
   await writeFiles(folder, files);
-  const docker = dockerCommand({ context: flags.context, signal });
   const nodes = words((await docker.attempt(["node", "ls", "--format", "{{.Hostname}}"])).stdout);
   reporter.result({ stack: facts.stack, folder, images: facts.images, nodes }, [
     `${folder}: the files of the stack`,

@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import type { BlobFiles } from "../backup/blobFiles.js";
 import { fetchBlobs } from "../backup/fetchBlobs.js";
 import { type ArchiveOptions, saveImages } from "../docker/imageArchive.js";
+import { words } from "../docker/objects.js";
+import { type Docker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { digestOf, digestOfStream } from "../registry/digest.js";
 import { namesManifest } from "../registry/mediaTypes.js";
@@ -94,13 +96,18 @@ function platformDigest(bytes: Buffer, wanted: string): string | undefined {
 /**
  * Takes an image from the engine, which has lost the registry's manifest: its config and its layers stay what they are.
  *
- * @throws OperatorError where the engine does not have it, or for another platform
+ * @param running the digest that the stack runs; undefined where it is not known
+ * @throws OperatorError where the engine does not have it, has it for another platform, or has another one
  */
 export async function fromEngine(
   name: string,
+  running: string | undefined,
   target: Target,
   options: ArchiveOptions,
 ): Promise<BundledImage> {
+  const known = running === undefined ? [] : await digestsOf(name, dockerCommand(options));
+  if (running !== undefined && known.length > 0 && !known.includes(running))
+    throw missing(name, `this engine has another image of that name than ${running}, which the stack runs`);
   const archive = join(target.layout, "saved.tar");
   const folder = join(target.layout, "saved");
   await saveImages([name], archive, options);
@@ -118,6 +125,12 @@ export async function fromEngine(
   );
   const { digest } = await addBytes(target.blobs, manifest, MANIFEST_TYPE);
   return { name, digest, config: config.digest, platform, source: { engine: true } };
+}
+
+/** The digests by which the engine pulled or pushed an image; none where it was built or loaded. */
+async function digestsOf(name: string, docker: Docker): Promise<string[]> {
+  const inspect = ["image", "inspect", "--format", "{{range .RepoDigests}}{{println .}}{{end}}", name];
+  return words((await docker.attempt(inspect)).stdout).map((known) => known.replace(/^.*@/, ""));
 }
 
 async function addBytes(blobs: BlobFiles, bytes: Buffer, mediaType: string) {

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { BlobFiles, writing } from "../backup/blobFiles.js";
 import { blobFile, INDEX_FILE, LAYOUT, LAYOUT_FILE } from "../backup/ociLayout.js";
 import { digestOf, digestOfStream } from "../registry/digest.js";
+import { imageParts } from "../stack/mirrorSources.js";
 import {
   BUNDLE_FILE,
   type BundledImage,
@@ -15,7 +16,10 @@ import {
 import type { Target } from "./imageSource.js";
 import { type Entry, fileEntry, writeTar } from "./tarFile.js";
 
-/** Annotations by which programs find an image. Source: OCI image specification, annotations.md; containerd. */
+/**
+ * Annotations by which programs find an image. Docker with containerd's image store takes the second as it is, and looks
+ * for the full name. Source: OCI image specification, annotations.md; containerd, images/annotations.go.
+ */
 const REF_NAME = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME = "io.containerd.image.name";
 
@@ -80,7 +84,8 @@ async function indexText(images: readonly BundledImage[], blobs: BlobFiles): Pro
     const bytes = await blobs.small(digest);
     const { mediaType } = JSON.parse(String(bytes)) as { mediaType: string };
     const [os, architecture] = platform.split("/");
-    const annotations = { [REF_NAME]: name, [CONTAINERD_NAME]: name };
+    const { repository, tag = "latest" } = imageParts(name);
+    const annotations = { [REF_NAME]: name, [CONTAINERD_NAME]: `${repository}:${tag}` };
     manifests.push({ mediaType, digest, size: bytes?.length, platform: { os, architecture }, annotations });
   }
   const index = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests };

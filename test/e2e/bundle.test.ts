@@ -1,13 +1,17 @@
+import { existsSync } from "node:fs";
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BundleFacts } from "../../src/bundle/bundleFormat.js";
+import { STACK_LABEL } from "../../src/docker/objects.js";
 import { ExitCode } from "../../src/errors.js";
+import { OWNER_LABEL } from "../../src/stack/owner.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
 import { buildImage } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
+import { startCurrentRelease } from "./clients/release.js";
 import { Hub } from "./mirror/hub.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
@@ -31,10 +35,9 @@ beforeAll(async () => {
   here = await Workspace.create("carried", 5050, 8130);
   file = `${here.folder}/forge.bundle`;
   // One image is in a registry, and the engine has the others alone.
-  const nginx = `${hub.address}/standin/nginx:1.22`;
-  await here.docker("tag", swarm.images.nginx, nginx);
-  expect((await here.docker("push", nginx)).exitCode).toBe(0);
-  await writeConfig(here, swarm, { root: { domain: node.address }, gateway: { image: nginx } });
+  await here.docker("tag", swarm.images.nginx, nginx());
+  expect((await here.docker("push", nginx())).exitCode).toBe(0);
+  await writeConfig(here, swarm, { root: { domain: node.address }, gateway: { image: nginx() } });
 });
 
 afterAll(async () => {
@@ -43,6 +46,8 @@ afterAll(async () => {
   await rm(here.folder, { recursive: true, force: true });
   await rm(folder, { recursive: true, force: true });
 });
+
+const nginx = () => `${hub.address}/standin/nginx:1.22`;
 
 const factsOf = async (): Promise<BundleFacts> =>
   JSON.parse((await execa("tar", ["-xOf", file, "bundle.json"])).stdout) as BundleFacts;
@@ -95,6 +100,35 @@ test("a bundle that was changed or cut off loads nothing", async () => {
   }
   const images = await here.run("docker", ["images", "--quiet"], { env: { DOCKER_HOST: node.dockerHost } });
   expect(images.stdout).toBe("");
+});
+
+test("an engine that keeps images in containerd's store has them by their names, too", async () => {
+  const { release, stop } = await startCurrentRelease(folder);
+  try {
+    const env = { DOCKER_HOST: release.dockerHost };
+    const output = `${folder}/of-containerd`;
+    const load = await here.hephaestus(["bundle", "load", file, "--output", output], { env });
+    expect(load.exitCode, load.all).toBe(ExitCode.ok);
+    for (const { name, digest } of (await factsOf()).images) {
+      const found = await here.run("docker", ["image", "inspect", "--format", "{{.Id}}", name], { env });
+      expect(found.stdout.trim(), found.all).toBe(digest);
+    }
+  } finally {
+    await stop();
+  }
+});
+
+test("a copy of this engine that is not what the stack runs is not bundled", async () => {
+  const running = `${nginx()}@sha256:${"a".repeat(64)}`;
+  const labels = [OWNER_LABEL, STACK_LABEL].flatMap((label) => ["--label", `${label}=carried`]);
+  const service = ["--name", "carried_gateway", ...labels, "--replicas", "0", "--no-resolve-image"];
+  const create = await here.docker("service", "create", "--detach", ...service, running);
+  expect(create.exitCode, create.all).toBe(0);
+  const run = await here.hephaestus(["bundle", "--from-engine", `${here.folder}/old`]);
+  await here.docker("service", "rm", "carried_gateway");
+  expect(run.exitCode, run.all).toBe(ExitCode.preflight);
+  expect(run.all).toContain("this engine has another image");
+  expect(existsSync(`${here.folder}/old`)).toBe(false);
 });
 
 test("the program of the bundle loads and deploys it on a Swarm without any network", async () => {
