@@ -3,9 +3,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { parseDocument } from "yaml";
 import { readBundle } from "../src/bundle/readBundle.js";
 import { loadConfig } from "../src/config/load.js";
-import { loadImages } from "../src/docker/imageArchive.js";
 import { buildStandins } from "../test/support/standIns.js";
-import { quietly, say } from "./shell.js";
+import { quietly, say, show } from "./shell.js";
 import { CACHE, type DemoState, STACK, writeState } from "./state.js";
 
 export interface DemoImages {
@@ -50,8 +49,7 @@ export async function obtainImages(state: DemoState, bundle: string | undefined)
 
 async function ofBundle(state: DemoState, bundle: string): Promise<DemoImages> {
   const { facts, files } = await readBundle(bundle);
-  say(`docker load --input ${bundle}`);
-  await loadImages(bundle, {});
+  await show(`docker load --input ${bundle}`, "docker", ["load", "--input", bundle]);
   for (const { name } of facts.images) await remember(state, name);
   const text = files.find(({ path }) => path === "hephaestus.yaml")?.text ?? "";
   const { registry, gateway, ui } = loadConfig(text, bundle, { DOMAIN_NAME: "localhost" }).config;

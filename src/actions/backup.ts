@@ -10,6 +10,7 @@ import { checkNotCommitted } from "../host/passwordFile.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
+import { inStep } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
@@ -96,9 +97,12 @@ export async function backupConvert(file: string, path: string, flags: ReportFla
   await checkNotCommitted(path);
   const directory = await BackupDirectory.create(path);
   const reporter = await chooseReporter(flags);
-  reporter.begin("convert", "Convert");
-  const facts = await convertFile(archive, directory, new ProgressMeter(reporter));
-  reporter.end("done", file);
+  const facts = await inStep(
+    reporter,
+    { id: "convert", title: "Convert" },
+    () => convertFile(archive, directory, new ProgressMeter(reporter)),
+    () => file,
+  );
   for (const sentence of facts.damage) reporter.note("warning", `damaged: ${sentence}`);
   reporter.result({ converted: file, backup: path, ...facts }, [
     `${path}: ${facts.tags} tags, ${facts.images} images, ${bytesText(facts.bytes)}`,

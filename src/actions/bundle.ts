@@ -9,7 +9,6 @@ import { readBundle } from "../bundle/readBundle.js";
 import type { Entry } from "../bundle/tarFile.js";
 import { writeBundle } from "../bundle/writeBundle.js";
 import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
-import { loadImages } from "../docker/imageArchive.js";
 import { stackServices, words } from "../docker/objects.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -19,6 +18,7 @@ import { compare } from "../render/compare.js";
 import { imageParts } from "../stack/mirrorSources.js";
 import { stackImages } from "../stack/model.js";
 import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
+import { inStep } from "../terminal/inStep.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
@@ -56,24 +56,20 @@ export async function bundle(file: string, flags: BundleFlags): Promise<ExitCode
     },
     ...files.map(({ path, text }): Entry => ({ path: `${STACK_FOLDER}/${path}`, mode: 0o644, text })),
   ];
-  reporter.begin("bundle", "Bundle");
   const collect = async (target: Target): Promise<BundledImage[]> => {
     const images: BundledImage[] = [];
     for (const name of stackImages(config))
-      images.push(await imageFor(name, digests.get(name), target, flags, reporter, signal));
+      images.push(await imageFor(name, digests.get(name), target, { docker, reporter, signal, flags }));
     return images;
   };
-  const { images, bytes } = await writeBundle(
-    file,
-    platform,
-    collect,
-    (bundled) => ({ version: BUNDLE_VERSION, tool: flags.tool, stack: config.stack, images: bundled }),
-    [...stack, ...(await programEntries())],
-  ).catch((error: unknown) => {
-    reporter.end("failed", (error as Error).message);
-    throw error;
-  });
-  reporter.end("done", `${file}, ${bytesText(bytes)}`);
+  const factsOf = (images: BundledImage[]) =>
+    ({ version: BUNDLE_VERSION, tool: flags.tool, stack: config.stack, images }) as const;
+  const { images, bytes } = await inStep(
+    reporter,
+    { id: "bundle", title: "Bundle" },
+    async () => writeBundle(file, platform, collect, factsOf, [...stack, ...(await programEntries())]),
+    (written) => `${file}, ${bytesText(written.bytes)}`,
+  );
   reporter.result({ bundle: file, bytes, images }, [
     ...table(
       ["IMAGE", "DIGEST", "PLATFORM", "FROM"],
@@ -90,14 +86,19 @@ export async function bundle(file: string, flags: BundleFlags): Promise<ExitCode
   return ExitCode.ok;
 }
 
+interface Tools {
+  docker: Docker;
+  reporter: Reporter;
+  signal: AbortSignal;
+  flags: BundleFlags;
+}
+
 /** An image from its registry by its digest, or from the engine where the registry cannot be asked. */
 async function imageFor(
   name: string,
   digest: string | undefined,
   target: Target,
-  flags: BundleFlags,
-  reporter: Reporter,
-  signal: AbortSignal,
+  { docker, reporter, signal, flags }: Tools,
 ): Promise<BundledImage> {
   const { repository: full, tag } = imageParts(name);
   const [registry = "", ...path] = full.split("/");
@@ -116,7 +117,7 @@ async function imageFor(
       );
     }
   }
-  return fromEngine(name, digest, target, { context: flags.context, signal });
+  return fromEngine(name, digest, target, docker);
 }
 
 /** The platform of the engine, as images name it. */
@@ -142,18 +143,24 @@ export interface BundleLoadFlags extends ReportFlags {
 export async function bundleLoad(file: string, flags: BundleLoadFlags): Promise<ExitCode> {
   const reporter = await chooseReporter(flags);
   const signal = interruptionSignal();
-  reporter.begin("check", "Check");
-  const { facts, files } = await readBundle(file);
+  const { facts, files } = await inStep(
+    reporter,
+    { id: "check", title: "Check" },
+    () => readBundle(file),
+    (read) => `${read.facts.images.length} images of ${read.facts.stack}, made by ${read.facts.tool}`,
+  );
   const folder = resolve(flags.output ?? facts.stack);
   const states = compare(files, readerOf(folder));
   const differing = states.filter(({ state }) => state === "stale").map(({ path }) => path);
   if (differing.length > 0 && !flags.force) throw differs(folder, differing);
-  reporter.end("done", `${facts.images.length} images of ${facts.stack}, made by ${facts.tool}`);
-  reporter.begin("images", "Images");
-  await loadImages(file, { context: flags.context, signal });
   const docker = dockerCommand({ context: flags.context, signal });
-  await checkLoaded(docker, facts.images);
-  reporter.end("done", facts.images.map(({ name }) => name).join(", "));
+  const load = async () => {
+    await docker.run(["load"], { inputFile: file });
+    await checkLoaded(docker, facts.images);
+  };
+  await inStep(reporter, { id: "images", title: "Images" }, load, () =>
+    facts.images.map(({ name }) => name).join(", "),
+  );
   await writeFiles(folder, files);
   const nodes = words((await docker.attempt(["node", "ls", "--format", "{{.Hostname}}"])).stdout);
   reporter.result({ stack: facts.stack, folder, images: facts.images, nodes }, [

@@ -17,6 +17,7 @@ import { withLock } from "../operation/stackLock.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { hasMirror } from "../stack/mirrorSources.js";
+import { inStep } from "../terminal/inStep.js";
 import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { mirrorStep, namedSources, summaryOf } from "./mirror.js";
@@ -119,18 +120,19 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
       leftOut: config.retention.length > 0 ? undefined : "the config has no retention",
       async run() {
         if (login === undefined) throw noPassword();
-        reporter.begin("prune", "Tags");
         const now = new Date();
-        const { removed, skipped } = await pruneRepositories(api, reporter, {
-          ruleFor: (repository) => policyRule(config, repository, now),
+        const rules = {
+          ruleFor: (repository: string) => policyRule(config, repository, now),
           wanted: () => true,
           dryRun: false,
           explain: false,
-        }).catch((error: unknown) => {
-          reporter.end("failed", (error as Error).message);
-          throw error;
-        });
-        reporter.end("done", `${removed} removed`);
+        };
+        const { removed, skipped } = await inStep(
+          reporter,
+          { id: "prune", title: "Tags" },
+          () => pruneRepositories(api, reporter, rules),
+          (result) => `${result.removed} removed`,
+        );
         return {
           said: `${removed} tags removed${skipped > 0 ? `, ${skipped} repositories skipped` : ""}`,
           exitCode: skipped > 0 ? ExitCode.verify : ExitCode.ok,

@@ -9,11 +9,14 @@ import { withLock } from "../operation/stackLock.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { type MirrorSource, mirrorSources, plainRegistries, registryName } from "../stack/mirrorSources.js";
+import { inStep } from "../terminal/inStep.js";
 import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { openSession, type Session, type SessionFlags } from "./session.js";
 
 export interface MirrorFlags extends Omit<SessionFlags, "output" | "verify" | "dryRun">, LoginFlags {}
+
+const STEP = { id: "mirror", title: "Mirror" } as const;
 
 /** Copies images here now, of all sources or of those with a name. */
 export async function mirrorRun(name: string | undefined, flags: MirrorFlags): Promise<ExitCode> {
@@ -37,18 +40,15 @@ export async function mirrorStep(
   sources: readonly MirrorSource[],
 ): Promise<MirrorReport> {
   const { reporter } = context;
-  reporter.begin("mirror", "Mirror");
-  try {
-    const report = await runMirror(context, cleanupDocker, sources, "once", (soFar) =>
-      reporter.progress(progressOf(soFar)),
-    );
-    const failures = failuresOf(report);
-    reporter.end(failures.length > 0 ? "failed" : "done", summaryOf(report));
-    return report;
-  } catch (error) {
-    reporter.end("failed", (error as Error).message);
-    throw error;
-  }
+  return inStep(
+    reporter,
+    STEP,
+    () => runMirror(context, cleanupDocker, sources, "once", (soFar) => reporter.progress(progressOf(soFar))),
+    (report) => ({
+      outcome: failuresOf(report).length > 0 ? "failed" : "done",
+      message: summaryOf(report),
+    }),
+  );
 }
 
 /** Shows what a run did; it fails where an image failed. */
@@ -103,27 +103,27 @@ export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
   const { context, cleanupDocker, signal } = session;
   const { config, reporter } = context;
   const sources = namedSources(config, undefined);
-  reporter.begin("mirror", "Mirror");
-  const report = await withLock(context.docker, cleanupDocker, config.stack, () =>
-    runMirror(context, cleanupDocker, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
-  );
   const login = await loginFrom(flags, config.credentials);
-  const here = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
-  const copies = await copiesOf(report, {
-    here,
-    registry: registryName(config),
-    plain: plainRegistries(config),
-    signal,
-    logins: mirrorLoginsFrom(process.env),
-  });
-  const last = await lastCopies(config.stack, { context: flags.context, signal });
-  const failures = failuresOf(report);
-  const behind = copies.filter(({ state }) => state === "differs" || state === "missing");
-  const isFine = failures.length === 0 && behind.length === 0;
-  reporter.end(
-    isFine ? "done" : "failed",
-    `${copies.length} images, ${behind.length} behind, ${failures.length} failed`,
-  );
+  const lookUp = async () => {
+    const report = await withLock(context.docker, cleanupDocker, config.stack, () =>
+      runMirror(context, cleanupDocker, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
+    );
+    const copies = await copiesOf(report, {
+      here: new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal)),
+      registry: registryName(config),
+      plain: plainRegistries(config),
+      signal,
+      logins: mirrorLoginsFrom(process.env),
+    });
+    const last = await lastCopies(config.stack, { context: flags.context, signal });
+    const failures = failuresOf(report);
+    const behind = copies.filter(({ state }) => state === "differs" || state === "missing").length;
+    return { report, copies, last, failures, behind, isFine: failures.length === 0 && behind === 0 };
+  };
+  const { report, copies, last, failures, isFine } = await inStep(reporter, STEP, lookUp, (found) => ({
+    outcome: found.isFine ? "done" : "failed",
+    message: `${found.copies.length} images, ${found.behind} behind, ${found.failures.length} failed`,
+  }));
   for (const failure of failures) reporter.note("error", failure);
   for (const source of report.unmatched) reporter.note("warning", `${source} has no tag that matches`);
   const at = (copy: ImageCopy) => last.get(`${copy.repository}:${copy.tag}`);

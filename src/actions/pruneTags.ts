@@ -6,6 +6,7 @@ import { immutableReason, policyRule } from "../maintenance/retentionPolicy.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
+import { inStep } from "../terminal/inStep.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { readAndRender } from "./render.js";
 
@@ -35,15 +36,15 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login));
   const wanted = picomatch(flags.repository);
   const [dryRun, explain] = [flags.dryRun ?? false, flags.explain ?? false];
-  reporter.begin("prune", dryRun ? "Tags that would go" : "Tags");
-  const { removed, skipped, decisions } = await pruneRepositories(api, reporter, {
-    ruleFor,
-    wanted: (name) => wanted(name),
-    dryRun,
-    explain,
-  });
-  const freed = removed > 0 && !dryRun ? "; run hephaestus gc to free the disk space" : "";
-  reporter.end("done", `${removed} ${dryRun ? "would go" : "removed"}${freed}`);
+  const { removed, skipped, decisions } = await inStep(
+    reporter,
+    { id: "prune", title: dryRun ? "Tags that would go" : "Tags" },
+    () => pruneRepositories(api, reporter, { ruleFor, wanted: (name) => wanted(name), dryRun, explain }),
+    (pruned) => {
+      const freed = pruned.removed > 0 && !dryRun ? "; run hephaestus gc to free the disk space" : "";
+      return `${pruned.removed} ${dryRun ? "would go" : "removed"}${freed}`;
+    },
+  );
   const result = { removed, skipped, dryRun };
   reporter.result(explain ? { ...result, decisions } : result, []);
   return skipped > 0 ? ExitCode.verify : ExitCode.ok;

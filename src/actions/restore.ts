@@ -9,6 +9,7 @@ import { publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { writeFiles } from "../host/files.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
+import { inStep } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";
@@ -74,19 +75,22 @@ function describeBackup({ directory, facts }: Backup, reporter: Reporter): void 
 /** Reads all of it, and touches nothing else. */
 async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode> {
   const meter = new ProgressMeter(reporter);
-  reporter.begin("proof", "Proof");
-  const proof = await proveBackup(backup, meter);
-  const { damage, bytes } = proof;
-  if (damage.length > 0) {
-    reporter.end("failed", "");
-    throw new OperatorError(listed(damage), {
+  const prove = async () => {
+    const proof = await proveBackup(backup, meter);
+    if (proof.damage.length === 0) return { ...proof, seconds: meter.state().seconds };
+    throw new OperatorError(listed(proof.damage), {
       where: backup.directory.path,
       remedy: "Use another copy of it, or make a new backup.",
       exitCode: ExitCode.verify,
     });
-  }
-  const { seconds } = meter.state();
-  reporter.end("done", `read ${speedText(bytes, seconds)}`);
+  };
+  const proof = await inStep(
+    reporter,
+    { id: "proof", title: "Proof" },
+    prove,
+    ({ bytes, seconds }) => `read ${speedText(bytes, seconds)}`,
+  );
+  const { bytes, seconds } = proof;
   const counts = countsOf(proof);
   reporter.result({ proven: backup.directory.path, ...counts, bytes, seconds }, [
     `${counts.tags} tags, ${counts.images} images, ${counts.blobs} blobs, ${bytesText(bytes)}: all whole`,

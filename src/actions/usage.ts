@@ -11,6 +11,7 @@ import {
   usageOf,
 } from "../registry/repositoryUsage.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
+import { inStep } from "../terminal/inStep.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
@@ -38,16 +39,24 @@ export async function usage(flags: UsageFlags): Promise<ExitCode> {
   const signal = interruptionSignal();
   const login = await loginFrom(flags, config.credentials);
   const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
-  reporter.begin("usage", "Repositories");
-  const contents: RepositoryContent[] = [];
-  for (const repository of await api.repositories()) {
-    reporter.progress(repository);
-    contents.push(await contentOf(api, repository));
-  }
-  const { repositories, bytes } = usageOf(contents);
-  const { lastUse, oldest } = flags.log
-    ? await readLastUse(config.stack, flags.context, signal, (message) => reporter.note("warning", message))
-    : { lastUse: new Map<string, LastUse>(), oldest: undefined };
+  const lookUp = async () => {
+    const contents: RepositoryContent[] = [];
+    for (const repository of await api.repositories()) {
+      reporter.progress(repository);
+      contents.push(await contentOf(api, repository));
+    }
+    const log = flags.log
+      ? await readLastUse(config.stack, flags.context, signal, (message) => reporter.note("warning", message))
+      : { lastUse: new Map<string, LastUse>(), oldest: undefined };
+    return { contents, ...usageOf(contents), ...log };
+  };
+  const { contents, repositories, bytes, lastUse, oldest } = await inStep(
+    reporter,
+    { id: "usage", title: "Repositories" },
+    lookUp,
+    (found) =>
+      `${found.repositories.length} ${found.repositories.length === 1 ? "repository" : "repositories"}, ${bytesText(found.bytes)}`,
+  );
   const unreadable = contents.flatMap(({ repository, unreadable: names }) =>
     names.map((name) => `${repository}: ${name}`),
   );
@@ -56,8 +65,6 @@ export async function usage(flags: UsageFlags): Promise<ExitCode> {
       "warning",
       `${name} cannot be read, and is not counted\n    See why with: hephaestus logs registry`,
     );
-  const names = repositories.length === 1 ? "repository" : "repositories";
-  reporter.end("done", `${repositories.length} ${names}, ${bytesText(bytes)}`);
   reporter.result(
     {
       bytes,

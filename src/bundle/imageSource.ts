@@ -3,9 +3,8 @@ import { copyFile, mkdir, open, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobFiles } from "../backup/blobFiles.js";
 import { fetchBlobs } from "../backup/fetchBlobs.js";
-import { type ArchiveOptions, saveImages } from "../docker/imageArchive.js";
 import { words } from "../docker/objects.js";
-import { type Docker, dockerCommand } from "../docker/run.js";
+import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { digestOf, digestOfStream } from "../registry/digest.js";
 import { namesManifest } from "../registry/mediaTypes.js";
@@ -103,14 +102,15 @@ export async function fromEngine(
   name: string,
   running: string | undefined,
   target: Target,
-  options: ArchiveOptions,
+  docker: Docker,
 ): Promise<BundledImage> {
-  const known = running === undefined ? [] : await digestsOf(name, dockerCommand(options));
+  const known = running === undefined ? [] : await digestsOf(name, docker);
   if (running !== undefined && known.length > 0 && !known.includes(running))
     throw missing(name, `this engine has another image of that name than ${running}, which the stack runs`);
   const archive = join(target.layout, "saved.tar");
   const folder = join(target.layout, "saved");
-  await saveImages([name], archive, options);
+  const { exitCode, stderr } = await docker.attempt(["save", "--output", archive, name]);
+  if (exitCode !== 0) throw missing(name, stderr.trim().split("\n").at(-1) ?? "docker save failed");
   await extractTar(archive, folder);
   const [saved] = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as SavedImage[];
   if (saved === undefined) throw missing(name, "docker saved nothing");

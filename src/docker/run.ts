@@ -25,6 +25,8 @@ export function childEnvironment(
 export interface RunOptions {
   /** Written to the command's standard input. */
   input?: Secret | string | Uint8Array;
+  /** A file that is the command's standard input. */
+  inputFile?: string;
   environment?: Readonly<Record<string, string>>;
   /** Milliseconds after which the command is ended. */
   timeout?: number;
@@ -65,18 +67,17 @@ export function dockerCommand(options: DockerOptions): Docker {
   async function attempt(args: readonly string[], run: RunOptions = {}): Promise<CommandResult> {
     options.onCommand?.(args);
     if (options.signal?.aborted) throw interrupted();
-    const input = run.input instanceof Secret ? run.input.reveal() : (run.input ?? "");
     const child = execa("docker", [...globalArguments, ...args], {
       env: childEnvironment(run.environment) as Record<string, string>,
       extendEnv: false,
-      ...(run.holdsInput ? {} : { input }),
+      ...standardInput(run),
       reject: false,
       ...(run.timeout === undefined ? {} : { timeout: run.timeout }),
       ...(run.directory === undefined ? {} : { cwd: run.directory }),
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     });
     // A command that ends early is known by its exit code.
-    if (run.holdsInput) child.stdin?.on("error", () => undefined).write(input);
+    if (run.holdsInput) child.stdin?.on("error", () => undefined).write(textOf(run));
     const result = await child;
     if (result.isCanceled || options.signal?.aborted) throw interrupted();
     if (result.exitCode === undefined && !result.timedOut) throw notStarted(result.code);
@@ -96,6 +97,12 @@ export function dockerCommand(options: DockerOptions): Docker {
   };
   return docker;
 }
+
+const textOf = ({ input = "" }: RunOptions): string | Uint8Array =>
+  input instanceof Secret ? input.reveal() : input;
+
+const standardInput = (run: RunOptions) =>
+  run.inputFile !== undefined ? { inputFile: run.inputFile } : run.holdsInput ? {} : { input: textOf(run) };
 
 /** The same docker, which ends each command that takes longer. */
 export function boundedDocker(docker: Docker, milliseconds: number): Docker {

@@ -8,6 +8,7 @@ import type { StorageKeys } from "../credentials/storageKeys.js";
 import type { Docker } from "../docker/run.js";
 import type { PasswordOrigin } from "../docker/swarmSecrets.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
+import { inStep } from "../terminal/inStep.js";
 import type { Reporter } from "../terminal/reporter.js";
 import type { PeopleRequest, SecretsChange } from "./secretsChange.js";
 import type { ResolveImage } from "./stackUpdate.js";
@@ -84,16 +85,12 @@ export async function runSteps(steps: readonly Step[], context: DeployContext): 
   const { reporter } = context;
   for (const step of steps) {
     const reason = await step.skip?.(context);
-    reporter.begin(step.id, step.title);
-    if (reason !== undefined) {
-      reporter.end("skipped", reason);
-      continue;
-    }
-    try {
-      reporter.end("done", await step.run(context));
-    } catch (error) {
-      reporter.end("failed", error instanceof Error ? error.message : String(error));
-      throw error;
-    }
+    const skipped = reason === undefined ? undefined : ({ outcome: "skipped", message: reason } as const);
+    await inStep(
+      reporter,
+      step,
+      async () => skipped ?? step.run(context),
+      (ending) => ending,
+    );
   }
 }

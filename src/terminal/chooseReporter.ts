@@ -34,7 +34,8 @@ export interface ReportFlags {
 export async function chooseReporter({ json, quiet, dryRun }: ReportFlags): Promise<Reporter> {
   if (quiet && !dryRun) return quietReporter(json ? jsonReporter() : plainReporter());
   if (json) return jsonReporter();
-  if (!process.stderr.isTTY || process.env.CI) return plainReporter();
+  // A terminal without a size, as of docker exec -t, has no columns: a spinner cannot tell how many lines it takes there.
+  if (!process.stderr.isTTY || !process.stderr.columns || process.env.CI) return plainReporter();
   const { spinnerReporter } = await import("./spinnerReporter.js");
   return spinnerReporter();
 }

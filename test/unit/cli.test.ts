@@ -273,6 +273,28 @@ describe("every failure is an event with --json:", () => {
   });
 });
 
+describe.skipIf(process.platform !== "linux")("on a terminal", () => {
+  // What docker exec -t and expect give has no size.
+  test.each([
+    ["of 80 columns", "stty cols 80 rows 24; "],
+    ["without a size", "stty cols 0 rows 0; "],
+  ])(
+    "%s, a command whose step fails ends",
+    async (_name, size) => {
+      writeFileSync(join(folder, "no-bundle"), "");
+      const command = `${size}exec ${process.execPath} ${join(ROOT, "bin/hephaestus.js")} bundle load no-bundle`;
+      const { CI: _ignored, ...env } = process.env;
+      const settings = { cwd: folder, env, extendEnv: false, reject: false, timeout: 20_000 } as const;
+      const run = await execa("script", ["--quiet", "--return", "--command", command, "/dev/null"], settings);
+      expect(run.timedOut).toBe(false);
+      expect(run.exitCode).toBe(ExitCode.verify);
+      expect(run.stdout).toContain("is no bundle");
+      expect(run.stdout.length).toBeLessThan(5_000);
+    },
+    30_000,
+  );
+});
+
 describe("each command's help has an example that runs:", () => {
   const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
   const program = buildProgram(() => undefined);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { shownArguments } from "../../src/credentials/secretNames.js";
 import { chooseReporter, type ReportFlags } from "../../src/terminal/chooseReporter.js";
+import { inStep } from "../../src/terminal/inStep.js";
 
 let out: string;
 let err: string;
@@ -29,6 +30,40 @@ async function told(flags: ReportFlags) {
   reporter.password("ann", "Anvil-7");
   return { out, err };
 }
+
+test("a step ends in any case, as what it was", async () => {
+  const reporter = await chooseReporter({ json: true });
+  const step = { id: "check", title: "Check" };
+  expect(
+    await inStep(
+      reporter,
+      step,
+      async () => 7,
+      (seven) => `${seven} of 7`,
+    ),
+  ).toBe(7);
+  await inStep(
+    reporter,
+    step,
+    async () => 6,
+    () => ({ outcome: "failed", message: "6 of 7" }),
+  );
+  const broken = new Error("broken");
+  await expect(
+    inStep(
+      reporter,
+      step,
+      () => Promise.reject(broken),
+      () => "",
+    ),
+  ).rejects.toBe(broken);
+  const ends = out.split("\n").filter((line) => line.includes('"end"'));
+  expect(ends.map((line) => JSON.parse(line) as unknown)).toEqual([
+    { event: "end", step: "check", outcome: "done", message: "7 of 7" },
+    { event: "end", step: "check", outcome: "failed", message: "6 of 7" },
+    { event: "end", step: "check", outcome: "failed", message: "broken" },
+  ]);
+});
 
 describe("how a command reports", () => {
   test("--quiet leaves out steps, progress and remarks, and nothing else", async () => {
