@@ -1,4 +1,5 @@
 import { generationOf, SECRET_KINDS } from "../credentials/secretKinds.js";
+import { isContentName } from "../stack/contentName.js";
 import { OWNER_LABEL, SERVICE_NAMES } from "../stack/owner.js";
 import { type Docker, dockerFailed, saysAbsent } from "./run.js";
 
@@ -117,12 +118,6 @@ export function isOwnService(stack: string, { Spec }: Pick<SwarmService, "Spec">
     (Configs ?? []).some(({ ConfigName }) => isContentName(stack, name, ConfigName)) &&
     (name === "reader" || (Secrets ?? []).some(({ SecretName }) => isOwnSecret(SecretName)))
   );
-}
-
-/** Whether a config has the name of a service's rendered file: with 12 digits of the digest of its content. Pure. */
-export function isContentName(stack: string, service: string, config: string): boolean {
-  const prefix = `${stack}_${service}_`;
-  return config.startsWith(prefix) && /^[0-9a-f]{12}$/.test(config.slice(prefix.length));
 }
 
 /** Those that a list command names, by name. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { type Job, runJob } from "../docker/jobs.js";
 import { STACK_LABEL, type SwarmService, stackService, stackServices } from "../docker/objects.js";
 import { type Docker, dockerFailed } from "../docker/run.js";
@@ -6,6 +5,7 @@ import { LABELS } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { DeployContext } from "../operation/context.js";
 import { regsyncText } from "../render/mirrorFile.js";
+import { contentDigest, contentName } from "../stack/contentName.js";
 import { REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG } from "../stack/mirrorService.js";
 import type { MirrorSource } from "../stack/mirrorSources.js";
 import { UNPRIVILEGED } from "../stack/service.js";
@@ -34,7 +34,7 @@ export async function runMirror(
   const service = stackService(await stackServices(docker, stack), stack, "mirror");
   if (service === undefined) throw notDeployed(stack);
   const text = regsyncText(config, sources, `Sources of one run of hephaestus mirror ${mode}.`);
-  const file = `${stack}_mirror_${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
+  const file = contentName(stack, "mirror", contentDigest(text));
   // With both labels, a deploy removes one that a killed run left.
   const labels = [`${LABELS.stack}=${stack}`, `${STACK_LABEL}=${stack}`];
   const create = ["config", "create", ...labels.flatMap((label) => ["--label", label]), file, "-"];

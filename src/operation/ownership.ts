@@ -1,15 +1,8 @@
-import { createHash } from "node:crypto";
 import { generationOf, HTPASSWD } from "../credentials/secretKinds.js";
-import {
-  isContentName,
-  isOwnService,
-  listServices,
-  STACK_LABEL,
-  servicesOf,
-  stackServices,
-} from "../docker/objects.js";
+import { isOwnService, listServices, STACK_LABEL, servicesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { stackSecretNames } from "../docker/swarmSecrets.js";
+import { contentDigest, isContentName } from "../stack/contentName.js";
 import { OWNER_LABEL, SERVICE_NAMES } from "../stack/owner.js";
 import type { Finding } from "./findings.js";
 
@@ -88,16 +81,13 @@ async function stackConfigs(docker: Docker, stack: string): Promise<Owned> {
   const { stdout } = await docker.attempt(["config", "inspect", ...candidates]);
   const inspected = JSON.parse(stdout.trim() || "[]") as Array<{ Spec: { Name: string; Data?: string } }>;
   const recognised = inspected
-    .filter(({ Spec }) => Spec.Name.endsWith(`_${contentDigest(Spec.Data)}`))
+    .filter(({ Spec }) => Spec.Name.endsWith(`_${contentDigest(Buffer.from(Spec.Data ?? "", "base64"))}`))
     .map(({ Spec }) => Spec.Name);
   return {
     own: [...own, ...recognised].sort(),
     foreign: foreign.filter((name) => !recognised.includes(name)),
   };
 }
-
-const contentDigest = (data = ""): string =>
-  createHash("sha256").update(Buffer.from(data, "base64")).digest("hex").slice(0, 12);
 
 /**
  * Names of the stack's own networks.

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { Config } from "../config/resolve.js";
 import { accessRules } from "../stack/authelia.js";
+import { contentDigest } from "../stack/contentName.js";
 import { ADMIN_METHODS, READ_METHODS } from "../stack/libraryService.js";
 import { METRICS_PORT } from "../stack/metricsService.js";
 import { hasMirror } from "../stack/mirrorSources.js";
@@ -101,5 +101,5 @@ export function renderFiles(config: Config, templates: Templates, source: string
 
 const named = ({ path, text }: RenderedFile) => ({
   path,
-  digest: createHash("sha256").update(text).digest("hex"),
+  digest: contentDigest(text),
 });

@@ -1,6 +1,6 @@
 import { type Config, metricsNetwork } from "../config/resolve.js";
 import type { ConfigMount, Service } from "./composeModel.js";
-import { deploy, healthcheck, logging, openFiles, UNPRIVILEGED } from "./service.js";
+import { nginxService } from "./nginxService.js";
 
 export const METRICS_SERVICE = "registry-metrics";
 
@@ -30,27 +30,12 @@ export const metricsScriptMount = (): ConfigMount => ({
  * the question for the metrics of one task, and nothing else.
  */
 export function metricsService(config: Config): Service {
-  return {
-    image: config.gateway.image,
-    user: UNPRIVILEGED,
-    entrypoint: ["nginx", "-g", "daemon off;"],
+  return nginxService(config, {
     networks: [config.networks.internal, metricsNetwork(config) ?? []].flat(),
-    ulimits: openFiles(),
-    volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } }],
     configs: [{ source: METRICS_SERVICE, target: "/etc/nginx/nginx.conf" }, metricsScriptMount()],
-    read_only: true,
-    cap_drop: ["ALL"],
-    healthcheck: healthcheck(`http://127.0.0.1:${METRICS_HEALTH_PORT}/`),
-    stop_signal: "SIGQUIT",
-    stop_grace_period: "20s",
-    logging: logging(),
-    deploy: deploy(config, {
-      replicas: 1,
-      placement: { constraints: [] },
-      resources: config.metrics.resources,
-      startFirst: true,
-      // For a Traefik that takes every service unless told otherwise.
-      ...(config.expose === "traefik" ? { labels: { "traefik.enable": "false" } } : {}),
-    }),
-  };
+    health: `http://127.0.0.1:${METRICS_HEALTH_PORT}/`,
+    resources: config.metrics.resources,
+    // A Traefik on Prometheus's network may take every service there unless told otherwise.
+    ...(config.expose === "traefik" ? { labels: { "traefik.enable": "false" } } : {}),
+  });
 }

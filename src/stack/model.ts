@@ -1,6 +1,7 @@
 import { type Config, metricsNetwork } from "../config/resolve.js";
 import { SECRET_KINDS, type SecretKind } from "../credentials/secretKinds.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./composeModel.js";
+import { contentName } from "./contentName.js";
 import { CACHE_VOLUME, gatewayService } from "./gatewayService.js";
 import { registryAdminService, registryUiService } from "./libraryService.js";
 import { METRICS_SERVICE, metricsService } from "./metricsService.js";
@@ -114,10 +115,9 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
     configs: Object.fromEntries(
       Object.entries(files)
         .filter(([name]) => configNames.has(name))
-        // Swarm configs are immutable: another content is another name, and only then does a service roll.
         .map(([name, { path, digest }]): [string, FileConfig] => [
           name,
-          { file: `./${path}`, name: `${stack}_${name}_${digest.slice(0, 12)}` },
+          { file: `./${path}`, name: contentName(stack, name, digest) },
         ]),
     ),
     ...(config.gateway.cache === undefined

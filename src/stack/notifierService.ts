@@ -1,8 +1,9 @@
 import type { Config } from "../config/resolve.js";
 import type { ParsedConfig } from "../config/schema/index.js";
 import type { Service } from "./composeModel.js";
+import { nginxService } from "./nginxService.js";
 import { secretMount } from "./secretMounts.js";
-import { deploy, healthcheck, logging, openFiles, UNPRIVILEGED } from "./service.js";
+import { UNPRIVILEGED } from "./service.js";
 
 export const NOTIFIER_PORT = 8080;
 
@@ -32,13 +33,8 @@ export const notifierUrl = (config: Config, receiver: string): string =>
  * network alone, so that no other service can send events through it.
  */
 export function notifierService(config: Config): Service {
-  return {
-    image: config.gateway.image,
-    user: UNPRIVILEGED,
-    entrypoint: ["nginx", "-g", "daemon off;"],
+  return nginxService(config, {
     networks: [config.networks.internal],
-    ulimits: openFiles(),
-    volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 16 * 1024 * 1024 } }],
     configs: [
       { source: "notifier", target: "/etc/nginx/nginx.conf" },
       { source: "notifier-script", target: NOTIFY_SCRIPT },
@@ -46,20 +42,10 @@ export function notifierService(config: Config): Service {
     ...(hasNotificationHeaders(config)
       ? { secrets: [secretMount("notification-headers", "notification-headers", UNPRIVILEGED)] }
       : {}),
-    read_only: true,
-    cap_drop: ["ALL"],
-    healthcheck: healthcheck(`http://127.0.0.1:${NOTIFIER_PORT}/healthz`),
-    stop_signal: "SIGQUIT",
-    stop_grace_period: "20s",
-    logging: logging(),
-    deploy: deploy(config, {
-      replicas: 1,
-      placement: { constraints: [] },
-      resources: {
-        limits: { cpus: 0.5, memory: "128M" },
-        reservations: { cpus: undefined, memory: undefined },
-      },
-      startFirst: true,
-    }),
-  };
+    health: `http://127.0.0.1:${NOTIFIER_PORT}/healthz`,
+    resources: {
+      limits: { cpus: 0.5, memory: "128M" },
+      reservations: { cpus: undefined, memory: undefined },
+    },
+  });
 }
