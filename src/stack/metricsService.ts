@@ -4,20 +4,20 @@ import { nginxService } from "./nginxService.js";
 
 export const METRICS_SERVICE = "registry-metrics";
 
-/** Where registry, reader and gateway show what they count, and where Prometheus asks. Line 3 of the registry has this default. */
+/** The port of the metrics: of registry, reader and gateway, and of the service that Prometheus asks. The default of registry 3. */
 export const METRICS_PORT = 5001;
 
 /** For the healthcheck alone, on the loopback interface. */
 export const METRICS_HEALTH_PORT = 5002;
 
-/** The services that count something. */
+/** The services that have metrics. */
 export const COUNTED_SERVICES = ["registry", "reader", "gateway"] as const;
 
 /** Where Prometheus finds the metrics. The full service name is unique in a Swarm. */
 export const metricsAddress = (config: Config): string =>
   `${config.stack}_${METRICS_SERVICE}:${METRICS_PORT}`;
 
-/** Where nginx finds the script that counts the gateway's requests, and that knows the tasks. */
+/** Where nginx finds the script that counts the gateway's requests and lists the tasks. */
 export const METRICS_SCRIPT_PATH = "/etc/nginx/metrics.js";
 
 export const metricsScriptMount = (): ConfigMount => ({
@@ -26,8 +26,8 @@ export const metricsScriptMount = (): ConfigMount => ({
 });
 
 /**
- * The service `registry-metrics`: stock nginx between Prometheus's network and the stack's own. It lists the tasks, and passes
- * the question for the metrics of one task, and nothing else.
+ * The service `registry-metrics`: stock nginx between the network of Prometheus and that of the stack. It lists the tasks, and
+ * forwards requests for the metrics of one task, and nothing else.
  */
 export function metricsService(config: Config): Service {
   return nginxService(config, {

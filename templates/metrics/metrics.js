@@ -1,6 +1,6 @@
 // {{header}}
 //
-// What the gateway counts, and what Prometheus is told about the tasks of the stack. nginx's JavaScript module (njs) runs it.
+// Counts the requests of the gateway, and lists the tasks of the stack for Prometheus. nginx's JavaScript module (njs) runs it.
 
 const SERVICES = [{{{services}}}];
 const PORT = {{port}};
@@ -10,7 +10,7 @@ const BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120];
 
 const ADDRESS = /[0-9]+(?:\.[0-9]+){3}/g;
 
-// The addresses of the tasks that a location asked, one after the other.
+// The addresses of the tasks that a location asks, one after the other.
 async function tasksAt(r, location) {
     const reply = await r.subrequest(location, { method: 'GET' });
     return (reply.variables.upstream_addr || '').match(ADDRESS) || [];

@@ -15,22 +15,22 @@ export const metrics = z
     enabled: z
       .boolean()
       .default(false)
-      .describe("whether Prometheus can read what registry, reader and gateway count"),
+      .describe("whether Prometheus can scrape registry, reader and gateway"),
     network: objectName("a network name")
       .optional()
-      .describe(
-        "external overlay network that Prometheus is on; needed with `enabled`, and not that of Traefik",
-      )
+      .describe("external overlay network of Prometheus, required with `enabled`; not the network of Traefik")
       .meta({ derived: "none" }),
     nodeExporters: z
       .array(exporterAddress())
       .default([])
       .describe(
-        "node_exporter of each node that has the storage, as Prometheus reaches it: `192.168.1.5:9100`, or `tasks.node-exporter:9100`",
+        "node_exporter on each node with the storage, by the address at which Prometheus reaches it: `192.168.1.5:9100`, or `tasks.node-exporter:9100`",
       ),
     blackboxExporter: exporterAddress()
       .optional()
-      .describe("blackbox_exporter, which asks the public addresses, as Prometheus reaches it")
+      .describe(
+        "blackbox_exporter, which probes the public addresses, by the address at which Prometheus reaches it",
+      )
       .meta({ derived: "none" }),
     resources: resources(0.5, "64M"),
   })
