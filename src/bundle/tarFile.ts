@@ -50,9 +50,10 @@ export async function visitTar(
     }
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause;
-    throw new OperatorError(`cannot be read: ${(cause as Error).message}`, {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new OperatorError(code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`, {
       where: file,
-      remedy: "Copy it again from where it was made.",
+      remedy: code === "ENOENT" ? "Check the path." : "Copy it again from where it was made.",
       exitCode: ExitCode.verify,
       cause,
     });

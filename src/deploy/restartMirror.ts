@@ -10,10 +10,8 @@ import { hasMirror } from "../stack/mirrorSources.js";
 export const restartMirror: Step = {
   id: "mirror",
   title: "Mirror",
-  skip: ({ config, options }) => {
-    if (!hasMirror(config)) return "nothing is mirrored";
-    return options.wait ? undefined : "the rollout was not waited for";
-  },
+  appliesTo: hasMirror,
+  skip: ({ options }) => (options.wait ? undefined : "the rollout was not waited for"),
   async run({ config: { stack }, docker }) {
     const mirror = `${stack}_mirror`;
     const begun = (await runningTasks(docker, mirror)).map(({ CreatedAt }) => Date.parse(CreatedAt));

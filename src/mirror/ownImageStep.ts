@@ -23,7 +23,7 @@ const HARMLESS = {
 export const pullOwnImages = (cleanupDocker: Docker): Step => ({
   id: "own-images",
   title: "Own images",
-  skip: ({ config }) => (config.regsync.self === "use" ? undefined : "they come from where the config says"),
+  appliesTo: (config) => config.regsync.self === "use",
   async run({ config, docker, options, reporter }) {
     const running = (await stackServices(docker, config.stack)).map(({ Spec }) =>
       Spec.TaskTemplate.ContainerSpec.Image.replace(/@.*$/, ""),

@@ -74,6 +74,8 @@ export interface DeployContext {
 export interface Step {
   id: string;
   title: string;
+  /** Whether a stack of that config has this step; all have it by default. */
+  appliesTo?(config: Config): boolean;
   /** Why there is nothing to do; undefined if there is something to do. */
   skip?(context: DeployContext): Promise<string | undefined> | string | undefined;
   /** Runs the step, idempotently, and returns a short result for the report. */
@@ -83,7 +85,7 @@ export interface Step {
 /** Runs steps in order and stops at the first failure. */
 export async function runSteps(steps: readonly Step[], context: DeployContext): Promise<void> {
   const { reporter } = context;
-  for (const step of steps) {
+  for (const step of steps.filter(({ appliesTo }) => appliesTo?.(context.config) ?? true)) {
     const reason = await step.skip?.(context);
     const skipped = reason === undefined ? undefined : ({ outcome: "skipped", message: reason } as const);
     await inStep(

@@ -107,8 +107,8 @@ async function isSame(
 /** Creates the secrets that people gave; what exists is kept. */
 export const createGivenSecrets: Step = {
   id: "given-secrets",
-  title: "Given secrets",
-  skip: ({ config }) => (neededKinds(config).length > 0 ? undefined : "the config needs none"),
+  title: "Logins and headers",
+  appliesTo: (config) => neededKinds(config).length > 0,
   async run({ config, docker, givenSecrets, generations }) {
     const { stack } = config;
     const present = new Set((await stackSecrets(docker, stack)).map(({ name }) => name));

@@ -45,7 +45,7 @@ export async function chooseStorageKeys(context: DeployContext): Promise<Preflig
 export const createStorageKeys: Step = {
   id: "storage-keys",
   title: "Storage keys",
-  skip: ({ config }) => (config.registry.storage.driver === "s3" ? undefined : "the images are in a folder"),
+  appliesTo: (config) => config.registry.storage.driver === "s3",
   async run({ config: { stack }, docker, storageKeys, generations: { storage: generation = 1 } }) {
     const present = new Set((await stackSecrets(docker, stack)).map(({ name }) => name));
     const keys = [

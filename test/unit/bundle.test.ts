@@ -83,6 +83,7 @@ test("each byte that is changed is noticed, and so is each place where it ends",
     writeFileSync(`${folder}/b`, bytes.subarray(0, end));
     await expect(readBundle(`${folder}/b`)).rejects.toThrow(/is no bundle|ends too early|cannot be read/);
   }
+  await expect(readBundle(`${folder}/none`)).rejects.toThrow("does not exist");
 });
 
 /** An archive with sums that fit. */
