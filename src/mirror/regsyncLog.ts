@@ -88,10 +88,10 @@ export const failedCopies = ({ images, sources }: MirrorReport): { source: strin
 export const failuresOf = (report: MirrorReport): string[] =>
   failedCopies(report).map(({ source, reason }) => `${source}: ${reason}`);
 
-/** Parts of regclient's errors, and what they mean for a person. */
+/** Parts of regclient's errors, and what they mean for a person. Ports and digests in them hold every number. */
 const WORDS: readonly [RegExp, string][] = [
   [
-    /429|too many requests|rate limit/i,
+    /\[http 429\]|too many requests|rate limit/i,
     "the source limits how much is pulled; it is tried again at the next run",
   ],
   [/is immutable/, "the tag moved at the source, but is immutable here"],
@@ -100,8 +100,10 @@ const WORDS: readonly [RegExp, string][] = [
     /failed to (?:send|put) .*\[http 5\d\d\]/i,
     "this registry could not store it: see whether its disk is full with hephaestus doctor",
   ],
-  [/404|not found/i, "is not there (any more); the copies here stay"],
-  [/401|unauthorized/i, "a login is needed, or was refused"],
+  // The registry here no longer knows the upload, since the source broke off in it.
+  [/failed to send blob.*\[http 404\]/i, "the copy was interrupted; it is tried again at the next run"],
+  [/\[http 404\]|not found/i, "is not there (any more); the copies here stay"],
+  [/\[http 401\]|unauthorized/i, "a login is needed, or was refused"],
   [/no such host|server misbehaving/, "the host name of the source cannot be resolved"],
   [/connection refused|no route to host|timeout|deadline exceeded/i, "the source does not answer"],
 ];

@@ -116,6 +116,23 @@ test("regsync's log says what became of each image", () => {
   ]);
 });
 
+test.each([
+  ["not found [http 404]: unknown", "is not there (any more)"],
+  ["unauthorized [http 401]: ", "a login is needed"],
+  ["failed to send blob (chunk), ref x:1: http status: not found [http 404]", "the copy was interrupted"],
+  ["rate limit exceeded [http 429]: ", "the source limits how much is pulled"],
+])("a cause is known by its status, not by a port or a digest: %s", (cause, words) => {
+  for (const registry of ["hub:42903", "hub:14040", "hub:40199"]) {
+    const error = `failed to list tags for ${registry}/app:latest: ${cause}`;
+    const line = JSON.stringify({
+      msg: "Failed getting source tags",
+      source: `${registry}/app:latest`,
+      error,
+    });
+    expect(failuresOf(parseRegsyncLog([line]))).toEqual([expect.stringContaining(`/app: ${words}`)]);
+  }
+});
+
 test("an upload that the registry cannot store points to its disk", () => {
   const full =
     "failed to send blob (chunk), ref r/a:1: http status: unexpected http status code: Internal Server Error [http 500]";
