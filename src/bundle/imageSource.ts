@@ -104,9 +104,11 @@ export async function fromEngine(
   target: Target,
   docker: Docker,
 ): Promise<BundledImage> {
-  const known = running === undefined ? [] : await digestsOf(name, docker);
-  if (running !== undefined && known.length > 0 && !known.includes(running))
-    throw missing(name, `this engine has another image of that name than ${running}, which the stack runs`);
+  if (running !== undefined) {
+    const known = await digestsOf(name, docker);
+    if (known.length > 0 && !known.includes(running))
+      throw missing(name, `this engine has another image of that name than ${running}, which the stack runs`);
+  }
   const archive = join(target.layout, "saved.tar");
   const folder = join(target.layout, "saved");
   const { exitCode, stderr } = await docker.attempt(["save", "--output", archive, name]);

@@ -1,4 +1,4 @@
-import { error, type Objection, type Rule, warning } from "./objection.js";
+import { error, type Objection, objectionError, type Rule, warning } from "./objection.js";
 import { compareVersions } from "./resolve.js";
 
 /** The first stable branch with js_shared_dict_zone (njs 0.8.0). Source: nginx's and njs's lists of changes. */
@@ -44,14 +44,11 @@ const debugServerIsOurs: Rule = ({ registry }) => {
   const name = Object.keys(registry.env).find((variable) => /^REGISTRY_HTTP_DEBUG(?:_|$)/.test(variable));
   return name === undefined
     ? undefined
-    : {
-        ...error(
-          "registry.env",
-          `${name} would move the metrics away from where they are asked for`,
-          "Remove it: metrics.enabled: true sets up the registry's debug server.",
-        ),
-        path: ["registry", "env", name],
-      };
+    : objectionError(
+        ["registry", "env", name],
+        `${name} would move the metrics away from where they are asked for`,
+        "Remove it: metrics.enabled: true sets up the registry's debug server.",
+      );
 };
 
 const bucketHasNoDisk: Rule = ({ metrics, registry: { storage } }) =>

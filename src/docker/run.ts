@@ -14,10 +14,8 @@ const OPERATOR_SECRETS = [
 ] as const;
 
 /** This process's environment without the operator's secrets. */
-export function childEnvironment(
-  extra: Readonly<Record<string, string>> = {},
-): Record<string, string | undefined> {
-  const environment: Record<string, string | undefined> = { ...process.env, ...extra };
+export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const environment = { ...process.env, ...extra } as Record<string, string>;
   for (const name of OPERATOR_SECRETS) delete environment[name];
   return environment;
 }
@@ -68,7 +66,7 @@ export function dockerCommand(options: DockerOptions): Docker {
     options.onCommand?.(args);
     if (options.signal?.aborted) throw interrupted();
     const child = execa("docker", [...globalArguments, ...args], {
-      env: childEnvironment(run.environment) as Record<string, string>,
+      env: childEnvironment(run.environment),
       extendEnv: false,
       ...standardInput(run),
       reject: false,

@@ -35,7 +35,7 @@ export async function streamLogs(
         service,
       ];
       const child = execa("docker", args, {
-        env: childEnvironment() as Record<string, string>,
+        env: childEnvironment(),
         extendEnv: false,
         stdin: "ignore",
         reject: false,

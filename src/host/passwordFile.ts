@@ -36,7 +36,7 @@ export async function checkNotCommitted(path: string): Promise<void> {
   const git = (args: readonly string[]) =>
     execa("git", ["-C", folder, ...args], {
       reject: false,
-      env: childEnvironment() as Record<string, string>,
+      env: childEnvironment(),
       extendEnv: false,
     });
   if ((await git(["rev-parse", "--is-inside-work-tree"])).exitCode !== 0) return;

@@ -10,7 +10,7 @@ import { childEnvironment } from "../docker/run.js";
  */
 export async function sendMail(message: string, milliseconds: number): Promise<string | undefined> {
   // A timer's PATH may lack the folders of sendmail.
-  const env = childEnvironment({ PATH: `${process.env.PATH}:/usr/sbin:/usr/lib` }) as Record<string, string>;
+  const env = childEnvironment({ PATH: `${process.env.PATH}:/usr/sbin:/usr/lib` });
   const options = { input: message, env, extendEnv: false, reject: false, timeout: milliseconds } as const;
   const result = await execa("sendmail", ["-t", "-oi"], options);
   if (result.code === "ENOENT") return "this machine has no sendmail";

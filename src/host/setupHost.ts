@@ -47,7 +47,7 @@ export async function setupHost(
           `sh -s -- ${args.map(shellQuote).join(" ")}`,
         ];
   const result = await execa(command as string, rest, {
-    env: childEnvironment() as Record<string, string>,
+    env: childEnvironment(),
     extendEnv: false,
     reject: false,
     input: host === undefined ? "" : await loadSetupScript(),

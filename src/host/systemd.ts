@@ -33,7 +33,7 @@ export async function installUnits(units: readonly RenderedFile[], folder = SYST
 
 async function systemctl(args: readonly string[]): Promise<void> {
   const result = await execa("systemctl", args, {
-    env: childEnvironment() as Record<string, string>,
+    env: childEnvironment(),
     extendEnv: false,
     reject: false,
     stdin: "ignore",

@@ -87,12 +87,16 @@ export async function runSteps(steps: readonly Step[], context: DeployContext): 
   const { reporter } = context;
   for (const step of steps.filter(({ appliesTo }) => appliesTo?.(context.config) ?? true)) {
     const reason = await step.skip?.(context);
-    const skipped = reason === undefined ? undefined : ({ outcome: "skipped", message: reason } as const);
+    if (reason !== undefined) {
+      reporter.begin(step.id, step.title);
+      reporter.end("skipped", reason);
+      continue;
+    }
     await inStep(
       reporter,
       step,
-      async () => skipped ?? step.run(context),
-      (ending) => ending,
+      () => step.run(context),
+      (message) => message,
     );
   }
 }

@@ -1,6 +1,6 @@
-import { type Config, isSharedStorage, metricsNetwork, storagePlace } from "../config/resolve.js";
+import { type Config, isSharedStorage, storagePlace } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
-import { judgeExternalNetworks } from "./externalNetworks.js";
+import { externalNetworks } from "../stack/externalNetworks.js";
 import type { FindingCode } from "./findingCodes.js";
 import type { Finding } from "./findings.js";
 import {
@@ -9,6 +9,7 @@ import {
   readNetwork,
   type SwarmNetwork,
 } from "./internalNetwork.js";
+import { judgeExternalNetworks } from "./judgeExternalNetworks.js";
 
 /** Facts about the engine and the Swarm. */
 export interface SwarmFacts {
@@ -90,9 +91,7 @@ export async function readSwarmFacts(
     hasIpvs,
   };
   if (!facts.isManager) return facts;
-  if (config.expose === "traefik") facts.network = await readNetwork(docker, config.traefik.network);
-  const ofMetrics = metricsNetwork(config);
-  if (ofMetrics !== undefined) facts.metrics = await readNetwork(docker, ofMetrics);
+  for (const { name, fact } of externalNetworks(config)) facts[fact] = await readNetwork(docker, name);
   facts.internal = await readNetwork(docker, internalNetworkName(config));
   const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
   facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];

@@ -22,14 +22,13 @@ export function metricsFiles(
   templates: Templates,
   header: string,
 ): { config: RenderedFile; script: RenderedFile } {
-  const services = COUNTED_SERVICES;
   return {
     config: {
       path: `${METRICS_SERVICE}/nginx.conf`,
       text: fill(templates.metrics, {
         header,
         stack: config.stack,
-        services: services.join("|"),
+        services: COUNTED_SERVICES.join("|"),
         metricsPort: METRICS_PORT,
         healthPort: METRICS_HEALTH_PORT,
         metricsScriptPath: METRICS_SCRIPT_PATH,
@@ -39,7 +38,7 @@ export function metricsFiles(
       path: `${METRICS_SERVICE}/metrics.js`,
       text: fill(templates.metricsScript, {
         header,
-        services: services.map((name) => `'${name}'`).join(", "),
+        services: COUNTED_SERVICES.map((name) => `'${name}'`).join(", "),
         port: METRICS_PORT,
       }),
     },

@@ -19,26 +19,23 @@ export function monitoringFiles(config: Config, templates: Templates, header: st
   const folder = storageFolder(config);
   const disk = folder !== undefined && nodeExporters.length > 0;
   const probes = blackboxExporter === undefined ? [] : probed(config);
+  const services = COUNTED_SERVICES.map((name) => ({ name, replicas: replicasOf(config, name) }));
   const values = {
     header,
     stack: config.stack,
     network,
     address: metricsAddress(config),
     metricsService: METRICS_SERVICE,
-    services: COUNTED_SERVICES.map((name) => ({ name, replicas: replicasOf(config, name) })),
-    severalTasks: COUNTED_SERVICES.map((name) => ({ name, replicas: replicasOf(config, name) })).filter(
-      ({ replicas }) => replicas > 1,
-    ),
+    services,
+    severalTasks: services.filter(({ replicas }) => replicas > 1),
     disk,
     folder,
     fileSystems: disk ? fileSystems(folder) : [],
     diskExporters: nodeExporters.filter((address) => !TASKS.test(address)),
     diskTasks: nodeExporters.filter((address) => TASKS.test(address)).map(nameAndPort),
-    warningPercent: LEAST_FREE.warningShare * 100,
-    errorPercent: LEAST_FREE.errorShare * 100,
     ...LEAST_FREE,
     probes,
-    secure: probes.filter((url) => url.startsWith("https:")).length > 0,
+    secure: probes.some((url) => url.startsWith("https:")),
     blackboxExporter,
     renewalDays: RENEWAL_DAYS,
   };

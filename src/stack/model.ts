@@ -1,7 +1,8 @@
-import { type Config, metricsNetwork } from "../config/resolve.js";
+import type { Config } from "../config/resolve.js";
 import { SECRET_KINDS, type SecretKind } from "../credentials/secretKinds.js";
 import type { ComposeFile, FileConfig, Network, Service } from "./composeModel.js";
 import { contentName } from "./contentName.js";
+import { externalNetworks } from "./externalNetworks.js";
 import { CACHE_VOLUME, gatewayService } from "./gatewayService.js";
 import { registryAdminService, registryUiService } from "./libraryService.js";
 import { METRICS_SERVICE, metricsService } from "./metricsService.js";
@@ -69,12 +70,6 @@ export const secretsOf = (config: Config): Record<string, SecretKind[]> =>
 export const routersOf = (config: Config): Router[] =>
   Object.values(servicesOf(config)).flatMap(({ deploy }) => routersIn(deploy.labels ?? {}));
 
-/** The networks that are there before the stack: Traefik's and Prometheus's. */
-const externalNetworks = (config: Config): string[] =>
-  [config.expose === "traefik" ? config.traefik.network : undefined, metricsNetwork(config)].filter(
-    (name) => name !== undefined,
-  );
-
 /** Name of an overlay's option for its MTU. Source: docker network create, bridge and overlay options. */
 export const MTU_OPTION = "com.docker.network.driver.mtu";
 
@@ -109,7 +104,7 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
     networks: {
       [networks.internal]: internalNetwork(config),
       ...Object.fromEntries(
-        externalNetworks(config).map((name) => [name, { external: true, name } as const]),
+        externalNetworks(config).map(({ name }) => [name, { external: true, name } as const]),
       ),
     },
     configs: Object.fromEntries(

@@ -17,6 +17,19 @@ async function ownAddress(): Promise<{ address: string; prefix: string }> {
 export const addressForTasks = async (): Promise<string> => (await ownAddress()).address;
 
 /**
+ * The address of a container at that bridge, by which this machine reaches it.
+ *
+ * @param container its full ID
+ */
+export async function addressOfContainer(workspace: Workspace, container: string): Promise<string> {
+  const inspect = ["network", "inspect", "--format", "{{json .Containers}}", BRIDGE];
+  const { stdout } = await workspace.docker(...inspect);
+  const address = (JSON.parse(stdout) as Record<string, { IPv4Address: string }>)[container]?.IPv4Address;
+  if (address === undefined) throw new Error(`${container} has no address at ${BRIDGE}`);
+  return address.replace(/\/.*/, "");
+}
+
+/**
  * Addresses of this machine from which a gateway is asked, so that it takes them for different clients. They go with the
  * network namespace of the tests.
  *
@@ -27,13 +40,10 @@ export async function clientAddresses(
   count: number,
 ): Promise<{ url: string; addresses: string[] }> {
   const filter = `label=com.docker.swarm.service.name=${workspace.stack}_gateway`;
-  const id = (await workspace.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
-  const pid = (await workspace.docker("inspect", "--format", "{{.State.Pid}}", id)).stdout.trim();
+  const id = (await workspace.docker("ps", "--quiet", "--no-trunc", "--filter", filter)).stdout.trim();
   const { address: own, prefix } = await ownAddress();
   const network = own.split(".").slice(0, 2).join(".");
-  const inside = await execa("nsenter", ["--target", pid, "--net", "ip", "-4", "-o", "addr", "show"]);
-  const gateway = new RegExp(`inet (${network.replace(".", "\\.")}\\.\\d+\\.\\d+)/`).exec(inside.stdout)?.[1];
-  if (gateway === undefined) throw new Error(`no address of the gateway at ${BRIDGE}`);
+  const gateway = await addressOfContainer(workspace, id);
   const addresses = Array.from({ length: count }, (_, index) => `${network}.200.${index + 1}`);
   for (const address of addresses)
     await execa("ip", ["addr", "replace", `${address}/${prefix}`, "dev", BRIDGE]);

@@ -6,9 +6,10 @@ import { ExitCode } from "../../src/errors.js";
 import { selfSigned } from "../support/selfSigned.js";
 import { buildStandins } from "../support/standIns.js";
 import { STANDINS } from "../support/standins/recipes.js";
+import { addressForTasks, addressOfContainer } from "./addresses.js";
 import { Target } from "./attacks/target.js";
 import { alertTests, testedAlerts, withoutAnnotations } from "./metrics/alertTests.js";
-import { bridgeAddress, hostAddress, Monitor, program, type Sample } from "./metrics/monitor.js";
+import { Monitor, program, type Sample } from "./metrics/monitor.js";
 import { type Asked, TlsDoor } from "./metrics/tlsDoor.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
@@ -55,7 +56,7 @@ afterAll(async () => {
 });
 
 async function configure(registry: string): Promise<void> {
-  const host = await hostAddress(target);
+  const host = await addressForTasks();
   await writeConfig(forge, swarm, {
     root: {
       expose: "traefik",
@@ -80,16 +81,10 @@ async function configure(registry: string): Promise<void> {
 
 const deploy = () => forge.hephaestus([...DEPLOY, "--no-verify"], { env: CREDENTIALS });
 
-async function containersOf(service: string): Promise<string[]> {
-  const filter = `label=com.docker.swarm.service.name=${STACK}_${service}`;
-  const ids = await target.docker("ps", "--quiet", "--no-trunc", "--filter", filter);
-  return ids.split("\n").filter(Boolean);
-}
-
 async function openDoor(): Promise<void> {
   const behind = async (service: string, port: number) =>
     Promise.all(
-      (await containersOf(service)).map(async (id) => `${await bridgeAddress(target, id)}:${port}`),
+      (await target.containers(service)).map(async (id) => `${await addressOfContainer(forge, id)}:${port}`),
     );
   const tasks = [await behind("gateway", 5000), await behind("registry-ui", 80)] as const;
   door = await TlsDoor.open(PORT, sound, new Map(HOSTS.map((host, index) => [host, tasks[index] ?? []])));
@@ -153,7 +148,7 @@ const alertNames = (rules: string): string[] =>
 test("Prometheus scrapes each task by itself, and what two tasks count is not mixed", async () => {
   await openDoor();
   monitor = await Monitor.start(target, NETWORK, swarm.images.nginx);
-  const host = await hostAddress(target);
+  const host = await addressForTasks();
   monitor.startNodeExporter(`${host}:9100`);
   const hosts = HOSTS.map((name) => `127.0.0.1 ${name}\n`).join("");
   await monitor.startBlackboxExporter(`${host}:9115`, hosts, sound.cert + ending.cert);
@@ -243,7 +238,7 @@ test("on Prometheus's network only the metrics of tasks can be read", async () =
   const post = ["wget", "-q", "-O", "-", "--post-data=x", `http://${metrics}${registry}`];
   expect((await forge.docker("exec", monitorName, ...post)).all).toContain("405");
   // In the stack itself, the gateway tells nobody else.
-  const [reader = ""] = await containersOf("reader");
+  const [reader = ""] = await target.containers("reader");
   expect(await from(reader, `${STACK}_gateway:5001/metrics`)).toMatch(NOT_FOUND);
 });
 

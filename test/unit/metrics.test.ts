@@ -5,6 +5,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
 import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { swarmFacts } from "./swarmObjects.js";
 
 const ON = "metrics: { enabled: true, network: monitoring";
 const load = (text: string) => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {});
@@ -89,26 +90,12 @@ describe("what is rendered for Prometheus", () => {
 });
 
 describe("a network of Prometheus", () => {
-  const facts = (metrics: SwarmFacts["metrics"]): SwarmFacts => ({
-    serverVersion: "28.0.0",
-    apiVersion: "1.48",
-    swarmState: "active",
-    isManager: true,
-    nodeId: "n1",
-    network: { id: "a", scope: "swarm", driver: "overlay" },
-    metrics,
-    nodes: [
-      {
-        ID: "n1",
-        Spec: { Role: "manager", Availability: "active" },
-        Description: { Hostname: "n1" },
-        Status: { State: "ready" },
-      },
-    ],
-    hasIpvs: true,
-  });
   const judge = (metrics: SwarmFacts["metrics"], text = `${ON} }`) =>
-    judgeSwarm(load(text).config, facts(metrics)).map(({ id, message, remedy }) => [id, message, remedy]);
+    judgeSwarm(load(text).config, swarmFacts({ metrics })).map(({ id, message, remedy }) => [
+      id,
+      message,
+      remedy,
+    ]);
 
   test.each<[string, SwarmFacts["metrics"], string]>([
     ["is missing", undefined, "network-missing"],

@@ -4,7 +4,8 @@ import { loadConfig } from "../../src/config/load.js";
 import { judgeMtu } from "../../src/doctor/mtuCheck.js";
 import { interfaceOf } from "../../src/host/interfaces.js";
 import { judgeInternalNetwork, mtuOf, readNetwork } from "../../src/operation/internalNetwork.js";
-import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
+import { judgeSwarm } from "../../src/operation/swarmFacts.js";
+import { swarmFacts } from "./swarmObjects.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
 const network = (options: Record<string, string> = {}) => ({
@@ -44,24 +45,7 @@ describe("a network that exists is never changed by a deploy", () => {
   });
 
   test("preflight and doctor tell it among the others", () => {
-    const facts: SwarmFacts = {
-      serverVersion: "28.0.0",
-      apiVersion: "1.48",
-      swarmState: "active",
-      isManager: true,
-      nodeId: "n1",
-      network: network(),
-      internal: network(),
-      nodes: [
-        {
-          ID: "n1",
-          Spec: { Role: "manager", Availability: "active" },
-          Description: { Hostname: "n1" },
-          Status: { State: "ready" },
-        },
-      ],
-      hasIpvs: true,
-    };
+    const facts = swarmFacts({ network: network(), internal: network() });
     expect(judgeSwarm(load("networks: { mtu: 1420 }"), facts).map(({ id }) => id)).toEqual([
       "network-options-differ",
     ]);
@@ -87,7 +71,7 @@ describe("the MTU of the nodes", () => {
   const config = load("");
   const wireguard = { name: "wg0", address: "10.9.0.1", mtu: 1420 };
   const judge = (changes: Partial<Parameters<typeof judgeMtu>[1]>, of = config) =>
-    judgeMtu(of, { internal: network(), edge: network(), link: wireguard, nodes: 2, ...changes });
+    judgeMtu(of, { internal: network(), network: network(), link: wireguard, nodes: 2, ...changes });
 
   test("that is smaller than a network's is found for each network", () => {
     const findings = judge({});
@@ -102,11 +86,11 @@ describe("the MTU of the nodes", () => {
   });
 
   test.each<[string, Parameters<typeof judge>[0]]>([
-    ["networks that fit", { internal: network({ [MTU]: "1420" }), edge: network({ [MTU]: "1400" }) }],
+    ["networks that fit", { internal: network({ [MTU]: "1420" }), network: network({ [MTU]: "1400" }) }],
     ["a larger interface", { link: { ...wireguard, mtu: 9000 } }],
     ["an interface that cannot be seen", { link: undefined }],
     ["a single node, which sends nothing to others", { nodes: 1 }],
-    ["no networks yet", { internal: undefined, edge: undefined }],
+    ["no networks yet", { internal: undefined, network: undefined }],
   ])("is no fault with %s", (_name, changes) => expect(judge(changes)).toEqual([]));
 
   test("that the config already has is left to the network that differs from it", () => {

@@ -16,6 +16,7 @@ import { sshDestination } from "../../src/host/setupHost.js";
 import { wasHandedOver } from "../../src/operation/leftovers.js";
 import { deployStack } from "../../src/operation/stackUpdate.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
+import { node, swarmFacts } from "./swarmObjects.js";
 
 const { config } = loadConfig(
   "domain: a.example\nregistry: { placement: { constraints: ['node.labels.disk == big'] } }",
@@ -23,26 +24,8 @@ const { config } = loadConfig(
   {},
 );
 
-const facts = (changes: Partial<SwarmFacts> = {}): SwarmFacts => ({
-  serverVersion: "28.0.0",
-  apiVersion: "1.48",
-  swarmState: "active",
-  isManager: true,
-  nodeId: "n1",
-  network: { id: "net1", scope: "swarm", driver: "overlay" },
-  nodes: [node("n1", { disk: "big" })],
-  hasIpvs: true,
-  ...changes,
-});
-
-function node(ID: string, Labels: Record<string, string> = {}) {
-  return {
-    ID,
-    Spec: { Role: "manager", Availability: "active", Labels },
-    Description: { Hostname: `host-${ID}` },
-    Status: { State: "ready" },
-  };
-}
+const facts = (changes: Partial<SwarmFacts> = {}) =>
+  swarmFacts({ nodes: [node("n1", { disk: "big" })], ...changes });
 
 describe("preflight", () => {
   test.each([

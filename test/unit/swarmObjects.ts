@@ -1,4 +1,5 @@
 import type { SwarmService, SwarmTask, TaskTemplate } from "../../src/docker/objects.js";
+import type { SwarmFacts } from "../../src/operation/swarmFacts.js";
 
 /** When the deploy of these tests began. */
 export const SINCE = "2026-01-01T00:00:00Z";
@@ -19,5 +20,25 @@ export const task = (state: string, changes: Partial<SwarmTask> = {}): SwarmTask
   DesiredState: state === "rejected" || state === "failed" ? "shutdown" : "running",
   Spec: template(),
   Status: { State: state, ...(state === "rejected" ? { Err: "No such image: x" } : {}) },
+  ...changes,
+});
+
+export const node = (ID: string, Labels: Record<string, string> = {}) => ({
+  ID,
+  Spec: { Role: "manager", Availability: "active", Labels },
+  Description: { Hostname: `host-${ID}` },
+  Status: { State: "ready" },
+});
+
+/** A Swarm of one node in which nothing is wrong. */
+export const swarmFacts = (changes: Partial<SwarmFacts> = {}): SwarmFacts => ({
+  serverVersion: "28.0.0",
+  apiVersion: "1.48",
+  swarmState: "active",
+  isManager: true,
+  nodeId: "n1",
+  network: { id: "net1", scope: "swarm", driver: "overlay" },
+  nodes: [node("n1")],
+  hasIpvs: true,
   ...changes,
 });

@@ -81,12 +81,17 @@ export class Target {
   }
 
   async container(service: Service): Promise<Container> {
-    const { docker, stack } = { docker: this.docker.bind(this), stack: this.workspace.stack };
-    const filter = `label=com.docker.swarm.service.name=${stack}_${service}`;
-    const id = (await docker("ps", "--quiet", "--no-trunc", "--filter", filter)).trim();
-    const format = `{{.State.Pid}} {{(index .NetworkSettings.Networks "${stack}_internal").IPAddress}}`;
-    const [pid = "", address = ""] = (await docker("inspect", "--format", format, id)).trim().split(" ");
+    const [id = ""] = await this.containers(service);
+    const format = `{{.State.Pid}} {{(index .NetworkSettings.Networks "${this.workspace.stack}_internal").IPAddress}}`;
+    const [pid = "", address = ""] = (await this.docker("inspect", "--format", format, id)).trim().split(" ");
     return { id, pid: Number(pid), address };
+  }
+
+  /** The full IDs of the containers of a service. */
+  async containers(service: string): Promise<string[]> {
+    const filter = `label=com.docker.swarm.service.name=${this.workspace.stack}_${service}`;
+    const ids = await this.docker("ps", "--quiet", "--no-trunc", "--filter", filter);
+    return ids.split("\n").filter(Boolean);
   }
 
   /** The output of a docker command that must not fail. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { type MonitoringProgram, monitoringProgram } from "../../support/monitoringPrograms.js";
+import { addressOfContainer } from "../addresses.js";
 import type { Target } from "../attacks/target.js";
 
 /**
@@ -43,7 +44,7 @@ export class Monitor {
     const format = "{{.Id}} {{.State.Pid}} {{.ResolvConfPath}}";
     const inspected = (await target.docker("inspect", "--format", format, name)).trim();
     const [id = "", pid = "", resolver = ""] = inspected.split(" ");
-    return new Monitor(target, await bridgeAddress(target, id), pid, resolver);
+    return new Monitor(target, await addressOfContainer(target.workspace, id), pid, resolver);
   }
 
   /** Asks the host's disks, from the host. */
@@ -144,19 +145,3 @@ const withFile = (file: string, place: string, command: readonly string[]): stri
   ...["unshare", "--mount", "sh", "-ec", `mount --bind "$0" ${place}; exec "$@"`, file],
   ...command,
 ];
-
-/** The bridge through which containers on overlay networks reach this machine. */
-const BRIDGE = "docker_gwbridge";
-
-/** This machine's address for containers. */
-export async function hostAddress(target: Target): Promise<string> {
-  const format = "{{(index .IPAM.Config 0).Gateway}}";
-  return (await target.docker("network", "inspect", "--format", format, BRIDGE)).trim();
-}
-
-/** The address of a container for this machine. */
-export async function bridgeAddress(target: Target, container: string): Promise<string> {
-  const containers = await target.docker("network", "inspect", "--format", "{{json .Containers}}", BRIDGE);
-  const found = (JSON.parse(containers) as Record<string, { IPv4Address: string }>)[container];
-  return found?.IPv4Address.replace(/\/.*/, "") ?? "";
-}
