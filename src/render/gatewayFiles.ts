@@ -1,9 +1,10 @@
 import { globPattern } from "../access/glob.js";
-import { repositoryRules, TEMPORARY_USER } from "../access/repositoryRules.js";
+import { isAnyPublic, repositoryRules, TEMPORARY_USER } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { ACTION_PATTERNS, REPOSITORY_PATTERN } from "../stack/accessActions.js";
 import { accessValues, grantMark, hasRules } from "../stack/accessMaps.js";
 import {
+  answerLimits,
   CACHE_FOLDER,
   CHECK_LIMITS,
   CHECK_SECONDS,
@@ -91,6 +92,7 @@ export function gatewayFiles(
     cache: config.gateway.cache && nginxSize(config.gateway.cache),
     checkSeconds: CHECK_SECONDS,
     ...CHECK_LIMITS,
+    ...answerLimits(config),
     openFiles: OPEN_FILES,
     trustedNetworks: config.expose === "traefik" ? config.traefik.trustedNetworks : [],
     tlsBeforeTraefik: config.expose === "traefik" && !config.traefik.tls,
@@ -107,6 +109,7 @@ export function gatewayFiles(
 function scriptText(config: Config, templates: Templates, header: string): string {
   return fill(templates.gatewayScript, {
     header,
+    anonymous: isAnyPublic(repositoryRules(config)),
     mirrored: hasMirror(config),
     catalogPage: CATALOG_PAGE,
     catalogMost: CATALOG_MOST,

@@ -13,7 +13,7 @@ export const ACTION_PATTERNS: readonly { pattern: string; action: Action }[] = [
   { pattern: "^(?:GET|HEAD) /v2/.+/(?:manifests|blobs)/[^/]+$", action: "pull" },
   { pattern: "^PUT /v2/.+/manifests/[^/]+$", action: "push" },
   { pattern: "^(?:GET|HEAD) /v2/(?:_catalog|.+/tags/list|.+/referrers/[^/]+)$", action: "list" },
-  { pattern: "^[A-Z]+ /(?:v2/|auth/(?:token|anonymous))$", action: "login" },
+  { pattern: "^[A-Z]+ /(?:v2/|auth/(?:token|anonymous|public))$", action: "login" },
 ];
 
 /** The pattern of a path that names a repository. */

@@ -72,6 +72,19 @@ function mountUri(r) {
     return source === undefined || mayPull(r.variables.identity, source) ? uri : uri.slice(0, at);
 }
 
+{{#if anonymous}}
+// "1" where a token is asked for to pull what anyone may pull, and for nothing else.
+function publicScope(r) {
+    const query = parameters(r.variables.args || '');
+    const scope = query === undefined || query.scope === undefined ? '' : query.scope;
+    const isPublic = scope.split(' ').every((text) => {
+        const parts = text.split(':');
+        return parts.length === 3 && parts[0] === 'repository' && parts[2] === 'pull' && mayPull('', parts[1]);
+    });
+    return isPublic ? '1' : '';
+}
+
+{{/if}}
 function answer(r, status, body) {
     r.headersOut['Content-Type'] = 'application/json; charset=utf-8';
     r.return(status, body);
@@ -166,4 +179,4 @@ async function guard(r) {
     }
 }
 
-export default { guard, mountUri };
+export default { guard, mountUri{{#if anonymous}}, publicScope{{/if}} };

@@ -213,6 +213,13 @@ test.each(["down", "silent"] as const)("while Authelia is %s, all works that nee
   await expectRefusal(upload("tools/app", basic("new", mood)), 503, message);
   expect(await statusOf(tags("tools/app"))).toBe(200);
   expect(await statusOf(answer("GET", "/auth/token"))).toBe(200);
+  // Also for a stored login: docker pull sends it for a public image too.
+  const scope = "scope=repository%3Atools%2Fapp%3Apull";
+  expect(await statusOf(answer("GET", `/auth/token?${scope}`, basic("new", mood)))).toBe(200);
+  expect(await statusOf(tags("tools/app", basic("new", mood)))).toBe(200);
+  expect(
+    await statusOf(answer("GET", "/auth/token?scope=repository%3Ateam%2Fapp%3Apull", basic("new", mood))),
+  ).toBe(503);
   expect(await statusOf(login(SMITH))).toBe(200);
   expect(await statusOf(upload("tools/app", SMITH))).toBe(202);
 });

@@ -32,6 +32,10 @@ const PROBES: [Surroundings, Probe[]][] = [
   ["nothing", [edge.aMissingRegistryIsSaidToBeMissing]],
   ["proxy", [edge.guessesOfEverybodyAreLimited]],
   ["proxy", [edge.oneAddressIsNotRefusedForAnother]],
+  ["proxy", [edge.aNetworkOfIpv6CountsAsOneAddress]],
+  ["proxy", [edge.whoComesBackAfterARollIsCheckedAtOnce]],
+  ["stack", [edge.guessesInAnyFormAreCounted]],
+  ["narrow", [edge.oneNetworkDoesNotTakeAllPlaces]],
 ];
 const MUTATIONS = [...GENERAL_RULES, ...LOCATION_RULES];
 let target: Target;
@@ -45,11 +49,12 @@ beforeAll(async () => {
   image = await target.pushImage("tools/hello");
   const rendered = await readFile(`${target.workspace.folder}/gateway/nginx.conf`, "utf8");
   // Each probe guesses until it is refused. At the rate of the stack most of the time would be waiting.
-  const { checksPerMinute, wrongPerMinute } = CHECK_LIMITS;
+  const { checksPerMinute, swiftPerSecond, wrongPerMinute } = CHECK_LIMITS;
   const config = rendered
     .replace(`zone=pace:1m rate=${checksPerMinute}r/m`, "zone=pace:1m rate=80r/m")
+    .replace(`zone=swift:1m rate=${swiftPerSecond}r/s`, "zone=swift:1m rate=20r/s")
     .replace(`zone=wrong:4m rate=${wrongPerMinute}r/m`, "zone=wrong:4m rate=20r/m");
-  expect(config.match(/rate=(?:80|20)r/g)).toHaveLength(2);
+  expect(config.match(/rate=(?:80|20)r/g)).toHaveLength(3);
   const sites = await startGateways(
     target,
     [

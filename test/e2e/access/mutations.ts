@@ -63,7 +63,7 @@ export const accessMutations = (text: string): AccessMutation[] => [
   config("anyone is anyone", '"~^[a-z]+ \\* " yes;', ""),
   config("what is not permitted is denied", "default   rule;", 'default   "";'),
   config("what is denied goes nowhere", '"~^[a-z]" denied;', ""),
-  config("anyone pulls what is public alone", 'read \\*$" allow;', '" allow;'),
+  config("anyone pulls what is public alone", 'read \\* " allow;', '" allow;'),
   config("a user ends on the day", /"~\^\(\[0-9\]\+\) \\1\$" +ended;/, ""),
   config("a user stays ended", /"~\^\(\[0-9\]\*\)\(\?:0.*" ended;/, ""),
   config("each user has an end of its own", ",([^ ,|]+) ([0-9]+),.*\\|\\1$", ",([^ ,|]+) ([0-9]+),.*\\|"),

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { startUpload } from "./image.js";
 import { ask } from "./raw.js";
 import { writes } from "./shapes.js";
-import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, wrong } from "./site.js";
+import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, uploadState, wrong } from "./site.js";
 
 const LOG_IN = "log in first: docker login";
 
@@ -148,14 +148,39 @@ export const aWrongPasswordOpensNothing: Probe = async (site) => {
   const upload = `/v2/${image.repository}/blobs/uploads/`;
   for (const [method, target] of [
     ["GET", "/v2/"],
-    ["GET", manifest(site)],
+    ["GET", uploadState(site)],
     ["POST", upload],
     ["GET", "/auth/token"],
+    ["GET", "/auth/token?scope=repository%3Atools%2Fhello%3Apull%2Cpush"],
+    ["GET", "/auth/token?scope=repository:tools/hello:pull&scope=repository:tools/hello:push"],
+    ["GET", "/auth/token?scope=registry:catalog:*"],
   ] as const) {
     const answer = await ask(door, method, target, [wrong(), OCI]);
     expect(answer.status, `${method} ${target}`).toBe(401);
     expect(answer.body).toContain("wrong user name or password");
   }
+};
+
+/** A stored login that is out of date, or cannot be checked at the moment, is no reason to refuse what anyone may have. */
+export const aPublicReadNeedsNoCheck: Probe = async (site) => {
+  const { door, image } = site;
+  const scope = "scope=repository%3Atools%2Fhello%3Apull";
+  for (let round = 0; round < 15; round++) {
+    const credential = wrong();
+    const token = await ask(door, "GET", `/auth/token?account=smith&${scope}&service=x`, [credential]);
+    expect(token.status).toBe(200);
+    const { access_token } = JSON.parse(token.body) as { access_token: string };
+    const bearer = `Authorization: Bearer ${access_token}`;
+    for (const header of [credential, bearer]) {
+      expect((await ask(door, "GET", manifest(site), [header, OCI])).status).toBe(200);
+      expect(
+        (await ask(door, "HEAD", `/v2/${image.repository}/blobs/${image.blobDigest}`, [header])).status,
+      ).toBe(200);
+    }
+  }
+  // The token opens nothing else.
+  const bearer = `Authorization: Bearer ${Buffer.from("smith:stale").toString("base64")}`;
+  expect((await ask(door, "POST", `/v2/${image.repository}/blobs/uploads/`, [bearer])).status).toBe(401);
 };
 
 export const innerPlacesAreNotToBeHad: Probe = async ({ door }) => {
@@ -165,6 +190,7 @@ export const innerPlacesAreNotToBeHad: Probe = async ({ door }) => {
     "/auth/unknown",
     "/unsupported",
     "/auth/anonymous",
+    "/auth/public",
     "/auth/",
     "/auth/token/",
     "/nothing",

@@ -1,10 +1,12 @@
 /** Probes of addresses, bodies, guesses, logs, and of what the registry hears. */
 import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
+import { CHECK_LIMITS } from "../../../src/stack/gatewayService.js";
 import { USER } from "../stack.js";
 import { startUpload } from "./image.js";
-import { ask, type Door, talk } from "./raw.js";
-import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, wrong } from "./site.js";
+import { type Answer, ask, type Door, talk } from "./raw.js";
+import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, uploadState, wrong } from "./site.js";
 
 let marks = 0;
 
@@ -41,7 +43,7 @@ const OWN = "too many wrong passwords from your address";
 const BUSY = "too many logins are being checked";
 
 /**
- * Guesses until the address is refused: 10 at once and 10 a minute. Some at a time, so that a slow machine gets there too, and
+ * Guesses until the address is refused: 10 at once and some a minute. Some at a time, so that a slow machine gets there too, and
  * until none of a round is checked any more: nginx forgets the refusal where a check that began before it ends after it.
  *
  * @returns how many were answered 401
@@ -65,7 +67,7 @@ async function exhaust(
 export const guessesAreLimitedAndNobodyElseIs: Probe = async (site) => {
   const { door } = site;
   await waitForStatus(door, RIGHT, 200);
-  const targets = ["/auth/token", manifest(site), "/v2/"];
+  const targets = ["/auth/token", uploadState(site), "/v2/"];
   expect(await exhaust(door, [], targets)).toBeGreaterThanOrEqual(10);
   const flood = (target: string, headers: string[] = []) =>
     Promise.all(Array.from({ length: 30 }, () => ask(door, "GET", target, [wrong(), ...headers])));
@@ -76,13 +78,14 @@ export const guessesAreLimitedAndNobodyElseIs: Probe = async (site) => {
     "X-Last-Answer: EXPIRED",
   ];
   const started = performance.now();
-  const floods = [await flood("/auth/token"), await flood(manifest(site)), await flood("/v2/", disguise)];
+  const floods = [await flood("/auth/token"), await flood(uploadState(site)), await flood("/v2/", disguise)];
   for (const { status, body } of floods.flat()) {
     expect(status).toBe(429);
     expect(body).toContain('"TOOMANYREQUESTS"');
     expect(body).toContain(OWN);
   }
-  for (const target of targets) expect((await ask(door, "GET", target, [RIGHT, OCI])).status).toBe(200);
+  for (const [index, status] of [200, 404, 200].entries())
+    expect((await ask(door, "GET", targets[index] ?? "", [RIGHT])).status).toBe(status);
   expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
   // None of these had to wait for a check.
   expect(performance.now() - started).toBeLessThan(5000);
@@ -101,7 +104,7 @@ export const whoWasRightBeforeWaitsForNobody: Probe = async ({ door }) => {
   await waitForStatus(door, RIGHT, 200);
   const guess = () => ask(door, "GET", "/v2/", [wrong()]);
   const guesses = Array.from({ length: 25 }, guess);
-  await new Promise((resolve) => setTimeout(resolve, 3500));
+  await sleep(3500);
   const started = performance.now();
   const logins = await Promise.all(Array.from({ length: 20 }, () => ask(door, "GET", "/v2/", [RIGHT])));
   expect(new Set(logins.map(({ status }) => status))).toEqual(new Set([200]));
@@ -131,10 +134,11 @@ export const aWrongPasswordIsNeverKnown: Probe = async ({ door }) => {
   for (const guess of [same, other]) expect((await ask(door, "GET", "/v2/", [guess])).status).toBe(429);
 };
 
-export const theLogHoldsNoCredentialAndNoQuery: Probe = async ({ door, log }) => {
+export const theLogHoldsNoCredentialAndNoQuery: Probe = async (site) => {
+  const { door, log } = site;
   const mark = `mark-${++marks}`;
   await ask(door, "GET", `/v2/_catalog?n=1&query-${mark}`, [ANONYMOUS, `User-Agent: ${mark}`]);
-  await ask(door, "GET", `/v2/_catalog?n=1&query-${mark}`, [RIGHT, `User-Agent: ${mark}`]);
+  await ask(door, "GET", `${uploadState(site)}?query-${mark}`, [RIGHT, `User-Agent: ${mark}`]);
   await ask(door, "GET", `/auth/token?account=x&query-${mark}`, [RIGHT, `User-Agent: ${mark}`]);
   await ask(door, "GET", `/v2/?query-${mark}`, [wrong(), `User-Agent: ${mark}`]);
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -171,12 +175,19 @@ export const aMissingRegistryIsSaidToBeMissing: Probe = async (site) => {
   expect(answer.body).toContain('"UNAVAILABLE"');
 };
 
+/** Where X-Forwarded-For is believed. */
+const guessFrom = (door: Door, address: string) =>
+  ask(door, "GET", "/v2/", [wrong(), `X-Forwarded-For: ${address}`]);
+
 /** Where X-Forwarded-For is believed: one address does not take the turns of others; all of them together may. */
 export const guessesOfEverybodyAreLimited: Probe = async ({ door }) => {
-  const from = (address: string) => ask(door, "GET", "/v2/", [wrong(), `X-Forwarded-For: ${address}`]);
+  const from = (address: string) => guessFrom(door, address);
+  // From here on passwords are guessed, which the gateway notices within some seconds.
+  await Promise.all(Array.from({ length: 40 }, (_, index) => from(`192.0.2.${index}`)));
+  await sleep((CHECK_LIMITS.calmSeconds + 1) * 1000);
   // Limits are counted when a request comes, answers take longer.
   const own = Promise.all(Array.from({ length: 40 }, () => from("198.51.100.1")));
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await sleep(400);
   expect((await from("198.51.100.2")).status).toBe(401);
   const refused = (await own).filter(({ status }) => status === 429);
   expect(refused.length).toBeGreaterThan(20);
@@ -187,6 +198,49 @@ export const guessesOfEverybodyAreLimited: Probe = async ({ door }) => {
     expect(body).toContain(BUSY);
     expect(Number(headers["retry-after"])).toBeGreaterThan(0);
   }
+};
+
+/** Where X-Forwarded-For is believed: as long as nobody guesses, many unknown credentials are checked, some from one network. */
+export const whoComesBackAfterARollIsCheckedAtOnce: Probe = async ({ door }) => {
+  const busy = (answers: Answer[]) => answers.filter(({ body }) => body.includes(BUSY)).length;
+  const ofOne = await Promise.all(Array.from({ length: 100 }, () => guessFrom(door, "198.51.100.7")));
+  // 60 have a place; some end while others are still being sent.
+  expect(busy(ofOne)).toBeGreaterThan(22);
+  expect(busy(ofOne)).toBeLessThanOrEqual(40);
+};
+
+/** Where X-Forwarded-For is believed. */
+export const aNetworkOfIpv6CountsAsOneAddress: Probe = async ({ door }) => {
+  for (const [network, same, other] of [
+    ["2001:db8:1:2::1", "2001:db8:1:2:aaaa:bbbb:cccc:dddd", "2001:db8:1:3::1"],
+    ["2001:db8::1", "2001:db8::ffff:2:3:4", "2001:db8:0:1::1"],
+  ] as const) {
+    await exhaust(door, [`X-Forwarded-For: ${network}`]);
+    expect((await guessFrom(door, same)).status, same).toBe(429);
+    expect((await guessFrom(door, other)).status, other).toBe(401);
+  }
+};
+
+/** What makes the registry answer something else than 401 does not make a guess free. */
+export const guessesInAnyFormAreCounted: Probe = async ({ door }) => {
+  await exhaust(door, ["Referer: \x1b"]);
+};
+
+/** Where a network has 6 places: requests that do not end keep others of their network out, with words for it. */
+export const oneNetworkDoesNotTakeAllPlaces: Probe = async (site) => {
+  const { door, image } = site;
+  const target = await startUpload(door, RIGHT, image.repository);
+  const head = `PATCH ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${RIGHT}\r\nContent-Length: 9\r\n\r\nhalf`;
+  const held = Array.from({ length: 6 }, () => talk(door, head, { silenceMs: 3000 }));
+  await sleep(1000);
+  const answer = await ask(door, "GET", manifest(site), [OCI]);
+  expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "5"]);
+  expect(answer.body).toContain("too many requests are in progress");
+  expect((await ask(door, "GET", "/healthz")).status).toBe(200);
+  await Promise.all(held);
+  await waitForStatus(door, RIGHT, 200);
+  expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
+  await cancel(door, target);
 };
 
 /** Where X-Forwarded-For is believed. */

@@ -1,7 +1,7 @@
 /** Rules of the gateway outside of its locations. */
 import * as access from "./accessProbes.js";
 import * as edge from "./edgeProbes.js";
-import { type Mutation, mutation } from "./mutation.js";
+import { type Mutation, mutation, replace } from "./mutation.js";
 
 const upstreamHeader = (header: string): Mutation =>
   mutation(
@@ -55,17 +55,91 @@ export const GENERAL_RULES: Mutation[] = [
   ),
   mutation(
     "who is not let in is refused",
-    "default                     refuse;",
+    "default refuse;",
     "default allow;",
     access.nobodyWritesWithoutAPassword,
   ),
+  mutation("a user is checked", '"~^user " check;', '"~^user " allow;', access.aWrongPasswordOpensNothing),
+  mutation("anonymous pulling is allowed", '"~^(?:none|anonymous) read " allow;', "", access.anybodyReads),
+  mutation("a public read is not checked", '"~^user read /v2/." allow;', "", access.aPublicReadNeedsNoCheck),
   mutation(
-    "a user is checked",
-    '"~^user "                   check;',
-    '"~^user " allow;',
+    "a login is checked",
+    '"~^user read /v2/."',
+    '"~^user read /v2/"',
     access.aWrongPasswordOpensNothing,
   ),
-  mutation("anonymous pulling is allowed", '"~^(?:none|anonymous) read" allow;', "", access.anybodyReads),
+  mutation(
+    "a token for a public read is not checked",
+    '"~(?:^|&)scope=" 1;',
+    "",
+    access.aPublicReadNeedsNoCheck,
+  ),
+  mutation(
+    "a token for anything else is",
+    /"~\(\?:\^\|&\)scope=\(\?!.*"";/,
+    "",
+    access.aWrongPasswordOpensNothing,
+  ),
+  mutation(
+    "guesses of everybody are counted",
+    /limit_req zone=guesses.*\n.*dry_run on;/,
+    "",
+    edge.guessesOfEverybodyAreLimited,
+    "proxy",
+  ),
+  mutation(
+    "guesses of everybody slow the checks down",
+    "error_page 403 500 = @guesses;",
+    "error_page 403 500 = @calm;",
+    edge.guessesOfEverybodyAreLimited,
+    "proxy",
+  ),
+  mutation(
+    "an office does not take all turns",
+    "limit_conn waiting 60;",
+    "",
+    edge.whoComesBackAfterARollIsCheckedAtOnce,
+    "proxy",
+  ),
+  mutation(
+    "who comes back after a roll does not wait in the slow queue",
+    "proxy_pass http://swift;",
+    "proxy_pass http://pace;",
+    edge.whoComesBackAfterARollIsCheckedAtOnce,
+    "proxy",
+  ),
+  mutation(
+    "a network of IPv6 is one",
+    "$four;",
+    "$remote_addr;",
+    edge.aNetworkOfIpv6CountsAsOneAddress,
+    "proxy",
+  ),
+  mutation(
+    "a short network of IPv6 is one",
+    "$some;",
+    "$remote_addr;",
+    edge.aNetworkOfIpv6CountsAsOneAddress,
+    "proxy",
+  ),
+  {
+    rule: "what the registry hears of a guess is the credential alone, and each of its answers counts",
+    probe: edge.guessesInAnyFormAreCounted,
+    around: "stack",
+    change: (text) =>
+      replace(
+        replace(text, /proxy_pass_request_headers off;(?=\n +proxy_set_header Host)/, ""),
+        /error_page 400 401 .* = \/wrong;/g,
+        "error_page 401 = /wrong;",
+      ),
+  },
+  mutation(
+    "a network has its places",
+    /limit_conn answers_of_network \d+;/,
+    "",
+    edge.oneNetworkDoesNotTakeAllPlaces,
+    "narrow",
+  ),
   mutation(
     "a message of its own",
     "log in first: docker login localhost",
@@ -93,15 +167,21 @@ export const GENERAL_RULES: Mutation[] = [
   ),
   mutation(
     "one address does not take all turns",
-    "limit_conn waiting 14;",
+    "limit_conn waiting 4;",
     "",
     edge.guessesOfEverybodyAreLimited,
     "proxy",
   ),
-  mutation("who waits is no fault", "limit_conn_status 529;", "", edge.guessesOfEverybodyAreLimited, "proxy"),
+  mutation(
+    "who waits is no fault",
+    /(?<=limit_conn waiting 4;\n\s+)limit_conn_status 529;/,
+    "",
+    edge.guessesOfEverybodyAreLimited,
+    "proxy",
+  ),
   mutation(
     "too many checks are no fault",
-    "limit_req_status 529;",
+    /(?<=zone=pace .*\n\s+)limit_req_status 529;/,
     "",
     edge.guessesOfEverybodyAreLimited,
     "proxy",
@@ -114,32 +194,32 @@ export const GENERAL_RULES: Mutation[] = [
   ),
   mutation(
     "wrong passwords are counted",
-    "error_page 401 = /wrong;",
+    /error_page 400 401 .* = \/wrong;/g,
     "",
     edge.guessesAreLimitedAndNobodyElseIs,
   ),
   mutation(
     "an address that sent too many is remembered",
-    "proxy_cache_valid 429 30s;",
+    /proxy_cache_valid 429 30s;/g,
     "",
     edge.guessesAreLimitedAndNobodyElseIs,
   ),
   mutation(
     "of an address nothing else is remembered",
-    "proxy_cache_valid 429 30s;",
+    /proxy_cache_valid 429 30s;/g,
     "proxy_cache_valid any 30s;",
     access.aWrongPasswordOpensNothing,
   ),
   mutation(
     "each address is remembered for itself",
-    "proxy_cache_key $http_x_client_address;",
+    /proxy_cache_key \$http_x_client_network;/g,
     "proxy_cache_key x;",
     edge.oneAddressIsNotRefusedForAnother,
     "proxy",
   ),
   mutation(
     "wrong passwords are counted for each address",
-    "limit_req_zone $http_x_client_address",
+    "limit_req_zone $http_x_client_network",
     "limit_req_zone $host",
     edge.oneAddressIsNotRefusedForAnother,
     "proxy",

@@ -119,13 +119,14 @@ export const LOCATION_RULES: Mutation[] = [
     "the last answer is the gateway's own",
     "proxy_set_header X-Last-Answer $upstream_cache_status;",
     "",
-    edge.guessesAreLimitedAndNobodyElseIs,
+    edge.whoWasRightBeforeWaitsForNobody,
+    "forgetful",
   ),
   inLocation(
     "= /auth/check",
     "the address is the client's",
-    "X-Client-Address $remote_addr",
-    "X-Client-Address $http_x_forwarded_for",
+    "X-Client-Network $client_network",
+    "X-Client-Network $http_x_forwarded_for",
     edge.guessesAreLimitedAndNobodyElseIs,
   ),
   inLocation(

@@ -36,6 +36,10 @@ export const wrong = (): string => basic(USER, `wrong-${++guesses}`);
 
 export const manifest = ({ image }: Site): string => `/v2/${image.repository}/manifests/${image.tag}`;
 
+/** A read that needs a password: there is no such upload. */
+export const uploadState = ({ image }: Site): string =>
+  `/v2/${image.repository}/blobs/uploads/00000000-0000-4000-8000-000000000000`;
+
 export async function cancel(door: Door, target: string): Promise<void> {
   await ask(door, "DELETE", target, [RIGHT]);
 }

@@ -32,6 +32,7 @@ function moved({ config, around }: Plan, index: number, stack: string): string {
     .replace("http {", around === "proxy" ? believing : "http {")
     .replace("listen 5000;", `listen 127.0.0.1:${FIRST_PORT + index};`)
     .replace(/(?<=proxy_cache_valid 200.*)45s;/, around === "forgetful" ? "2s;" : "45s;")
+    .replace(/(?<=limit_conn answers_of_network )\d+/, (most) => (around === "narrow" ? "6" : most))
     .replace("worker_processes 4;", "worker_processes 1;")
     .replace("/dev/stdout", `/work/logs/${index}.log`)
     .replace("/dev/stderr", `/work/logs/${index}.err`)
