@@ -140,7 +140,7 @@ check_credentials() {
     colon < 2 { bad = "line " NR ": is not user:hash" }
     colon > 1 && hash !~ /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[.\/A-Za-z0-9]+$/ { bad = "hash is not bcrypt; create it with: htpasswd -nB " name }
     colon > 1 && bad == "" && length(hash) != 60 { bad = "bcrypt hash has " length(hash) " characters instead of 60; was it cut off?" }
-    name ~ /^hephaestus-/ { bad = "names that begin with hephaestus- are reserved; choose another name" }
+    tolower(name) ~ /^hephaestus[.-]/ { bad = "names that begin with hephaestus- or hephaestus. are reserved; choose another name" }
     bad != "" { if (colon > 1) bad = "line " NR " (user " name "): " bad; errors = errors "\ndeploy:   " bad; next }
     { lines = lines $0 "\n" }
     END {

@@ -3,6 +3,10 @@ import { matchesGlob } from "./glob.js";
 /** Who may do something: anyone, any user, or these users and groups. */
 export type Grant = "anonymous" | "authenticated" | readonly string[];
 
+/** How a rule says what a name is, where it could be both. A grant keeps the prefix of a group that Authelia has. */
+const USER = "user:";
+const GROUP = "group:";
+
 /** Name of the user that a command creates for itself if it has no password. No rule restricts it. */
 export const TEMPORARY_USER = "hephaestus.temporary";
 
@@ -19,7 +23,7 @@ export interface WrittenRule {
   immutable: readonly string[];
 }
 
-/** A rule with everything decided: groups of the config are resolved to their members. */
+/** A rule with everything decided: a name without a prefix is a user's, and groups of the config are resolved to their members. */
 export interface RepositoryRule extends Readonly<Record<Permission, Grant>> {
   /** Its place in `access`, from 1; 0 for what counts where no rule matches. */
   number: number;
@@ -37,8 +41,18 @@ export interface AccessConfig {
 /** Someone who asks. Without a user it is anyone. */
 export interface Caller {
   user?: string | undefined;
-  /** Groups that Authelia names. */
+  /** Groups that Authelia names, without a prefix. */
   groups?: readonly string[] | undefined;
+}
+
+/**
+ * Whom a name in a rule stands for: the members of a group of the config, a user, or, with its prefix, a group that Authelia has.
+ * A user and a group of one name have nothing in common.
+ */
+export function namedBy(name: string, groups: AccessConfig["groups"]): readonly string[] {
+  if (name.startsWith(USER)) return [name.slice(USER.length)];
+  const group = name.startsWith(GROUP) ? name.slice(GROUP.length) : name;
+  return (Object.hasOwn(groups, group) ? groups[group] : undefined) ?? [name];
 }
 
 /** What a grant gives, as a set: that of both. */
@@ -54,12 +68,13 @@ function union(a: Grant, b: Grant): Grant {
  * push. Who may push or delete may also pull: a client asks for layers before it sends them.
  */
 export function repositoryRules({ access, groups, registry }: AccessConfig): RepositoryRule[] {
+  // Once: the user that user:team names is no group.
   const resolved = (grant: Grant): Grant =>
-    typeof grant === "string" ? grant : [...new Set(grant.flatMap((name) => groups[name] ?? [name]))];
+    typeof grant === "string" ? grant : [...new Set(grant.flatMap((name) => namedBy(name, groups)))];
   const rules = access.map((rule, index): RepositoryRule => {
     const pull = resolved(rule.pull ?? registry.pull);
-    const push = resolved(rule.push ?? (typeof pull === "string" ? "authenticated" : pull));
-    const remove = resolved(rule.delete ?? push);
+    const push = rule.push ? resolved(rule.push) : typeof pull === "string" ? "authenticated" : pull;
+    const remove = rule.delete ? resolved(rule.delete) : push;
     return {
       number: index + 1,
       repositories: rule.repositories,
@@ -95,7 +110,9 @@ export const isImmutable = ({ immutable }: RepositoryRule, tag: string): boolean
 export function includes(grant: Grant, { user, groups = [] }: Caller): boolean {
   if (grant === "anonymous") return true;
   if (user === undefined) return false;
-  return grant === "authenticated" || grant.some((name) => name === user || groups.includes(name));
+  return (
+    grant === "authenticated" || grant.includes(user) || groups.some((name) => grant.includes(GROUP + name))
+  );
 }
 
 /**
@@ -104,12 +121,14 @@ export function includes(grant: Grant, { user, groups = [] }: Caller): boolean {
  * @param users names of the users
  */
 export function unknownNames({ access, groups }: AccessConfig, users: readonly string[]): string[] {
-  const granted = access.flatMap((rule) => PERMISSIONS.flatMap((permission) => rule[permission] ?? []));
-  const named = [
-    ...granted.filter((name) => name !== "authenticated" && name !== "anonymous" && !(name in groups)),
-    ...Object.values(groups).flat(),
-  ];
-  return [...new Set(named)].filter((name) => !users.includes(name));
+  const granted = access.flatMap((rule) =>
+    PERMISSIONS.flatMap((permission) => {
+      const grant = rule[permission] ?? [];
+      return typeof grant === "string" ? [] : grant.flatMap((name) => namedBy(name, groups));
+    }),
+  );
+  const named = new Set([...granted, ...Object.values(groups).flat()]);
+  return [...named].filter((name) => !name.startsWith(GROUP) && !users.includes(name));
 }
 
 /** A grant for a person: "anyone", "every user", or the names. */

@@ -1,5 +1,6 @@
 import { REPOSITORY_NAME } from "../access/glob.js";
 import { grantText, includes, PERMISSIONS, repositoryRules, ruleOf } from "../access/repositoryRules.js";
+import { USER_NAME } from "../credentials/userNames.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { table } from "../terminal/table.js";
@@ -18,6 +19,13 @@ const NO_LOGIN = "anonymous";
 /** What a user may do with a repository, and which rule says so. */
 export async function access(user: string, repository: string, flags: AccessFlags): Promise<ExitCode> {
   const { config } = await readAndRender(flags.config, undefined);
+  if (!USER_NAME.test(user))
+    throw new OperatorError("is not the name of a user", {
+      where: user,
+      remedy:
+        "Use letters, digits and . _ @ -. Names that begin with hephaestus- or hephaestus. are those of the stack itself.",
+      exitCode: ExitCode.usage,
+    });
   if (!new RegExp(`^${REPOSITORY_NAME}$`).test(repository))
     throw new OperatorError("is not the name of a repository", {
       where: repository,

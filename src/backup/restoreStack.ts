@@ -1,5 +1,6 @@
 import { parseHtpasswd } from "../credentials/htpasswd.js";
 import type { Login } from "../credentials/people.js";
+import { isReserved } from "../credentials/userNames.js";
 import { preflight } from "../deploy/preflight.js";
 import { prepareHost } from "../deploy/prepareHost.js";
 import { cleanUp, rollOut } from "../deploy/rollout.js";
@@ -119,7 +120,8 @@ function inheritedChange({ htpasswd, facts, directory }: Backup): SecretsChange 
     changed === undefined ? [] : [[user, new Date(changed)] as const],
   );
   return {
-    people: parseHtpasswd(htpasswd, directory.path),
+    // A killed restore may have left its temporary user behind.
+    people: parseHtpasswd(htpasswd, directory.path, true).filter(({ user }) => !isReserved(user)),
     changed: [],
     removed: [],
     machines: [],

@@ -1,5 +1,5 @@
 import { intersect, isCovered } from "../access/glob.js";
-import { includes, isAnyPublic, repositoryRules } from "../access/repositoryRules.js";
+import { includes, isAnyPublic, namedBy, PERMISSIONS, repositoryRules } from "../access/repositoryRules.js";
 import { objectionError as error, type Objection, objectionWarning as warning } from "./objection.js";
 import type { ParsedConfig } from "./schema/index.js";
 
@@ -19,6 +19,7 @@ export function accessFindings(config: ParsedConfig): Objection[] {
     ...overlapping("retention", config.retention),
     ...contradictions(config),
     ...reservedNames(config),
+    ...usersOrGroups(config),
     ...deletesThatAreOff(config),
     ...pruningThatIsOff(config),
     ...emptyLibrary(config),
@@ -70,7 +71,7 @@ function overlapping(key: RuleList, rules: Rules): Objection[] {
 
 /** Rules whose `pull` excludes someone whom `push` or `delete` includes. */
 function contradictions({ access, groups, registry }: ParsedConfig): Objection[] {
-  const members = (names: readonly string[]) => names.flatMap((name) => groups[name] ?? [name]);
+  const members = (names: readonly string[]) => names.flatMap((name) => namedBy(name, groups));
   return access.flatMap((rule, index) =>
     (["push", "delete"] as const).flatMap((permission): Objection[] => {
       const [pull, grant] = [rule.pull ?? registry.pull, rule[permission]];
@@ -106,6 +107,50 @@ function reservedNames({ access, groups }: ParsedConfig): Objection[] {
   const inGroups = Object.keys(groups)
     .filter((name) => RESERVED.includes(name))
     .map((name) => error(["groups", name], `${name} cannot be a group`, "Choose another name."));
+  return [...inRules, ...inGroups];
+}
+
+/** Names that could be a user's and a group's, each once, and groups that are not there. */
+function usersOrGroups({ access, groups, users: { provider } }: ParsedConfig): Objection[] {
+  const isGroup = (name: string) => Object.hasOwn(groups, name);
+  const seen = new Set<string>();
+  const judge = (name: string, path: Objection["path"]): Objection[] => {
+    const [, prefix, bare = ""] = /^(?:(user|group):)?(.+)$/.exec(name) ?? [];
+    if (prefix === "user" || isGroup(bare) || seen.has(name)) return [];
+    seen.add(name);
+    if (prefix === "group" && provider === "htpasswd")
+      return [
+        error(
+          path,
+          `there is no group ${bare}`,
+          "Name it in groups. Those of Authelia count where users.provider is authelia or both.",
+        ),
+      ];
+    if (prefix !== undefined || provider === "htpasswd") return [];
+    return [
+      warning(
+        path,
+        `${name} means the user, and no group of Authelia`,
+        `Write group:${name} for the group, or user:${name} for the user.`,
+      ),
+    ];
+  };
+  const inRules = access.flatMap((rule, index) =>
+    PERMISSIONS.flatMap((permission) => {
+      const grant = rule[permission] ?? [];
+      if (typeof grant === "string") return [];
+      return grant.flatMap((name, place) => judge(name, ["access", index, permission, place]));
+    }),
+  );
+  const inGroups = Object.entries(groups).flatMap(([group, members]) =>
+    members.flatMap((name, place) => {
+      if (!isGroup(name)) return [];
+      const message = `${name} means the user here, and not the members of the group ${name}`;
+      return [
+        warning(["groups", group, place], message, "List the members, or give the group another name."),
+      ];
+    }),
+  );
   return [...inRules, ...inGroups];
 }
 

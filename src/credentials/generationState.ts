@@ -1,7 +1,8 @@
-import { type HtpasswdEntry, htpasswdEntry, isMachineAccount } from "./htpasswd.js";
+import { type HtpasswdEntry, htpasswdEntry } from "./htpasswd.js";
 import { GENERATED_BCRYPT_COST, generateMachineSecret } from "./password.js";
 import { Secret } from "./secret.js";
 import { generationOf, HTPASSWD, MACHINE_SECRETS, type MachineSecret } from "./secretKinds.js";
+import { isMachineAccount } from "./userNames.js";
 
 export interface MachineAccounts {
   /** Their lines of the htpasswd. */

@@ -1,14 +1,12 @@
 import bcrypt from "bcryptjs";
 import { ExitCode, OperatorError } from "../errors.js";
 import { Secret } from "./secret.js";
+import { isReserved } from "./userNames.js";
 
 /** bcrypt reads 72 bytes of a password and ignores the rest. */
 const MOST_PASSWORD_BYTES = 72;
 
 const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
-
-/** Names of machine accounts begin with this; no person's may. */
-export const isMachineAccount = (user: string): boolean => user.startsWith("hephaestus-");
 
 export interface HtpasswdEntry {
   user: string;
@@ -49,8 +47,12 @@ export function parseHtpasswd(source: Secret, where: string, machines = false): 
     if (colon < 1)
       throw refuse("is not of the form user:hash", place, "Write a line with: htpasswd -nBC 12 USER");
     const [user, hash] = [line.slice(0, colon), line.slice(colon + 1)];
-    if (!machines && isMachineAccount(user)) {
-      throw refuse(`the user ${user} is reserved for machine accounts`, place, "Choose another user name.");
+    if (!machines && isReserved(user)) {
+      throw refuse(
+        `the user ${user} is reserved for accounts of the stack`,
+        place,
+        "Choose another user name.",
+      );
     }
     if (!BCRYPT_HASH.test(hash)) {
       const remedy = `The registry takes bcrypt only. Write the line with: htpasswd -nBC 12 ${user}`;

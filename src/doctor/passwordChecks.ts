@@ -3,7 +3,8 @@ import { generationOf, HTPASSWD, type SecretKind } from "../credentials/secretKi
 import type { SwarmService } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
 import { secretsOf } from "../stack/model.js";
-import { judgeAges, judgeNames } from "../users/generations.js";
+import { judgeAges } from "../users/generations.js";
+import { judgeNames } from "../users/judgeNames.js";
 import type { SecretReport } from "../users/secretsReport.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
@@ -190,7 +191,6 @@ export const ruleNameCheck: Check = {
     const facts = await htpasswd();
     return judgeNames(config, [...(facts?.changed.keys() ?? [])]).map((finding) => ({
       ...finding,
-      id: "rule-names-nobody",
       evidence: `labels of ${facts?.name}`,
     }));
   },

@@ -45,6 +45,8 @@ export const FINDING_CODES = {
   "user-ends-soon": "a user ends within 14 days",
   "user-ended": "a user has ended and is refused",
   "rule-names-nobody": "a rule of access or a group names a user that is not there",
+  "user-name-of-group": "a user has the name of a group of the config, which rules mean by that name",
+  "user-name-reserved": "a user has a name that is reserved for accounts of the stack",
   // Front door
   "name-unknown": "a public name does not resolve",
   "names-differ": "the public names point at different addresses",

@@ -70,7 +70,7 @@ export function gatewayFiles(
       ...access,
       mirrorTargets: mirrorTargets(config).map(globPattern),
       source,
-      temporaryUser: TEMPORARY_USER,
+      temporaryUser: globPattern(TEMPORARY_USER),
     }).trimEnd(),
     guard: fill(templates.gatewayGuard, shared).trimEnd(),
     checks: fill(templates.gatewayChecks, {

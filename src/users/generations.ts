@@ -1,5 +1,3 @@
-import { unknownNames } from "../access/repositoryRules.js";
-import { nearestOf } from "../config/explain.js";
 import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/age.js";
 import {
@@ -22,6 +20,7 @@ import type { Credentials, DeployContext } from "../operation/context.js";
 import type { PreflightFinding } from "../operation/findings.js";
 import type { SecretsChange } from "../operation/secretsChange.js";
 import { hasMirror } from "../stack/mirrorSources.js";
+import { judgeNames } from "./judgeNames.js";
 import { keptGeneration } from "./keptGeneration.js";
 import { readHtpasswd } from "./readHtpasswd.js";
 
@@ -205,21 +204,6 @@ async function changeOf(
 
 const isOpenedBy = (login: Login | undefined, people: SecretsChange["people"]): boolean =>
   login !== undefined && verifyPassword(people, login.user, login.password);
-
-/** Names in the rules of the config that no user has, where it is known which users there are. */
-export function judgeNames(config: Config, users: readonly string[]): PreflightFinding[] {
-  if (users.length === 0 || config.users.provider !== "htpasswd") return [];
-  return unknownNames(config, users).map((name) => ({
-    severity: "warning",
-    message: `access names ${name}, but there is no such user`,
-    remedy: `${nearest(name, users)}Add one with: hephaestus user add ${name}`,
-  }));
-}
-
-function nearest(name: string, users: readonly string[]): string {
-  const found = nearestOf(name, users);
-  return found === undefined ? "" : `Did you mean ${found}? `;
-}
 
 /** Passwords that are older than the config wants, in days. */
 export function judgeAges(

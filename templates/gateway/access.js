@@ -3,7 +3,8 @@
 // What maps cannot do for the rules of `access`: filter the catalog, judge the source of a mount, and find out
 // whether content belongs to an immutable tag. nginx's JavaScript module (njs) runs it.
 
-// In the order of `access`; the last one matches every repository. Names stand between commas; * is anyone, @ every user.
+// In the order of `access`; the last one matches every repository. Names stand between commas, groups with a prefix; * is
+// anyone, @ every user.
 const RULES = [
 {{#each scriptRules}}
     { repositories: {{{repositories}}}, pull: {{{pull}}}, immutable: {{{immutable}}} },
@@ -14,7 +15,7 @@ function ruleOf(repository) {
     return RULES.find((rule) => rule.repositories.some((pattern) => new RegExp(pattern).test(repository)));
 }
 
-// identity: "", "ui", "operator", or names between commas.
+// identity: "", "ui", "operator", or names between commas: the user's, and behind it those of groups.
 function mayPull(identity, repository) {
     const rule = ruleOf(repository);
     if (rule === undefined) {
@@ -30,10 +31,10 @@ function mayPull(identity, repository) {
         return false;
     }
 {{/if}}
-    if (granted === '@') {
+    if (granted === '@' || identity[0] !== ',') {
         return identity[0] === ',';
     }
-    return identity.split(',').some((name) => name !== '' && granted.indexOf(`,${name},`) >= 0);
+    return identity.split(',').some((name, i) => name !== '' && granted.indexOf(i === 1 ? `,${name},` : `,group:${name},`) >= 0);
 }
 
 function decoded(text) {
@@ -144,7 +145,7 @@ async function digestsOf(r, repository, reference, found) {
 
 // A deletion in a repository with immutable tags. With a digest the registry removes all of its tags.
 async function remove(r) {
-    const parts = /^\/v2\/(.+)\/(manifests|blobs)\/([^/?]+)/.exec(decoded(r.variables.request_uri));
+    const parts = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(decodeURIComponent(r.variables.request_uri.split('?')[0]));
     const repository = parts[1];
     const reference = parts[3];
     const immutable = new RegExp(ruleOf(repository).immutable);

@@ -20,6 +20,8 @@ const WRONG_NAMES = {
   restore: "hephaestus.temporary",
   admin: "hephaestus-ui",
   gateway: "hephaestus-gateway",
+  restoreInCapitals: "HEPHAESTUS.TEMPORARY",
+  adminInCapitals: "Hephaestus-UI",
 };
 /** As in a large directory. */
 const MANY_GROUPS = Array.from({ length: 500 }, (_, index) => `Department of smiths ${index}`);
@@ -33,6 +35,9 @@ beforeAll(async () => {
   authelia = new Authelia(await addressForTasks(), 9091, "localhost", {
     ann: { password: secretOf("ann"), groups: ["devs", "all staff"] },
     bob: { password: secretOf("bob"), groups: ["sales"] },
+    devs: { password: secretOf("devs"), groups: ["sales"] },
+    cat: { password: secretOf("cat"), groups: [USER, "bob", "group:devs"] },
+    uwe: { password: secretOf("uwe"), groups: ["Grüne Wiese", "all staff"] },
     eve: { password: secretOf("eve"), groups: ["x y", "z", 'o"q', "smith'"] },
     dan: { password: secretOf("dan"), isDenied: true },
     many: { password: secretOf("many"), groups: [...MANY_GROUPS, "devs"] },
@@ -62,10 +67,18 @@ const changes = (provider: string): Changes => ({
     users: { provider },
     authelia: { url: authelia.url },
     access: [
-      { repositories: ["team/**"], pull: ["devs", USER], push: ["devs"], immutable: ["v*"] },
-      { repositories: ["y/**"], pull: ["y"], push: ["y"] },
-      { repositories: ["z/**"], pull: ["z"], push: ["z"] },
-      { repositories: ["admins/**"], pull: ["admins", "b"], push: ["admins", "b"] },
+      {
+        repositories: ["team/**"],
+        pull: ["group:devs", `user:${USER}`],
+        push: ["group:devs"],
+        immutable: ["v*"],
+      },
+      { repositories: ["y/**"], pull: ["group:y"], push: ["group:y"] },
+      { repositories: ["z/**"], pull: ["group:z"], push: ["group:z"] },
+      { repositories: ["admins/**"], pull: ["group:admins", "group:b", "user:b"] },
+      { repositories: ["staff/**"], pull: ["group:all staff"] },
+      { repositories: ["gruen/**"], push: ["group:Grüne Wiese"], pull: [] },
+      { repositories: ["apart/**"], pull: ["user:devs", "user:bob"] },
       { repositories: ["users/**"], pull: "authenticated" },
     ],
   },
@@ -175,6 +188,24 @@ test("of groups with odd names only those count that a rule names in full", asyn
   await expectRefusal(upload("y/app", credential("eve")), 403, "eve may not push to y/app");
   await expectRefusal(tags("team/app", credential("eve")), 403, "eve may not pull team/app");
   await expectRefusal(upload("admins/app", credential("eve")), 403, "eve may not push to admins/app");
+});
+
+test("a user and a group of one name have nothing in common", async () => {
+  expect(await statusOf(upload("apart/app", credential("devs")))).toBe(202);
+  await expectRefusal(upload("apart/app", credential("ann")), 403, "ann may not push to apart/app");
+  for (const repository of ["apart/app", "team/app"])
+    await expectRefusal(upload(repository, credential("cat")), 403, `cat may not push to ${repository}`);
+  await expectRefusal(tags("team/app", credential("devs")), 403, "devs may not pull team/app");
+});
+
+test("a group with a space or an umlaut in its name can be named", async () => {
+  await pushImage(target.gateway, credential("uwe"), "gruen/app", "1");
+  for (const repository of ["staff/app", "gruen/app"]) {
+    expect(await statusOf(upload(repository, credential("uwe")))).toBe(202);
+    await expectRefusal(upload(repository, credential("ann")), 403, `ann may not push to ${repository}`);
+  }
+  const { body } = await answer("GET", "/v2/_catalog", credential("uwe"));
+  expect(JSON.parse(body).repositories).toContain("gruen/app");
 });
 
 test("a user of 500 groups may do what the rules say, also where tags are immutable", async () => {

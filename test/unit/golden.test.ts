@@ -61,9 +61,9 @@ ui: { admin: { enabled: true } }
 users: { provider: both }
 groups: { team-a: [ann, ci-a] }
 access:
-  - { repositories: ["team-a/secret/**"], pull: [ann] }
-  - { repositories: ["team-a/**"], pull: authenticated, push: [team-a], immutable: ["v*"] }
-  - { repositories: ["mirror/**"], push: [ci-mirror], delete: [] }
+  - { repositories: ["team-a/secret/**"], pull: ["user:ann"] }
+  - { repositories: ["team-a/**"], pull: authenticated, push: [team-a, "group:Grüne Wiese"], immutable: ["v*"] }
+  - { repositories: ["mirror/**"], push: ["user:ci-mirror"], delete: [] }
 `,
   // Prometheus reads what is counted.
   metrics: `version: 1

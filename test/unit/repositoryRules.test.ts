@@ -13,7 +13,7 @@ import {
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { accessValues } from "../../src/stack/accessMaps.js";
-import { judgeNames } from "../../src/users/generations.js";
+import { judgeNames } from "../../src/users/judgeNames.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\n${text}`, "f", {});
 const findings = (text: string): string[] => {
@@ -59,6 +59,32 @@ describe("a rule", () => {
     expect(first).toMatchObject({ pull, push, delete: remove });
   });
 
+  test.each<[string, string[]]>([
+    ["team", ["ann", "ci"]],
+    ["group:team", ["ann", "ci"]],
+    ["user:team", ["team"]],
+    ["ann", ["ann"]],
+    ["user:ann", ["ann"]],
+    ["group:ann", ["group:ann"]],
+    // What every object has.
+    ["constructor", ["constructor"]],
+    ["group:toString", ["group:toString"]],
+  ])("that names %s means %j", (name, meant) => {
+    const [first] = repositoryRules({
+      ...anonymous,
+      access: [rule({ pull: [name] })],
+      groups: { team: ["ann", "ci"] },
+    });
+    expect(first?.pull).toEqual(meant);
+  });
+
+  test("keeps users and groups of one name apart", () => {
+    expect(includes(["ops"], { user: "ops" })).toBe(true);
+    expect(includes(["ops"], { user: "ann", groups: ["ops"] })).toBe(false);
+    expect(includes(["group:ops"], { user: "ann", groups: ["ops"] })).toBe(true);
+    expect(includes(["group:ops"], { user: "ops", groups: [] })).toBe(false);
+  });
+
   test("keeps its immutable tags", () => {
     const [first] = repositoryRules({ ...anonymous, access: [rule({ immutable: ["v*", "stable"] })] });
     const isKept = (tag: string) => first !== undefined && isImmutable(first, tag);
@@ -76,7 +102,7 @@ describe("a rule", () => {
       rule({ pull: ["ann", "team", "zoe"] }),
       rule({ pull: "anonymous", push: "authenticated" }),
     ];
-    expect(unknownNames({ ...anonymous, access, groups: { team: ["ci"] } }, ["ann"])).toEqual(["zoe", "ci"]);
+    expect(unknownNames({ ...anonymous, access, groups: { team: ["ci"] } }, ["ann"])).toEqual(["ci", "zoe"]);
   });
 });
 
@@ -104,6 +130,25 @@ describe("findings about rules", () => {
       /^2 gateway\.image: .*njs/,
     ],
     ["expose: ports\nusers: { provider: both }", /authelia\.url: with expose: ports/],
+    [
+      "users: { provider: both }\naccess:\n  - { repositories: [a], pull: [devs, 'group:devs', 'user:devs'] }",
+      /^4 access\.0\.pull\.0: devs means the user, and no group/,
+    ],
+    [
+      "access:\n  - { repositories: [a], pull: ['group:devs'] }",
+      /^3 access\.0\.pull\.0: there is no group devs/,
+    ],
+    ["groups: { ops: [ann], dev: [bob, ops] }", /^2 groups\.dev\.1: ops means the user here/],
+    ...["hephaestus-ui", "HEPHAESTUS.TEMPORARY", "Hephaestus.x", "user:hephaestus-x"].map(
+      (name): [string, RegExp] => [
+        `access:\n  - { repositories: [a], pull: ['${name}'] }`,
+        /^3 access\.0\.pull\.0: .* is not a name of a user/,
+      ],
+    ),
+    ["groups: { HEPHAESTUS.a: [ann] }", /^2 groups\.HEPHAESTUS\.a: .* is not a name of a group/],
+    ["groups: { a: [Hephaestus-a] }", /^2 groups\.a\.0: .* is not a user name/],
+    ["credentials: { username: HEPHAESTUS.TEMPORARY }", /^2 credentials\.username: .* is not a user name/],
+    ["users: { provider: both }\naccess:\n  - { repositories: [a], pull: ['group:a,b'] }", /is not a name/],
     [
       "registry: { pull: authenticated }\naccess:\n  - { repositories: [a], pull: [ann] }",
       /ui: the library shows nothing/,
@@ -169,11 +214,16 @@ test("a deploy and doctor warn of names that no user has, with the nearest user"
   );
   expect(judgeNames(config, ["ann", "bob"])).toEqual([
     {
+      id: "rule-names-nobody",
       severity: "warning",
       message: "access names anne, but there is no such user",
       remedy: "Did you mean ann? Add one with: hephaestus user add anne",
     },
   ]);
   expect(judgeNames(config, [])).toEqual([]);
+  expect(judgeNames(config, ["anne", "bob", "team", "HEPHAESTUS.ui"]).map(({ id }) => id)).toEqual([
+    "user-name-of-group",
+    "user-name-reserved",
+  ]);
   expect(judgeNames(load("users: { provider: both }\ngroups: { team: [anne] }").config, ["bob"])).toEqual([]);
 });

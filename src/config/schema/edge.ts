@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { USER_NAME } from "../../credentials/userNames.js";
 import { hostName, imageReference, ipv4Network, objectName, text, title, traefikName } from "../text.js";
 import { routerLabels, serviceLabels } from "./labels.js";
 import { resources } from "./registry.js";
@@ -129,12 +130,12 @@ export const ports = z
   })
   .prefault({});
 
-/** Of a person or machine that pushes. It can stand in an htpasswd, in HTTP Basic and in a label. */
+/** Of a person or machine that pushes. */
 export const userName = text({
   what: "a user name",
   remedy:
-    "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… is reserved for machine accounts.",
-  pattern: /^(?!hephaestus-)[a-zA-Z0-9][a-zA-Z0-9._@-]*$/,
+    "Use letters, digits and . _ @ -, at most 64 characters; hephaestus-… and hephaestus.… are reserved in any spelling.",
+  pattern: USER_NAME,
   maxLength: 64,
 });
 

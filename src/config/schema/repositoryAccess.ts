@@ -1,16 +1,31 @@
 import { z } from "zod";
 import { REPOSITORY_GLOB, TAG_GLOB } from "../../access/glob.js";
-import { text } from "../text.js";
+import { USER_NAME } from "../../credentials/userNames.js";
+import { text, UNPRINTABLE } from "../text.js";
 import { userName } from "./edge.js";
 
 const groupName = text({
-  what: "a name of a user or a group",
+  what: "a name of a group",
   remedy: "Use letters, digits and . _ @ -, at most 64 characters.",
-  pattern: /^(?!hephaestus-)[a-zA-Z0-9][a-zA-Z0-9._@-]*$/,
+  pattern: USER_NAME,
   maxLength: 64,
 });
 
-const names = z.array(groupName);
+/** Authelia separates groups by commas; quotes, dollars and backslashes mean something to nginx. */
+const WORD_OF_GROUP = `[^\\s${UNPRINTABLE},"$\\\\]`;
+
+const names = z.array(
+  text({
+    what: "a name of a user or a group",
+    remedy:
+      'Use letters, digits and . _ @ -, at most 64 characters. Behind group: the name of a group may have all but , " $ and \\.',
+    pattern: new RegExp(
+      `^(?:(?:user:)?${USER_NAME.source.slice(1, -1)}|group:${WORD_OF_GROUP}+(?: +${WORD_OF_GROUP}+)*)$`,
+      "u",
+    ),
+    maxLength: 128,
+  }),
+);
 
 export const repositoryGlob = text({
   what: "a glob for repositories",

@@ -526,7 +526,7 @@ describe("deploy.sh", () => {
   it("refuses hashes that the registry does not know, by line and name, and shows none of them", async () => {
     const { code, out, err } = await deploy({
       ...credentials,
-      REGISTRY_HTPASSWD: `alice:${hash}\nbob:$apr1$Zm9vYmFy$secrethash\n\nno colon here\ncarol:${hash.slice(0, 50)}\nhephaestus-gateway:${hash}`,
+      REGISTRY_HTPASSWD: `alice:${hash}\nbob:$apr1$Zm9vYmFy$secrethash\n\nno colon here\ncarol:${hash.slice(0, 50)}\nhephaestus-gateway:${hash}\nHEPHAESTUS.Temporary:${hash}`,
     });
     expect({ code, out }).toEqual({ code: ExitCode.credentials, out: "" });
     expect(err.split("\n")).toEqual([
@@ -534,7 +534,8 @@ describe("deploy.sh", () => {
       "deploy:   line 2 (user bob): hash is not bcrypt; create it with: htpasswd -nB bob",
       "deploy:   line 4: is not user:hash",
       "deploy:   line 5 (user carol): bcrypt hash has 50 characters instead of 60; was it cut off?",
-      "deploy:   line 6 (user hephaestus-gateway): names that begin with hephaestus- are reserved; choose another name",
+      "deploy:   line 6 (user hephaestus-gateway): names that begin with hephaestus- or hephaestus. are reserved; choose another name",
+      "deploy:   line 7 (user HEPHAESTUS.Temporary): names that begin with hephaestus- or hephaestus. are reserved; choose another name",
     ]);
     expect(changes()).toEqual([]);
   });
