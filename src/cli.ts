@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./commands/allCommands.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
 
@@ -16,16 +16,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
-    const { code, exitCode: ofCommander } = error as { code?: string; exitCode?: number };
     const json = argv.includes("--json");
-    const isUsage = code?.startsWith("commander.") ?? false;
-    if (isUsage && ofCommander === 0) return ExitCode.ok;
+    const isUsage = error instanceof CommanderError;
+    if (isUsage && error.exitCode === 0) return ExitCode.ok;
     const { showError, writeErrorEvent } = await import("./terminal/showError.js");
     // Commander has shown its own errors by now.
     if (isUsage) {
       if (json)
         writeErrorEvent({
-          message: (error as Error).message.replace(/^error: /, ""),
+          message: error.message.replace(/^error: /, ""),
           exitCode: ExitCode.usage,
         });
       return ExitCode.usage;

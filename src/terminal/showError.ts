@@ -1,4 +1,5 @@
 import { ConfigError, type Finding, formatFinding } from "../config/configFindings.js";
+import { interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { coloursFor } from "./colours.js";
 
@@ -25,7 +26,9 @@ export function writeErrorEvent(event: ErrorEvent): void {
 }
 
 /** Shows an error to a person on standard error, on one screen, and gives the exit code. */
-export function showError(error: unknown, { debug, json }: ErrorStyle): ExitCode {
+export function showError(thrown: unknown, { debug, json }: ErrorStyle): ExitCode {
+  // What aborts is the signal of an interruption, and it comes out of fetch, streams and timers alike.
+  const error = thrown instanceof Error && thrown.name === "AbortError" ? interrupted() : thrown;
   if (json) writeErrorEvent(eventOf(error));
   const colours = coloursFor(process.stderr);
   const say = (line: string) => process.stderr.write(`${line}\n`);

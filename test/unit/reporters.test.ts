@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { main } from "../../src/cli.js";
 import { shownArguments } from "../../src/credentials/secretNames.js";
+import { ExitCode } from "../../src/errors.js";
 import { chooseReporter, type ReportFlags } from "../../src/terminal/chooseReporter.js";
 import { inStep } from "../../src/terminal/inStep.js";
 
@@ -105,4 +107,29 @@ test("a docker command that is shown hides the values of variables that are name
   expect(shownArguments(own)).toEqual(own);
   const mount = ["--secret", "source=forge_htpasswd_1,target=htpasswd"];
   expect(shownArguments(mount)).toEqual(mount);
+});
+
+test.each([
+  // What fetch throws after Ctrl-C: its code is the number 20.
+  [
+    new DOMException("This operation was aborted", "AbortError"),
+    ExitCode.interrupted,
+    "error: interrupted\n",
+  ],
+  [
+    Object.assign(new Error("The operation was aborted"), { name: "AbortError", code: "ABORT_ERR" }),
+    ExitCode.interrupted,
+    "error: interrupted\n",
+  ],
+  [Object.assign(new Error("odd"), { code: 5 }), ExitCode.bug, "This is a bug of hephaestus: odd\n"],
+  [new TypeError("wrong"), ExitCode.bug, "This is a bug of hephaestus: wrong\n"],
+  ["words", ExitCode.bug, "This is a bug of hephaestus: words\n"],
+  [undefined, ExitCode.bug, "This is a bug of hephaestus: undefined\n"],
+  [null, ExitCode.bug, "This is a bug of hephaestus: null\n"],
+])("whatever a command throws is told in words: %s", async (thrown, exitCode, text) => {
+  vi.mocked(process.stdout.write).mockImplementationOnce(() => {
+    throw thrown;
+  });
+  expect(await main(["node", "hephaestus", "schema"])).toBe(exitCode);
+  expect(err).toContain(text);
 });
