@@ -1,6 +1,6 @@
 import { daysBetween } from "../credentials/age.js";
 import type { HistoryRecord } from "../history/records.js";
-import { FAILED_PART } from "../maintenance/maintenanceNote.js";
+import { FAILED_PART, lastDone } from "../maintenance/maintenanceNote.js";
 import { failedCopies, parseRegsyncLog } from "../mirror/regsyncLog.js";
 import { hasMirror } from "../stack/mirrorSources.js";
 import { hasNotifications } from "../stack/notifierService.js";
@@ -22,13 +22,8 @@ export function judgeMaintenance(
 ): Finding[] {
   const last = records.findLast(({ kind }) => kind === "maintain");
   const failed = (last?.note ?? "").split("; ").filter((part) => part.includes(FAILED_PART));
-  const backup = records.findLast(
-    ({ kind, note }) =>
-      kind === "backup" ||
-      (kind === "maintain" &&
-        note.split("; ").some((part) => part.startsWith("backup: ") && !part.includes(FAILED_PART))),
-  );
-  const age = backup && daysBetween(backup.at, now);
+  const backup = lastDone(records, "backup");
+  const age = backup && daysBetween(backup, now);
   return [
     ...failed.map((part) =>
       error(

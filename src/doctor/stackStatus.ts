@@ -8,9 +8,10 @@ import {
   tasksOf,
 } from "../docker/objects.js";
 import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
-import { lastOf, readRecords } from "../history/records.js";
+import { readRecords } from "../history/records.js";
 import type { Disk } from "../host/freeSpace.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
+import { lastDone } from "../maintenance/maintenanceNote.js";
 import type { DeployContext } from "../operation/context.js";
 import { judge } from "../operation/convergence.js";
 import { lookAtLock } from "../operation/stackLock.js";
@@ -65,7 +66,7 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
     return serviceStatus(name, service, service ? tasks(service) : []);
   });
   const secrets = await stackSecrets(docker, stack);
-  const { inUse } = await readGenerationState(docker, stack, secrets);
+  const { inUse } = await readGenerationState({ docker, config }, secrets);
   const facts = inUse.people === undefined ? undefined : htpasswdFacts(secrets, inUse.people);
   const urls = publicUrls(config);
   const records = await readRecords(docker, stack);
@@ -88,8 +89,8 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
     frontDoor,
     certificate,
     disk,
-    lastBackup: lastOf(records, "backup"),
-    lastGc: lastOf(records, "gc"),
+    lastBackup: lastDone(records, "backup"),
+    lastGc: lastDone(records, "gc"),
     readOnly: until === undefined ? undefined : { until: new Date(until * 1000), holder },
   };
   const faults = faultsOf(status, new Date());

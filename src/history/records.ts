@@ -13,7 +13,7 @@ const STATES = ["deploy", "rotate", "rollback"] as const;
 
 export type EventKind = (typeof STATES)[number] | "gc" | "backup" | "mirror" | "maintain";
 
-/** Records of states that are kept; of other events the newest one is. */
+/** Records of states, and of maintenances, that are kept; of other events the newest one is. */
 const KEPT = 20;
 
 const HISTORY_LABELS = {
@@ -132,10 +132,6 @@ export async function readRecords(docker: Docker, stack: string): Promise<Histor
     .sort((a, b) => a.number - b.number);
 }
 
-/** When something of a kind happened last. */
-export const lastOf = (records: readonly HistoryRecord[], kind: EventKind): Date | undefined =>
-  records.findLast((record) => record.kind === kind)?.at;
-
 /**
  * Leaves a record, and removes the oldest ones. Who calls it holds the stack's lock.
  *
@@ -158,5 +154,7 @@ export async function writeRecord(
 export function outdated(records: readonly HistoryRecord[], added: EventKind): number[] {
   const isState = (STATES as readonly string[]).includes(added);
   const alike = records.filter((record) => (isState ? record.isState : record.kind === added));
-  return alike.slice(0, Math.max(0, alike.length + 1 - (isState ? KEPT : 1))).map(({ number }) => number);
+  // The newest maintenance may have failed in a part that an older one did.
+  const kept = isState || added === "maintain" ? KEPT : 1;
+  return alike.slice(0, Math.max(0, alike.length + 1 - kept)).map(({ number }) => number);
 }

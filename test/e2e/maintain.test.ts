@@ -83,6 +83,12 @@ test("one run does all that is configured and leaves one record; meanwhile a sec
   const kinds = [...history.stdout.matchAll(/^\d+ +\S+ \S+ +(\w+)/gm)].map(([, kind]) => kind);
   expect(kinds).toEqual(["deploy", "maintain"]);
   expect(history.stdout).toMatch(/ maintain .*mirror: .*; prune: .*; gc: .*; backup: /);
+  const status = await workspace.hephaestus(["status", "--json"]);
+  const today = new Date().toISOString().slice(0, 4);
+  expect(JSON.parse(status.stdout)).toMatchObject({
+    lastGc: expect.stringContaining(today),
+    lastBackup: expect.stringContaining(today),
+  });
 });
 
 test("killed in each part, every run continues past it, and the last one does all of it", async () => {

@@ -10,11 +10,11 @@ import {
   type Event,
   type EventKind,
   type HistoryRecord,
-  lastOf,
   outdated,
   parseRecord,
 } from "../../src/history/records.js";
 import { readOnlyUntil } from "../../src/maintenance/lease.js";
+import { lastDone, partNote } from "../../src/maintenance/maintenanceNote.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
 import { withImages } from "../../src/render/pin.js";
 import { service } from "./swarmObjects.js";
@@ -75,10 +75,19 @@ test("the last twenty states are kept, and of other events the newest", () => {
   expect(outdated(records, "rollback")).toEqual([3]);
   expect(outdated(records, "gc")).toEqual([1]);
   expect(outdated(records.slice(0, 10), "deploy")).toEqual([]);
-  expect(lastOf([record(1, "gc", { at: new Date(1) }), record(2, "gc", { at: new Date(2) })], "gc")).toEqual(
-    new Date(2),
-  );
-  expect(lastOf([], "backup")).toBeUndefined();
+});
+
+test("what a maintenance did counts for when it was last done, also when the next one failed in it", () => {
+  const note = (...failed: string[]) =>
+    ["gc", "backup"].map((part) => partNote(part, "5 blobs; 9 bytes", failed.includes(part))).join("; ");
+  const maintained = (number: number, ...failed: string[]) =>
+    record(number, "maintain", { at: new Date(number), note: note(...failed) });
+  const done = [record(1, "gc", { at: new Date(1) }), maintained(2), maintained(3, "backup")];
+  expect(lastDone(done, "gc")).toEqual(new Date(3));
+  expect(lastDone(done, "backup")).toEqual(new Date(2));
+  expect(lastDone([maintained(2, "gc"), record(3, "gc", { at: new Date(3) })], "gc")).toEqual(new Date(3));
+  expect(lastDone([maintained(2, "gc")], "gc")).toBeUndefined();
+  expect(outdated(done, "maintain")).toEqual([]);
 });
 
 test("a rollback goes to the newest state that differs, or to the one that is named", () => {
