@@ -113,7 +113,7 @@ export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
       registry: registryName(config),
       plain: plainRegistries(config),
       signal,
-      logins: mirrorLoginsFrom(process.env),
+      logins: () => mirrorLoginsFrom(process.env),
     });
     const last = await lastCopies(config.stack, { context: flags.context, signal });
     const failures = failuresOf(report);

@@ -45,7 +45,7 @@ export async function secretsPrune(flags: Flags): Promise<ExitCode> {
     );
     return ExitCode.ok;
   }
-  context.state = await readGenerationState(docker, config.stack, await stackSecrets(docker, config.stack));
+  context.state = await readGenerationState(context, await stackSecrets(docker, config.stack));
   const removed = await underLock(context, cleanupDocker, () => pruneSecrets(context));
   reporter.result(
     { removed },

@@ -6,7 +6,7 @@ import type { DeployContext, DeployOptions } from "../operation/context.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import type { Reporter } from "../terminal/reporter.js";
-import { givenSecretsFrom } from "../users/givenSecretSteps.js";
+import { givenSecretFrom } from "../users/givenSecretSteps.js";
 import { type Rendered, readAndRender } from "./render.js";
 
 /** Options of every command that works on the stack in the Swarm. */
@@ -74,8 +74,8 @@ export async function sessionOf(
       dryRun: flags.dryRun ?? false,
     },
     given: undefined,
-    storageKeys: keysOf(config),
-    givenSecrets: givenSecretsFrom(config, process.env),
+    storageKeys: () => keysOf(config),
+    givenSecret: (kind) => givenSecretFrom(kind, process.env),
     obtain: undefined,
     request: undefined,
     host: options.host,

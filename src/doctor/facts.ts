@@ -64,7 +64,7 @@ export function factsOf(subject: Subject) {
     stackService(await bareServices(), stack, name);
 
   const secrets = once(() => stackSecrets(docker, stack));
-  const generations = once(async () => readGenerationState(docker, stack, await secrets()));
+  const generations = once(async () => readGenerationState(subject, await secrets()));
   /** The htpasswd that the registry uses. */
   const htpasswd = once(async () => {
     const generation = (await generations()).inUse.people;

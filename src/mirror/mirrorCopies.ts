@@ -27,8 +27,8 @@ export interface CopyLookup {
   /** Registries that speak HTTP without TLS. */
   plain: readonly string[];
   signal: AbortSignal;
-  /** A Docker config.json. */
-  logins: Secret | undefined;
+  /** Reads a Docker config.json, where a source has to be asked. */
+  logins: () => Secret | undefined;
 }
 
 /**
@@ -62,7 +62,12 @@ function nameOf(target: string, registry: string): [repository: string, tag: str
 async function digestThere({ source }: MirroredImage, lookup: CopyLookup): Promise<string | undefined> {
   const [, name = "", repository = "", tag = ""] = /^([^/]+)\/(.+):([^:/]+)$/.exec(source) ?? [];
   const signal = AbortSignal.any([lookup.signal, AbortSignal.timeout(10_000)]);
-  const api = otherRegistry({ name, plainHttp: lookup.plain.includes(name), logins: lookup.logins, signal });
+  const api = otherRegistry({
+    name,
+    plainHttp: lookup.plain.includes(name),
+    logins: lookup.logins(),
+    signal,
+  });
   return api.digestOf(repository, tag).catch(() => undefined);
 }
 

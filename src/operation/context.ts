@@ -44,10 +44,10 @@ export interface DeployContext {
   readonly options: DeployOptions;
   /** Credentials from the environment or standard input, checked already. */
   readonly given: Credentials | undefined;
-  /** The keys of an S3 storage, from the environment. */
-  readonly storageKeys?: StorageKeys | undefined;
-  /** Secrets that the environment has as they are, of those that the config needs. */
-  readonly givenSecrets?: Partial<Record<GivenSecret, Secret | undefined>>;
+  /** Reads the keys of an S3 storage from the environment; only who creates secrets has to have good ones. */
+  readonly storageKeys: () => StorageKeys | undefined;
+  /** Reads a secret that the environment has as it is. */
+  readonly givenSecret: (kind: GivenSecret) => Secret | undefined;
   /** Asks for credentials or generates them; undefined without a terminal and without a flag for it. */
   readonly obtain: (() => Promise<Credentials>) | undefined;
   /** Whether a stack without users gets the users of a backup. */

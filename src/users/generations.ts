@@ -12,7 +12,7 @@ import {
 } from "../credentials/generationState.js";
 import { type HtpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
 import { type Change, type Login, mergePeople } from "../credentials/people.js";
-import { HTPASSWD, type MachineSecret, secretName } from "../credentials/secretKinds.js";
+import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
 import { secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { htpasswdFacts, type SecretFacts, stackSecrets } from "../docker/swarmSecrets.js";
@@ -24,22 +24,16 @@ import { judgeNames } from "./judgeNames.js";
 import { keptGeneration } from "./keptGeneration.js";
 import { readHtpasswd } from "./readHtpasswd.js";
 
-/**
- * The generations of a stack in the Swarm.
- *
- * @param kinds the machine accounts that a complete generation has
- */
+/** The generations of a stack in the Swarm, and which of them have every machine account that the config needs. */
 export async function readGenerationState(
-  docker: Docker,
-  stack: string,
+  { docker, config }: Pick<DeployContext, "docker" | "config">,
   secrets: readonly SecretFacts[],
-  kinds: readonly MachineSecret[] = machineKinds(false),
 ): Promise<GenerationState> {
   return readGenerations(
-    stack,
+    config.stack,
     secrets.map(({ name }) => name),
-    secretNamesOf(await stackServices(docker, stack)),
-    kinds,
+    secretNamesOf(await stackServices(docker, config.stack)),
+    machineKinds(hasMirror(config)),
   );
 }
 
@@ -50,7 +44,7 @@ export async function readGenerationState(
 export async function chooseGenerations(context: DeployContext): Promise<PreflightFinding[]> {
   const { docker, config } = context;
   const secrets = await stackSecrets(docker, config.stack);
-  const state = await readGenerationState(docker, config.stack, secrets, machineKinds(hasMirror(config)));
+  const state = await readGenerationState(context, secrets);
   context.state = state;
   const kept = await keptGeneration(docker, config.stack, state, secrets);
   if (kept === undefined) return chooseFirst(context, state);
@@ -107,9 +101,9 @@ async function applyChange(
 }
 
 /** Whether the secrets in the Swarm are still those that preflight read. */
-export async function isUnchanged({ docker, config, state }: DeployContext): Promise<boolean> {
-  const secrets = await stackSecrets(docker, config.stack);
-  const now = await readGenerationState(docker, config.stack, secrets, machineKinds(hasMirror(config)));
+export async function isUnchanged(context: DeployContext): Promise<boolean> {
+  const { docker, config, state } = context;
+  const now = await readGenerationState(context, await stackSecrets(docker, config.stack));
   return JSON.stringify(now) === JSON.stringify(state);
 }
 

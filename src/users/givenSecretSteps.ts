@@ -48,12 +48,11 @@ const KINDS: Record<GivenSecret, Kind> = {
 const neededKinds = (config: Config): GivenSecret[] =>
   GIVEN_SECRETS.filter((kind) => KINDS[kind].isNeeded(config));
 
-/** What the environment has of the secrets that a config needs. */
-export const givenSecretsFrom = (
-  config: Config,
+/** @throws OperatorError where the environment has something else in its place */
+export const givenSecretFrom = (
+  kind: GivenSecret,
   environment: Readonly<Record<string, string | undefined>>,
-): Partial<Record<GivenSecret, Secret | undefined>> =>
-  Object.fromEntries(neededKinds(config).map((kind) => [kind, KINDS[kind].from(environment)]));
+): Secret | undefined => KINDS[kind].from(environment);
 
 /**
  * Chooses the generation of each: the one in use, or a new one where the environment has another content.
@@ -77,10 +76,10 @@ async function choose(
   secrets: readonly SecretFacts[],
   used: readonly string[],
 ): Promise<PreflightFinding[]> {
-  const { config, givenSecrets } = context;
+  const { config } = context;
   const generations = generationsOf(secrets, kind);
   const kept = inUseOrNewest(config.stack, kind, generations, used);
-  const given = givenSecrets?.[kind];
+  const given = context.givenSecret(kind);
   const isKept = kept !== undefined && (given === undefined || (await isSame(context, kind, kept, given)));
   const chosen = isKept ? kept : Math.max(0, ...generations) + 1;
   context.generations = {
@@ -109,14 +108,15 @@ export const createGivenSecrets: Step = {
   id: "given-secrets",
   title: "Logins and headers",
   appliesTo: (config) => neededKinds(config).length > 0,
-  async run({ config, docker, givenSecrets, generations }) {
+  async run({ config, docker, givenSecret, generations }) {
     const { stack } = config;
     const present = new Set((await stackSecrets(docker, stack)).map(({ name }) => name));
     const created: string[] = [];
     for (const kind of neededKinds(config)) {
       const generation = generations.given?.[kind] ?? 1;
-      const [name, content] = [secretName(stack, kind, generation), givenSecrets?.[kind]];
-      if (content === undefined || present.has(name)) continue;
+      const name = secretName(stack, kind, generation);
+      const content = present.has(name) ? undefined : givenSecret(kind);
+      if (content === undefined) continue;
       await writeSecret(docker, stack, { kind, generation, origin: "given", content });
       created.push(name);
     }

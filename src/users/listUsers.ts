@@ -55,7 +55,7 @@ export async function readUsers(context: DeployContext): Promise<User[]> {
 export async function readPeople({ docker, config }: DeployContext): Promise<People | undefined> {
   const { stack } = config;
   const secrets = await stackSecrets(docker, stack);
-  const state = await readGenerationState(docker, stack, secrets);
+  const state = await readGenerationState({ docker, config }, secrets);
   const kept = await keptGeneration(docker, stack, state, secrets);
   if (kept === undefined) return undefined;
   const { generation } = kept;

@@ -95,14 +95,14 @@ export async function pruneSecrets(context: DeployContext): Promise<string[]> {
 /** The stack and its docker. */
 type Whose = Pick<DeployContext, "docker" | "config">;
 
-/** The generations that the next deploy would use. */
+/** The generations that the next deploy would use, else those in use: it may be about to make the first with a mirror. */
 async function keptGenerations(
-  { docker, config: { stack } }: Whose,
+  { docker, config }: Whose,
   secrets: readonly SecretFacts[],
 ): Promise<{ people?: number; machines?: number }> {
-  const state = await readGenerationState(docker, stack, secrets);
-  const people = (await keptGeneration(docker, stack, state, secrets))?.generation;
-  const machines = currentMachines(state);
+  const state = await readGenerationState({ docker, config }, secrets);
+  const people = (await keptGeneration(docker, config.stack, state, secrets))?.generation;
+  const machines = currentMachines(state) ?? state.inUse.machines;
   return {
     ...(people === undefined ? {} : { people }),
     ...(machines === undefined ? {} : { machines }),

@@ -11,10 +11,11 @@ import type { PreflightFinding } from "../operation/findings.js";
  * @returns an error where keys are needed and there are none
  */
 export async function chooseStorageKeys(context: DeployContext): Promise<PreflightFinding[]> {
-  const { config, docker, storageKeys } = context;
+  const { config, docker } = context;
   const { storage } = config.registry;
   if (storage.driver !== "s3") return [];
   const { stack } = config;
+  const storageKeys = context.storageKeys();
   const kinds: readonly SecretKind[] = storage.readerKeys ? STORAGE_SECRETS : ["s3"];
   const secrets = await stackSecrets(docker, stack);
   const complete = generationsOf(secrets, "s3").filter((generation) =>
@@ -48,9 +49,10 @@ export const createStorageKeys: Step = {
   appliesTo: (config) => config.registry.storage.driver === "s3",
   async run({ config: { stack }, docker, storageKeys, generations: { storage: generation = 1 } }) {
     const present = new Set((await stackSecrets(docker, stack)).map(({ name }) => name));
+    const read = storageKeys();
     const keys = [
-      ["s3", storageKeys?.registry],
-      ["s3-reader", storageKeys?.reader],
+      ["s3", read?.registry],
+      ["s3-reader", read?.reader],
     ] as const;
     const created: string[] = [];
     for (const [kind, key] of keys) {

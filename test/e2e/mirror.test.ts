@@ -106,6 +106,17 @@ test("a mirror comes to a running stack, and brings what is missing with its sig
   expect(referrers.map((one) => one.digest)).toEqual([signature.referrer]);
 });
 
+test("secrets prune removes a generation from before the mirror", async () => {
+  const label = ["--label", `hephaestus.stack=${workspace.stack}`];
+  for (const kind of ["gateway", "ui"])
+    await workspace.run("docker", ["secret", "create", ...label, `${workspace.stack}_${kind}_77`, "-"], {
+      input: "x",
+    });
+  const run = await hephaestus("secrets", "prune");
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expect(run.stdout).toBe("removed mirror_gateway_77\nremoved mirror_ui_77");
+});
+
 test("a tag that moved is seen, and copied by a run", async () => {
   const moved = buildIndex(folder, "moved");
   await pushLayout(hub.oci, moved, "library/app:3.20");
