@@ -1,5 +1,7 @@
 import picomatch from "picomatch";
 import { timeFrom } from "../credentials/age.js";
+import { dockerCommand } from "../docker/run.js";
+import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { type Access, isEvent } from "../registry/accessLog.js";
 import { readGatewayLog } from "../registry/gatewayLog.js";
@@ -29,21 +31,19 @@ export async function audit(flags: AuditFlags): Promise<ExitCode> {
   const found: Access[] = [];
   const { context } = flags;
   const since = timeFrom(flags.since, new Date())?.toISOString() ?? "";
-  const options = { context, since, signal: interruptionSignal() };
-  const { oldest, fault } = await readGatewayLog(config.stack, options, (access) => {
+  const docker = dockerCommand({ context, signal: interruptionSignal() });
+  const { oldest, missing } = await readGatewayLog(docker, config.stack, since, (access) => {
     if (isMeant(access)) found.push(access);
   });
-  if (fault !== undefined) reporter.note("warning", `The log is incomplete: ${fault}`);
-  // Each task has a log of its own.
-  found.sort((a, b) => a.at.getTime() - b.at.getTime());
+  if (missing.length > 0) reporter.note("warning", missingText(missing));
   const from = oldest?.toISOString();
-  reporter.result({ logBegins: from ?? null, events: found.map(asData) }, [
+  reporter.result({ logBegins: from ?? null, missing, events: found.map(asData) }, [
     ...(found.length === 0 ? ["Nothing was found."] : table(HEAD, found.map(row))),
     from === undefined
       ? `The gateway logged no request since ${since}.`
       : `Oldest request in the log: ${from}.`,
   ]);
-  return ExitCode.ok;
+  return missing.length > 0 ? ExitCode.docker : ExitCode.ok;
 }
 
 function filterOf({ user, repository, action, all }: AuditFlags): (access: Access) => boolean {

@@ -1,6 +1,8 @@
-import { streamLogs, withoutTask } from "../docker/serviceLogs.js";
+import { dockerCommand } from "../docker/run.js";
+import { followServiceLog, type LogLine, missingText, readServiceLog } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { serviceNames } from "../stack/model.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
 import { coloursFor } from "../terminal/colours.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { readAndRender } from "./render.js";
@@ -26,18 +28,27 @@ export async function logs(service: string | undefined, flags: LogsFlags): Promi
   const chosen = service === undefined ? names : [service];
   const width = Math.max(...chosen.map((name) => name.length));
   const colours = coloursFor(process.stdout);
-  await streamLogs(
-    chosen.map((name) => `${config.stack}_${name}`),
-    {
-      context: flags.context,
-      follow: flags.follow ?? false,
-      tail: flags.tail,
-      signal: interruptionSignal(),
-    },
-    (name, line) => {
-      const short = name.slice(config.stack.length + 1).padEnd(width);
-      process.stdout.write(`${colours.cyan(short)} ${withoutTask(line)}\n`);
-    },
-  );
-  return ExitCode.ok;
+  const { tail } = flags;
+  const signal = interruptionSignal();
+  const docker = dockerCommand({ context: flags.context, signal });
+  const show = (name: string, { time, text }: LogLine) =>
+    process.stdout.write(`${colours.cyan(name.padEnd(width))} ${time} ${text}\n`);
+  if (flags.follow) {
+    const follow = (name: string) =>
+      followServiceLog(docker, `${config.stack}_${name}`, { tail }, (line) => show(name, line));
+    // It ends with Ctrl-C, as it should.
+    await Promise.all(chosen.map(follow)).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    return ExitCode.ok;
+  }
+  const missing: string[] = [];
+  for (const name of chosen) {
+    const log = await readServiceLog(docker, `${config.stack}_${name}`, { tail });
+    for (const line of log.lines) show(name, line);
+    missing.push(...log.missing);
+  }
+  if (missing.length === 0) return ExitCode.ok;
+  (await chooseReporter({})).note("warning", missingText(missing));
+  return ExitCode.docker;
 }

@@ -1,5 +1,6 @@
 import { type Config, publicUrls } from "../config/resolve.js";
 import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
+import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { copiesOf, type ImageCopy, lastCopies } from "../mirror/mirrorCopies.js";
@@ -115,20 +116,30 @@ export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
       signal,
       logins: () => mirrorLoginsFrom(process.env),
     });
-    const last = await lastCopies(config.stack, { context: flags.context, signal });
+    const { last, missing } = await lastCopies(context.docker, config.stack);
     const failures = failuresOf(report);
     const behind = copies.filter(({ state }) => state === "differs" || state === "missing").length;
-    return { report, copies, last, failures, behind, isFine: failures.length === 0 && behind === 0 };
+    return { report, copies, last, missing, failures, behind, isFine: failures.length === 0 && behind === 0 };
   };
-  const { report, copies, last, failures, isFine } = await inStep(reporter, STEP, lookUp, (found) => ({
-    outcome: found.isFine ? "done" : "failed",
-    message: `${found.copies.length} images, ${found.behind} behind, ${found.failures.length} failed`,
-  }));
+  const { report, copies, last, missing, failures, isFine } = await inStep(
+    reporter,
+    STEP,
+    lookUp,
+    (found) => ({
+      outcome: found.isFine ? "done" : "failed",
+      message: `${found.copies.length} images, ${found.behind} behind, ${found.failures.length} failed`,
+    }),
+  );
   for (const failure of failures) reporter.note("error", failure);
   for (const source of report.unmatched) reporter.note("warning", `${source} has no tag that matches`);
+  if (missing.length > 0) reporter.note("warning", missingText(missing));
   const at = (copy: ImageCopy) => last.get(`${copy.repository}:${copy.tag}`);
   reporter.result(
-    { images: copies.map((copy) => ({ ...copy, copiedAt: at(copy)?.toISOString() ?? null })), failures },
+    {
+      images: copies.map((copy) => ({ ...copy, copiedAt: at(copy)?.toISOString() ?? null })),
+      failures,
+      missing,
+    },
     table(
       ["IMAGE", "SOURCE", "HERE", "THERE", "STATE", "COPIED (UTC)"],
       copies.map((copy) => [
@@ -141,7 +152,8 @@ export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
       ]),
     ),
   );
-  return isFine ? ExitCode.ok : ExitCode.unhealthy;
+  if (!isFine) return ExitCode.unhealthy;
+  return missing.length > 0 ? ExitCode.docker : ExitCode.ok;
 }
 
 /** The begin of a digest; a dash where it is not known. */

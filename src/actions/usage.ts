@@ -1,7 +1,9 @@
 import { publicUrls } from "../config/resolve.js";
+import { type Docker, dockerCommand } from "../docker/run.js";
+import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { isOfManifest } from "../registry/accessLog.js";
-import { readGatewayLog } from "../registry/gatewayLog.js";
+import { type LogRead, readGatewayLog } from "../registry/gatewayLog.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import {
@@ -46,11 +48,11 @@ export async function usage(flags: UsageFlags): Promise<ExitCode> {
       contents.push(await contentOf(api, repository));
     }
     const log = flags.log
-      ? await readLastUse(config.stack, flags.context, signal, (message) => reporter.note("warning", message))
-      : { lastUse: new Map<string, LastUse>(), oldest: undefined };
+      ? await readLastUse(dockerCommand({ context: flags.context, signal }), config.stack)
+      : { lastUse: new Map<string, LastUse>(), oldest: undefined, missing: [] };
     return { contents, ...usageOf(contents), ...log };
   };
-  const { contents, repositories, bytes, lastUse, oldest } = await inStep(
+  const { contents, repositories, bytes, lastUse, oldest, missing } = await inStep(
     reporter,
     { id: "usage", title: "Repositories" },
     lookUp,
@@ -65,25 +67,26 @@ export async function usage(flags: UsageFlags): Promise<ExitCode> {
       "warning",
       `${name} cannot be read, and is not counted\n    See why with: hephaestus logs registry`,
     );
+  if (missing.length > 0) reporter.note("warning", missingText(missing));
   reporter.result(
     {
       bytes,
+      missing,
       logBegins: oldest?.toISOString() ?? null,
       repositories: repositories.map((one) => asData(one, lastUse.get(one.repository))),
     },
     lines(repositories, bytes, lastUse, flags.log ? oldest : null),
   );
-  return unreadable.length > 0 ? ExitCode.verify : ExitCode.ok;
+  if (unreadable.length > 0) return ExitCode.verify;
+  return missing.length > 0 ? ExitCode.docker : ExitCode.ok;
 }
 
 async function readLastUse(
+  docker: Docker,
   stack: string,
-  context: string | undefined,
-  signal: AbortSignal,
-  warn: (message: string) => void,
-): Promise<{ lastUse: Map<string, LastUse>; oldest: Date | undefined }> {
+): Promise<LogRead & { lastUse: Map<string, LastUse> }> {
   const lastUse = new Map<string, LastUse>();
-  const { oldest, fault } = await readGatewayLog(stack, { context, signal }, (access) => {
+  const log = await readGatewayLog(docker, stack, undefined, (access) => {
     const { at, action, repository, status } = access;
     if (repository === undefined || status >= 400 || !isOfManifest(access)) return;
     const kind = action === "push" ? "pushed" : action === "pull" ? "pulled" : undefined;
@@ -91,8 +94,7 @@ async function readLastUse(
     const known = lastUse.get(repository) ?? {};
     if (known[kind] === undefined || known[kind] < at) lastUse.set(repository, { ...known, [kind]: at });
   });
-  if (fault !== undefined) warn(`The log is incomplete: ${fault}`);
-  return { lastUse, oldest };
+  return { lastUse, ...log };
 }
 
 const BAR_WIDTH = 12;

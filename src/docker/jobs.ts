@@ -3,6 +3,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { createHelperService } from "./helperService.js";
 import { listTasks, serviceTasks, words } from "./objects.js";
 import { type Docker, dockerFailed, saysAbsent } from "./run.js";
+import { readServiceLog } from "./serviceLogs.js";
 import { LABELS } from "./swarmSecrets.js";
 
 /** A command that runs once on the node that fits: a Swarm job (Docker Engine 20.10, API 1.41). */
@@ -83,9 +84,12 @@ export async function runJob(
   const create = createJob(stack, job);
   const created = await docker.attempt(create);
   if (created.exitCode !== 0) throw dockerFailed(create, created);
-  const lines = async (): Promise<string[]> => {
-    const printed = await linesOf(docker, name);
+  const lines = async (isWhole = true): Promise<string[]> => {
+    const log = await readServiceLog(docker, name);
+    const printed = log.lines.map(({ text }) => text).filter(Boolean);
     job.onLines?.(printed);
+    if (isWhole && log.missing.length > 0)
+      throw jobFailed(name, `what it printed cannot be read: ${log.missing.join("; ")}`, printed);
     return printed;
   };
   try {
@@ -98,8 +102,8 @@ export async function runJob(
       state = task?.Status.State ?? state;
       onProgress(`${state}, ${Math.round((Date.now() - start) / 10_000) * 10} s`);
       if (state === "complete") return await lines();
-      if (ENDED.has(state)) throw jobFailed(name, task?.Status.Err ?? state, await lines());
-      if (job.onLines && state === "running") await lines();
+      if (ENDED.has(state)) throw jobFailed(name, task?.Status.Err ?? state, await lines(false));
+      if (job.onLines && state === "running") await lines(false);
     }
     throw jobFailed(name, `has not ended in ${timeoutSeconds} seconds (${state})`, []);
   } finally {
@@ -139,11 +143,6 @@ async function isAnyRunning(docker: Docker, tasks: readonly string[]): Promise<b
   ]);
   if (result.exitCode !== 0 && !saysAbsent(result)) return true;
   return words(result.stdout).some((state) => !ENDED.has(state) && state !== "complete");
-}
-
-async function linesOf(docker: Docker, name: string): Promise<string[]> {
-  const { stdout, stderr } = await docker.attempt(["service", "logs", "--raw", name], { timeout: 10_000 });
-  return `${stdout}\n${stderr}`.split("\n").filter(Boolean);
 }
 
 const jobFailed = (name: string, reason: string, lines: readonly string[]) =>

@@ -62,7 +62,14 @@ export interface SwarmTask {
   DesiredState: string;
   Spec: TaskTemplate;
   /** `Timestamp` is when it came into that state. */
-  Status: { State: string; Timestamp?: string; Err?: string; Message?: string };
+  Status: {
+    State: string;
+    Timestamp?: string;
+    Err?: string;
+    Message?: string;
+    /** Undefined until it has one. */
+    ContainerStatus?: { ContainerID?: string };
+  };
 }
 
 export const STACK_LABEL = "com.docker.stack.namespace";

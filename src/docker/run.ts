@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { execa } from "execa";
 import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -28,6 +29,10 @@ export interface RunOptions {
   environment?: Readonly<Record<string, string>>;
   /** Milliseconds after which the command is ended. */
   timeout?: number;
+  /** Gets each line of both outputs as it comes; of them, the result has only the last error then. */
+  onLine?: (line: string) => void;
+  /** Milliseconds without a line after which the command is ended. */
+  silence?: number;
   /** Folder to run in. */
   directory?: string;
   /** Whether standard input stays open until the command has ended by itself. */
@@ -73,13 +78,26 @@ export function dockerCommand(options: DockerOptions): Docker {
       ...(run.timeout === undefined ? {} : { timeout: run.timeout }),
       ...(run.directory === undefined ? {} : { cwd: run.directory }),
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+      buffer: run.onLine === undefined,
     });
+    const { onLine, silence } = run;
+    const watch = silence === undefined ? undefined : setTimeout(() => child.kill(), silence);
+    const [, lastError] = [child.stdout, child.stderr].map(
+      (stream) =>
+        onLine &&
+        passLines(stream, (line) => {
+          watch?.refresh();
+          onLine(line);
+        }),
+    );
     // A command that ends early is known by its exit code.
     if (run.holdsInput) child.stdin?.on("error", () => undefined).write(textOf(run));
     const result = await child;
+    clearTimeout(watch);
     if (result.isCanceled || options.signal?.aborted) throw interrupted();
-    if (result.exitCode === undefined && !result.timedOut) throw notStarted(result.code);
-    return { exitCode: result.exitCode ?? 124, stdout: result.stdout, stderr: result.stderr };
+    if (result.exitCode === undefined && !result.timedOut && result.code) throw notStarted(result.code);
+    const { stdout = "", stderr = "" } = result;
+    return { exitCode: result.exitCode ?? 124, stdout, stderr: lastError?.() ?? stderr };
   }
 
   const docker: Docker = {
@@ -94,6 +112,25 @@ export function dockerCommand(options: DockerOptions): Docker {
     },
   };
   return docker;
+}
+
+/**
+ * Passes the lines of a stream on. A line ends with \n alone: \r can be part of what somebody sent.
+ *
+ * @returns what gives the last one, at the end
+ */
+function passLines(stream: Readable, onLine: (line: string) => void): () => string {
+  let [rest, last] = ["", ""];
+  stream.setEncoding("utf8").on("data", (chunk: string) => {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+    last = lines.at(-1) ?? last;
+  });
+  return () => {
+    if (rest !== "") onLine(rest);
+    return rest || last;
+  };
 }
 
 const textOf = ({ input = "" }: RunOptions): string | Uint8Array =>

@@ -1,70 +1,112 @@
-import { createInterface } from "node:readline";
-import { execa } from "execa";
-import { ExitCode, OperatorError } from "../errors.js";
-import { childEnvironment } from "./run.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type SwarmTask, serviceTasks } from "./objects.js";
+import { type Docker, dockerFailed } from "./run.js";
 
 export interface LogOptions {
-  context?: string | undefined;
-  follow: boolean;
   /** Lines of each task to begin with; all without it. */
-  tail?: number;
+  tail?: number | undefined;
   /** Only lines that are newer, in RFC 3339. */
-  since?: string;
-  signal?: AbortSignal;
+  since?: string | undefined;
+}
+
+export interface LogLine {
+  /** RFC 3339 with nine decimals, so that the order of texts is that of times. */
+  time: string;
+  /** As the container wrote it. */
+  text: string;
+}
+
+/** A log that was read to its end. */
+export interface ServiceLog {
+  /** In the order of time. */
+  lines: LogLine[];
+  /** What is missing in it and why, a sentence for each task. */
+  missing: string[];
+}
+
+/** What is missing in a log, for people. */
+export const missingText = (missing: readonly string[]): string =>
+  `The log is incomplete:\n    ${missing.join("\n    ")}`;
+
+/** An engine that has begun to send a log does not pause for so long. */
+const SILENCE_MILLISECONDS = 8000;
+const NEW_TASKS_MILLISECONDS = 2000;
+
+/**
+ * Reads the log of a service, task by task: `docker service logs` of a service with two tasks of 8,000 lines each stops in the
+ * middle and never ends (seen with docker 20.10 and 28.5).
+ *
+ * @param service its full name
+ */
+export async function readServiceLog(
+  docker: Docker,
+  service: string,
+  options: LogOptions = {},
+): Promise<ServiceLog> {
+  const tasks = await serviceTasks(docker, service);
+  const lines: LogLine[] = [];
+  const missing: string[] = tasks.length === 0 ? [`${service} has no tasks`] : [];
+  const read = async (task: SwarmTask): Promise<void> => {
+    const fault = await passTaskLog(docker, task, options, (line) => lines.push(line));
+    if (fault !== undefined) missing.push(fault);
+  };
+  await Promise.all(tasks.filter((task) => hasLog(task, options.since)).map(read));
+  return { lines: lines.sort((a, b) => (a.time < b.time ? -1 : Number(a.time > b.time))), missing };
 }
 
 /**
- * Prints the logs of services as they come, each line with its service in front; ends when all have ended.
+ * Follows the log of a service, also that of tasks to come, until docker is interrupted.
  *
- * @param onLine gets a service and a line
- * @throws OperatorError when docker fails
+ * @throws OperatorError when docker fails, or is interrupted
  */
-export async function streamLogs(
-  services: readonly string[],
-  options: LogOptions,
-  onLine: (service: string, line: string) => void,
-): Promise<void> {
-  await Promise.all(
-    services.map(async (service) => {
-      const args = [
-        ...(options.context === undefined ? [] : ["--context", options.context]),
-        ...["service", "logs", "--timestamps", "--no-task-ids"],
-        ...(options.tail === undefined ? [] : ["--tail", String(options.tail)]),
-        ...(options.since === undefined ? [] : ["--since", options.since]),
-        ...(options.follow ? ["--follow"] : []),
-        service,
-      ];
-      const child = execa("docker", args, {
-        env: childEnvironment(),
-        extendEnv: false,
-        stdin: "ignore",
-        reject: false,
-        all: true,
-        buffer: false,
-        ...(options.signal ? { cancelSignal: options.signal } : {}),
-      });
-      const lines = createInterface({ input: child.all });
-      let last = "";
-      for await (const line of lines) {
-        last = line;
-        onLine(service, line);
-      }
-      const result = await child;
-      if (result.exitCode === 0 || result.isCanceled) return;
-      throw new OperatorError(last || `ended with exit code ${result.exitCode}`, {
-        where: `docker service logs ${service}`,
-        remedy: "See which services there are with: docker stack services",
-        exitCode: ExitCode.preflight,
-      });
-    }),
-  );
+export async function followServiceLog(
+  docker: Docker,
+  service: string,
+  { tail }: Pick<LogOptions, "tail">,
+  onLine: (line: LogLine) => void,
+): Promise<never> {
+  const known = new Set<string>();
+  for (let options: LogOptions & { follow: true } = { tail, follow: true }; ; options = { follow: true }) {
+    for (const task of await serviceTasks(docker, service)) {
+      if (known.has(task.ID) || !hasLog(task, undefined)) continue;
+      known.add(task.ID);
+      // The question for new tasks fails too where docker does.
+      passTaskLog(docker, task, options, onLine).catch(() => undefined);
+    }
+    await sleep(NEW_TASKS_MILLISECONDS);
+  }
 }
 
-/** Docker's prefix names the time, the task and the node. */
-const PREFIX = /^(\S+) \S+ +\| ?/;
+/** Whether a task has written anything since then: docker waits for ever for one without a container. */
+const hasLog = ({ DesiredState, Status }: SwarmTask, since: string | undefined): boolean =>
+  Boolean(Status.ContainerStatus?.ContainerID) &&
+  (since === undefined ||
+    DesiredState === "running" ||
+    !(Date.parse(Status.Timestamp ?? "") < Date.parse(since)));
 
-/** A line as the container wrote it, with the time in front. */
-export const withoutTask = (line: string): string => line.replace(PREFIX, "$1 ");
+/** @returns why it is not whole; undefined where it is, or where it went with its container */
+async function passTaskLog(
+  docker: Docker,
+  { ID, NodeID }: SwarmTask,
+  { tail, since, follow = false }: LogOptions & { follow?: boolean },
+  onLine: (line: LogLine) => void,
+): Promise<string | undefined> {
+  const args = [
+    ...["service", "logs", "--raw", "--timestamps"],
+    ...(tail === undefined ? [] : ["--tail", String(tail)]),
+    ...(since === undefined ? [] : ["--since", since]),
+    ...(follow ? ["--follow"] : []),
+    ID,
+  ];
+  const result = await docker.attempt(args, {
+    onLine(line) {
+      const [, time, text = ""] = LINE.exec(line) ?? [];
+      if (time !== undefined) onLine({ time, text });
+    },
+    ...(follow ? {} : { silence: SILENCE_MILLISECONDS }),
+  });
+  if (result.exitCode === 0 || /no such container/i.test(result.stderr)) return undefined;
+  return `task ${ID.slice(0, 12)} on node ${NodeID?.slice(0, 12)}: ${dockerFailed(args, result).message}`;
+}
 
-/** A line as the container wrote it. */
-export const asWritten = (line: string): string => line.replace(PREFIX, "");
+const LINE = /^(\d{4}-\d\d-\d\dT\S+) (.*)$/s;

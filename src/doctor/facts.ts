@@ -6,6 +6,7 @@ import { readEndpoint } from "../docker/endpoint.js";
 import { readEngine } from "../docker/engine.js";
 import { type SwarmService, servicesOf, stackService, stackServices, tasksOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
+import { readServiceLog } from "../docker/serviceLogs.js";
 import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
 import { readRecords } from "../history/records.js";
 import { kernelHasIpvs } from "../host/kernel.js";
@@ -32,6 +33,8 @@ export interface Subject {
   /** Aborts on an interruption. */
   signal: AbortSignal;
 }
+
+const DAY = 24 * 3600 * 1000;
 
 /** Reads a fact once for all checks; a failure reaches each of them. */
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
@@ -100,12 +103,9 @@ export function factsOf(subject: Subject) {
     },
     /** What was done to the stack, the oldest first. */
     records: once(() => readRecords(docker, stack)),
-    /** Lines that a service has logged since a day ago, as it wrote them. */
-    logOf: async (service: string): Promise<string[]> => {
-      const logs = ["service", "logs", "--raw", "--since", "24h", `${stack}_${service}`];
-      const { stdout, stderr } = await docker.attempt(logs);
-      return `${stdout}\n${stderr}`.split("\n");
-    },
+    /** What a service has logged in the last day. */
+    logOf: (service: string) =>
+      readServiceLog(docker, `${stack}_${service}`, { since: new Date(Date.now() - DAY).toISOString() }),
     htpasswd,
     handedOver,
     lock,

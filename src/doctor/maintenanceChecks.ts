@@ -1,4 +1,5 @@
 import { daysBetween } from "../credentials/age.js";
+import type { ServiceLog } from "../docker/serviceLogs.js";
 import type { HistoryRecord } from "../history/records.js";
 import { FAILED_PART, lastDone } from "../maintenance/maintenanceNote.js";
 import { failedCopies, parseRegsyncLog } from "../mirror/regsyncLog.js";
@@ -81,13 +82,30 @@ export function judgeReceivers(lines: readonly string[]): Finding[] {
     );
 }
 
+/** What is found in the log of a service, and that a part of it is missing. */
+export const judgeLog = (
+  service: string,
+  { lines, missing }: ServiceLog,
+  judge: (lines: readonly string[]) => Finding[],
+): Finding[] => [
+  ...judge(lines.map(({ text }) => text)),
+  ...missing.map((reason) =>
+    warning(
+      "log-incomplete",
+      `the log of ${service} cannot be read as a whole`,
+      reason,
+      "See whether that node is up and answers: docker node ls",
+    ),
+  ),
+];
+
 export const receiverCheck: Check = {
   id: "receivers",
   title: "receivers of notifications",
   theme: "Maintenance",
   needs: "manager",
   applies: hasNotifications,
-  run: async ({ logOf }) => judgeReceivers(await logOf("notifier")),
+  run: async ({ logOf }) => judgeLog("notifier", await logOf("notifier"), judgeReceivers),
 };
 
 export const maintenanceCheck: Check = {
@@ -105,5 +123,5 @@ export const mirrorCheck: Check = {
   theme: "Maintenance",
   needs: "manager",
   applies: hasMirror,
-  run: async ({ logOf }) => judgeMirror(await logOf("mirror")),
+  run: async ({ logOf }) => judgeLog("mirror", await logOf("mirror"), judgeMirror),
 };

@@ -1,6 +1,7 @@
 import type { Secret } from "../credentials/secret.js";
+import type { Docker } from "../docker/run.js";
 import { isOfManifest } from "../registry/accessLog.js";
-import { type GatewayLogOptions, readGatewayLog } from "../registry/gatewayLog.js";
+import { readGatewayLog } from "../registry/gatewayLog.js";
 import { otherRegistry } from "../registry/otherRegistry.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import { isUnchanged, type MirroredImage, type MirrorReport } from "./regsyncLog.js";
@@ -75,9 +76,12 @@ async function digestThere({ source }: MirroredImage, lookup: CopyLookup): Promi
 const MIRROR_USER_NAME = /^hephaestus-mirror(?:-\d+)?$/;
 
 /** When the mirror last pushed each `repository:tag`, as far as the gateway's log goes back. */
-export async function lastCopies(stack: string, options: GatewayLogOptions): Promise<Map<string, Date>> {
+export async function lastCopies(
+  docker: Docker,
+  stack: string,
+): Promise<{ last: Map<string, Date>; missing: string[] }> {
   const last = new Map<string, Date>();
-  await readGatewayLog(stack, options, (access) => {
+  const { missing } = await readGatewayLog(docker, stack, undefined, (access) => {
     const { at, user, action, repository, reference, status } = access;
     if (action !== "push" || status >= 400 || !MIRROR_USER_NAME.test(user ?? "") || !isOfManifest(access))
       return;
@@ -85,5 +89,5 @@ export async function lastCopies(stack: string, options: GatewayLogOptions): Pro
     const known = last.get(name);
     if (known === undefined || known < at) last.set(name, at);
   });
-  return last;
+  return { last, missing };
 }

@@ -92,6 +92,7 @@ export const FINDING_CODES = {
   // Maintenance
   "maintenance-failed": "a part of the last maintenance failed",
   "backup-old": "the newest backup is older than eight days",
+  "log-incomplete": "the log of a service could not be read as a whole",
   "mirror-failed": "an image of another registry could not be copied",
   "receiver-failed": "a receiver of notifications does not take them",
   // Leftovers

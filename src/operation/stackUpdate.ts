@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Generations, generationVariables } from "../credentials/secretKinds.js";
 import { stackServices, tasksOf, words } from "../docker/objects.js";
 import { type Docker, saysAbsent } from "../docker/run.js";
+import { readServiceLog } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { judge, type Verdict } from "./convergence.js";
 
@@ -21,7 +22,7 @@ export function deployStack(stack: string, composeFile: string, resolveImage: Re
 }
 
 export const removeServices = (services: readonly string[]) => ["service", "rm", ...services];
-export const serviceLogs = (service: string) => ["service", "logs", "--raw", "--tail", "10", service];
+const LAST_LINES = 10;
 
 /**
  * Refusals that pass: a manager lists a network for some seconds after another manager has removed it, and the engine changed a
@@ -114,10 +115,10 @@ async function readVerdicts(docker: Docker, stack: string, waiting: Waiting): Pr
   return services.map((service) => judge(service, tasks(service), waiting.since, waiting.goal));
 }
 
-/** The last log lines of a service; empty where there are none. Bounded in time: logs of a waiting task never end. */
+/** The last log lines of a service; empty where there are none. */
 export async function lastLogLines(docker: Docker, service: string): Promise<string[]> {
-  const { stdout, stderr } = await docker.attempt(serviceLogs(service), { timeout: 5000 });
-  return `${stdout}\n${stderr}`.split("\n").filter(Boolean).slice(-10);
+  const { lines, missing } = await readServiceLog(docker, service, { tail: LAST_LINES });
+  return [...lines.map(({ text }) => text).filter(Boolean), ...missing].slice(-LAST_LINES);
 }
 
 /**
