@@ -44,6 +44,14 @@ export function explain(issue: Issue, value: unknown): Explanation[] {
 }
 
 function explainUnknownKey(parent: readonly PropertyKey[], key: string) {
+  const other = variantsAt(parent).find(({ shape }) => key in shape);
+  if (other !== undefined) {
+    const { discriminator, value } = other;
+    return {
+      message: `is a key of another ${discriminator}`,
+      remedy: `Set ${discriminator}: ${value}, or remove it.`,
+    };
+  }
   const known = knownKeys(parent);
   const nearest = nearestOf(key, known);
   return {
@@ -70,17 +78,16 @@ function explainUnion(issue: Extract<Issue, { code: "invalid_union" }>, value: u
   const literals = issue.errors
     .flat()
     .flatMap((inner) => (inner.code === "invalid_value" ? inner.values : []));
-  if (literals.length > 0) {
-    const explained = explainValue(issue.path, literals, value);
-    const takesList = issue.errors.flat().some((inner) => "expected" in inner && inner.expected === "array");
-    return takesList
-      ? { ...explained, remedy: `${explained.remedy} Or write a list of names: [ann, ci].` }
-      : explained;
+  // Of a union that a key decides about, zod names no values.
+  if (literals.length === 0) {
+    const values = variantsAt(issue.path.slice(0, -1)).map((variant) => variant.value);
+    return explainValue(issue.path, values, value);
   }
-  return {
-    message: `${quote(value)} is not supported`,
-    remedy: "Write driver: filesystem. This version supports no other storage driver.",
-  };
+  const explained = explainValue(issue.path, literals, value);
+  const takesList = issue.errors.flat().some((inner) => "expected" in inner && inner.expected === "array");
+  return takesList
+    ? { ...explained, remedy: `${explained.remedy} Or write a list of names: [ann, ci].` }
+    : explained;
 }
 
 const TYPE_NAMES: Record<string, string> = {
@@ -122,22 +129,49 @@ export function nearestOf(word: string, candidates: readonly string[]): string |
 }
 
 /** The keys that the schema knows at a path. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
+const knownKeys = (path: readonly PropertyKey[]): string[] => Object.keys(shapeOf(schemaAt(path)) ?? {});
+
+function schemaAt(path: readonly PropertyKey[]): unknown {
   let schema: unknown = configSchema;
   for (const key of path) schema = shapeOf(schema)?.[String(key)];
-  return Object.keys(shapeOf(schema) ?? {});
+  return schema;
 }
 
 type Shape = Record<string, unknown>;
 
-/** Reads the keys of an object schema through the wrappers (default, optional, union) around it. */
+/** What is read of the definition of a schema of zod. */
+interface Definition {
+  shape?: Shape;
+  innerType?: unknown;
+  options?: unknown[];
+  discriminator?: string;
+  values?: unknown[];
+}
+
+/** The definition of a schema inside of the wrappers (default, optional) around it. */
+function innermost(schema: unknown): Definition {
+  const { def = {} } = (schema ?? {}) as { def?: Definition };
+  return def.innerType === undefined ? def : innermost(def.innerType);
+}
+
+/** The keys of an object schema, or of all groups of a union. */
 function shapeOf(schema: unknown): Shape | undefined {
-  const definition = (
-    schema as { def?: { shape?: Shape; innerType?: unknown; options?: unknown[] } } | undefined
-  )?.def;
-  if (definition === undefined) return undefined;
-  if (definition.shape) return definition.shape;
-  if (definition.options)
-    return Object.assign({}, ...definition.options.map((option) => shapeOf(option) ?? {}));
-  return definition.innerType === undefined ? undefined : shapeOf(definition.innerType);
+  const { shape, options } = innermost(schema);
+  return shape ?? (options && Object.assign({}, ...options.map((option) => shapeOf(option) ?? {})));
+}
+
+/** One of the groups of keys that a key such as `driver` decides between, and its value there. */
+interface Variant {
+  discriminator: string;
+  value: unknown;
+  shape: Shape;
+}
+
+function variantsAt(path: readonly PropertyKey[]): Variant[] {
+  const { discriminator, options = [] } = innermost(schemaAt(path));
+  if (discriminator === undefined) return [];
+  return options.map((option) => {
+    const shape = shapeOf(option) ?? {};
+    return { discriminator, value: innermost(shape[discriminator]).values?.[0], shape };
+  });
 }

@@ -24,8 +24,10 @@ export function notificationHeadersFrom(
   const receivers = objectOf(parse(text), "is no object");
   for (const [receiver, headers] of Object.entries(receivers)) {
     for (const [name, value] of Object.entries(objectOf(headers, `has no object for ${receiver}`))) {
-      if (!NAME.test(name) || typeof value !== "string" || !VALUE.test(value))
-        throw refuse(`has a header of ${receiver} that is none`);
+      if (!NAME.test(name))
+        throw refuse(`is refused: the name of a header for ${receiver} is not one that HTTP allows`);
+      if (typeof value !== "string" || !VALUE.test(value))
+        throw refuse(`is refused: the value of ${name} for ${receiver} is not one that HTTP allows`);
     }
   }
   return new Secret(JSON.stringify(receivers));

@@ -4,7 +4,7 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 import { interrupted } from "../docker/run.js";
 import { CHECK_SECONDS } from "../stack/gatewayService.js";
-import { networkFault } from "./networkFaults.js";
+import { NoAnswer, networkFault } from "./networkFaults.js";
 
 /** What is asked. */
 export type QuestionId =
@@ -235,7 +235,9 @@ function uiChangesNothing(get: Get, url: string): Question {
 function fetchOnce(url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
   const timeout = AbortSignal.timeout(15_000);
   const either = signal ? AbortSignal.any([timeout, signal]) : timeout;
-  return fetch(url, { redirect: "manual", signal: either, ...init });
+  return fetch(url, { redirect: "manual", signal: either, ...init }).catch((error) => {
+    throw new NoAnswer(url, error);
+  });
 }
 
 /** Faults of the network in words. */

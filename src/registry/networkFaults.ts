@@ -1,14 +1,22 @@
+/** What fetch threw, with the address that gave no answer. */
+export class NoAnswer extends Error {
+  /** @param url what was asked for */
+  constructor(url: string, cause: unknown) {
+    super(`${new URL(url).origin}: `, { cause });
+  }
+}
+
 /**
  * Why there was no answer.
  *
- * @param error what fetch threw
+ * @param error a NoAnswer, or what the body of an answer threw
  * @returns the fault in words, and Node's code for it
  */
 export function networkFault(error: unknown): { fault: string; code: string } {
-  const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-  const code = cause?.code ?? (error as Error).name;
-  const fault = WORDS[code] ?? `no answer (${code}: ${cause?.message ?? (error as Error).message})`;
-  return { fault, code };
+  const [address, thrown] = error instanceof NoAnswer ? [error.message, error.cause] : ["", error];
+  const { cause, name, message } = thrown as Error & { cause?: { code?: string; message?: string } };
+  const code = cause?.code ?? name;
+  return { fault: `${address}${WORDS[code] ?? `no answer (${code}: ${cause?.message ?? message})`}`, code };
 }
 
 const UNTRUSTED =

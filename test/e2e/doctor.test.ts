@@ -293,7 +293,7 @@ test("faults in the Swarm, all at once, which the next deploy takes away", async
     "service-missing": /registry-ui is not deployed/,
     "service-unknown": /ill_cache/,
     "front-door-silent":
-      /the registry does not answer: nothing listens there[\s\S]*the library does not answer/,
+      /the registry does not answer: http:\/\/localhost:5000: nothing listens there[\s\S]*the library does not answer/,
     "registry-read-only": new RegExp(`refuses pushes.*READONLY_UNTIL=${until}`),
     "registry-auth-overridden": /REGISTRY_AUTH_HTPASSWD_REALM/,
     "secret-older": /generation 1, and 9 exists/,

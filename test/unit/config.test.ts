@@ -112,7 +112,7 @@ traefik:
       "a storage driver that is none",
       "domain: a.example\nregistry: { storage: { driver: gcs } }",
       "2:32 registry.storage.driver",
-      /filesystem/,
+      /Write filesystem or s3/,
     ],
     ["a backtick in a host", "domain: a.example\nui: { host: 'a`b' }", "2:13 ui.host", /lower-case letters/],
     [

@@ -13,6 +13,7 @@ import {
   readGenerations,
 } from "../../src/credentials/generationState.js";
 import { checkPassword, parseHtpasswd, verifyPassword } from "../../src/credentials/htpasswd.js";
+import { notificationHeadersFrom } from "../../src/credentials/notificationHeaders.js";
 import { generatePassword, PASSWORD_LENGTH } from "../../src/credentials/password.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
@@ -31,6 +32,16 @@ test("a secret shows itself nowhere", () => {
   ];
   for (const text of seen) expect(text).not.toContain("hammer");
   expect(secret.reveal()).toBe("hammer");
+});
+
+test.each<[string, object, RegExp]>([
+  ["a name", { "X Token": "anvil-7" }, /the name of a header for ci is not one that HTTP allows/],
+  ["a value", { "X-Token": "anvil\n7" }, /the value of X-Token for ci is not one that HTTP allows/],
+  ["a value that is no text", { "X-Token": 7 }, /the value of X-Token for ci is not one that HTTP allows/],
+])("a header that HTTP does not have is named without its value: %s", (_name, headers, message) => {
+  const environment = { REGISTRY_NOTIFICATION_HEADERS: JSON.stringify({ ci: headers }) };
+  expect(() => notificationHeadersFrom(environment)).toThrow(message);
+  expect(() => notificationHeadersFrom(environment)).not.toThrow(/anvil/);
 });
 
 describe("a generated password", () => {

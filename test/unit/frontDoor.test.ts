@@ -43,6 +43,13 @@ test("Ctrl-C ends the wait between two questions, at once", async () => {
   expect(await interruptedAt((_, response) => response.writeHead(500).end())).toBeLessThan(5000);
 });
 
+test("where nothing listens, the address is told", async () => {
+  const { config } = loadConfig(trialConfig("/mnt/images", { registry: 4, ui: 5 }), "a.yaml", {});
+  const faults = (await verifyFrontDoor(config, {}, 0)).map(({ fault }) => fault);
+  expect(faults[0]).toMatch(/^http:\/\/localhost:4: nothing listens there/);
+  expect(faults.at(-1)).toMatch(/^http:\/\/localhost:5: nothing listens there/);
+});
+
 test("a storage that does not answer is a fault, and one that has no such repository is none", async () => {
   const answers = new Map([["/v2/hephaestus-probe/tags/list", 503]]);
   const server = createServer((request, response) => {

@@ -117,6 +117,57 @@ traefik:
   });
 });
 
+describe("what is not supported is told with what is", () => {
+  test.each([
+    [
+      "registry: { storage: { driver: gcs } }",
+      "registry.storage.driver",
+      /"gcs" is not one of filesystem, s3/,
+      /^Write filesystem or s3\.$/,
+    ],
+    [
+      "registry: { storage: { bucket: images } }",
+      "registry.storage.bucket",
+      /is a key of another driver/,
+      /^Set driver: s3, or remove it\.$/,
+    ],
+    [
+      "registry: { image: 'registry:3.1.2', storage: { driver: s3, bucket: images, shared: true } }",
+      "registry.storage.shared",
+      /is a key of another driver/,
+      /^Set driver: filesystem, or remove it\.$/,
+    ],
+    [
+      "registry: { env: { REGISTRY_PROXY_REMOTEURL: 'https://a.example' } }",
+      "registry.env.REGISTRY_PROXY_REMOTEURL",
+      /refuses every push/,
+      /under mirror/,
+    ],
+  ])("%s", (line, path, message, remedy) => {
+    const [found, ...others] = findings(`domain: a.example\n${line}`);
+    expect(others).toEqual([]);
+    expect([found?.path, found?.message, found?.remedy]).toEqual([
+      path,
+      expect.stringMatching(message),
+      expect.stringMatching(remedy),
+    ]);
+  });
+});
+
+test.each([
+  ["http://authelia:9091/", "http://authelia:9091"],
+  ["https://sso.a.example/login/", "https://sso.a.example/login"],
+])("an address of Authelia may end with a slash: %s", (written, read) => {
+  const { config } = loadConfig(`domain: a.example\nauthelia: { url: '${written}' }`, "f", {});
+  expect(config.authelia.url).toBe(read);
+  // The rules compare it with the default.
+  expect(
+    findings(
+      "domain: a.example\nexpose: ports\nusers: { provider: both }\nauthelia: { url: 'http://authelia:9091/' }",
+    ),
+  ).toHaveLength(1);
+});
+
 describe("a key that nobody knows", () => {
   test.each([
     ["domian: x", "domian", "domain"],

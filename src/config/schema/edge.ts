@@ -94,8 +94,9 @@ export const authelia = z
       what: "an http address",
       remedy:
         "Write it as the gateway reaches it, without a login and without /api, such as http://authelia:9091.",
-      pattern: /^https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[a-zA-Z0-9._~-]+)*$/,
+      pattern: /^https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[a-zA-Z0-9._~-]+)*\/?$/,
     })
+      .overwrite((url) => url.replace(/\/$/, ""))
       .default(AUTHELIA_URL)
       .describe("address of Authelia, as the gateway reaches it; asked where `users.provider` names it"),
   })

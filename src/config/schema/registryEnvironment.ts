@@ -63,7 +63,7 @@ const REFUSED: ReadonlyArray<readonly [RegExp, Refusal]> = [
     below("REGISTRY_PROXY"),
     {
       reason: "would make the registry a mirror, which refuses every push",
-      remedy: "Mirrors are not supported by this version: run another registry beside this one for it.",
+      remedy: "Remove it, and list the images under mirror: they are copied into this registry.",
     },
   ],
   [
