@@ -75,13 +75,15 @@ function scheduleWatch(flags: DoctorFlags, stack: string): Promise<ExitCode> {
   return scheduleUnits(units, calendar, flags.install ?? false);
 }
 
-function asLines({ findings, checked, skipped }: Diagnosis): string[] {
+function asLines({ findings, checked, skipped, unknown }: Diagnosis): string[] {
+  const notKnown = unknown.map((line) => `not known: ${line}`);
   const left = skipped.length > 0 ? `; ${skipped.length} not checked (see --json)` : "";
-  if (findings.length === 0) return [`nothing found; ${checked.length} things checked${left}`];
+  if (findings.length === 0) return [`nothing found; ${checked.length} things checked${left}`, ...notKnown];
   const counts = severityCounts(findings).join(" and ");
   return [
     ...findingLines(findings, process.stdout),
     "",
     `${counts} found; ${checked.length} things checked${left}`,
+    ...notKnown,
   ];
 }

@@ -3,9 +3,13 @@ import { join, resolve as resolvePath } from "node:path";
 import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig.js";
 import { jsonSchema } from "../config/jsonSchema.js";
 import { loadConfig } from "../config/load.js";
+import type { Config } from "../config/resolve.js";
+import { allServices } from "../docker/objects.js";
+import { boundedDocker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { CONFIG_FILE } from "../host/configFile.js";
 import { readerOf, writeFiles } from "../host/files.js";
+import { readTimeout, readTimeoutFlag } from "../operation/traefikService.js";
 import { type CiSystem, ciFiles, ciPaths } from "../render/ciFiles.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
@@ -63,7 +67,17 @@ export async function init(options: InitOptions): Promise<ExitCode> {
   await writeFiles(folder, files);
   process.stdout.write(`${files.map(({ path }) => `wrote ${path}`).join("\n")}\n`);
   process.stdout.write("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy\n");
+  const hint = await readTimeoutHint(resolved);
+  if (hint) process.stdout.write(`${hint}\n`);
   return ExitCode.ok;
+}
+
+/** That Traefik cuts large layers, as far as docker shows it from here; undefined where it does not. */
+async function readTimeoutHint(config: Config): Promise<string | undefined> {
+  const services = allServices(boundedDocker(dockerCommand({}), 5000));
+  const { finding, unknown } = readTimeout(config, await services.catch(() => []));
+  if (finding) return `${finding.message}. ${finding.remedy}`;
+  return unknown && `Large layers need a Traefik that is started with: ${readTimeoutFlag(config)}`;
 }
 
 /** The .gitignore with our entries behind what it has; no file when nothing is missing. */

@@ -1,4 +1,5 @@
 import { readEndpoint } from "../docker/endpoint.js";
+import { allServices } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
@@ -7,6 +8,7 @@ import type { DeployContext, Step } from "../operation/context.js";
 import { type PreflightFinding, reportFindings } from "../operation/findings.js";
 import { judgeNamespace, readForeign } from "../operation/ownership.js";
 import { fittingNodes, judgeSwarm, readSwarmFacts, type SwarmFacts } from "../operation/swarmFacts.js";
+import { readTimeout } from "../operation/traefikService.js";
 import { compare } from "../render/compare.js";
 import { runningStorage } from "../storage/runningStorage.js";
 import { chooseGenerations } from "../users/generations.js";
@@ -33,6 +35,8 @@ export const preflight: Step = {
         findings.push(...(await chooseStorageKeys(context)));
         findings.push(...(await chooseGivenSecrets(context)));
         findings.push(...(await judgeOwnImages(config, context.signal)));
+        const { finding } = readTimeout(config, await allServices(docker));
+        if (finding) findings.push(finding);
       }
     } catch (error) {
       findings.push(asObstacle(error));

@@ -127,6 +127,10 @@ export function isOwnService(stack: string, { Spec }: Pick<SwarmService, "Spec">
   );
 }
 
+/** All services of the Swarm. */
+export const allServices = (docker: Docker): Promise<SwarmService[]> =>
+  servicesOf(docker, ["service", "ls", "--quiet"]);
+
 /** Those that a list command names, by name. */
 export async function servicesOf(docker: Docker, list: readonly string[]): Promise<SwarmService[]> {
   const services = await inspectAll<SwarmService>(docker, "service", words(await docker.run(list)));

@@ -14,6 +14,8 @@ export interface Check {
   /** Whether it looks only while nobody works on the stack: what a run leaves half-way is no fault. */
   onlyAtRest?: true;
   run(facts: Facts): Promise<Finding[]>;
+  /** What it cannot know here, and why, in a line; undefined where it knows all. */
+  unknown?(facts: Facts): Promise<string | undefined>;
   /** The finding if the check cannot run; not-checked by default. */
   failed?(cause: unknown, facts: Facts): Finding;
 }

@@ -9,6 +9,8 @@ export interface Diagnosis {
   checked: string[];
   /** Titles of those that could not, since Docker or the Swarm did not answer, or were not asked for. */
   skipped: string[];
+  /** What checks that ran cannot know here, and why. */
+  unknown: string[];
 }
 
 /**
@@ -30,10 +32,13 @@ export async function examine(checks: readonly Check[], facts: Facts, verify: bo
       return found.map((finding) => ({ ...finding, theme: check.theme }));
     }),
   );
+  // Where the facts could not be read, the check itself has said so.
+  const unknown = await Promise.all(ready.map(({ unknown }) => unknown?.(facts).catch(() => undefined)));
   return {
     findings: sortFindings(findings.flat()),
     checked: ready.map(({ title }) => title),
     skipped: left.map(({ title }) => title),
+    unknown: unknown.filter((line) => line !== undefined),
   };
 }
 

@@ -4,7 +4,7 @@ import { candidates, currentMachines } from "../credentials/generationState.js";
 import { differencesFrom } from "../diff/serviceDifferences.js";
 import { readEndpoint } from "../docker/endpoint.js";
 import { readEngine } from "../docker/engine.js";
-import { type SwarmService, servicesOf, stackService, stackServices, tasksOf } from "../docker/objects.js";
+import { allServices, type SwarmService, stackService, stackServices, tasksOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { readServiceLog } from "../docker/serviceLogs.js";
 import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
@@ -88,7 +88,7 @@ export function factsOf(subject: Subject) {
     /** Services that hephaestus started beside the stack. */
     helpers: once(withTasks(helperServices)),
     /** All services of the Swarm. */
-    allServices: once(() => servicesOf(docker, ["service", "ls", "--quiet"])),
+    allServices: once(() => allServices(docker)),
     secrets,
     secretReports: once(() => reportSecrets({ docker, config })),
     /** What a deploy would change; none where a deploy would make secrets first. */

@@ -1,5 +1,4 @@
 import { gunzipSync } from "node:zlib";
-import { goNanoseconds } from "../docker/goDuration.js";
 
 /**
  * Traefik's API, as far as it is read here. Source: traefik/traefik, pkg/api (handler_http.go, handler_entrypoint.go,
@@ -134,15 +133,4 @@ function memberOf(archive: Buffer, wanted: string): string | undefined {
     at += 512 + Math.ceil(size / 512) * 512;
   }
   return undefined;
-}
-
-/**
- * A duration as Traefik writes it ("1m0s", "60000000000ns"; a bare number is of seconds), in seconds.
- *
- * @returns undefined where it is none
- */
-export function goSeconds(text: string): number | undefined {
-  if (/^\d+$/.test(text)) return Number(text);
-  const nanoseconds = goNanoseconds(text);
-  return nanoseconds === undefined ? undefined : nanoseconds / 1e9;
 }

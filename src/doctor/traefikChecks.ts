@@ -1,16 +1,16 @@
 import type { Config } from "../config/resolve.js";
 import type { SwarmService } from "../docker/objects.js";
+import { goSeconds, judgeReadSeconds } from "../operation/traefikService.js";
 import { routersOf } from "../stack/model.js";
 import { hostsOf, providerOf, routersIn } from "../stack/traefikLabels.js";
 import type { Check } from "./check.js";
 import type { Labels } from "./constraint.js";
 import { error, type Finding, warning } from "./finding.js";
-import {
-  goSeconds,
-  type TraefikEntrypoint,
-  type TraefikMiddleware,
-  type TraefikRouter,
-  type TraefikStaticConfiguration,
+import type {
+  TraefikEntrypoint,
+  TraefikMiddleware,
+  TraefikRouter,
+  TraefikStaticConfiguration,
 } from "./traefikApi.js";
 import { whyUnseen } from "./unseenRouter.js";
 
@@ -30,9 +30,6 @@ export interface TraefikFacts {
 
 /** From here on line 3 reads traefik.swarm.network. Source: traefik/traefik, CHANGELOG. */
 const OLDEST_LINE_3 = [3, 2, 2] as const;
-
-/** A layer of some gigabytes over a line of a few megabytes a second. */
-const LEAST_READ_SECONDS = 600;
 
 /** Names of the middlewares that the stack's routers have, with their providers. */
 export const middlewareNames = (config: Config): string[] => [
@@ -181,7 +178,14 @@ function judgeEntrypoint(config: Config, entrypoint: TraefikEntrypoint | undefin
       ),
     ];
   }
-  return [...(tls ? [] : judgePlainEntrypoint(name, entrypoint)), ...judgeReadTimeout(name, entrypoint)];
+  // Zero values are left out.
+  const timeout = entrypoint.transport?.respondingTimeouts?.readTimeout ?? "0";
+  const cut = judgeReadSeconds(
+    config,
+    goSeconds(timeout),
+    `entrypoint ${name}: transport.respondingTimeouts.readTimeout is ${timeout}`,
+  );
+  return [...(tls ? [] : judgePlainEntrypoint(name, entrypoint)), ...(cut ? [cut] : [])];
 }
 
 /** An entrypoint that a tunnel or a load balancer sends plain HTTP to. */
@@ -219,21 +223,6 @@ function judgePlainEntrypoint(name: string, { http, forwardedHeaders }: TraefikE
     );
   }
   return findings;
-}
-
-function judgeReadTimeout(name: string, entrypoint: TraefikEntrypoint): Finding[] {
-  const text = entrypoint.transport?.respondingTimeouts?.readTimeout;
-  const seconds = text === undefined ? 0 : goSeconds(text);
-  // 0 is no limit.
-  if (seconds === undefined || seconds === 0 || seconds >= LEAST_READ_SECONDS) return [];
-  return [
-    warning(
-      "read-timeout-short",
-      `Traefik cuts every upload that takes longer than ${seconds} seconds: large layers fail`,
-      `entrypoint ${name}: transport.respondingTimeouts.readTimeout is ${text}`,
-      `Start Traefik with: --entryPoints.${name}.transport.respondingTimeouts.readTimeout=15m`,
-    ),
-  ];
 }
 
 export const traefikCheck: Check = {

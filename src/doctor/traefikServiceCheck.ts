@@ -1,13 +1,17 @@
 import type { Config } from "../config/resolve.js";
 import { STACK_LABEL, type SwarmService } from "../docker/objects.js";
+import {
+  hasOption,
+  isTraefik,
+  optionsOf,
+  readTimeout,
+  type TraefikOptions,
+} from "../operation/traefikService.js";
 import { routersIn } from "../stack/traefikLabels.js";
 import type { Check } from "./check.js";
 import { matchesConstraint } from "./constraint.js";
 import { error, type Finding, warning } from "./finding.js";
 import { constraintRemedy, PROVIDER_FLAGS, providerKey } from "./traefikWords.js";
-
-/** Traefik's static configuration, by option in lower case: providers.swarm.constraints. */
-type Options = ReadonlyMap<string, string>;
 
 /**
  * Traefik's own service, where it is one of this Swarm: its arguments say what its API does not, such as a constraint,
@@ -28,11 +32,9 @@ export function judgeTraefikService(
     ...judgeProviders(config, traefiks, ours),
     ...judgeNetwork(config, networkId, traefiks),
     ...traefiks.flatMap((traefik) => judgePorts(config, traefik)),
+    ...judgeReadTimeout(config, services),
   ];
 }
-
-const isTraefik = ({ Spec }: SwarmService): boolean =>
-  /(?:^|\/)traefik(?:[:@]|$)/.test(Spec.TaskTemplate.ContainerSpec.Image);
 
 /** Several Traefiks share a Swarm by constraints: it is enough that one of them takes ours. */
 function judgeProviders(
@@ -49,8 +51,8 @@ function judgeProviders(
   return verdicts.every((verdict) => verdict !== undefined) ? verdicts : [];
 }
 
-function judgeProvider(config: Config, { Spec }: SwarmService, options: Options): Finding | undefined {
-  const has = (key: string) => [...options.keys()].some((name) => name === key || name.startsWith(`${key}.`));
+function judgeProvider(config: Config, { Spec }: SwarmService, options: TraefikOptions): Finding | undefined {
+  const has = (key: string) => hasOption(options, key);
   const swarmMode = options.get("providers.docker.swarmmode");
   const isLine2 = swarmMode !== undefined && swarmMode.toLowerCase() !== "false";
   const sound = config.traefik.version === 2 ? isLine2 : has("providers.swarm");
@@ -69,7 +71,7 @@ function judgeProvider(config: Config, { Spec }: SwarmService, options: Options)
 function judgeConstraint(
   config: Config,
   { Spec }: SwarmService,
-  options: Options,
+  options: TraefikOptions,
   ours: readonly SwarmService[],
 ): Finding | undefined {
   const key = `${providerKey(config)}.constraints`;
@@ -118,6 +120,12 @@ function judgeNetwork(
   ];
 }
 
+/** Where Traefik's API is asked, it tells what counts. */
+function judgeReadTimeout(config: Config, services: readonly SwarmService[]): Finding[] {
+  const { finding } = config.traefik.api === undefined ? readTimeout(config, services) : {};
+  return finding ? [finding] : [];
+}
+
 /** What comes through the ingress mesh has the address of the node that it entered by. Source: Docker, routing mesh. */
 function judgePorts(config: Config, { Spec }: SwarmService): Finding[] {
   const ports = (Spec.EndpointSpec?.Ports ?? []).filter(({ Protocol }) => (Protocol ?? "tcp") === "tcp");
@@ -137,43 +145,14 @@ function judgePorts(config: Config, { Spec }: SwarmService): Finding[] {
   ];
 }
 
-/**
- * What the service is started with. Traefik reads one source alone: a file, or arguments, or variables.
- *
- * @returns undefined where a file has it, which is not read here
- */
-function optionsOf({ Spec }: SwarmService): Options | undefined {
-  const { Command = [], Args = [], Env = [], Configs = [], Mounts = [] } = Spec.TaskTemplate.ContainerSpec;
-  const places = [...Configs.map(({ File }) => File?.Name ?? ""), ...Mounts.map(({ Target }) => Target)];
-  if (places.some((place) => /\/traefik(?:\.(?:ya?ml|toml))?\/?$/.test(place))) return undefined;
-  const options = flagsIn([...Command, ...Args]);
-  if (options.has("configfile")) return undefined;
-  if (options.size > 0) return options;
-  return new Map(
-    Env.map((line) => /^TRAEFIK_([A-Z0-9_]+)=(.*)$/s.exec(line))
-      .filter((found) => found !== null)
-      .map(([, name = "", value = ""]) => [name.toLowerCase().replaceAll("_", "."), value]),
-  );
-}
-
-/** --name=value, --name value, and --name alone. Source: traefik/paerser, flag. */
-function flagsIn(words: readonly string[]): Map<string, string> {
-  const options = new Map<string, string>();
-  for (const [index, word] of words.entries()) {
-    const [, name, value] = /^--?([a-zA-Z][^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-    if (name === undefined) continue;
-    const next = words[index + 1];
-    options.set(name.toLowerCase(), value ?? (next === undefined || next.startsWith("-") ? "true" : next));
-  }
-  return options;
-}
-
 export const traefikServiceCheck: Check = {
   id: "traefik-service",
-  title: "provider, network and ports of Traefik's service",
+  title: "provider, network, ports and read timeout of Traefik's service",
   theme: "Traefik",
   needs: "manager",
   applies: ({ expose }) => expose === "traefik",
   run: async ({ config, swarm, allServices }) =>
     judgeTraefikService(config, (await swarm()).network?.id, await allServices()),
+  unknown: async ({ config, allServices }) =>
+    config.traefik.api === undefined ? readTimeout(config, await allServices()).unknown : undefined,
 };

@@ -58,7 +58,10 @@ test.each([
 describe("init", () => {
   test("writes a config that renders, the schema, and a .gitignore entry once", async () => {
     writeFileSync(join(folder, ".gitignore"), "dist");
-    expect((await hephaestus("init", "--yes", "--domain", "forge.example")).exitCode).toBe(0);
+    const run = await hephaestus("init", "--yes", "--domain", "forge.example");
+    expect(run.exitCode).toBe(0);
+    // Where docker does not show how Traefik is started.
+    expect(run.stdout).toMatch(/^Large layers need .*: --entryPoints\.websecure\..*readTimeout=15m$/m);
     expect(read("hephaestus.yaml")).toMatch(/^# yaml-language-server: \$schema=\.hephaestus\/schema\.json\n/);
     expect(JSON.parse(read(".hephaestus/schema.json"))).toMatchObject({ title: "hephaestus.yaml" });
     expect(read(".gitignore")).toMatch(/^dist\n.*\.hephaestus\/secrets\/\n/s);
@@ -87,7 +90,9 @@ describe("init", () => {
   });
 
   test("writes a trial, and a workflow, when asked to", async () => {
-    expect((await hephaestus("init", "--profile", "local", "--ci", "github")).exitCode).toBe(0);
+    const trial = await hephaestus("init", "--profile", "local", "--ci", "github");
+    expect(trial.exitCode).toBe(0);
+    expect(trial.stdout).not.toContain("readTimeout");
     expect(read("hephaestus.yaml")).toContain("expose: ports");
     expect(read(".github/workflows/registry.yml")).toContain("ops-scripts/deploy.sh");
     const flags = [

@@ -72,6 +72,17 @@ describe("an examination", () => {
     expect(checked).toHaveLength(4);
   });
 
+  test("what a check cannot know is told, and is no finding", async () => {
+    const checks = [
+      check("a", sound, { unknown: async () => "whether: why" }),
+      check("b", sound, { unknown: async () => undefined }),
+      check("c", () => Promise.reject(SILENT), { unknown: () => Promise.reject(SILENT) }),
+    ];
+    const { findings, unknown } = await examine(checks, subject(SILENT).facts, true);
+    expect(findings.map(({ id }) => id)).toEqual(["not-checked"]);
+    expect(unknown).toEqual(["whether: why"]);
+  });
+
   test("without Docker it says so once, and leaves out what needs it", async () => {
     const { findings, checked, skipped } = await examine(CHECKS, subject(SILENT).facts, false);
     expect(findings.map(({ id, remedy }) => `${id} ${remedy}`)).toEqual(["docker-silent Start Docker."]);

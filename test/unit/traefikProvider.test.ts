@@ -8,6 +8,7 @@ import type { Finding } from "../../src/doctor/finding.js";
 import { TraefikApi } from "../../src/doctor/traefikApi.js";
 import { judgeTraefik, type TraefikFacts } from "../../src/doctor/traefikChecks.js";
 import { judgeTraefikService } from "../../src/doctor/traefikServiceCheck.js";
+import { readTimeout } from "../../src/operation/traefikService.js";
 import { entrypoint, listen, router, traefikApi } from "../e2e/doctor/fakes.js";
 import { service } from "./swarmObjects.js";
 
@@ -169,6 +170,60 @@ describe("Traefik's own service in the Swarm", () => {
     const found = judge([gateway(), traefik(SOUND, { networks: ["other"] })]);
     expect(ids(found)).toEqual(["error traefik-not-on-network"]);
     expect(found[0]?.remedy).toContain("aether-net");
+  });
+
+  const WEB = [...SOUND, "--entryPoints.websecure.address=:443"];
+  const TIMEOUT = "--entryPoints.websecure.transport.respondingTimeouts.readTimeout";
+  const asVariables = (args: string[]) => ({
+    Env: args.map((arg) => {
+      const [, name = "", value = "true"] = /^--([^=]+)(?:=(.*))?$/.exec(arg) ?? [];
+      return `TRAEFIK_${name.toUpperCase().replaceAll(".", "_")}=${value}`;
+    }),
+  });
+
+  test.each<[string, SwarmService, string, RegExp]>([
+    ["by default", traefik(WEB), "", /edge_traefik sets no readTimeout.*default is 60 seconds/],
+    ["by default, of line 2", traefik(WEB, { Image: "traefik:v2.11" }), "", /default is 60 seconds/],
+    ["by an argument", traefik([...WEB, `${TIMEOUT}=2m`]), "", /edge_traefik: .*readTimeout is 2m/],
+    ["by two arguments", traefik([...WEB, TIMEOUT.toLowerCase(), "120"]), "", /readTimeout is 120/],
+    ["by default, with variables", traefik([], asVariables(WEB)), "", /default is 60 seconds/],
+    ["by a variable", traefik([], asVariables([...WEB, `${TIMEOUT}=90s`])), "", /readTimeout is 90s/],
+    [
+      "on another entrypoint",
+      traefik([...WEB, "--entryPoints.my_tls.address=:444", `${TIMEOUT}=0`]),
+      "traefik: { entrypoint: my_tls }",
+      /default is 60 seconds/,
+    ],
+  ])("cuts large layers %s", (_name, one, text, evidence) => {
+    const found = judge([gateway(), one], text);
+    expect(ids(found)).toEqual(["warning read-timeout-short"]);
+    expect(found[0]?.evidence).toMatch(evidence);
+    expect(found[0]?.remedy).toMatch(/--entryPoints\.\w+\.transport\.respondingTimeouts\.readTimeout=15m/);
+    // Its API says it too, and better.
+    const settings = text.replace(/^traefik: \{(.*)\}$/, "$1,") || "";
+    expect(judge([gateway(), one], `traefik: { ${settings} api: 'http://traefik:8080' }`)).toEqual([]);
+  });
+
+  test.each<[string, SwarmService[]]>([
+    ["is long enough", [traefik([...WEB, `${TIMEOUT}=15m`])]],
+    ["is no limit", [traefik([...WEB, `${TIMEOUT}=0s`])]],
+    ["is no limit before 2.11.2", [traefik(WEB, { Image: "traefik:v2.11.1" })]],
+    ["is no limit in 2.10", [traefik(WEB, { Image: "traefik:v2.10" })]],
+    ["is long enough at one of two", [traefik(WEB), traefik([...WEB, `${TIMEOUT}=15m`])]],
+  ])("cuts no layers where its read timeout %s", (_name, traefiks) => {
+    expect(judge([gateway(), ...traefiks])).toEqual([]);
+    expect(readTimeout(load(), traefiks).unknown).toBeUndefined();
+  });
+
+  test.each<[string, SwarmService[], RegExp]>([
+    ["its settings are in a file", [traefik(["--configFile=/etc/traefik.yml"])], /edge_traefik.*file/],
+    ["its image has a file, since nothing names the entrypoint", [traefik([])], /edge_traefik.*file/],
+    ["one of two has a file", [traefik(WEB), traefik(["--configFile=/x.yml"])], /edge_traefik.*file/],
+    ["it is no service of this Swarm", [gateway()], /no service of this Swarm/],
+  ])("may cut large layers where %s, which is told", (_name, services, reason) => {
+    expect(judge(services)).toEqual([]);
+    expect(readTimeout(load(), services).unknown).toMatch(reason);
+    expect(readTimeout(load("expose: ports"), services)).toEqual({});
   });
 
   test.each<[string, object[], string, string[]]>([
