@@ -84,7 +84,7 @@ const hasLog = ({ DesiredState, Status }: SwarmTask, since: string | undefined):
     DesiredState === "running" ||
     !(Date.parse(Status.Timestamp ?? "") < Date.parse(since)));
 
-/** @returns why it is not whole; undefined where it is, or where it went with its container */
+/** @returns why it is not whole; undefined where it is. Of a container that was removed, docker gives an empty one. */
 async function passTaskLog(
   docker: Docker,
   { ID, NodeID }: SwarmTask,
@@ -105,7 +105,7 @@ async function passTaskLog(
     },
     ...(follow ? {} : { silence: SILENCE_MILLISECONDS }),
   });
-  if (result.exitCode === 0 || /no such container/i.test(result.stderr)) return undefined;
+  if (result.exitCode === 0) return undefined;
   return `task ${ID.slice(0, 12)} on node ${NodeID?.slice(0, 12)}: ${dockerFailed(args, result).message}`;
 }
 
