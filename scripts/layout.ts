@@ -1,4 +1,4 @@
-/** Checks that imports follow the layout of docs/contributing.md; part of `npm run lint`. */
+/** Checks that imports and output follow the layout of docs/contributing.md; part of `npm run lint`. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,19 +51,27 @@ const EXCEPTIONS: Readonly<Record<string, string>> = { "render/templates.ts": "n
 
 const IMPORT = /\b(?:from|import)\s*\(?\s*"([^"]+)"/g;
 
+/** Text reaches a terminal in one place, where it is made printable. */
+const OUTPUT = { path: "terminal/output.ts", pattern: /\bprocess\.std(?:out|err)\.write\b|\bconsole\./ };
+
 /**
  * What breaks the layout.
  *
  * @param modules text of each module, by its path below src/
- * @returns one sentence for each import that is not allowed
+ * @returns one sentence for each import or output that is not allowed
  */
 export function layoutFaults(modules: ReadonlyMap<string, string>): string[] {
   return [...modules].flatMap(([path, text]) => {
+    const writes =
+      path !== OUTPUT.path && OUTPUT.pattern.test(text)
+        ? [`src/${path}: writes to the terminal by itself, which belongs in src/${OUTPUT.path}`]
+        : [];
     const specifiers = [...text.matchAll(IMPORT)].map(([, specifier = ""]) => specifier);
-    return specifiers.flatMap((specifier) => {
+    const imports = specifiers.flatMap((specifier) => {
       const fault = specifier.startsWith(".") ? wrongWay(path, specifier) : wrongPackage(path, specifier);
       return fault === undefined ? [] : [`src/${path}: ${fault}`];
     });
+    return [...imports, ...writes];
   });
 }
 

@@ -68,13 +68,10 @@ function row({ at, user, action, method, path, repository, reference, status, ..
     String(status),
     rest.address,
     rest.userAgent.split(" ")[0] ?? "",
-  ].map(printable);
+  ];
 }
 
 const short = (reference: string): string => reference.replace(/^(sha256:.{12}).+$/, "$1");
-
-/** A client chooses its name and its path; neither shall steer a terminal. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
 
 const asData = ({ at, user, repository, reference, action, ...rest }: Access) => ({
   at: at.toISOString(),

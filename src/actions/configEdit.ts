@@ -4,7 +4,7 @@ import { readConfigText } from "../host/configFile.js";
 import { writeInPlace } from "../host/files.js";
 import { unifiedDiff } from "../render/compare.js";
 import { requireTerminal } from "../terminal/chooseReporter.js";
-import { coloursFor } from "../terminal/colours.js";
+import { print } from "../terminal/output.js";
 
 export interface ConfigEditFlags {
   config: string;
@@ -27,11 +27,11 @@ export async function applyEdit(before: string, after: string, flags: ConfigEdit
   // What cannot be loaded is not written.
   loadConfig(after, file, process.env);
   const diff = unifiedDiff(file, before, after, ["now", "then"]);
-  process.stdout.write(`${diffLines(diff, coloursFor(process.stdout)).join("\n")}\n`);
+  print(diffLines(diff).join("\n"));
   if (flags.dryRun) return false;
   if (!flags.yes && !(await isMeant(file))) return false;
   await writeInPlace(file, after);
-  process.stdout.write(`wrote ${file}\n`);
+  print(`wrote ${file}`);
   return true;
 }
 

@@ -3,7 +3,6 @@ import { differenceLines } from "../diff/differenceLines.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { ExitCode } from "../errors.js";
 import { internalNetworkName, judgeInternalNetwork, readNetwork } from "../operation/internalNetwork.js";
-import { coloursFor } from "../terminal/colours.js";
 import { chooseGenerations } from "../users/generations.js";
 import { credentialsFromEnvironment } from "./credentials.js";
 import { openSession, type SessionFlags } from "./session.js";
@@ -32,9 +31,7 @@ export async function diff(flags: DiffFlags): Promise<ExitCode> {
   }
   reporter.result(
     { differences, stale },
-    differences.length === 0
-      ? ["nothing would change"]
-      : differenceLines(differences, coloursFor(process.stdout)),
+    differences.length === 0 ? ["nothing would change"] : differenceLines(differences),
   );
   return differences.length === 0 ? ExitCode.ok : ExitCode.stale;
 }

@@ -81,7 +81,7 @@ function asLines({ findings, checked, skipped, unknown }: Diagnosis): string[] {
   if (findings.length === 0) return [`nothing found; ${checked.length} things checked${left}`, ...notKnown];
   const counts = severityCounts(findings).join(" and ");
   return [
-    ...findingLines(findings, process.stdout),
+    ...findingLines(findings),
     "",
     `${counts} found; ${checked.length} things checked${left}`,
     ...notKnown,

@@ -14,6 +14,7 @@ import { type CiSystem, ciFiles, ciPaths } from "../render/ciFiles.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
+import { print } from "../terminal/output.js";
 import { gatherAnswers, type InitFlags } from "./initAnswers.js";
 
 export interface InitOptions extends InitFlags {
@@ -65,10 +66,10 @@ export async function init(options: InitOptions): Promise<ExitCode> {
     ...(options.ci ? ciFiles(options.ci, resolved, loadTemplates()) : []),
   ];
   await writeFiles(folder, files);
-  process.stdout.write(`${files.map(({ path }) => `wrote ${path}`).join("\n")}\n`);
-  process.stdout.write("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy\n");
+  print(files.map(({ path }) => `wrote ${path}`).join("\n"));
+  print("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy");
   const hint = await readTimeoutHint(resolved);
-  if (hint) process.stdout.write(`${hint}\n`);
+  if (hint) print(hint);
   return ExitCode.ok;
 }
 

@@ -3,8 +3,8 @@ import { followServiceLog, type LogLine, missingText, readServiceLog } from "../
 import { ExitCode, OperatorError } from "../errors.js";
 import { serviceNames } from "../stack/model.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
-import { coloursFor } from "../terminal/colours.js";
 import { interruptionSignal } from "../terminal/interruption.js";
+import { colours, print } from "../terminal/output.js";
 import { readAndRender } from "./render.js";
 
 export interface LogsFlags {
@@ -27,12 +27,11 @@ export async function logs(service: string | undefined, flags: LogsFlags): Promi
   }
   const chosen = service === undefined ? names : [service];
   const width = Math.max(...chosen.map((name) => name.length));
-  const colours = coloursFor(process.stdout);
   const { tail } = flags;
   const signal = interruptionSignal();
   const docker = dockerCommand({ context: flags.context, signal });
   const show = (name: string, { time, text }: LogLine) =>
-    process.stdout.write(`${colours.cyan(name.padEnd(width))} ${time} ${text}\n`);
+    print(`${colours.cyan(name.padEnd(width))} ${time} ${text}`);
   if (flags.follow) {
     const follow = (name: string) =>
       followServiceLog(docker, `${config.stack}_${name}`, { tail }, (line) => show(name, line));

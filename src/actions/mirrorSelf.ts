@@ -5,6 +5,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { missingOwnImages } from "../mirror/ownImages.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
+import { print } from "../terminal/output.js";
 import { applyEdit, type ConfigEditFlags, readForEdit } from "./configEdit.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 
@@ -21,7 +22,7 @@ export async function mirrorSelf(flags: MirrorSelfFlags): Promise<ExitCode> {
   const { config } = loadConfig(source, flags.config, process.env);
   const value = flags.off ? "off" : flags.use ? "use" : "mirror";
   if (config.regsync.self === value) {
-    process.stdout.write(`regsync.self is ${value} already\n`);
+    print(`regsync.self is ${value} already`);
     return ExitCode.ok;
   }
   if (value === "use") await requireImages(config, flags);
@@ -32,7 +33,7 @@ export async function mirrorSelf(flags: MirrorSelfFlags): Promise<ExitCode> {
       remedy: `Write self: ${value} into regsync by hand.`,
       exitCode: ExitCode.config,
     });
-  if (await applyEdit(source, text, flags)) process.stdout.write(`${NEXT[value]}\n`);
+  if (await applyEdit(source, text, flags)) print(NEXT[value]);
   return ExitCode.ok;
 }
 

@@ -7,6 +7,7 @@ import { readerOf, writeFiles } from "../host/files.js";
 import { compare } from "../render/compare.js";
 import { type RenderedFile, renderFiles } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
+import { print, printFile, say } from "../terminal/output.js";
 import { rulesTable } from "./rulesTable.js";
 
 export interface RenderOptions {
@@ -31,7 +32,7 @@ export interface Rendered {
 /** Reads a config and renders it; warnings go to standard error. */
 export async function readAndRender(configFile: string, output: string | undefined): Promise<Rendered> {
   const rendered = await renderConfig(configFile, output);
-  for (const warning of rendered.warnings) process.stderr.write(`${formatFinding(warning)}\n`);
+  for (const warning of rendered.warnings) say(formatFinding(warning));
   return rendered;
 }
 
@@ -51,26 +52,25 @@ export async function renderConfig(configFile: string, output: string | undefine
 /** Writes the stack's files, or shows or checks them. Needs no Docker and no network. */
 export async function render(options: RenderOptions): Promise<ExitCode> {
   const { config, folder, files } = await readAndRender(options.config, options.output);
-  const out = (text: string) => process.stdout.write(text);
   if (options.explain) {
-    out(`${rulesTable(config).join("\n")}\n`);
+    print(rulesTable(config).join("\n"));
     return ExitCode.ok;
   }
   if (options.stdout) {
-    out(files[0]?.text ?? "");
+    printFile(files[0]?.text ?? "");
     return ExitCode.ok;
   }
   const differing = compare(files, readerOf(folder)).filter(({ state }) => state !== "current");
   if (options.check || options.diff) {
-    for (const { diff } of differing) out(diff);
+    for (const { diff } of differing) printFile(diff);
     if (!options.check || differing.length === 0) return ExitCode.ok;
     const paths = differing.map(({ path, state }) => `${path} (${state})`).join(", ");
-    process.stderr.write(`stale: ${paths}\n    Write them with: hephaestus render\n`);
+    say(`stale: ${paths}\n    Write them with: hephaestus render`);
     return ExitCode.stale;
   }
   await writeFiles(folder, files);
   if (options.quiet) return ExitCode.ok;
   const changed = new Set(differing.map(({ path }) => path));
-  for (const { path } of files) out(`${changed.has(path) ? "wrote" : "unchanged"} ${path}\n`);
+  for (const { path } of files) print(`${changed.has(path) ? "wrote" : "unchanged"} ${path}`);
   return ExitCode.ok;
 }

@@ -5,6 +5,7 @@ import { installUnits, SYSTEMD_FOLDER } from "../host/systemd.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
 import { type Schedule, systemdUnits } from "../render/timerUnits.js";
+import { print, printFile } from "../terminal/output.js";
 
 export interface ScheduledCommand
   extends Pick<Schedule, "stack" | "task" | "description" | "calendar" | "input" | "environmentFile"> {
@@ -30,13 +31,13 @@ export async function scheduleUnits(
     return ExitCode.ok;
   }
   await installUnits(units);
-  process.stdout.write(`installed ${units.map(({ path }) => path).join(", ")}: ${calendar}\n`);
+  print(`installed ${units.map(({ path }) => path).join(", ")}: ${calendar}`);
   return ExitCode.ok;
 }
 
 /** Prints units with the way to switch them on. */
 function printUnits(units: readonly RenderedFile[]): void {
-  for (const { path, text } of units) process.stdout.write(`# ${SYSTEMD_FOLDER}/${path}\n${text}\n`);
+  for (const { path, text } of units) printFile(`# ${SYSTEMD_FOLDER}/${path}\n${text}\n`);
   const timer = units.find(({ path }) => path.endsWith(".timer"))?.path;
-  process.stdout.write(`# Then: systemctl daemon-reload && systemctl enable --now ${timer}\n`);
+  print(`# Then: systemctl daemon-reload && systemctl enable --now ${timer}`);
 }

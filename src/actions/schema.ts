@@ -1,8 +1,9 @@
 import { jsonSchema } from "../config/jsonSchema.js";
 import { ExitCode } from "../errors.js";
+import { printFile } from "../terminal/output.js";
 
 /** Prints the JSON Schema of hephaestus.yaml. */
 export function schema(): ExitCode {
-  process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  printFile(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
   return ExitCode.ok;
 }

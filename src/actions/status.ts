@@ -3,7 +3,7 @@ import { daysBetween } from "../credentials/age.js";
 import { interrupted } from "../docker/run.js";
 import { readStatus, type Status } from "../doctor/stackStatus.js";
 import { ExitCode } from "../errors.js";
-import { coloursFor } from "../terminal/colours.js";
+import { clearScreen, colours } from "../terminal/output.js";
 import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
 import { openSession, type SessionFlags } from "./session.js";
@@ -19,8 +19,7 @@ export async function status(flags: StatusFlags): Promise<ExitCode> {
   const { context, signal } = await openSession({ ...flags, timeout: 60 });
   for (;;) {
     const now = await readStatus(context);
-    // The cursor goes home, and what was below it is erased.
-    if (flags.watch && process.stdout.isTTY && !flags.json) process.stdout.write("\x1b[H\x1b[2J");
+    if (flags.watch && !flags.json) clearScreen();
     context.reporter.result(asData(now), asLines(now));
     if (!flags.watch) return now.healthy ? ExitCode.ok : ExitCode.unhealthy;
     await sleep(WATCH_MILLISECONDS, undefined, { signal }).catch(() => {
@@ -44,7 +43,6 @@ const asData = (status: Status) => ({
 });
 
 function asLines(status: Status): string[] {
-  const colours = coloursFor(process.stdout);
   const now = new Date();
   const lines = table(
     ["SERVICE", "TASKS", "IMAGE", ""],

@@ -1,6 +1,7 @@
 import { planUpgrade, type UpgradePlan } from "../config/imageUpgrade.js";
 import { loadConfig } from "../config/load.js";
 import { ExitCode } from "../errors.js";
+import { print } from "../terminal/output.js";
 import { applyEdit, type ConfigEditFlags, readForEdit } from "./configEdit.js";
 
 export interface UpgradeFlags extends ConfigEditFlags {
@@ -12,15 +13,15 @@ export async function upgrade(flags: UpgradeFlags): Promise<ExitCode> {
   const source = await readForEdit(flags);
   loadConfig(source, flags.config, process.env);
   const plan = planUpgrade(source, flags.major ?? false);
-  for (const line of planLines(plan)) process.stdout.write(`${line}\n`);
+  for (const line of planLines(plan)) print(line);
   if (plan.upgrades.length === 0) {
-    process.stdout.write("nothing to upgrade\n");
+    print("nothing to upgrade");
     return ExitCode.ok;
   }
-  process.stdout.write("\n");
+  print("");
   if (await applyEdit(source, plan.text, flags)) {
-    process.stdout.write(
-      "Next: hephaestus render && hephaestus deploy\nNew tasks start before the old ones stop, if both fit on the node. If they do not become healthy, the rollout is rolled back.\n",
+    print(
+      "Next: hephaestus render && hephaestus deploy\nNew tasks start before the old ones stop, if both fit on the node. If they do not become healthy, the rollout is rolled back.",
     );
   }
   return ExitCode.ok;

@@ -11,6 +11,7 @@ import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
 import type { DeployContext } from "../operation/context.js";
 import type { PeopleRequest } from "../operation/secretsChange.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
+import { printFile } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
 import { readUsers } from "../users/listUsers.js";
 import { changeUsers, type HandOver } from "../users/rotation.js";
@@ -183,7 +184,7 @@ function handOverTo({ passwordFile, json }: UserFlags, { reporter }: DeployConte
   return async (user, password) => {
     if (passwordFile !== undefined) await writePasswordFile(passwordFile, password);
     else if (json || process.stdout.isTTY) reporter.password(user, password);
-    else process.stdout.write(`${password}\n`);
+    else printFile(`${password}\n`);
   };
 }
 

@@ -11,7 +11,8 @@ export const addCompletion: AddCommand = (program, finish) => {
     .addHelpText("after", '\nExample:\n  eval "$(hephaestus completion bash)"')
     .action(async (shell) => {
       const { completionScript } = await import("../terminal/completion.js");
-      process.stdout.write(completionScript(shell, treeOf(program)));
+      const { printFile } = await import("../terminal/output.js");
+      printFile(completionScript(shell, treeOf(program)));
       finish(ExitCode.ok);
     });
 };

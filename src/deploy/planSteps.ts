@@ -2,7 +2,6 @@ import { differenceLines } from "../diff/differenceLines.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { setupHost } from "../host/setupHost.js";
 import type { Step } from "../operation/context.js";
-import { coloursFor } from "../terminal/colours.js";
 import { planSecrets } from "../users/secretSteps.js";
 
 /** The steps of --dry-run: each says what the real step would do, and changes nothing. */
@@ -24,7 +23,7 @@ export const PLAN_STEPS: readonly Step[] = [
     async run(context) {
       const differences = await serviceDifferences(context, context.options.resolveImage);
       if (differences.length === 0) return "nothing would change";
-      const lines = differenceLines(differences, coloursFor(process.stderr));
+      const lines = differenceLines(differences);
       return `would change\n${lines.join("\n")}`;
     },
   },

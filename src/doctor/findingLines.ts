@@ -1,4 +1,4 @@
-import { coloursFor } from "../terminal/colours.js";
+import { colours } from "../terminal/output.js";
 
 /** What is shown of a finding. */
 interface Shown {
@@ -11,8 +11,7 @@ interface Shown {
 }
 
 /** Findings for a person, in groups: what, the evidence, and how to fix it. */
-export function findingLines(findings: readonly Shown[], stream: NodeJS.WriteStream): string[] {
-  const colours = coloursFor(stream);
+export function findingLines(findings: readonly Shown[]): string[] {
   let last = "";
   return findings.flatMap(({ theme, id, severity, message, evidence, remedy }) => {
     const colour = severity === "error" ? colours.red : colours.yellow;

@@ -1,10 +1,10 @@
+import { printJson } from "./output.js";
 import type { Reporter } from "./reporter.js";
 
 /** One JSON object a line on standard output (NDJSON), for machines; each has an `event`. */
 export function jsonReporter(): Reporter {
   let step = "";
-  const write = (event: string, data: Readonly<Record<string, unknown>>) =>
-    process.stdout.write(`${JSON.stringify({ event, ...data })}\n`);
+  const write = (event: string, data: Readonly<Record<string, unknown>>) => printJson({ event, ...data });
   return {
     begin(id, title) {
       step = id;

@@ -1,9 +1,8 @@
-import { coloursFor } from "./colours.js";
+import { colours, print, say } from "./output.js";
 import type { Outcome, Reporter } from "./reporter.js";
 
 /** One line an event, for CI logs and pipes. Progress goes to standard error, results to standard output. */
 export function plainReporter(): Reporter {
-  const colours = coloursFor(process.stderr);
   const marks: Record<Outcome, string> = {
     done: colours.green("ok"),
     skipped: colours.yellow("skipped"),
@@ -11,7 +10,6 @@ export function plainReporter(): Reporter {
   };
   let title = "";
   let lastProgress = "";
-  const say = (line: string) => process.stderr.write(`${line}\n`);
   return {
     begin(_id, newTitle) {
       title = newTitle;
@@ -31,10 +29,8 @@ export function plainReporter(): Reporter {
           ? message
           : `${colours[level === "error" ? "red" : "yellow"](`${level}:`)} ${message}`,
       ),
-    result: (_data, lines) => process.stdout.write(`${lines.join("\n")}\n`),
+    result: (_data, lines) => print(lines.join("\n")),
     password: (user, password) =>
-      process.stdout.write(
-        `password of ${user}: ${password}\nIt is shown this once; nobody can read it back.\n`,
-      ),
+      print(`password of ${user}: ${password}\nIt is shown this once; nobody can read it back.`),
   };
 }

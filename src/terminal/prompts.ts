@@ -1,5 +1,6 @@
 import { password as askPassword, cancel, confirm, isCancel, select, text } from "@clack/prompts";
 import { ExitCode, OperatorError } from "../errors.js";
+import { printable } from "./output.js";
 
 /** Questions on a terminal. Ctrl-C at any of them ends the command with nothing written. */
 
@@ -18,7 +19,7 @@ export interface TextQuestion {
 
 export async function askText({ message, initial, fault }: TextQuestion): Promise<string> {
   const value = await text({
-    message,
+    message: printable(message),
     ...(initial === undefined ? {} : { initialValue: initial }),
     validate: (answer) => fault(answer ?? ""),
     output: process.stderr,
@@ -30,14 +31,17 @@ export async function askChoice(
   message: string,
   options: ReadonlyArray<{ value: string; label: string }>,
 ): Promise<string> {
-  return withoutCancel(await select<string>({ message, options: [...options], output: process.stderr }));
+  const shown = options.map(({ value, label }) => ({ value, label: printable(label) }));
+  return withoutCancel(
+    await select<string>({ message: printable(message), options: shown, output: process.stderr }),
+  );
 }
 
 export async function askYes(message: string): Promise<boolean> {
-  return withoutCancel(await confirm({ message, output: process.stderr }));
+  return withoutCancel(await confirm({ message: printable(message), output: process.stderr }));
 }
 
 /** A password that is not echoed; empty means: generate one. */
 export async function askForPassword(message: string): Promise<string> {
-  return withoutCancel(await askPassword({ message, output: process.stderr })) ?? "";
+  return withoutCancel(await askPassword({ message: printable(message), output: process.stderr })) ?? "";
 }

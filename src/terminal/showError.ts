@@ -1,7 +1,7 @@
 import { ConfigError, type Finding, formatFinding } from "../config/configFindings.js";
 import { interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { coloursFor } from "./colours.js";
+import { colours, printJson, say } from "./output.js";
 
 export interface ErrorStyle {
   /** Whether to print the stack as well. */
@@ -22,7 +22,7 @@ export interface ErrorEvent {
 
 /** The last event of a command that failed, on standard output as the others. */
 export function writeErrorEvent(event: ErrorEvent): void {
-  process.stdout.write(`${JSON.stringify({ event: "error", ...event })}\n`);
+  printJson({ event: "error", ...event });
 }
 
 /** Shows an error to a person on standard error, on one screen, and gives the exit code. */
@@ -30,8 +30,6 @@ export function showError(thrown: unknown, { debug, json }: ErrorStyle): ExitCod
   // What aborts is the signal of an interruption, and it comes out of fetch, streams and timers alike.
   const error = thrown instanceof Error && thrown.name === "AbortError" ? interrupted() : thrown;
   if (json) writeErrorEvent(eventOf(error));
-  const colours = coloursFor(process.stderr);
-  const say = (line: string) => process.stderr.write(`${line}\n`);
   if (!(error instanceof OperatorError)) {
     const message = error instanceof Error ? error.message : String(error);
     say(`${colours.red("This is a bug of hephaestus:")} ${message}`);

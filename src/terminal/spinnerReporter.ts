@@ -1,4 +1,5 @@
 import ora, { type Ora } from "ora";
+import { shown } from "./output.js";
 import { plainReporter } from "./plainReporter.js";
 import type { Reporter } from "./reporter.js";
 
@@ -20,13 +21,13 @@ export function spinnerReporter(): Reporter {
     ...plain,
     begin(_id, newTitle) {
       title = newTitle;
-      turning = ora({ text: title, stream: process.stderr, discardStdin: false }).start();
+      turning = ora({ text: shown(title), stream: process.stderr, discardStdin: false }).start();
     },
     progress(message) {
-      if (turning) turning.text = `${title}: ${message}`;
+      if (turning) turning.text = shown(`${title}: ${message}`);
     },
     end(outcome, message) {
-      const line = `${title}${message && outcome !== "failed" ? `: ${message}` : ""}`;
+      const line = shown(`${title}${message && outcome !== "failed" ? `: ${message}` : ""}`, process.stderr);
       if (outcome === "failed") turning?.fail(line);
       else if (outcome === "skipped") turning?.info(`${line} (skipped)`);
       else turning?.succeed(line);

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { Chalk } from "chalk";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -8,6 +7,7 @@ import { differenceLines } from "../../src/diff/differenceLines.js";
 import { factChanges } from "../../src/diff/factChanges.js";
 import { compareSpecs } from "../../src/diff/serviceDifferences.js";
 import { serviceFacts } from "../../src/diff/serviceFacts.js";
+import { shown } from "../../src/terminal/output.js";
 
 /**
  * The fixtures are what docker printed: `docker stack config` of a rendered compose file, and `docker service inspect`
@@ -37,14 +37,15 @@ function fixture(name: keyof typeof STACKS) {
   return { names, compose, wanted, running };
 }
 
-const plain = new Chalk({ level: 0 });
+const plainLines = (...given: Parameters<typeof differenceLines>) =>
+  differenceLines(...given).map((line) => shown(line));
 
 /** Lines for a running stack of which one service was changed by hand. */
 function linesAfter(service: string, change: (spec: Drifted) => void): string[] {
   const { names, wanted, running } = fixture("ports");
   const copy = structuredClone(running);
   change(copy.find(({ Name }) => Name === `forge_${service}`) as unknown as Drifted);
-  return differenceLines(compareSpecs(wanted, copy, names, "always"), plain);
+  return plainLines(compareSpecs(wanted, copy, names, "always"));
 }
 
 interface Drifted {
@@ -90,8 +91,7 @@ test("limits of open files are compared", () => {
   Object.assign(compose.services.gateway ?? {}, { ulimits: { nofile: { soft: "8192", hard: "8192" } } });
   const wanted = [composedSpec(names.stack, compose, "gateway")];
   const gateway = running.filter(({ Name }) => Name === "forge_gateway") as unknown as Drifted[];
-  const lines = () =>
-    differenceLines(compareSpecs(wanted, gateway as unknown as Spec[], names, "always"), plain);
+  const lines = () => plainLines(compareSpecs(wanted, gateway as unknown as Spec[], names, "always"));
   expect(lines()).toEqual(["update forge_gateway (rolls)", "  + ulimits: name nofile, hard 8192, soft 8192"]);
   // As `docker service inspect` prints it.
   for (const { TaskTemplate } of gateway)
@@ -274,10 +274,10 @@ test("services that are not there are created, and those that are too many remov
   const { names, wanted, running } = fixture("ports");
   const registry = (specs: Spec[]) => specs.filter(({ Name }) => Name === "forge_registry");
   const others = (specs: Spec[]) => specs.filter(({ Name }) => Name !== "forge_registry");
-  const lines = differenceLines(compareSpecs(wanted, others(running), names, "always"), plain);
+  const lines = plainLines(compareSpecs(wanted, others(running), names, "always"));
   expect(lines).toEqual(["create forge_registry (hephaestus-standin/registry:2.8.2)"]);
   const gone = compareSpecs([], registry(running), names, "always");
-  expect(differenceLines(gone, plain)).toEqual(["remove forge_registry (hephaestus-standin/registry:2.8.2)"]);
+  expect(plainLines(gone)).toEqual(["remove forge_registry (hephaestus-standin/registry:2.8.2)"]);
 });
 
 describe("an image", () => {

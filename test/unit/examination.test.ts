@@ -8,6 +8,7 @@ import { factsOf } from "../../src/doctor/facts.js";
 import { error, type GroupedFinding, sortFindings, warning } from "../../src/doctor/finding.js";
 import { findingLines } from "../../src/doctor/findingLines.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import { shown } from "../../src/terminal/output.js";
 
 const { config } = loadConfig("domain: a.example\nexpose: ports\nstack: forge", "f", {});
 
@@ -151,8 +152,7 @@ test("errors come before warnings, both in groups, each with evidence and remedy
     "storage-full",
     "service-off",
   ]);
-  const stream = { isTTY: false } as NodeJS.WriteStream;
-  expect(findingLines(sorted, stream).join("\n")).toBe(
+  expect(shown(findingLines(sorted).join("\n"))).toBe(
     `Services
   error: down [service-down]
     seen by: e3

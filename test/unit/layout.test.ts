@@ -29,6 +29,14 @@ test("a package outside its layers is a fault, and so is an edge in the pure cor
   ]);
 });
 
+test("text reaches the terminal in one place", () => {
+  const text = "process.stderr.write(name);";
+  expect(faults("actions/a.ts", text)).toEqual([
+    "src/actions/a.ts: writes to the terminal by itself, which belongs in src/terminal/output.ts",
+  ]);
+  expect(faults("terminal/output.ts", text)).toEqual([]);
+});
+
 test("every folder has a layer, and no file name stands for two things", () => {
   const entries = readdirSync("src", { recursive: true, withFileTypes: true });
   const top = entries.filter(({ parentPath }) => parentPath === "src").map(({ name }) => name);
