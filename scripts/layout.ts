@@ -38,7 +38,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   bcryptjs: ["credentials"],
   commander: ["commands", "cli.ts"],
   execa: ["docker", "host"],
-  zod: ["config"],
+  // The config, and documents from outside.
+  zod: ["config", "registry", "backup", "bundle"],
 };
 
 /** Layers that compute and do nothing else: no program, no file, no network. */

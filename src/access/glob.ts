@@ -10,6 +10,7 @@ export const REPOSITORY_GLOB =
 /** Name of a repository. Source: OCI distribution specification 1.1, "Pulling manifests". */
 const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
 export const REPOSITORY_NAME = `${COMPONENT}(?:/${COMPONENT})*`;
+export const TAG_NAME = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}";
 
 /** A tag glob: `v*`. */
 export const TAG_GLOB = /^(?!.*\*\*)[A-Za-z0-9._*-]{1,128}$/;

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { writeFiles } from "../host/files.js";
+import { parseJson } from "../registry/readJson.js";
 import { BlobFiles, unusable, writing } from "./blobFiles.js";
 import { INDEX_FILE, LAYOUT, LAYOUT_FILE, type ParsedIndex, parseIndex } from "./ociLayout.js";
 
@@ -30,6 +32,20 @@ export interface BackupFacts {
   /** What was missing or wrong, as sentences; it is left out. */
   damage: string[];
 }
+
+const dateText = z.string().refine((text) => !Number.isNaN(Date.parse(text)), "is no date");
+const count = z.int().min(0);
+const factsSchema: z.ZodType<BackupFacts> = z.looseObject({
+  stack: z.string(),
+  time: dateText,
+  tool: z.string(),
+  tags: count,
+  images: count,
+  blobs: count,
+  bytes: count,
+  users: z.array(z.object({ user: z.string(), changed: z.exactOptional(dateText) })),
+  damage: z.array(z.string()),
+});
 
 /** One backup of a directory. */
 export interface Backup {
@@ -132,7 +148,7 @@ export class BackupDirectory {
       return {
         directory: this,
         index: parseIndex(index),
-        facts: facts === undefined ? undefined : (JSON.parse(facts) as BackupFacts),
+        facts: facts === undefined ? undefined : factsOf(facts),
         config,
         htpasswd: htpasswd === undefined ? undefined : new Secret(htpasswd),
       };
@@ -174,13 +190,16 @@ export class BackupDirectory {
     return writeFiles(this.path, [{ path: INDEX_FILE, text: index }]);
   }
 
-  /** The index of a backup, as it is written. */
-  indexText(name: string): Promise<string> {
-    return readFile(join(this.path, BACKUPS, name, INDEX_FILE), "utf8");
-  }
-
   async remove(name: string): Promise<void> {
     await writing(this.path, () => rm(join(this.path, BACKUPS, name), { recursive: true }));
+  }
+}
+
+function factsOf(text: string): BackupFacts {
+  try {
+    return parseJson(factsSchema, text);
+  } catch (cause) {
+    throw new TypeError(`${REPORT_FILE} ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -5,6 +5,7 @@ import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
 import { withLock } from "../operation/stackLock.js";
+import type { Digest } from "../registry/digest.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import { holdsRepositories } from "../storage/holdsRepositories.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
@@ -121,7 +122,7 @@ class BackupRun {
   private readonly meter: ProgressMeter;
   private images: CollectedImages | undefined;
   private fetched: FetchedBlobs = { blobs: 0, bytes: 0, damage: [] };
-  private sizes = new Map<string, number>();
+  private sizes = new Map<Digest, number>();
   private facts: BackupFacts | undefined;
 
   constructor(

@@ -1,10 +1,11 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ExitCode, OperatorError } from "../errors.js";
-import { digestOf, digestOfStream } from "../registry/digest.js";
+import { type Digest, digestOf, digestOfStream, Hashing, isDigest } from "../registry/digest.js";
+import { LARGEST_MANIFEST } from "../registry/references.js";
 import { blobFile } from "./ociLayout.js";
 
 /** The blobs of an OCI image layout, each in a file of its digest. */
@@ -13,31 +14,32 @@ export class BlobFiles {
   constructor(private readonly layout: string) {}
 
   /** Bytes of a blob; undefined where it is not there. */
-  async sizeOf(digest: string): Promise<number | undefined> {
+  async sizeOf(digest: Digest): Promise<number | undefined> {
     return (await stat(this.path(digest)).catch(() => undefined))?.size;
   }
 
   /** The path of a blob. */
-  path(digest: string): string {
+  path(digest: Digest): string {
     return join(this.layout, blobFile(digest));
   }
 
-  /** A blob of a manifest's size; undefined where it is not there, or its bytes are wrong. */
-  async small(digest: string): Promise<Buffer | undefined> {
+  /** A blob of a manifest's size; undefined where it is not there, is larger, or its bytes are wrong. */
+  async small(digest: Digest): Promise<Buffer | undefined> {
+    if (((await this.sizeOf(digest)) ?? 0) > LARGEST_MANIFEST) return undefined;
     const bytes = await readFile(this.path(digest)).catch(() => undefined);
     return bytes && digestOf(bytes) === digest ? bytes : undefined;
   }
 
   /** Digests of all blobs, with their bytes. */
-  async all(): Promise<Map<string, number>> {
+  async all(): Promise<Map<Digest, number>> {
     const names = await readdir(join(this.layout, "blobs", "sha256")).catch(() => []);
-    const sizes = new Map<string, number>();
-    for (const name of names.filter((name) => /^[0-9a-f]{64}$/.test(name)))
-      sizes.set(`sha256:${name}`, (await this.sizeOf(`sha256:${name}`)) ?? 0);
+    const sizes = new Map<Digest, number>();
+    for (const digest of names.map((name) => `sha256:${name}`).filter(isDigest))
+      sizes.set(digest, (await this.sizeOf(digest)) ?? 0);
     return sizes;
   }
 
-  async remove(digest: string): Promise<void> {
+  async remove(digest: Digest): Promise<void> {
     await rm(this.path(digest), { force: true });
   }
 
@@ -49,7 +51,7 @@ export class BlobFiles {
   }
 
   /** Writes a blob whose bytes are at hand. */
-  put(digest: string, bytes: Uint8Array): Promise<void> {
+  put(digest: Digest, bytes: Uint8Array): Promise<void> {
     const part = `${this.path(digest)}.${randomUUID()}.part`;
     return writing(this.layout, async () => {
       await writeFile(part, bytes, { mode: 0o600 });
@@ -63,7 +65,7 @@ export class BlobFiles {
    * @param size its bytes
    * @returns whether there was one, and it is right
    */
-  async takeOver(digest: string, size: number): Promise<boolean> {
+  async takeOver(digest: Digest, size: number): Promise<boolean> {
     const part = `${this.path(digest)}.part`;
     if ((await stat(part).catch(() => undefined))?.size !== size) return false;
     const isRight = (await digestOfStream(createReadStream(part))) === digest;
@@ -78,14 +80,14 @@ export class BlobFiles {
    * @returns the bytes that were read, and whether they are right; a wrong blob is not kept
    */
   async write(
-    digest: string,
+    digest: Digest,
     read: (offset: number) => Promise<{ offset: number; content: AsyncIterable<Uint8Array> }>,
     onBytes: (bytes: number) => void,
   ): Promise<{ bytes: number; isRight: boolean }> {
     const part = `${this.path(digest)}.part`;
     return writing(this.layout, async () => {
       const { offset, content } = await read((await stat(part).catch(() => undefined))?.size ?? 0);
-      const hash = createHash("sha256");
+      const hash = new Hashing();
       if (offset > 0)
         for await (const chunk of createReadStream(part, { end: offset - 1 })) hash.update(chunk);
       let bytes = 0;
@@ -101,7 +103,7 @@ export class BlobFiles {
         },
         createWriteStream(part, offset > 0 ? { flags: "r+", start: offset, mode: 0o600 } : { mode: 0o600 }),
       );
-      const isRight = `sha256:${hash.digest("hex")}` === digest;
+      const isRight = hash.digest() === digest;
       if (isRight) await settle(part, this.path(digest));
       else await rm(part, { force: true });
       return { bytes, isRight };

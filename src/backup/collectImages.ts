@@ -1,5 +1,5 @@
 import { concurrently } from "../registry/concurrently.js";
-import { digestOf } from "../registry/digest.js";
+import { type Digest, digestOf, isDigest } from "../registry/digest.js";
 import { mediaTypeOf } from "../registry/mediaTypes.js";
 import { type Content, parseReferences, type References } from "../registry/references.js";
 import type { RegistryApi } from "../registry/registryApi.js";
@@ -9,14 +9,18 @@ import type { NamedManifest } from "./ociLayout.js";
 
 /** Tags of a repository that are asked for at once. */
 const PARALLEL = 8;
+/** How often a tag that moves is read. */
+const MOST_READS = 10;
+/** Steps from an image to a signature of a signature of it; a registry that goes on makes them up. */
+const MOST_STEPS = 100;
 
 /** Everything that the tags of a registry lead to. */
 export interface CollectedImages {
   named: NamedManifest[];
   /** What each manifest refers to, by digest. */
-  references: Map<string, References>;
+  references: Map<Digest, References>;
   /** The blobs that these need, each with a repository that has it. */
-  blobs: Map<string, Content & { repository: string }>;
+  blobs: Map<Digest, Content & { repository: string }>;
   /** Manifests that the registry has and cannot give, as sentences. */
   damage: string[];
 }
@@ -39,12 +43,15 @@ export async function collectImages(
   return walk.found;
 }
 
-const nameOf = ({ repository, tag, digest }: NamedManifest): string => `${repository}:${tag ?? digest}`;
+const nameOf = ({ repository, tag, digest }: Pick<NamedManifest, "repository" | "tag" | "digest">): string =>
+  `${repository}:${tag ?? digest}`;
 
 class Walk {
   readonly found: CollectedImages = { named: [], references: new Map(), blobs: new Map(), damage: [] };
   /** Whether the registry has the referrers API; known after the first question. */
   private hasReferrers = true;
+  /** What is in the list of names already, as repository@digest. */
+  private readonly listed = new Set<string>();
 
   constructor(
     private readonly api: RegistryApi,
@@ -53,42 +60,72 @@ class Walk {
 
   /** Reads a tag. One that is moved or deleted in the meantime is not damaged: it is read again. */
   async tag(repository: string, tag: string): Promise<void> {
-    for (let last = ""; ; ) {
+    let last: Digest | undefined;
+    for (let reads = 1; ; reads++) {
       const manifest = await this.manifest(repository, tag);
       if (manifest === undefined) return;
       const { digest } = manifest;
-      if ((await this.below(repository, digest)) || digest === last) {
-        this.found.named.push({ repository, tag, ...manifest });
+      if ((await this.below(repository, digest)) || digest === last || reads === MOST_READS) {
+        this.name({ repository, tag, ...manifest });
         return this.referrers(repository, digest);
       }
       last = digest;
     }
   }
 
-  /** @returns whether every manifest below this one is there */
-  private async below(repository: string, digest: string): Promise<boolean> {
+  private name(manifest: NamedManifest): void {
+    this.found.named.push(manifest);
+    this.listed.add(`${manifest.repository}@${manifest.digest}`);
+  }
+
+  /**
+   * Reads what an index lists, and what that lists in turn, each once.
+   *
+   * @returns whether all of it is there
+   */
+  private async below(repository: string, digest: Digest): Promise<boolean> {
+    const { references } = this.found;
+    const seen = new Set([digest]);
     let isWhole = true;
-    for (const child of this.found.references.get(digest)?.manifests ?? []) {
-      const isThere = (await this.manifest(repository, child)) !== undefined;
-      if (!isThere || !(await this.below(repository, child))) isWhole = false;
-    }
+    // A set gives what is added to it meanwhile.
+    for (const index of seen)
+      for (const child of references.get(index)?.manifests ?? []) {
+        if (seen.has(child)) continue;
+        seen.add(child);
+        if (!references.has(child) && (await this.manifest(repository, child)) === undefined) isWhole = false;
+      }
     return isWhole;
   }
 
-  private async referrers(repository: string, digest: string): Promise<void> {
-    if (!this.hasReferrers) return;
-    const found = await this.api.referrers(repository, digest);
-    this.hasReferrers = found !== undefined;
-    for (const { digest: referrer } of found ?? []) {
-      const isKnown = this.found.named.some(
-        (other) => other.repository === repository && other.digest === referrer,
-      );
-      const manifest = isKnown ? undefined : await this.manifest(repository, referrer);
-      if (manifest === undefined) continue;
-      await this.below(repository, referrer);
-      this.found.named.push({ repository, tag: undefined, ...manifest });
-      await this.referrers(repository, referrer);
+  /** Reads what refers to a manifest, and what refers to that in turn, each once. */
+  private async referrers(repository: string, digest: Digest): Promise<void> {
+    let subjects = [digest];
+    for (let steps = 1; subjects.length > 0; steps++) {
+      const found: Digest[] = [];
+      for (const subject of subjects) found.push(...(await this.referrersOf(repository, subject)));
+      const fresh = [...new Set(found)].filter((referrer) => !this.listed.has(`${repository}@${referrer}`));
+      if (fresh.length > 0 && steps > MOST_STEPS) {
+        this.found.damage.push(`${repository}@${digest} is referred to in more than ${MOST_STEPS} steps`);
+        return;
+      }
+      subjects = [];
+      for (const referrer of fresh) {
+        const manifest = await this.manifest(repository, referrer);
+        if (manifest === undefined) continue;
+        await this.below(repository, referrer);
+        this.name({ repository, tag: undefined, ...manifest });
+        subjects.push(referrer);
+      }
     }
+  }
+
+  private async referrersOf(repository: string, digest: Digest): Promise<Digest[]> {
+    if (!this.hasReferrers) return [];
+    const found = await this.given(`what refers to ${repository}@${digest}`, () =>
+      this.api.referrers(repository, digest),
+    );
+    if (found === undefined) this.hasReferrers = false;
+    return found ?? [];
   }
 
   /** Reads a manifest, from the backup where it is known by its digest. */
@@ -96,18 +133,20 @@ class Walk {
     repository: string,
     reference: string,
   ): Promise<Omit<NamedManifest, "repository" | "tag"> | undefined> {
-    const held = reference.startsWith("sha256:") ? await this.files.small(reference) : undefined;
+    const held = isDigest(reference) ? await this.files.small(reference) : undefined;
     const raw = held
-      ? { digest: reference, mediaType: mediaTypeOf(held), bytes: held }
-      : await this.fetched(repository, reference);
-    if (raw === undefined) return undefined;
+      ? { digest: reference as Digest, mediaType: mediaTypeOf(held), bytes: held }
+      : await this.given(`${repository}:${reference}`, () => this.api.rawManifest(repository, reference));
+    if (!raw) return undefined;
     const { digest, mediaType, bytes } = raw;
     const references = parseReferences(bytes);
-    if (references === undefined || digestOf(bytes) !== digest) {
-      const fault = references ? "does not match its digest" : "is no manifest";
-      this.found.damage.push(
-        `${nameOf({ repository, tag: reference, ...raw, size: 0 })}: ${digest} ${fault}`,
-      );
+    const isRight = digestOf(bytes) === digest && (!isDigest(reference) || reference === digest);
+    if (references === undefined || !isRight) {
+      const fault = isRight
+        ? "is no manifest, or has a digest or size that is none"
+        : "does not match its digest";
+      const name = nameOf({ repository, tag: reference, digest });
+      this.found.damage.push(`${name}: ${digest} ${fault}`);
       return undefined;
     }
     if (!held) await this.files.put(digest, bytes);
@@ -116,13 +155,16 @@ class Walk {
     return { digest, mediaType, size: bytes.length };
   }
 
-  private async fetched(repository: string, reference: string) {
+  /** @returns null where the registry has it and cannot give it: that is damage */
+  private async given<T>(what: string, ask: () => Promise<T>): Promise<T | null> {
     try {
-      return await this.api.rawManifest(repository, reference);
+      return await ask();
     } catch (error) {
-      if (!(error instanceof UnexpectedAnswer) || error.status < 500) throw error;
-      this.found.damage.push(`${repository}:${reference} cannot be read (${error.status})`);
-      return undefined;
+      if (!(error instanceof UnexpectedAnswer) || !error.isFault) throw error;
+      this.found.damage.push(
+        `${what} cannot be read (${error.status >= 500 ? error.status : error.message})`,
+      );
+      return null;
     }
   }
 }

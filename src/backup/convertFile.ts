@@ -1,3 +1,4 @@
+import type { Digest } from "../registry/digest.js";
 import { mediaTypeOf } from "../registry/mediaTypes.js";
 import { parseReferences, type References } from "../registry/references.js";
 import type { ProgressMeter } from "../terminal/progress.js";
@@ -19,7 +20,7 @@ export async function convertFile(
   meter: ProgressMeter,
 ): Promise<BackupFacts> {
   const { file, index, snapshot } = archive;
-  const missing = new Set<string>();
+  const missing = new Set<Digest>();
   for (const { digest, size } of snapshot.blobs)
     if ((await directory.blobs.sizeOf(digest)) !== size) missing.add(digest);
   meter.begin(snapshot.blobs.reduce((sum, { digest, size }) => sum + (missing.has(digest) ? size : 0), 0));
@@ -34,7 +35,7 @@ export async function convertFile(
       );
     }
   }
-  const references = new Map<string, References>();
+  const references = new Map<Digest, References>();
   const named: NamedManifest[] = [];
   for (const { kind, repository, tag, digest } of snapshot.links) {
     if (kind !== "tag" && kind !== "revision") continue;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
 import { concurrently } from "../registry/concurrently.js";
+import type { Digest } from "../registry/digest.js";
 import type { Content } from "../registry/references.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import type { ProgressMeter } from "../terminal/progress.js";
@@ -80,7 +81,7 @@ async function fetchBlob(
 
 class Missing extends Error {}
 
-const brokeOff = (digest: string, cause: unknown): OperatorError =>
+const brokeOff = (digest: Digest, cause: unknown): OperatorError =>
   new OperatorError(`the connection broke while ${digest} was read (${(cause as Error).message})`, {
     remedy: "Run the same command again: it continues where it stopped.",
     exitCode: ExitCode.verify,

@@ -1,3 +1,9 @@
+import { z } from "zod";
+import { REPOSITORY_NAME, TAG_NAME } from "../access/glob.js";
+import { type Digest, digestSchema, hexOf } from "../registry/digest.js";
+import { parseJson } from "../registry/readJson.js";
+import { sizeSchema } from "../registry/references.js";
+
 /**
  * The OCI image layout, as far as a backup uses it: pure. Source: OCI image specification 1.1, image-layout.md and
  * image-index.md. skopeo, crane, oras and regctl read it.
@@ -14,30 +20,28 @@ const REF_NAME = "org.opencontainers.image.ref.name";
 /** The repository of a manifest that no tag names: one that refers to another. */
 const REPOSITORY = "hephaestus.repository";
 
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
-
-export const isDigest = (text: string): boolean => DIGEST.test(text);
-
 /** The path of a blob in the layout. */
-export const blobFile = (digest: string): string => `blobs/sha256/${digest.slice("sha256:".length)}`;
+export const blobFile = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
 
 /** A manifest that a repository has under a tag, or, without one, because it refers to another. */
 export interface NamedManifest {
   repository: string;
   tag: string | undefined;
   mediaType: string;
-  digest: string;
+  digest: Digest;
   size: number;
 }
 
-interface IndexJson {
-  manifests: Array<{
-    mediaType: string;
-    digest: string;
-    size: number;
-    annotations?: Record<string, string>;
-  }>;
-}
+const indexSchema = z.object({
+  manifests: z.array(
+    z.object({
+      mediaType: z.string(),
+      digest: digestSchema,
+      size: sizeSchema,
+      annotations: z.record(z.string(), z.string()).default({}),
+    }),
+  ),
+});
 
 export function formatIndex(named: readonly NamedManifest[]): string {
   const manifests = named.map(({ repository, tag, mediaType, digest, size }) => ({
@@ -58,23 +62,20 @@ export interface ParsedIndex {
 /**
  * Reads an index of a layout, whichever program wrote it.
  *
- * @throws SyntaxError where it is no JSON, TypeError where it is no index
+ * @throws TypeError where it is none; it says where
  */
 export function parseIndex(text: string): ParsedIndex {
-  const { manifests } = JSON.parse(text) as IndexJson;
-  if (!Array.isArray(manifests)) throw new TypeError("has no list of manifests");
+  const { manifests } = parseJson(indexSchema, text);
   const parsed: ParsedIndex = { named: [], nameless: [] };
-  for (const { mediaType, digest, size, annotations = {} } of manifests) {
-    if (typeof digest !== "string" || !isDigest(digest))
-      throw new TypeError(`has an invalid digest: ${digest}`);
-    const [, repository, tag] = REFERENCE.exec(annotations[REF_NAME] ?? "") ?? [];
-    const name = repository ?? annotations[REPOSITORY];
-    if (name === undefined) parsed.nameless.push(annotations[REF_NAME] ?? digest);
-    else parsed.named.push({ repository: name, tag, mediaType, digest, size });
+  for (const { mediaType, digest, size, annotations } of manifests) {
+    const [, tagged, tag] = REFERENCE.exec(annotations[REF_NAME] ?? "") ?? [];
+    const repository = tagged ?? annotations[REPOSITORY];
+    if (repository === undefined || !NAME.test(repository))
+      parsed.nameless.push(annotations[REF_NAME] ?? repository ?? digest);
+    else parsed.named.push({ repository, tag, mediaType, digest, size });
   }
   return parsed;
 }
 
-/** Source: distribution specification, names and tags. */
-const REFERENCE =
-  /^([a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*):([A-Za-z0-9_][A-Za-z0-9._-]{0,127})$/;
+const NAME = new RegExp(`^${REPOSITORY_NAME}$`);
+const REFERENCE = new RegExp(`^(${REPOSITORY_NAME}):(${TAG_NAME})$`);

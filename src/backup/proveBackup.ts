@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { concurrently } from "../registry/concurrently.js";
-import { digestOfStream } from "../registry/digest.js";
+import { type Digest, digestOfStream } from "../registry/digest.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import type { ProgressMeter } from "../terminal/progress.js";
 import { seenIn } from "./backupContent.js";
@@ -20,7 +20,7 @@ export interface Proof extends Whole {
 export async function proveBackup(backup: Backup, meter: ProgressMeter): Promise<Proof> {
   const seen = await seenIn(backup);
   const whole = wholeImages(seen);
-  const [right, faults] = [new Set<string>(), [] as string[]];
+  const [right, faults] = [new Set<Digest>(), [] as string[]];
   meter.begin(bytesOf(whole, seen.blobs));
   let bytes = 0;
   const count = (length: number) => {

@@ -1,6 +1,6 @@
+import type { Digest } from "../registry/digest.js";
 import { referencesOf } from "./backupContent.js";
 import type { BackupDirectory } from "./backupDirectory.js";
-import { parseIndex } from "./ociLayout.js";
 
 /** What was removed. */
 export interface PrunedBackups {
@@ -25,11 +25,11 @@ export async function pruneBackups(
   const kept = names.slice(0, keep);
   const pruned: PrunedBackups = { backups: names.slice(keep), kept, blobs: 0, bytes: 0 };
   if (pruned.backups.length === 0) return pruned;
-  const needed = new Set<string>();
+  const needed = new Set<Digest>();
   for (const name of kept) {
-    const index = parseIndex(await directory.indexText(name));
-    for (const { digest } of index.named) needed.add(digest);
-    for (const { blobs, manifests } of (await referencesOf({ directory, index })).values())
+    const { named } = (await directory.read(name)).index;
+    for (const { digest } of named) needed.add(digest);
+    for (const { blobs, manifests } of (await referencesOf(directory.blobs, named)).values())
       for (const digest of [...blobs.map((blob) => blob.digest), ...manifests]) needed.add(digest);
   }
   // Backups go before blobs: a run that is killed leaves blobs that nothing needs, and the next one removes them.

@@ -3,13 +3,16 @@ import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { ExitCode, OperatorError } from "../errors.js";
 import { concurrently } from "../registry/concurrently.js";
-import { mediaTypeOf } from "../registry/mediaTypes.js";
-import { parseReferences, type References } from "../registry/references.js";
+import type { Digest } from "../registry/digest.js";
+import { isMediaType, mediaTypeOf } from "../registry/mediaTypes.js";
+import type { References } from "../registry/references.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import { UnexpectedAnswer } from "../registry/registryClient.js";
 import type { ProgressMeter } from "../terminal/progress.js";
+import { referencesOf } from "./backupContent.js";
 import type { BackupDirectory } from "./backupDirectory.js";
 import type { NamedManifest } from "./ociLayout.js";
+import { neededBy } from "./wholeImages.js";
 
 /** Blobs, or tags, that are pushed at once. */
 const PARALLEL = 4;
@@ -46,7 +49,7 @@ export async function pushImages(
   named: readonly NamedManifest[],
   meter: ProgressMeter,
 ): Promise<PushedImages> {
-  const push = new Push(api, directory, meter);
+  const push = new Push(api, directory, await referencesOf(directory.blobs, named), meter);
   const groups = new Map<string, NamedManifest[]>();
   for (const manifest of named)
     groups.set(manifest.repository, [...(groups.get(manifest.repository) ?? []), manifest]);
@@ -57,36 +60,29 @@ export async function pushImages(
 class Push {
   readonly pushed: PushedImages = { manifests: 0, blobs: 0, bytes: 0 };
   /** A repository of the target that has it, by blob. */
-  private readonly repositories = new Map<string, string>();
+  private readonly repositories = new Map<Digest, string>();
 
   constructor(
     private readonly api: RegistryApi,
     private readonly directory: BackupDirectory,
+    private readonly references: ReadonlyMap<Digest, References>,
     private readonly meter: ProgressMeter,
   ) {}
 
   async repository(repository: string, manifests: readonly NamedManifest[]): Promise<void> {
-    const children = new Set<string>();
-    const blobs = new Set<string>();
-    for (const { digest } of manifests) await this.needs(digest, children, blobs);
-    await concurrently(blobs, PARALLEL, (digest) => this.blob(repository, digest));
-    for (const digest of children) await this.manifest(repository, digest, digest);
+    const needed = neededBy(manifests, this.references);
+    await concurrently(needed.blobs.keys(), PARALLEL, (digest) => this.blob(repository, digest));
+    const listed = new Set(
+      needed.manifests.flatMap((digest) => this.references.get(digest)?.manifests ?? []),
+    );
+    for (const digest of needed.manifests)
+      if (listed.has(digest)) await this.manifest(repository, digest, digest);
     await concurrently(manifests, PARALLEL, ({ tag, digest, mediaType }) =>
       this.manifest(repository, tag ?? digest, digest, mediaType),
     );
   }
 
-  /** Collects what a manifest needs, the deepest children first. */
-  private async needs(digest: string, children: Set<string>, blobs: Set<string>): Promise<void> {
-    const own = parseReferences(await this.bytesOf(digest)) as References;
-    for (const blob of own.blobs) blobs.add(blob.digest);
-    for (const child of own.manifests) {
-      await this.needs(child, children, blobs);
-      children.add(child);
-    }
-  }
-
-  private async blob(repository: string, digest: string): Promise<void> {
+  private async blob(repository: string, digest: Digest): Promise<void> {
     const path = this.directory.blobs.path(digest);
     const { size } = await stat(path);
     if ((await this.api.blobSize(repository, digest)) !== size) {
@@ -103,13 +99,14 @@ class Push {
     this.meter.add(size);
   }
 
-  private async manifest(repository: string, reference: string, digest: string, mediaType?: string) {
+  private async manifest(repository: string, reference: string, digest: Digest, mediaType?: string) {
     const bytes = await this.bytesOf(digest);
-    await this.api.putManifest(repository, reference, { mediaType: mediaType ?? mediaTypeOf(bytes), bytes });
+    const type = mediaType !== undefined && isMediaType(mediaType) ? mediaType : mediaTypeOf(bytes);
+    await this.api.putManifest(repository, reference, { mediaType: type, bytes });
     this.pushed.manifests++;
   }
 
-  private async bytesOf(digest: string): Promise<Buffer> {
+  private async bytesOf(digest: Digest): Promise<Buffer> {
     const bytes = await this.directory.blobs.small(digest);
     if (bytes === undefined) throw damaged(this.directory.blobs.path(digest));
     return bytes;

@@ -1,3 +1,4 @@
+import type { Digest } from "../registry/digest.js";
 import type { References } from "../registry/references.js";
 import type { NamedManifest } from "./ociLayout.js";
 
@@ -5,17 +6,17 @@ import type { NamedManifest } from "./ociLayout.js";
 export interface Seen {
   named: readonly NamedManifest[];
   /** What each manifest that is there refers to, by digest. */
-  references: ReadonlyMap<string, References>;
+  references: ReadonlyMap<Digest, References>;
   /** Digests of the blobs that are there and right. */
-  blobs: { has(digest: string): boolean };
+  blobs: { has(digest: Digest): boolean };
 }
 
 export interface Whole {
   named: NamedManifest[];
   /** The manifests that these need, themselves included, each after those that it lists. */
-  manifests: string[];
+  manifests: Digest[];
   /** The blobs that these need, each with a repository that has it. */
-  blobs: Map<string, string>;
+  blobs: Map<Digest, string>;
   /** What is missing, as sentences. */
   damage: string[];
 }
@@ -28,52 +29,64 @@ export const countsOf = ({ named, manifests, blobs }: Whole) => ({
 });
 
 /** The bytes of its manifests and blobs, by the sizes of their files. */
-export const bytesOf = ({ manifests, blobs }: Whole, sizes: ReadonlyMap<string, number>): number =>
+export const bytesOf = ({ manifests, blobs }: Whole, sizes: ReadonlyMap<Digest, number>): number =>
   [...manifests, ...blobs.keys()].reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0);
 
 /** Leaves out images that lack a manifest or a blob. Pure. */
 export function wholeImages({ named, references, blobs }: Seen): Whole {
-  const lacks = new Map<string, string[]>();
-  /** What a manifest lacks; one that is being looked at already lacks nothing by itself. */
-  const lacking = (digest: string): string[] => {
-    const known = lacks.get(digest);
-    if (known) return known;
-    lacks.set(digest, []);
+  /** What each manifest lacks by itself. */
+  const gaps = new Map<Digest, Digest[]>();
+  /** Manifests that lack something, by themselves or below. */
+  const torn = new Set<Digest>();
+  for (const digest of below(named, references)) {
     const own = references.get(digest);
-    const missing = own
-      ? [
-          ...own.blobs.map((blob) => blob.digest).filter((blob) => !blobs.has(blob)),
-          ...own.manifests.flatMap(lacking),
-        ]
-      : [digest];
-    lacks.set(digest, missing);
-    return missing;
-  };
-  const damage = named.flatMap(({ repository, tag, digest }) =>
-    [...new Set(lacking(digest))].map(
-      (missing) => `${repository}${tag === undefined ? `@${digest}` : `:${tag}`} lacks ${missing}`,
-    ),
-  );
-  const whole = named.filter(({ digest }) => lacking(digest).length === 0);
+    const lacking = own ? own.blobs.map((blob) => blob.digest).filter((blob) => !blobs.has(blob)) : [digest];
+    if (lacking.length > 0) gaps.set(digest, lacking);
+    // Children come first.
+    if (lacking.length > 0 || own?.manifests.some((child) => torn.has(child))) torn.add(digest);
+  }
+  const damage = named
+    .filter(({ digest }) => torn.has(digest))
+    .flatMap((manifest) => {
+      const missing = [...below([manifest], references)].flatMap((digest) => gaps.get(digest) ?? []);
+      const { repository, tag, digest } = manifest;
+      const name = `${repository}${tag === undefined ? `@${digest}` : `:${tag}`}`;
+      return [...new Set(missing)].map((what) => `${name} lacks ${what}`);
+    });
+  const whole = named.filter(({ digest }) => !torn.has(digest));
   return { named: whole, ...neededBy(whole, references), damage: [...new Set(damage)].sort() };
 }
 
-/** Everything that manifests need, children first. */
-function neededBy(
+/** Everything that manifests need, children first. Pure. */
+export function neededBy(
   named: readonly NamedManifest[],
-  references: ReadonlyMap<string, References>,
+  references: ReadonlyMap<Digest, References>,
 ): Pick<Whole, "manifests" | "blobs"> {
-  const manifests = new Set<string>();
-  const blobs = new Map<string, string>();
-  const visited = new Set<string>();
-  const visit = (digest: string, repository: string): void => {
-    if (visited.has(digest)) return;
+  const manifests: Digest[] = [];
+  const blobs = new Map<Digest, string>();
+  const visited = new Set<Digest>();
+  for (const root of named)
+    for (const digest of below([root], references, visited)) {
+      manifests.push(digest);
+      for (const blob of references.get(digest)?.blobs ?? []) blobs.set(blob.digest, root.repository);
+    }
+  return { manifests, blobs };
+}
+
+/** Manifests with all that they lead to, each once and after those that it lists. A chain of them may have any length. */
+function* below(
+  roots: readonly { digest: Digest }[],
+  references: ReadonlyMap<Digest, References>,
+  visited: Set<Digest> = new Set(),
+): Generator<Digest> {
+  const waiting = roots.map(({ digest }) => ({ digest, isListed: false })).reverse();
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { digest, isListed } = next;
+    if (isListed) yield digest;
+    if (visited.has(digest)) continue;
     visited.add(digest);
-    const own = references.get(digest);
-    for (const child of own?.manifests ?? []) visit(child, repository);
-    for (const blob of own?.blobs ?? []) blobs.set(blob.digest, repository);
-    manifests.add(digest);
-  };
-  for (const { digest, repository } of named) visit(digest, repository);
-  return { manifests: [...manifests], blobs };
+    waiting.push({ digest, isListed: true });
+    for (const child of references.get(digest)?.manifests.toReversed() ?? [])
+      if (!visited.has(child)) waiting.push({ digest: child, isListed: false });
+  }
 }

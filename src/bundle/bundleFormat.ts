@@ -1,3 +1,8 @@
+import { z } from "zod";
+import { stackName } from "../config/schema/index.js";
+import { imageReference } from "../config/text.js";
+import { digestSchema } from "../registry/digest.js";
+
 /** What is in a bundle: pure. A bundle is an archive that `docker load` and skopeo's oci-archive read, with more in it. */
 
 export const BUNDLE_VERSION = 1;
@@ -12,26 +17,33 @@ export const SUMS_FILE = "SHA256SUMS";
 export const STACK_FOLDER = "stack";
 export const PROGRAM_FOLDER = "hephaestus";
 
-/** An image of a bundle. */
-export interface BundledImage {
+const imageSchema = z.object({
   /** As the stack names it. */
-  name: string;
+  name: imageReference(),
   /** The digest of its manifest in the bundle. */
-  digest: string;
+  digest: digestSchema,
   /** The digest of its config: what Docker calls the image's ID. */
-  config: string;
-  platform: string;
+  config: digestSchema,
+  platform: z.string().regex(/^[\w.-]+(?:\/[\w.-]+)+$/),
   /** Where it came from: a registry, with the digest that the name stands for there, or an engine. */
-  source: { registry: string; digest: string } | { engine: true };
-}
+  source: z.union([
+    z.object({ registry: z.string(), digest: digestSchema }),
+    z.object({ engine: z.literal(true) }),
+  ]),
+});
 
-export interface BundleFacts {
-  version: typeof BUNDLE_VERSION;
+/** The description of a bundle. Another program may have written it. */
+export const factsSchema = z.object({
+  version: z.literal(BUNDLE_VERSION),
   /** What wrote it: name and version. */
-  tool: string;
-  stack: string;
-  images: BundledImage[];
-}
+  tool: z.string(),
+  stack: stackName,
+  images: z.array(imageSchema),
+});
+
+/** An image of a bundle. */
+export type BundledImage = z.infer<typeof imageSchema>;
+export type BundleFacts = z.infer<typeof factsSchema>;
 
 /** The text of SHA256SUMS. */
 export const sumsText = (sums: ReadonlyMap<string, string>): string =>
@@ -48,8 +60,7 @@ export const parseSums = (text: string): Map<string, string> =>
   );
 
 /** What `docker load` reads: where the parts of each image are. Source: moby, image/tarexport. */
-export interface SavedImage {
-  Config: string;
-  RepoTags: string[] | null;
-  Layers: string[];
-}
+export const savedSchema = z.array(
+  z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullable(), Layers: z.array(z.string()) }),
+);
+export type SavedImage = z.infer<typeof savedSchema>[number];

@@ -1,17 +1,19 @@
 import { createReadStream } from "node:fs";
 import { copyFile, mkdir, open, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import type { BlobFiles } from "../backup/blobFiles.js";
 import { fetchBlobs } from "../backup/fetchBlobs.js";
 import { words } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { digestOf, digestOfStream } from "../registry/digest.js";
+import { type Digest, digestOf, digestOfStream, digestSchema, isDigest } from "../registry/digest.js";
 import { namesManifest } from "../registry/mediaTypes.js";
+import { readJson } from "../registry/readJson.js";
 import { parseReferences } from "../registry/references.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import type { ProgressMeter } from "../terminal/progress.js";
-import type { BundledImage, SavedImage } from "./bundleFormat.js";
+import { type BundledImage, savedSchema } from "./bundleFormat.js";
 import { extractTar } from "./tarFile.js";
 
 /** Where the parts of an image go: an OCI image layout. */
@@ -26,9 +28,23 @@ const CONFIG_TYPE = "application/vnd.oci.image.config.v1+json";
 const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 const LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar";
 
-interface IndexJson {
-  manifests?: Array<{ digest: string; mediaType?: string; platform?: Record<string, string> }>;
-}
+const indexSchema = z.object({
+  manifests: z.array(
+    z.object({
+      digest: digestSchema,
+      mediaType: z.unknown().optional(),
+      platform: z
+        .object({
+          os: z.unknown().optional(),
+          architecture: z.unknown().optional(),
+          variant: z.unknown().optional(),
+        })
+        .nullish(),
+    }),
+  ),
+});
+/** Source: OCI image specification, config.md. */
+const configSchema = z.object({ os: z.string(), architecture: z.string() });
 
 /**
  * Takes an image from its registry: its manifest for the platform, as it is there.
@@ -46,11 +62,20 @@ export async function fromRegistry(
   const { name, registry, repository, reference } = image;
   const named = await api.rawManifest(repository, reference);
   if (named === undefined) throw missing(name, `${registry} has no ${repository}:${reference}`);
-  const digest = platformDigest(named.bytes, platform) ?? (isIndex(named.bytes) ? undefined : named.digest);
+  if (isDigest(reference) && digestOf(named.bytes) !== reference)
+    throw missing(name, `${registry} gives something else for ${reference}`);
+  const index = readJson(indexSchema, named.bytes);
+  const digest = index ? platformDigest(index, platform) : named.digest;
   if (digest === undefined) throw missing(name, `it has no image for ${platform}`);
   const manifest = digest === named.digest ? named : await api.rawManifest(repository, digest);
   const references = manifest && parseReferences(manifest.bytes);
-  if (manifest === undefined || references === undefined || digestOf(manifest.bytes) !== digest)
+  const config = references?.config;
+  if (
+    manifest === undefined ||
+    references === undefined ||
+    config === undefined ||
+    digestOf(manifest.bytes) !== digest
+  )
     throw missing(name, `${digest} cannot be read`);
   const { damage } = await fetchBlobs(
     api,
@@ -61,27 +86,22 @@ export async function fromRegistry(
   );
   if (damage.length > 0) throw missing(name, damage.join("; "));
   await blobs.put(digest, manifest.bytes);
-  const { config } = JSON.parse(manifest.bytes.toString("utf8")) as { config: { digest: string } };
-  const has = platformOfConfig(await blobs.small(config.digest));
+  const has = platformOfConfig(await blobs.small(config));
   if (!isFor(platform, has)) throw missing(name, `${registry} has it for ${has}`);
-  return { name, digest, config: config.digest, platform, source: { registry, digest: named.digest } };
+  return { name, digest, config, platform, source: { registry, digest: named.digest } };
 }
 
-/** The platform that a config names. Source: OCI image specification, config.md. */
+/** The platform that a config names. */
 function platformOfConfig(bytes: Buffer | undefined): string {
-  const { os = "", architecture = "" } = JSON.parse(String(bytes ?? "{}")) as Record<string, string>;
-  return `${os}/${architecture}`;
+  const config = bytes && readJson(configSchema, bytes);
+  return config ? `${config.os}/${config.architecture}` : "no platform";
 }
 
 /** Whether an image for a platform is what was wanted; a config may leave its variant out. */
 const isFor = (wanted: string, has: string): boolean => wanted.split("/").slice(0, 2).join("/") === has;
 
-const isIndex = (bytes: Buffer): boolean =>
-  Array.isArray((JSON.parse(bytes.toString("utf8")) as IndexJson).manifests);
-
 /** The digest of an index's image for a platform. */
-function platformDigest(bytes: Buffer, wanted: string): string | undefined {
-  const { manifests = [] } = JSON.parse(bytes.toString("utf8")) as IndexJson;
+function platformDigest({ manifests }: z.infer<typeof indexSchema>, wanted: string): Digest | undefined {
   const [os, architecture, variant] = wanted.split("/");
   return manifests.find(
     (one) =>
@@ -113,14 +133,21 @@ export async function fromEngine(
   const folder = join(target.layout, "saved");
   const { exitCode, stderr } = await docker.attempt(["save", "--output", archive, name]);
   if (exitCode !== 0) throw missing(name, stderr.trim().split("\n").at(-1) ?? "docker save failed");
-  await extractTar(archive, folder);
-  const [saved] = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as SavedImage[];
+  const places = await extractTar(archive, folder).catch((cause: Error) => {
+    throw missing(name, `what docker saved cannot be read: ${cause.message}`);
+  });
+  const place = (path: string): string => {
+    const found = places(path);
+    if (found === undefined) throw missing(name, `what docker saved lacks ${path}`);
+    return found;
+  };
+  const [saved] = readJson(savedSchema, await readFile(place("manifest.json"))) ?? [];
   if (saved === undefined) throw missing(name, "docker saved nothing");
-  const configBytes = await readFile(join(folder, saved.Config));
+  const configBytes = await readFile(place(saved.Config));
   const platform = platformOfConfig(configBytes);
   if (!isFor(target.platform, platform)) throw missing(name, `the engine has it for ${platform}`);
   const layers = [];
-  for (const path of saved.Layers) layers.push(await addFile(target.blobs, join(folder, path)));
+  for (const path of saved.Layers) layers.push(await addFile(target.blobs, place(path)));
   const config = await addBytes(target.blobs, configBytes, CONFIG_TYPE);
   const manifest = Buffer.from(
     JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers }),

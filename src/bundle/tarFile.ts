@@ -1,9 +1,10 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { lstat, mkdir, readdir, symlink } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { lstat, mkdir, readdir } from "node:fs/promises";
+import { join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { extract, pack } from "tar-stream";
+import { pack } from "tar-stream";
 import { ExitCode, OperatorError } from "../errors.js";
+import { tarEntries } from "../host/tarEntries.js";
 
 /** A file that goes into an archive: a file of the disk, or text. */
 export type Entry = { path: string; mode: number } & ({ file: string; size: number } | { text: string });
@@ -32,21 +33,16 @@ export async function writeTar(file: string, entries: readonly Entry[]): Promise
  * Visits the files of an archive in their order.
  *
  * @param visit gets the path and the content, which it has to read to its end
- * @throws OperatorError where it is no archive, or ends too early
+ * @throws OperatorError where it is no archive, ends too early, or has something else than files
  */
 export async function visitTar(
   file: string,
   visit: (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>,
 ): Promise<void> {
-  const archive = extract();
-  const source = createReadStream(file);
-  source.on("error", (error) => archive.destroy(error));
-  source.pipe(archive);
   try {
-    for await (const entry of archive) {
-      if (entry.header.type === "file")
-        await visit(entry.header.name, entry as unknown as AsyncIterable<Uint8Array>);
-      else entry.resume();
+    for await (const { name, type, content } of tarEntries(createReadStream(file))) {
+      if (type !== "file") throw new Error(`${name} is no file but a ${type ?? "thing of unknown type"}`);
+      await visit(name, content);
     }
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause;
@@ -60,21 +56,31 @@ export async function visitTar(
   }
 }
 
-/** Unpacks an archive of `docker save`: files, and links to layers that occur twice. */
-export async function extractTar(file: string, folder: string): Promise<void> {
-  const archive = extract();
-  createReadStream(file).pipe(archive);
-  for await (const entry of archive) {
-    const { name, type, linkname } = entry.header;
-    const to = resolve(folder, name);
-    if (relative(folder, to).startsWith("..")) throw new Error(`${file} leads out of its folder: ${name}`);
-    await mkdir(dirname(to), { recursive: true });
-    if (type === "file") await pipeline(entry, createWriteStream(to));
-    else {
-      entry.resume();
-      if (type === "symlink") await symlink(linkname ?? "", to);
-    }
+/**
+ * Unpacks an archive of `docker save`: files, and links to layers that occur twice. Its names are no paths here: each file gets
+ * a number, and no link is made.
+ *
+ * @param folder which is created
+ * @returns the file on the disk that has a name in the archive; undefined where it has none
+ * @throws Error where it cannot be read, or holds other things
+ */
+export async function extractTar(
+  file: string,
+  folder: string,
+): Promise<(name: string) => string | undefined> {
+  const places = new Map<string, string>();
+  const links = new Map<string, string>();
+  await mkdir(folder, { recursive: true });
+  for await (const { name, type, target, content } of tarEntries(createReadStream(file))) {
+    const path = posix.normalize(name);
+    if (type === "file") {
+      const place = join(folder, String(places.size));
+      await pipeline(content, createWriteStream(place, { flags: "wx" }));
+      places.set(path, place);
+    } else if (type === "symlink" && target !== undefined) links.set(path, posix.join(path, "..", target));
+    else if (type !== "directory") throw new Error(`${name} is neither a file nor a folder nor a link`);
   }
+  return (name) => places.get(posix.normalize(name)) ?? places.get(links.get(posix.normalize(name)) ?? "");
 }
 
 /** The files below a folder, in the order of their names, with the mode bits that matter. */

@@ -1,9 +1,12 @@
 import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { z } from "zod";
 import { BlobFiles, writing } from "../backup/blobFiles.js";
 import { blobFile, INDEX_FILE, LAYOUT, LAYOUT_FILE } from "../backup/ociLayout.js";
-import { digestOf, digestOfStream } from "../registry/digest.js";
+import { type Digest, digestOf, digestOfStream, digestSchema } from "../registry/digest.js";
+import { mediaTypeOf } from "../registry/mediaTypes.js";
+import { readJson } from "../registry/readJson.js";
 import { imageParts } from "../stack/mirrorSources.js";
 import {
   BUNDLE_FILE,
@@ -69,7 +72,7 @@ export async function writeBundle(
 
 /** The blobs that the images need; a registry that broke off may have left others. */
 async function blobEntries(images: readonly BundledImage[], blobs: BlobFiles): Promise<Entry[]> {
-  const needed = new Set<string>();
+  const needed = new Set<Digest>();
   for (const { digest, config } of images) {
     for (const blob of [digest, config, ...(await layersOf(digest, blobs))]) needed.add(blob);
   }
@@ -81,12 +84,17 @@ async function blobEntries(images: readonly BundledImage[], blobs: BlobFiles): P
 async function indexText(images: readonly BundledImage[], blobs: BlobFiles): Promise<string> {
   const manifests = [];
   for (const { name, digest, platform } of images) {
-    const bytes = await blobs.small(digest);
-    const { mediaType } = JSON.parse(String(bytes)) as { mediaType: string };
+    const bytes = await manifestOf(digest, blobs);
     const [os, architecture] = platform.split("/");
     const { repository, tag = "latest" } = imageParts(name);
     const annotations = { [REF_NAME]: name, [CONTAINERD_NAME]: `${repository}:${tag}` };
-    manifests.push({ mediaType, digest, size: bytes?.length, platform: { os, architecture }, annotations });
+    manifests.push({
+      mediaType: mediaTypeOf(bytes),
+      digest,
+      size: bytes.length,
+      platform: { os, architecture },
+      annotations,
+    });
   }
   const index = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests };
   return `${JSON.stringify(index, null, 1)}\n`;
@@ -103,10 +111,18 @@ async function savedText(images: readonly BundledImage[], blobs: BlobFiles): Pro
   return `${JSON.stringify(saved)}\n`;
 }
 
-/** Digests of the layers of a manifest in the layout. */
-async function layersOf(digest: string, blobs: BlobFiles): Promise<string[]> {
-  const { layers } = JSON.parse(String(await blobs.small(digest))) as { layers: { digest: string }[] };
+/** Digests of the layers of a manifest in the layout, in their order; one may occur twice. */
+async function layersOf(digest: Digest, blobs: BlobFiles): Promise<Digest[]> {
+  const layers = readJson(layersSchema, await manifestOf(digest, blobs))?.layers ?? [];
   return layers.map((layer) => layer.digest);
+}
+
+const layersSchema = z.object({ layers: z.array(z.object({ digest: digestSchema })) });
+
+async function manifestOf(digest: Digest, blobs: BlobFiles): Promise<Buffer> {
+  const bytes = await blobs.small(digest);
+  if (bytes === undefined) throw new Error(`${digest} was not collected`);
+  return bytes;
 }
 
 const sumOf = async (entry: Entry): Promise<string> =>

@@ -1,4 +1,5 @@
 import { DAY_MILLISECONDS } from "../credentials/age.js";
+import type { Digest } from "../registry/digest.js";
 import type { TaggedImage } from "../registry/imageFacts.js";
 import { compareVersions, parseVersion } from "../registry/versions.js";
 
@@ -15,7 +16,7 @@ export interface Rule {
 }
 
 export interface Doomed {
-  digest: string;
+  digest: Digest;
   /** All of its tags. */
   tags: string[];
   created: Date | undefined;

@@ -1,9 +1,40 @@
 import { createHash } from "node:crypto";
+import { z } from "zod";
 
 /** Digests of content. Source: OCI image specification, descriptor.md. */
 
-export const digestOf = (bytes: Uint8Array): string =>
-  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+
+/** Reads a digest out of a document from outside. Everything that takes a `Digest` may put it into a path. */
+export const digestSchema = z.string().regex(DIGEST, "is no digest of the form sha256:…").brand<"Digest">();
+
+/** A digest whose form was checked, or that was computed here. */
+export type Digest = z.infer<typeof digestSchema>;
+
+export const isDigest = (value: unknown): value is Digest => typeof value === "string" && DIGEST.test(value);
+
+/** The hash of a digest, in hexadecimal digits. */
+export const hexOf = (digest: Digest): string => digest.slice("sha256:".length);
+
+/** Computes a digest piece by piece. */
+export class Hashing {
+  private readonly hash = createHash("sha256");
+
+  update(bytes: Uint8Array): void {
+    this.hash.update(bytes);
+  }
+
+  /** Of what came by; once. */
+  digest(): Digest {
+    return `sha256:${this.hash.digest("hex")}` as Digest;
+  }
+}
+
+export function digestOf(bytes: Uint8Array): Digest {
+  const hashing = new Hashing();
+  hashing.update(bytes);
+  return hashing.digest();
+}
 
 /**
  * The digest of content that is read piece by piece.
@@ -13,11 +44,11 @@ export const digestOf = (bytes: Uint8Array): string =>
 export async function digestOfStream(
   content: AsyncIterable<Uint8Array>,
   onBytes: (bytes: number) => void = () => undefined,
-): Promise<string> {
-  const hash = createHash("sha256");
+): Promise<Digest> {
+  const hashing = new Hashing();
   for await (const chunk of content) {
-    hash.update(chunk);
+    hashing.update(chunk);
     onBytes(chunk.length);
   }
-  return `sha256:${hash.digest("hex")}`;
+  return hashing.digest();
 }

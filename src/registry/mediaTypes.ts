@@ -21,6 +21,10 @@ const MANIFESTS: ReadonlySet<string> = new Set([
 export const namesManifest = ({ mediaType }: { mediaType?: unknown }): boolean =>
   typeof mediaType !== "string" || MANIFESTS.has(mediaType);
 
+/** Whether a text from outside may go into a header as a media type. Source: RFC 6838, 4.2. */
+export const isMediaType = (value: unknown): value is string =>
+  typeof value === "string" && /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/.test(value);
+
 /**
  * The media type of a manifest by its own words, or else by its form.
  *
@@ -28,8 +32,8 @@ export const namesManifest = ({ mediaType }: { mediaType?: unknown }): boolean =
  */
 export function mediaTypeOf(bytes: Buffer): string {
   const { mediaType, manifests } = JSON.parse(bytes.toString("utf8")) as {
-    mediaType?: string;
+    mediaType?: unknown;
     manifests?: unknown;
   };
-  return mediaType ?? (manifests ? OCI_INDEX : OCI_MANIFEST);
+  return isMediaType(mediaType) ? mediaType : manifests ? OCI_INDEX : OCI_MANIFEST;
 }

@@ -1,10 +1,13 @@
+import { z } from "zod";
+import { type Digest, digestSchema } from "./digest.js";
 import { namesManifest } from "./mediaTypes.js";
+import { readJson } from "./readJson.js";
 
 /** What a manifest refers to. Source: OCI image specification 1.1, Docker image manifest v2 schema 2 and manifest list. */
 
 /** Content as a manifest names it. Source: OCI image specification, descriptor.md. */
 export interface Content {
-  digest: string;
+  digest: Digest;
   /** Bytes; undefined where the manifest does not say (Docker's schema 1). */
   size: number | undefined;
 }
@@ -12,68 +15,72 @@ export interface Content {
 export interface References {
   /** Its config, its layers, and what an index lists that is no manifest: blobs that have to be there. */
   blobs: Content[];
+  /** The config alone: what says for which platform an image is, and when it was built. */
+  config?: Digest;
   /** Digests of an index's own manifests. */
-  manifests: string[];
+  manifests: Digest[];
   /** The manifest that this one is about (a signature, an SBOM); a registry takes it before or after that one. */
-  subject?: string;
-}
-
-interface DescriptorJson {
-  digest?: unknown;
-  size?: unknown;
-  mediaType?: unknown;
-  urls?: unknown;
-}
-
-interface ManifestJson {
-  config?: DescriptorJson;
-  layers?: DescriptorJson[];
-  fsLayers?: Array<{ blobSum?: unknown }>;
-  manifests?: DescriptorJson[];
-  subject?: DescriptorJson;
+  subject?: Digest;
 }
 
 /** Larger ones no registry takes. Source: distribution specification, "Pushing Manifests" (4 MiB). */
 export const LARGEST_MANIFEST = 4 * 1024 * 1024;
 
+/** Bytes of a blob that can be true: S3 keeps objects of up to 50 TB. */
+const LARGEST_BLOB = 50e12;
+
+/** Bytes of content as an outside document gives them. */
+export const sizeSchema = z.int().min(0).max(LARGEST_BLOB);
+
+const descriptor = z.object({
+  digest: digestSchema,
+  size: sizeSchema.optional(),
+  mediaType: z.unknown().optional(),
+  urls: z.unknown().optional(),
+});
+/** Programs write null for a list that is empty. */
+const list = <T extends z.ZodType>(item: T) => z.array(item).nullish();
+const manifestSchema = z
+  .object({
+    config: descriptor.nullish(),
+    layers: list(descriptor),
+    fsLayers: list(z.object({ blobSum: digestSchema })),
+    manifests: list(descriptor),
+    subject: descriptor.nullish(),
+  })
+  .refine(
+    ({ config, layers, fsLayers, manifests }) => config !== undefined || (layers ?? fsLayers ?? manifests),
+  );
+
 /**
  * Reads the references out of a manifest's bytes.
  *
- * @returns undefined where the bytes are no manifest
+ * @returns undefined where the bytes are no manifest, or one of its digests or sizes is none: nothing of it can be trusted then
  */
 export function parseReferences(bytes: Buffer): References | undefined {
-  let json: ManifestJson | null;
-  try {
-    json = JSON.parse(bytes.toString("utf8")) as ManifestJson | null;
-  } catch {
-    return undefined;
-  }
-  if (typeof json !== "object" || json === null) return undefined;
-  const { config, layers = [], fsLayers = [], manifests = [], subject } = json;
-  if (![layers, fsLayers, manifests].every(Array.isArray)) return undefined;
-  if (config === undefined && json.layers === undefined && json.fsLayers === undefined && !json.manifests)
-    return undefined;
+  if (bytes.length > LARGEST_MANIFEST) return undefined;
+  const data = readJson(manifestSchema, bytes);
+  if (data === undefined) return undefined;
+  const { config, layers, fsLayers, manifests, subject } = data;
   // Layers with urls may lie elsewhere (foreign layers): no registry has to have them.
-  const own = layers.filter(({ urls }) => !Array.isArray(urls) || urls.length === 0);
+  const own = (layers ?? []).filter(({ urls }) => !Array.isArray(urls) || urls.length === 0);
   const blobs = [
     ...(config ? [config] : []),
     ...own,
-    ...fsLayers.map(({ blobSum }) => ({ digest: blobSum })),
-    ...manifests.filter((entry) => !namesManifest(entry)),
+    ...(fsLayers ?? []).map(({ blobSum }) => ({ digest: blobSum })),
+    ...(manifests ?? []).filter((entry) => !namesManifest(entry)),
   ];
-  const about = contents(subject ? [subject] : [])[0];
   return {
     blobs: contents(blobs),
-    manifests: contents(manifests.filter(namesManifest)).map(({ digest }) => digest),
-    ...(about === undefined ? {} : { subject: about.digest }),
+    ...(config ? { config: config.digest } : {}),
+    manifests: contents((manifests ?? []).filter(namesManifest)).map(({ digest }) => digest),
+    ...(subject ? { subject: subject.digest } : {}),
   };
 }
 
 /** Each digest once. */
-function contents(descriptors: readonly DescriptorJson[]): Content[] {
+function contents(descriptors: readonly { digest: Digest; size?: number | undefined }[]): Content[] {
   const found = new Map<string, Content>();
-  for (const { digest, size } of descriptors)
-    if (typeof digest === "string" && !found.has(digest))
-      found.set(digest, { digest, size: typeof size === "number" ? size : undefined });
+  for (const { digest, size } of descriptors) if (!found.has(digest)) found.set(digest, { digest, size });
   return [...found.values()];
 }

@@ -1,8 +1,11 @@
+import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
-import { digestOf } from "./digest.js";
+import { type Digest, digestOf, isDigest } from "./digest.js";
 import { buildDate } from "./imageFacts.js";
-import { parseReferences } from "./references.js";
-import type { RegistryClient } from "./registryClient.js";
+import { catalogPage, PAGE, readPages, referrersPage, tagsPage } from "./pagedList.js";
+import { readJson } from "./readJson.js";
+import { LARGEST_MANIFEST, parseReferences, sizeSchema } from "./references.js";
+import { bodyOf, type RegistryClient } from "./registryClient.js";
 
 /** The registry's HTTP API. Source: OCI distribution specification 1.1. */
 
@@ -14,16 +17,11 @@ const MANIFEST_TYPES = [
   "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ].join(", ");
 
-/** Names on one page of a list. */
-const PAGE = 100;
-
 /** The annotation with the time of the build. Source: OCI image specification, "Pre-Defined Annotation Keys". */
 const CREATED = "org.opencontainers.image.created";
 
-interface ManifestBody {
-  config?: { digest?: string };
-  annotations?: Record<string, unknown>;
-}
+const configSchema = z.object({ created: z.unknown().optional() });
+const annotationsSchema = z.object({ annotations: z.object({ [CREATED]: z.unknown().optional() }) });
 
 /** An error of the distribution specification; the reason is what our gateway adds. */
 interface RegistryError {
@@ -33,28 +31,22 @@ interface RegistryError {
 
 /** What a tag or digest stands for. */
 export interface Manifest {
-  digest: string;
+  digest: Digest;
   /** Digests of an index's own manifests; what else it lists is left out. */
-  children: string[];
-  config: string | undefined;
+  children: Digest[];
+  config: Digest | undefined;
   /** The manifest that this one refers to. */
-  subject: string | undefined;
+  subject: Digest | undefined;
   /** When it was built, by its annotation. */
   created: Date | undefined;
 }
 
 /** A manifest as the registry gives it. */
 export interface RawManifest {
-  digest: string;
+  /** As the registry says, which may not be what the bytes have: that of Docker's schema 1 leaves the signatures out. */
+  digest: Digest;
   mediaType: string;
   bytes: Buffer;
-}
-
-/** What an index says of a manifest. */
-export interface Descriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
 }
 
 export class RegistryApi {
@@ -62,12 +54,12 @@ export class RegistryApi {
 
   /** Names of all repositories. */
   repositories(): Promise<string[]> {
-    return this.pages(`/v2/_catalog?n=${PAGE}`, "repositories");
+    return readPages(this.client, `/v2/_catalog?n=${PAGE}`, catalogPage);
   }
 
   /** A repository's tags; none where all were deleted. */
   tags(repository: string): Promise<string[]> {
-    return this.pages(`/v2/${repository}/tags/list?n=${PAGE}`, "tags");
+    return readPages(this.client, `/v2/${repository}/tags/list?n=${PAGE}`, tagsPage);
   }
 
   /**
@@ -80,44 +72,42 @@ export class RegistryApi {
     const response = await this.client.request("GET", path, { headers: { accept: MANIFEST_TYPES } });
     if (response.status === 404) return undefined;
     const { headers } = this.client.expectOk(response, path);
-    const bytes = Buffer.from(await response.arrayBuffer());
+    const bytes = await this.client.read(response, path, LARGEST_MANIFEST);
+    const named = headers.get("docker-content-digest");
     return {
-      digest: headers.get("docker-content-digest") ?? digestOf(bytes),
+      digest: isDigest(named) ? named : digestOf(bytes),
       mediaType: headers.get("content-type")?.split(";")[0] ?? "",
       bytes,
     };
   }
 
-  /** @returns undefined where it is not there (any more) */
-  async manifest(repository: string, reference: string): Promise<Manifest | undefined> {
+  /** @returns undefined where it is not there (any more), and "unreadable" where it is no manifest */
+  async manifest(repository: string, reference: string): Promise<Manifest | undefined | "unreadable"> {
     const raw = await this.rawManifest(repository, reference);
     if (raw === undefined) return undefined;
-    const { digest, bytes } = raw;
-    const references = parseReferences(bytes);
-    const body = references ? (JSON.parse(bytes.toString("utf8")) as ManifestBody) : {};
+    const references = parseReferences(raw.bytes);
+    if (references === undefined) return "unreadable";
     return {
-      digest,
-      children: references?.manifests ?? [],
-      config: body.config?.digest,
-      subject: references?.subject,
-      created: buildDate(body.annotations?.[CREATED]),
+      digest: raw.digest,
+      children: references.manifests,
+      config: references.config,
+      subject: references.subject,
+      created: buildDate(readJson(annotationsSchema, raw.bytes)?.annotations[CREATED]),
     };
   }
 
   /**
-   * Manifests that refer to one, by the referrers API.
+   * Digests of manifests that refer to one, by the referrers API.
    *
    * @returns undefined where the registry has no such API: they have tags of their own then
    */
-  async referrers(repository: string, digest: string): Promise<Descriptor[] | undefined> {
-    const path = `/v2/${repository}/referrers/${digest}`;
-    const response = await this.client.request("GET", path);
-    if (!response.ok) {
-      await response.body?.cancel();
-      return undefined;
-    }
-    const body = (await response.json().catch(() => ({}))) as { manifests?: Descriptor[] };
-    return body.manifests;
+  async referrers(repository: string, digest: Digest): Promise<Digest[] | undefined> {
+    const first = `/v2/${repository}/referrers/${digest}`;
+    const response = await this.client.request("GET", first);
+    if (response.ok) return readPages(this.client, first, referrersPage, response);
+    await response.body?.cancel();
+    if (response.status >= 500) throw this.client.unexpected(response.status, first);
+    return undefined;
   }
 
   /**
@@ -128,7 +118,7 @@ export class RegistryApi {
    */
   async blob(
     repository: string,
-    digest: string,
+    digest: Digest,
     offset: number,
   ): Promise<{ offset: number; content: AsyncIterable<Uint8Array> } | undefined> {
     const path = `/v2/${repository}/blobs/${digest}`;
@@ -144,19 +134,21 @@ export class RegistryApi {
   }
 
   /** Bytes of a blob in a repository; undefined where it is not there. */
-  async blobSize(repository: string, digest: string): Promise<number | undefined> {
+  async blobSize(repository: string, digest: Digest): Promise<number | undefined> {
     const path = `/v2/${repository}/blobs/${digest}`;
     const response = await this.client.request("HEAD", path);
     if (response.status === 404) return undefined;
-    return Number(this.client.expectOk(response, path).headers.get("content-length"));
+    return sizeSchema.safeParse(Number(this.client.expectOk(response, path).headers.get("content-length")))
+      .data;
   }
 
   /** The digest that a tag names; undefined where it is not there. */
-  async digestOf(repository: string, reference: string): Promise<string | undefined> {
+  async digestOf(repository: string, reference: string): Promise<Digest | undefined> {
     const path = `/v2/${repository}/manifests/${reference}`;
     const response = await this.client.request("HEAD", path, { headers: { accept: MANIFEST_TYPES } });
     if (response.status === 404) return undefined;
-    return this.client.expectOk(response, path).headers.get("docker-content-digest") ?? undefined;
+    const named = this.client.expectOk(response, path).headers.get("docker-content-digest");
+    return isDigest(named) ? named : undefined;
   }
 
   /**
@@ -168,7 +160,7 @@ export class RegistryApi {
    */
   async putBlob(
     repository: string,
-    digest: string,
+    digest: Digest,
     from: string | undefined,
     read: () => ReadableStream,
   ): Promise<boolean> {
@@ -199,15 +191,16 @@ export class RegistryApi {
   }
 
   /** When an image was built, by its config; undefined where it does not say, or says what cannot be. */
-  async created(repository: string, config: string): Promise<Date | undefined> {
-    const response = await this.client.request("GET", `/v2/${repository}/blobs/${config}`);
+  async created(repository: string, config: Digest): Promise<Date | undefined> {
+    const path = `/v2/${repository}/blobs/${config}`;
+    const response = await this.client.request("GET", path);
     if (response.status !== 200) return undefined;
-    const { created } = (await response.json().catch(() => ({}))) as { created?: string };
-    return buildDate(created);
+    const bytes = await this.client.read(response, path, LARGEST_MANIFEST).catch(() => Buffer.of());
+    return buildDate(readJson(configSchema, bytes)?.created);
   }
 
   /** Deletes a manifest, and with it every tag that names it. */
-  async remove(repository: string, digest: string): Promise<void> {
+  async remove(repository: string, digest: Digest): Promise<void> {
     const path = `/v2/${repository}/manifests/${digest}`;
     const response = await this.client.request("DELETE", path);
     if (response.status === 405) throw await this.refusal(response);
@@ -227,24 +220,4 @@ export class RegistryApi {
       exitCode: ExitCode.verify,
     });
   }
-
-  /** A list in pages, each naming the next in its Link header (RFC 8288). */
-  private async pages(first: string, key: "repositories" | "tags"): Promise<string[]> {
-    const names: string[] = [];
-    for (let path: string | undefined = first; path !== undefined; ) {
-      const response: Response = await this.client.request("GET", path);
-      if (response.status === 404) return names;
-      const body = (await this.client.expectOk(response, path).json()) as Record<string, string[] | null>;
-      names.push(...(body[key] ?? []));
-      const next = /<([^>]+)>\s*;\s*rel="?next/.exec(response.headers.get("link") ?? "")?.[1];
-      const target = next === undefined ? undefined : new URL(next, this.client.url);
-      path = target && `${target.pathname}${target.search}`;
-    }
-    return names;
-  }
-}
-
-/** The body of a response. fetch cancels the body of a response that nothing refers to any more, so it is held here. */
-async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
-  if (response.body) yield* response.body as unknown as AsyncIterable<Uint8Array>;
 }

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { z } from "zod";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 import { interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError, type OperatorErrorDetails } from "../errors.js";
+import { readAtMost, TooLarge } from "../host/readAtMost.js";
+import { parseJson } from "./readJson.js";
 
 /**
  * Requests to a registry's HTTP API. It answers the challenges of any registry: Basic (RFC 7617), and the Bearer protocol of
@@ -17,6 +20,11 @@ export class UnexpectedAnswer extends OperatorError {
     details: OperatorErrorDetails,
   ) {
     super(message, details);
+  }
+
+  /** Whether the registry failed, rather than refused: it cannot give what it has, or gives what is none. */
+  get isFault(): boolean {
+    return this.status >= 500 || this.status < 300;
   }
 }
 
@@ -90,6 +98,46 @@ export class RegistryClient {
         ? "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --user and --password-stdin."
         : "See the gateway's log with: hephaestus logs gateway",
       exitCode: refused ? ExitCode.credentials : ExitCode.verify,
+    });
+  }
+
+  /**
+   * The body of an answer.
+   *
+   * @param most bytes that it may have
+   * @throws UnexpectedAnswer where it has more
+   */
+  async read(response: Response, path: string, most: number): Promise<Buffer> {
+    try {
+      return await readAtMost(bodyOf(response), most);
+    } catch (cause) {
+      if (this.signal?.aborted) throw interrupted();
+      throw cause instanceof TooLarge
+        ? this.malformed(response.status, path, cause.message)
+        : this.inWords(cause);
+    }
+  }
+
+  /**
+   * A JSON document that is the body of an answer.
+   *
+   * @throws UnexpectedAnswer where it has another shape
+   */
+  async document<T>(response: Response, path: string, schema: z.ZodType<T>, most: number): Promise<T> {
+    const text = (await this.read(response, path, most)).toString("utf8");
+    try {
+      return parseJson(schema, text);
+    } catch (cause) {
+      throw this.malformed(response.status, path, (cause as Error).message);
+    }
+  }
+
+  /** What is thrown for an answer whose content is none. */
+  malformed(status: number, path: string, fault: string): UnexpectedAnswer {
+    return new UnexpectedAnswer(`the answer to ${path} is not what a registry gives: ${fault}`, status, {
+      where: this.url,
+      remedy: "Check the address: is this a registry, and is it one that you trust?",
+      exitCode: ExitCode.verify,
     });
   }
 
@@ -167,6 +215,11 @@ export class RegistryClient {
       cause: error,
     });
   }
+}
+
+/** The body of a response. fetch cancels the body of a response that nothing refers to any more, so it is held here. */
+export async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
+  if (response.body) yield* response.body as unknown as AsyncIterable<Uint8Array>;
 }
 
 /** The scope of a request (distribution, docs "Token Scope Documentation"). */

@@ -1,4 +1,5 @@
 import { concurrently } from "./concurrently.js";
+import { digestOf, isDigest } from "./digest.js";
 import { parseReferences } from "./references.js";
 import type { RegistryApi } from "./registryApi.js";
 
@@ -42,7 +43,9 @@ export async function contentOf(api: RegistryApi, repository: string): Promise<R
     await concurrently(open, PARALLEL, async (reference) => {
       const raw = await api.rawManifest(repository, reference);
       const references = raw && parseReferences(raw.bytes);
-      if (raw === undefined || references === undefined) {
+      // A registry that makes up what it gives would have no end.
+      const isAnother = isDigest(reference) && digestOf(raw?.bytes ?? Buffer.of()) !== reference;
+      if (raw === undefined || references === undefined || isAnother) {
         unreadable.push(reference);
         return;
       }

@@ -1,4 +1,5 @@
 import { concurrently } from "./concurrently.js";
+import type { Digest } from "./digest.js";
 import { subjectOfTag, type TaggedImage } from "./imageFacts.js";
 import type { Manifest, RegistryApi } from "./registryApi.js";
 import { UnexpectedAnswer } from "./registryClient.js";
@@ -8,57 +9,76 @@ const PARALLEL = 8;
 
 export interface RepositoryImages {
   images: TaggedImage[];
-  /** Tags that the registry lists and does not give. */
+  /** Tags that the registry lists and does not give, or not with all that they hold. */
   unreadable: string[];
 }
 
 /**
- * All tags of a repository with what they stand for.
+ * All tags of a repository with what they stand for. However they list each other, each manifest and each config is read once.
  *
  * @throws OperatorError when the registry does not answer
  */
 export async function imagesOf(api: RegistryApi, repository: string): Promise<RepositoryImages> {
   const [images, unreadable]: [TaggedImage[], string[]] = [[], []];
+  const read = (reference: string) => readable(api, repository, reference);
+  const part = once(read);
+  const builtAt = once((config: Digest) => api.created(repository, config));
   await concurrently(await api.tags(repository), PARALLEL, async (tag) => {
-    const manifest = await readable(api, repository, tag);
-    if (manifest === "unreadable") unreadable.push(tag);
-    else if (manifest) images.push(await imageOf(api, repository, tag, manifest));
+    const manifest = await read(tag);
+    if (manifest === undefined) return;
+    const parts = manifest === "unreadable" ? manifest : await partsOf(manifest, part);
+    if (manifest === "unreadable" || parts === "unreadable") {
+      unreadable.push(tag);
+      return;
+    }
+    const subject = manifest.subject ?? subjectOfTag(tag);
+    // A referrer is judged by its subject, not by its age.
+    const created = subject === undefined ? await createdOf(manifest, parts.values(), builtAt) : undefined;
+    images.push({ tag, digest: manifest.digest, children: [...parts.keys()], created, subject });
   });
   return { images: images.sort((a, b) => (a.tag < b.tag ? -1 : 1)), unreadable: unreadable.sort() };
 }
 
-async function imageOf(
-  api: RegistryApi,
-  repository: string,
-  tag: string,
-  manifest: Manifest,
-): Promise<TaggedImage> {
-  const { digest, children } = manifest;
-  const subject = manifest.subject ?? subjectOfTag(tag);
-  // A referrer is judged by its subject, not by its age.
-  const created = subject === undefined ? await createdOf(api, repository, manifest) : undefined;
-  return { tag, digest, children, created, subject };
+/** Asks once for each key. */
+function once<K, V>(ask: (key: K) => Promise<V>): (key: K) => Promise<V> {
+  const known = new Map<K, Promise<V>>();
+  return (key) => {
+    const answer = known.get(key) ?? ask(key);
+    known.set(key, answer);
+    return answer;
+  };
 }
 
-/** The newest date of an image and its parts. What cannot be read has none. */
-async function createdOf(
-  api: RegistryApi,
-  repository: string,
-  { children, config, created }: Manifest,
-): Promise<Date | undefined> {
-  if (created) return created;
-  const dates: Array<Date | undefined> = [];
-  for (const child of children) {
-    const manifest = await readable(api, repository, child);
-    if (!manifest || manifest === "unreadable") continue;
-    dates.push(
-      manifest.created ??
-        (manifest.config === undefined ? undefined : await api.created(repository, manifest.config)),
-    );
+/** Everything that an index holds, those that its indexes hold included; undefined stands for what is not there. */
+async function partsOf(
+  index: Manifest,
+  read: (digest: Digest) => Promise<Manifest | undefined | "unreadable">,
+): Promise<Map<Digest, Manifest | undefined> | "unreadable"> {
+  const parts = new Map<Digest, Manifest | undefined>();
+  const waiting = [...index.children];
+  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
+    if (parts.has(digest)) continue;
+    const part = await read(digest);
+    if (part === "unreadable") return part;
+    parts.set(digest, part);
+    for (const child of part?.children ?? []) waiting.push(child);
   }
-  if (config !== undefined) dates.push(await api.created(repository, config));
-  const known = dates.filter((date) => date !== undefined).map((date) => date.getTime());
-  return known.length > 0 ? new Date(Math.max(...known)) : undefined;
+  return parts;
+}
+
+/** The newest date of an image and its parts. What does not say has none. */
+async function createdOf(
+  image: Manifest,
+  parts: Iterable<Manifest | undefined>,
+  builtAt: (config: Digest) => Promise<Date | undefined>,
+): Promise<Date | undefined> {
+  if (image.created) return image.created;
+  let newest: Date | undefined;
+  for (const part of [image, ...parts]) {
+    const date = part?.created ?? (part?.config && (await builtAt(part.config)));
+    if (date && (newest === undefined || date > newest)) newest = date;
+  }
+  return newest;
 }
 
 /** @returns undefined where it is not there (any more) */
@@ -70,7 +90,7 @@ async function readable(
   try {
     return await api.manifest(repository, reference);
   } catch (error) {
-    if (error instanceof UnexpectedAnswer && error.status >= 500) return "unreadable";
+    if (error instanceof UnexpectedAnswer && error.isFault) return "unreadable";
     throw error;
   }
 }

@@ -3,8 +3,11 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode } from "../../src/errors.js";
+import { digestOf } from "../../src/registry/digest.js";
 import { RegistryApi } from "../../src/registry/registryApi.js";
 import { RegistryClient } from "../../src/registry/registryClient.js";
+
+const DIGEST = digestOf(Buffer.from("1"));
 
 /** A registry that asks for a login in one way or another. */
 let server: Server;
@@ -71,7 +74,7 @@ describe("the Bearer protocol", () => {
     const api = new RegistryApi(new RegistryClient(url, LOGIN));
     await api.repositories();
     await api.putManifest("team/app", "v1", { mediaType: "a/b", bytes: Buffer.from("{}") });
-    await api.remove("team/app", "sha256:1");
+    await api.remove("team/app", DIGEST);
     expect(scopes).toEqual([
       "registry:catalog:*",
       "repository:team/app:pull,push",
@@ -125,7 +128,7 @@ describe("a passing fault", () => {
   test("is none where a request cannot be sent twice", async () => {
     answer = (_, response) => response.writeHead(503).end();
     const api = new RegistryApi(new RegistryClient(url, LOGIN));
-    await expect(api.remove("team/app", "sha256:1")).rejects.toMatchObject({ exitCode: ExitCode.verify });
+    await expect(api.remove("team/app", DIGEST)).rejects.toMatchObject({ exitCode: ExitCode.verify });
     expect(asked).toHaveLength(1);
   });
 
@@ -141,7 +144,7 @@ describe("a passing fault", () => {
 test("a registry that does not answer is named, with the reason", async () => {
   await new Promise((resolve) => server.close(resolve));
   const api = new RegistryApi(new RegistryClient(url, undefined));
-  await expect(api.remove("team/app", "sha256:1")).rejects.toMatchObject({
+  await expect(api.remove("team/app", DIGEST)).rejects.toMatchObject({
     message: "does not answer (ECONNREFUSED)",
     where: url,
   });

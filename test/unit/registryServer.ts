@@ -31,6 +31,8 @@ export class RegistryServer {
   hasReferrers = false;
   /** Bytes of a blob after which the connection breaks, once for each entry. */
   breaks: number[] = [];
+  /** A path that is answered 500. */
+  failing: string | undefined;
   private readonly server: Server;
 
   private constructor() {
@@ -93,6 +95,7 @@ export class RegistryServer {
       response.writeHead(status, { "content-length": String(bytes.length), ...headers });
       return response.end(method === "HEAD" ? undefined : bytes);
     };
+    if (pathname === this.failing) return send(500);
     if (pathname === "/v2/_catalog") return send(200, { repositories: [...this.repositories.keys()].sort() });
     const [, name = "", kind, reference = ""] =
       /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/(.+)$/.exec(pathname) ?? [];

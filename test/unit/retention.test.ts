@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { planRetention, type Rule } from "../../src/maintenance/retention.js";
+import type { Digest } from "../../src/registry/digest.js";
 import { buildDate, subjectOfTag, type TaggedImage } from "../../src/registry/imageFacts.js";
 import { compareVersions, parseVersion } from "../../src/registry/versions.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000);
+/** Short names stand for digests: what is judged here is whether they are the same. */
+const named = (name: string) => name as Digest;
 const image = (
   tag: string,
   digest: string,
@@ -13,8 +16,8 @@ const image = (
   children: string[] = [],
 ): TaggedImage => ({
   tag,
-  digest,
-  children,
+  digest: named(digest),
+  children: children.map(named),
   created: age === undefined ? undefined : daysAgo(age),
 });
 const rule = (changes: Partial<Rule>): Rule => ({
@@ -63,7 +66,7 @@ test("an image that stays under another tag, or in an index, stays under all", (
 });
 
 test("deleting what goes takes nothing else with it, whatever the images and the rule", () => {
-  const digest = fc.constantFrom("1", "2", "3", "4", "5");
+  const digest = fc.constantFrom("1", "2", "3", "4", "5").map(named);
   const images = fc.uniqueArray(
     fc.record({
       tag: fc.stringMatching(/^[ab][0-9]$/),
@@ -102,9 +105,13 @@ test("deleting what goes takes nothing else with it, whatever the images and the
 });
 
 const hex = (character: string) => character.repeat(64);
-const referrer = (tag: string, digest: string, subject = subjectOfTag(tag)): TaggedImage => ({
+const referrer = (
+  tag: string,
+  digest: string,
+  subject: string | undefined = subjectOfTag(tag),
+): TaggedImage => ({
   ...image(tag, digest, undefined),
-  subject,
+  subject: subject === undefined ? undefined : named(subject),
 });
 
 test("a date before the first registry is no date, and never old", () => {
@@ -157,7 +164,7 @@ test("an image is kept by a referrer that stays, though its subject is only part
     referrer("sboms", "s", "a"),
     referrer("signature", "g", "part"),
     image("pinned", "p", 1, ["g"]),
-  ].map((each) => (each.tag === "sboms" ? { ...each, children: ["part"] } : each));
+  ].map((each) => (each.tag === "sboms" ? { ...each, children: [named("part")] } : each));
   const plan = planRetention(all, rule({ olderThanDays: 30 }));
   expect(plan.doomed).toEqual([]);
   expect(plan.spared).toEqual([{ tag: "app", reason: "is referred to by signature, which stays" }]);
@@ -212,7 +219,7 @@ const mixed = fc
       age: fc.option(fc.nat(100), { nil: undefined }),
       digest: fc.nat(8).map(String),
       children: fc.array(fc.nat(8).map(String), { maxLength: 2 }),
-      subject: fc.option(fc.nat(12).map(String), { nil: undefined, freq: 3 }),
+      subject: fc.option(fc.nat(12).map(String).map(named), { nil: undefined, freq: 3 }),
     }),
     { maxLength: 12 },
   )

@@ -4,6 +4,7 @@ import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { planRetention } from "../../src/maintenance/retention.js";
 import { explainRetention, policyRule } from "../../src/maintenance/retentionPolicy.js";
+import type { Digest } from "../../src/registry/digest.js";
 import type { TaggedImage } from "../../src/registry/imageFacts.js";
 
 const now = new Date("2026-11-26T12:00:00Z");
@@ -16,7 +17,7 @@ const image = (
   more: Partial<TaggedImage> = {},
 ): TaggedImage => ({
   tag,
-  digest,
+  digest: digest as Digest,
   children: [],
   created: age === undefined ? undefined : new Date(now.getTime() - age * DAY),
   ...more,
@@ -65,10 +66,10 @@ describe("a rule of retention", () => {
   test("keeps immutable tags, and what other tags and images need", () => {
     const images = [
       image("amd", "amd", 50),
-      image("multi", "m", 1, { children: ["amd"] }),
+      image("multi", "m", 1, { children: ["amd" as Digest] }),
       image("old", "o", 40),
       image("same", "v", 40),
-      image("sha256-o.sig", "s", undefined, { subject: "o" }),
+      image("sha256-o.sig", "s", undefined, { subject: "o" as Digest }),
       image("v1", "v", 40),
     ];
     expect(decided("team/app", images)).toEqual([
@@ -148,7 +149,7 @@ describe("1,000 tags in 40 repositories, against a model", () => {
     return tagNames.map((tag, index) => {
       const number = digests[index] ?? 0;
       const held = holds[number];
-      const children = held !== undefined && held < number ? [`d${held}`] : [];
+      const children = held !== undefined && held < number ? [`d${held}` as Digest] : [];
       return image(tag, `d${number}`, ages[number], { children });
     });
   }

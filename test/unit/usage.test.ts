@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bar } from "../../src/actions/usage.js";
+import { type Digest, digestOf } from "../../src/registry/digest.js";
 import type { RegistryApi } from "../../src/registry/registryApi.js";
 import { contentOf, usageOf } from "../../src/registry/repositoryUsage.js";
 
@@ -42,34 +43,78 @@ test("what no other repository holds is what goes with a repository", () => {
   );
 });
 
-test("an index counts with its images, and a manifest that several tags name counts once", async () => {
-  const manifests: Record<string, object> = {
-    "sha256:i": {
-      manifests: [{ digest: "sha256:m", size: 9, mediaType: "application/vnd.oci.image.manifest.v1+json" }],
-    },
-    "sha256:m": { config: { digest: "sha256:c", size: 10 }, layers: [{ digest: "sha256:l", size: 1000 }] },
-  };
-  const tags: Record<string, string> = {
-    multi: "sha256:i",
-    one: "sha256:m",
-    two: "sha256:m",
-    gone: "sha256:x",
-  };
+/** A registry with one repository, which notes what it is asked for. */
+function registry() {
+  const manifests = new Map<string, Buffer>();
+  const tags = new Map<string, string>();
   const asked: string[] = [];
+  const put = (json: object) => {
+    const bytes = Buffer.from(JSON.stringify(json));
+    manifests.set(digestOf(bytes), bytes);
+    return digestOf(bytes);
+  };
   const api = {
-    tags: async () => Object.keys(tags),
+    tags: async () => [...tags.keys()],
     rawManifest: async (_repository: string, reference: string) => {
       asked.push(reference);
-      const digest = tags[reference] ?? reference;
-      const json = manifests[digest];
-      return json && { digest, mediaType: "", bytes: Buffer.from(JSON.stringify(json)) };
+      const digest = tags.get(reference) ?? reference;
+      const bytes = manifests.get(digest);
+      return bytes && { digest, mediaType: "", bytes };
     },
   } as unknown as RegistryApi;
+  return { api, manifests, tags, asked, put };
+}
+
+const [CONFIG, LAYER] = ["c", "l"].map((text) => digestOf(Buffer.from(text))) as [Digest, Digest];
+
+test("an index counts with its images, and a manifest that several tags name counts once", async () => {
+  const { api, tags, asked, put } = registry();
+  const image = put({ config: { digest: CONFIG, size: 10 }, layers: [{ digest: LAYER, size: 1000 }] });
+  const index = put({
+    manifests: [{ digest: image, size: 9, mediaType: "application/vnd.oci.image.manifest.v1+json" }],
+  });
+  for (const [tag, digest] of [
+    ["multi", index],
+    ["one", image],
+    ["two", image],
+    ["gone", "sha256:x"],
+  ] as const)
+    tags.set(tag, digest);
   const { blobs, unreadable } = await contentOf(api, "a");
-  expect([...blobs.keys()].sort()).toEqual(["sha256:c", "sha256:i", "sha256:l", "sha256:m"]);
-  expect(blobs.get("sha256:l")).toBe(1000);
+  expect([...blobs.keys()].sort()).toEqual([CONFIG, LAYER, image, index].sort());
+  expect(blobs.get(LAYER)).toBe(1000);
   expect(unreadable).toEqual(["gone"]);
-  expect(asked.filter((reference) => reference === "sha256:m").length).toBeLessThan(2);
+  expect(asked.filter((reference) => reference === image).length).toBeLessThan(2);
+});
+
+test.each([
+  -1,
+  1e17,
+  0.5,
+  "7",
+  Number.MAX_SAFE_INTEGER,
+])("a manifest with a layer of %s bytes is not believed", async (size) => {
+  const { api, tags, put } = registry();
+  tags.set("odd", put({ config: { digest: CONFIG, size: 10 }, layers: [{ digest: LAYER, size }] }));
+  expect(await contentOf(api, "a")).toMatchObject({ unreadable: ["odd"], blobs: new Map() });
+});
+
+test("a registry that makes up what it gives comes to an end", async () => {
+  const { api, tags, manifests, asked, put } = registry();
+  tags.set("endless", put({ manifests: [{ digest: digestOf(Buffer.from("first")) }] }));
+  // Whatever is asked for by its digest is an index that lists another one.
+  const get = manifests.get.bind(manifests);
+  manifests.get = (key) =>
+    get(key) ?? Buffer.from(JSON.stringify({ manifests: [{ digest: digestOf(Buffer.from(key)) }] }));
+  const { unreadable } = await contentOf(
+    {
+      ...api,
+      rawManifest: (...of) =>
+        asked.length < 1000 ? api.rawManifest(...of) : Promise.reject(new Error("no end")),
+    } as RegistryApi,
+    "a",
+  );
+  expect(unreadable).toHaveLength(1);
 });
 
 test("a bar is as long as its part", () => {

@@ -2,12 +2,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatIndex, type NamedManifest, parseIndex } from "../../src/backup/ociLayout.js";
 import { wholeImages } from "../../src/backup/wholeImages.js";
+import type { Digest } from "../../src/registry/digest.js";
 import { parseReferences, type References } from "../../src/registry/references.js";
 
-const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
-const [A, B, C, D, E] = ["a", "b", "c", "d", "e"].map(digest) as [string, string, string, string, string];
+const digest = (letter: string) => `sha256:${letter.repeat(64)}` as Digest;
+const [A, B, C, D, E] = ["a", "b", "c", "d", "e"].map(digest) as [Digest, Digest, Digest, Digest, Digest];
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
-const of = (value: string) => ({ digest: value, size: undefined });
+const of = (value: Digest) => ({ digest: value, size: undefined });
 
 describe("the references of a manifest", () => {
   const parse = (value: unknown) => parseReferences(Buffer.from(JSON.stringify(value)));
@@ -15,6 +16,7 @@ describe("the references of a manifest", () => {
   test("are its config, its layers and its children, each once, with their sizes", () => {
     expect(parse({ config: { digest: A, size: 7 }, layers: [{ digest: B }, { digest: B }] })).toEqual({
       blobs: [{ digest: A, size: 7 }, of(B)],
+      config: A,
       manifests: [],
     });
     expect(parse({ manifests: [{ digest: A }, { digest: B }], subject: { digest: C } })).toEqual({
@@ -49,17 +51,21 @@ describe("the references of a manifest", () => {
   });
 });
 
-const named = (value: string, tag: string | undefined): NamedManifest => ({
+const named = (value: Digest, tag: string | undefined): NamedManifest => ({
   repository: "app",
   tag,
   mediaType: MANIFEST,
   digest: value,
   size: 10,
 });
-const image = (...blobs: string[]): References => ({ blobs: blobs.map(of), manifests: [] });
-const index = (...manifests: string[]): References => ({ blobs: [], manifests });
-const judge = (list: NamedManifest[], blobs: string[], references: Record<string, References>) =>
-  wholeImages({ named: list, blobs: new Set(blobs), references: new Map(Object.entries(references)) });
+const image = (...blobs: Digest[]): References => ({ blobs: blobs.map(of), manifests: [] });
+const index = (...manifests: Digest[]): References => ({ blobs: [], manifests });
+const judge = (list: NamedManifest[], blobs: Digest[], references: Record<string, References>) =>
+  wholeImages({
+    named: list,
+    blobs: new Set(blobs),
+    references: new Map(Object.entries(references) as Array<[Digest, References]>),
+  });
 
 describe("whole images", () => {
   test("are those whose blobs and children are there, children first", () => {
@@ -143,7 +149,7 @@ describe("the index of a layout", () => {
 
   test("cannot lead out of its folder", () => {
     const manifests = [{ mediaType: MANIFEST, digest: "sha256:../../../etc/passwd", size: 1 }];
-    expect(() => parseIndex(JSON.stringify({ manifests }))).toThrow(/invalid digest/);
-    expect(() => parseIndex("{}")).toThrow(/no list of manifests/);
+    expect(() => parseIndex(JSON.stringify({ manifests }))).toThrow("at manifests.0.digest: is no digest");
+    expect(() => parseIndex("{}")).toThrow("at manifests: ");
   });
 });

@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { Secret } from "../../credentials/secret.js";
 import { ExitCode, OperatorError } from "../../errors.js";
+import { type Digest, Hashing } from "../../registry/digest.js";
 import { FOOTER_LENGTH, FOOTER_START, type Place, parseFooter } from "./footer.js";
-import { Hashing, readMember, readRange, readSmall } from "./member.js";
+import { readMember, readRange, readSmall } from "./member.js";
 import {
   type ArchiveIndex,
   type Blob,
@@ -171,10 +172,10 @@ export interface ReadBlob extends Blob {
 export async function* memberBlobs(
   file: string,
   member: Member,
-  isWanted: (digest: string) => boolean,
+  isWanted: (digest: Digest) => boolean,
 ): AsyncGenerator<ReadBlob> {
   const expected = [...(member.blobs ?? [])];
-  let at = expected[0]?.digest ?? "";
+  let at: string = expected[0]?.digest ?? "";
   const asDamage = (cause: unknown) =>
     cause instanceof OperatorError ? cause : damaged(file, `${at} (${(cause as Error).message})`, cause);
   try {
@@ -185,7 +186,7 @@ export async function* memberBlobs(
         throw new Error("is not where its index says");
       if (!isWanted(blob.digest)) continue;
       const hashing = new Hashing();
-      const content = failingAs(hashing.through(entry.content), asDamage);
+      const content = failingAs(hashed(entry.content, hashing), asDamage);
       yield { ...blob, content };
       for await (const _rest of content);
       if (hashing.digest() !== blob.digest) throw new Error("does not match its digest");
@@ -193,6 +194,13 @@ export async function* memberBlobs(
     if (expected.length > 0) throw new Error("ends too early");
   } catch (cause) {
     throw asDamage(cause);
+  }
+}
+
+async function* hashed(content: AsyncIterable<Buffer>, hashing: Hashing): AsyncGenerator<Buffer> {
+  for await (const chunk of content) {
+    hashing.update(chunk);
+    yield chunk;
   }
 }
 

@@ -1,6 +1,8 @@
+import { z } from "zod";
 import { ExitCode, OperatorError } from "../../errors.js";
-import type { References } from "../../registry/references.js";
-import { isDigest, isLinkPath, type Link, parseLink } from "./storageLayout.js";
+import { type Digest, digestSchema } from "../../registry/digest.js";
+import { sizeSchema } from "../../registry/references.js";
+import { isLinkPath, type Link, parseLink } from "./storageLayout.js";
 
 /** The version of the file format that this program converts. */
 export const FORMAT_VERSION = 1;
@@ -14,7 +16,7 @@ export const NAMES = {
 } as const;
 
 export interface Blob {
-  digest: string;
+  digest: Digest;
   size: number;
 }
 
@@ -27,8 +29,6 @@ export interface Snapshot {
   tool: string;
   links: Link[];
   blobs: Blob[];
-  /** What each manifest refers to. */
-  references: Map<string, References>;
   /** People who may push, and when their passwords last changed, where that is known. */
   users: Array<{ user: string; changed: Date | undefined }>;
   /** What was damaged in the storage already, and is left out. */
@@ -50,17 +50,19 @@ export interface ArchiveIndex {
   snapshot: Member;
 }
 
-interface SnapshotJson {
-  version: number;
-  stack: string;
-  time: string;
-  tool: string;
-  links: Array<[string, string]>;
-  blobs: Array<[string, number]>;
-  manifests: Record<string, References>;
-  users: Array<{ user: string; changed?: string }>;
-  damage: string[];
-}
+const dateText = z.string().refine((text) => !Number.isNaN(Date.parse(text)), "is no date");
+const blobsSchema = z
+  .array(z.tuple([digestSchema, sizeSchema]))
+  .transform((list) => list.map(([digest, size]): Blob => ({ digest, size })));
+const snapshotSchema = z.object({
+  stack: z.string(),
+  time: dateText,
+  tool: z.string(),
+  links: z.array(z.tuple([z.string(), z.string()])),
+  blobs: blobsSchema,
+  users: z.array(z.object({ user: z.string(), changed: dateText.optional() })),
+  damage: z.array(z.string()),
+});
 
 /**
  * Reads a snapshot.
@@ -69,7 +71,7 @@ interface SnapshotJson {
  * @throws OperatorError when it is of a newer version, or names a path that a registry does not have
  */
 export function parseSnapshot(text: string, file: string): Snapshot {
-  const json = parseVersioned<SnapshotJson>(text, file);
+  const json = parseVersioned(snapshotSchema, text, file);
   const links = json.links.map(([path, digest]) => {
     const link = isLinkPath(path) ? parseLink(path, digest) : undefined;
     if (!link) throw damaged(file, `it has an invalid link: ${JSON.stringify(path)}`);
@@ -80,8 +82,7 @@ export function parseSnapshot(text: string, file: string): Snapshot {
     time: new Date(json.time),
     tool: json.tool,
     links,
-    blobs: blobsOf(json.blobs, file),
-    references: new Map(Object.entries(json.manifests)),
+    blobs: json.blobs,
     users: json.users.map(({ user, changed }) => ({
       user,
       changed: changed ? new Date(changed) : undefined,
@@ -90,43 +91,35 @@ export function parseSnapshot(text: string, file: string): Snapshot {
   };
 }
 
-interface IndexJson {
-  version: number;
-  stack: string;
-  snapshot: number;
-  members: Array<{ offset: number; length: number; blobs?: Array<[string, number]> }>;
-}
+const memberSchema = z.object({
+  offset: z.int().min(0),
+  length: z.int().min(0),
+  blobs: blobsSchema.optional(),
+});
+const indexSchema = z.object({ stack: z.string(), snapshot: z.int(), members: z.array(memberSchema) });
 
 /** @throws OperatorError when it is of a newer version, or makes no sense */
 export function parseIndex(text: string, file: string): ArchiveIndex {
-  const json = parseVersioned<IndexJson>(text, file);
+  const json = parseVersioned(indexSchema, text, file);
   const members = json.members.map(({ offset, length, blobs }) => ({
     offset,
     length,
-    ...(blobs ? { blobs: blobsOf(blobs, file) } : {}),
+    ...(blobs ? { blobs } : {}),
   }));
   const snapshot = members[json.snapshot];
   if (!snapshot) throw damaged(file, "its index names no snapshot");
   return { stack: json.stack, members, snapshot };
 }
 
-function blobsOf(list: ReadonlyArray<[string, number]>, file: string): Blob[] {
-  return list.map(([digest, size]) => {
-    if (!isDigest(digest) || !Number.isSafeInteger(size) || size < 0)
-      throw damaged(file, "it has an invalid blob");
-    return { digest, size };
-  });
-}
-
-function parseVersioned<T extends { version: number }>(text: string, file: string): T {
-  let json: T;
+function parseVersioned<T>(schema: z.ZodType<T>, text: string, file: string): T {
+  let json: { version?: unknown } | null;
   try {
-    json = JSON.parse(text) as T;
+    json = JSON.parse(text) as typeof json;
   } catch {
     throw damaged(file, "its index or snapshot is no JSON");
   }
-  if (json.version === FORMAT_VERSION) return json;
-  throw new OperatorError(`is of version ${json.version}; this hephaestus reads version ${FORMAT_VERSION}`, {
+  if (json?.version === FORMAT_VERSION) return schema.parse(json);
+  throw new OperatorError(`is of version ${json?.version}; this hephaestus reads version ${FORMAT_VERSION}`, {
     where: file,
     remedy: "Use the version of hephaestus that wrote it, or a newer one.",
     exitCode: ExitCode.preflight,

@@ -1,3 +1,6 @@
+import { REPOSITORY_NAME, TAG_NAME } from "../../access/glob.js";
+import { type Digest, hexOf, isDigest } from "../../registry/digest.js";
+
 /**
  * The layout of a registry's storage. Source: distribution, registry/storage/paths.go (lines 2 and 3 have the same). Links are
  * small files that hold a digest; they say what a repository has. Blobs are shared by all repositories.
@@ -7,19 +10,15 @@
 const ROOT = "docker/registry/v2";
 
 const REPOSITORIES = `${ROOT}/repositories/`;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
-/** Source: distribution specification, names of repositories and tags. */
-const NAME = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*";
-const TAG = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}";
 const HEX = "[0-9a-f]{64}";
 
 const PATTERNS = {
   /** The image that a tag names now. */
-  tag: new RegExp(`^(${NAME})/_manifests/tags/(${TAG})/current/link$`),
+  tag: new RegExp(`^(${REPOSITORY_NAME})/_manifests/tags/(${TAG_NAME})/current/link$`),
   /** An image that a tag named once. */
-  index: new RegExp(`^(${NAME})/_manifests/tags/(${TAG})/index/sha256/(${HEX})/link$`),
-  revision: new RegExp(`^(${NAME})/_manifests/revisions/sha256/(${HEX})/link$`),
-  layer: new RegExp(`^(${NAME})/_layers/sha256/(${HEX})/link$`),
+  index: new RegExp(`^(${REPOSITORY_NAME})/_manifests/tags/(${TAG_NAME})/index/sha256/(${HEX})/link$`),
+  revision: new RegExp(`^(${REPOSITORY_NAME})/_manifests/revisions/sha256/(${HEX})/link$`),
+  layer: new RegExp(`^(${REPOSITORY_NAME})/_layers/sha256/(${HEX})/link$`),
 } as const;
 
 /** What a link says. */
@@ -28,10 +27,8 @@ export interface Link {
   repository: string;
   /** Of the kinds tag and index. */
   tag: string | undefined;
-  digest: string;
+  digest: Digest;
 }
-
-export const isDigest = (text: string): boolean => DIGEST.test(text);
 
 /**
  * Reads a link.
@@ -60,9 +57,7 @@ export const isLinkPath = (path: string): boolean =>
   Object.values(PATTERNS).some((pattern) => pattern.test(path.slice(REPOSITORIES.length)));
 
 /** The path of a blob below the storage folder. */
-export function blobPath(digest: string): string {
+export function blobPath(digest: Digest): string {
   const hex = hexOf(digest);
   return `${ROOT}/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
 }
-
-const hexOf = (digest: string): string => digest.slice("sha256:".length);

@@ -13,19 +13,21 @@ import { retention } from "./retentionRules.js";
 /** The versions of the config file that this program reads. */
 export const CONFIG_VERSION = 1;
 
+export const stackName = text({
+  what: "a stack name",
+  remedy:
+    "Use lower-case letters and digits, with single hyphens or underscores between them, at most 32 characters.",
+  pattern: /^[a-z0-9]+(?:[-_][a-z0-9]+)*$/,
+  maxLength: 32,
+});
+
 /**
  * hephaestus.yaml as it is written: the single source of types, defaults, messages, JSON Schema and reference.
  */
 export const configSchema = z
   .strictObject({
     version: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe("version of this file's format"),
-    stack: text({
-      what: "a stack name",
-      remedy:
-        "Use lower-case letters and digits, with single hyphens or underscores between them, at most 32 characters.",
-      pattern: /^[a-z0-9]+(?:[-_][a-z0-9]+)*$/,
-      maxLength: 32,
-    })
+    stack: stackName
       .default("hephaestus")
       .describe("name of the Swarm stack; prefix of its services and secrets"),
     // Room for "registry-ui." in front of it.

@@ -1,0 +1,33 @@
+import type { Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { extract, type Header } from "tar-stream";
+
+/** What an archive has under a name, as it is read. */
+export interface TarEntry {
+  name: string;
+  size: number;
+  type: Header["type"];
+  /** Where a link leads. */
+  target: string | undefined;
+  content: AsyncIterable<Buffer>;
+}
+
+/**
+ * The entries of a tar, in order; what the caller leaves of the content of one is passed over before the next. Every fault of
+ * a stream ends the iteration, and an iteration that ends closes the streams.
+ *
+ * @param source a file, and what unpacks it
+ * @throws Error where it cannot be read, is no tar, or ends too early
+ */
+export async function* tarEntries(...source: [Readable, ...Duplex[]]): AsyncGenerator<TarEntry> {
+  const archive = extract();
+  const done = pipeline([...source, archive]);
+  // It is told by `await done` below, or by the iteration.
+  done.catch(() => undefined);
+  for await (const entry of archive) {
+    const { name, size = 0, type, linkname } = entry.header;
+    yield { name, size, type, target: linkname ?? undefined, content: entry as AsyncIterable<Buffer> };
+    entry.resume();
+  }
+  await done;
+}

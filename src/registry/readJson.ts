@@ -1,0 +1,29 @@
+import type { z } from "zod";
+
+/**
+ * Reads a JSON document from outside.
+ *
+ * @throws TypeError where it is no JSON, or has another shape; it says where
+ */
+export function parseJson<T>(schema: z.ZodType<T>, text: string): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new TypeError("is no JSON", { cause });
+  }
+  const { data, error } = schema.safeParse(json);
+  if (error === undefined) return data as T;
+  const [issue] = error.issues;
+  const place = issue?.path.join(".") ?? "";
+  throw new TypeError(`${place === "" ? "" : `at ${place}: `}${issue?.message}`);
+}
+
+/** @returns undefined where the bytes are no JSON, or have another shape */
+export function readJson<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
+  try {
+    return parseJson(schema, Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
