@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { writeFiles } from "../host/files.js";
+import { absentAs, writeFiles } from "../host/files.js";
 import { parseJson } from "../registry/readJson.js";
 import { BlobFiles, unusable, writing } from "./blobFiles.js";
 import { INDEX_FILE, LAYOUT, LAYOUT_FILE, type ParsedIndex, parseIndex } from "./ociLayout.js";
@@ -94,9 +93,10 @@ export class BackupDirectory {
 
   /** @throws OperatorError when it is no OCI image layout */
   static async open(path: string): Promise<BackupDirectory> {
-    const facts = await stat(path).catch(() => undefined);
+    const facts = await stat(path).catch(absentAs(undefined));
     if (facts?.isFile()) throw isFile(path);
-    if (facts?.isDirectory() && existsSync(join(path, LAYOUT_FILE))) return new BackupDirectory(path);
+    if (facts?.isDirectory() && (await stat(join(path, LAYOUT_FILE)).catch(absentAs(undefined))))
+      return new BackupDirectory(path);
     throw new OperatorError(facts ? "is no OCI image layout" : "there is no such directory", {
       where: path,
       remedy: "Specify a directory that hephaestus backup or skopeo wrote.",
@@ -106,7 +106,7 @@ export class BackupDirectory {
 
   /** Names of its backups, the newest first. */
   async backups(): Promise<string[]> {
-    const names = await readdir(join(this.path, BACKUPS)).catch(() => []);
+    const names = await readdir(join(this.path, BACKUPS)).catch(absentAs([]));
     return names
       .filter((name) => TIME.test(name))
       .sort()
@@ -129,7 +129,7 @@ export class BackupDirectory {
       });
     }
     const folder = chosen === undefined ? this.path : join(this.path, BACKUPS, chosen);
-    const index = await readFile(join(folder, INDEX_FILE), "utf8").catch(() => undefined);
+    const index = await readFile(join(folder, INDEX_FILE), "utf8").catch(absentAs(undefined));
     if (index === undefined) {
       throw new OperatorError("holds no complete backup", {
         where: this.path,
@@ -140,7 +140,7 @@ export class BackupDirectory {
     const optional = (file: string) =>
       chosen === undefined
         ? Promise.resolve(undefined)
-        : readFile(join(folder, file), "utf8").catch(() => undefined);
+        : readFile(join(folder, file), "utf8").catch(absentAs(undefined));
     const [facts, config, htpasswd] = await Promise.all(
       [REPORT_FILE, CONFIG_FILE, HTPASSWD_FILE].map(optional),
     );

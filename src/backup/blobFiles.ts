@@ -4,6 +4,7 @@ import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ExitCode, OperatorError } from "../errors.js";
+import { absentAs } from "../host/files.js";
 import { type Digest, digestOf, digestOfStream, Hashing, isDigest } from "../registry/digest.js";
 import { LARGEST_MANIFEST } from "../registry/references.js";
 import { blobFile } from "./ociLayout.js";
@@ -15,7 +16,7 @@ export class BlobFiles {
 
   /** Bytes of a blob; undefined where it is not there. */
   async sizeOf(digest: Digest): Promise<number | undefined> {
-    return (await stat(this.path(digest)).catch(() => undefined))?.size;
+    return (await stat(this.path(digest)).catch(absentAs(undefined)))?.size;
   }
 
   /** The path of a blob. */
@@ -26,13 +27,13 @@ export class BlobFiles {
   /** A blob of a manifest's size; undefined where it is not there, is larger, or its bytes are wrong. */
   async small(digest: Digest): Promise<Buffer | undefined> {
     if (((await this.sizeOf(digest)) ?? 0) > LARGEST_MANIFEST) return undefined;
-    const bytes = await readFile(this.path(digest)).catch(() => undefined);
+    const bytes = await readFile(this.path(digest)).catch(absentAs(undefined));
     return bytes && digestOf(bytes) === digest ? bytes : undefined;
   }
 
   /** Digests of all blobs, with their bytes. */
   async all(): Promise<Map<Digest, number>> {
-    const names = await readdir(join(this.layout, "blobs", "sha256")).catch(() => []);
+    const names = await readdir(join(this.layout, "blobs", "sha256")).catch(absentAs([]));
     const sizes = new Map<Digest, number>();
     for (const digest of names.map((name) => `sha256:${name}`).filter(isDigest))
       sizes.set(digest, (await this.sizeOf(digest)) ?? 0);
@@ -46,7 +47,7 @@ export class BlobFiles {
   /** Removes what runs that were killed have left. */
   async removePartial(): Promise<void> {
     const folder = join(this.layout, "blobs", "sha256");
-    for (const name of await readdir(folder).catch(() => []))
+    for (const name of await readdir(folder).catch(absentAs([])))
       if (name.endsWith(".part")) await rm(join(folder, name), { force: true });
   }
 
@@ -67,7 +68,7 @@ export class BlobFiles {
    */
   async takeOver(digest: Digest, size: number): Promise<boolean> {
     const part = `${this.path(digest)}.part`;
-    if ((await stat(part).catch(() => undefined))?.size !== size) return false;
+    if ((await stat(part).catch(absentAs(undefined)))?.size !== size) return false;
     const isRight = (await digestOfStream(createReadStream(part))) === digest;
     await writing(this.layout, () => (isRight ? settle(part, this.path(digest)) : rm(part)));
     return isRight;
@@ -86,7 +87,7 @@ export class BlobFiles {
   ): Promise<{ bytes: number; isRight: boolean }> {
     const part = `${this.path(digest)}.part`;
     return writing(this.layout, async () => {
-      const { offset, content } = await read((await stat(part).catch(() => undefined))?.size ?? 0);
+      const { offset, content } = await read((await stat(part).catch(absentAs(undefined)))?.size ?? 0);
       const hash = new Hashing();
       if (offset > 0)
         for await (const chunk of createReadStream(part, { end: offset - 1 })) hash.update(chunk);

@@ -6,6 +6,23 @@ import { basename, dirname, join } from "node:path";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
 
+/**
+ * For the `catch` of a read: a file or folder that is not there gives a value, and any other fault is an error.
+ *
+ * @throws OperatorError that names the file
+ */
+export const absentAs =
+  <T>(value: T) =>
+  (cause: NodeJS.ErrnoException): T => {
+    if (cause.code === "ENOENT") return value;
+    throw new OperatorError(`cannot be read (${cause.code ?? cause.message})`, {
+      where: cause.path,
+      remedy: "Check its permissions and the disk that it is on.",
+      exitCode: ExitCode.preflight,
+      cause,
+    });
+  };
+
 /** Reads text files below a folder; undefined where there is no such file. */
 export function readerOf(folder: string): (path: string) => string | undefined {
   return (path) => {

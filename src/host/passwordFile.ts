@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
 import { childEnvironment } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { writeFiles } from "./files.js";
+import { absentAs, writeFiles } from "./files.js";
 
 const refuse = (file: string, message: string, remedy: string) =>
   new OperatorError(message, { where: file, remedy, exitCode: ExitCode.usage });
@@ -21,7 +21,7 @@ export async function checkPrivateFile(file: string): Promise<void> {
   );
   if (!writable)
     throw refuse(file, "its folder is not there or not writable", "Name a file in a folder of yours.");
-  if ((await stat(file).catch(() => undefined))?.isDirectory())
+  if ((await stat(file).catch(absentAs(undefined)))?.isDirectory())
     throw refuse(file, "is a folder", "Name a file in it.");
   await checkNotCommitted(file);
 }

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { Secret } from "../../credentials/secret.js";
 import { ExitCode, OperatorError } from "../../errors.js";
+import { absentAs } from "../../host/files.js";
 import { type Digest, Hashing } from "../../registry/digest.js";
 import { FOOTER_LENGTH, FOOTER_START, type Place, parseFooter } from "./footer.js";
 import { readMember, readRange, readSmall } from "./member.js";
@@ -119,19 +120,8 @@ async function lastFooterEnd(file: string, size: number): Promise<number> {
 }
 
 /** @returns undefined where there is no such file */
-export async function sizeOf(file: string): Promise<number | undefined> {
-  try {
-    return (await stat(file)).size;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new OperatorError(`cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
-      where: file,
-      remedy: "Check the file's permissions.",
-      exitCode: ExitCode.preflight,
-      cause,
-    });
-  }
-}
+export const sizeOf = async (file: string): Promise<number | undefined> =>
+  (await stat(file).catch(absentAs(undefined)))?.size;
 
 async function footerBefore(file: string, end: number): Promise<Place | undefined> {
   if (end < FOOTER_LENGTH) return undefined;
