@@ -1,30 +1,23 @@
-import { parseHtpasswd } from "../credentials/htpasswd.js";
 import type { Login } from "../credentials/people.js";
-import { isReserved } from "../credentials/userNames.js";
+import { CLOSING_STEPS, changeSteps } from "../deploy/deployStack.js";
 import { preflight } from "../deploy/preflight.js";
-import { prepareHost } from "../deploy/prepareHost.js";
-import { cleanUp, rollOut } from "../deploy/rollout.js";
 import { type Docker, interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { recordStep } from "../history/recordSteps.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
-import type { SecretsChange } from "../operation/secretsChange.js";
 import { withLock } from "../operation/stackLock.js";
-import { verify } from "../registry/frontDoorSteps.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import { listed } from "../terminal/table.js";
 import { firstChange } from "../users/generations.js";
-import { createSecrets } from "../users/secretSteps.js";
-import { createStorageKeys } from "../users/storageKeySteps.js";
 import { withTemporaryUser } from "../users/temporaryUser.js";
 import { underLock } from "../users/underLock.js";
 import { contentOf } from "./backupContent.js";
 import type { Backup } from "./backupDirectory.js";
 import type { NamedManifest } from "./ociLayout.js";
-import { proveRegistry } from "./proveBackup.js";
+import { proveRegistry, requireComplete } from "./proveBackup.js";
 import { type PushedImages, presentImages, pushImages } from "./pushImages.js";
+import { addUsers, inheritedChange } from "./restoreUsers.js";
 import { countsOf, type Whole } from "./wholeImages.js";
 
 export interface RestoreRequest {
@@ -66,6 +59,7 @@ export async function restoreStack(context: DeployContext, request: RestoreReque
   await runSteps([preflight], context);
   const deployed = context.needsCredentials;
   if (deployed) await deployWithUsers(context, request);
+  else await addUsers(context, request);
   const written = await withLogin(context, request, async (login) => {
     const api = new RegistryApi(new RegistryClient(url, login, signal));
     const run = new RestoreRun(context, request, api, content);
@@ -101,37 +95,8 @@ function requireWhole({ directory, index }: Backup, { damage }: Whole): void {
 function deployWithUsers(context: DeployContext, { backup, cleanupDocker }: RestoreRequest): Promise<void> {
   context.change = context.given ? firstChange(context.given) : inheritedChange(backup);
   const note = `restored from the backup of ${backup.facts?.time.slice(0, 16) ?? "another program"}`;
-  const steps = [
-    prepareHost(cleanupDocker),
-    createSecrets,
-    createStorageKeys,
-    rollOut,
-    recordStep("deploy", note),
-    verify,
-    cleanUp,
-  ];
+  const steps = [...changeSteps(cleanupDocker, note), ...CLOSING_STEPS];
   return underLock(context, cleanupDocker, () => runSteps(steps, context));
-}
-
-/** The secrets are made from the backup's users, whose passwords nobody has to know. */
-function inheritedChange({ htpasswd, facts, directory }: Backup): SecretsChange | undefined {
-  if (!htpasswd) return undefined;
-  const dates = (facts?.users ?? []).flatMap(({ user, changed }) =>
-    changed === undefined ? [] : [[user, new Date(changed)] as const],
-  );
-  return {
-    // A killed restore may have left its temporary user behind.
-    people: parseHtpasswd(htpasswd, directory.path, true).filter(({ user }) => !isReserved(user)),
-    changed: [],
-    removed: [],
-    machines: [],
-    newMachines: true,
-    dates: new Map(dates),
-    origin: "given",
-    login: undefined,
-    former: undefined,
-    previous: undefined,
-  };
 }
 
 const withLogin = <T>(
@@ -209,6 +174,7 @@ class RestoreRun {
         exitCode: ExitCode.verify,
       });
     }
+    requireComplete(this.request.backup);
     return `${this.content.named.length} images and ${this.content.blobs.size} blobs are right`;
   }
 }

@@ -17,7 +17,7 @@ export const addRestore: AddCommand = (program, finish) => {
     .addOption(resolveImageOption())
     .addHelpText(
       "after",
-      "\nAn existing hephaestus.yaml is used. If there is none, the one of the backup is written and rendered. If the stack\nhas users, they stay. The images are pushed with REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or by a\ntemporary user. To resume an interrupted restore, run the same command again. If the backup or the\nregistry is damaged, the exit code is 7.\n\nExample:\n  hephaestus restore /backup/registry --read-back",
+      "\nAn existing hephaestus.yaml is used. If there is none, the one of the backup is written and rendered. If the stack\nhas users, they stay; one without images gets the users of the backup too. The images are pushed with\nREGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or by a temporary user. To resume an interrupted restore, run the same\ncommand again. If the backup or the registry is damaged, or the backup is incomplete, the exit code is 7.\n\nExample:\n  hephaestus restore /backup/registry --read-back",
     )
     .action(async (directory, { skipHostSetup, ...options }) =>
       finish(

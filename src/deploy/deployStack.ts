@@ -16,19 +16,23 @@ import { prepareHost } from "./prepareHost.js";
 import { restartMirror } from "./restartMirror.js";
 import { cleanUp, rollOut } from "./rollout.js";
 
-/** Steps that change the host and the Swarm, in order. Each can be run again. */
-const changeSteps = (cleanupDocker: Docker): readonly Step[] => [
+/**
+ * Steps that change the host and the Swarm, in order. Each can be run again.
+ *
+ * @param note of the record in the history
+ */
+export const changeSteps = (cleanupDocker: Docker, note?: string): readonly Step[] => [
   prepareHost(cleanupDocker),
   createSecrets,
   createStorageKeys,
   createGivenSecrets,
   pullOwnImages(cleanupDocker),
   rollOut,
-  recordStep("deploy"),
+  recordStep("deploy", note),
 ];
 
 /** Steps that follow once the new tasks run. */
-const CLOSING_STEPS: readonly Step[] = [checkSplit, verify, restartMirror, cleanUp];
+export const CLOSING_STEPS: readonly Step[] = [checkSplit, verify, restartMirror, cleanUp];
 
 /**
  * The whole deploy. Obstacles are found before anything is changed. A second deploy of the same stack stops
