@@ -16,7 +16,7 @@ import {
   secretUseCheck,
 } from "./passwordChecks.js";
 import { namespaceCheck, serviceCheck } from "./serviceChecks.js";
-import { storageCheck } from "./storageChecks.js";
+import { storageCheck, tagCheck } from "./storageChecks.js";
 import { traefikCheck } from "./traefikChecks.js";
 import { traefikServiceCheck } from "./traefikServiceCheck.js";
 
@@ -38,6 +38,7 @@ export const CHECKS: readonly Check[] = [
   ruleNameCheck,
   authenticationCheck,
   storageCheck,
+  tagCheck,
   nameCheck,
   certificateCheck,
   frontDoorCheck,

@@ -8,6 +8,7 @@ import {
   tasksOf,
 } from "../docker/objects.js";
 import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
+import { ExitCode, OperatorError } from "../errors.js";
 import { readRecords } from "../history/records.js";
 import type { Disk } from "../host/freeSpace.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
@@ -19,6 +20,7 @@ import { certificateExpiry } from "../registry/certificate.js";
 import { type FrontDoorAnswer, verifyFrontDoor } from "../registry/frontDoor.js";
 import { serviceNames } from "../stack/model.js";
 import { storageDisk } from "../storage/disk.js";
+import { tagsOfTask } from "../storage/storedTags.js";
 import { readGenerationState } from "../users/generations.js";
 import { judgeEnds } from "./passwordChecks.js";
 
@@ -48,6 +50,8 @@ export interface Status {
   /** When the registry's certificate ends. */
   certificate: Date | undefined;
   disk: Disk | undefined;
+  /** Tags that name no manifest, as repository:tag. */
+  damagedTags: string[];
   lastBackup: Date | undefined;
   lastGc: Date | undefined;
   /** Until when the registry refuses pushes, and who works on it meanwhile; undefined where it takes them. */
@@ -73,10 +77,13 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
   const until = readOnlyUntil(running, stack);
   const lock = until === undefined ? undefined : await lookAtLock(docker, stack);
   const holder = lock && !lock.stale ? lock.holder.holder : undefined;
-  const [frontDoor, certificate, disk] = await Promise.all([
+  const [frontDoor, certificate, disk, tags] = await Promise.all([
     options.verify ? verifyFrontDoor(config, {}, 0, signal) : [],
     certificateExpiry(urls.registry),
     storageDisk(docker, stack),
+    config.registry.storage.driver === "filesystem"
+      ? tagsOfTask(docker, stack).catch(onlyInterruption)
+      : undefined,
   ]);
   const status = {
     services,
@@ -89,12 +96,19 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
     frontDoor,
     certificate,
     disk,
+    damagedTags: tags?.damaged ?? [],
     lastBackup: lastDone(records, "backup"),
     lastGc: lastDone(records, "gc"),
     readOnly: until === undefined ? undefined : { until: new Date(until * 1000), holder },
   };
   const faults = faultsOf(status, new Date());
   return { ...status, faults, healthy: faults.length === 0 };
+}
+
+/** Tags that cannot be read are no fault here: the task may just have been replaced, and doctor says so. */
+function onlyInterruption(error: unknown): undefined {
+  if (error instanceof OperatorError && error.exitCode !== ExitCode.interrupted) return undefined;
+  throw error;
 }
 
 /** The status of a service. Pure. */
@@ -119,7 +133,7 @@ export function serviceStatus(
 
 /** The faults of a status. Pure. */
 export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date): string[] {
-  const { services, frontDoor, certificate, disk, readOnly } = status;
+  const { services, frontDoor, certificate, disk, damagedTags, readOnly } = status;
   const faults = services
     .filter(({ healthy }) => !healthy)
     .map(({ name, running, replicas, reason }) => `${name}: ${running}/${replicas} tasks run: ${reason}`);
@@ -127,6 +141,11 @@ export function faultsOf(status: Omit<Status, "faults" | "healthy">, now: Date):
   if (certificate && certificate.getTime() < now.getTime())
     faults.push(`the certificate ended on ${certificate.toISOString().slice(0, 10)}`);
   if (disk && disk.free < LEAST_FREE.errorShare * disk.size) faults.push("the storage is nearly full");
+  const [first, ...more] = damagedTags;
+  if (first !== undefined)
+    faults.push(
+      `the tag ${first}${more.length > 0 ? ` and ${more.length} more name` : " names"} no manifest (see: hephaestus doctor)`,
+    );
   if (readOnly && !readOnly.holder)
     faults.push(
       `pushes are refused until ${readOnly.until.toISOString()}: a gc was interrupted (fix it with hephaestus gc or deploy)`,

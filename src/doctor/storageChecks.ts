@@ -7,6 +7,7 @@ import { registryOf } from "../operation/registryUpdate.js";
 import { readStorage, type Storage } from "../storage/disk.js";
 import { storageOf } from "../storage/runningStorage.js";
 import { splitTasks } from "../storage/storageSplit.js";
+import { tagsOfTask } from "../storage/storedTags.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 import type { ServiceFacts } from "./serviceChecks.js";
@@ -126,4 +127,33 @@ export const storageCheck: Check = {
       ...judgeStorage(folder, running?.user ?? config.registry.user, seen, registry?.tasks ?? []),
     ];
   },
+};
+
+/** Number of damaged tags that are named; the others are counted. */
+const NAMED_TAGS = 20;
+
+/** Tags that name no manifest: a pull of them fails. */
+export function judgeTags(damaged: readonly string[]): Finding[] {
+  const rest = damaged.length - NAMED_TAGS;
+  const named = damaged
+    .slice(0, NAMED_TAGS)
+    .map((name) =>
+      error(
+        "tag-damaged",
+        `the tag ${name} names no manifest`,
+        "in the storage its link or its manifest is empty or missing, as after a power cut",
+        `Push the image again: docker push …/${name}. Or bring it back from a backup: hephaestus restore DIRECTORY --force`,
+      ),
+    );
+  if (rest <= 0) return named;
+  return [...named, error("tag-damaged", `${rest} more tags name no manifest`, "the storage", "See above.")];
+}
+
+export const tagCheck: Check = {
+  id: "tags",
+  title: "tags in the storage",
+  theme: "Storage",
+  needs: "manager",
+  applies: ({ registry }) => registry.storage.driver === "filesystem",
+  run: async ({ config, docker }) => judgeTags((await tagsOfTask(docker, config.stack))?.damaged ?? []),
 };

@@ -89,6 +89,7 @@ export const FINDING_CODES = {
   "storage-read-only": "the file system of the storage is mounted read-only",
   "storage-full": "the file system of the storage is full, or nearly so",
   "inodes-full": "the file system of the storage has no inodes left, or nearly so",
+  "tag-damaged": "a tag names no manifest",
   // Maintenance
   "maintenance-failed": "a part of the last maintenance failed",
   "backup-old": "the newest backup is older than eight days",

@@ -1,7 +1,8 @@
 import { concurrently } from "./concurrently.js";
 import { digestOf, isDigest } from "./digest.js";
 import { parseReferences } from "./references.js";
-import type { RegistryApi } from "./registryApi.js";
+import type { RawManifest, RegistryApi } from "./registryApi.js";
+import { UnexpectedAnswer } from "./registryClient.js";
 
 /** Requests for the manifests of one repository that run at once. */
 const PARALLEL = 8;
@@ -41,7 +42,7 @@ export async function contentOf(api: RegistryApi, repository: string): Promise<R
   while (open.length > 0) {
     const next: string[] = [];
     await concurrently(open, PARALLEL, async (reference) => {
-      const raw = await api.rawManifest(repository, reference);
+      const raw = await manifestOf(api, repository, reference);
       const references = raw && parseReferences(raw.bytes);
       // A registry that makes up what it gives would have no end.
       const isAnother = isDigest(reference) && digestOf(raw?.bytes ?? Buffer.of()) !== reference;
@@ -58,6 +59,20 @@ export async function contentOf(api: RegistryApi, repository: string): Promise<R
     for (const digest of open) asked.add(digest);
   }
   return { repository, tags, blobs, unreadable };
+}
+
+/** @returns undefined where the registry does not give it: it is gone, or damaged, which is answered 500 */
+async function manifestOf(
+  api: RegistryApi,
+  repository: string,
+  reference: string,
+): Promise<RawManifest | undefined> {
+  try {
+    return await api.rawManifest(repository, reference);
+  } catch (error) {
+    if (error instanceof UnexpectedAnswer && error.status >= 500) return undefined;
+    throw error;
+  }
 }
 
 /**

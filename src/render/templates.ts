@@ -41,5 +41,5 @@ export function loadTemplates(): Templates {
 }
 
 /** The script of a job, to be run by `sh -c`. */
-export const loadJobScript = (name: "gc" | "gcBucket"): string =>
+export const loadJobScript = (name: "gc" | "gcBucket" | "tags"): string =>
   readFileSync(new URL(`../../templates/jobs/${name}.sh`, import.meta.url), "utf8");

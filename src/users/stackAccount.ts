@@ -15,13 +15,14 @@ const KIND: MachineSecret = "ui";
  *
  * @returns undefined where the stack has none, or its secret cannot be read back
  */
-export async function readStackAccount({
-  docker,
-  config: { stack, gateway },
-}: Pick<DeployContext, "docker" | "config">): Promise<Login | undefined> {
-  const generation = currentMachines(
-    await readGenerationState(docker, stack, await stackSecrets(docker, stack)),
-  );
+export async function readStackAccount(
+  context: Pick<DeployContext, "docker" | "config">,
+): Promise<Login | undefined> {
+  const {
+    docker,
+    config: { stack, gateway },
+  } = context;
+  const generation = currentMachines(await readGenerationState(context, await stackSecrets(docker, stack)));
   if (generation === undefined) return undefined;
   const name = secretName(stack, KIND, generation);
   const content = await readSecretByService(docker, stack, name, gateway.image);

@@ -53,6 +53,7 @@ test("what is wrong with a stack is named", () => {
     disk: { size: 100, used: 90, free: 10 },
     lastBackup: undefined,
     lastGc: undefined,
+    damagedTags: [],
     readOnly: { until: new Date("2026-11-24T12:00:00Z"), holder: "ann@forge" as string | undefined },
   };
   expect(faultsOf(sound, now)).toEqual([]);
@@ -62,6 +63,7 @@ test("what is wrong with a stack is named", () => {
     frontDoor: [{ title: "the UI answers", fault: "no answer" }],
     certificate: new Date("2026-11-23"),
     disk: { size: 100, used: 99, free: 1 },
+    damagedTags: ["team/app:1", "team/app:2"],
     readOnly: { ...sound.readOnly, holder: undefined },
   };
   expect(faultsOf(ill, now)).toEqual([
@@ -69,6 +71,7 @@ test("what is wrong with a stack is named", () => {
     "the UI answers: no answer",
     "the certificate ended on 2026-11-23",
     "the storage is nearly full",
+    "the tag team/app:1 and 1 more name no manifest (see: hephaestus doctor)",
     "pushes are refused until 2026-11-24T12:00:00.000Z: a gc was interrupted (fix it with hephaestus gc or deploy)",
   ]);
 });

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bar } from "../../src/actions/usage.js";
+import { ExitCode } from "../../src/errors.js";
 import { type Digest, digestOf } from "../../src/registry/digest.js";
 import type { RegistryApi } from "../../src/registry/registryApi.js";
+import { UnexpectedAnswer } from "../../src/registry/registryClient.js";
 import { contentOf, usageOf } from "../../src/registry/repositoryUsage.js";
 
 const content = (repository: string, blobs: Record<string, number>, tags = ["1"]) => ({
@@ -57,6 +59,9 @@ function registry() {
     tags: async () => [...tags.keys()],
     rawManifest: async (_repository: string, reference: string) => {
       asked.push(reference);
+      // What the registry answers for a tag whose link is empty.
+      if (reference === "torn")
+        throw new UnexpectedAnswer("was answered 500", 500, { exitCode: ExitCode.verify });
       const digest = tags.get(reference) ?? reference;
       const bytes = manifests.get(digest);
       return bytes && { digest, mediaType: "", bytes };
@@ -78,12 +83,13 @@ test("an index counts with its images, and a manifest that several tags name cou
     ["one", image],
     ["two", image],
     ["gone", "sha256:x"],
+    ["torn", ""],
   ] as const)
     tags.set(tag, digest);
   const { blobs, unreadable } = await contentOf(api, "a");
   expect([...blobs.keys()].sort()).toEqual([CONFIG, LAYER, image, index].sort());
   expect(blobs.get(LAYER)).toBe(1000);
-  expect(unreadable).toEqual(["gone"]);
+  expect(unreadable).toEqual(["gone", "torn"]);
   expect(asked.filter((reference) => reference === image).length).toBeLessThan(2);
 });
 
