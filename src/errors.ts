@@ -19,7 +19,7 @@ export const ExitCode = {
   credentials: 5,
   /** The rollout failed; what ran before runs again. */
   rollout: 6,
-  /** The rollout converged, but the registry does not answer as it should at its front door; or data are damaged. */
+  /** The rollout converged, but the registry does not answer as it should at its front door; data are damaged, or not all was seen. */
   verify: 7,
   /** Another deploy of the same stack is running. */
   locked: 8,
@@ -52,7 +52,10 @@ export const EXIT_CODES: ReadonlyArray<{ code: ExitCode; meaning: string }> = [
   },
   { code: ExitCode.credentials, meaning: "a password or an htpasswd was refused" },
   { code: ExitCode.rollout, meaning: "the rollout failed; the previous state was restored" },
-  { code: ExitCode.verify, meaning: "a check at the front door failed, or data is damaged" },
+  {
+    code: ExitCode.verify,
+    meaning: "a check at the front door failed, data is damaged, or not all was seen",
+  },
   { code: ExitCode.locked, meaning: "another operation on the stack is running" },
   { code: ExitCode.docker, meaning: "a docker command, or a job in the Swarm, failed outside of a rollout" },
   { code: ExitCode.bug, meaning: "a bug in hephaestus" },

@@ -1,4 +1,4 @@
-import { matchesGlob } from "./glob.js";
+import { intersect, isCovered, matchesGlob } from "./glob.js";
 
 /** Who may do something: anyone, any user, or these users and groups. */
 export type Grant = "anonymous" | "authenticated" | readonly string[];
@@ -129,6 +129,39 @@ export function unknownNames({ access, groups }: AccessConfig, users: readonly s
   );
   const named = new Set([...granted, ...Object.values(groups).flat()]);
   return [...named].filter((name) => !name.startsWith(GROUP) && !users.includes(name));
+}
+
+/**
+ * What a user may not see among the repositories of some globs, by the rules: one sentence for each rule. A rule by which the user sees
+ * a repository hides none, whatever groups the user is in.
+ *
+ * @param user undefined is who has no login
+ * @param seen names of the repositories that the user sees
+ */
+export function hiddenFrom(
+  config: AccessConfig,
+  user: string | undefined,
+  seen: readonly string[],
+  wanted: readonly string[] = ["**"],
+): string[] {
+  const rules = repositoryRules(config);
+  const seenBy = new Set(seen.map((repository) => ruleOf(rules, repository).number));
+  const decides = (place: number, glob: string): boolean =>
+    rules[place]?.repositories.some((own) => intersect(own, glob)) === true &&
+    !isCovered(
+      glob,
+      rules.slice(0, place).flatMap(({ repositories }) => repositories),
+    );
+  const hiding = rules.filter(
+    ({ pull, number }, place) =>
+      !includes(pull, { user }) && !seenBy.has(number) && wanted.some((glob) => decides(place, glob)),
+  );
+  const who = user ?? "who has no login";
+  return hiding.map(({ number, repositories }) =>
+    number === 0
+      ? `repositories that no rule of access names: ${who} may not pull them`
+      : `${repositories.join(", ")} (rule ${number} of access): ${who} may not pull there`,
+  );
 }
 
 /** A grant for a person: "anyone", "every user", or the names. */

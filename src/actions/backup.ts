@@ -1,14 +1,13 @@
 import { readFile } from "node:fs/promises";
+import { hiddenFrom } from "../access/repositoryRules.js";
 import { BackupDirectory } from "../backup/backupDirectory.js";
 import { type BackupReport, backupImages, backupStack } from "../backup/backupStack.js";
 import { convertFile } from "../backup/convertFile.js";
 import { openArchive } from "../backup/fileFormat/archive.js";
 import { pruneBackups } from "../backup/pruneBackups.js";
 import { publicUrls } from "../config/resolve.js";
-import { ExitCode } from "../errors.js";
+import { ExitCode, OperatorError } from "../errors.js";
 import { checkNotCommitted } from "../host/passwordFile.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
 import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
@@ -32,17 +31,35 @@ export async function backup(path: string, flags: BackupFlags): Promise<ExitCode
   await checkNotCommitted(path);
   const configText = await readFile(flags.config, "utf8");
   const login = await loginFrom(flags, config.credentials);
-  const url = flags.from ?? publicUrls(config).registry;
-  const api = new RegistryApi(new RegistryClient(url, login, signal));
+  const own = publicUrls(config).registry;
+  const { from: url = own } = flags;
   const directory = await BackupDirectory.create(path);
-  const request = { directory, api, tool: flags.tool, signal };
+  const request = { directory, url, login, tool: flags.tool, signal };
+  const unseen = (seen: readonly string[]) =>
+    url === own ? hiddenFrom(config, login?.user, seen) : listing(url, seen);
   const report =
     flags.imagesOnly || flags.from !== undefined
-      ? await backupImages(request, context, flags.from ?? config.stack)
+      ? await backupImages(request, context, flags.from ?? config.stack, unseen)
       : await backupStack(request, { context, cleanupDocker, configText });
-  for (const sentence of report.damage) reporter.note("error", `damaged: ${sentence}`);
+  for (const sentence of report.damage) reporter.note("error", `left out: ${sentence}`);
+  if (url !== own)
+    reporter.note(
+      "info",
+      `The backup has what ${url} lists for ${login?.user ?? "anyone"}; it may have more.`,
+    );
   reporter.result({ backup: path, ...report }, summary(path, report));
   return report.damage.length > 0 ? ExitCode.verify : ExitCode.ok;
+}
+
+/** Nothing is known of what another registry does not list. @throws OperatorError where it lists nothing */
+function listing(url: string, seen: readonly string[]): string[] {
+  if (seen.length > 0) return [];
+  throw new OperatorError("lists no repository, so nothing was backed up", {
+    where: url,
+    remedy:
+      "Use a login that may list its catalog. Of a registry without one, copy images by name: skopeo copy --all docker://HOST/REPOSITORY:TAG oci:DIRECTORY:REPOSITORY:TAG",
+    exitCode: ExitCode.verify,
+  });
 }
 
 function summary(
@@ -52,7 +69,7 @@ function summary(
   return [
     `${path}: ${tags} tags, ${images} images, ${blobs} blobs, ${bytesText(bytes)}; read ${speedText(read.bytes, seconds)}`,
     damage.length > 0
-      ? "Everything that is intact was backed up. Incomplete images were left out."
+      ? "The backup is incomplete: it has everything but what was left out."
       : `Check it with: hephaestus restore ${path} --dry-run`,
   ];
 }
@@ -68,7 +85,7 @@ export async function backupList(path: string, flags: ReportFlags): Promise<Exit
     String(tags),
     String(images),
     bytesText(bytes),
-    damage.length === 0 ? "complete" : `${damage.length} damaged`,
+    damage.length === 0 ? "complete" : `incomplete: ${damage.length} left out`,
   ]);
   reporter.result({ backups }, table(["BACKUP", "TAGS", "IMAGES", "SIZE", "STATE"], rows));
   return ExitCode.ok;
@@ -103,7 +120,7 @@ export async function backupConvert(file: string, path: string, flags: ReportFla
     () => convertFile(archive, directory, new ProgressMeter(reporter)),
     () => file,
   );
-  for (const sentence of facts.damage) reporter.note("warning", `damaged: ${sentence}`);
+  for (const sentence of facts.damage) reporter.note("warning", `left out: ${sentence}`);
   reporter.result({ converted: file, backup: path, ...facts }, [
     `${path}: ${facts.tags} tags, ${facts.images} images, ${bytesText(facts.bytes)}`,
   ]);

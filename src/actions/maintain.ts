@@ -10,7 +10,7 @@ import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { partNote } from "../maintenance/maintenanceNote.js";
 import { pruneRepositories } from "../maintenance/pruneRepositories.js";
-import { policyRule } from "../maintenance/retentionPolicy.js";
+import { policyRule, retentionSelections, unseenOf } from "../maintenance/retentionPolicy.js";
 import { collectGarbage, describeGc } from "../maintenance/runGc.js";
 import { failuresOf } from "../mirror/regsyncLog.js";
 import { withLock } from "../operation/stackLock.js";
@@ -103,7 +103,8 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
   const { context, cleanupDocker, signal } = session;
   const { config, reporter } = context;
   const { backup, gc, deleteUntagged } = config.maintenance;
-  const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
+  const url = publicUrls(config).registry;
+  const api = new RegistryApi(new RegistryClient(url, login, signal));
   return [
     {
       name: "mirror",
@@ -124,18 +125,21 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
         const rules = {
           ruleFor: (repository: string) => policyRule(config, repository, now),
           wanted: () => true,
+          hidden: (seen: readonly string[]) =>
+            unseenOf(retentionSelections(config), config, login.user, seen),
           dryRun: false,
           explain: false,
         };
-        const { removed, skipped } = await inStep(
+        const { removed, skipped, unseen } = await inStep(
           reporter,
           { id: "prune", title: "Tags" },
           () => pruneRepositories(api, reporter, rules),
           (result) => `${result.removed} removed`,
         );
+        const skips = skipped > 0 ? `, ${skipped} repositories skipped` : "";
         return {
-          said: `${removed} tags removed${skipped > 0 ? `, ${skipped} repositories skipped` : ""}`,
-          exitCode: skipped > 0 ? ExitCode.verify : ExitCode.ok,
+          said: `${removed} tags removed${skips}${unseen.length > 0 ? ", some repositories not seen" : ""}`,
+          exitCode: skipped + unseen.length > 0 ? ExitCode.verify : ExitCode.ok,
         };
       },
     },
@@ -153,15 +157,15 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
       async run() {
         const { path = "", keep = 1 } = backup ?? {};
         const directory = await BackupDirectory.create(path);
-        const request = { directory, api, tool: flags.tool, signal };
+        const request = { directory, url, login, tool: flags.tool, signal };
         const configText = await readFile(flags.config, "utf8");
         const report = await backupLocked(request, { context, cleanupDocker, configText });
-        for (const sentence of report.damage) reporter.note("error", `damaged: ${sentence}`);
+        for (const sentence of report.damage) reporter.note("error", `left out: ${sentence}`);
         const isWhole = report.damage.length === 0;
         // An incomplete backup takes the place of no complete one.
         const gone = isWhole ? (await pruneBackups(directory, keep, false)).backups.length : 0;
         return {
-          said: `${describeBackup(report)}${isWhole ? "" : ", incomplete"}${gone > 0 ? `, ${gone} old ones removed` : ""}`,
+          said: `${describeBackup(report)}${gone > 0 ? `, ${gone} old ones removed` : ""}`,
           exitCode: isWhole ? ExitCode.ok : ExitCode.verify,
         };
       },

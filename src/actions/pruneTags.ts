@@ -1,8 +1,14 @@
 import picomatch from "picomatch";
+import { REPOSITORY_GLOB } from "../access/glob.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { pruneRepositories, type RuleFor } from "../maintenance/pruneRepositories.js";
-import { immutableReason, policyRule } from "../maintenance/retentionPolicy.js";
+import {
+  immutableReason,
+  policyRule,
+  retentionSelections,
+  unseenOf,
+} from "../maintenance/retentionPolicy.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
@@ -35,19 +41,29 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   if (login === undefined) throw noPassword();
   const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login));
   const wanted = picomatch(flags.repository);
+  const hidden = (seen: readonly string[]) => unseenOf(selectionsOf(flags, config), config, login.user, seen);
   const [dryRun, explain] = [flags.dryRun ?? false, flags.explain ?? false];
-  const { removed, skipped, decisions } = await inStep(
+  const options = { ruleFor, wanted: (name: string) => wanted(name), hidden, dryRun, explain };
+  const { removed, skipped, unseen, decisions } = await inStep(
     reporter,
     { id: "prune", title: dryRun ? "Tags that would go" : "Tags" },
-    () => pruneRepositories(api, reporter, { ruleFor, wanted: (name) => wanted(name), dryRun, explain }),
+    () => pruneRepositories(api, reporter, options),
     (pruned) => {
       const freed = pruned.removed > 0 && !dryRun ? "; run hephaestus gc to free the disk space" : "";
       return `${pruned.removed} ${dryRun ? "would go" : "removed"}${freed}`;
     },
   );
-  const result = { removed, skipped, dryRun };
+  const result = { removed, skipped, unseen, dryRun };
   reporter.result(explain ? { ...result, decisions } : result, []);
-  return skipped > 0 ? ExitCode.verify : ExitCode.ok;
+  return skipped + unseen.length > 0 ? ExitCode.verify : ExitCode.ok;
+}
+
+/** What is pruned. A glob of another kind than those of the config may match anything. */
+function selectionsOf({ keepLast, olderThan, repository }: PruneTagsFlags, config: Config) {
+  if (repository === "**" && keepLast === undefined && olderThan === undefined)
+    return retentionSelections(config);
+  const glob = REPOSITORY_GLOB.test(repository) ? repository : "**";
+  return [{ what: `--repository ${repository}`, repositories: [glob] }];
 }
 
 /** @throws OperatorError where neither the flags nor the config have a rule: every tag would be deleted, or none */

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { type Backup, BackupDirectory } from "../backup/backupDirectory.js";
-import { proveBackup } from "../backup/proveBackup.js";
+import { proveBackup, requireComplete } from "../backup/proveBackup.js";
 import { restoreStack } from "../backup/restoreStack.js";
 import { countsOf } from "../backup/wholeImages.js";
 import { publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { readConfigText } from "../host/configFile.js";
 import { writeFiles } from "../host/files.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
@@ -69,7 +69,7 @@ function describeBackup({ directory, facts }: Backup, reporter: Reporter): void 
     `${directory.path} holds ${facts.stack} as of ${facts.time.replace(/\.\d+Z$/, "Z")}.`,
   );
   if (facts.damage.length > 0)
-    reporter.note("warning", `The registry was already damaged then:\n    ${listed(facts.damage)}`);
+    reporter.note("warning", `It is incomplete. Left out was:\n    ${listed(facts.damage)}`);
 }
 
 /** Reads all of it, and touches nothing else. */
@@ -77,7 +77,10 @@ async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode
   const meter = new ProgressMeter(reporter);
   const prove = async () => {
     const proof = await proveBackup(backup, meter);
-    if (proof.damage.length === 0) return { ...proof, seconds: meter.state().seconds };
+    if (proof.damage.length === 0) {
+      requireComplete(backup);
+      return { ...proof, seconds: meter.state().seconds };
+    }
     throw new OperatorError(listed(proof.damage), {
       where: backup.directory.path,
       remedy: "Use another copy of it, or make a new backup.",
@@ -101,7 +104,7 @@ async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode
 /** Writes hephaestus.yaml and what it renders to where there is none; one that is there counts. */
 async function placeConfig(path: string, { config, directory }: Backup, reporter: Reporter): Promise<void> {
   if (existsSync(path)) {
-    if (config !== undefined && (await readFile(path, "utf8")) !== config)
+    if (config !== undefined && (await readConfigText(path)) !== config)
       reporter.note("info", `${path} differs from the one of the backup, and is used.`);
     return;
   }

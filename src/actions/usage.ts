@@ -1,3 +1,4 @@
+import { hiddenFrom } from "../access/repositoryRules.js";
 import { publicUrls } from "../config/resolve.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { missingText } from "../docker/serviceLogs.js";
@@ -43,16 +44,18 @@ export async function usage(flags: UsageFlags): Promise<ExitCode> {
   const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
   const lookUp = async () => {
     const contents: RepositoryContent[] = [];
-    for (const repository of await api.repositories()) {
+    const seen = await api.repositories();
+    const unseen = hiddenFrom(config, login?.user, seen);
+    for (const repository of seen) {
       reporter.progress(repository);
       contents.push(await contentOf(api, repository));
     }
     const log = flags.log
       ? await readLastUse(dockerCommand({ context: flags.context, signal }), config.stack)
       : { lastUse: new Map<string, LastUse>(), oldest: undefined, missing: [] };
-    return { contents, ...usageOf(contents), ...log };
+    return { contents, unseen, ...usageOf(contents), ...log };
   };
-  const { contents, repositories, bytes, lastUse, oldest, missing } = await inStep(
+  const { contents, unseen, repositories, bytes, lastUse, oldest, missing } = await inStep(
     reporter,
     { id: "usage", title: "Repositories" },
     lookUp,
@@ -68,16 +71,22 @@ export async function usage(flags: UsageFlags): Promise<ExitCode> {
       `${name} cannot be read, and is not counted\n    See why with: hephaestus logs registry`,
     );
   if (missing.length > 0) reporter.note("warning", missingText(missing));
+  for (const sentence of unseen)
+    reporter.note(
+      "warning",
+      `not seen, and not counted: ${sentence}\n    Use the login of a user who may pull all.`,
+    );
   reporter.result(
     {
       bytes,
+      unseen,
       missing,
       logBegins: oldest?.toISOString() ?? null,
       repositories: repositories.map((one) => asData(one, lastUse.get(one.repository))),
     },
-    lines(repositories, bytes, lastUse, flags.log ? oldest : null),
+    lines(repositories, bytes, lastUse, flags.log ? oldest : null, unseen.length > 0),
   );
-  if (unreadable.length > 0) return ExitCode.verify;
+  if (unreadable.length + unseen.length > 0) return ExitCode.verify;
   return missing.length > 0 ? ExitCode.docker : ExitCode.ok;
 }
 
@@ -112,6 +121,7 @@ function lines(
   lastUse: ReadonlyMap<string, LastUse>,
   /** Null where the log was not read. */
   oldest: Date | undefined | null,
+  isPartial: boolean,
 ): string[] {
   const largest = Math.max(1, ...repositories.map((one) => one.bytes));
   const day = (date: Date | undefined) => date?.toISOString().slice(0, 10) ?? "-";
@@ -131,7 +141,7 @@ function lines(
   });
   return [
     ...table([...head, ...(oldest === null ? [] : ["LAST PUSH", "LAST PULL"])], rows),
-    `All together: ${bytesText(bytes)}, each blob counted once.`,
+    `${isPartial ? "What you can see" : "All"} together: ${bytesText(bytes)}, each blob counted once.`,
     ...(oldest === null ? [] : [logLine(oldest)]),
   ];
 }

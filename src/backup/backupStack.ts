@@ -1,26 +1,30 @@
+import { TEMPORARY_USER } from "../access/repositoryRules.js";
 import { formatHtpasswd } from "../credentials/htpasswd.js";
+import type { Login } from "../credentials/people.js";
 import { type Docker, interrupted } from "../docker/run.js";
-import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Digest } from "../registry/digest.js";
-import type { RegistryApi } from "../registry/registryApi.js";
-import { holdsRepositories } from "../storage/holdsRepositories.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import { type People, readPeople } from "../users/listUsers.js";
 import { type BackupDirectory, type BackupFacts, backupName } from "./backupDirectory.js";
 import { type CollectedImages, collectImages } from "./collectImages.js";
 import { type FetchedBlobs, fetchBlobs } from "./fetchBlobs.js";
 import { formatIndex } from "./ociLayout.js";
+import { lookAtStack, type StackView } from "./stackView.js";
 import { bytesOf, countsOf, wholeImages } from "./wholeImages.js";
 
 /** What is backed up, and where to. */
 export interface BackupRequest {
   directory: BackupDirectory;
-  /** The registry that is read. */
-  api: RegistryApi;
+  /** The registry that is read, by its address. */
+  url: string;
+  /** Who reads it. A stack is read with an account of its own, where there is one. */
+  login: Login | undefined;
   /** What writes it: name and version. */
   tool: string;
   signal: AbortSignal;
@@ -52,7 +56,8 @@ export const backupStack = (request: BackupRequest, stack: StackRequest): Promis
   });
 
 /** What a backup holds, for the history. */
-export const describeBackup = ({ images, bytes }: BackupFacts): string => `${images} images, ${bytes} bytes`;
+export const describeBackup = ({ images, bytes, damage }: BackupFacts): string =>
+  `${images} images, ${bytes} bytes${damage.length > 0 ? ", incomplete" : ""}`;
 
 /**
  * Backs up the config, the users and the images of a stack while it runs. The caller holds the stack's lock: it keeps a
@@ -66,6 +71,7 @@ export async function backupLocked(request: BackupRequest, stack: StackRequest):
   // What a killed garbage collection left; a backup itself needs no such thing.
   await endLeftReadOnly(context, cleanupDocker);
   let people: People | undefined;
+  let view: StackView | undefined;
   const users: Step = {
     id: "users",
     title: "Users",
@@ -76,34 +82,43 @@ export async function backupLocked(request: BackupRequest, stack: StackRequest):
       return "none there";
     },
   };
+  const storage: Step = {
+    id: "storage",
+    title: "Storage",
+    async run() {
+      view = await lookAtStack(context, cleanupDocker, request.login);
+      return view.said;
+    },
+  };
   const run = new BackupRun(request, context, {
     stack: config.stack,
     configText,
     people: () => people,
-    async requireNothingElsewhere() {
-      const node = await holdsRepositories(context, cleanupDocker);
-      if (node !== undefined) throw emptyFrontDoor(node);
-    },
+    login: () => view?.login,
+    unseen: (seen) => view?.unseen(seen) ?? [],
   });
-  return run.all([users]);
+  return run.all([users, storage]);
 }
 
 /**
  * Backs up the images of any registry.
  *
  * @param stack the name that the backup carries
+ * @param unseen what is not among the repositories that the registry lists, as far as that is known
  * @throws OperatorError when it cannot be completed; the same command continues then
  */
 export function backupImages(
   request: BackupRequest,
   context: DeployContext,
   stack: string,
+  unseen: Source["unseen"],
 ): Promise<BackupReport> {
   const source = {
     stack,
     configText: undefined,
     people: () => undefined,
-    requireNothingElsewhere: async () => undefined,
+    login: () => request.login,
+    unseen,
   };
   return new BackupRun(request, context, source).all([]);
 }
@@ -113,8 +128,15 @@ interface Source {
   stack: string;
   configText: string | undefined;
   people: () => People | undefined;
-  /** Makes sure that a registry which shows nothing has nothing. */
-  requireNothingElsewhere: () => Promise<void>;
+  /** Who reads the images. */
+  login: () => Login | undefined;
+  /**
+   * What the backup lacks, as sentences, since the registry does not list it.
+   *
+   * @param seen the repositories that it lists
+   * @throws OperatorError where a registry that lists nothing has something
+   */
+  unseen: (seen: readonly string[]) => string[];
 }
 
 class BackupRun {
@@ -123,6 +145,7 @@ class BackupRun {
   private images: CollectedImages | undefined;
   private fetched: FetchedBlobs = { blobs: 0, bytes: 0, damage: [] };
   private sizes = new Map<Digest, number>();
+  private unseen: string[] = [];
   private facts: BackupFacts | undefined;
 
   constructor(
@@ -154,15 +177,21 @@ class BackupRun {
     };
   }
 
+  private get api(): RegistryApi {
+    const { url, signal } = this.request;
+    return new RegistryApi(new RegistryClient(url, this.source.login(), signal));
+  }
+
   private async collect(): Promise<string> {
-    const { api, directory } = this.request;
-    this.images = await collectImages(api, directory.blobs, (name) => this.context.reporter.progress(name));
-    if (this.images.named.length === 0) await this.source.requireNothingElsewhere();
+    const { api } = this;
+    this.unseen = this.source.unseen(await api.repositories());
+    const { blobs } = this.request.directory;
+    this.images = await collectImages(api, blobs, (name) => this.context.reporter.progress(name));
     return `${this.images.named.filter(({ tag }) => tag !== undefined).length} tags, ${this.images.references.size} images`;
   }
 
   private async fetch(): Promise<string> {
-    const { api, directory, signal } = this.request;
+    const { directory, signal } = this.request;
     const wanted = [...(this.images?.blobs.values() ?? [])];
     this.sizes = await directory.blobs.all();
     // A manifest that does not say how large a blob is leaves that to its digest, which was right when it was written.
@@ -170,7 +199,7 @@ class BackupRun {
       const held = this.sizes.get(digest);
       return held === undefined || (size !== undefined && held !== size);
     });
-    this.fetched = await fetchBlobs(api, directory.blobs, missing, this.meter, signal);
+    this.fetched = await fetchBlobs(this.api, directory.blobs, missing, this.meter, signal);
     for (const { digest } of missing) {
       const size = await directory.blobs.sizeOf(digest);
       if (size === undefined) this.sizes.delete(digest);
@@ -185,28 +214,22 @@ class BackupRun {
     const { directory, tool } = this.request;
     const whole = wholeImages({ named, references, blobs: this.sizes });
     const people = this.source.people();
+    const users = (people?.people ?? []).filter(({ user }) => user !== TEMPORARY_USER);
     this.facts = {
       stack: this.source.stack,
       time: new Date().toISOString(),
       tool,
       ...countsOf(whole),
       bytes: bytesOf(whole, this.sizes),
-      users: (people?.people ?? []).map(({ user }) => {
+      users: users.map(({ user }) => {
         const changed = people?.changed.get(user)?.toISOString();
         return changed === undefined ? { user } : { user, changed };
       }),
-      damage: [...new Set([...damage, ...this.fetched.damage, ...whole.damage])],
+      damage: [...new Set([...this.unseen, ...damage, ...this.fetched.damage, ...whole.damage])],
     };
-    const htpasswd = people && formatHtpasswd(people.people);
+    const htpasswd = people && formatHtpasswd(users);
     await directory.add(this.facts, formatIndex(whole.named), this.source.configText, htpasswd);
     await directory.blobs.removePartial();
     return `${this.facts.images} images, ${bytesText(this.facts.bytes)}`;
   }
 }
-
-const emptyFrontDoor = (node: string): OperatorError =>
-  new OperatorError(`shows no images at its front door, but its storage on ${node} holds some`, {
-    where: "registry",
-    remedy: "The reader may run on another node than the storage. See: hephaestus doctor",
-    exitCode: ExitCode.verify,
-  });

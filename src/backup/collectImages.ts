@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { concurrently } from "../registry/concurrently.js";
 import { type Digest, digestOf, isDigest } from "../registry/digest.js";
 import { mediaTypeOf } from "../registry/mediaTypes.js";
@@ -13,6 +14,8 @@ const PARALLEL = 8;
 const MOST_READS = 10;
 /** Steps from an image to a signature of a signature of it; a registry that goes on makes them up. */
 const MOST_STEPS = 100;
+/** Until a tag that is being deleted is gone from the list. */
+const DELETION_MILLISECONDS = 2000;
 
 /** Everything that the tags of a registry lead to. */
 export interface CollectedImages {
@@ -37,7 +40,10 @@ export async function collectImages(
   const walk = new Walk(api, files);
   for (const repository of await api.repositories()) {
     onRepository(repository);
-    await concurrently(await api.tags(repository), PARALLEL, (tag) => walk.tag(repository, tag));
+    const tags = await api.tags(repository);
+    const before = walk.found.named.length;
+    await concurrently(tags, PARALLEL, (tag) => walk.tag(repository, tag));
+    await walk.requireAll(repository, tags, before);
   }
   walk.found.named.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   return walk.found;
@@ -71,6 +77,29 @@ class Walk {
       }
       last = digest;
     }
+  }
+
+  /**
+   * Names tags that the registry goes on listing and does not have: their manifest or its link is gone.
+   *
+   * @param before how many names were known before those of this repository
+   */
+  async requireAll(repository: string, tags: readonly string[], before: number): Promise<void> {
+    const missing = (wanted: readonly string[]): string[] => {
+      const { named, damage } = this.found;
+      const known = new Set(named.slice(before).map(({ tag }) => tag));
+      const isSaid = (name: string) =>
+        damage.some((one) => one.startsWith(`${name} `) || one.startsWith(`${name}:`));
+      return wanted.filter((tag) => !known.has(tag) && !isSaid(`${repository}:${tag}`));
+    };
+    if (missing(tags).length === 0) return;
+    // A deletion removes the manifest first, and its tags a moment later.
+    await sleep(DELETION_MILLISECONDS);
+    const listed = new Set(await this.api.tags(repository));
+    const lost = missing(tags).filter((tag) => listed.has(tag));
+    await concurrently(lost, PARALLEL, (tag) => this.tag(repository, tag));
+    for (const tag of missing(lost))
+      this.found.damage.push(`${repository}:${tag} is listed, and the registry does not have it`);
   }
 
   private name(manifest: NamedManifest): void {

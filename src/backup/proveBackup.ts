@@ -1,8 +1,10 @@
 import { createReadStream } from "node:fs";
+import { ExitCode, OperatorError } from "../errors.js";
 import { concurrently } from "../registry/concurrently.js";
 import { type Digest, digestOfStream } from "../registry/digest.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import type { ProgressMeter } from "../terminal/progress.js";
+import { listed } from "../terminal/table.js";
 import { seenIn } from "./backupContent.js";
 import type { Backup } from "./backupDirectory.js";
 import { bytesOf, type Whole, wholeImages } from "./wholeImages.js";
@@ -14,6 +16,24 @@ const PARALLEL = 4;
 export interface Proof extends Whole {
   /** Bytes that were read. */
   bytes: number;
+}
+
+/**
+ * Refuses to prove a backup that does not have everything that the registry had.
+ *
+ * @throws OperatorError that names what was left out
+ */
+export function requireComplete({ directory, facts }: Pick<Backup, "directory" | "facts">): void {
+  const { damage = [] } = facts ?? {};
+  if (damage.length === 0) return;
+  throw new OperatorError(
+    `what the backup has is right, but it is incomplete. Left out was:\n    ${listed(damage)}`,
+    {
+      where: directory.path,
+      remedy: "While the registry is still there, fix the cause and make another backup.",
+      exitCode: ExitCode.verify,
+    },
+  );
 }
 
 /** Proves a backup by itself: every blob is read and hashed, and every manifest's config, layers and children are there. */
@@ -29,8 +49,12 @@ export async function proveBackup(backup: Backup, meter: ProgressMeter): Promise
   };
   await concurrently([...whole.manifests, ...whole.blobs.keys()], PARALLEL, async (digest) => {
     const content = createReadStream(backup.directory.blobs.path(digest));
-    if ((await digestOfStream(content, count)) === digest) right.add(digest);
-    else faults.push(`${digest} does not match its digest`);
+    const read = await digestOfStream(content, count).catch((cause: NodeJS.ErrnoException) => cause);
+    if (read === digest) right.add(digest);
+    else
+      faults.push(
+        `${digest} ${read instanceof Error ? `cannot be read (${read.code})` : "does not match its digest"}`,
+      );
   });
   const proof = wholeImages({ ...seen, blobs: right });
   return { ...proof, damage: [...faults, ...proof.damage], bytes };

@@ -24,7 +24,7 @@ export const addPruneTags: AddCommand = (program, finish) => {
     .addOption(quietOption())
     .addHelpText(
       "after",
-      "\nThis needs registry.delete: true. Without --keep-last and --older-than, the rules of retention in the config\ndecide, and --match is not used. Signatures, attestations and SBOMs are kept and deleted together with their\nimage. An image without a plausible date never counts as old. If dates are equal or unknown, version numbers\nare compared.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --explain --dry-run",
+      "\nThis needs registry.delete: true. Without --keep-last and --older-than, the rules of retention in the config\ndecide, and --match is not used. Signatures, attestations and SBOMs are kept and deleted together with their\nimage. An image without a plausible date never counts as old. If dates are equal or unknown, version numbers\nare compared. If the rules of access hide something from the user that would be pruned, that is named, and the exit\ncode is 7.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --explain --dry-run",
     )
     .action(async (options) => finish(await (await import("../actions/pruneTags.js")).pruneTags(options)));
 };

@@ -12,6 +12,12 @@ export interface PruneOptions {
   ruleFor: RuleFor;
   /** Repositories that are pruned. */
   wanted: (repository: string) => boolean;
+  /**
+   * What the caller does not see, as sentences.
+   *
+   * @param seen names of the repositories that the caller sees
+   */
+  hidden: (seen: readonly string[]) => string[];
   dryRun: boolean;
   /** Whether each tag is listed with the reason why it stays or goes. */
   explain: boolean;
@@ -22,6 +28,8 @@ export interface PruneResult {
   removed: number;
   /** Repositories with an image that cannot be read. */
   skipped: number;
+  /** What the caller does not see of what would be pruned, as sentences. */
+  unseen: string[];
   /** Of each tag, where they are explained. */
   decisions: (Decision & { repository: string })[];
 }
@@ -34,11 +42,13 @@ export interface PruneResult {
 export async function pruneRepositories(
   api: RegistryApi,
   reporter: Reporter,
-  { ruleFor, wanted, dryRun, explain }: PruneOptions,
+  { ruleFor, wanted, hidden, dryRun, explain }: PruneOptions,
 ): Promise<PruneResult> {
-  const result: PruneResult = { removed: 0, skipped: 0, decisions: [] };
+  const seen = await api.repositories();
+  const result: PruneResult = { removed: 0, skipped: 0, unseen: hidden(seen), decisions: [] };
   const say = (line: string) => reporter.note("info", line);
-  for (const repository of (await api.repositories()).filter(wanted)) {
+  for (const sentence of result.unseen) reporter.note("warning", `not seen: ${sentence}`);
+  for (const repository of seen.filter(wanted)) {
     const rule = ruleFor(repository);
     if (rule === undefined) {
       if (explain) say(`  stays  ${repository} (no rule of retention matches)`);

@@ -1,5 +1,5 @@
 import { matchesGlob } from "../access/glob.js";
-import { firstMatch, isImmutable, repositoryRules, ruleOf } from "../access/repositoryRules.js";
+import { firstMatch, hiddenFrom, isImmutable, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/age.js";
 import type { TaggedImage } from "../registry/imageFacts.js";
@@ -81,4 +81,37 @@ export function explainRetention(
       (recent.has(tag) ? `is one of the newest ${rule.keepLast}, or may be` : age(image));
     return { tag, goes: false, reason };
   });
+}
+
+/** What says which repositories are pruned: a rule of `retention`, or a flag. */
+interface Selection {
+  /** Its name, for people. */
+  what: string;
+  repositories: readonly string[];
+}
+
+/** The rules of `retention` as selections. */
+export const retentionSelections = ({ retention }: Pick<Policy, "retention">): Selection[] =>
+  retention.map(({ repositories }, index) => ({ what: `rule ${index + 1} of retention`, repositories }));
+
+/**
+ * What of some selections a caller may not see, as sentences: what nobody looks at is not pruned.
+ *
+ * @param user undefined is who has no login
+ * @param seen names of the repositories that the caller sees
+ */
+export function unseenOf(
+  selections: readonly Selection[],
+  config: Policy,
+  user: string | undefined,
+  seen: readonly string[],
+): string[] {
+  const sentences = selections.flatMap(({ what, repositories }) => {
+    const hidden = hiddenFrom(config, user, seen, repositories);
+    const matches = seen.some((name) => repositories.some((glob) => matchesGlob(glob, name)));
+    return matches
+      ? hidden
+      : hidden.map((sentence) => `${what} matches nothing that you can see; ${sentence}`);
+  });
+  return [...new Set(sentences)];
 }

@@ -1,9 +1,11 @@
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -16,7 +18,7 @@ import { BackupDirectory } from "../../src/backup/backupDirectory.js";
 import { backupImages } from "../../src/backup/backupStack.js";
 import { convertFile } from "../../src/backup/convertFile.js";
 import { openArchive } from "../../src/backup/fileFormat/archive.js";
-import { proveBackup, proveRegistry } from "../../src/backup/proveBackup.js";
+import { proveBackup, proveRegistry, requireComplete } from "../../src/backup/proveBackup.js";
 import { pruneBackups } from "../../src/backup/pruneBackups.js";
 import { presentImages, pushImages } from "../../src/backup/pushImages.js";
 import { ExitCode } from "../../src/errors.js";
@@ -45,10 +47,10 @@ const meter = () => new ProgressMeter({ progress: silent });
 const { signal } = new AbortController();
 const apiOf = (server: RegistryServer) => new RegistryApi(new RegistryClient(server.url, undefined, signal));
 
-async function backup(path = folder) {
+async function backup(path = folder, unseen: (seen: readonly string[]) => string[] = () => []) {
   const directory = await BackupDirectory.create(path);
-  const request = { directory, api: apiOf(source), tool: "hephaestus test", signal };
-  return backupImages(request, { reporter } as unknown as DeployContext, "forge");
+  const request = { directory, url: source.url, login: undefined, tool: "hephaestus test", signal };
+  return backupImages(request, { reporter } as unknown as DeployContext, "forge", unseen);
 }
 
 const opened = async (name?: string) => (await BackupDirectory.open(folder)).read(name);
@@ -178,6 +180,20 @@ describe("a backup of a registry", () => {
     expect((await restore()).faults).toEqual([]);
   });
 
+  test("names a tag that the registry lists and does not have, and no tag that was deleted meanwhile", async () => {
+    fill();
+    source.repository("team/app").tags.set("lost", digestOf(Buffer.from("no manifest")));
+    source.image("team/app", "deleted", "deleted");
+    const { tags } = source.repository("team/app");
+    const run = backup();
+    while (!source.requests.includes("GET /v2/team/app/tags/list"))
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    source.repository("team/app").manifests.delete(tags.get("deleted") ?? "");
+    setTimeout(() => tags.delete("deleted"), 500);
+    const { damage } = await run;
+    expect(damage).toEqual(["team/app:lost is listed, and the registry does not have it"]);
+  });
+
   test("holds what refers to an image by the referrers API, without a tag", async () => {
     source.hasReferrers = true;
     const subject = source.image("team/app", "1.0", "signed");
@@ -238,6 +254,48 @@ describe("a directory", () => {
     // The next backup reads it again.
     expect((await backup()).read.blobs).toBe(1);
     expect((await proveBackup(await opened(), meter())).damage).toEqual([]);
+  });
+
+  // The tests may run as root, whom no permission keeps out. A link to itself is another file that is there and cannot be read.
+  test.each([
+    "backups",
+    "backups/NAME/index.json",
+    "backups/NAME/htpasswd",
+    "blobs/sha256",
+    "oci-layout",
+  ])("whose %s cannot be read says so, and is not called incomplete", async (file) => {
+    fill();
+    const { name } = await backup();
+    const path = join(folder, file.replace("NAME", name));
+    rmSync(path, { recursive: true, force: true });
+    symlinkSync(path, path);
+    const error = await opened()
+      .then((own) => proveBackup(own, meter()))
+      .catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ exitCode: ExitCode.preflight, where: expect.stringContaining(path) });
+    expect(String(error)).toContain("cannot be read (ELOOP)");
+  });
+
+  test("with a blob that cannot be read is not whole, and the blob is named", async () => {
+    fill();
+    await backup();
+    const layer = digestOf(Buffer.from("layer tool"));
+    const path = join(folder, "blobs/sha256", layer.slice(7));
+    rmSync(path);
+    mkdirSync(path);
+    const { damage } = await proveBackup(await opened(), meter());
+    expect(damage).toContain(`${layer} cannot be read (EISDIR)`);
+    expect(damage).toContain(`other/tool:v1 lacks ${layer}`);
+  });
+
+  test("of a backup that left something out proves nothing, and says what", async () => {
+    fill();
+    const { damage, tags } = await backup(folder, (seen) => [`team/hidden is not in ${seen.join(", ")}`]);
+    expect(tags).toBe(4);
+    expect(damage).toEqual(["team/hidden is not in other/cache, other/tool, team/app"]);
+    const own = await opened();
+    expect((await proveBackup(own, meter())).damage).toEqual([]);
+    expect(() => requireComplete(own)).toThrow(/incomplete.*team\/hidden/s);
   });
 
   test("keeps the newest backups, and no blob that only others need", async () => {

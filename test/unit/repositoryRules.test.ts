@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { matchesGlob } from "../../src/access/glob.js";
 import {
   type Grant,
+  hiddenFrom,
   includes,
   isImmutable,
   PERMISSIONS,
@@ -226,4 +228,58 @@ test("a deploy and doctor warn of names that no user has, with the nearest user"
     "user-name-reserved",
   ]);
   expect(judgeNames(load("users: { provider: both }\ngroups: { team: [anne] }").config, ["bob"])).toEqual([]);
+});
+
+describe("what a user may not see", () => {
+  const config = {
+    ...anonymous,
+    access: [
+      rule({ repositories: ["a/open/**"] }),
+      rule({ pull: ["ann"] }),
+      rule({ repositories: ["b/*"], pull: ["bob"] }),
+    ],
+  };
+
+  test("is named by its rule, unless the user sees something by that rule or nothing of it is wanted", () => {
+    const ofA = "a/** (rule 2 of access): carl may not pull there";
+    const ofB = "b/* (rule 3 of access): carl may not pull there";
+    expect(hiddenFrom(config, "carl", ["c"])).toEqual([ofA, ofB]);
+    expect(hiddenFrom(config, "carl", ["a/app"])).toEqual([ofB]);
+    expect(hiddenFrom(config, "carl", ["a/open/app"], ["a/**"])).toEqual([ofA]);
+    expect(hiddenFrom(config, "carl", [], ["a/open/app"])).toEqual([]);
+    expect(hiddenFrom(config, "ann", [], ["a/**", "c"])).toEqual([]);
+    const closed = { ...config, registry: { pull: "authenticated" } } as const;
+    expect(hiddenFrom(closed, undefined, [])).toEqual([
+      "a/open/** (rule 1 of access): who has no login may not pull there",
+      "a/** (rule 2 of access): who has no login may not pull there",
+      "b/* (rule 3 of access): who has no login may not pull there",
+      "repositories that no rule of access names: who has no login may not pull them",
+    ]);
+  });
+
+  test("is nothing only where the user sees every repository", () => {
+    const names = ["a", "a/b", "a/b/c", "b", "b/c", "c"];
+    const glob = fc.constantFrom("**", "a/**", "a/*", "b", "b/*", "*", "c");
+    const grant = fc.constantFrom<Grant>("anonymous", "authenticated", ["ann"], ["bob"], []);
+    const access = fc.array(
+      fc.record({ repositories: fc.array(glob, { minLength: 1 }), pull: grant, push: fc.constant([]) }),
+    );
+    const registry = fc.record({ pull: fc.constantFrom("anonymous" as const, "authenticated" as const) });
+    fc.assert(
+      fc.property(
+        access,
+        registry,
+        fc.option(fc.constant("ann"), { nil: undefined }),
+        glob,
+        (written, pull, user, wanted) => {
+          const whole = { access: written.map((one) => rule(one)), groups: {}, registry: pull };
+          const rules = repositoryRules(whole);
+          const seen = names.filter((name) => includes(ruleOf(rules, name).pull, { user }));
+          const wantedNames = names.filter((name) => matchesGlob(wanted, name));
+          if (hiddenFrom(whole, user, seen, [wanted]).length === 0)
+            expect(seen).toEqual(expect.arrayContaining(wantedNames));
+        },
+      ),
+    );
+  });
 });
