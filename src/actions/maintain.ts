@@ -10,8 +10,9 @@ import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { partNote } from "../maintenance/maintenanceNote.js";
 import { pruneRepositories } from "../maintenance/pruneRepositories.js";
-import { policyRule, retentionSelections, unseenOf } from "../maintenance/retentionPolicy.js";
+import { policyRule } from "../maintenance/retentionPolicy.js";
 import { collectGarbage, describeGc } from "../maintenance/runGc.js";
+import { unseenRepositories } from "../maintenance/unseenRepositories.js";
 import { failuresOf } from "../mirror/regsyncLog.js";
 import { withLock } from "../operation/stackLock.js";
 import { RegistryApi } from "../registry/registryApi.js";
@@ -125,8 +126,7 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
         const rules = {
           ruleFor: (repository: string) => policyRule(config, repository, now),
           wanted: () => true,
-          hidden: (seen: readonly string[]) =>
-            unseenOf(retentionSelections(config), config, login.user, seen),
+          hidden: (seen: readonly string[]) => unseenRepositories(context, url, login, seen),
           dryRun: false,
           explain: false,
         };

@@ -4,6 +4,7 @@ import type { Login } from "../credentials/people.js";
 import { type Docker, interrupted } from "../docker/run.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
+import { INCOMPLETE } from "../maintenance/maintenanceNote.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Digest } from "../registry/digest.js";
@@ -57,7 +58,7 @@ export const backupStack = (request: BackupRequest, stack: StackRequest): Promis
 
 /** What a backup holds, for the history. */
 export const describeBackup = ({ images, bytes, damage }: BackupFacts): string =>
-  `${images} images, ${bytes} bytes${damage.length > 0 ? ", incomplete" : ""}`;
+  `${images} images, ${bytes} bytes${damage.length > 0 ? INCOMPLETE : ""}`;
 
 /**
  * Backs up the config, the users and the images of a stack while it runs. The caller holds the stack's lock: it keeps a

@@ -11,7 +11,8 @@ export interface PrunedBackups {
 }
 
 /**
- * Removes all backups of a directory but the newest ones, and the blobs that only those had.
+ * Removes all backups of a directory but the newest ones, and the blobs that only those had. The newest complete one stays,
+ * however many newer ones left something out.
  *
  * @param keep how many stay, at least 1
  * @param dryRun whether nothing is removed
@@ -22,8 +23,11 @@ export async function pruneBackups(
   dryRun: boolean,
 ): Promise<PrunedBackups> {
   const names = await directory.backups();
-  const kept = names.slice(0, keep);
-  const pruned: PrunedBackups = { backups: names.slice(keep), kept, blobs: 0, bytes: 0 };
+  const newest = names.slice(0, keep);
+  const complete = await firstComplete(directory, names);
+  const kept = names.filter((name) => newest.includes(name) || name === complete);
+  const gone = names.filter((name) => !kept.includes(name));
+  const pruned: PrunedBackups = { backups: gone, kept, blobs: 0, bytes: 0 };
   if (pruned.backups.length === 0) return pruned;
   const needed = new Set<Digest>();
   for (const name of kept) {
@@ -41,4 +45,12 @@ export async function pruneBackups(
     if (!dryRun) await directory.blobs.remove(digest);
   }
   return pruned;
+}
+
+async function firstComplete(
+  directory: BackupDirectory,
+  names: readonly string[],
+): Promise<string | undefined> {
+  for (const name of names) if ((await directory.read(name)).facts?.damage.length === 0) return name;
+  return undefined;
 }

@@ -38,7 +38,9 @@ export function judgeMaintenance(
       ? [
           warning(
             "backup-old",
-            age === undefined ? "there is no backup yet" : `the newest backup is ${age} days old`,
+            age === undefined
+              ? "there is no complete backup yet"
+              : `the newest complete backup is ${age} days old`,
             "the config has maintenance.backup, and hephaestus history shows the last backup",
             "Run it at fixed times: hephaestus maintain --install",
           ),

@@ -7,16 +7,24 @@ export const FAILED_PART = ": failed: ";
 export const partNote = (part: string, said: string, failed: boolean): string =>
   `${part}${failed ? FAILED_PART : ": "}${said.replaceAll(";", ",")}`;
 
-/** When a part was last done well, by itself or in a maintenance; undefined where no record says so. */
+/** What ends the note of a backup that left something out. */
+export const INCOMPLETE = ", incomplete";
+
+/** When a part was last done well and whole, by itself or in a maintenance; undefined where no record says so. */
 export const lastDone = (
   records: readonly Pick<HistoryRecord, "kind" | "at" | "note">[],
   part: "backup" | "gc",
 ): Date | undefined =>
   records.findLast(
     ({ kind, note }) =>
-      kind === part ||
+      (kind === part && !note.endsWith(INCOMPLETE)) ||
       (kind === "maintain" &&
         note
           .split("; ")
-          .some((said) => said.startsWith(`${part}: `) && !said.startsWith(part + FAILED_PART))),
+          .some(
+            (said) =>
+              said.startsWith(`${part}: `) &&
+              !said.startsWith(part + FAILED_PART) &&
+              !said.endsWith(INCOMPLETE),
+          )),
   )?.at;

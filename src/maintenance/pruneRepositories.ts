@@ -17,7 +17,7 @@ export interface PruneOptions {
    *
    * @param seen names of the repositories that the caller sees
    */
-  hidden: (seen: readonly string[]) => string[];
+  hidden: (seen: readonly string[]) => string[] | Promise<string[]>;
   dryRun: boolean;
   /** Whether each tag is listed with the reason why it stays or goes. */
   explain: boolean;
@@ -45,7 +45,7 @@ export async function pruneRepositories(
   { ruleFor, wanted, hidden, dryRun, explain }: PruneOptions,
 ): Promise<PruneResult> {
   const seen = await api.repositories();
-  const result: PruneResult = { removed: 0, skipped: 0, unseen: hidden(seen), decisions: [] };
+  const result: PruneResult = { removed: 0, skipped: 0, unseen: await hidden(seen), decisions: [] };
   const say = (line: string) => reporter.note("info", line);
   for (const sentence of result.unseen) reporter.note("warning", `not seen: ${sentence}`);
   for (const repository of seen.filter(wanted)) {

@@ -34,6 +34,8 @@ beforeAll(async () => {
   await writeConfig(workspace, swarm, {
     root: {
       access: [{ repositories: ["secret/**"], pull: ["ann"] }],
+      retention: [{ repositories: ["secret/**"], keep: { last: 1 } }],
+      maintenance: { gc: false, backup: { path: `${folder}/kept` } },
       notifications: [{ name: "ci", url: "http://192.0.2.1/", headers: true }],
     },
     registry: { delete: true },
@@ -87,6 +89,16 @@ test("usage and prune-tags say what their caller does not see", async () => {
   const env = { REGISTRY_USERNAME: "ann", REGISTRY_RAW_PASSWORD: ANN };
   const all = await workspace.hephaestus(["usage", "--no-log"], { env });
   expect(all.exitCode, all.all).toBe(ExitCode.ok);
+});
+
+test("maintain backs up all, and says which repositories it could not prune", async () => {
+  const maintained = await run("maintain");
+  expect(maintained.exitCode, maintained.all).toBe(ExitCode.verify);
+  expect(maintained.all).toContain(`not seen: secret/app: ${USER} may not pull it`);
+  expect(maintained.stdout).toMatch(/^prune +failed +0 tags removed, some repositories not seen$/m);
+  expect(maintained.stdout).toMatch(/^backup +done +2 images/m);
+  const proof = await run("restore", `${folder}/kept`, "--dry-run");
+  expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
 });
 
 test("a tag that a power cut emptied is named by doctor, status, usage and backup", async () => {

@@ -318,6 +318,16 @@ describe("a directory", () => {
   });
 });
 
+test("a directory keeps its newest complete backup, however many newer ones left something out", async () => {
+  fill();
+  const { name } = await backup();
+  for (const number of [1, 2]) await backup(folder, () => [`team/hidden is not there (${number})`]);
+  const directory = await BackupDirectory.open(folder);
+  const [newest = "", second = ""] = await directory.backups();
+  const pruned = await pruneBackups(directory, 1, false);
+  expect(pruned).toMatchObject({ backups: [second], kept: [newest, name] });
+});
+
 describe("a backup file of version 0.1.0", () => {
   const FILE = new URL("./fixtures/version-0.1.0.backup", import.meta.url).pathname;
 

@@ -48,8 +48,9 @@ const apiOf = (url: string) => new RegistryApi(new RegistryClient(url, undefined
 
 async function backup() {
   const directory = await BackupDirectory.create(folder);
-  const request = { directory, api: apiOf(source.url), tool: "hephaestus test", signal };
-  return backupImages(request, { reporter } as unknown as DeployContext, "forge", async () => []);
+  const { url } = source;
+  const request = { directory, url, login: undefined, tool: "hephaestus test", signal };
+  return backupImages(request, { reporter } as unknown as DeployContext, "forge", () => []);
 }
 const opened = async () => (await BackupDirectory.open(folder)).read();
 
