@@ -5,12 +5,14 @@
 import { readFile } from "node:fs/promises";
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Authelia } from "../support/authelia.js";
 import { FUZZED, fuzzRules } from "./access/fuzz.js";
-import { may, REPOSITORIES, RULES } from "./access/model.js";
-import { type AccessMutation, accessMutations } from "./access/mutations.js";
+import { may, PEOPLE, REPOSITORIES, RULES } from "./access/model.js";
+import { type AccessMutation, accessMutations, FORMER_FAULTS } from "./access/mutations.js";
 import { PASSWORD, Sweep } from "./access/sweep.js";
+import { addressForTasks } from "./addresses.js";
 import { type Image, pushImage, putManifest } from "./attacks/image.js";
-import { basic } from "./attacks/raw.js";
+import { basic, type Door } from "./attacks/raw.js";
 import { startGateways } from "./attacks/standIns.js";
 import { Target } from "./attacks/target.js";
 import { useSwarm } from "./swarm.js";
@@ -28,14 +30,20 @@ const CREDENTIALS = {
   REGISTRY_USERNAME: "ann",
   REGISTRY_RAW_PASSWORD: PASSWORD,
 };
+let authelia: Authelia;
 let target: Target;
 const images = new Map<string, Image>();
 let mutations: AccessMutation[];
 let sweeps: Sweep[];
+let faulty: Door[];
 const caught: string[] = [];
 
 beforeAll(async () => {
-  const changes = { root: RULES, registry: { delete: true }, gateway: { cache: "100M" } };
+  const people = Object.entries(PEOPLE).map(([name, groups]) => [name, { password: PASSWORD, groups }]);
+  authelia = new Authelia(await addressForTasks(), 9091, "localhost", Object.fromEntries(people));
+  await authelia.start();
+  const root = { ...RULES, users: { provider: "both" }, authelia: { url: authelia.url } };
+  const changes = { root, registry: { delete: true }, gateway: { cache: "100M" } };
   target = await Target.deploy("access", [5000, 8080], swarm, changes, CREDENTIALS);
   const { registry } = await target.inside();
   for (const repository of REPOSITORIES)
@@ -57,11 +65,13 @@ beforeAll(async () => {
     app,
   );
   sweeps = sites.map(({ door }) => new Sweep(door, images));
+  faulty = FORMER_FAULTS.map((fault) => sites[mutations.indexOf(fault)]?.door as Door);
 });
 
 afterAll(async () => {
   console.log(`rules taken away or widened, and what noticed:\n${caught.sort().join("\n")}`);
   await target?.destroy();
+  await authelia?.stop();
 });
 
 test("the gateway gives what the model gives", () => new Sweep(target.gateway, images).everything());
@@ -80,15 +90,25 @@ test("each rule that is taken away or widened is noticed", async () => {
   expect(unnoticed).toEqual([]);
 });
 
-describe("what four users send", () => {
+describe("what users send", () => {
   test(`${FUZZED} fuzzed requests read and change nothing that the rules do not allow`, async () => {
     const { registry } = await target.inside();
-    const result = await fuzzRules(target, registry, images, 20_261_126);
+    const result = await fuzzRules(target, { gateway: target.gateway, registry }, 20_261_126, FUZZED);
     console.log(`fuzzed: ${JSON.stringify(result.statuses)}`);
     expect(result.violations).toEqual([]);
     // Some of them did something: else the test shows nothing.
     expect(result.statuses[200] ?? 0).toBeGreaterThan(FUZZED / 20);
     expect(result.changed.length).toBeGreaterThan(0);
+  });
+
+  test.each(
+    FORMER_FAULTS.map(({ rule }, index) => [rule, index] as const),
+  )("20,000 of them find the fault of an earlier version that broke: %s", async (rule, index) => {
+    const { registry } = await target.inside();
+    const doors = { gateway: faulty[index] as Door, registry };
+    const { violations, sent } = await fuzzRules(target, doors, 20_261_130 + index, 20_000, true);
+    console.log(`${rule}: found after ${sent} requests: ${violations[0]}`);
+    expect(violations.length).toBeGreaterThan(0);
   });
 });
 

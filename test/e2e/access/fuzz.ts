@@ -1,19 +1,30 @@
 /** Fuzzed requests of users with right passwords, judged by the model of the rules. */
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Image, pushImage } from "../attacks/image.js";
+import { digestOf, type Image, pushImage, putManifest } from "../attacks/image.js";
 import { basic, type Door, request, talk } from "../attacks/raw.js";
 import { OVERRIDES, SPELLINGS } from "../attacks/shapes.js";
 import type { Target } from "../attacks/target.js";
 import { SPICE, seeded } from "../intruder/fuzz.js";
-import { type Caller, may, REPOSITORIES } from "./model.js";
+import { type Caller, isImmutable, may, REPOSITORIES } from "./model.js";
 import { credentialOf, PASSWORD, questions } from "./sweep.js";
 
 export const FUZZED = Number(process.env.HEPHAESTUS_FUZZ ?? 20_000);
 
-/** Four users: one of them without a login. */
-const FUZZERS: readonly Caller[] = ["ci", "bob", "anna", undefined];
+/**
+ * Some users, one of them without a login. Who may more comes later: a layer that one takes over to where everybody pulls is no
+ * secret for the next.
+ */
+const FUZZERS: readonly Caller[] = [
+  undefined,
+  "HEPHAESTUS.TEMPORARY",
+  "anna",
+  "ANN",
+  "crew",
+  "kim",
+  "bob",
+  "ci",
+];
 const WORKERS = 24;
 const SILENCE_MS = 4000;
 
@@ -23,7 +34,15 @@ export interface FuzzResult {
   statuses: Record<number, number>;
   /** Repositories that someone changed. */
   changed: string[];
+  /** How many requests were sent; until the first violation where that is all that is wanted. */
+  sent: number;
 }
+
+/** Another manifest with the same layers. */
+const variant = ({ manifest }: Image): string => manifest.replace("{", '{"annotations":{"a":"b"},');
+
+/** Queries that look like a path. */
+const QUERIES = ["?x=/v2/other/manifests/latest", "?/manifests/", "?a=/tags/list", "?/blobs/uploads/x"];
 
 /** One raw request, often spelled in another way. */
 function draw(caller: Caller, images: ReadonlyMap<string, Image>, random: () => number): string {
@@ -38,6 +57,7 @@ function draw(caller: Caller, images: ReadonlyMap<string, Image>, random: () => 
     },
     { method: "PUT", target: `/v2/${image.repository}/manifests/v1`, body: other.manifest },
     { method: "PUT", target: `/v2/${image.repository}/manifests/latest`, body: image.manifest },
+    { method: "PUT", target: `/v2/${image.repository}/manifests/v1`, body: variant(image) },
     { method: "DELETE", target: `/v2/${image.repository}/manifests/${image.manifestDigest}` },
     { method: "DELETE", target: `/v2/${image.repository}/blobs/${image.blobDigest}` },
     { method: "GET", target: "/v2/_catalog?n=1000" },
@@ -46,6 +66,7 @@ function draw(caller: Caller, images: ReadonlyMap<string, Image>, random: () => 
     random() < 0.5 ? pick(questions(image)) : pick(writes);
   let { method, target } = question;
   if (random() < 0.3) target = pick(SPELLINGS)(target);
+  if (random() < 0.1) target += pick(QUERIES);
   if (random() < 0.1) method = pick(["GET", "PUT", "POST", "DELETE", "PATCH", "get", "OPTIONS"]);
   for (let changes = random() < 0.4 ? 1 + Math.floor(random() * 2) : 0; changes > 0; changes--) {
     const at = Math.floor(random() * target.length);
@@ -61,8 +82,8 @@ function draw(caller: Caller, images: ReadonlyMap<string, Image>, random: () => 
   return request({ authority: "localhost" }, method, target, headers, question.body);
 }
 
-/** Everything that the storage holds for each repository, uploads left out. */
-function contents(storage: string): Map<string, string> {
+/** Everything that the storage holds for each repository, uploads left out; and where its immutable tag v1 points. */
+function contents(storage: string): Map<string, { all: string; kept: string }> {
   const root = `${storage}/docker/registry/v2/repositories`;
   const found = new Map<string, string[]>();
   for (const name of readdirSync(root, { recursive: true, encoding: "utf8" }).sort()) {
@@ -71,8 +92,21 @@ function contents(storage: string): Map<string, string> {
     if (repository === undefined || place === undefined || !statSync(path).isFile()) continue;
     found.set(repository, [...(found.get(repository) ?? []), `${name} ${readFileSync(path, "utf8")}`]);
   }
-  const digest = (lines: string[]) => createHash("sha256").update(lines.join("\n")).digest("hex");
-  return new Map([...found].map(([repository, lines]) => [repository, digest(lines)]));
+  return new Map(
+    [...found].map(([repository, lines]) => [
+      repository,
+      {
+        all: digestOf(lines.join("\n")),
+        kept: lines.filter((line) => line.includes("/tags/v1/current/link ")).join(),
+      },
+    ]),
+  );
+}
+
+/** The repository whose layer an answer says was taken over from elsewhere. */
+function takenOver(request: string, answer: string, images: ReadonlyMap<string, Image>): string | undefined {
+  if (!request.startsWith("POST ") || !/^HTTP\/1\.1 201 /.test(answer)) return undefined;
+  return [...images.values()].find(({ blobDigest }) => answer.includes(blobDigest))?.repository;
 }
 
 /** Repositories of which an answer gives away content, beside those that the request names. */
@@ -84,40 +118,63 @@ function givenAway(text: string, images: ReadonlyMap<string, Image>): string[] {
       [
         `"name":"${repository}"`,
         `"${repository}"`,
-        `layer of ${repository}\u0000`,
+        `layer of ${repository} `,
         manifestDigest,
         blobDigest,
-      ].some((mark) => `${text}\u0000`.includes(mark)),
+      ].some((mark) => text.includes(mark)),
     )
     .map(({ repository }) => repository);
 }
 
 /** Puts everything back that users with rights removed or changed. */
-async function restore(registry: Door, images: ReadonlyMap<string, Image>): Promise<void> {
-  for (const repository of images.keys())
-    await pushImage(registry, basic("ann", PASSWORD), repository, "latest");
+async function restore(registry: Door, images: ReadonlyMap<string, Image>, more: string): Promise<void> {
+  for (const repository of images.keys()) {
+    const image = await pushImage(registry, basic("ann", PASSWORD), repository, "latest", more);
+    await putManifest(registry, basic("ann", PASSWORD), image, "v1");
+  }
 }
 
+/**
+ * Sends requests of each fuzzer to a gateway.
+ *
+ * @param gateway where rules are judged; `registry` is where everything may be written
+ * @param seed of the requests, and of layers that nobody took over before
+ * @param most how many requests
+ * @param isProof whether the first violation is all that is wanted
+ */
 export async function fuzzRules(
-  target: Target,
-  registry: Door,
-  images: ReadonlyMap<string, Image>,
+  { storage }: Pick<Target, "storage">,
+  { gateway, registry }: { gateway: Door; registry: Door },
   seed: number,
+  most: number,
+  isProof = false,
 ): Promise<FuzzResult> {
   const random = seeded(seed);
-  const result: FuzzResult = { violations: [], statuses: {}, changed: [] };
+  const result: FuzzResult = { violations: [], statuses: {}, changed: [], sent: 0 };
+  const isOver = () => isProof && result.violations.length > 0;
+  const more = ` ${seed}`;
+  const images = new Map<string, Image>();
+  for (const repository of REPOSITORIES)
+    images.set(repository, await pushImage(registry, basic("ann", PASSWORD), repository, "latest", more));
   for (const caller of FUZZERS) {
-    await restore(registry, images);
-    const before = contents(target.storage);
-    let left = FUZZED / FUZZERS.length;
+    if (isOver()) break;
+    await restore(registry, images, more);
+    const before = contents(storage);
+    let left = Math.floor(most / FUZZERS.length);
     const worker = async () => {
-      while (left-- > 0) {
+      while (left-- > 0 && !isOver()) {
+        result.sent++;
         const text = draw(caller, images, random);
-        const answer = await talk(target.gateway, text, { silenceMs: SILENCE_MS });
+        const answer = await talk(gateway, text, { silenceMs: SILENCE_MS });
         const [status = 0] = answer.statuses;
         result.statuses[status] = (result.statuses[status] ?? 0) + 1;
+        const taken = takenOver(text, answer.text, images);
         const isEcho = /^(?:POST|PUT|PATCH|DELETE) /.test(text);
-        for (const repository of isEcho ? [] : givenAway(answer.text, images))
+        const read = [
+          ...(isEcho ? [] : givenAway(answer.text, images)),
+          ...(taken === undefined ? [] : [taken]),
+        ];
+        for (const repository of read)
           if (!may(caller, "pull", repository))
             result.violations.push(
               `${caller} read ${repository}: ${text.slice(0, 200)} -> ${answer.text.slice(0, 200)}`,
@@ -125,12 +182,15 @@ export async function fuzzRules(
       }
     };
     await Promise.all(Array.from({ length: WORKERS }, worker));
-    const after = contents(target.storage);
+    const after = contents(storage);
     for (const repository of new Set([...before.keys(), ...after.keys()])) {
-      if (before.get(repository) === after.get(repository)) continue;
+      const [old, now] = [before.get(repository), after.get(repository)];
+      if (old?.all === now?.all) continue;
       result.changed.push(`${caller}: ${repository}`);
       if (!may(caller, "push", repository) && !may(caller, "delete", repository))
         result.violations.push(`${caller} changed ${repository}`);
+      if (isImmutable(repository, "v1") && old !== undefined && old.kept !== "" && old.kept !== now?.kept)
+        result.violations.push(`${caller} changed the immutable tag v1 of ${repository}`);
     }
   }
   return result;

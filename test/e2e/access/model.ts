@@ -1,10 +1,20 @@
 /** Who may do what in the tests of the rules: the rules as a person would read them, written apart from the product. */
 
 export type Permission = "pull" | "push" | "delete";
+/** Users of Authelia with their groups. Names of the others are in the htpasswd. */
+export const PEOPLE = {
+  // In another case, and with users and a group of the config as groups.
+  ANN: ["ann", "bob", "team-a"],
+  // Named as a group.
+  crew: [],
+  kim: ["crew", "All Staff", "Grüne Wiese"],
+  // The one that a restore creates for itself, in another spelling: nobody.
+  "HEPHAESTUS.TEMPORARY": ["crew"],
+} as const;
 /** Someone of the tests; undefined is someone without a login. */
-export type Caller = "ann" | "bob" | "ci" | "anna" | undefined;
+export type Caller = "ann" | "bob" | "ci" | "anna" | keyof typeof PEOPLE | undefined;
 
-export const CALLERS: readonly Caller[] = [undefined, "ann", "bob", "ci", "anna"];
+export const CALLERS: readonly Caller[] = [undefined, "ann", "bob", "ci", "anna", "ANN", "crew", "kim"];
 
 /** The part of the config. */
 export const RULES = {
@@ -22,6 +32,9 @@ export const RULES = {
     { repositories: ["open/**"], pull: "anonymous", push: "authenticated", delete: ["bob"] },
     { repositories: ["shut/**"], pull: [], push: [], delete: [] },
     { repositories: ["mirror/*"], push: ["ci"], delete: [] },
+    { repositories: ["crew/**"], pull: ["group:crew"] },
+    { repositories: ["named/**"], pull: ["user:crew", "user:bob"] },
+    { repositories: ["staff/**"], pull: ["group:All Staff"], push: ["group:Grüne Wiese"] },
   ],
 } as const;
 
@@ -37,17 +50,26 @@ export const REPOSITORIES = [
   "a/b/deep/private",
   "shop/private-label",
   "a/deep/privates",
+  "team-a/tags/list",
+  "team-a/blobs/uploads",
   "open/library",
+  "open/tags/x",
+  "open/referrers/x",
+  "open/manifests/x",
+  "open/blobs/uploads/x",
   "openly/read",
   "shut/box",
   "shutter",
   "mirror/alpine",
   "mirror/alpine/old",
+  "crew/app",
+  "named/app",
+  "staff/app",
   "other",
 ] as const;
 
-const everybody = new Set<Caller>(CALLERS);
-const users = new Set<Caller>(["ann", "bob", "ci", "anna"]);
+const everybody = new Set<Caller>([...CALLERS, "HEPHAESTUS.TEMPORARY"]);
+const users = new Set<Caller>(CALLERS.filter((caller) => caller !== undefined));
 const only = (...callers: Caller[]) => new Set<Caller>(callers);
 
 /** Whom each rule names for pull, push and delete. */
@@ -58,6 +80,9 @@ const TABLE: Record<string, [pull: Set<Caller>, push: Set<Caller>, remove: Set<C
   open: [everybody, users, only("bob")],
   shut: [only(), only(), only()],
   mirror: [everybody, only("ci"), only()],
+  crew: [only("kim"), only("kim"), only("kim")],
+  named: [only("crew", "bob"), only("crew", "bob"), only("crew", "bob")],
+  staff: [only("kim"), only("kim"), only("kim")],
   other: [everybody, users, users],
 };
 
@@ -67,7 +92,7 @@ function ruleFor(repository: string): string {
   if (first === "team-a") return rest[0] === "secret" ? "secret" : "team-a";
   if (rest.length === 1 && rest[0] === "private") return "private";
   if (rest.at(-1) === "private" && (rest.at(-2) ?? first) === "deep") return "private";
-  if (first === "open" || first === "shut") return first;
+  if (["open", "shut", "crew", "named", "staff"].includes(first)) return first;
   return first === "mirror" && rest.length === 1 ? "mirror" : "other";
 }
 

@@ -32,6 +32,31 @@ function ofRules(text: string): AccessMutation[] {
   return [...grants, ...globs, ...widened];
 }
 
+/** Each of these was a hole once. */
+const mountedByTags = config(
+  "every location sends the judged address",
+  /location ~ "\^\/v2\/\(\?:_catalog.*\n.*\n *proxy_pass .*;/,
+  'location ~ "^/v2/(?:_catalog$|.+/(?:tags|referrers)/)" {\n proxy_pass http://$upstream;',
+);
+const hiddenByQuery = config(
+  "a query is no path",
+  "(?<before>/v2/[^?]+/manifests/)",
+  "(?<before>/v2/.+/manifests/)",
+);
+const inAnySpelling: AccessMutation = {
+  rule: "a reserved name is nobody's in any spelling",
+  of: "config",
+  change: (text) =>
+    replace(
+      replace(text, /"~\^hephaestus\[\.\]temporary\$" operator;/, "hephaestus.temporary operator;"),
+      /"~\*\^hephaestus\[\.-\]" +misnamed;/,
+      '"~^hephaestus[.-]" misnamed;',
+    ),
+};
+
+/** Faults of an earlier version that fuzzed requests must find. */
+export const FORMER_FAULTS = [mountedByTags, inAnySpelling, hiddenByQuery];
+
 /** @param text the rendered config */
 export const accessMutations = (text: string): AccessMutation[] => [
   ...ofRules(text),
@@ -58,9 +83,16 @@ export const accessMutations = (text: string): AccessMutation[] => [
     "map $user $identity {",
     'map $user $identity {\n        "" ",ann,";\n        "-" ",ann,";',
   ),
-  config("names count as a whole", ",([^, ]+),[^ ]* .*,\\1,", "([^, ]+)[^ ]* .*\\1"),
-  config("every user is no name", '"~^[a-z]+ @ ," yes;', ""),
-  config("anyone is anyone", '"~^[a-z]+ \\* " yes;', ""),
+  config("names count as a whole", ",([^,:]+),.*\\n,\\1,", ",([^,:]+),.*\\n,\\1"),
+  config("a group is no user", ",([^,:]+),.*\\n,\\1,", ",([^,:]+),.*\\n.*,\\1,"),
+  config("a user is no group", "\\n,[^,]+,(?:.*,)?\\1,", "\\n.*,\\1,"),
+  config("groups are named", /.*,group:.* yes;\n/, ""),
+  config("every user is no name", '"~^[a-z]+\\n@\\n," yes;', ""),
+  config("anyone is anyone", '"~^[a-z]+\\n\\*\\n" yes;', ""),
+  mountedByTags,
+  config("an upload ends the path", "blobs/uploads(?:/[^/]*)?$)", "blobs/uploads(?:/|$)"),
+  hiddenByQuery,
+  inAnySpelling,
   config("what is not permitted is denied", "default   rule;", 'default   "";'),
   config("what is denied goes nowhere", '"~^[a-z]" denied;', ""),
   config("anyone pulls what is public alone", 'read \\* " allow;', '" allow;'),
@@ -97,6 +129,8 @@ export const accessMutations = (text: string): AccessMutation[] => [
   script("the catalog names what one may pull", "page.filter(mayPull)", "page"),
   script("a rule that grants nothing decides too", "'(?:' : '(?='", "'(?:' : '(?:'"),
   script("the next page begins behind a shown name", "shown[shown.length - 1]", "last"),
+  script("a query is no part of what is deleted", ".split('?')[0]", ""),
+  script("a user is no group for the script", "i === 1 ? `,${name},` : `,group:${name},`", "`,${name},`"),
   script("layers of immutable tags stay", "if (parts[2] === 'blobs') {", "if (false) {"),
   script("immutable tags stay", "&& immutable.test(reference)", "&& false"),
   script("parts of an index stay", ".manifests || []", ".none || []"),

@@ -22,6 +22,8 @@ export interface Question {
 const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
 const NO_DIGEST = `sha256:${"0".repeat(64)}`;
 const UPLOAD = "00000000-0000-4000-8000-000000000000";
+/** Where every user may push. */
+const OPEN = REPOSITORIES.filter((repository) => repository.startsWith("open/"));
 const OCI = `Accept: ${MANIFEST_TYPE}`;
 const TYPE = `Content-Type: ${MANIFEST_TYPE}`;
 
@@ -122,7 +124,19 @@ export class Sweep {
     await this.mounts();
     await this.immutable();
     await this.spellings();
+    await this.reserved();
     await this.ends();
+  }
+
+  /** Nobody has rights by a name of the stack's own accounts in another spelling. */
+  private async reserved(): Promise<void> {
+    const caller = "HEPHAESTUS.TEMPORARY";
+    for (const repository of REPOSITORIES.filter((name) => !may(caller, "pull", name))) {
+      const { status } = await this.ask(caller, { method: "GET", target: `/v2/${repository}/tags/list` });
+      if (status !== 403) throw new Error(`${caller}: the tags of ${repository} gave ${status}`);
+    }
+    const { status } = await this.ask(caller, { method: "POST", target: "/v2/other/blobs/uploads/" });
+    if (status !== 403) throw new Error(`${caller}: an upload gave ${status}`);
   }
 
   /** A user that has ended is refused with a message, for what is public too. */
@@ -195,10 +209,13 @@ export class Sweep {
 
   /** A layer is taken over from where one may pull, and by no spelling of the query from elsewhere. */
   private async mounts(): Promise<void> {
+    let turn = 0;
     for (const caller of CALLERS.filter((one) => one !== undefined))
       for (const source of REPOSITORIES) {
         const { blobDigest } = this.image(source);
-        const base = "/v2/open/library/blobs/uploads/";
+        // One after the other.
+        const target = OPEN[turn++ % OPEN.length] ?? "";
+        const base = `/v2/${target}/blobs/uploads/`;
         const form = `mount=${blobDigest}&from=${source}`;
         const allowed = may(caller, "pull", source);
         const encoded = encodeURIComponent(source);
@@ -208,6 +225,7 @@ export class Sweep {
           `?FROM=open/library&${form}`,
           `?${form}&from=open/library`,
           `?from=open/library&${form}`,
+          `?/tags/list&${form}`,
           `?x=1;y&${form}`,
           `?x=%zz&${form}`,
           `?mount=${blobDigest}&from=`,
@@ -272,16 +290,25 @@ export class Sweep {
       const changed = [
         await put("v1", index, INDEX_TYPE),
         await put("v1", index, INDEX_TYPE),
+        await put("v1?x=/v2/other/manifests/", manifest),
         await put("v1", manifest),
       ];
       const isKept = isImmutable(repository, "v1");
-      const refusal = changed[2]?.body ?? "";
+      const refusal = changed[3]?.body ?? "";
       const statuses = changed.map(({ status }) => status);
-      if (`${statuses}` !== `201,201,${isKept ? 403 : 201}` || (isKept && !refusal.includes("the tag v1 of")))
+      if (
+        `${statuses}` !== (isKept ? "201,201,403,403" : "201,201,201,201") ||
+        (isKept && !refusal.includes("the tag v1 of"))
+      )
         throw new Error(`${repository}:v1 was answered ${statuses}: ${refusal}`);
       const other = manifest.replace("{", '{"annotations":{"a":"b"},');
       await put(digestOf(other), other);
       const wanted: [string, number][] = [
+        ...(isKept
+          ? [`manifests/${digestOf(index)}?/manifests/other`, "manifests/v1?x=/v2/other/manifests/other"].map(
+              (path): [string, number] => [path, 403],
+            )
+          : []),
         [`manifests/${digestOf(other)}`, 202],
         ["manifests/v1", isKept ? 403 : 400],
         [`manifests/${digestOf(index)}`, isKept ? 403 : 202],

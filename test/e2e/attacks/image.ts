@@ -15,19 +15,24 @@ export interface Image {
 export const digestOf = (bytes: string | Buffer): string =>
   `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
-/** Pushes an image of one layer with nothing but requests. */
+/**
+ * Pushes an image of one layer with nothing but requests.
+ *
+ * @param more what its layer has beside the name of the repository
+ */
 export async function pushImage(
   door: Door,
   authorization: string,
   repository: string,
   tag: string,
+  more = "",
 ): Promise<Image> {
   const config = JSON.stringify({
     architecture: "amd64",
     os: "linux",
     rootfs: { type: "layers", diff_ids: [] },
   });
-  const layer = `layer of ${repository}`;
+  const layer = `layer of ${repository}${more}`;
   for (const blob of [config, layer]) {
     const location = await startUpload(door, authorization, repository);
     const target = `${location}&digest=${digestOf(blob)}`;
