@@ -50,19 +50,30 @@ function filterOf({ user, repository, action, all }: AuditFlags): (access: Acces
   const matches = repository === undefined ? undefined : picomatch(repository);
   return (access) =>
     (all === true || isEvent(access)) &&
-    (user === undefined || access.user === user) &&
+    (user === undefined || access.user === user || access.via === user) &&
     (action === undefined || access.action === action) &&
     (matches === undefined || (access.repository !== undefined && matches(access.repository)));
 }
 
 const HEAD = ["WHEN (UTC)", "USER", "ACTION", "IMAGE", "STATUS", "ADDRESS", "CLIENT"];
 
-function row({ at, user, action, method, path, repository, reference, status, ...rest }: Access): string[] {
+function row({
+  at,
+  user,
+  via,
+  action,
+  method,
+  path,
+  repository,
+  reference,
+  status,
+  ...rest
+}: Access): string[] {
   const separator = reference?.includes(":") ? "@" : ":";
   const image = repository && `${repository}${reference === undefined ? "" : separator + short(reference)}`;
   return [
     at.toISOString().slice(0, 19).replace("T", " "),
-    user ?? "-",
+    via === undefined ? (user ?? "-") : `${user} via ${via}`,
     action ?? method,
     image ?? path,
     String(status),
@@ -73,9 +84,10 @@ function row({ at, user, action, method, path, repository, reference, status, ..
 
 const short = (reference: string): string => reference.replace(/^(sha256:.{12}).+$/, "$1");
 
-const asData = ({ at, user, repository, reference, action, ...rest }: Access) => ({
+const asData = ({ at, user, via, repository, reference, action, ...rest }: Access) => ({
   at: at.toISOString(),
   user: user ?? null,
+  via: via ?? null,
   action: action ?? null,
   repository: repository ?? null,
   reference: reference ?? null,

@@ -47,7 +47,7 @@ const tlsNeedsTraefik: Rule = ({ traefik }) => {
 
 /** Names of middlewares that our own labels may define; see stack/traefik.ts. */
 const labelsKeepOurMiddlewares: Rule = ({ stack, traefik }) => {
-  const own = ["authelia", "forwarded-proto"].map((name) => `traefik.http.middlewares.${stack}-${name}.`);
+  const own = ["authelia", "before-auth"].map((name) => `traefik.http.middlewares.${stack}-${name}.`);
   const label = Object.keys(traefik.labels).find((name) =>
     own.some((prefix) => name.toLowerCase().startsWith(prefix)),
   );

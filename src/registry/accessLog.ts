@@ -6,6 +6,8 @@ export interface Access {
   at: Date;
   /** The user whose password was right; undefined for a request without a login, or with a wrong one. */
   user: string | undefined;
+  /** The account of the stack that asked for the user: that of the admin UI. */
+  via: string | undefined;
   address: string;
   method: string;
   /** Without the query. */
@@ -56,11 +58,13 @@ function parseJson(line: string): Access | undefined {
 function access(fields: Record<string, unknown>): Access | undefined {
   const text = (name: string): string => (fields[name] === undefined ? "" : String(fields[name]));
   const at = new Date(text("time"));
-  const [method, path, user] = [text("method"), text("path"), text("user")];
+  const [method, path] = [text("method"), text("path")];
+  const [user = "", via] = text("user").split(" via ");
   if (Number.isNaN(at.getTime()) || method === "") return undefined;
   return {
     at,
     user: user === "" || user === "-" ? undefined : user,
+    via,
     address: text("address"),
     method,
     path,

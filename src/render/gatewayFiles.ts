@@ -52,6 +52,7 @@ export function gatewayFiles(
   const scripted = hasRules(config);
   const shared = {
     delete: config.registry.delete,
+    admin: config.ui.admin.enabled,
     registryAddress: tasksOf(registryAddress(config)),
     readerAddress: tasksOf(readerAddress(config)),
     scripted,

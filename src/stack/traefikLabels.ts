@@ -27,10 +27,10 @@ export function traefikLabels(config: Config, route: Route): Record<string, stri
   const router = `traefik.http.routers.${route.name}`;
   const service = `traefik.http.services.${route.name}.loadbalancer`;
   const forwardAuth = route.sso ? forwardAuthOf(config, provider) : undefined;
-  const forwardedProto = route.sso && !traefik.tls ? forwardedProtoOf(config, provider) : undefined;
+  const beforeAuth = route.sso ? beforeAuthOf(config, provider) : undefined;
   const middlewares = [
     ...traefik.middlewares,
-    ...(forwardedProto ? [forwardedProto.reference] : []),
+    ...(beforeAuth ? [beforeAuth.reference] : []),
     ...(forwardAuth ? [forwardAuth.reference] : []),
   ];
   return {
@@ -52,7 +52,7 @@ export function traefikLabels(config: Config, route: Route): Record<string, stri
           [`${service}.healthcheck.timeout`]: "3s",
         }
       : {}),
-    ...(forwardedProto?.labels ?? {}),
+    ...(beforeAuth?.labels ?? {}),
     ...(forwardAuth?.labels ?? {}),
     ...Object.fromEntries(
       Object.entries(traefik.routerLabels).map(([key, value]) => [`${router}.${key}`, value]),
@@ -75,14 +75,21 @@ interface Middleware {
 }
 
 /**
- * The scheme that ForwardAuth passes to Authelia: by default Traefik says http where its entrypoint has no TLS, and
- * Authelia sends nobody back to an http address. Source: traefik/traefik, pkg/middlewares/auth/forward.go (writeHeader)
- * takes the request's own X-Forwarded-Proto with trustForwardHeader, which Authelia's documentation asks for.
+ * The headers of a request before Authelia judges it. The name of a user is Authelia's alone: a middleware that does not hand it
+ * on would let through what a client says. And by default Traefik tells Authelia http where its entrypoint has no TLS, and
+ * Authelia sends nobody back to an http address. Source: traefik/traefik, pkg/middlewares/auth/forward.go (writeHeader) takes the
+ * request's own X-Forwarded-Proto with trustForwardHeader, which Authelia's documentation asks for.
  */
-function forwardedProtoOf(config: Config, provider: string): Middleware {
-  const name = `${config.stack}-forwarded-proto`;
-  const header = `traefik.http.middlewares.${name}.headers.customrequestheaders.X-Forwarded-Proto`;
-  return { reference: `${name}@${provider}`, labels: { [header]: "https" } };
+function beforeAuthOf({ stack, traefik }: Config, provider: string): Middleware {
+  const name = `${stack}-before-auth`;
+  const headers = `traefik.http.middlewares.${name}.headers.customrequestheaders`;
+  return {
+    reference: `${name}@${provider}`,
+    labels: {
+      [`${headers}.Remote-User`]: "",
+      ...(traefik.tls ? {} : { [`${headers}.X-Forwarded-Proto`]: "https" }),
+    },
+  };
 }
 
 function forwardAuthOf(config: Config, provider: string): Middleware {

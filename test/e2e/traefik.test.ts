@@ -89,7 +89,7 @@ test("the stack runs on Traefik's network, with the labels that were rendered", 
   const labels = JSON.parse(stdout) as Record<string, string>;
   expect(labels).toMatchObject({
     "traefik.swarm.network": "aether-net",
-    "traefik.http.routers.behind-registry-admin.middlewares": "authelia@swarm",
+    "traefik.http.routers.behind-registry-admin.middlewares": "behind-before-auth@swarm,authelia@swarm",
     "traefik.http.routers.behind-registry-admin.tls.certresolver": "letsencrypt",
   });
   expect(labels["traefik.http.routers.behind-registry-admin.rule"]).toContain("Method(`DELETE`)");
@@ -121,6 +121,22 @@ test("the admin UI's nginx passes DELETE and no other writing method; the librar
     expect((await ask("registry-ui", 80, method, manifest)).status, method).toBe(401);
   }
   expect((await ask("registry-admin", 80, "GET", "/v2/_catalog")).status).toBe(200);
+});
+
+test("the log names who deletes through the admin UI, by the name that Authelia gives, and believes nobody else", async () => {
+  const manifest = `/v2/named/manifests/sha256:${"0".repeat(64)}`;
+  for (const name of ["ann", "HEPHAESTUS.temporary", "a b"])
+    await ask("registry-admin", 80, "DELETE", manifest, { "remote-user": name });
+  await ask("gateway", 5000, "DELETE", manifest, { ...basic, "remote-user": "ann" });
+  const audit = await forge.hephaestus(["audit", "--json", "--since", "1h", "--repository", "named"]);
+  const { events } = JSON.parse(audit.stdout) as { events: { user: string; via: string | null }[] };
+  const own = expect.stringMatching(/^hephaestus-ui/);
+  expect(events.map(({ user, via }) => [user, via])).toEqual([
+    ["ann", own],
+    [own, null],
+    [own, null],
+    [USER, null],
+  ]);
 });
 
 /** What a host of the network answers to a program in a container. nginx drops the request of a client that closes its side. */

@@ -11,6 +11,7 @@ describe("a line of the gateway's log", () => {
     expect(parseAccess(plain(`PUT /v2/team/app/manifests/v1`, 201))).toEqual({
       at: new Date("2026-11-26T09:00:00Z"),
       user: "ann",
+      via: undefined,
       address: "10.0.1.7",
       method: "PUT",
       path: "/v2/team/app/manifests/v1",
@@ -35,6 +36,7 @@ describe("a line of the gateway's log", () => {
     const line = JSON.stringify({ ...fields, path: `/v2/a/manifests/${DIGEST}`, bytes: 1, seconds: 0 });
     expect(parseAccess(line)).toMatchObject({
       user: undefined,
+      via: undefined,
       action: "pull",
       repository: "a",
       reference: DIGEST,
@@ -72,6 +74,16 @@ describe("a line of the gateway's log", () => {
     "",
     plain("", 400),
   ])("is none: %s", (line) => expect(parseAccess(line)).toBeUndefined());
+
+  test("who asks through the admin UI", () => {
+    const json = JSON.stringify({
+      time: "2026-11-26T10:00:00Z",
+      method: "GET",
+      user: "ann via hephaestus-ui-2",
+    });
+    for (const line of [plain("GET /v2/", 200, "ann via hephaestus-ui-2"), json])
+      expect(parseAccess(line)).toMatchObject({ user: "ann", via: "hephaestus-ui-2" });
+  });
 
   test("no user, and no wrong one", () => {
     expect(parseAccess(plain("GET /v2/", 200, "-"))?.user).toBeUndefined();

@@ -197,7 +197,12 @@ describe("Traefik", () => {
   };
 
   test("nothing is found where all is as it should be, a redirection on another entrypoint included", () => {
-    expect(middlewareNames(config)).toEqual(["secure-headers@file", "compress@swarm", "authelia@swarm"]);
+    expect(middlewareNames(config)).toEqual([
+      "secure-headers@file",
+      "compress@swarm",
+      "forge-before-auth@swarm",
+      "authelia@swarm",
+    ]);
     expect(judge({})).toEqual([]);
   });
 

@@ -136,13 +136,19 @@ describe("the public address", () => {
   test("is what Authelia is told, whatever the tunnel says of it", () => {
     const { labels } = rendered("traefik: { tls: false, middlewares: [own@file] }\nui: { access: sso }");
     expect(labels("registry-ui")).toMatchObject({
-      "traefik.http.routers.forge-registry-ui.middlewares":
-        "own@file,forge-forwarded-proto@swarm,authelia@swarm",
-      "traefik.http.middlewares.forge-forwarded-proto.headers.customrequestheaders.X-Forwarded-Proto":
-        "https",
+      "traefik.http.routers.forge-registry-ui.middlewares": "own@file,forge-before-auth@swarm,authelia@swarm",
+      "traefik.http.middlewares.forge-before-auth.headers.customrequestheaders.X-Forwarded-Proto": "https",
     });
     const usual = rendered("ui: { access: sso }").labels("registry-ui");
-    expect(usual["traefik.http.routers.forge-registry-ui.middlewares"]).toBe("authelia@swarm");
+    expect(Object.keys(usual).filter((label) => label.includes("Forwarded-Proto"))).toEqual([]);
+  });
+
+  test("hands on no name that a client gives itself", () => {
+    const { labels } = rendered("registry: { delete: true }\nui: { admin: { enabled: true } }");
+    expect(labels("registry-admin")).toMatchObject({
+      "traefik.http.routers.forge-registry-admin.middlewares": "forge-before-auth@swarm,authelia@swarm",
+      "traefik.http.middlewares.forge-before-auth.headers.customrequestheaders.Remote-User": "",
+    });
   });
 
   test("keeps an entrypoint that was named, and asks for no certificate without TLS", () => {

@@ -177,7 +177,7 @@ export async function fuzzRules(
         for (const repository of read)
           if (!may(caller, "pull", repository))
             result.violations.push(
-              `${caller} read ${repository}: ${text.slice(0, 200)} -> ${answer.text.slice(0, 200)}`,
+              `request ${result.sent}: ${caller} read ${repository}: ${text.slice(0, 200)} -> ${answer.text.slice(0, 200)}`,
             );
       }
     };

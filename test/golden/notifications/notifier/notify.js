@@ -26,7 +26,7 @@ const RECEIVERS = {
 const PATIENCE = 10000;
 
 // The gateway writes the user in front of the client's own User-Agent.
-const AGENT = /^hephaestus-user=(\S+) ?(.*)$/;
+const AGENT = /^hephaestus-user=(\S+)(?: via hephaestus-ui\S*)? ?(.*)$/;
 
 function headersOf(name) {
     const headers = { 'Content-Type': 'application/vnd.docker.distribution.events.v1+json' };
