@@ -24,24 +24,36 @@ v2=docker/registry/v2
 cd "$storage"
 if [ ! -d "$v2/repositories" ]; then echo "freed 0 0"; exit 0; fi
 
+# in_time COMMAND: runs it up to the deadline. Nothing comes after the deadline, whatever the storage holds.
+in_time() {
+  left=$((deadline - $(date +%s)))
+  if [ "$left" -gt 0 ]; then
+    status=0
+    timeout "$left" "$@" || status=$?
+    if [ "$(date +%s)" -lt "$deadline" ]; then return "$status"; fi
+  fi
+  echo "there is no time left for the collection" >&2
+  exit 1
+}
+
 # Digests with bytes, of all blobs.
 sizes() { find "$v2/blobs" -type f -name data -exec stat -c '%n %s' {} + | sed 's|^.*/\([0-9a-f]*\)/data |sha256:\1 |'; }
 
-# Manifests that no tag needs, as "REPOSITORY DIGEST". Needed is what a tag names, what a needed index holds, and what
+# Writes the manifests that no tag needs to $work/unneeded, as "REPOSITORY DIGEST". Needed is what a tag names, what a needed index holds, and what
 # refers to a needed manifest (a signature, an SBOM). Any digest that a manifest mentions counts as held: that keeps more
 # rather than less. A tag such as sha256-<digest>.sig names no image of its own: it is needed as long as the manifest in its
 # name, and by itself only where that manifest is not in the repository.
 # The registry's own --delete-untagged forgets what indexes hold (distribution/distribution#3178).
 unneeded() {
   cd "$v2/repositories"
-  find . -path '*/_manifests/tags/*/current/link' >"$work/tags"
-  xargs grep -H '' /dev/null <"$work/tags" |
+  in_time find . -path '*/_manifests/tags/*/current/link' >"$work/tags"
+  in_time xargs grep -H '' /dev/null <"$work/tags" |
     sed -n 's|^\./\(.*\)/_manifests/tags/\([^/]*\)/current/link:\(sha256:[0-9a-f]\{64\}\)$|T \1 \3 \2|p' >"$work/facts"
   if [ "$(wc -l <"$work/tags")" != "$(wc -l <"$work/facts")" ]; then
     echo "the link of a tag is damaged: no manifest is removed until it is repaired (push the tag again)" >&2
     exit 1
   fi
-  find . -path '*/_manifests/revisions/sha256/*/link' |
+  in_time find . -path '*/_manifests/revisions/sha256/*/link' |
     sed -n 's|^\./\(.*\)/_manifests/revisions/sha256/\([0-9a-f]\{64\}\)/link$|R \1 sha256:\2|p' >"$work/revisions"
   cat "$work/revisions" >>"$work/facts"
   cd ../blobs/sha256
@@ -49,68 +61,74 @@ unneeded() {
   # A manifest whose blob is gone mentions nothing.
   while read -r path; do if [ -f "$path" ]; then echo "$path"; fi; done <"$work/manifests" >"$work/present"
   if [ -s "$work/present" ]; then
-    xargs grep -Ho 'sha256:[0-9a-f]\{64\}' <"$work/present" | sed 's|^../\([0-9a-f]*\)/data:|M sha256:\1 |' >>"$work/facts"
-    xargs grep -l '"subject"' <"$work/present" | sed 's|^../\([0-9a-f]*\)/data$|S sha256:\1|' >>"$work/facts" || :
+    in_time xargs grep -Ho 'sha256:[0-9a-f]\{64\}' <"$work/present" |
+      sed 's|^../\([0-9a-f]*\)/data:|M sha256:\1 |' | sort -u >>"$work/facts"
+    in_time xargs grep -l '"subject"' <"$work/present" | sed 's|^../\([0-9a-f]*\)/data$|S sha256:\1|' >>"$work/facts" || :
   fi
   cd "$storage"
-  awk '
+  # Each needed manifest is looked at once, however they list each other.
+  # shellcheck disable=SC2016 # The variables are awk's.
+  in_time awk '
     function subject(tag, hex) {
       hex = substr(tag, 8, 64)
       if (substr(tag, 1, 7) != "sha256-" || length(hex) != 64 || hex ~ /[^0-9a-f]/) return ""
       return length(tag) == 71 || substr(tag, 72, 1) == "." ? "sha256:" hex : ""
     }
-    $1 == "T" { if (subject($4) == "") needed[$2 " " $3] = 1; else { names[++n] = $2 " " $3; follows[n] = $2 " " subject($4) }; next }
+    function need(key) { if (!(key in needed)) { needed[key] = 1; queue[++last] = key } }
+    function needs(key) { if (key in revision) need(key) }
+    $1 == "T" { if (subject($4) == "") tagged[$2 " " $3] = 1; else { names[++n] = $2 " " $3; follows[n] = $2 " " subject($4) }; next }
     $1 == "R" { revision[$2 " " $3] = 1; next }
-    $1 == "M" { mentions[$2] = mentions[$2] " " $3; next }
+    $1 == "M" { mention[$2, ++mentions[$2]] = $3; next }
     $1 == "S" { refers[$2] = 1 }
     END {
-      for (i = 1; i <= n; i++) if (!(follows[i] in revision)) needed[names[i]] = 1
-      do {
-        more = 0
-        for (i = 1; i <= n; i++) if (needed[follows[i]] && !needed[names[i]]) { needed[names[i]] = 1; more = 1 }
-        for (key in revision) {
-          split(key, part, " ")
-          count = split(mentions[part[2]], digest, " ")
-          for (i = 1; i <= count; i++) {
-            other = part[1] " " digest[i]
-            if (needed[key] && (other in revision) && !needed[other]) { needed[other] = 1; more = 1 }
-            if (!needed[key] && refers[part[2]] && needed[other]) { needed[key] = 1; more = 1 }
-          }
-        }
-      } while (more)
-      for (key in revision) if (!needed[key]) print key
-    }' "$work/facts" | sort
+      for (key in tagged) need(key)
+      for (i = 1; i <= n; i++) {
+        if (follows[i] in revision) follower[follows[i], ++followers[follows[i]]] = names[i]; else need(names[i])
+      }
+      for (digest in refers) for (i = 1; i <= mentions[digest]; i++) {
+        about = mention[digest, i]
+        referrer[about, ++referrers[about]] = digest
+      }
+      for (at = 1; at <= last; at++) {
+        key = queue[at]
+        split(key, part, " ")
+        for (i = 1; i <= mentions[part[2]]; i++) needs(part[1] " " mention[part[2], i])
+        for (i = 1; i <= referrers[part[2]]; i++) needs(part[1] " " referrer[part[2], i])
+        for (i = 1; i <= followers[key]; i++) need(follower[key, i])
+      }
+      for (key in revision) if (!(key in needed)) print key
+    }' "$work/facts" >"$work/going"
+  sort "$work/going" >"$work/unneeded"
 }
 
 # remove_manifests ROOT: the links of the unneeded manifests below a tree of the storage's layout, and tags that name one.
 remove_manifests() {
+  awk 'FILENAME == ARGV[1] { going[$0] = 1; next } $1 == "T" && ($2 " " $3) in going { print $2 "/_manifests/tags/" $4 }' \
+    "$work/unneeded" "$work/facts" >"$work/names"
+  while read -r name; do in_time rm -rf "$1/$v2/repositories/$name"; done <"$work/names"
   while read -r repository digest; do
     manifests=$1/$v2/repositories/$repository/_manifests
-    grep -lx "$digest" "$manifests"/tags/sha256-*/current/link 2>/dev/null |
-      while read -r link; do rm -rf "${link%/current/link}"; done
-    rm -rf "$manifests/revisions/sha256/${digest#sha256:}" "$manifests"/tags/*/index/sha256/"${digest#sha256:}"
+    in_time rm -rf "$manifests/revisions/sha256/${digest#sha256:}" "$manifests"/tags/*/index/sha256/"${digest#sha256:}"
   done <"$work/unneeded"
 }
 
 sizes >"$work/before"
 root=$storage
 if [ -n "$untagged" ]; then
-  unneeded >"$work/unneeded"
+  unneeded
   sed 's/^\(.*\) \(.*\)$/goes \1@\2/' "$work/unneeded"
   if [ -n "$dry" ]; then
     # Links without those that would go, beside the real blobs.
     root=$work/tree
     mkdir -p "$root/$v2"
-    cp -R "$storage/$v2/repositories" "$root/$v2/"
+    in_time cp -R "$storage/$v2/repositories" "$root/$v2/"
     ln -s "$storage/$v2/blobs" "$root/$v2/blobs"
   fi
 fi
-left=$((deadline - $(date +%s)))
-if [ "$left" -le 0 ]; then echo "there is no time left for the collection"; exit 1; fi
 if [ -n "$untagged" ]; then remove_manifests "$root"; fi
 
 # shellcheck disable=SC2086 # No word where it is no trial.
-if ! REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$root timeout "$left" registry garbage-collect $dry "$config" >"$work/log" 2>&1; then
+if ! in_time env REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY="$root" registry garbage-collect $dry "$config" >"$work/log" 2>&1; then
   tail -n 5 "$work/log"
   exit 1
 fi

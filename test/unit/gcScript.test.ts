@@ -140,9 +140,9 @@ const UNTAGGED: Manifest = { tags: [], holds: [], subject: undefined };
 
 test("nothing is removed when its time is over, or a tag cannot be read", async () => {
   const late = storageOf([UNTAGGED], "app");
-  const { exitCode, stdout } = await collect(late, soon() - 120, "--delete-untagged");
+  const { exitCode, stderr } = await collect(late, soon() - 120, "--delete-untagged");
   expect(exitCode).toBe(1);
-  expect(stdout).toContain("there is no time left");
+  expect(stderr).toContain("there is no time left");
   expect(revisionsOf(late, "app")).toHaveLength(1);
 
   const damaged = storageOf([TAGGED, UNTAGGED], "app");
@@ -155,6 +155,44 @@ test("nothing is removed when its time is over, or a tag cannot be read", async 
   expect(refused.stderr).toContain("the link of a tag is damaged");
   expect(revisionsOf(damaged, "app")).toHaveLength(2);
 });
+
+test("each manifest is looked at once, in a long chain and where many list each other", async () => {
+  const chain = 1500;
+  const manifests: Manifest[] = Array.from({ length: chain }, (_, number) => ({
+    tags: number === 0 ? ["latest"] : [],
+    holds: number + 1 < chain ? [number + 1] : [],
+    subject: undefined,
+  }));
+  // Each of these holds all of the others, and one has a tag.
+  const ring = Array.from({ length: 300 }, (_, number) => chain + number);
+  for (const number of ring)
+    manifests.push({ tags: number === chain ? ["ring"] : [], holds: ring, subject: undefined });
+  const storage = storageOf([...manifests, UNTAGGED], "app");
+  const { exitCode, stdout, stderr } = await collect(storage, soon(), "--delete-untagged");
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout.split("\n")).toEqual([`goes app@${digestOf(manifests.length)}`, "freed 0 0"]);
+  expect(revisionsOf(storage, "app")).toHaveLength(manifests.length);
+}, 30_000);
+
+test("what takes longer than its time is ended at the deadline, and nothing is removed", async () => {
+  const slow = mkdtempSync(join(folder, "slow-"));
+  for (const program of ["awk", "cp"]) {
+    writeFileSync(join(slow, program), "#!/bin/sh\nexec sleep 30\n");
+    chmodSync(join(slow, program), 0o755);
+    const storage = storageOf([UNTAGGED], "app");
+    const began = Date.now();
+    const flags = ["--delete-untagged", ...(program === "cp" ? ["--dry-run"] : [])];
+    const { exitCode, stderr } = await execa(
+      "sh",
+      ["-c", loadJobScript("gc"), "gc", "config.yml", String(Math.floor(began / 1000) + 3), ...flags],
+      { env: { PATH: `${slow}:${folder}:${process.env.PATH}`, STORAGE: storage }, reject: false },
+    );
+    expect([exitCode, stderr]).toEqual([1, "there is no time left for the collection"]);
+    expect(Date.now() - began).toBeLessThan(10_000);
+    expect(revisionsOf(storage, "app")).toHaveLength(1);
+    rmSync(join(slow, program));
+  }
+}, 30_000);
 
 test("an empty storage has nothing to free, and an unknown flag is refused", async () => {
   const empty = mkdtempSync(join(folder, "storage-"));
