@@ -146,22 +146,36 @@ function deny(r, what) {
     r.return(403);
 }
 
-// The digests that a manifest needs, its own included.
-async function digestsOf(r, repository, reference, found) {
-    const reply = await r.subrequest(`/registry/v2/${repository}/manifests/${reference}`, { method: 'GET' });
-    if (reply.status === 404) {
-        return;
-    }
-    if (reply.status !== 200) {
-        throw new Error(`${repository}: ${reply.status}`);
-    }
-    found.push(reply.headersOut['Docker-Content-Digest']);
-    const children = JSON.parse(reply.responseText).manifests || [];
-    for (let i = 0; i < children.length; i++) {
-        if (found.indexOf(children[i].digest) < 0) {
-            await digestsOf(r, repository, children[i].digest, found);
+// Whether a manifest is one of those that tags name, or is listed by one of them. Each is read once, however they list each other.
+async function belongsTo(r, repository, tags, digest) {
+    const waiting = tags.slice();
+    const seen = {};
+    while (waiting.length > 0) {
+        const reference = waiting.pop();
+        const reply = await r.subrequest(`/registry/v2/${repository}/manifests/${reference}`, { method: 'GET' });
+        if (reply.status === 404) {
+            continue;
+        }
+        if (reply.status !== 200) {
+            throw new Error(`${repository}: ${reply.status}`);
+        }
+        const own = reply.headersOut['Docker-Content-Digest'];
+        const children = (JSON.parse(reply.responseText).manifests || []).map((child) => child.digest);
+        if (own === digest || children.indexOf(digest) >= 0) {
+            return true;
+        }
+        seen[own] = true;
+        for (let i = 0; i < children.length; i++) {
+            if (!/^sha256:[0-9a-f]{64}$/.test(children[i])) {
+                throw new Error(`${repository}: ${reference} lists what has no digest`);
+            }
+            if (!seen[children[i]]) {
+                seen[children[i]] = true;
+                waiting.push(children[i]);
+            }
         }
     }
+    return false;
 }
 
 // A deletion in a repository with immutable tags. With a digest the registry removes all of its tags.
@@ -178,14 +192,11 @@ async function remove(r) {
     }
     if (reference.indexOf(':') >= 0) {
         const reply = await r.subrequest(`/registry/v2/${repository}/tags/list`, { method: 'GET' });
-        const tags = reply.status === 200 ? JSON.parse(reply.responseText).tags || [] : [];
-        const found = [];
-        for (let i = 0; i < tags.length; i++) {
-            if (immutable.test(tags[i])) {
-                await digestsOf(r, repository, tags[i], found);
-            }
+        if (reply.status !== 200 && reply.status !== 404) {
+            throw new Error(`${repository}: ${reply.status}`);
         }
-        if (found.indexOf(reference) >= 0) {
+        const tags = reply.status === 200 ? JSON.parse(reply.responseText).tags || [] : [];
+        if (await belongsTo(r, repository, tags.filter((tag) => immutable.test(tag)), reference)) {
             return deny(r, 'content');
         }
     }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { renderFiles } from "../../src/render/renderedFiles.js";
@@ -24,6 +25,7 @@ const access = await scriptOf(
       immutable: ["v*"],
     },
     { repositories: ["users/*"], pull: "authenticated" },
+    { repositories: ["releases"], delete: ["user:ann"], immutable: ["v*"] },
   ],
   { registry: { delete: true }, users: { provider: "both" } },
 );
@@ -165,5 +167,85 @@ describe("the catalog", () => {
     expect(many.shown).toHaveLength(1000);
     expect(many.compiled).toBe(few.compiled);
     expect(many.compiled).toBeLessThan(10);
+  });
+});
+
+/** The upstream of a deletion: what it is asked for, and what becomes of the request. */
+async function deleted(
+  reference: string,
+  tags: Record<string, string>,
+  manifests: Record<string, string[]>,
+  tagsStatus = 200,
+): Promise<{ end: unknown; asked: string[] }> {
+  const asked: string[] = [];
+  let end: unknown;
+  await access.guard({
+    method: "DELETE",
+    variables: { request_uri: `/v2/releases/manifests/${reference}` },
+    headersOut: {},
+    subrequest: async (path: string) => {
+      const name = path.slice(path.lastIndexOf("/") + 1);
+      if (name === "list")
+        return { status: tagsStatus, responseText: JSON.stringify({ tags: Object.keys(tags) }) };
+      asked.push(name);
+      if (asked.length > 1000) throw new Error("no end");
+      const digest = tags[name] ?? name;
+      const children = manifests[digest];
+      if (children === undefined) return { status: 404, responseText: "", headersOut: {} };
+      return {
+        status: 200,
+        responseText: JSON.stringify({ manifests: children.map((child) => ({ digest: child })) }),
+        headersOut: { "Docker-Content-Digest": digest },
+      };
+    },
+    error: () => undefined,
+    return: (status: number) => {
+      end = status;
+    },
+    internalRedirect: (place: string) => {
+      end = place;
+    },
+  });
+  return { end, asked };
+}
+
+const digestOf = (number: number) => `sha256:${number.toString(16).padStart(64, "0")}`;
+
+describe("the deletion of content", () => {
+  test("is refused exactly where an immutable tag leads to it, and reads each manifest once", async () => {
+    const graph = fc.array(fc.array(fc.nat(11), { maxLength: 4 }), { minLength: 1, maxLength: 10 });
+    const names = fc.subarray(["v1", "v2", "latest", "constructor", "v__proto__"]);
+    await fc.assert(
+      fc.asyncProperty(graph, names, fc.nat(11), async (lists, tagNames, target) => {
+        const manifests = Object.fromEntries(
+          lists.map((children, number) => [digestOf(number), children.map(digestOf)]),
+        );
+        const tags = Object.fromEntries(tagNames.map((name, at) => [name, digestOf(at % lists.length)]));
+        const reached = new Set(
+          Object.entries(tags)
+            .filter(([name]) => name.startsWith("v"))
+            .map(([, digest]) => digest),
+        );
+        for (const digest of reached) for (const child of manifests[digest] ?? []) reached.add(child);
+        const { end, asked } = await deleted(digestOf(target), tags, manifests);
+        expect(end).toBe(reached.has(digestOf(target)) ? 403 : "@registry");
+        const digests = asked.filter((name) => name.startsWith("sha256:"));
+        expect(new Set(digests).size).toBe(digests.length);
+      }),
+    );
+  });
+
+  test("waits where the registry does not say which tags there are", async () => {
+    expect((await deleted(digestOf(1), {}, {}, 500)).end).toBe(503);
+    expect((await deleted(digestOf(1), {}, {}, 404)).end).toBe("@registry");
+  });
+
+  test("asks for no path that a manifest makes up", async () => {
+    const { end, asked } = await deleted(
+      digestOf(1),
+      { v1: digestOf(0) },
+      { [digestOf(0)]: ["../../other"] },
+    );
+    expect([end, asked]).toEqual([503, ["v1"]]);
   });
 });

@@ -15,7 +15,8 @@ beforeAll(() => {
   writeFileSync(join(folder, "registry"), '#!/bin/sh\necho "$@" >> "$STORAGE/../ran"\n');
   chmodSync(join(folder, "registry"), 0o755);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+// Thousands of small files take a while on a busy machine.
+afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
 
 /** A manifest by a small number. */
 interface Manifest {
