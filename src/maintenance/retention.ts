@@ -95,17 +95,31 @@ function orderOf(images: readonly TaggedImage[]): (a: TaggedImage, b: TaggedImag
 
 /** Tags of what refers to an image of which every tag is released, and of what refers to that in turn. */
 function followersOf(images: readonly TaggedImage[], released: ReadonlySet<string>): Set<string> {
-  const following = new Set<string>();
-  const stays = ({ tag }: TaggedImage) => !released.has(tag) && !following.has(tag);
-  for (let before = -1; before !== following.size; ) {
-    before = following.size;
-    const there = new Set(images.filter(stays).flatMap(({ digest, children }) => [digest, ...children]));
-    const going = new Set(
-      images.filter((image) => !stays(image)).flatMap(({ digest, children }) => [digest, ...children]),
-    );
-    for (const { tag, subject } of images)
-      if (subject !== undefined && going.has(subject) && !there.has(subject)) following.add(tag);
+  /** How many images that stay are a manifest, or hold it. */
+  const holders = new Map<Digest, number>();
+  const referrers = new Map<Digest, TaggedImage[]>();
+  for (const image of images) {
+    for (const digest of [image.digest, ...image.children])
+      holders.set(digest, (holders.get(digest) ?? 0) + 1);
+    const { subject } = image;
+    if (subject === undefined) continue;
+    const about = referrers.get(subject) ?? [];
+    about.push(image);
+    referrers.set(subject, about);
   }
+  const following = new Set<string>();
+  const leaving = images.filter(({ tag }) => released.has(tag));
+  // What follows is added to the list that is gone through.
+  for (const { digest: own, children } of leaving)
+    for (const digest of [own, ...children]) {
+      const left = (holders.get(digest) ?? 0) - 1;
+      holders.set(digest, left);
+      const freed = left > 0 ? [] : (referrers.get(digest) ?? []);
+      for (const referrer of freed.filter(({ tag }) => !released.has(tag) && !following.has(tag))) {
+        following.add(referrer.tag);
+        leaving.push(referrer);
+      }
+    }
   return following;
 }
 
@@ -162,11 +176,19 @@ function inOrder(
 ): Doomed[] {
   const doomed = new Map<string, Doomed>();
   const going = images.filter(({ tag }) => following.has(tag) || released.has(tag));
-  const depth = (image: TaggedImage, seen: ReadonlySet<string> = new Set()): number => {
-    const { subject, tag } = image;
-    if (subject === undefined || seen.has(tag)) return 0;
-    const about = going.find(({ digest }) => digest === subject);
-    return 1 + (about ? depth(about, new Set([...seen, tag])) : 0);
+  const subjects = new Map(going.toReversed().map((image) => [image.digest, image]));
+  const depths = new Map<TaggedImage, number>();
+  const depth = (image: TaggedImage): number => {
+    const chain: TaggedImage[] = [];
+    let at: TaggedImage | undefined = image;
+    while (at?.subject !== undefined && !depths.has(at)) {
+      depths.set(at, 0);
+      chain.push(at);
+      at = subjects.get(at.subject);
+    }
+    let deep = (at && depths.get(at)) ?? 0;
+    for (const one of chain.reverse()) depths.set(one, ++deep);
+    return depths.get(image) ?? 0;
   };
   for (const { tag, digest, created } of going
     .map((image) => [depth(image), image] as const)

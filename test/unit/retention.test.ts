@@ -268,3 +268,14 @@ test("whatever a repository holds, nothing that stays loses what it needs, and e
     { numRuns: 2000 },
   );
 });
+
+test("a long chain of referrers is judged at once, and goes from its end", () => {
+  const length = 2000;
+  const all = [
+    image("app", "0", 40),
+    ...Array.from({ length }, (_, number) => referrer(`r${number + 1}`, String(number + 1), String(number))),
+  ];
+  const tags = going(all, { olderThanDays: 30 });
+  expect(tags).toHaveLength(length + 1);
+  expect([tags[0], tags.at(-1)]).toEqual([`r${length}`, "app"]);
+}, 20_000);
