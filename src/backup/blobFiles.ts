@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { constants, createReadStream } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -8,6 +8,8 @@ import { absentAs } from "../host/files.js";
 import { type Digest, digestOf, digestOfStream, Hashing, isDigest } from "../registry/digest.js";
 import { LARGEST_MANIFEST } from "../registry/references.js";
 import { blobFile } from "./ociLayout.js";
+
+const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
 /** The blobs of an OCI image layout, each in a file of its digest. */
 export class BlobFiles {
@@ -91,6 +93,9 @@ export class BlobFiles {
       const hash = new Hashing();
       if (offset > 0)
         for await (const chunk of createReadStream(part, { end: offset - 1 })) hash.update(chunk);
+      // A link is no file that an earlier run has left: it would lead out of the folder.
+      const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | (offset > 0 ? 0 : O_TRUNC);
+      const file = await open(part, flags, 0o600);
       let bytes = 0;
       await pipeline(
         content,
@@ -102,7 +107,7 @@ export class BlobFiles {
             yield chunk;
           }
         },
-        createWriteStream(part, offset > 0 ? { flags: "r+", start: offset, mode: 0o600 } : { mode: 0o600 }),
+        file.createWriteStream({ start: offset }),
       );
       const isRight = hash.digest() === digest;
       if (isRight) await settle(part, this.path(digest));

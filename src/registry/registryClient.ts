@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { z } from "zod";
+import { z } from "zod";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 import { interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError, type OperatorErrorDetails } from "../errors.js";
@@ -41,6 +41,10 @@ const PAUSES = [500, 2000, 5000];
 const TRANSIENT = new Set([429, 502, 503, 504]);
 /** Requests that may be sent twice. */
 const REPEATABLE = new Set(["GET", "HEAD", "PUT"]);
+
+const tokenSchema = z.object({ token: z.string().optional(), access_token: z.string().optional() });
+/** Bytes of an answer with a token. */
+const LARGEST_TOKEN = 1024 * 1024;
 
 export class RegistryClient {
   /** Authorization headers by repository and action. */
@@ -171,7 +175,7 @@ export class RegistryClient {
     });
     if (response.status === 401) return undefined;
     if (!response.ok) throw this.unexpected(response.status, realm.pathname);
-    const body = (await response.json()) as { token?: string; access_token?: string };
+    const body = await this.document(response, realm.pathname, tokenSchema, LARGEST_TOKEN);
     const token = body.token ?? body.access_token;
     return token === undefined ? undefined : `Bearer ${token}`;
   }

@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -318,6 +326,17 @@ describe("documents from outside", () => {
         expect(parseIndex(formatIndex(index.named)).named).toEqual(index.named);
       }),
     );
+  });
+
+  test("a file in a backup folder that is a link is not written through", async () => {
+    const outside = join(parent, "outside");
+    writeFileSync(outside, "mine");
+    source.image("app", "1", "a");
+    await BackupDirectory.create(folder);
+    const layer = digestOf(Buffer.from("layer a")).slice("sha256:".length);
+    symlinkSync(outside, join(folder, "blobs/sha256", `${layer}.part`));
+    await expect(backup()).rejects.toThrow("cannot be written (ELOOP)");
+    expect(readFileSync(outside, "utf8")).toBe("mine");
   });
 
   test("a backup whose description is none is damaged", async () => {
