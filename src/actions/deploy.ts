@@ -4,6 +4,7 @@ import { deployStack } from "../deploy/deployStack.js";
 import { ExitCode } from "../errors.js";
 import type { Credentials, DeployContext } from "../operation/context.js";
 import type { ResolveImage } from "../operation/stackUpdate.js";
+import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import {
   type CredentialSettings,
@@ -38,7 +39,10 @@ export async function deploy(flags: DeployFlags): Promise<ExitCode> {
     : credentialsFromEnvironment(credentials, process.env);
   const context: DeployContext = { ...session.context, given, obtain: obtainer(flags, credentials) };
   await deployStack(context, session.cleanupDocker);
-  if (!context.options.dryRun) showResult(context);
+  if (context.options.dryRun) return ExitCode.ok;
+  showResult(context);
+  const { change } = context;
+  if (change?.previous !== undefined && change.changed.length > 0) await warnOfStoredLogins(context);
   return ExitCode.ok;
 }
 

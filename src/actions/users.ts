@@ -10,6 +10,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
 import type { DeployContext } from "../operation/context.js";
 import type { PeopleRequest } from "../operation/secretsChange.js";
+import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { printFile } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
@@ -36,7 +37,7 @@ type Apply = (people: readonly HtpasswdEntry[], login: Login, cost: number) => C
 
 /** A new password for one user. */
 export const rotatePassword = (flags: UserFlags): Promise<ExitCode> =>
-  setPassword(flags, changePassword, (context) => existingUser(flags, context));
+  setPassword(flags, changePassword, (context) => existingUser(flags, context), warnOfStoredLogins);
 
 /** A new user. */
 export const userAdd = (user: string, flags: UserFlags & RemarkFlags): Promise<ExitCode> =>
@@ -70,9 +71,10 @@ export async function userRemove(user: string, flags: Omit<UserFlags, "length">)
   return changeOne(
     flags,
     (people) => removeUser(people, user),
-    (context) => {
+    async (context) => {
       context.reporter.result({ removed: user }, [`${user} is removed.`]);
       warnAboutEnvironment(user, context);
+      await warnOfStoredLogins(context);
     },
     (config) => environmentLogin(user, config),
   );
@@ -82,7 +84,7 @@ export async function userRemove(user: string, flags: Omit<UserFlags, "length">)
 async function changeOne(
   flags: Omit<UserFlags, "length">,
   apply: PeopleRequest["apply"],
-  report: (context: DeployContext) => void,
+  report: (context: DeployContext) => Promise<void> | void,
   former: (config: Config) => Login | undefined = () => undefined,
 ): Promise<ExitCode> {
   const { context, cleanupDocker } = await openUserSession(flags);
@@ -90,7 +92,7 @@ async function changeOne(
   const request: PeopleRequest = { apply, login: undefined, origin: "given", former: former(context.config) };
   const prepared = { ...context, request };
   await changeUsers(prepared, cleanupDocker, async () => undefined);
-  if (!flags.dryRun) report(prepared);
+  if (!flags.dryRun) await report(prepared);
   return ExitCode.ok;
 }
 
@@ -120,11 +122,15 @@ export async function userList(flags: Omit<UserFlags, "length">): Promise<ExitCo
   return ExitCode.ok;
 }
 
-/** @param choose whose password it is */
+/**
+ * @param choose whose password it is
+ * @param warn of what the old password was good for
+ */
 async function setPassword(
   flags: UserFlags,
   apply: Apply,
   choose: (context: DeployContext) => Promise<string>,
+  warn: (context: DeployContext) => Promise<void> = async () => undefined,
 ): Promise<ExitCode> {
   if (flags.passwordFile !== undefined) await checkPrivateFile(flags.passwordFile);
   const { context, cleanupDocker } = await openUserSession(flags);
@@ -151,6 +157,7 @@ async function setPassword(
   );
   if (flags.json) reporter.result({ user }, []);
   warnAboutEnvironment(user, context);
+  await warn(context);
   return ExitCode.ok;
 }
 

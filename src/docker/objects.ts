@@ -48,6 +48,7 @@ export interface PublishedPort {
 export interface SwarmService {
   ID: string;
   Version: { Index: number };
+  UpdatedAt?: string;
   Spec: ServiceSpec;
   PreviousSpec?: ServiceSpec;
   UpdateStatus?: { State?: string; Message?: string };

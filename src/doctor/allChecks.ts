@@ -17,6 +17,7 @@ import {
 } from "./passwordChecks.js";
 import { namespaceCheck, serviceCheck } from "./serviceChecks.js";
 import { storageCheck, tagCheck } from "./storageChecks.js";
+import { storedLoginCheck } from "./storedLoginCheck.js";
 import { traefikCheck } from "./traefikChecks.js";
 import { traefikServiceCheck } from "./traefikServiceCheck.js";
 
@@ -36,6 +37,7 @@ export const CHECKS: readonly Check[] = [
   ageCheck,
   endCheck,
   ruleNameCheck,
+  storedLoginCheck,
   authenticationCheck,
   storageCheck,
   tagCheck,

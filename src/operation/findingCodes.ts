@@ -44,6 +44,7 @@ export const FINDING_CODES = {
   "password-old": "a password is older than credentials.maxAge",
   "user-ends-soon": "a user ends within 14 days",
   "user-ended": "a user has ended and is refused",
+  "login-stored": "services may keep a login of before the users changed",
   "rule-names-nobody": "a rule of access or a group names a user that is not there",
   "user-name-of-group": "a user has the name of a group of the config, which rules mean by that name",
   "user-name-reserved": "a user has a name that is reserved for accounts of the stack",

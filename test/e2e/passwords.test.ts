@@ -1,7 +1,7 @@
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { CREDENTIALS, DEPLOY, runningContainers, writeConfig } from "./stack.js";
+import { CREDENTIALS, DEPLOY, runningContainers, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { Workspace } from "./workspace.js";
 
@@ -11,7 +11,7 @@ let forge: Workspace;
 
 beforeAll(async () => {
   forge = await Workspace.create("words", 5000, 8080);
-  await writeConfig(forge, swarm, { ui: { enabled: false } });
+  await writeConfig(forge, swarm, { ui: { enabled: false }, registry: { pull: "authenticated" } });
   await forge.hephaestus(["render"]);
   const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, 10)}\n`;
   const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: CREDENTIALS.REGISTRY_HTPASSWD + line };
@@ -75,4 +75,36 @@ test("a removed user is out within a minute, whatever the gateway remembered", a
   expect(all.split(`error authenticating user \\"${SECOND.user}\\"`).length - 1).toBe(1);
   expect(await statusFor(basic)).toBe(401);
   expect(await runningContainers(forge)).toHaveLength(3);
+});
+
+test("services whose images need a login are named when a password changes, until they are updated", async () => {
+  const image = `${forge.registryUrl.replace("http://", "")}/tools/app:1`;
+  const create = ["service", "create", "--detach", "--quiet", "--no-resolve-image", "--replicas", "0"];
+  for (const [name, from] of [
+    ["shop-web", image],
+    ["shop-db", swarm.images.hello],
+  ] as const)
+    expect((await forge.docker(...create, "--name", name, from)).exitCode).toBe(0);
+  try {
+    const rotate = ["rotate-password", "--user", USER, "--password-file", "new-password"];
+    const run = await forge.hephaestus(rotate);
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    const command = "docker service update --detach --with-registry-auth shop-web";
+    expect(run.all).toContain(command);
+    expect(run.all).not.toContain("shop-db");
+    const found = async () => {
+      const { stdout } = await forge.hephaestus(["doctor", "--json"]);
+      const { findings } = JSON.parse(stdout) as { findings: Array<{ id: string; remedy: string }> };
+      return findings.filter(({ id }) => id === "login-stored");
+    };
+    expect(await found()).toMatchObject([{ remedy: expect.stringContaining(command) }]);
+    const update = command.split(" ").slice(1);
+    expect((await forge.docker(...update, "--quiet", "--no-resolve-image")).exitCode).toBe(0);
+    expect(await found()).toEqual([]);
+    const removal = await forge.hephaestus(["user", "remove", USER]);
+    expect(removal.exitCode, removal.all).toBe(ExitCode.credentials);
+    expect(removal.all).not.toContain(command);
+  } finally {
+    await forge.docker("service", "rm", "shop-web", "shop-db");
+  }
 });

@@ -1,0 +1,135 @@
+import { describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import type { SwarmService } from "../../src/docker/objects.js";
+import type { Docker } from "../../src/docker/run.js";
+import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
+import { judgeStoredLogins } from "../../src/doctor/storedLoginCheck.js";
+import { ExitCode, OperatorError } from "../../src/errors.js";
+import { servicesWithLogins, warnOfStoredLogins } from "../../src/operation/storedLogins.js";
+import { service, template } from "./swarmObjects.js";
+
+/** Services that keep a login at this registry. */
+
+const load = (text = "") => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
+const PRIVATE = "registry: { pull: authenticated }";
+const DIGEST = `sha256:${"0".repeat(64)}`;
+const named = (Name: string, image: string, UpdatedAt = "2026-01-01T00:00:00Z"): SwarmService =>
+  service({ Spec: { ...service().Spec, Name, TaskTemplate: template(image) }, UpdatedAt });
+const found = (text: string, ...images: string[]) =>
+  servicesWithLogins(
+    load(text),
+    images.map((image) => named(image, image)),
+  ).map(({ Spec }) => Spec.Name);
+
+describe("an image that needs a login", () => {
+  const ours = [
+    "registry.a.example/app:1",
+    `registry.a.example/team/app@${DIGEST}`,
+    `registry.a.example/team/app:1@${DIGEST}`,
+    "registry.a.example:443/team/app",
+    "registry:5000/team/app:1",
+  ];
+  const others = [
+    "registry:2",
+    "team/app:1",
+    "docker.io/team/app",
+    "registry.b.example/team/app",
+    "a.example/app",
+  ];
+
+  test("is one of this registry, by any of its addresses", () => {
+    expect(found(PRIVATE, ...ours, ...others)).toEqual(ours);
+    expect(found("", ...ours, ...others)).toEqual([]);
+  });
+
+  test("is one that no rule opens", () => {
+    const rules =
+      "access: [{ repositories: [team/**], pull: [ann] }, { repositories: [lab/**], pull: authenticated }]";
+    const images = ["team/app:1", "lab/app", "tools/app"].map((name) => `registry.a.example/${name}`);
+    expect(found(rules, ...images)).toEqual(images.slice(0, 2));
+    const open = `${PRIVATE}\naccess: [{ repositories: [team/**], pull: anonymous }]`;
+    expect(found(open, ...images)).toEqual(images.slice(1));
+  });
+
+  test("has the public port, or that of a node", () => {
+    const port = `${PRIVATE}\ntraefik: { publicPort: 8443 }`;
+    expect(found(port, "registry.a.example:8443/app", "registry.a.example/app")).toEqual([
+      "registry.a.example:8443/app",
+    ]);
+    const ports = `${PRIVATE}\nexpose: ports`;
+    const nodes = ["a.example:5000/app", "localhost:5000/app", "127.0.0.1:5000/app"];
+    expect(found(ports, ...nodes, "a.example/app", "localhost:5001/app")).toEqual(nodes);
+  });
+});
+
+describe("doctor", () => {
+  const NOW = new Date("2026-03-01T12:00:00Z");
+  const facts = (changes: Partial<SecretFacts> = {}) =>
+    ({
+      generation: 2,
+      created: new Date("2026-02-01T00:00:00Z"),
+      ends: new Map(),
+      ...changes,
+    }) as SecretFacts;
+  const image = "registry.a.example/app:1";
+  const old = named("shop_web", image);
+  const fresh = named("shop_db", image, "2026-02-02T00:00:00Z");
+  const judge = (services: SwarmService[], secret: SecretFacts | undefined = facts()) =>
+    judgeStoredLogins(load(PRIVATE), services, secret, NOW);
+
+  test("names services that were not updated since the users changed, and what to do with all", () => {
+    const [finding, ...others] = judge([old, fresh]);
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({ id: "login-stored", severity: "warning" });
+    expect(finding?.message).toMatch(/^shop_web may keep/);
+    expect(finding?.evidence).toMatch(/2026-02-01T.*maybe without a login: shop_db$/);
+    expect(finding?.remedy).toContain("docker login registry.a.example");
+    for (const name of ["shop_web", "shop_db"])
+      expect(finding?.remedy).toContain(`docker service update --detach --with-registry-auth ${name}`);
+  });
+
+  test("finds nothing where all were updated since, or the users are the first ones", () => {
+    expect(judge([fresh])).toEqual([]);
+    expect(judge([])).toEqual([]);
+    expect(judge([old], facts({ generation: 1 }))).toEqual([]);
+    expect(judgeStoredLogins(load(PRIVATE), [old], undefined, NOW)).toEqual([]);
+  });
+
+  test("takes the end of a user for a change", () => {
+    const ended = facts({
+      generation: 1,
+      ends: new Map([
+        ["ci", "2026-02-15"],
+        ["ann", "2026-12-31"],
+      ]),
+    });
+    expect(judge([old], ended)).toHaveLength(1);
+    expect(judge([named("x", image, "2026-02-16T00:00:00Z")], ended)).toEqual([]);
+  });
+});
+
+describe("a change of users", () => {
+  const notes = async (docker: Partial<Docker>): Promise<string[]> => {
+    const told: string[] = [];
+    const reporter = { note: (kind: string, text: string) => told.push(`${kind}: ${text}`) };
+    await warnOfStoredLogins({ config: load(PRIVATE), docker, reporter } as unknown as Parameters<
+      typeof warnOfStoredLogins
+    >[0]);
+    return told;
+  };
+  const swarmOf = (services: SwarmService[]): Partial<Docker> => ({
+    run: async () => "s1",
+    attempt: async () => ({ exitCode: 0, stdout: JSON.stringify(services), stderr: "" }),
+  });
+
+  test("names the services", async () => {
+    expect(await notes(swarmOf([named("other", "registry:2")]))).toEqual([]);
+    const [note] = await notes(swarmOf([named("shop_web", "registry.a.example/app:1")]));
+    expect(note).toMatch(/^warning: services that pull[\s\S]*--with-registry-auth shop_web$/);
+  });
+
+  test("is done, also where the services cannot be listed", async () => {
+    const run = () => Promise.reject(new OperatorError("boom", { exitCode: ExitCode.docker }));
+    expect(await notes({ run })).toEqual([expect.stringMatching(/^warning: .*could not be listed: boom$/)]);
+  });
+});
