@@ -64,7 +64,11 @@ function obtainer(
 function showResult({ config, reporter, change, given, users }: DeployContext): void {
   const urls = publicUrls(config);
   const host = urls.registry.replace(/^https?:\/\//, "");
-  const user = (change?.login ?? given)?.user ?? loginName(users, userName(config.credentials, process.env));
+  // With Authelia alone nobody of the htpasswd may log in.
+  const isOfAuthelia = config.users.provider === "authelia";
+  const user = isOfAuthelia
+    ? "USER"
+    : ((change?.login ?? given)?.user ?? loginName(users, userName(config.credentials, process.env)));
   reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
     "",
     `registry  ${urls.registry}`,
@@ -72,7 +76,7 @@ function showResult({ config, reporter, change, given, users }: DeployContext): 
     ...(urls.admin ? [`admin     ${urls.admin}`] : []),
     "",
     "Next:",
-    `  docker login -u ${user} ${host}`,
+    `  docker login -u ${user} ${host}${isOfAuthelia ? "    (a user of Authelia)" : ""}`,
     `  docker tag IMAGE ${host}/IMAGE && docker push ${host}/IMAGE`,
     `  docker pull ${host}/IMAGE`,
   ]);

@@ -1,6 +1,7 @@
 import { RENEWAL_DAYS } from "../config/limits.js";
 import type { Config } from "../config/resolve.js";
 import { DAY_MILLISECONDS } from "../credentials/age.js";
+import { AUTHELIA_REMEDIES } from "../registry/autheliaAnswers.js";
 import { type Certificate, readCertificate } from "../registry/certificate.js";
 import { type FrontDoorAnswer, givesAnonymousTokens } from "../registry/frontDoor.js";
 import type { Check } from "./check.js";
@@ -100,17 +101,23 @@ export function judgeFrontDoor(config: Config, checks: readonly FrontDoorAnswer[
   const findings: Finding[] = [];
   const broken: FrontDoorAnswer[] = [];
   for (const check of checks) {
-    if (check.fault === undefined || toldElsewhere(check.code)) continue;
+    if (check.fault === undefined || check.authelia || toldElsewhere(check.code)) continue;
     const open = opening(config, check);
     if (open) findings.push(open);
     else broken.push(check);
   }
-  const isOfLibrary = ({ id }: FrontDoorAnswer) =>
-    id === "library" || id === "library-write" || id === "admin";
-  const groups = [
-    ["registry", broken.filter((check) => !isOfLibrary(check)), "gateway"] as const,
-    ["library", broken.filter(isOfLibrary), "registry-ui"] as const,
-  ];
+  findings.push(...judgeAuthelia(checks));
+  const serviceOf = ({ id }: FrontDoorAnswer) =>
+    id === "admin" ? "registry-admin" : id.startsWith("library") ? "registry-ui" : "gateway";
+  const groups = (
+    [
+      ["registry", "gateway"],
+      ["library", "registry-ui"],
+      ["admin UI", "registry-admin"],
+    ] as const
+  ).map(
+    ([what, service]) => [what, broken.filter((check) => serviceOf(check) === service), service] as const,
+  );
   for (const [what, faults, service] of groups) {
     if (faults.length === 0) continue;
     const silent = faults.every(({ code }) => code !== undefined);
@@ -127,6 +134,18 @@ export function judgeFrontDoor(config: Config, checks: readonly FrontDoorAnswer[
   }
   return findings;
 }
+
+/** Authelia's faults, whichever host shows them. */
+const judgeAuthelia = (checks: readonly FrontDoorAnswer[]): Finding[] =>
+  (
+    [
+      ["silent", "authelia-silent", "Authelia does not answer, so its users cannot log in"],
+      ["refuses", "authelia-refuses", "Authelia's rules or session cookies do not suit a host of the stack"],
+    ] as const
+  ).flatMap(([kind, id, message]) => {
+    const faults = checks.filter(({ authelia }) => authelia === kind).map(({ fault }) => fault);
+    return faults.length === 0 ? [] : [error(id, message, faults.join("; "), AUTHELIA_REMEDIES[kind])];
+  });
 
 const toldElsewhere = (code: string | undefined): boolean =>
   code !== undefined && (NAME_CODES.has(code) || CERTIFICATE_CODE.test(code));

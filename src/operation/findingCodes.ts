@@ -59,6 +59,8 @@ export const FINDING_CODES = {
   "clock-front-door": "the clock of the front door differs from that of this machine",
   "front-door-silent": "the registry or the library does not answer at its public address",
   "front-door-wrong": "the registry or the library gives a wrong answer at its public address",
+  "authelia-silent": "Authelia does not answer",
+  "authelia-refuses": "the rules or session cookies of Authelia do not suit a host of the stack",
   "anonymous-write": "anyone can push",
   "anonymous-pull": "anyone can pull, but registry.pull is authenticated",
   "library-writes": "anyone can delete images through the library",

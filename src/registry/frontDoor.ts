@@ -4,7 +4,9 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 import { interrupted } from "../docker/run.js";
 import { CHECK_SECONDS } from "../stack/gatewayService.js";
+import { type AutheliaFault, askAuthelia } from "./autheliaAnswers.js";
 import { NoAnswer, networkFault } from "./networkFaults.js";
+import { uiQuestions } from "./uiQuestions.js";
 
 /** What is asked. */
 export type QuestionId =
@@ -17,7 +19,8 @@ export type QuestionId =
   | "former-login"
   | "library"
   | "library-write"
-  | "admin";
+  | "admin"
+  | "authelia";
 
 /** One question to the running stack, asked from outside. */
 export interface FrontDoorAnswer {
@@ -29,10 +32,12 @@ export interface FrontDoorAnswer {
   status?: number | undefined;
   /** Node's code for why there was no answer: ENOTFOUND, ECONNREFUSED, … */
   code?: string | undefined;
+  /** Where it is Authelia's: it does not answer, or its rules do not suit the host. */
+  authelia?: AutheliaFault | undefined;
 }
 
 /** What is wrong with an answer. */
-type Fault = Pick<FrontDoorAnswer, "fault" | "status" | "code">;
+export type Fault = Omit<FrontDoorAnswer, "id" | "title">;
 
 export interface Logins {
   /** Has to be let in. */
@@ -48,7 +53,7 @@ const MEMORY_SECONDS = CHECK_SECONDS + 10;
 export const givesAnonymousTokens = (config: Config): boolean => isAnyPublic(repositoryRules(config));
 
 /** A name that no repository has: the probes ask for it, and none of them writes. */
-const PROBE = "hephaestus-probe";
+export const PROBE = "hephaestus-probe";
 
 /**
  * Asks the registry and the UI through their front door.
@@ -86,9 +91,9 @@ export async function verifyFrontDoor(
 }
 
 /** One request, bounded in time. */
-type Get = (url: string, init?: RequestInit) => Promise<Response>;
+export type Get = (url: string, init?: RequestInit) => Promise<Response>;
 
-interface Question {
+export interface Question {
   id: QuestionId;
   title: string;
   ask: () => Promise<Fault | undefined>;
@@ -152,11 +157,9 @@ function questions(config: Config, logins: Logins, get: Get): Question[] {
       ask: () => askRefusal(get, tokenUrl, former),
       patience: MEMORY_SECONDS,
     });
-  if (urls.ui !== undefined)
-    list.push(uiAnswers(get, urls.ui, config.ui.access === "sso"), uiChangesNothing(get, urls.ui));
-  if (urls.admin !== undefined)
-    list.push({ ...uiAnswers(get, urls.admin, true), id: "admin", title: "the admin UI asks for a login" });
-  return list;
+  if (config.users.provider !== "htpasswd")
+    list.push({ id: "authelia", title: "Authelia judges logins", ask: () => askAuthelia(get, tokenUrl) });
+  return [...list, ...uiQuestions(config, get)];
 }
 
 async function expectStatus(get: Get, url: string, wanted: number): Promise<Fault | undefined> {
@@ -203,33 +206,6 @@ async function askRefusal(get: Get, tokenUrl: string, former: Login): Promise<Fa
   const { status } = await get(tokenUrl, { headers: { authorization: basicAuthorization(former) } });
   if (status === 401) return undefined;
   return { fault: `${tokenUrl} answered ${status} to the old password of ${former.user}`, status };
-}
-
-function uiAnswers(get: Get, url: string, behindSso: boolean): Question {
-  return {
-    id: "library",
-    title: "the UI answers",
-    ask: async () => {
-      const { status } = await get(url);
-      const right = behindSso ? [302, 303, 401].includes(status) : status === 200;
-      if (right) return undefined;
-      return {
-        fault: `${url} answered ${status}${behindSso ? " instead of asking for a login" : ""}`,
-        status,
-      };
-    },
-  };
-}
-
-function uiChangesNothing(get: Get, url: string): Question {
-  return {
-    id: "library-write",
-    title: "the UI changes nothing",
-    ask: async () => {
-      const { status } = await get(`${url}/v2/${PROBE}/manifests/none`, { method: "DELETE" });
-      return status >= 300 ? undefined : { fault: `a DELETE through the UI was answered ${status}`, status };
-    },
-  };
 }
 
 function fetchOnce(url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {

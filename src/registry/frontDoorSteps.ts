@@ -1,5 +1,6 @@
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Step } from "../operation/context.js";
+import type { DeployContext, Step } from "../operation/context.js";
+import { AUTHELIA_REMEDIES } from "./autheliaAnswers.js";
 import { type FrontDoorAnswer, verifyFrontDoor } from "./frontDoor.js";
 
 /** How long the front door may need after the services have converged. */
@@ -10,17 +11,19 @@ export const verify: Step = {
   id: "verify",
   title: "Front door",
   skip: ({ options }) => (options.wait && options.verify ? undefined : "not asked for"),
-  async run({ config, given, change, reporter, signal }) {
+  async run(context) {
+    const { config, given, change, reporter, signal } = context;
     const login = change ? change.login : given;
     const logins = { login, former: change?.former };
     const answers = await verifyFrontDoor(config, logins, PATIENCE_SECONDS, signal);
     requireNoFault(
+      context,
       answers,
       "The services run. Fix this and run hephaestus deploy again, or skip the test with --no-verify.",
     );
     if (!login && !change)
       reporter.note("info", "The login was not checked: the password was kept and is not known to this run.");
-    return answers.map(({ title }) => title).join(", ");
+    return answers.flatMap(({ title, fault }) => (fault === undefined ? [title] : [])).join(", ");
   },
 };
 
@@ -29,8 +32,10 @@ export const frontDoor: Step = {
   id: "front-door",
   title: "Front door before",
   skip: ({ options }) => (options.verify ? undefined : "not asked for"),
-  async run({ config, signal }) {
+  async run(context) {
+    const { config, signal } = context;
     requireNoFault(
+      context,
       await verifyFrontDoor(config, {}, 0, signal),
       "Nothing was changed. Fix this first, or skip the test with --no-verify.",
     );
@@ -38,9 +43,22 @@ export const frontDoor: Step = {
   },
 };
 
-/** @throws OperatorError with all faults, where there are some */
-function requireNoFault(answers: readonly FrontDoorAnswer[], remedy: string): void {
-  const faults = answers.filter(({ fault }) => fault !== undefined);
+/**
+ * Warns of Authelia's faults, which the operation neither made nor mends.
+ *
+ * @throws OperatorError with all other faults, where there are some
+ */
+function requireNoFault(
+  { reporter }: DeployContext,
+  answers: readonly FrontDoorAnswer[],
+  remedy: string,
+): void {
+  const faults: FrontDoorAnswer[] = [];
+  for (const answer of answers) {
+    const { title, fault, authelia } = answer;
+    if (authelia) reporter.note("warning", `${title}: ${fault}\n    ${AUTHELIA_REMEDIES[authelia]}`);
+    else if (fault !== undefined) faults.push(answer);
+  }
   if (faults.length === 0) return;
   throw new OperatorError(faults.map(({ title, fault }) => `${title}: ${fault}`).join("\n"), {
     where: "front door",

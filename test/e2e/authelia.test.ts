@@ -7,7 +7,7 @@ import { addressForTasks } from "./addresses.js";
 import { MANIFEST_TYPE, pushImage } from "./attacks/image.js";
 import { type Answer, ask, basic } from "./attacks/raw.js";
 import { SMITH, Target } from "./attacks/target.js";
-import { type Changes, PASSWORD, USER } from "./stack.js";
+import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
 /** Users of Authelia beside those of the htpasswd, and alone. */
@@ -300,8 +300,39 @@ test("with Authelia alone the htpasswd's users are refused, and no command chang
     expect(run.exitCode, run.all).toBe(ExitCode.preflight);
     expect(run.all).toContain("its users are Authelia's (users.provider: authelia)");
   }
-  await authelia.become("down");
-  expect(await statusOf(tags("tools/app"))).toBe(200);
-  const doctor = await target.workspace.hephaestus(["status"]);
-  expect(doctor.exitCode, doctor.all).toBe(ExitCode.ok);
+});
+
+/** What status and doctor say, once the gateway asks again. */
+async function diagnoses(): Promise<{ status: string; ids: string[] }> {
+  const status = await target.workspace.hephaestus(["status"]);
+  expect([ExitCode.ok, ExitCode.unhealthy], status.all).toContain(status.exitCode);
+  expect(status.exitCode === ExitCode.unhealthy).toBe(status.all.includes("not healthy"));
+  const doctor = await target.workspace.hephaestus(["doctor", "--json"]);
+  const { findings } = JSON.parse(doctor.stdout) as { findings: { id: string }[] };
+  return { status: status.all, ids: findings.map(({ id }) => id) };
+}
+
+test("Authelia that is down, and a rule that is stale, are seen by status, doctor and deploy, which does not fail", async () => {
+  expect((await diagnoses()).ids).toEqual([]);
+  for (const [cause, id, words] of [
+    ["down", "authelia-silent", "Authelia does not answer"],
+    ["bypass", "authelia-refuses", "Authelia cannot tell who logs in"],
+  ] as const) {
+    if (cause === "down") await authelia.become("down");
+    else {
+      await authelia.become("answers");
+      authelia.policy = "bypass";
+    }
+    await sleep((CHECK_SECONDS + 1) * 1000);
+    const { status, ids } = await diagnoses();
+    expect(status).toContain(words);
+    expect(ids).toEqual([id]);
+    const deploy = await target.workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+    expect(deploy.exitCode, deploy.all).toBe(ExitCode.ok);
+    expect(deploy.all).toContain(words);
+    expect(deploy.all).toMatch(/docker login -u USER localhost:5000 .*a user of Authelia/);
+    expect(deploy.all).not.toContain(`docker login -u ${USER}`);
+  }
+  const asked = authelia.questions.filter((question) => question.login === "nobody");
+  expect(asked.every(({ password }) => password === "")).toBe(true);
 });

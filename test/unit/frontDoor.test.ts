@@ -6,6 +6,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import { verifyFrontDoor } from "../../src/registry/frontDoor.js";
+import { askForLogin } from "../../src/registry/uiQuestions.js";
 
 /** Asks a registry that listens with the given handler; the person presses Ctrl-C as soon as it was asked the first time. */
 async function interruptedAt(handler: Parameters<typeof createServer>[1]): Promise<number> {
@@ -81,7 +82,8 @@ describe("what is asked follows from the config", () => {
    */
   async function questions(lines: string, answers: Record<string, number> = {}, pull = "anonymous") {
     const server = createServer(({ url = "", method, headers }, response) => {
-      const who = headers.authorization ? " as smith" : "";
+      const login = Buffer.from(headers.authorization?.replace("Basic ", "") ?? "", "base64").toString();
+      const who = login === "nobody:" ? " as nobody" : headers.authorization ? " as smith" : "";
       const challenge = { "www-authenticate": `Bearer realm="http://${headers.host}/auth/token"` };
       response.writeHead(answers[`${method} ${url}${who}`] ?? 401, challenge).end('{"token":"t"}');
     });
@@ -121,7 +123,7 @@ describe("what is asked follows from the config", () => {
     const text = `${rules}users: { provider: both }\nauthelia: { url: 'http://10.0.0.1:9091' }\n`;
     const answers = { "GET /auth/token": 200, [TAGS]: 404, ...LOGIN };
     expect(await questions(text, answers, "authenticated")).toEqual({
-      ids: ["anonymous-token", "storage", "login"],
+      ids: ["anonymous-token", "storage", "login", "authelia"],
       wrong: [],
     });
   });
@@ -134,6 +136,87 @@ describe("what is asked follows from the config", () => {
   test("where Authelia alone knows the users, a login of the htpasswd is not tried", async () => {
     const authelia = "users: { provider: authelia }\nauthelia: { url: 'http://10.0.0.1:9091' }\n";
     const answers = { "GET /auth/token": 200, [TAGS]: 404 };
-    expect(await questions(authelia, answers)).toEqual({ ids: ["anonymous-token", "storage"], wrong: [] });
+    expect(await questions(authelia, answers)).toEqual({
+      ids: ["anonymous-token", "storage", "authelia"],
+      wrong: [],
+    });
+  });
+});
+
+describe("Authelia and the UIs", () => {
+  /** Asks a front door where each path has one status and body; the rest is as it should be. */
+  async function answers(lines: string, given: Record<string, [status: number, body?: string]>) {
+    const asked: string[] = [];
+    const server = createServer(({ url = "", method, headers }, response) => {
+      asked.push(`${method} ${url} ${headers.authorization ?? ""}`.trim());
+      const [status, body = "{}"] = given[headers.authorization ? `login ${url}` : url] ?? [401];
+      response.writeHead(status).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const { config } = loadConfig(`domain: localhost\nexpose: ports\n${lines}`, "f", {});
+    // One server stands for both.
+    const shown = { ...config, ports: { registry: port, ui: port } };
+    const found = await verifyFrontDoor(shown, {}, 0).finally(() => server.close());
+    return { asked, of: (id: string) => found.find((one) => one.id === id) };
+  }
+  const AUTHELIA = "users: { provider: both }\nauthelia: { url: 'http://10.0.0.1:9091' }\n";
+  const TOKEN = "login /auth/token";
+  const message = (text: string) => JSON.stringify({ errors: [{ code: "UNAVAILABLE", message: text }] });
+  const DOWN = "Authelia does not answer, so its users cannot log in at the moment";
+  const UNUSABLE =
+    "Authelia cannot tell who logs in at localhost: its session cookies or access_control do not suit this host";
+  const DENIED = "Authelia does not let this account use localhost";
+
+  test.each<[string, [number, string?], string | undefined, string | undefined]>([
+    ["answers", [401], undefined, undefined],
+    ["is not asked, after too many guesses", [429], undefined, undefined],
+    ["is down", [503, message(DOWN)], "silent", DOWN],
+    ["has a rule bypass", [503, message(UNUSABLE)], "refuses", UNUSABLE],
+    ["denies the host to everybody", [403, message(DENIED)], "refuses", DENIED],
+    ["lets in whoever has no password", [200], undefined, "answered 200"],
+  ])("where Authelia knows users, it is seen that it %s", async (_name, given, kind, fault) => {
+    const { of, asked } = await answers(AUTHELIA, { [TOKEN]: given });
+    const told = of("authelia");
+    expect([told?.authelia, told?.fault]).toEqual([kind, fault && expect.stringContaining(fault)]);
+    // Authelia counts no attempt without a password.
+    const logins = asked.filter((line) => / Basic /.test(line)).map((line) => line.replace(/^.* /, ""));
+    expect(logins.map((login) => Buffer.from(login, "base64").toString())).toEqual(["nobody:"]);
+  });
+
+  test("where the htpasswd knows all users, nothing of that kind is asked", async () => {
+    const { of, asked } = await answers("", {});
+    expect([of("authelia"), asked.filter((line) => line.includes("Basic"))]).toEqual([undefined, []]);
+  });
+
+  const CATALOG = "/v2/_catalog?n=1";
+  const LIST = '{"repositories":[]}';
+  test.each<[string, string, Record<string, [number, string?]>, string | undefined]>([
+    ["shows the catalog", "", { "/": [200], [CATALOG]: [200, LIST] }, undefined],
+    ["has no catalog", "", { "/": [200], [CATALOG]: [404] }, "_catalog?n=1 answered 404"],
+    ["answers with a page", "", { "/": [200], [CATALOG]: [200, "<html>"] }, "no list of repositories"],
+    [
+      "shows nothing, since nothing is public",
+      "registry: { pull: authenticated }\naccess: [{ repositories: [team/**], pull: [ann] }]",
+      { "/": [200], [CATALOG]: [401] },
+      undefined,
+    ],
+  ])("a library that %s", async (_name, lines, given, fault) => {
+    const { of } = await answers(lines, given);
+    expect(of("library")?.fault).toEqual(fault && expect.stringContaining(fault));
+  });
+
+  test.each<[number, string | undefined, RegExp | undefined]>([
+    [302, undefined, undefined],
+    [401, undefined, undefined],
+    [403, "refuses", /denies this host to everybody/],
+    [400, "refuses", /session\.cookies/],
+    [500, "silent", /gets no answer of Authelia/],
+    [404, undefined, /instead of asking for a login/],
+    [200, undefined, /instead of asking for a login/],
+  ])("a UI behind Authelia that answers %s", async (status, kind, fault) => {
+    const get = async () => new Response(null, { status });
+    const seen = await askForLogin(get, "https://registry-admin.a.example");
+    expect([seen?.authelia, seen?.fault]).toEqual([kind, fault && expect.stringMatching(fault)]);
   });
 });

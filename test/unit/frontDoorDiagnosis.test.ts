@@ -142,6 +142,22 @@ describe("answers", () => {
     expect(judge(codes.map((code) => check("challenge", { code })))).toEqual([]);
   });
 
+  test("what Authelia does is told of Authelia, and no service of the stack is blamed", () => {
+    const told = (checks: FrontDoorAnswer[]) => judgeFrontDoor(load("ui: { access: sso }"), checks);
+    const denied = check("admin", { status: 403, authelia: "refuses", fault: "denied" });
+    const down = check("library", { status: 500, authelia: "silent", fault: "down" });
+    expect(ids(told([denied, down]))).toEqual(["error authelia-silent", "error authelia-refuses"]);
+    const [first, second] = told([denied, down]);
+    expect([first?.evidence, second?.evidence]).toEqual(["down", "denied"]);
+    expect(second?.remedy).toContain("authelia/access_control.yml");
+  });
+
+  test("the admin UI is not the library", () => {
+    const [finding] = judgeFrontDoor(load(""), [check("admin", { status: 404 })]);
+    expect(finding?.message).toContain("the admin UI");
+    expect(finding?.remedy).toContain("hephaestus logs registry-admin");
+  });
+
   test("an address that does not answer is one finding", () => {
     const silent = { code: "ECONNREFUSED" };
     const all = (["challenge", "anonymous-token", "anonymous-write"] as const).map((id) => check(id, silent));
