@@ -131,10 +131,11 @@ password_opens() {
   printf '%s' "$password" | htpasswd -vi "$scratch/htpasswd" x >/dev/null 2>&1
 }
 
-# Removes blanks and comments from $htpasswd, and checks it against $user and $password.
+# Removes blanks and comments from $htpasswd, but for ends and notes of users, and checks it against $user and $password.
 check_credentials() {
   htpasswd=$(printf '%s\n' "$htpasswd" | awk '
     { gsub(/^[ \t\r]+|[ \t\r]+$/, "") }
+    /^# until [A-Za-z0-9][A-Za-z0-9._@-]* [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]$/ || /^# note [A-Za-z0-9][A-Za-z0-9._@-]* ./ { remarks = remarks $0 "\n"; next }
     $0 == "" || /^#/ { next }
     { colon = index($0, ":"); name = substr($0, 1, colon - 1); hash = substr($0, colon + 1); bad = "" }
     colon < 2 { bad = "line " NR ": is not user:hash" }
@@ -146,7 +147,7 @@ check_credentials() {
     END {
       if (errors == "" && lines == "") errors = "\ndeploy:   it has no users"
       if (errors != "") { print substr(errors, 2); exit 1 }
-      printf "%s", lines
+      printf "%s%s", remarks, lines
     }') || die 5 "REGISTRY_HTPASSWD was refused:$newline$htpasswd"
   case $user in *:* | *"$newline"*) die 5 "REGISTRY_USERNAME contains a colon or a line break" "set it to one user name" ;; esac
   case $password in *"$newline"*) die 5 "REGISTRY_RAW_PASSWORD contains a line break" "remove it; printf writes none, echo does" ;; esac
@@ -301,10 +302,11 @@ create_secrets() {
     lines=$lines$newline$line
     printf '%s' "hephaestus-mirror$suffix:$machine" | create_secret "${stack}_mirror_$machine_generation" mirror $machine_generation
   fi
-  changed=$(printf '%s\n' "$htpasswd" | sed -n "s/^\([a-zA-Z0-9][a-zA-Z0-9._@-]*\):.*/--label hephaestus.changed.\1=$(date -u +%Y-%m-%dT%H:%M:%SZ)/p")
+  labels=$(printf '%s\n' "$htpasswd" | sed -n -e "s/^\([a-zA-Z0-9][a-zA-Z0-9._@-]*\):.*/--label hephaestus.changed.\1=$(date -u +%Y-%m-%dT%H:%M:%SZ)/p" \
+    -e "s/^# until \([^ ]*\) \(....\)\(..\)\(..\)\$/--label hephaestus.until.\1=\2-\3-\4/p")
   # Names in labels are single words.
   # shellcheck disable=SC2086
-  printf '%s\n' "$htpasswd" "$lines" | create_secret "${stack}_htpasswd_1" htpasswd 1 $changed
+  printf '%s\n' "$htpasswd" "$lines" | create_secret "${stack}_htpasswd_1" htpasswd 1 $labels
 }
 
 # Sets $present to the htpasswd in use, read in a container on this node: of the registry, or of a service that only holds the secret.
@@ -339,6 +341,9 @@ compare_users() {
   differing=$(printf '%s\n' "$same" "$present" -- "$htpasswd" | awk '
     NR == 1 { same = $0; next }
     $0 == "--" { second = 1; next }
+    /^#/ { if (!second) { remark[$0] = 1 } else if ($2 == "until" && !($0 in remark)) {
+      print "deploy:   the end of " $3 " differs: hephaestus user update " $3 " --until " substr($4, 1, 4) "-" substr($4, 5, 2) "-" substr($4, 7) }
+      next }
     { name = substr($0, 1, index($0, ":") - 1) }
     !second { line[name] = $0; next }
     name == "" || name == same { next }

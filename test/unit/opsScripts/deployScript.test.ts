@@ -369,6 +369,16 @@ describe("deploy.sh", () => {
     expect(Math.abs(expires - (Date.now() / 1000 + 420))).toBeLessThan(60);
   });
 
+  it("keeps the ends and notes of users, which stand in comments", async () => {
+    const remarks =
+      "# until alice 20270301\n# note alice builds: a\n# until carol 2027\n#until bob 20270301\n";
+    await deploy({ ...credentials, REGISTRY_HTPASSWD: remarks + credentials.REGISTRY_HTPASSWD });
+    const lines = read("secrets/reg_htpasswd_1").split("\n");
+    expect(lines.slice(0, 2)).toEqual(["# until alice 20270301", "# note alice builds: a"]);
+    expect(lines.filter((line) => line.startsWith("#"))).toHaveLength(2);
+    expect(read("labels/reg_htpasswd_1")).toContain("hephaestus.until.alice=2027-03-01\n");
+  });
+
   it("keeps the secrets that exist, with or without the variables", async () => {
     await deploy(credentials);
     const before = read("secrets/reg_htpasswd_1");
@@ -462,6 +472,21 @@ describe("deploy.sh", () => {
       expect(err).toContain("deploy:   there is no user carol: hephaestus user add carol --password-stdin\n");
       expect(err).not.toContain("of bob");
       expectNothingChanged();
+    });
+
+    it("stop a deploy with another end, which names the way; a missing end leaves theirs", async () => {
+      const remarks = "# until alice 20270301\n# note alice builds: a\n";
+      const ending = { ...credentials, REGISTRY_HTPASSWD: remarks + credentials.REGISTRY_HTPASSWD };
+      const { code, err } = await deploy(ending);
+      expect(code).toBe(ExitCode.credentials);
+      expect(err.split("\n")[1]).toBe(
+        "deploy:   the end of alice differs: hephaestus user update alice --until 2027-03-01",
+      );
+      expect(err.split("\n")).toHaveLength(3);
+      expectNothingChanged();
+      writeFileSync(join(stub, "secrets", "reg_htpasswd_1"), remarks + read("secrets/reg_htpasswd_1"));
+      expect((await deploy(ending)).err).toBe("");
+      expect((await deploy(credentials)).err).toBe("");
     });
 
     it("are not compared if the variables are not set", async () => {
