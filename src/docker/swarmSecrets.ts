@@ -7,6 +7,7 @@ import {
   type SecretKind,
   secretName,
 } from "../credentials/secretKinds.js";
+import { ExitCode, OperatorError } from "../errors.js";
 import { OWNER_LABEL } from "../stack/owner.js";
 import { type Docker, dockerFailed, saysAbsent } from "./run.js";
 
@@ -53,6 +54,9 @@ export interface NewSecret {
   accessKey?: string;
 }
 
+/** The most bytes of a secret. Source: swarmkit, "secret data must be … less than 512000 bytes". */
+export const MOST_SECRET_BYTES = 500 * 1024 - 1;
+
 /** The content comes on standard input: `-`. */
 export function createSecret(stack: string, secret: Omit<NewSecret, "content">): string[] {
   const labels = [
@@ -85,8 +89,26 @@ export async function stackSecretNames(docker: Docker, stack: string): Promise<s
   return output.split("\n").filter(Boolean).sort();
 }
 
-/** Creates one secret; the content goes to docker's standard input and nowhere else. */
+/**
+ * Creates one secret; the content goes to docker's standard input and nowhere else.
+ *
+ * @throws OperatorError when the content is larger than a secret can be
+ */
 export async function writeSecret(docker: Docker, stack: string, secret: NewSecret): Promise<void> {
+  const bytes = Buffer.byteLength(secret.content.reveal());
+  if (bytes > MOST_SECRET_BYTES) {
+    throw new OperatorError(
+      `needs ${Math.ceil(bytes / 1024)} kB, and a secret of a Swarm holds less than ${Math.ceil(MOST_SECRET_BYTES / 1024)} kB`,
+      {
+        where: secretName(stack, secret.kind, secret.generation),
+        remedy:
+          secret.kind === HTPASSWD
+            ? "Remove users that nobody needs, or shorten names and notes."
+            : "Shorten what it is made from.",
+        exitCode: ExitCode.credentials,
+      },
+    );
+  }
   await docker.run(createSecret(stack, secret), { input: secret.content });
 }
 

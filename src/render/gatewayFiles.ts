@@ -53,7 +53,8 @@ export function gatewayFiles(
   const shared = {
     delete: config.registry.delete,
     admin: config.ui.admin.enabled,
-    registryAddress: tasksOf(registryAddress(config)),
+    // The server of this name in the config, which asks the tasks.
+    registryAddress: "registry",
     readerAddress: tasksOf(readerAddress(config)),
     scripted,
     judged: scripted || config.ui.admin.enabled || hasMirror(config),
@@ -66,6 +67,7 @@ export function gatewayFiles(
   const text = fill(templates.gateway, {
     ...shared,
     header,
+    registryTasks: tasksOf(registryAddress(config)),
     access: fill(templates.gatewayAccess, {
       ...shared,
       ...access,

@@ -10,7 +10,7 @@ import {
   type RunOptions,
   saysAbsent,
 } from "../../src/docker/run.js";
-import { createSecret, writeSecret } from "../../src/docker/swarmSecrets.js";
+import { createSecret, MOST_SECRET_BYTES, writeSecret } from "../../src/docker/swarmSecrets.js";
 import { ExitCode } from "../../src/errors.js";
 import { sshDestination } from "../../src/host/setupHost.js";
 import { wasHandedOver } from "../../src/operation/leftovers.js";
@@ -94,6 +94,22 @@ test("a secret goes to docker's standard input and nowhere else", async () => {
   expect(JSON.stringify(calls.map(({ args }) => args))).not.toContain("ann");
   const input = calls[0]?.options?.input;
   expect(input instanceof Secret && input.reveal()).toBe("ann:hash");
+  expect(calls).toHaveLength(1);
+});
+
+test("a secret that is larger than the Swarm takes is refused before docker is asked", async () => {
+  const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
+  const secret = { kind: "htpasswd", generation: 2, origin: "given" } as const;
+  const write = (bytes: number) =>
+    writeSecret(docker, "forge", { ...secret, content: new Secret("x".repeat(bytes)) });
+  await write(MOST_SECRET_BYTES);
+  expect(calls).toHaveLength(1);
+  await expect(write(MOST_SECRET_BYTES + 1)).rejects.toMatchObject({
+    where: "forge_htpasswd_2",
+    message: "needs 500 kB, and a secret of a Swarm holds less than 500 kB",
+    remedy: expect.stringContaining("Remove users"),
+    exitCode: ExitCode.credentials,
+  });
   expect(calls).toHaveLength(1);
 });
 

@@ -98,7 +98,7 @@ export const accessMutations = (text: string): AccessMutation[] => [
   config("anyone pulls what is public alone", 'read \\* " allow;', '" allow;'),
   config("a user ends on the day", /"~\^\(\[0-9\]\+\) \\1\$" +ended;/, ""),
   config("a user stays ended", /"~\^\(\[0-9\]\*\)\(\?:0.*" ended;/, ""),
-  config("each user has an end of its own", ",([^ ,|]+) ([0-9]+),.*\\|\\1$", ",([^ ,|]+) ([0-9]+),.*\\|"),
+  config("each user has an end of its own", "~^([^ ]+) .*,\\1 (?<day>", "~ .*,[^ ]+ (?<day>"),
   config("who has ended gets no token", "@token$ended;", "@token;"),
   config("the ends of other users stay inside", "proxy_hide_header X-Account-Ends;", ""),
   config("the cache is for those who may", 'proxy_cache_key "$denied$uri', 'proxy_cache_key "$uri'),
