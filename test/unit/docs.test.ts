@@ -78,3 +78,9 @@ test.each(examples)("the example %s is a sound config and renders", (name) => {
   expect(warnings).toEqual([]);
   expect(renderFiles(config, loadTemplates(), name).length).toBeGreaterThan(3);
 });
+
+test("nothing publishes the package, whose name on the npm registry is another program's", () => {
+  expect(JSON.parse(read("package.json")).private).toBe(true);
+  for (const name of readdirSync(join(ROOT, ".github/workflows")))
+    expect(read(`.github/workflows/${name}`), name).not.toMatch(/npm publish|id-token: write/);
+});
