@@ -132,6 +132,12 @@ describe("init", () => {
     expect(all).toContain('ops-scripts/deploy.sh "hephaestus" docker-compose.yml');
     expect(all).toContain("npx --no hephaestus render --check");
     expect(all).toContain("npx --no hephaestus maintain");
+    // No script of a package runs, least of all where the key is; and an action is what it was.
+    expect(all.match(/npm ci(?! --ignore-scripts)/g)).toBeNull();
+    expect(all.match(/npm ci/g)).toHaveLength(2);
+    expect(all.match(/uses: (?!\S+@[0-9a-f]{40} # v\d)/g)).toBeNull();
+    const maintenance = read(paths.at(-1) as string).replace(/^.*maintain:\n/s, "");
+    expect(maintenance.indexOf("npm ci")).toBeLessThan(maintenance.search(/id_ed25519|\*key/));
     expect((await hephaestus("init", ...flags)).exitCode).toBe(ExitCode.usage);
   });
 });
