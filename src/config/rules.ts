@@ -45,6 +45,16 @@ const tlsNeedsTraefik: Rule = ({ traefik }) => {
   };
 };
 
+/** Traefik names the proxy before it as the client, unless that one is known. */
+const proxyIsKnown: Rule = ({ expose, traefik }) =>
+  expose === "traefik" && !traefik.tls && traefik.proxies.length === 0
+    ? warning(
+        "traefik.tls",
+        "TLS ends before Traefik, but traefik.proxies is empty: all clients count as one address, for wrong passwords and in the log",
+        "Name the network of that proxy as Traefik sees it, such as proxies: [172.20.0.5/32].",
+      )
+    : undefined;
+
 /** Names of middlewares that our own labels may define; see stack/traefik.ts. */
 const labelsKeepOurMiddlewares: Rule = ({ stack, traefik }) => {
   const own = ["authelia", "before-auth"].map((name) => `traefik.http.middlewares.${stack}-${name}.`);
@@ -193,6 +203,7 @@ export const rules: readonly Rule[] = [
   autheliaIsReachable,
   scriptNeedsModule,
   tlsNeedsTraefik,
+  proxyIsKnown,
   labelsKeepOurMiddlewares,
   adminNeedsTraefik,
   adminNeedsDelete,

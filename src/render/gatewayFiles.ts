@@ -50,6 +50,7 @@ export function gatewayFiles(
   const urls = publicUrls(config);
   const access = accessValues(config);
   const scripted = hasRules(config);
+  const proxies = config.expose === "traefik" ? config.traefik.proxies : [];
   const shared = {
     delete: config.registry.delete,
     admin: config.ui.admin.enabled,
@@ -98,7 +99,8 @@ export function gatewayFiles(
     ...answerLimits(config),
     openFiles: OPEN_FILES,
     trustedNetworks: config.expose === "traefik" ? config.traefik.trustedNetworks : [],
-    tlsBeforeTraefik: config.expose === "traefik" && !config.traefik.tls,
+    proxies,
+    client: proxies.length > 0 ? "$client_address" : "$remote_addr",
     notified: hasNotifications(config),
     ...addresses(config),
     uiUrl: urls.ui,

@@ -4,6 +4,7 @@ import { createServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { selfSigned } from "../support/selfSigned.js";
+import { ask, type Door } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { listen } from "./doctor/fakes.js";
 import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
@@ -20,6 +21,7 @@ const NETWORK = "edge-net";
 const HOST = "registry.edge.example";
 const PORT = 8443;
 const AUTHORITY = `${HOST}:${PORT}`;
+const PROXY = "172.20.0.5/32";
 const MTU = 1420;
 const VXLAN = 50;
 const LABEL = { "traefik.constraint-label": "traefik-public" };
@@ -33,7 +35,7 @@ const config = (networks: object, traefik: object = {}): Changes => ({
   root: {
     expose: "traefik",
     domain: "edge.example",
-    traefik: { network: NETWORK, tls: false, publicPort: PORT, labels: LABEL, ...traefik },
+    traefik: { network: NETWORK, tls: false, proxies: [PROXY], publicPort: PORT, labels: LABEL, ...traefik },
     networks,
   },
   ui: { enabled: false },
@@ -126,6 +128,20 @@ test("the MTU reaches the network and the containers, which get VXLAN's share le
   expect(options).toMatchObject({ "com.docker.network.driver.mtu": String(MTU) });
   // The others are Traefik's network, and the bridge to the outside.
   expect(await mtus()).toEqual([MTU - VXLAN, 1450, 1500]);
+});
+
+test("a client in a private network does not choose its address", async () => {
+  const { address } = await target.container("gateway");
+  const [door] = await target.doorsFrom("gateway", [{ name: "gateway", host: address, port: 5000 }]);
+  const chains = {
+    "/v2/behind/tags/list": "9.9.9.9, 192.168.7.7, 172.20.0.5",
+    "/v2/beside/tags/list": "9.9.9.9, 192.168.7.8",
+  };
+  for (const [path, chain] of Object.entries(chains))
+    await ask(door as Door, "GET", path, [`X-Forwarded-For: ${chain}`]);
+  const log = async () => (await forge.hephaestus(["logs", "gateway"])).stdout;
+  await expect.poll(log, { timeout: 20_000 }).toMatch(/ 192\.168\.7\.8 .*"GET \/v2\/beside\/tags\/list"/);
+  expect(await log()).toMatch(/ 192\.168\.7\.7 .*"GET \/v2\/behind\/tags\/list"/);
 });
 
 test("docker logs in, pushes and pulls through a tunnel that ends TLS on another port", async () => {

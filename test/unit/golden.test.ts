@@ -81,6 +81,7 @@ metrics:
 domain: example.com
 traefik:
   tls: false
+  proxies: [172.20.0.5/32]
   publicPort: 8443
   labels: { traefik.constraint-label: traefik-public }
 ui: { access: sso }

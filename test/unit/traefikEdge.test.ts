@@ -81,7 +81,11 @@ describe("own labels", () => {
     ["our rule", "routerLabels: { rule: 'Host(`x`)' }", /Hephaestus sets/],
     ["our middlewares", "routerLabels: { Middlewares: x }", /traefik\.middlewares/],
     ["our resolver", "routerLabels: { tls.certresolver: x }", /traefik\.certResolver/],
-    ["TLS where there is none", "tls: false, routerLabels: { tls.options: x@file }", /ends before Traefik/],
+    [
+      "TLS where there is none",
+      "tls: false, proxies: [10.0.0.1/32], routerLabels: { tls.options: x@file }",
+      /ends before Traefik/,
+    ],
     [
       "a router by name",
       "routerLabels: { traefik.http.routers.x.priority: '1' }",
@@ -133,6 +137,33 @@ describe("the public address", () => {
     }
   });
 
+  test("believes the proxy before Traefik alone, and says what is missing where it has no name", () => {
+    const { nginx } = rendered("traefik: { tls: false, proxies: [172.20.0.5/32] }");
+    expect(nginx).toContain("        172.20.0.5/32 1;\n");
+    expect(nginx).toContain("X-Client-Address $client_address;");
+    expect(nginx).not.toContain("real_ip_recursive");
+    const [pattern = ""] = /(?<="~)\^1 [^"]+/.exec(nginx) ?? [];
+    const sender = (chain: string) => new RegExp(pattern).exec(`1 ${chain}`)?.groups?.sender;
+    for (const [chain, wanted] of [
+      ["9.9.9.9, 192.168.7.7, 172.20.0.5", "192.168.7.7"],
+      ["192.168.7.7,172.20.0.5", "192.168.7.7"],
+      ["9.9.9.9, 192.168.7.7:4711, 172.20.0.5", "192.168.7.7"],
+      ["9.9.9.9, 2001:db8::7, 172.20.0.5", "2001:db8::7"],
+      ["[2001:db8::7]:4711, 172.20.0.5", "2001:db8::7"],
+      ["9.9.9.9, unknown, 172.20.0.5", undefined],
+      ["172.20.0.5", undefined],
+    ])
+      expect(sender(chain ?? ""), chain).toBe(wanted);
+
+    const bare = loadConfig("domain: a.example\ntraefik: { tls: false }", "f", {});
+    expect(bare.warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining("traefik.proxies is empty"),
+    ]);
+    const plain = rendered("traefik: { tls: false }").nginx;
+    expect(plain).toContain("X-Client-Address $remote_addr;");
+    expect(plain).not.toContain("real_ip_recursive");
+  });
+
   test("is what Authelia is told, whatever the tunnel says of it", () => {
     const { labels } = rendered("traefik: { tls: false, middlewares: [own@file] }\nui: { access: sso }");
     expect(labels("registry-ui")).toMatchObject({
@@ -154,7 +185,7 @@ describe("the public address", () => {
   test("keeps an entrypoint that was named, and asks for no certificate without TLS", () => {
     expect(load("traefik: { tls: false, entrypoint: tunnel }").traefik.entrypoint).toBe("tunnel");
     expect(load("").traefik.entrypoint).toBe("websecure");
-    const [mistake] = mistakes("traefik: { tls: false, certResolver: letsencrypt }");
+    const [mistake] = mistakes("traefik: { tls: false, proxies: [10.0.0.1/32], certResolver: letsencrypt }");
     expect(mistake).toMatch(/^3 traefik\.certResolver: .*tls: false/);
   });
 });

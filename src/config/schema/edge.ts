@@ -72,6 +72,12 @@ export const traefik = z
       .array(ipv4Network())
       .default(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"])
       .describe("where Traefik's requests come from: only from there is X-Forwarded-For believed"),
+    proxies: z
+      .array(ipv4Network())
+      .default([])
+      .describe(
+        "the proxy before Traefik, such as a tunnel: what it says of a client's address is believed, and nobody else's word",
+      ),
   })
   .prefault({});
 
