@@ -440,7 +440,8 @@ rollout_failed() {
       sed -e '/^$/d' -e 's/^[ \\_]*/  /' | head -n 5
     printf 'deploy: %s: last lines of its log:\n' "$service"
     bounded=$(command -v timeout || :)
-    ${bounded:+"$bounded" 15} docker service logs --timestamps --tail 10 "$service" 2>&1 </dev/null | sort | tail -n 10 | sed 's/^/  /'
+    ${bounded:+"$bounded" 15} docker service logs --timestamps --tail 10 "$service" 2>&1 </dev/null |
+      sort | tail -n 10 | LC_ALL=C tr -c '\n\t -~' '?' | sed 's/^/  /'
   done >&2
   die 6 "$1: $(printf '%s\n' "$2" | paste -s -d , -)" "fix what the tasks and logs above show, then run it again; hephaestus rollback deploys the state before"
 }

@@ -70,7 +70,7 @@ case "$1 $2" in
     case " $* " in *" $(cat "$STUB/pullable") 60 ") ;; *) rm "$STUB/services/reg_htpasswd-reader" ;; esac ;;
   "service rm") rm "$STUB/services/$3" ;;
   "service ps") echo 'reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"' ;;
-  "service logs") echo "the registry's last words" ;;
+  "service logs") printf "the registry's last words \\033[2J\\007\\r\\302\\233\\n" ;;
   "stack deploy")
     echo "\${HEPHAESTUS_S3_GENERATION:-none}" > "$STUB/deployed-storage"
     ls "$STUB/configs" > "$STUB/locks-while-deploying"
@@ -735,7 +735,8 @@ describe("deploy.sh", () => {
     const { code, err } = await deploy(credentials);
     expect(code).toBe(ExitCode.rollout);
     expect(err).toContain('reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"');
-    expect(err).toContain("the registry's last words");
+    // A client cannot steer the terminal.
+    expect(err).toContain("  the registry's last words ?[2J????\n");
     expect(err).toContain("deploy: the rollout failed: reg_registry 1/1 rollback_completed\n");
     expect(readdirSync(join(stub, "configs"))).toEqual([]);
   });
