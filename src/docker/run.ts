@@ -82,7 +82,7 @@ export function dockerCommand(options: DockerOptions): Docker {
     });
     const { onLine, silence } = run;
     const watch = silence === undefined ? undefined : setTimeout(() => child.kill(), silence);
-    const [, lastError] = [child.stdout, child.stderr].map(
+    const passing = [child.stdout, child.stderr].map(
       (stream) =>
         onLine &&
         passLines(stream, (line) => {
@@ -94,10 +94,11 @@ export function dockerCommand(options: DockerOptions): Docker {
     if (run.holdsInput) child.stdin?.on("error", () => undefined).write(textOf(run));
     const result = await child;
     clearTimeout(watch);
+    const [, lastError] = passing.map((end) => end?.());
     if (result.isCanceled || options.signal?.aborted) throw interrupted();
     if (result.exitCode === undefined && !result.timedOut && result.code) throw notStarted(result.code);
     const { stdout = "", stderr = "" } = result;
-    return { exitCode: result.exitCode ?? 124, stdout, stderr: lastError?.() ?? stderr };
+    return { exitCode: result.exitCode ?? 124, stdout, stderr: lastError ?? stderr };
   }
 
   const docker: Docker = {

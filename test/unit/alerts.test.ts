@@ -7,7 +7,7 @@ import { alertChannels } from "../../src/alerts/alertChannels.js";
 import { alertState } from "../../src/alerts/alertState.js";
 import { keyOf, textOf } from "../../src/alerts/alertText.js";
 import { notify } from "../../src/alerts/notify.js";
-import { judgeMaintenance, judgeMirror } from "../../src/doctor/maintenanceChecks.js";
+import { judgeLog, judgeMaintenance, judgeMirror } from "../../src/doctor/maintenanceChecks.js";
 import { partNote } from "../../src/maintenance/maintenanceNote.js";
 import type { Finding } from "../../src/operation/findings.js";
 
@@ -171,4 +171,8 @@ test("an image that the mirror could not copy is found", () => {
     "the mirror could not copy quay.io/a/b:1 | is not there (any more); the copies here stay (not found [http 404])",
   ]);
   expect(judgeMirror(["text"])).toEqual([]);
+  const log = { lines: [{ time: "", text: JSON.stringify(failed) }], missing: ["task a on node b: gone"] };
+  expect(
+    judgeLog("mirror", log, judgeMirror).map(({ id, evidence }) => `${id} ${evidence.slice(0, 8)}`),
+  ).toEqual(["mirror-failed is not t", "log-incomplete task a o"]);
 });

@@ -106,6 +106,16 @@ test("the log of the gateway says what is missing, and a client's carriage retur
   expect(agents).toEqual(["y"]);
 });
 
+test("a last line without a line break is there, and a docker that is missing is named", async () => {
+  const docker = fakeDocker([task("one")], { one: "printf '2026-11-30T07:00:00.000000000Z end'" });
+  const { lines } = await readServiceLog(docker, "forge_gateway");
+  expect(lines.map(({ text }) => text)).toEqual(["end"]);
+  vi.stubEnv("PATH", "/nonexistent");
+  await expect(docker.attempt(["version"], { onLine: () => {} })).rejects.toThrow(
+    "the docker command was not found",
+  );
+});
+
 test("a service without tasks has no log, and that is said", async () => {
   expect(await readServiceLog(fakeDocker([], {}), "forge_gateway")).toEqual({
     lines: [],
