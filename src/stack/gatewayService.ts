@@ -38,15 +38,15 @@ export const CHECK_SECONDS = 45;
  */
 export const CHECK_LIMITS = {
   /** While few are wrong, for all clients together: so many in a second, so many that start at once, and so many that wait. */
-  swiftPerSecond: 5,
+  swiftPerSecond: 8,
   swiftAtOnce: 15,
-  swiftWaiting: 80,
+  swiftWaiting: 110,
   /** How many of these may be in progress or wait for one network: an office, or an ingress network, is one. */
   atOnceOfAddress: 60,
   /** Wrong ones of everybody: so many at once, then so many in a minute, are few. The question itself counts, every few seconds. */
-  guessesAtOnce: 20,
-  guessesPerMinute: 30,
-  calmSeconds: 3,
+  guessesAtOnce: 30,
+  guessesPerMinute: 40,
+  calmSeconds: 5,
   /** So many at most are remembered: the quiet minutes that it takes until they are few again. */
   guessesRemembered: 60,
   /** While passwords are guessed, for all clients together: anonymous pulls keep the rest of the processor. */
@@ -58,7 +58,7 @@ export const CHECK_LIMITS = {
   waitingOfAddress: 4,
   /** Wrong ones of a network: so many at once, then so many in a minute. */
   wrongAtOnce: 10,
-  wrongPerMinute: 4,
+  wrongPerMinute: 8,
   /** Seconds within which a check has its turn and its answer. */
   patience: 20,
 } as const;
@@ -67,7 +67,7 @@ export const CHECK_LIMITS = {
 const ANSWER_MIB = 0.15;
 
 /**
- * How many requests may be in progress, for all clients and for one network. Answers that nobody reads fill half of the memory
+ * How many reads may be in progress, for all clients and for one network. Answers that nobody reads fill half of the memory
  * that a task may use at most; so many are hardly meant where it has no limit.
  */
 export function answerLimits({ gateway }: Pick<Config, "gateway">): {

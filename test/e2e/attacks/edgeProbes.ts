@@ -1,11 +1,12 @@
 /** Probes of addresses, bodies, guesses, logs, and of what the registry hears. */
 import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { CHECK_LIMITS } from "../../../src/stack/gatewayService.js";
 import { USER } from "../stack.js";
-import { startUpload } from "./image.js";
-import { type Answer, ask, type Door, talk } from "./raw.js";
+import { digestOf, startUpload } from "./image.js";
+import { type Answer, ask, type Door, request, talk } from "./raw.js";
 import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, uploadState, wrong } from "./site.js";
 
 let marks = 0;
@@ -183,7 +184,7 @@ const guessFrom = (door: Door, address: string) =>
 export const guessesOfEverybodyAreLimited: Probe = async ({ door }) => {
   const from = (address: string) => guessFrom(door, address);
   // From here on passwords are guessed, which the gateway notices within some seconds.
-  await Promise.all(Array.from({ length: 40 }, (_, index) => from(`192.0.2.${index}`)));
+  await Promise.all(Array.from({ length: 50 }, (_, index) => from(`192.0.2.${index}`)));
   await sleep((CHECK_LIMITS.calmSeconds + 1) * 1000);
   // Limits are counted when a request comes, answers take longer.
   const own = Promise.all(Array.from({ length: 40 }, () => from("198.51.100.1")));
@@ -226,21 +227,28 @@ export const guessesInAnyFormAreCounted: Probe = async ({ door }) => {
   await exhaust(door, ["Referer: \x1b"]);
 };
 
-/** Where a network has 6 places: requests that do not end keep others of their network out, with words for it. */
+/** Where a network has 6 places: who does not read what it asked for keeps other readers of its network out, and no writer. */
 export const oneNetworkDoesNotTakeAllPlaces: Probe = async (site) => {
   const { door, image } = site;
-  const target = await startUpload(door, RIGHT, image.repository);
-  const head = `PATCH ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${RIGHT}\r\nContent-Length: 9\r\n\r\nhalf`;
-  const held = Array.from({ length: 6 }, () => talk(door, head, { silenceMs: 3000 }));
-  await sleep(1000);
-  const answer = await ask(door, "GET", manifest(site), [OCI]);
-  expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "5"]);
-  expect(answer.body).toContain("too many requests are in progress");
-  expect((await ask(door, "GET", "/healthz")).status).toBe(200);
-  await Promise.all(held);
-  await waitForStatus(door, RIGHT, 200);
-  expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
-  await cancel(door, target);
+  const layer = "large".repeat(4_000_000);
+  const target = `${await startUpload(door, RIGHT, image.repository)}&digest=${digestOf(layer)}`;
+  expect((await ask(door, "PUT", target, [RIGHT], layer)).status).toBe(201);
+  const held = Array.from({ length: 6 }, () => connect(door.to).pause());
+  try {
+    for (const socket of held)
+      socket.write(request(door, "GET", `/v2/${image.repository}/blobs/${digestOf(layer)}`));
+    await sleep(1000);
+    const answer = await ask(door, "GET", manifest(site), [OCI]);
+    expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "5"]);
+    expect(answer.body).toContain("too many requests are in progress");
+    expect((await ask(door, "GET", "/healthz")).status).toBe(200);
+    await cancel(door, await startUpload(door, RIGHT, image.repository));
+  } finally {
+    for (const socket of held) socket.destroy();
+  }
+  await expect
+    .poll(async () => (await ask(door, "GET", manifest(site), [OCI])).status, { timeout: 10_000 })
+    .toBe(200);
 };
 
 /** Where X-Forwarded-For is believed. */
