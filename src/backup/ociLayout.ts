@@ -38,7 +38,7 @@ const indexSchema = z.object({
       mediaType: z.string(),
       digest: digestSchema,
       size: sizeSchema,
-      annotations: z.record(z.string(), z.string()).default({}),
+      annotations: z.record(z.string(), z.string()).nullish(),
     }),
   ),
 });
@@ -68,10 +68,11 @@ export function parseIndex(text: string): ParsedIndex {
   const { manifests } = parseJson(indexSchema, text);
   const parsed: ParsedIndex = { named: [], nameless: [] };
   for (const { mediaType, digest, size, annotations } of manifests) {
-    const [, tagged, tag] = REFERENCE.exec(annotations[REF_NAME] ?? "") ?? [];
-    const repository = tagged ?? annotations[REPOSITORY];
+    const name = annotations?.[REF_NAME];
+    const [, tagged, tag] = REFERENCE.exec(name ?? "") ?? [];
+    const repository = tagged ?? annotations?.[REPOSITORY];
     if (repository === undefined || !NAME.test(repository))
-      parsed.nameless.push(annotations[REF_NAME] ?? repository ?? digest);
+      parsed.nameless.push(name ?? repository ?? digest);
     else parsed.named.push({ repository, tag, mediaType, digest, size });
   }
   return parsed;
