@@ -33,16 +33,17 @@ export async function backup(path: string, flags: BackupFlags): Promise<ExitCode
   const login = await loginFrom(flags, config.credentials);
   const own = publicUrls(config).registry;
   const { from: url = own } = flags;
+  const isOwn = URL.canParse(url) && new URL(url).origin === new URL(own).origin;
   const directory = await BackupDirectory.create(path);
   const request = { directory, url, login, tool: flags.tool, signal };
   const unseen = (seen: readonly string[]) =>
-    url === own ? hiddenFrom(config, login?.user, seen) : listing(url, seen);
+    isOwn ? hiddenFrom(config, login?.user, seen) : listing(url, seen);
   const report =
     flags.imagesOnly || flags.from !== undefined
       ? await backupImages(request, context, flags.from ?? config.stack, unseen)
       : await backupStack(request, { context, cleanupDocker, configText });
   for (const sentence of report.damage) reporter.note("error", `left out: ${sentence}`);
-  if (url !== own)
+  if (!isOwn)
     reporter.note(
       "info",
       `The backup has what ${url} lists for ${login?.user ?? "anyone"}; it may have more.`,

@@ -1,3 +1,4 @@
+import { matchesGlob } from "../access/glob.js";
 import { partHtpasswd } from "../credentials/generationState.js";
 import { type HtpasswdEntry, parseHtpasswd } from "../credentials/htpasswd.js";
 import type { Login } from "../credentials/people.js";
@@ -7,6 +8,7 @@ import type { DeployContext } from "../operation/context.js";
 import type { SecretsChange } from "../operation/secretsChange.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
+import { mirrorTargets } from "../stack/mirrorSources.js";
 import { readPeople } from "../users/listUsers.js";
 import { changeUsers } from "../users/rotation.js";
 import { readStackAccount } from "../users/stackAccount.js";
@@ -64,10 +66,14 @@ export async function addUsers(context: DeployContext, request: Request): Promis
   );
 }
 
-/** Whether any repository has a tag, also one that the login may not pull. */
+/** Whether somebody pushed: a repository has a tag, also one that the login may not pull. What the mirror copies does not count. */
 async function hasTags(context: DeployContext, { url, login, signal }: Request): Promise<boolean> {
   const api = new RegistryApi(new RegistryClient(url, (await readStackAccount(context)) ?? login, signal));
-  for (const repository of await api.repositories()) if ((await api.tags(repository)).length > 0) return true;
+  const targets = mirrorTargets(context.config);
+  for (const repository of await api.repositories()) {
+    if (targets.some((glob) => matchesGlob(glob, repository))) continue;
+    if ((await api.tags(repository)).length > 0) return true;
+  }
   return false;
 }
 

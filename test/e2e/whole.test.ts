@@ -66,6 +66,8 @@ test("a backup of the stack has what its caller may not pull, and one of the ima
   expect(part.exitCode, part.all).toBe(ExitCode.verify);
   expect(part.all).toContain(`left out: secret/** (rule 1 of access): ${USER} may not pull there`);
   expect(part.all).not.toMatch(/complete(?!:)/);
+  const same = await run("backup", "same", "--from", `${workspace.registryUrl}/`);
+  expect(same.exitCode, same.all).toBe(ExitCode.verify);
   const listed = await run("backup", "list", "part");
   expect(listed.stdout).toMatch(/incomplete: 1 left out$/m);
   const unproven = await run("restore", "part", "--dry-run");
