@@ -316,7 +316,7 @@ read_users() {
   reader=${stack}_htpasswd-reader image=$(sed -n '/^  gateway:/,/^  [^ ]/s/^    image: *//p' <"$file" | tr -d "\"'" | head -n 1) tries=0
   docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
   ask service create --detach --quiet --no-resolve-image --with-registry-auth --name "$reader" --label "hephaestus.stack=$stack" \
-    --constraint "node.id==$(ask info --format '{{.Swarm.NodeID}}')" --restart-condition none --no-healthcheck --log-driver none \
+    --constraint "node.id==$(ask info --format '{{.Swarm.NodeID}}')" --restart-condition none --limit-pids 4096 --no-healthcheck --log-driver none \
     --secret "source=${stack}_htpasswd_$generation,target=htpasswd" --entrypoint sleep "$image" 60 >/dev/null
   while [ -z "$present" ] && [ $tries -lt 30 ]; do
     sleep 1

@@ -81,6 +81,8 @@ interface ComposedDeploy {
 interface Amounts {
   cpus?: string;
   memory?: string;
+  /** Of limits alone. */
+  pids?: string;
 }
 
 interface ComposedUpdate {
@@ -206,6 +208,7 @@ const mountedFile = ({ target, uid, gid, mode }: FileMount, fallback: string): S
 const amounts = (amounts: Amounts | undefined): Spec => ({
   NanoCPUs: amounts?.cpus === undefined ? undefined : Math.round(Number(amounts.cpus) * 1e9),
   MemoryBytes: number(amounts?.memory),
+  Pids: number(amounts?.pids),
 });
 
 const updateConfig = (config: ComposedUpdate | undefined): Spec | undefined =>

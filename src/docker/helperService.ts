@@ -1,3 +1,4 @@
+import { MOST_PROCESSES } from "../stack/service.js";
 import { words } from "./objects.js";
 import type { Docker } from "./run.js";
 import { LABELS } from "./swarmSecrets.js";
@@ -21,6 +22,7 @@ export function createHelperService(
     ...["service", "create", "--detach", "--quiet"],
     ...["--no-resolve-image", "--with-registry-auth", "--no-healthcheck"],
     ...["--restart-condition", "none"],
+    ...["--limit-pids", String(MOST_PROCESSES)],
     ...["--name", name],
     ...["--label", `${LABELS.stack}=${stack}`],
     ...constraints.flatMap((constraint) => ["--constraint", constraint]),

@@ -1,9 +1,9 @@
 /**
- * The part of the compose file format (version 3.8, as `docker stack deploy` reads it) that the stack uses.
+ * The part of the compose file format (version 3.9, as `docker stack deploy` reads it) that the stack uses.
  * Strings are literal: a `$` is a `$` here, and the YAML module writes it as compose needs it.
  */
 export interface ComposeFile {
-  version: "3.8";
+  version: "3.9";
   services: Record<string, Service>;
   networks: Record<string, Network>;
   configs: Record<string, FileConfig>;
@@ -76,7 +76,7 @@ export interface Deploy {
   endpoint_mode: "vip" | "dnsrr";
   labels?: Record<string, string>;
   placement?: { constraints?: string[]; preferences?: { spread: string }[]; max_replicas_per_node?: number };
-  resources: { limits: Amounts; reservations?: Amounts };
+  resources: { limits: Amounts & { pids: number }; reservations?: Amounts };
   restart_policy: { condition: "any"; delay: string };
   update_config: UpdateConfig;
   rollback_config: Omit<UpdateConfig, "failure_action">;

@@ -99,7 +99,7 @@ export function stackModel(config: Config, files: ConfigFiles): ComposeFile {
   const configNames = new Set(mounted.flatMap(({ configs = [] }) => configs.map(({ source }) => source)));
   const secretNames = new Set(mounted.flatMap(({ secrets = [] }) => secrets.map(({ source }) => source)));
   return withOwner(stack, {
-    version: "3.8",
+    version: "3.9",
     services,
     networks: {
       [networks.internal]: internalNetwork(config),

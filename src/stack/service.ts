@@ -18,6 +18,9 @@ export const openFiles = (): NonNullable<Service["ulimits"]> => ({
   nofile: { soft: OPEN_FILES, hard: OPEN_FILES },
 });
 
+/** Processes and threads of a task. Go starts a thread for each file operation that waits, so this is far above what is usual. */
+export const MOST_PROCESSES = 4096;
+
 const PROBING = { interval: "5s", timeout: "5s", retries: 3, start_period: "20s" } as const;
 
 /** A probe with busybox's wget, which all three images have. A task counts as running only when it answers. */
@@ -83,7 +86,7 @@ export function deploy(config: Config, rollout: Rollout): Deploy {
     endpoint_mode: config.swarm.endpointMode,
     ...(Object.keys(placement).length > 0 ? { placement } : {}),
     resources: {
-      limits: amounts(rollout.resources.limits),
+      limits: { ...amounts(rollout.resources.limits), pids: MOST_PROCESSES },
       ...(Object.keys(reservations).length > 0 ? { reservations } : {}),
     },
     restart_policy: { condition: "any", delay: "5s" },

@@ -51,6 +51,22 @@ const update = (service: string, ...flags: string[]) =>
     )
     .toBe("");
 
+test("each service has a limit of processes, and diff says where it is another one", async () => {
+  const names = (await target.docker("stack", "services", "--format", "{{.Name}}", "drift"))
+    .trim()
+    .split("\n");
+  expect(names).toHaveLength(4);
+  const format = "{{.Spec.TaskTemplate.Resources.Limits.Pids}}";
+  const limits = await target.docker("service", "inspect", "--format", format, ...names);
+  expect(limits.trim().split("\n")).toEqual(names.map(() => "4096"));
+  await update("reader", "--limit-pids", "100");
+  expect((await diff()).lines).toEqual(
+    expect.arrayContaining(["  - limit of processes: 100", "  + limit of processes: 4096"]),
+  );
+  await update("reader", "--limit-pids", "4096");
+  await isUnchanged();
+});
+
 test("right after a deploy nothing would change", async () => {
   await isUnchanged();
   const json = await target.workspace.hephaestus(["diff", "--json"]);

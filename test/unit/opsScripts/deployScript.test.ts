@@ -499,7 +499,7 @@ describe("deploy.sh", () => {
       expect((await deploy(changed)).code).toBe(ExitCode.credentials);
       expect(read("argv").match(/^docker \[service\] \[create\].*$/gm)).toEqual([
         "docker [service] [create] [--detach] [--quiet] [--no-resolve-image] [--with-registry-auth] [--name] [reg_htpasswd-reader] " +
-          "[--label] [hephaestus.stack=reg] [--constraint] [node.id==node-1] [--restart-condition] [none] [--no-healthcheck] " +
+          "[--label] [hephaestus.stack=reg] [--constraint] [node.id==node-1] [--restart-condition] [none] [--limit-pids] [4096] [--no-healthcheck] " +
           "[--log-driver] [none] [--secret] [source=reg_htpasswd_1,target=htpasswd] [--entrypoint] [sleep] [nginx:1.28.0-alpine] [60]",
       ]);
       expect(existsSync(join(stub, "services", "reg_htpasswd-reader"))).toBe(false);
