@@ -139,13 +139,13 @@ export class Sweep {
     if (status !== 403) throw new Error(`${caller}: an upload gave ${status}`);
   }
 
-  /** A user that has ended is refused with a message, for what is public too. */
+  /** A user that has ended is refused with a message, but for what anyone may pull. */
   private async ends(): Promise<void> {
     for (const user of ["old", "today"])
       for (const [method, target] of [
         ["GET", "/v2/"],
         ["GET", "/auth/token"],
-        ["GET", "/v2/other/manifests/latest"],
+        ["GET", "/v2/shop/private/manifests/latest"],
         ["POST", "/v2/other/blobs/uploads/"],
       ] as const) {
         const { status, body } = await ask(this.door, method, target, [basic(user, PASSWORD), OCI]);
