@@ -21,6 +21,7 @@ import { proveBackup } from "../../src/backup/proveBackup.js";
 import { pruneBackups } from "../../src/backup/pruneBackups.js";
 import { pushImages } from "../../src/backup/pushImages.js";
 import { wholeImages } from "../../src/backup/wholeImages.js";
+import { planRetention } from "../../src/maintenance/retention.js";
 import type { DeployContext } from "../../src/operation/context.js";
 import type { Digest } from "../../src/registry/digest.js";
 import { parseReferences, type References } from "../../src/registry/references.js";
@@ -96,6 +97,22 @@ describe("manifests that list each other", () => {
     expect(images[0]?.children).toHaveLength(manifests - 1);
     expect(source.requests.filter((request) => request.includes("/manifests/"))).toHaveLength(manifests);
   }, 60_000);
+
+  test("keep what only an index within an index holds, when tags are pruned", async () => {
+    const image = source.image("app", "amd64", "amd64");
+    const inner = source.manifest("app", undefined, TYPES.index, { manifests: [image] });
+    source.manifest("app", "1", TYPES.index, { manifests: [inner] });
+    const { images } = await imagesOf(apiOf(source.url), "app");
+    const rule = {
+      matches: (tag: string) => tag === "amd64",
+      keepLast: 0,
+      olderThanDays: undefined,
+      now: new Date(),
+    };
+    const { doomed, spared } = planRetention(images, rule);
+    expect(doomed).toEqual([]);
+    expect(spared).toEqual([{ tag: "amd64", reason: "is part of 1, which stays" }]);
+  });
 
   test("may lack something at the end of every way, and are judged at once", async () => {
     lattice(31);
