@@ -202,7 +202,7 @@ test("a group with a space or an umlaut in its name can be named", async () => {
   await pushImage(target.gateway, credential("uwe"), "gruen/app", "1");
   for (const repository of ["staff/app", "gruen/app"]) {
     expect(await statusOf(upload(repository, credential("uwe")))).toBe(202);
-    await expectRefusal(upload(repository, credential("ann")), 403, `ann may not push to ${repository}`);
+    await expectRefusal(upload(repository, credential("bob")), 403, `bob may not push to ${repository}`);
   }
   const { body } = await answer("GET", "/v2/_catalog", credential("uwe"));
   expect(JSON.parse(body).repositories).toContain("gruen/app");

@@ -181,7 +181,9 @@ test("faults of Traefik, of the names, of the certificate, and of neighbours", a
         router("ill-registry-ui@swarm", "ui.ill.invalid", { status: "disabled", error }),
         router("evil@docker", "localhost"),
       ],
-      middlewares: [],
+      middlewares: [
+        { name: "ill-before-auth@swarm", status: "enabled", type: "headers" } as { name: string },
+      ],
       entrypoints: [entrypoint("websecure", "60000000000ns")],
     }),
   );

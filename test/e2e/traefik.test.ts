@@ -19,7 +19,9 @@ const HOSTS = ["registry", "registry-ui", "registry-admin"].map((name) => `${nam
 const traefik = createServer(
   traefikApi({
     routers: HOSTS.map((host) => router(`behind-${host.replace(/\..*/, "")}@swarm`, host)),
-    middlewares: [{ name: "authelia@swarm", status: "enabled", type: "forwardauth" } as { name: string }],
+    middlewares: ["authelia@swarm", "behind-before-auth@swarm"].map(
+      (name) => ({ name, status: "enabled", type: "any" }) as { name: string },
+    ),
     entrypoints: [entrypoint("websecure", "900000000000ns")],
   }),
 );

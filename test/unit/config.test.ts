@@ -137,7 +137,7 @@ traefik:
       "a machine's user name",
       "domain: a.example\ncredentials: { username: hephaestus-ui }",
       "2:26 credentials.username",
-      /machine accounts/,
+      /reserved/,
     ],
     [
       "a constraint in other words",

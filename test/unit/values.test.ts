@@ -157,7 +157,8 @@ const FIELDS: Record<string, Field> = {
     likely: /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,8}(@[a-z]{1,4})?$/,
     places: (value) => ({
       [router("gateway", "middlewares")]: value,
-      [router("registry-ui", "middlewares")]: `${value},hephaestus-authelia@swarm`,
+      [router("registry-ui", "middlewares")]:
+        `${value},hephaestus-before-auth@swarm,hephaestus-authelia@swarm`,
     }),
   },
   "authelia.middleware": {

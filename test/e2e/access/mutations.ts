@@ -90,7 +90,7 @@ export const accessMutations = (text: string): AccessMutation[] => [
   config("every user is no name", '"~^[a-z]+\\n@\\n," yes;', ""),
   config("anyone is anyone", '"~^[a-z]+\\n\\*\\n" yes;', ""),
   mountedByTags,
-  config("an upload ends the path", "blobs/uploads(?:/[^/]*)?$)", "blobs/uploads(?:/|$)"),
+  config("an upload ends the path", "blobs/uploads(?:/[^/]*)?$)", "blobs/uploads(?:/|$))"),
   hiddenByQuery,
   inAnySpelling,
   config("what is not permitted is denied", "default   rule;", 'default   "";'),

@@ -130,7 +130,7 @@ export async function startUi(target: Target, port: number, methods: string | un
 
 /** A mutation that does not even start would count as noticed. */
 async function untilUp(door: Door, log: () => Promise<string>): Promise<void> {
-  for (let tries = 0; tries < 1500; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     const { status } = await ask(door, "GET", "/healthz");
     if (status === 200 || status === 404) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
