@@ -77,7 +77,8 @@ export async function verifyFrontDoor(
     for (const { id, title, ask, patience = 0 } of questions(config, logins, get)) {
       const end = start + Math.max(patienceSeconds, patience) * 1000;
       let answered = await answer(ask, signal);
-      while (answered.fault !== undefined && Date.now() < end) {
+      // A rollout does not mend Authelia, and each login that it does not judge takes the place of another.
+      while (answered.fault !== undefined && !answered.authelia && Date.now() < end) {
         // Wrong passwords are counted: not more often than they may be tried.
         await sleep(patience > 0 ? 4000 : 1000, undefined, { signal });
         answered = await answer(ask, signal);

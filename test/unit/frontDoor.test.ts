@@ -145,7 +145,11 @@ describe("what is asked follows from the config", () => {
 
 describe("Authelia and the UIs", () => {
   /** Asks a front door where each path has one status and body; the rest is as it should be. */
-  async function answers(lines: string, given: Record<string, [status: number, body?: string]>) {
+  async function answers(
+    lines: string,
+    given: Record<string, [status: number, body?: string]>,
+    patience = 0,
+  ) {
     const asked: string[] = [];
     const server = createServer(({ url = "", method, headers }, response) => {
       asked.push(`${method} ${url} ${headers.authorization ?? ""}`.trim());
@@ -157,7 +161,7 @@ describe("Authelia and the UIs", () => {
     const { config } = loadConfig(`domain: localhost\nexpose: ports\n${lines}`, "f", {});
     // One server stands for both.
     const shown = { ...config, ports: { registry: port, ui: port } };
-    const found = await verifyFrontDoor(shown, {}, 0).finally(() => server.close());
+    const found = await verifyFrontDoor(shown, {}, patience).finally(() => server.close());
     return { asked, of: (id: string) => found.find((one) => one.id === id) };
   }
   const AUTHELIA = "users: { provider: both }\nauthelia: { url: 'http://10.0.0.1:9091' }\n";
@@ -182,6 +186,17 @@ describe("Authelia and the UIs", () => {
     // Authelia counts no attempt without a password.
     const logins = asked.filter((line) => / Basic /.test(line)).map((line) => line.replace(/^.* /, ""));
     expect(logins.map((login) => Buffer.from(login, "base64").toString())).toEqual(["nobody:"]);
+  });
+
+  test("Authelia that is down is not asked again and again, which would take the places of other logins", async () => {
+    const rest = {
+      "/auth/token": [200],
+      "/v2/hephaestus-probe/tags/list": [404],
+      "/": [200],
+      "/v2/_catalog?n=1": [200, '{"repositories":[]}'],
+    } as Record<string, [number, string?]>;
+    const { asked } = await answers(AUTHELIA, { ...rest, [TOKEN]: [503, message(DOWN)] }, 1.5);
+    expect(asked.filter((line) => line.includes("Basic"))).toHaveLength(1);
   });
 
   test("where the htpasswd knows all users, nothing of that kind is asked", async () => {
