@@ -154,7 +154,8 @@ describe("Authelia and the UIs", () => {
     const server = createServer(({ url = "", method, headers }, response) => {
       asked.push(`${method} ${url} ${headers.authorization ?? ""}`.trim());
       const [status, body = "{}"] = given[headers.authorization ? `login ${url}` : url] ?? [401];
-      response.writeHead(status).end(body);
+      const challenge = { "www-authenticate": `Bearer realm="http://${headers.host}/auth/token"` };
+      response.writeHead(status, challenge).end(body);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
