@@ -18,7 +18,8 @@ const OWNER = 10_001;
 const NETWORK = "ill-edge";
 
 /** Docker commands that change nothing. */
-const READING = /^docker (?:version|info|ps|inspect|exec \w+ (?:df|test|cat)|\w+ (?:ls|ps|inspect))\b/;
+const READING =
+  /^docker (?:version|info|ps|inspect|exec \w+ (?:df|test|cat|\/bin\/sh -c # Looks at)|\w+ (?:ls|ps|inspect))\b/;
 
 let target: Target;
 /** A file system of its own, so that it can run full. */
