@@ -40,7 +40,7 @@ export const GENERAL_RULES: Mutation[] = [
     'set $decision "";',
     access.anybodyReads,
   ),
-  mutation("an upload is its user's", "(?!.*/blobs/uploads(?:/|$))", "", access.anUploadIsItsUsersAlone),
+  mutation("an upload is its user's", "(?!.*/blobs/uploads(?:/[^/]*)?$)", "", access.anUploadIsItsUsersAlone),
   mutation(
     "only GET and HEAD read",
     '"~^(?:GET|HEAD) ',
@@ -49,7 +49,7 @@ export const GENERAL_RULES: Mutation[] = [
   ),
   mutation(
     "other methods write",
-    "default                                      write;",
+    "default                                           write;",
     "default read;",
     access.nobodyWritesWithoutAPassword,
   ),
@@ -248,7 +248,7 @@ export const GENERAL_RULES: Mutation[] = [
   mutation("no query in the log", "$request_method $uri", "$request", edge.theLogHoldsNoCredentialAndNoQuery),
   mutation(
     "no credential in the log",
-    '"$user"',
+    '"$person"',
     '"$http_authorization"',
     edge.theLogHoldsNoCredentialAndNoQuery,
   ),
