@@ -134,5 +134,5 @@ export const accessMutations = (text: string): AccessMutation[] => [
   script("layers of immutable tags stay", "if (parts[2] === 'blobs') {", "if (false) {"),
   script("immutable tags stay", "&& immutable.test(reference)", "&& false"),
   script("parts of an index stay", ".manifests || []", ".none || []"),
-  script("digests of immutable tags stay", "if (found.indexOf(reference) >= 0) {", "if (false) {"),
+  script("digests of immutable tags stay", /if \(await belongsTo\(.*\) \{/, "if (false) {"),
 ];
