@@ -18,6 +18,7 @@ export type QuestionId =
   | "login"
   | "former-login"
   | "library"
+  | "library-catalog"
   | "library-write"
   | "admin"
   | "authelia";

@@ -44,7 +44,8 @@ export const frontDoor: Step = {
 };
 
 /**
- * Warns of Authelia's faults, which the operation neither made nor mends.
+ * Warns of the faults of Authelia, and of a library that finds its registry again within minutes: the operation neither made nor
+ * mends them.
  *
  * @throws OperatorError with all other faults, where there are some
  */
@@ -57,6 +58,8 @@ function requireNoFault(
   for (const answer of answers) {
     const { title, fault, authelia } = answer;
     if (authelia) reporter.note("warning", `${title}: ${fault}\n    ${AUTHELIA_REMEDIES[authelia]}`);
+    else if (fault !== undefined && answer.id === "library-catalog")
+      reporter.note("warning", `${title}: ${fault}`);
     else if (fault !== undefined) faults.push(answer);
   }
   if (faults.length === 0) return;

@@ -12,10 +12,16 @@ export function uiQuestions(config: Config, get: Get): Question[] {
       {
         id: "library",
         title: "the UI answers",
-        ask: () => (config.ui.access === "sso" ? askForLogin(get, ui) : askForCatalog(get, ui, config)),
+        ask: () => (config.ui.access === "sso" ? askForLogin(get, ui) : askForPage(get, ui)),
       },
       { id: "library-write", title: "the UI changes nothing", ask: () => askForWrite(get, ui) },
     );
+    if (config.ui.access !== "sso")
+      list.push({
+        id: "library-catalog",
+        title: "the UI lists the repositories",
+        ask: () => askForCatalog(get, ui, config),
+      });
   }
   if (admin !== undefined) {
     list.push({ id: "admin", title: "the admin UI asks for a login", ask: () => askForLogin(get, admin) });
@@ -40,10 +46,13 @@ export async function askForLogin(get: Get, url: string): Promise<Fault | undefi
   return { fault: `${told} instead of asking for a login`, status };
 }
 
-/** Whether a library shows its page and the repositories; with rules that open none, the gateway refuses to list them. */
+async function askForPage(get: Get, url: string): Promise<Fault | undefined> {
+  const { status } = await get(url);
+  return status === 200 ? undefined : { fault: `${url} answered ${status}`, status };
+}
+
+/** Whether a library lists the repositories; with rules that open none, the gateway refuses to list them. */
 async function askForCatalog(get: Get, url: string, config: Config): Promise<Fault | undefined> {
-  const page = await get(url);
-  if (page.status !== 200) return { fault: `${url} answered ${page.status}`, status: page.status };
   const catalog = `${url}/v2/_catalog?n=1`;
   const wanted = hasRules(config) && !isAnyPublic(repositoryRules(config)) ? 401 : 200;
   const answered = await get(catalog);

@@ -26,8 +26,8 @@ const OPERATIONS: readonly { methods: string; rest: string; operation: string }[
   { methods: "DELETE", rest: "(?:manifests|blobs)/[^/?]+", operation: "delete" },
 ];
 
-/** The end of a path. */
-const END = "(?:\\?|$)";
+/** The end of a path, and its query. What follows a `#` is the query's for the registry, and none of it for nginx. */
+const END = "(?:\\?[^#]*)?$";
 
 /** Whether the gateway judges each request by rules: where the config has some, or an account with fewer rights. */
 export const hasRules = ({ access }: Pick<Config, "access">): boolean => access.length > 0;
@@ -65,7 +65,8 @@ export function accessValues(config: AccessConfig) {
       .filter(({ immutable }) => immutable.length > 0)
       .map(({ number, immutable }) => ({
         number,
-        tags: immutable.map((glob) => globPattern(glob).slice(1, -1)).join("|"),
+        // The query is no part of a tag.
+        tags: immutable.map((glob) => globPattern(glob).slice(1, -1).replaceAll("[^/]", "[^/?]")).join("|"),
       })),
   };
 }

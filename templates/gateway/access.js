@@ -45,13 +45,17 @@ function puller(identity) {
         expressions.push(new RegExp(alternatives.slice(i, i + 50).join('|')));
     }
     return (repository) => {
-        for (let i = 0; i < expressions.length; i++) {
-            const found = expressions[i].exec(repository);
-            if (found !== null) {
-                return found[0] !== '';
+        // Longer than any name, or made so that an expression takes too long: no repository has it.
+        try {
+            for (let i = 0; i < expressions.length && repository.length < 256; i++) {
+                const found = expressions[i].exec(repository);
+                if (found !== null) {
+                    return found[0] !== '';
+                }
             }
+        } catch (error) {
+            return false;
         }
-        // No repository has this name.
         return false;
     };
 }
@@ -84,6 +88,9 @@ function parameters(query) {
 function mountUri(r) {
     const uri = r.variables.request_uri;
     const at = uri.indexOf('?');
+    if (at < 0) {
+        return uri;
+    }
     const query = parameters(uri.slice(at + 1));
     if (query === undefined) {
         return uri.slice(0, at);

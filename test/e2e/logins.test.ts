@@ -99,8 +99,6 @@ test("after a roll of the gateway none of them is refused, though another addres
   proved = performance.now();
   console.log(`40 logins at once after a roll: the last after ${slowest(answers).toFixed(1)} s`);
   expect(new Set((await Promise.all(guesses)).map(({ status }) => status))).toEqual(new Set([401, 429]));
-  // Those that wait are not checked any more, once their address has sent too many.
-  expect(await refusals("smith-0")).toBeLessThan(40);
   expect(statuses(answers)).toEqual([200]);
   expect(slowest(answers)).toBeLessThan(DOCKER_SECONDS);
 });

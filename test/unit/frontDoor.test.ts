@@ -219,7 +219,7 @@ describe("Authelia and the UIs", () => {
     ],
   ])("a library that %s", async (_name, lines, given, fault) => {
     const { of } = await answers(lines, given);
-    expect(of("library")?.fault).toEqual(fault && expect.stringContaining(fault));
+    expect(of("library-catalog")?.fault).toEqual(fault && expect.stringContaining(fault));
   });
 
   test.each<[number, string | undefined, RegExp | undefined]>([

@@ -8,6 +8,12 @@ import { loadTemplates } from "../../src/render/templates.js";
 const MIB = 1024 * 1024;
 const templates = loadTemplates();
 
+/** Rules with globs of many stars. */
+const RULES = `registry: { delete: true }
+access:
+  - { repositories: ["**/a/**/b"], pull: [ann], immutable: ["v*.*.*"] }
+`;
+
 function gateway(more = "") {
   const { config } = loadConfig(`version: 1\ndomain: example.com\n${more}`, "hephaestus.yaml", {});
   const { text } = gatewayFiles(config, templates, { header: "", source: "" }).config;
@@ -60,4 +66,15 @@ test("what logins need is not in the folder of the manifests", () => {
   // A container has two that are in memory and writable for everybody.
   expect([of("manifests"), of("checks")]).toEqual(["/dev/shm", "/tmp"]);
   expect(folders.filter(({ folder }) => folder === "/dev/shm")).toHaveLength(1);
+});
+
+test("an expression of the rules that fails, since its text is made so, refuses", () => {
+  const { text } = gateway(RULES);
+  const mapOf = (name: string) => text.slice(text.indexOf(` $${name} {`)).split("\n    }")[0] ?? "";
+  // nginx gives the default then. Source: nginx, ngx_http_map_find().
+  expect(mapOf("rule")).toMatch(/"~\^" +0;\n +default none;$/);
+  expect(mapOf("immutable")).toMatch(/"~\^" +"";\n +default tag;$/);
+  // The query, whose length a client chooses, is no part of a tag; nor is a name that no repository can have looked at.
+  expect(mapOf("immutable")).not.toContain("[^/]");
+  expect(mapOf("rule").indexOf('"~^.{256}" none;')).toBeLessThan(mapOf("rule").indexOf('"~^(?:'));
 });

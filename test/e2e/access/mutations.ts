@@ -75,7 +75,7 @@ export const accessMutations = (text: string): AccessMutation[] => [
   config("a deletion is a delete", /("~\^DELETE .*") delete;/, "$1 pull;"),
   config(
     "what is not known is nothing",
-    /default "";\n(?= {4}\}\n {4}map \$target \$rule)/,
+    /default "";\n(?= {4}\}\n {4}# An expression that fails)/,
     "default login;\n",
   ),
   config(
@@ -108,7 +108,7 @@ export const accessMutations = (text: string): AccessMutation[] => [
     "proxy_set_header X-Identity $identity;",
     "proxy_set_header X-Identity operator;",
   ),
-  config("a mount is judged", '"POST ?" $new_upload_uri;', ""),
+  config("a mount is judged", "POST    $new_upload_uri;", ""),
   config("a form is no query", "POST    application/octet-stream;", "POST    $http_content_type;"),
   config("immutable tags take no push", '"~^ push tag$" immutable;', ""),
   config("immutable tags take no delete", '"~^ delete [a-z]+$" guard;', ""),

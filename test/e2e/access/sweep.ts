@@ -238,6 +238,9 @@ export class Sweep {
           if (answer.status === 202) await this.cancel(caller, answer.headers.location);
         }
         if (allowed) continue;
+        // For nginx the query ends at a `#`, for the registry it does not.
+        const behind = await this.ask(caller, { method: "POST", target: `${base}?#&${form}` });
+        if (behind.status !== 403) throw new Error(`${caller}: a mount behind # gave ${behind.status}`);
         for (const type of ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]) {
           const body = type.includes("boundary")
             ? `${["mount", "from"]
