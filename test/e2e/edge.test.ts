@@ -194,6 +194,7 @@ test("doctor reads the constraint and the ports of Traefik's own service", async
     ...["service", "create", "--detach", "--no-resolve-image", "--name", "front_traefik", "--replicas", "0"],
     ...["--network", NETWORK, "--publish", `published=${PORT},target=80`, image],
     ...["--providers.swarm.endpoint=unix:///var/run/docker.sock", "--entryPoints.web.address=:80"],
+    "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
     "--providers.swarm.constraints=Label(`traefik.constraint-label`, `inner`)",
   );
   closing.push(() => forge.docker("service", "rm", "front_traefik"));
