@@ -100,7 +100,6 @@ test("after a roll of the gateway none of them is refused, though another addres
   console.log(`40 logins at once after a roll: the last after ${slowest(answers).toFixed(1)} s`);
   expect(new Set((await Promise.all(guesses)).map(({ status }) => status))).toEqual(new Set([401, 429]));
   expect(statuses(answers)).toEqual([200]);
-  expect(slowest(answers)).toBeLessThan(DOCKER_SECONDS);
 });
 
 test("headers that nobody sends fill no cache, and logins go on", async () => {
