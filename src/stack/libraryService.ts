@@ -91,7 +91,8 @@ function uiService(config: Config, role: Role): Service {
       REGISTRY_TITLE: role.title,
       PULL_URL: publicUrls(config).registry.replace(/^https?:\/\//, ""),
       NGINX_PROXY_PASS_URL: `http://${role.upstream}`,
-      NGINX_RESOLVER: "127.0.0.11",
+      // Docker's answers are good for 10 minutes. A virtual address stays; addresses of tasks do not.
+      NGINX_RESOLVER: config.swarm.endpointMode === "dnsrr" ? "127.0.0.11 valid=1s" : "127.0.0.11",
       DELETE_IMAGES: String(role.methods.includes("DELETE")),
       SHOW_CONTENT_DIGEST: "true",
       SHOW_CATALOG_NB_TAGS: "true",
