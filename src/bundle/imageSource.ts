@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { copyFile, mkdir, open, readFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { BlobFiles } from "../backup/blobFiles.js";
@@ -133,6 +133,8 @@ export async function fromEngine(
   const folder = join(target.layout, "saved");
   const { exitCode, stderr } = await docker.attempt(["save", "--output", archive, name]);
   if (exitCode !== 0) throw missing(name, stderr.trim().split("\n").at(-1) ?? "docker save failed");
+  // The parts of the image before.
+  await rm(folder, { recursive: true, force: true });
   const places = await extractTar(archive, folder).catch((cause: Error) => {
     throw missing(name, `what docker saved cannot be read: ${cause.message}`);
   });
