@@ -315,6 +315,7 @@ async function diagnoses(): Promise<{ status: string; ids: string[] }> {
 
 test("Authelia that is down, and a rule that is stale, are seen by status, doctor and deploy, which does not fail", async () => {
   expect((await diagnoses()).ids).toEqual([]);
+  const before = authelia.questions.length;
   for (const [cause, id, words] of [
     ["down", "authelia-silent", "Authelia does not answer"],
     ["bypass", "authelia-refuses", "Authelia cannot tell who logs in"],
@@ -334,6 +335,6 @@ test("Authelia that is down, and a rule that is stale, are seen by status, docto
     expect(deploy.all).toMatch(/docker login -u USER localhost:5000 .*a user of Authelia/);
     expect(deploy.all).not.toContain(`docker login -u ${USER}`);
   }
-  const asked = authelia.questions.filter((question) => question.login === "nobody");
+  const asked = authelia.questions.slice(before).filter((question) => question.login === "nobody");
   expect(asked.every(({ password }) => password === "")).toBe(true);
 });

@@ -30,9 +30,11 @@ function grants(identity, granted) {
 // Whether a user may pull a repository. The globs of all rules become few expressions, made once for any number of names:
 // the first alternative that matches decides, with the whole name where its rule grants, and else with none of it.
 function puller(identity) {
+    // njs before 0.8 has the bytes of a value from nginx, and compares them with no character that takes two.
+    const names = Buffer.from(identity).toString();
     const alternatives = [];
     RULES.forEach((rule) => {
-        const opening = grants(identity, rule.pull) ? '(?:' : '(?=';
+        const opening = grants(names, rule.pull) ? '(?:' : '(?=';
         rule.repositories.forEach((pattern) => alternatives.push(`${opening}${pattern})`));
     });
     const expressions = [];
