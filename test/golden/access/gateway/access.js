@@ -101,9 +101,12 @@ function mountUri(r) {
 function publicScope(r) {
     const query = parameters(r.variables.args || '');
     const scope = query === undefined || query.scope === undefined ? '' : query.scope;
-    const mayPull = puller('');
     const scopes = scope.split(' ');
-    const isPublic = scopes.length <= 4 && scopes.every((text) => {
+    if (scope === '' || scopes.length > 4) {
+        return '';
+    }
+    const mayPull = puller('');
+    const isPublic = scopes.every((text) => {
         const parts = text.split(':');
         return parts.length === 3 && parts[0] === 'repository' && parts[2] === 'pull' && mayPull(parts[1]);
     });
