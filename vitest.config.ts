@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
+          globalSetup: ["test/unit/globalSetup.ts"],
           testTimeout: 120_000,
           // Vitest leaves one core free otherwise, of two.
           maxWorkers: "100%",

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./commands/allCommands.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
+// Before anything is written.
+import "./terminal/readers.js";
 
 /**
  * Parses the command line and runs the command.

@@ -1,0 +1,102 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, test } from "vitest";
+import { ExitCode } from "../../../src/errors.js";
+import { folder, hephaestus, PROGRAM, ROOT, spawn, useFolder } from "../../support/commandLine.js";
+
+/** What only a process of its own shows: the program that users start, its exit code, its streams and its signals. */
+
+useFolder();
+
+test("says its version and its commands", async () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+  expect(await spawn(PROGRAM, ["--version"])).toMatchObject({ exitCode: 0, stdout: version });
+  const help = await hephaestus("--help");
+  for (const command of ["init", "render", "deploy", "schema"]) expect(help.stdout).toContain(command);
+});
+
+test("ends with the exit code of its error, and keeps results apart from what it says", async () => {
+  expect(await spawn(PROGRAM, ["render"])).toMatchObject({
+    exitCode: ExitCode.config,
+    stdout: "",
+    stderr: expect.stringContaining("there is no config file"),
+  });
+});
+
+test.each([
+  ["fly"],
+  ["render --fly"],
+  ["deploy --timeout soon"],
+  ["init --traefik-version 4"],
+  ["deploy --quiet --verbose"],
+])("refuses the command line %j in two lines", async (line) => {
+  const { exitCode, stderr } = await hephaestus(...line.split(" "));
+  expect(exitCode).toBe(ExitCode.usage);
+  expect(stderr.split("\n").length).toBeLessThan(4);
+});
+
+test("reads a password from a pipe", async () => {
+  writeFileSync(join(folder, "hephaestus.yaml"), "domain: forge.example\n");
+  const args = ["deploy", "--password-stdin"];
+  const { exitCode, stderr } = await spawn(PROGRAM, args, { input: "two\nlines\n" });
+  expect(exitCode, stderr).toBe(ExitCode.credentials);
+});
+
+/** A docker that says once that it was asked, and then waits. */
+function waitingDocker(): void {
+  writeFileSync(join(folder, "docker"), '#!/bin/sh\n: > "$HOME/asked"\nexec sleep 60\n');
+  chmodSync(join(folder, "docker"), 0o755);
+  writeFileSync(join(folder, "hephaestus.yaml"), "domain: forge.example\n");
+}
+const withThatDocker = () => ({ env: { PATH: `${folder}:${process.env.PATH}` } });
+
+test.each([
+  ["SIGINT"],
+  ["SIGTERM"],
+  ["SIGHUP"],
+] as const)("cleans up and says so after %s", async (signal) => {
+  waitingDocker();
+  const run = spawn(PROGRAM, ["history"], withThatDocker());
+  await expect.poll(() => existsSync(join(folder, "asked")), { timeout: 30_000 }).toBe(true);
+  run.kill(signal);
+  const { exitCode, stderr } = await run;
+  expect(exitCode).toBe(ExitCode.interrupted);
+  expect(stderr).toContain("error: interrupted");
+});
+
+describe("where nobody reads on", () => {
+  const bash = (line: string) => spawn("bash", ["-o", "pipefail", "-c", line], withThatDocker());
+
+  test("a command ends as it would have", async () => {
+    for (const args of ["schema", "--help"]) {
+      // The reader has gone when the command begins.
+      const { exitCode, stderr } = await bash(`{ sleep 0.2; '${PROGRAM}' ${args}; } | true`);
+      expect([exitCode, stderr], args).toEqual([ExitCode.ok, ""]);
+    }
+  });
+
+  test("one that works on the stack is interrupted", async () => {
+    waitingDocker();
+    const { exitCode, stderr } = await bash(`{ sleep 0.2; '${PROGRAM}' history --verbose --json; } | true`);
+    expect([exitCode, stderr]).toEqual([ExitCode.interrupted, expect.stringContaining("error: interrupted")]);
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("on a terminal", () => {
+  // What docker exec -t and expect give has no size.
+  test.each([
+    ["of 80 columns", "stty cols 80 rows 24; "],
+    ["without a size", "stty cols 0 rows 0; "],
+  ])("%s, a command whose step fails ends", async (_name, size) => {
+    writeFileSync(join(folder, "no-bundle"), "");
+    const command = `${size}exec ${process.execPath} ${PROGRAM} bundle load no-bundle`;
+    const { CI: _ignored, ...env } = process.env;
+    const settings = { cwd: folder, env, extendEnv: false, reject: false, timeout: 60_000 } as const;
+    const run = await execa("script", ["--quiet", "--return", "--command", command, "/dev/null"], settings);
+    expect(run.timedOut).toBe(false);
+    expect(run.exitCode).toBe(ExitCode.verify);
+    expect(run.stdout).toContain("is no bundle");
+    expect(run.stdout.length).toBeLessThan(5_000);
+  });
+});
