@@ -1,9 +1,13 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { responseBody } from "../../src/docker/engineApi.js";
 import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
 import type { Docker, RunOptions } from "../../src/docker/run.js";
 import { restoreBaseline } from "../../src/operation/baseline.js";
 import { template } from "./swarmObjects.js";
+
+vi.mock("node:timers/promises", async (original) =>
+  (await import("../support/shortPauses.js")).shortPauses(original),
+);
 
 const spec = (name: string, image: string): ServiceSpec => ({
   Name: `forge_${name}`,

@@ -12,8 +12,15 @@ export const scripts = fileURLToPath(new URL("../../../ops-scripts/", import.met
 export const SETUP_HOST = join(scripts, "setup_host.sh");
 export const DEPLOY = join(scripts, "deploy.sh");
 
-export const which = (name: string): string | undefined =>
-  spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim() || undefined;
+const found = new Map<string, string>();
+
+/** Where a program is; looked up once. */
+export function which(name: string): string | undefined {
+  const path =
+    found.get(name) ?? spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim();
+  found.set(name, path);
+  return path || undefined;
+}
 
 export const isRoot = process.getuid?.() === 0;
 /** The shells that the scripts promise to run under, as far as this machine has them. */
