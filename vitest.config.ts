@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { RunReport } from "./test/support/runReport.js";
 
-/** In CI each run also writes a report, which ends up in the closing lines. */
+/** In CI the report is also written to a file, which ends up in the closing lines. */
 const reports = process.env.HEPHAESTUS_REPORTS;
 const project = process.argv[process.argv.indexOf("--project") + 1];
 /** The e2e tests run in parts, several at once. */
@@ -9,7 +9,7 @@ const part = process.env.HEPHAESTUS_PART ?? "";
 
 export default defineConfig({
   test: {
-    reporters: ["default", ...(reports ? [new RunReport(`${reports}/${project}${part}.json`)] : [])],
+    reporters: ["default", new RunReport(reports && `${reports}/${project}${part}.json`)],
     projects: [
       // Properties try a thousand values; on a busy machine that takes longer than the usual 5 seconds.
       {
@@ -31,6 +31,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          // What is polled for comes when a rollout or a log has come so far. A whole machine may be busy meanwhile.
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],
