@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the e2e tests against a Docker Engine of their own, apart from the machine: own network (so no port and no bridge
 # can collide with a Docker that runs here, and nothing gets out), own mounts, own process ids (so that nothing the tests
-# started can outlive them, however they end). Arguments go to vitest. Needs root on Debian or Ubuntu.
+# started can outlive them, however they end). Arguments are names of suites, such as gc, or go to vitest. Needs root on Debian or Ubuntu.
 set -eu
 
 # program:package[,package]. apt-get installs the packages of the programs that are missing.
@@ -20,7 +20,7 @@ PATH=$PATH:/usr/sbin:/sbin:/usr/local/go/bin
 export PATH
 
 if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then
-	echo "The e2e tests start a Docker Engine of their own, which needs root on Linux: sudo -E test/e2e/run.sh" >&2
+	echo "The end-to-end tests start a Docker Engine of their own, which needs root on Linux: sudo -E npm run test:e2e" >&2
 	exit 1
 fi
 
@@ -31,9 +31,10 @@ install_missing() {
 	done
 	if [ -z "$missing" ]; then return; fi
 	if ! command -v apt-get >/dev/null; then
-		echo "The e2e tests need what these Debian packages bring:$missing. There is no apt-get to install them." >&2
+		echo "The end-to-end tests need what these Debian packages bring:$missing. There is no apt-get to install them." >&2
 		exit 1
 	fi
+	if [ "$1" = --check ]; then return; fi
 	echo "Installing$missing with apt-get"
 	# Debian's packages ask this file before they start a service (invoke-rc.d(8)); none shall run after the tests.
 	policy=/usr/sbin/policy-rc.d
@@ -48,7 +49,23 @@ install_missing() {
 	apt-get install -y --no-install-recommends $missing >/dev/null
 }
 # In a shell of its own, so that its trap ends with it.
-(install_missing)
+(install_missing "${1:-}")
+# With --check alone: whether they can run here.
+if [ "${1:-}" = --check ]; then exit 0; fi
+
+# A suite by its name is its file.
+previous=
+for word; do
+	shift
+	case $previous in
+	-t | --testNamePattern) set -- "$@" "$word" ;;
+	*) if [ -f "test/e2e/$word.test.ts" ]; then set -- "$@" "test/e2e/$word.test.ts"; else set -- "$@" "$word"; fi ;;
+	esac
+	previous=$word
+done
+
+# The tests start what was built.
+npm run --silent build
 
 # Behind the wall there is no network, so the packages of the stand-in images are fetched before.
 HEPHAESTUS_CACHE=${HEPHAESTUS_CACHE:-$PWD/.demo/cache}

@@ -11,6 +11,8 @@ export interface Failure {
 export interface Report {
   passed: number;
   failures: Failure[];
+  /** Names of tests that were not run, though nothing failed before. */
+  skipped: string[];
 }
 
 /**
@@ -53,6 +55,16 @@ function failuresOf(module: TestModule): Failure[] {
   ];
 }
 
+/** Where something failed, what was skipped follows from it. */
+function skippedOf(module: TestModule): string[] {
+  const file = relative(process.cwd(), module.moduleId);
+  return [...module.children.allTests("skipped")].map((test) => {
+    const result = test.result();
+    const why = result.state === "skipped" && result.note ? ` (${result.note})` : "";
+    return `${file} > ${test.fullName}${why}`;
+  });
+}
+
 /** Prints how to run alone what failed, and writes a Report as JSON to a file, if there is one. */
 export class RunReport implements Reporter {
   constructor(private readonly file?: string) {}
@@ -62,7 +74,10 @@ export class RunReport implements Reporter {
     const failures = modules.flatMap(failuresOf);
     if (unhandled.length > 0) failures.push(failure("outside of the tests", unhandled));
     if (modules.length === 0) failures.push({ name: "no test ran", messages: [] });
-    const report: Report = { passed, failures };
+    const skipped = modules
+      .filter((module) => failuresOf(module).length === 0)
+      .flatMap((module) => skippedOf(module));
+    const report: Report = { passed, failures, skipped };
     for (const { name, messages } of failures) console.log(`FAILED ${name}\n    ${messages.at(-1)}`);
     if (this.file) writeFileSync(this.file, JSON.stringify(report));
   }
