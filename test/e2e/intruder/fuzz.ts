@@ -1,4 +1,5 @@
-import { requestText, sendRaw, statuses } from "./raw.js";
+import { type Attack, storing } from "./attack.js";
+import { requestText } from "./raw.js";
 import { DISGUISES, METHODS, TARGETS } from "./shapes.js";
 
 /** A small generator of numbers with a seed (mulberry32), so that a run can be repeated. */
@@ -57,27 +58,11 @@ function mutate(random: () => number): string {
   return text;
 }
 
-/**
- * Sends mutated requests to the ports in turn, some at a time.
- *
- * @returns how often each status was answered; 0 counts requests without an answer
- */
-export async function fuzz(
-  ports: readonly number[],
-  count: number,
-  seed: number,
-): Promise<Map<number, number>> {
+/** What makes a request complete that lost its end, so that every one is answered; and the end of its connection. */
+const END = "\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/** Attacks with mutated requests, the same ones for the same seed. */
+export function* fuzzed(count: number, seed: number): Generator<Attack> {
   const random = seeded(seed);
-  const histogram = new Map<number, number>();
-  let sent = 0;
-  const worker = async () => {
-    while (sent < count) {
-      const port = ports[sent++ % ports.length] as number;
-      const answer = await sendRaw(port, Buffer.from(mutate(random), "latin1"), 150);
-      for (const status of [statuses(answer)[0] ?? 0])
-        histogram.set(status, (histogram.get(status) ?? 0) + 1);
-    }
-  };
-  await Promise.all(Array.from({ length: 24 }, worker));
-  return histogram;
+  for (let number = 0; number < count; number++) yield storing(mutate(random) + END);
 }

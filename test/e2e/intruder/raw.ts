@@ -1,35 +1,6 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
-
-/**
- * Sends bytes to a port of this machine and gives what came back: everything until the other side closes, or what was
- * there when it fell silent.
- *
- * @param silenceMilliseconds how long to wait for more
- */
-export function sendRaw(port: number, bytes: string | Buffer, silenceMilliseconds = 400): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    let answer = "";
-    const finish = () => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(silenceMilliseconds, finish);
-    socket.on("data", (chunk) => {
-      answer += chunk.toString("latin1");
-    });
-    socket.on("close", finish);
-    socket.on("error", finish);
-    socket.on("connect", () => socket.write(bytes));
-  });
-}
-
-/** The status codes in what came back, one for each response. */
-export const statuses = (answer: string): number[] =>
-  [...answer.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map(([, status]) => Number(status));
 
 export interface RawRequest {
   method: string;

@@ -116,7 +116,8 @@ export function combinations(): RawRequest[] {
   return [...plain, ...disguised];
 }
 
-const UPLOAD = "POST /v2/evil/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+const UPLOAD =
+  "POST /v2/evil/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /** Requests that a gateway and a registry might cut in different places, with an upload in the rest. */
 export const SMUGGLING: readonly string[] = [
