@@ -50,18 +50,21 @@ export async function writeConfig(
 type Part = Record<string, unknown>;
 export type Changes = { root?: Part; registry?: Part; gateway?: Part; ui?: Part };
 
+/** Names of the stack's services, secrets or configs. */
+export async function namesOf(
+  workspace: Workspace,
+  type: "service" | "secret" | "config",
+): Promise<string[]> {
+  const { stdout } = await workspace.docker(type, "ls", "--format", "{{.Name}}");
+  return stdout.split("\n").filter((name) => name.startsWith(`${workspace.stack}_`));
+}
+
 /** Names of the Swarm's secrets, configs and services that belong to a stack, without its history. */
 export async function swarmObjects(workspace: Workspace): Promise<string[]> {
   const names: string[] = [];
-  for (const type of ["service", "secret", "config"]) {
-    const { stdout } = await workspace.docker(type, "ls", "--format", "{{.Name}}");
-    const own = stdout
-      .split("\n")
-      .filter(
-        (name) => name.startsWith(`${workspace.stack}_`) && !name.startsWith(`${workspace.stack}_history_`),
-      );
-    names.push(...own.map((name) => `${type} ${name}`));
-  }
+  for (const type of ["service", "secret", "config"] as const)
+    for (const name of await namesOf(workspace, type))
+      if (!name.startsWith(`${workspace.stack}_history_`)) names.push(`${type} ${name}`);
   return names.sort();
 }
 
