@@ -15,6 +15,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { Target } from "./attacks/target.js";
 import { MEDIA } from "./clients/images.js";
 import { ORAS } from "./clients/oras.js";
@@ -28,6 +29,7 @@ import type { Run, RunSettings } from "./workspace.js";
 /** Backups of a registry that runs on, and what comes back from them. */
 
 const swarm = useSwarm();
+story();
 const MIB = 1024 ** 2;
 /** Layers that take a while to read, so that a backup can be killed between them. */
 const LARGE = { number: 12, size: 5 * MIB };

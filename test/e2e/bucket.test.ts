@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
 import { type S3Server, startS3Server } from "../support/s3Server.js";
+import { story } from "../support/story.js";
 import { MEDIA } from "./clients/images.js";
 import { CommandTable } from "./commandTable.js";
 import { findLeaks } from "./leaks.js";
@@ -16,6 +17,7 @@ import { type Run, Workspace } from "./workspace.js";
 /** The real registry 3.1.2 with its images in a bucket, on three managers. */
 
 const swarm = useSwarm();
+story();
 const DEPLOY = ["deploy", "--resolve-image", "never", "--timeout", "120"];
 let dir: string;
 let s3: S3Server;

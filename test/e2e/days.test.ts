@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { ask, basic } from "./attacks/raw.js";
 import { SMITH, Target } from "./attacks/target.js";
 import { buildImage, buildIndex, MEDIA, TAG } from "./clients/images.js";
@@ -12,6 +13,7 @@ import { useSwarm } from "./swarm.js";
 /** The days after a deploy: how the stack is, what it says, and its end. */
 
 const swarm = useSwarm();
+story();
 let target: Target;
 
 beforeAll(async () => {

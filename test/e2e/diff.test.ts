@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { Target } from "./attacks/target.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
@@ -8,6 +9,7 @@ import { Workspace } from "./workspace.js";
 /** What deploy would change, against services that docker itself made and changed. */
 
 const swarm = useSwarm();
+story();
 const REGISTRY = {
   env: {
     REGISTRY_LOG_LEVEL: "warn",

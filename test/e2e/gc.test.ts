@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { Target } from "./attacks/target.js";
 import { buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { inParallel, type Population, Pusher, populate } from "./population.js";
@@ -10,6 +11,7 @@ import { useSwarm } from "./swarm.js";
 /** Garbage collection of a registry with hundreds of tags, while people pull and try to push. */
 
 const swarm = useSwarm();
+story();
 let target: Target;
 let population: Population;
 let pusher: Pusher;

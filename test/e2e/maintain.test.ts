@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { buildImage } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
@@ -14,6 +15,7 @@ import { Workspace } from "./workspace.js";
 /** Mirror, prune, gc and backup in one run. */
 
 const swarm = useSwarm();
+story();
 let folder: string;
 let workspace: Workspace;
 let hub: Hub;

@@ -4,12 +4,14 @@ import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MOST_SECRET_BYTES } from "../../src/docker/swarmSecrets.js";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { ask, basic } from "./attacks/raw.js";
 import { SMITH, Target } from "./attacks/target.js";
 import { PASSWORD, pullDuring, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
 const swarm = useSwarm();
+story();
 const USERS = Array.from({ length: 5000 }, (_, index) => `user-${String(index).padStart(4, "0")}`);
 const ENDED = "user-0000";
 const LAST = "user-4999";

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { buildImage, buildIndex, type Image, MEDIA } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
@@ -13,6 +14,7 @@ import { Workspace } from "./workspace.js";
 /** Images are brought home by the real regsync, from a second real registry. */
 
 const swarm = useSwarm();
+story();
 let folder: string;
 let workspace: Workspace;
 let hub: Hub;

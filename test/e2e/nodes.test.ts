@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
+import { story } from "../support/story.js";
 import { CommandTable } from "./commandTable.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
@@ -13,6 +14,7 @@ import { type Run, Workspace } from "./workspace.js";
 /** Three managers. The storage is a folder of node2, whichever manager a command talks to. */
 
 const swarm = useSwarm();
+story();
 const STORAGE = "/srv/registry";
 const DEPLOY = ["deploy", "--resolve-image", "never", "--timeout", "120"];
 const basic = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { findLeaks } from "./leaks.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { watchProcesses } from "./processes.js";
@@ -22,6 +23,7 @@ import { CLI, OPS_SCRIPTS, type Run, Workspace } from "./workspace.js";
 /** Passwords that change under load, on a real Swarm. */
 
 const swarm = useSwarm();
+story();
 const SECOND = { user: "wayland", password: "Ring-of-swords-9" };
 let forge: Workspace;
 let password = PASSWORD;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { story } from "../support/story.js";
 import { buildImage } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
@@ -14,6 +15,7 @@ import { Workspace } from "./workspace.js";
 /** Nothing is left out without a word: what the caller may not pull, what is damaged, and the secrets that a restore needs. */
 
 const swarm = useSwarm();
+story();
 const ANN = "Tongs-and-bellows-4";
 const HEADERS = {
   REGISTRY_NOTIFICATION_HEADERS: JSON.stringify({ ci: { Authorization: "Bearer of-a-test" } }),
