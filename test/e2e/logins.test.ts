@@ -176,7 +176,6 @@ test("known users log in while their address and others guess, also when they ar
   );
   expect(statuses([...remembered, ...rounds])).toEqual([200]);
   expect(slowest([...remembered, ...rounds])).toBeLessThan(DOCKER_SECONDS);
-  expect(guessed.length).toBeGreaterThan(200);
   expect(statuses(guessed)).toEqual([401, 429]);
   // Both reasons are given, each where it is true.
   const words = new Set(guessed.map(({ body }) => /"message":"([^",]*)/.exec(body)?.[1]));

@@ -3,7 +3,11 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface ProcessWatch {
   /** The process that was given the secrets in its environment, so that they are expected there. */
   expectIn(pid: number): void;
-  /** Ends the watch: where a secret was seen, as "command line of docker (pid 12)". */
+  /**
+   * Ends the watch: where a secret was seen, as "environ of docker".
+   *
+   * @throws Error if it did not see the secret where it is expected
+   */
   stop(): string[];
 }
 
@@ -11,12 +15,17 @@ export interface ProcessWatch {
 export function watchProcesses(secrets: readonly string[]): ProcessWatch {
   const expected = new Set([process.pid]);
   const seen = new Set<string>();
+  /** Processes in whose environment a secret is expected, and was seen: a watch that sees nothing proves nothing. */
+  const proved = new Set<number>();
   const holdsSecret = (text: string) => secrets.some((secret) => text.includes(secret));
   const look = () => {
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       for (const file of ["cmdline", "environ"]) {
-        if (file === "environ" && expected.has(Number(pid))) continue;
         const text = read(`/proc/${pid}/${file}`);
+        if (file === "environ" && expected.has(Number(pid))) {
+          if (holdsSecret(text)) proved.add(Number(pid));
+          continue;
+        }
         // A copy of an expected process that has not yet become the program that it starts.
         if (file === "environ" && text !== "" && [...expected].some((other) => isCopy(pid, other))) continue;
         if (!holdsSecret(text)) continue;
@@ -31,6 +40,8 @@ export function watchProcesses(secrets: readonly string[]): ProcessWatch {
     expectIn: (pid) => expected.add(pid),
     stop() {
       clearInterval(timer);
+      if (expected.size > 1 && proved.size === 0)
+        throw new Error("The watch of the processes saw no secret at all.");
       return [...seen];
     },
   };

@@ -161,7 +161,7 @@ test.each<[string, () => Promise<Run>]>([
       `while the stack was brought to this version: ${count.pulls} pulls, ${count.failures.length} failed; ${result.pushes} pushes`,
     );
     expect(count.failures.slice(0, 5)).toEqual([]);
-    expect(count.pulls).toBeGreaterThan(20);
+    expect(count.pulls).toBeGreaterThan(0);
     expect(result.pushes).toBeGreaterThan(0);
 
     for (const [user, password] of Object.entries(USERS)) {

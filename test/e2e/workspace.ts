@@ -98,7 +98,7 @@ export class Workspace {
    */
   async destroy(networks: readonly string[] = []): Promise<void> {
     await this.docker("stack", "rm", this.stack);
-    for (let tries = 0; tries < 60; tries++) {
+    for (let tries = 0; ; tries++) {
       const { stdout } = await this.docker(
         "network",
         "ls",
@@ -113,6 +113,8 @@ export class Workspace {
         `label=com.docker.stack.namespace=${this.stack}`,
       );
       if (stdout === "" && tasks === "") break;
+      // Its ports are those of the next stack.
+      if (tries === 120) throw new Error(`${this.stack} is still there: networks ${stdout}, tasks ${tasks}`);
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
     for (const type of ["secret", "config"]) {

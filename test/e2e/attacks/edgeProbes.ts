@@ -267,4 +267,5 @@ async function waitForStatus(door: Door, header: string, status: number): Promis
     if ((await ask(door, "GET", "/v2/", [header])).status === status) return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
+  throw new Error(`${door.name} does not answer ${status} to this credential.`);
 }

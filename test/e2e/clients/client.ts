@@ -21,6 +21,24 @@ export function userAndPassword(who: Exclude<Who, "nobody">): string {
   return `${userOf(who)}:${PASSWORDS[who]}`;
 }
 
+const AT_ONCE_MS = 2000;
+
+/**
+ * Runs what must be refused within 2 seconds. What took longer is run again: a client that waits before it gives up always takes
+ * longer, one that waited for a busy machine does not.
+ */
+export async function atOnce(work: () => Promise<Run>): Promise<Run> {
+  const took: number[] = [];
+  while (took.length < 5) {
+    const started = performance.now();
+    const run = await work();
+    const milliseconds = performance.now() - started;
+    if (milliseconds < AT_ONCE_MS) return run;
+    took.push(milliseconds);
+  }
+  throw new Error(`It took ${took.map(Math.round).join(", ")} ms until this was refused.`);
+}
+
 const SECONDS = 110;
 /** For a shell in a mount namespace of its own; $0 is the folder. */
 const BIND = 'dir=/var/lib/containers/cache; mkdir -p $dir; mount --bind "$0" $dir; exec "$@"';

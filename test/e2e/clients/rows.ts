@@ -1,7 +1,7 @@
 /** The rows of the matrix: what is asked of a client, and which clients have a command for it. */
 import { expect } from "vitest";
 import type { Run } from "../workspace.js";
-import type { Client } from "./client.js";
+import { atOnce, type Client } from "./client.js";
 import { MEDIA, PLATFORMS, TAG } from "./images.js";
 import { pushLayout } from "./oci.js";
 import { SEED, type Site } from "./site.js";
@@ -60,9 +60,8 @@ export const ROWS = {
     clients: COLUMNS,
     cell: async (client, site) => {
       await client.load(site.images.small);
-      const started = performance.now();
-      fails(await client.push("nobody", site.images.small, `${client.title}/refused:1`), REFUSED);
-      expect(performance.now() - started).toBeLessThan(2000);
+      const name = `${client.title}/refused:1`;
+      fails(await atOnce(() => client.push("nobody", site.images.small, name)), REFUSED);
       expect(site.holds(`${client.title}/refused`)).toBe(false);
     },
   },
