@@ -71,8 +71,11 @@ test("a removed user is out within a minute, whatever the gateway remembered", a
   // The registry has been asked once, and is not asked again for as long, however often somebody tries.
   const asked = await Promise.all(Array.from({ length: 40 }, () => statusFor(`Bearer ${token}`)));
   expect(new Set(asked)).toEqual(new Set([401]));
-  const { all } = await forge.docker("service", "logs", "--raw", "words_registry");
-  expect(all.split(`error authenticating user \\"${SECOND.user}\\"`).length - 1).toBe(1);
+  const questions = async () => {
+    const { all } = await forge.docker("service", "logs", "--raw", "words_registry");
+    return all.split(`error authenticating user \\"${SECOND.user}\\"`).length - 1;
+  };
+  await expect.poll(questions).toBe(1);
   expect(await statusFor(basic)).toBe(401);
   expect(await runningContainers(forge)).toHaveLength(3);
 });

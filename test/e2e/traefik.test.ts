@@ -130,10 +130,13 @@ test("the log names who deletes through the admin UI, by the name that Authelia 
   for (const name of ["ann", "HEPHAESTUS.temporary", "a b"])
     await ask("registry-admin", 80, "DELETE", manifest, { "remote-user": name });
   await ask("gateway", 5000, "DELETE", manifest, { ...basic, "remote-user": "ann" });
-  const audit = await forge.hephaestus(["audit", "--json", "--since", "1h", "--repository", "named"]);
-  const { events } = JSON.parse(audit.stdout) as { events: { user: string; via: string | null }[] };
+  const named = async () => {
+    const audit = await forge.hephaestus(["audit", "--json", "--since", "1h", "--repository", "named"]);
+    const { events } = JSON.parse(audit.stdout) as { events: { user: string; via: string | null }[] };
+    return events.map(({ user, via }) => [user, via]);
+  };
   const own = expect.stringMatching(/^hephaestus-ui/);
-  expect(events.map(({ user, via }) => [user, via])).toEqual([
+  await expect.poll(named).toEqual([
     ["ann", own],
     [own, null],
     [own, null],

@@ -142,9 +142,9 @@ export const theLogHoldsNoCredentialAndNoQuery: Probe = async (site) => {
   await ask(door, "GET", `${uploadState(site)}?query-${mark}`, [RIGHT, `User-Agent: ${mark}`]);
   await ask(door, "GET", `/auth/token?account=x&query-${mark}`, [RIGHT, `User-Agent: ${mark}`]);
   await ask(door, "GET", `/v2/?query-${mark}`, [wrong(), `User-Agent: ${mark}`]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const lines = (await log()).split("\n").filter((line) => line.includes(mark));
-  expect(lines).toHaveLength(4);
+  const marked = async () => (await log()).split("\n").filter((line) => line.includes(mark));
+  await expect.poll(marked, { timeout: 5000 }).toHaveLength(4);
+  const lines = await marked();
   expect(lines.filter((line) => line.includes(`"${USER}"`))).toHaveLength(2);
   expect(lines.join("\n")).not.toMatch(/query-|anonymous|Bearer|Basic|[A-Za-z0-9+/]{16,}=*"/);
 };
