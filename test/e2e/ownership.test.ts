@@ -72,7 +72,6 @@ test("a stack name that something else uses is an obstacle, and nothing of it is
   timeout: TIMEOUT,
 }, async () => {
   await deployOther();
-  const started = performance.now();
   for (const run of [await infra.hephaestus(DEPLOY, { env: CREDENTIALS }), await deployScript()]) {
     expect(run.exitCode, run.all).toBe(ExitCode.preflight);
     for (const name of [
@@ -85,7 +84,6 @@ test("a stack name that something else uses is an obstacle, and nothing of it is
     expect(run.stderr).toMatch(/set another (?:stack )?name in hephaestus\.yaml/i);
     expect(await swarmObjects(infra)).toEqual(THEIRS);
   }
-  expect(performance.now() - started).toBeLessThan(30_000);
   const doctor = await infra.hephaestus(["doctor", "--json", "--no-verify"]);
   const { findings } = JSON.parse(doctor.stdout) as { findings: Array<{ id: string; message: string }> };
   expect(findings.map(({ id }) => id).sort()).toEqual(["namespace-foreign", "not-deployed"]);
