@@ -61,6 +61,7 @@ interface ComposedService {
     start_period?: string;
   };
   ulimits?: Record<string, { soft: string; hard: string } | string>;
+  sysctls?: Record<string, string>;
   stop_signal?: string;
   stop_grace_period?: string;
   logging?: { driver?: string; options?: Record<string, string> };
@@ -189,6 +190,7 @@ function containerSpec(stack: string, compose: ComposedStack, service: ComposedS
     })),
     CapabilityAdd: service.cap_add,
     CapabilityDrop: service.cap_drop,
+    Sysctls: service.sysctls,
     Ulimits: Object.entries(service.ulimits ?? {}).map(([name, limit]) => ({
       Name: name,
       Hard: Number(group(limit)?.hard ?? limit),

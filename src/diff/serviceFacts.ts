@@ -115,6 +115,9 @@ const KEYED: Record<string, (value: never, add: Add, names: SpecNames, spec: Spe
   "TaskTemplate.ContainerSpec.Labels": (labels: Record<string, string>, add) => {
     for (const [key, value] of Object.entries(labels)) add(`container label ${key}`, value);
   },
+  "TaskTemplate.ContainerSpec.Sysctls": (sysctls: Record<string, string>, add) => {
+    for (const [key, value] of Object.entries(sysctls)) add(`sysctl ${key}`, value);
+  },
   "TaskTemplate.ContainerSpec.Image": (image: string, add, _names, spec) => {
     add("image", runningImage(image, (spec.Labels as Record<string, string> | undefined)?.[IMAGE_LABEL]));
   },

@@ -69,6 +69,7 @@ export function gatewayFiles(
     ...shared,
     header,
     registryTasks: tasksOf(registryAddress(config)),
+    severalTasks: config.registry.replicas > 1,
     access: fill(templates.gatewayAccess, {
       ...shared,
       ...access,

@@ -20,6 +20,7 @@ export interface Service {
   networks: string[] | Record<string, { aliases?: string[] }>;
   ports?: PublishedPort[];
   ulimits?: { nofile: { soft: number; hard: number } };
+  sysctls?: Record<string, number>;
   volumes?: Volume[];
   configs?: ConfigMount[];
   secrets?: SecretMount[];

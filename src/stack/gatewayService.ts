@@ -82,6 +82,18 @@ export function answerLimits({ gateway }: Pick<Config, "gateway">): {
 /** 512M and 1G in MiB. */
 const mebibytes = (size: string): number => Number.parseInt(size, 10) * (/g/i.test(size) ? 1024 : 1);
 
+/**
+ * When a connection to a task whose node died is given up, in the network namespace of the gateway: where data is on its way after
+ * some 50 seconds (7 repetitions, each after twice the time of the one before), where an answer is waited for after 45. Linux takes
+ * a quarter of an hour and for ever otherwise (ip-sysctl.rst).
+ */
+const DEAD_PEER = {
+  "net.ipv4.tcp_retries2": 7,
+  "net.ipv4.tcp_keepalive_time": 15,
+  "net.ipv4.tcp_keepalive_intvl": 5,
+  "net.ipv4.tcp_keepalive_probes": 6,
+};
+
 /** The volume of the cache of layers, on each node that runs a gateway. */
 export const CACHE_VOLUME = "layers";
 
@@ -116,6 +128,8 @@ export function gatewayService(config: Config): Service {
           ports: [{ target: GATEWAY_PORT, published: config.ports.registry, protocol: "tcp", mode: "host" }],
         }),
     ulimits: openFiles(),
+    // With one task there is none to which the push could be repeated.
+    ...(config.registry.replicas > 1 ? { sysctls: DEAD_PEER } : {}),
     volumes: [
       { type: "tmpfs", target: "/tmp", tmpfs: { size: 32 * 1024 * 1024 } },
       ...(gateway.cache === undefined

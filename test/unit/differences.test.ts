@@ -86,16 +86,28 @@ test("what the engine adds to a spec by itself is no difference", () => {
   expect(lines).toEqual([]);
 });
 
-test("limits of open files are compared", () => {
+test.each([
+  [
+    "limits of open files",
+    { ulimits: { nofile: { soft: "8192", hard: "8192" } } },
+    "ulimits: name nofile, hard 8192, soft 8192",
+    // As `docker service inspect` prints it.
+    { Ulimits: [{ Name: "nofile", Hard: 8192, Soft: 8192 }] },
+  ],
+  [
+    "kernel settings",
+    { sysctls: { "net.ipv4.tcp_retries2": "7" } },
+    "sysctl net.ipv4.tcp_retries2: 7",
+    { Sysctls: { "net.ipv4.tcp_retries2": "7" } },
+  ],
+])("%s are compared", (_, composed, line, inspected) => {
   const { names, compose, running } = fixture("ports");
-  Object.assign(compose.services.gateway ?? {}, { ulimits: { nofile: { soft: "8192", hard: "8192" } } });
+  Object.assign(compose.services.gateway ?? {}, composed);
   const wanted = [composedSpec(names.stack, compose, "gateway")];
   const gateway = running.filter(({ Name }) => Name === "forge_gateway") as unknown as Drifted[];
   const lines = () => plainLines(compareSpecs(wanted, gateway as unknown as Spec[], names, "always"));
-  expect(lines()).toEqual(["update forge_gateway (rolls)", "  + ulimits: name nofile, hard 8192, soft 8192"]);
-  // As `docker service inspect` prints it.
-  for (const { TaskTemplate } of gateway)
-    TaskTemplate.ContainerSpec.Ulimits = [{ Name: "nofile", Hard: 8192, Soft: 8192 }];
+  expect(lines()).toEqual(["update forge_gateway (rolls)", `  + ${line}`]);
+  for (const { TaskTemplate } of gateway) Object.assign(TaskTemplate.ContainerSpec, inspected);
   expect(lines()).toEqual([]);
 });
 
