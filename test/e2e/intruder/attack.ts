@@ -21,7 +21,9 @@ export interface Outcome {
 }
 
 /** Much longer than any answer takes. Only an attack that is not answered waits for it. */
-const SILENCE_MS = 20_000;
+const SILENCE_MS = 60_000;
+/** Then it is clear that nobody answers. */
+const MOST_UNANSWERED = 50;
 const FAILURES = [500, 502, 503, 504];
 
 /**
@@ -41,6 +43,7 @@ export async function attack(
   const queue = everywhere();
   const worker = async () => {
     for (const { bytes, opens, door } of queue) {
+      if (outcome.unanswered.length >= MOST_UNANSWERED) return;
       const { statuses, text } = await talk(door, bytes, { silenceMs });
       // 100 Continue says nothing yet.
       const final = statuses.filter((status) => status >= 200);
