@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { ROLLOUT_SECONDS } from "../config/limits.js";
 import { CALENDAR } from "../config/schema/maintenancePlan.js";
 import { isDay } from "../credentials/age.js";
 import { PASSWORD_LENGTH } from "../credentials/password.js";
@@ -13,7 +14,7 @@ export const contextOption = () =>
 
 export const timeoutOption = () =>
   new Option("--timeout <seconds>", "time limit of the rollout")
-    .default(300)
+    .default(ROLLOUT_SECONDS)
     .argParser(wholeNumber(1, 86_400));
 
 export const quietOption = () => new Option("-q, --quiet", "print only errors, warnings and results");

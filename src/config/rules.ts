@@ -5,6 +5,7 @@ import { error, type Rule, warning } from "./objection.js";
 import { compareVersions, registryLine, resolve } from "./resolve.js";
 import { AUTHELIA_URL } from "./schema/edge.js";
 import { isIPv4 } from "./text.js";
+import { timeRules } from "./timeRules.js";
 
 const registryLineIsKnown: Rule = ({ registry }) =>
   registry.version === undefined && registryLine(registry.image) === undefined
@@ -215,4 +216,5 @@ export const rules: readonly Rule[] = [
   accessFindings,
   mirrorFindings,
   metricsRule,
+  ...timeRules,
 ];

@@ -10,6 +10,8 @@ interface TextKind {
   remedy: string;
   pattern: RegExp;
   maxLength?: number;
+  /** What the pattern cannot say. */
+  accepts?: (value: string) => boolean;
 }
 
 /** The remedy that a schema issue carries to the person who wrote the value. */
@@ -27,7 +29,7 @@ export function text(kind: TextKind) {
   return z
     .string()
     .superRefine((value, context) => {
-      if (value.length <= maxLength && kind.pattern.test(value)) return;
+      if (value.length <= maxLength && kind.pattern.test(value) && (kind.accepts?.(value) ?? true)) return;
       context.addIssue({
         code: "custom",
         message: `${quote(value)} is not ${kind.what}`,
@@ -133,6 +135,23 @@ export const byteSize = () =>
     remedy: "Write a number and a unit, such as 512M or 1G; 4M at least.",
     pattern: /^(?:(?:[4-9]|[1-9]\d{1,6})[mM]|[1-9]\d{0,6}[gG])[bB]?$/,
   });
+
+/**
+ * A time in whole seconds: 5s.
+ *
+ * @param least smallest number of seconds that is taken
+ * @param most the largest one
+ */
+export const seconds = (least: number, most: number) =>
+  text({
+    what: `a time of ${least}s to ${most}s`,
+    remedy: `Write whole seconds with an s behind them, from ${least}s to ${most}s.`,
+    pattern: /^[1-9]\d{0,3}s$/,
+    accepts: (value) => secondsOf(value) >= least && secondsOf(value) <= most,
+  });
+
+/** The number in a time such as 5s. */
+export const secondsOf = (time: string): number => Number.parseInt(time, 10);
 
 /** A placement constraint of Swarm: node.role == manager. */
 export const placementConstraint = () =>

@@ -1,3 +1,4 @@
+import type { Config } from "../config/resolve.js";
 import type { EngineApi } from "../docker/engineApi.js";
 import { stackServices, tasksOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
@@ -15,10 +16,12 @@ import { describe, judge } from "../operation/convergence.js";
 import { removeOldConfigs } from "../operation/leftovers.js";
 import { labelledNetworks } from "../operation/ownership.js";
 import { engineTime, removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
+import { rollSeconds } from "../stack/service.js";
 import { discardChange } from "../users/secretSteps.js";
 
-/** Time limit for the previous tasks to run again, in seconds. */
-const ROLLBACK_SECONDS = 120;
+/** Time limit for the previous tasks to run again, in seconds: the services roll at the same time. */
+const rollbackSeconds = (config: Config): number =>
+  rollSeconds(config, Math.max(config.registry.replicas, config.gateway.replicas));
 
 /** Time limit for the tasks of removed services to release their resources, in seconds. */
 const REMOVAL_SECONDS = 30;
@@ -71,11 +74,11 @@ export async function rollBackRollout(
     await removeBaseline(docker, stack);
     return "There was no previous state. Everything that this deploy created was removed.";
   }
-  const back = await waitForConvergence(docker, stack, {
+  const back = await waitForConvergence(docker, config, {
     only: new Set(before.map(({ Name }) => Name)),
     goal: "back",
     since,
-    timeoutSeconds: ROLLBACK_SECONDS,
+    timeoutSeconds: rollbackSeconds(config),
     onProgress: (verdicts) => reporter.progress(`going back: ${describe(stack, verdicts)}`),
   });
   await discardChange(context);

@@ -103,7 +103,7 @@ const handOver = ({ config, docker, options, generations }: DeployContext): Prom
 
 function converge(context: DeployContext, since: string): Promise<Convergence> {
   const { config, docker, options, reporter } = context;
-  return waitForConvergence(docker, config.stack, {
+  return waitForConvergence(docker, config, {
     only: wantedServices(context),
     goal: "forward",
     since,

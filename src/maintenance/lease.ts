@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Config } from "../config/resolve.js";
 import { endLeftJobs } from "../docker/jobs.js";
 import { type SwarmService, serviceTasks, stackService, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
-import { didNotRoll, registryOf, rollRegistry, updateRegistry } from "../operation/registryUpdate.js";
+import {
+  didNotRoll,
+  registryOf,
+  registryRollSeconds,
+  rollRegistry,
+  updateRegistry,
+} from "../operation/registryUpdate.js";
 import { READONLY_VARIABLE } from "../stack/registryService.js";
 
 /**
@@ -13,10 +18,6 @@ import { READONLY_VARIABLE } from "../stack/registryService.js";
  * Pulls, the library and logins keep working. It is a lease that ends by the registry's own clock, so that no death of the one
  * who asked for it leaves a registry that takes no pushes for ever.
  */
-
-/** Seconds for the registry to roll, without what runs on the old tasks; they roll one after the other. */
-export const rollSeconds = ({ registry: { replicas } }: Pick<Config, "registry">): number =>
-  120 + 60 * (replicas - 1);
 
 export const setReadOnly = (stack: string, until: number): string[] =>
   updateRegistry(stack, ["--env-add", `${READONLY_VARIABLE}=${until}`]);
@@ -108,7 +109,8 @@ export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Doc
 }
 
 async function roll(context: DeployContext, docker: Docker, update: readonly string[]): Promise<void> {
-  const result = await rollRegistry(context, docker, () => docker.run(update), rollSeconds(context.config));
+  const seconds = registryRollSeconds(context.config);
+  const result = await rollRegistry(context, docker, () => docker.run(update), seconds);
   if (result.state !== "converged" || result.verdicts.length === 0)
     throw didNotRoll(context.config.stack, result);
 }

@@ -5,13 +5,14 @@ import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import { registryRollSeconds } from "../operation/registryUpdate.js";
 import { withLock } from "../operation/stackLock.js";
 import { engineTime } from "../operation/stackUpdate.js";
 import { loadJobScript } from "../render/templates.js";
 import { drainSeconds, fitsBeside } from "../stack/service.js";
 import { STORAGE } from "../stack/storageParts.js";
 import { type RunningStorage, storageOfRegistry } from "../storage/runningStorage.js";
-import { endLeftReadOnly, makeReadOnly, rollSeconds, writableStep } from "./lease.js";
+import { endLeftReadOnly, makeReadOnly, writableStep } from "./lease.js";
 
 export interface GcOptions {
   /** Whether to delete manifests without a tag first. */
@@ -58,7 +59,7 @@ export async function collectGarbage(
 ): Promise<GcResult> {
   const { config, docker } = context;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
-  const lease = 2 * rollSeconds(config) + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
+  const lease = 2 * registryRollSeconds(config) + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
   const registry = await runningRegistry(docker, config.stack);
   const storage = await storageOfRegistry(docker, registry);
   if (!storage) throw neverRan(config.stack);
@@ -117,7 +118,7 @@ const readOnlyStep = (until: number, drain: number): Step => ({
   id: "read-only",
   title: "Read-only",
   async run(context) {
-    await makeReadOnly(context, until, drain + rollSeconds(context.config));
+    await makeReadOnly(context, until, drain + registryRollSeconds(context.config));
     return "pushes are refused, pulls continue";
   },
 });

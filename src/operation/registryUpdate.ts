@@ -1,5 +1,7 @@
+import type { Config } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { rollSeconds } from "../stack/service.js";
 import type { DeployContext } from "./context.js";
 import { describe } from "./convergence.js";
 import { asRolloutFailure } from "./rolloutFailure.js";
@@ -10,6 +12,9 @@ export const registryOf = (stack: string): string => `${stack}_registry`;
 
 /** The reader's service. */
 export const readerOf = (stack: string): string => `${stack}_reader`;
+
+/** Seconds for the registry to roll, without what runs on the old tasks. */
+export const registryRollSeconds = (config: Config): number => rollSeconds(config, config.registry.replicas);
 
 /** Updates the registry's service alone: its images, labels and the other services stay as they are. */
 export const updateRegistry = (stack: string, change: readonly string[]): string[] => [
@@ -37,7 +42,7 @@ export async function rollRegistry(
   } catch (error) {
     throw error instanceof OperatorError ? asRolloutFailure(error) : error;
   }
-  return waitForConvergence(docker, config.stack, {
+  return waitForConvergence(docker, config, {
     only: new Set([registryOf(config.stack)]),
     goal: "forward",
     since,

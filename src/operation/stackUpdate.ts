@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../config/resolve.js";
+import { secondsOf } from "../config/text.js";
 import { type Generations, generationVariables } from "../credentials/secretKinds.js";
 import { stackServices, tasksOf, words } from "../docker/objects.js";
 import { type Docker, saysAbsent } from "../docker/run.js";
@@ -76,21 +78,23 @@ const POLL_MILLISECONDS = 1000;
 const SILENCE_SECONDS = 60;
 
 /**
- * Polls until every service has converged twice in a row, one has failed, or the time is over.
+ * Polls until every service has converged twice in a row, one has failed, or the time is over. Where tasks are probed often,
+ * it polls often too.
  *
  * @throws OperatorError when docker does not answer for longer than an engine needs to restart
  */
 export async function waitForConvergence(
   docker: Docker,
-  stack: string,
+  config: Pick<Config, "stack" | "swarm">,
   waiting: Waiting,
 ): Promise<Convergence> {
+  const pause = Math.min(POLL_MILLISECONDS, secondsOf(config.swarm.probe) * 250);
   const end = Date.now() + waiting.timeoutSeconds * 1000;
   let heard = Date.now();
   let verdicts: Verdict[] = [];
   for (let rounds = 0; ; ) {
     try {
-      verdicts = await readVerdicts(docker, stack, waiting);
+      verdicts = await readVerdicts(docker, config.stack, waiting);
       heard = Date.now();
       waiting.onProgress(verdicts);
       if (verdicts.some(({ state }) => state === "failed")) return { state: "failed", verdicts };
@@ -103,7 +107,7 @@ export async function waitForConvergence(
       rounds = 0;
     }
     if (Date.now() > end) return { state: "timeout", verdicts };
-    await sleep(POLL_MILLISECONDS);
+    await sleep(pause);
   }
 }
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { includes, isAnyPublic, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
+import { secondsOf } from "../config/text.js";
 import { basicAuthorization, type Login } from "../credentials/people.js";
 import { interrupted } from "../docker/run.js";
-import { CHECK_SECONDS } from "../stack/gatewayService.js";
 import { type AutheliaFault, askAuthelia } from "./autheliaAnswers.js";
 import { NoAnswer, networkFault } from "./networkFaults.js";
 import { uiQuestions } from "./uiQuestions.js";
@@ -48,7 +48,7 @@ export interface Logins {
 }
 
 /** Seconds for which the gateway may remember the registry's answer about a password, and some more. */
-const MEMORY_SECONDS = CHECK_SECONDS + 10;
+const memorySeconds = ({ gateway }: Config): number => secondsOf(gateway.remember) + 10;
 
 /** Whether a client gets a token that names nobody: where some repository may be pulled without a login. */
 export const givesAnonymousTokens = (config: Config): boolean => isAnyPublic(repositoryRules(config));
@@ -150,14 +150,14 @@ function questions(config: Config, logins: Logins, get: Get): Question[] {
       title: `login as ${login.user}`,
       ask: () => askLogin(get, urls.registry, tokenUrl, login),
       // It may have been tried before it was valid.
-      patience: MEMORY_SECONDS,
+      patience: memorySeconds(config),
     });
   if (former)
     list.push({
       id: "former-login",
       title: `the old password of ${former.user} is refused`,
       ask: () => askRefusal(get, tokenUrl, former),
-      patience: MEMORY_SECONDS,
+      patience: memorySeconds(config),
     });
   if (config.users.provider !== "htpasswd")
     list.push({ id: "authelia", title: "Authelia judges logins", ask: () => askAuthelia(get, tokenUrl) });

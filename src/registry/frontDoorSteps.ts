@@ -1,10 +1,12 @@
+import type { Config } from "../config/resolve.js";
+import { secondsOf } from "../config/text.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import { AUTHELIA_REMEDIES } from "./autheliaAnswers.js";
 import { type FrontDoorAnswer, verifyFrontDoor } from "./frontDoor.js";
 
-/** How long the front door may need after the services have converged. */
-const PATIENCE_SECONDS = 30;
+/** How long the front door may need after the services have converged: Traefik may probe each task, too. */
+const patienceSeconds = ({ swarm }: Config): number => 20 + 2 * secondsOf(swarm.probe);
 
 /** Asks the registry and the UI through their front door. */
 export const verify: Step = {
@@ -15,7 +17,7 @@ export const verify: Step = {
     const { config, given, change, reporter, signal } = context;
     const login = change ? change.login : given;
     const logins = { login, former: change?.former };
-    const answers = await verifyFrontDoor(config, logins, PATIENCE_SECONDS, signal);
+    const answers = await verifyFrontDoor(config, logins, patienceSeconds(config), signal);
     requireNoFault(
       context,
       answers,

@@ -1,13 +1,13 @@
 import { globPattern } from "../access/glob.js";
 import { isAnyPublic, repositoryRules, TEMPORARY_USER } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
+import { secondsOf } from "../config/text.js";
 import { ACTION_PATTERNS, REPOSITORY_PATTERN } from "../stack/accessActions.js";
 import { accessValues, grantMark, hasRules } from "../stack/accessMaps.js";
 import {
   answerLimits,
   CACHE_FOLDER,
   CHECK_LIMITS,
-  CHECK_SECONDS,
   GATEWAY_PORT,
   insideAddress,
   SCRIPT_PATH,
@@ -95,7 +95,7 @@ export function gatewayFiles(
     repositoryPattern: REPOSITORY_PATTERN,
     cacheFolder: CACHE_FOLDER,
     cache: config.gateway.cache && nginxSize(config.gateway.cache),
-    checkSeconds: CHECK_SECONDS,
+    checkSeconds: secondsOf(config.gateway.remember),
     ...CHECK_LIMITS,
     ...answerLimits(config),
     openFiles: OPEN_FILES,

@@ -69,7 +69,7 @@ export interface Healthcheck {
   interval: string;
   timeout: string;
   retries: number;
-  start_period: string;
+  start_period?: string;
 }
 
 export interface Deploy {

@@ -29,9 +29,6 @@ export const insideAddress = ({ expose }: Pick<Config, "expose">): string =>
 /** Where nginx finds the script that judges what maps cannot. */
 export const SCRIPT_PATH = "/etc/nginx/access.js";
 
-/** Seconds for which the gateway remembers the registry's answer about a password, right or wrong. */
-export const CHECK_SECONDS = 45;
-
 /**
  * How fast passwords are checked that were not right the last time. At cost 12 a check takes 0.2 to 0.4 s of a core. No check
  * waits longer than Docker's command does for a login (15 s), nearly.
@@ -144,7 +141,7 @@ export function gatewayService(config: Config): Service {
     secrets: [secretMount("gateway", "gateway", UNPRIVILEGED)],
     read_only: true,
     cap_drop: ["ALL"],
-    healthcheck: healthcheck(`http://127.0.0.1:${GATEWAY_PORT}/healthz`),
+    healthcheck: healthcheck(config, `http://127.0.0.1:${GATEWAY_PORT}/healthz`),
     stop_signal: "SIGQUIT",
     stop_grace_period: stopGracePeriod(behindTraefik),
     logging: logging(),

@@ -110,7 +110,7 @@ function uiService(config: Config, role: Role): Service {
     // No read-only root: the image's start script writes its own pages and nginx files, which belong to user nginx.
     cap_drop: ["ALL"],
     cap_add: ["CHOWN", "DAC_OVERRIDE", "FOWNER", "NET_BIND_SERVICE", "SETGID", "SETUID"],
-    healthcheck: healthcheck(`http://127.0.0.1:${UI_PORT}/`),
+    healthcheck: healthcheck(config, `http://127.0.0.1:${UI_PORT}/`),
     stop_signal: "SIGQUIT",
     stop_grace_period: "20s",
     logging: logging(),

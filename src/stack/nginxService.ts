@@ -26,7 +26,7 @@ export function nginxService(config: Config, role: Role): Service {
     ...(role.secrets ? { secrets: role.secrets } : {}),
     read_only: true,
     cap_drop: ["ALL"],
-    healthcheck: healthcheck(role.health),
+    healthcheck: healthcheck(config, role.health),
     stop_signal: "SIGQUIT",
     stop_grace_period: "20s",
     logging: logging(),

@@ -86,15 +86,16 @@ export function readerService(config: Config): Service {
     entrypoint: ["registry", "serve", configPath],
     networks: [config.networks.internal],
     configs: [{ source: "reader", target: configPath }],
-    ...(storage.secrets.length > 0 ? bucketParts(storage) : { volumes: storage.volumes }),
+    ...(storage.secrets.length > 0 ? bucketParts(config, storage) : { volumes: storage.volumes }),
   };
 }
 
 /** A reader that cannot read its bucket never counts as running, so a deploy with wrong keys breaks no pull. */
-const bucketParts = ({ secrets }: StorageParts) => ({
+const bucketParts = (config: Config, { secrets }: StorageParts) => ({
   secrets,
   volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 1024 * 1024 } } as const],
   healthcheck: storageCheck(
+    config,
     `http://127.0.0.1:${REGISTRY_PORT}/`,
     `http://127.0.0.1:${REGISTRY_PORT}${NO_BLOB}`,
   ),
@@ -114,7 +115,7 @@ function commonParts(config: Config, storage: StorageParts) {
     ...(Object.keys(environment).length > 0 ? { environment } : {}),
     read_only: true,
     cap_drop: ["ALL"],
-    healthcheck: healthcheck(`http://127.0.0.1:${REGISTRY_PORT}/`),
+    healthcheck: healthcheck(config, `http://127.0.0.1:${REGISTRY_PORT}/`),
     stop_grace_period: stopGracePeriod(fitsBeside(registry.placement)),
     logging: logging(),
     deploy: deploy(config, { ...registry, startFirst: true }),

@@ -1,4 +1,5 @@
 import type { Config } from "../config/resolve.js";
+import { secondsOf } from "../config/text.js";
 import type { Amounts, Deploy, Healthcheck, Service } from "./composeModel.js";
 
 /** What every service of the stack has alike. */
@@ -21,12 +22,37 @@ export const openFiles = (): NonNullable<Service["ulimits"]> => ({
 /** Processes and threads of a task. Go starts a thread for each file operation that waits, so this is far above what is usual. */
 export const MOST_PROCESSES = 4096;
 
-const PROBING = { interval: "5s", timeout: "5s", retries: 3, start_period: "20s" } as const;
+/** In the start period Docker Engine 25 and newer probe at this pace, whatever the interval is. Source: moby, daemon/health.go. */
+const START_INTERVAL_SECONDS = 5;
+
+/** A new task has so long at least to answer for the first time, on a slow disk or a busy node. */
+const START_SECONDS = 30;
+
+/** When a task is probed. A short interval needs more failures in its place of a start period, so that no task is given up sooner. */
+function probing({ swarm }: Config) {
+  const interval = secondsOf(swarm.probe);
+  return {
+    interval: swarm.probe,
+    timeout: "5s",
+    ...(interval < START_INTERVAL_SECONDS
+      ? { retries: Math.ceil(START_SECONDS / interval) }
+      : { retries: 3, start_period: `${START_SECONDS - 2 * START_INTERVAL_SECONDS}s` }),
+  };
+}
+
+/**
+ * How long the Swarm needs to give a service new tasks, one after the other: each is started, probed, and then watched.
+ *
+ * @param replicas tasks of the service
+ * @returns seconds, without what runs on the old tasks
+ */
+export const rollSeconds = ({ swarm }: Pick<Config, "swarm">, replicas: number): number =>
+  60 + replicas * (50 + secondsOf(swarm.probe) + secondsOf(swarm.monitor));
 
 /** A probe with busybox's wget, which all three images have. A task counts as running only when it answers. */
-export const healthcheck = (url: string): Healthcheck => ({
+export const healthcheck = (config: Config, url: string): Healthcheck => ({
   test: ["CMD", "wget", "-q", "-O", "/dev/null", url],
-  ...PROBING,
+  ...probing(config),
 });
 
 /**
@@ -35,7 +61,7 @@ export const healthcheck = (url: string): Healthcheck => ({
  *
  * @param absent what is not there
  */
-export const storageCheck = (url: string, absent: string): Healthcheck => ({
+export const storageCheck = (config: Config, url: string, absent: string): Healthcheck => ({
   test: [
     "CMD-SHELL",
     [
@@ -43,7 +69,7 @@ export const storageCheck = (url: string, absent: string): Healthcheck => ({
       `else wget -q -O /dev/null ${absent} 2>&1 | grep -q '404 Not Found' && touch /tmp/answers; fi`,
     ].join("; "),
   ],
-  ...PROBING,
+  ...probing(config),
 });
 
 /**
@@ -90,8 +116,8 @@ export function deploy(config: Config, rollout: Rollout): Deploy {
       ...(Object.keys(reservations).length > 0 ? { reservations } : {}),
     },
     restart_policy: { condition: "any", delay: "5s" },
-    update_config: { parallelism: 1, order, failure_action: "rollback", monitor: "5s" },
-    rollback_config: { parallelism: 1, order, monitor: "5s" },
+    update_config: { parallelism: 1, order, failure_action: "rollback", monitor: config.swarm.monitor },
+    rollback_config: { parallelism: 1, order, monitor: config.swarm.monitor },
     ...(rollout.labels ? { labels: rollout.labels } : {}),
   };
 }

@@ -1,4 +1,5 @@
 import type { Config } from "../config/resolve.js";
+import { secondsOf } from "../config/text.js";
 import { AUTHELIA_RESPONSE_HEADERS } from "./authelia.js";
 
 /** A router with its service, for one host. */
@@ -48,8 +49,9 @@ export function traefikLabels(config: Config, route: Route): Record<string, stri
     ...(config.swarm.endpointMode === "dnsrr"
       ? {
           [`${service}.healthcheck.path`]: route.healthPath,
-          [`${service}.healthcheck.interval`]: "5s",
-          [`${service}.healthcheck.timeout`]: "3s",
+          [`${service}.healthcheck.interval`]: config.swarm.probe,
+          // Traefik 2 warns of one that is not shorter.
+          [`${service}.healthcheck.timeout`]: `${Math.min(3, (secondsOf(config.swarm.probe) * 3) / 5)}s`,
         }
       : {}),
     ...(beforeAuth?.labels ?? {}),

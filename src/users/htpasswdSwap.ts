@@ -11,7 +11,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { storedServices } from "../operation/baseline.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import { describe } from "../operation/convergence.js";
-import { didNotRoll, registryOf, rollRegistry } from "../operation/registryUpdate.js";
+import { didNotRoll, registryOf, registryRollSeconds, rollRegistry } from "../operation/registryUpdate.js";
 import { failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
 import { engineTime, waitForConvergence } from "../operation/stackUpdate.js";
 
@@ -19,9 +19,6 @@ import { engineTime, waitForConvergence } from "../operation/stackUpdate.js";
  * Users change with one secret of one service: the registry's htpasswd. Nothing else of the stack is touched, and no compose
  * file is needed, so that a change from an old checkout changes nothing but the users.
  */
-
-/** Seconds for the registry to run with the htpasswd from before again. */
-const BACK_SECONDS = 120;
 
 /**
  * The spec of a service with another htpasswd in the place of the one that it has, mounted in the same way. The order of the
@@ -107,11 +104,11 @@ export async function swapBack(context: DeployContext, docker: Docker, previous:
     context.reporter.note("info", `Going back to generation ${previous}.`);
     await swapTo(docker, stack, previous);
   }
-  const result = await waitForConvergence(docker, stack, {
+  const result = await waitForConvergence(docker, context.config, {
     only: new Set([registryOf(stack)]),
     goal: "back",
     since,
-    timeoutSeconds: BACK_SECONDS,
+    timeoutSeconds: registryRollSeconds(context.config),
     onProgress: (verdicts) => context.reporter.progress(`going back: ${describe(stack, verdicts)}`),
   });
   if (result.state !== "converged") throw didNotRoll(stack, result);

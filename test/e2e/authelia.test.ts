@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { CHECK_SECONDS } from "../../src/stack/gatewayService.js";
 import { Authelia } from "../support/authelia.js";
 import { addressForTasks } from "./addresses.js";
 import { MANIFEST_TYPE, pushImage } from "./attacks/image.js";
@@ -13,6 +12,8 @@ import { useSwarm } from "./swarm.js";
 /** Users of Authelia beside those of the htpasswd, and alone. */
 
 const swarm = useSwarm();
+/** For which the gateway remembers an answer (gateway.remember). */
+const CHECK_SECONDS = 45;
 const WRONG_NAMES = {
   comma: "ann,admins",
   space: "a b",

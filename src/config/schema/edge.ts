@@ -1,6 +1,15 @@
 import { z } from "zod";
 import { USER_NAME } from "../../credentials/userNames.js";
-import { hostName, imageReference, ipv4Network, objectName, text, title, traefikName } from "../text.js";
+import {
+  hostName,
+  imageReference,
+  ipv4Network,
+  objectName,
+  seconds,
+  text,
+  title,
+  traefikName,
+} from "../text.js";
 import { routerLabels, serviceLabels } from "./labels.js";
 import { resources } from "./registry.js";
 
@@ -125,6 +134,12 @@ export const swarm = z
       .enum(["vip", "dnsrr"])
       .default("vip")
       .describe("how service names resolve; dnsrr where the kernel has no IPVS"),
+    // Below a second the probes themselves are the load; Docker's own default is the most.
+    probe: seconds(1, 30).default("5s").describe("time between two health checks of a task"),
+    // Swarm replaces one task after the other, each after such a time.
+    monitor: seconds(1, 120)
+      .default("5s")
+      .describe("time for which a new task is watched: if it fails, Swarm goes back to the task from before"),
   })
   .prefault({});
 

@@ -7,6 +7,7 @@ import {
   nodeLabel,
   objectName,
   placementConstraint,
+  seconds,
   text,
 } from "../text.js";
 import { registryEnvironment } from "./registryEnvironment.js";
@@ -185,6 +186,10 @@ export const gateway = z
       .optional()
       .describe("size of a cache of layers on each gateway's node, such as 10G")
       .meta({ derived: "none" }),
+    // Each check costs the registry a bcrypt; and a token says that it is good for 300 s.
+    remember: seconds(1, 300)
+      .default("45s")
+      .describe("time for which an answer about a password is remembered: so long a removed user may get in"),
     log: z
       .enum(["plain", "json"])
       .default("plain")
