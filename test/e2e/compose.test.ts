@@ -118,7 +118,11 @@ const accepted = fc.record(
       { encrypted: fc.boolean(), mtu: fc.integer({ min: 576, max: 9216 }) },
       { requiredKeys: [] },
     ),
-    swarm: fc.record({ endpointMode: fc.constantFrom("vip", "dnsrr") }),
+    swarm: fc.record({
+      endpointMode: fc.constantFrom("vip", "dnsrr"),
+      probe: fc.constantFrom("1s", "4s", "5s", "30s"),
+      monitor: fc.constantFrom("30s", "120s"),
+    }),
     expose: fc.constantFrom("traefik", "ports"),
   },
   { requiredKeys: ["domain"] },

@@ -3,9 +3,11 @@ import { describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
+import { Secret } from "../../src/credentials/secret.js";
 import { goNanoseconds } from "../../src/docker/goDuration.js";
 import type { Docker } from "../../src/docker/run.js";
 import { waitForConvergence } from "../../src/operation/stackUpdate.js";
+import { verifyFrontDoor } from "../../src/registry/frontDoor.js";
 import { gatewayFiles } from "../../src/render/gatewayFiles.js";
 import { COMPOSE_FILE, renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
@@ -116,6 +118,35 @@ test("time limits of rollouts grow with the times and the number of tasks", () =
   expect(rollSeconds(config(), 3)).toBe(240);
   const slow = config("swarm: { probe: 30s, monitor: 120s }\n");
   for (const tasks of [1, 2, 10]) expect(rollSeconds(slow, tasks)).toBeGreaterThan(tasks * 150 + 60);
+});
+
+/** Seconds for which the front door is asked about logins that are not as they should be. */
+async function patience(more: string): Promise<number> {
+  pauses.length = 0;
+  const started = Date.now();
+  const now = () => started + pauses.reduce((sum, milliseconds) => sum + milliseconds, 0);
+  const clock = vi.spyOn(Date, "now").mockImplementation(now);
+  vi.stubGlobal("fetch", async () => new Response("", { status: 401 }));
+  const login = { user: "smith", password: new Secret("anvil") };
+  try {
+    await verifyFrontDoor(config(more), { login }, 0);
+  } finally {
+    clock.mockRestore();
+    vi.unstubAllGlobals();
+  }
+  return pauses.reduce((sum, milliseconds) => sum + milliseconds, 0) / 1000;
+}
+
+test("a login is asked about until what the gateway remembers is forgotten, and some seconds more", async () => {
+  for (const [more, seconds] of [
+    ["", 45],
+    ["gateway: { remember: 2s }\n", 2],
+    ["gateway: { remember: 300s }\n", 300],
+  ] as const) {
+    const asked = await patience(more);
+    expect(asked).toBeGreaterThanOrEqual(seconds + 10);
+    expect(asked).toBeLessThan(seconds + 15);
+  }
 });
 
 describe("the config", () => {
