@@ -53,10 +53,9 @@ export function planUpgrade(
     }
     plan.upgrades.push({ path, from: node.value, ...verdict });
     edits.push({ path: image.path, value: verdict.to });
-    // The line may stand beside the image, and has to stay true.
+    // The line may stand beside the image, and has to stay true; where it does not, nothing is added.
     const line = registryLine(verdict.to);
-    const isWritten = isScalar(config.document.getIn(["registry", "version"], true));
-    if (image.name === "registry" && isWritten && line !== registryLine(node.value))
+    if (image.name === "registry" && line !== registryLine(node.value))
       edits.push({ path: ["registry", "version"], value: String(line) });
   }
   return { ...plan, text: config.withValues(edits) };

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import fc from "../support/properties.js";
 
 interface Script {
   mountUri(r: { variables: { request_uri: string; identity: string } }): string;

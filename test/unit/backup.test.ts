@@ -11,7 +11,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { contentOf } from "../../src/backup/backupContent.js";
 import { BackupDirectory } from "../../src/backup/backupDirectory.js";
@@ -26,6 +25,7 @@ import type { DeployContext } from "../../src/operation/context.js";
 import { RegistryApi } from "../../src/registry/registryApi.js";
 import { RegistryClient } from "../../src/registry/registryClient.js";
 import { ProgressMeter } from "../../src/terminal/progress.js";
+import fc from "../support/properties.js";
 import { digestOf, RegistryServer, TYPES } from "./registryServer.js";
 
 let folder: string;

@@ -1,8 +1,8 @@
 import { tmpdir } from "node:os";
 import { execaSync } from "execa";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type CommandTree, completionScript } from "../../src/terminal/completion.js";
+import fc from "../support/properties.js";
 
 const leaf = (name: string, ...flags: string[]): CommandTree => ({
   name,

@@ -1,22 +1,30 @@
 import { inspect } from "node:util";
 import bcrypt from "bcryptjs";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { credentialsFromEnvironment } from "../../src/actions/credentials.js";
 import {
   candidates,
   currentMachines,
   machineAccounts,
+  machineKinds,
   nextMachines,
   nextPeople,
   partHtpasswd,
   readGenerations,
 } from "../../src/credentials/generationState.js";
-import { checkPassword, parseHtpasswd, verifyPassword } from "../../src/credentials/htpasswd.js";
+import {
+  bcryptCost,
+  checkPassword,
+  htpasswdEntry,
+  parseHtpasswd,
+  verifyPassword,
+} from "../../src/credentials/htpasswd.js";
 import { notificationHeadersFrom } from "../../src/credentials/notificationHeaders.js";
 import { generatePassword, PASSWORD_LENGTH } from "../../src/credentials/password.js";
 import { Secret } from "../../src/credentials/secret.js";
+import { generationVariables } from "../../src/credentials/secretKinds.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import fc from "../support/properties.js";
 
 const hash = (password: string) => bcrypt.hashSync(password, 4);
 const settings = { username: "admin", bcryptCost: 10 };
@@ -65,7 +73,9 @@ describe("an htpasswd", () => {
     ["another hash", "ann:{SHA}fEqNCco3Yq9h5ZUglD3CZJT4lBs=", "line 1"],
     ["MD5", `ann:${hash("a")}\nbob:$apr1$x$yyyyyyyyyyyyyyyyyyyyyy`, "line 2"],
     ["a cut hash", `ann:${hash("a").slice(0, -1)}`, "line 1"],
+    ["a hash with a tail", `ann:${hash("a")}x`, "line 1"],
     ["no hash", "ann", "line 1"],
+    ["no user at all", "# nobody\n", "REGISTRY_HTPASSWD"],
     ["no user", `:${hash("a")}`, "line 1"],
     ["a machine's name", `hephaestus-ui:${hash("a")}`, "line 1"],
     ["the temporary user's name", `hephaestus.temporary:${hash("a")}`, "line 1"],
@@ -93,8 +103,18 @@ describe("an htpasswd", () => {
           expect(`${message}${where}${remedy}`).not.toContain(garbage);
         }
       }),
-      { seed: 7 },
     );
+  });
+
+  test("may have machine accounts where it comes from the Swarm, and names that only hold the reserved word", () => {
+    const users = (source: string, machines: boolean) =>
+      parseHtpasswd(new Secret(source), "X", machines).map(({ user }) => user);
+    expect(users(`hephaestus-ui:${hash("a")}`, true)).toEqual(["hephaestus-ui"]);
+    expect(users(`ann.hephaestus-ui:${hash("a")}`, false)).toEqual(["ann.hephaestus-ui"]);
+  });
+
+  test("tells the cost of its hashes", () => {
+    expect(bcryptCost(htpasswdEntry("ann", new Secret("anvil"), 5))).toBe(5);
   });
 
   test("has the last line of a name count, as the registry does", () => {
@@ -111,9 +131,14 @@ describe("an htpasswd", () => {
 test.each([
   ["", /empty/],
   ["a\nb", /line break/],
+  ["a\tb", /control character/],
   ["ü".repeat(37), /72 bytes/],
 ])("the password %j is refused", (password, reason) => {
   expect(catchError(() => checkPassword(new Secret(password))).message).toMatch(reason);
+});
+
+test("a password of as many bytes as bcrypt reads is taken", () => {
+  expect(checkPassword(new Secret("ü".repeat(36))).reveal()).toHaveLength(36);
 });
 
 describe("the environment's credentials", () => {
@@ -146,6 +171,11 @@ describe("the environment's credentials", () => {
 });
 
 describe("machine accounts", () => {
+  test("are those of the services that the stack has", () => {
+    expect(machineKinds(false)).toEqual(["gateway", "ui"]);
+    expect(machineKinds(true)).toEqual(["gateway", "ui", "mirror"]);
+  });
+
   test.each([
     [1, ["hephaestus-gateway", "hephaestus-ui"]],
     [3, ["hephaestus-gateway-3", "hephaestus-ui-3"]],
@@ -168,11 +198,18 @@ describe("machine accounts", () => {
   });
 
   test("are told from people, and those of other generations are left out", () => {
-    const lines = ["ann", "hephaestus-gateway", "hephaestus-ui", "hephaestus-gateway-2", "hephaestus-ui-2"];
+    const lines = [
+      "ann",
+      "hephaestus.temporary",
+      "hephaestus-gateway",
+      "hephaestus-ui",
+      "hephaestus-gateway-2",
+      "hephaestus-ui-2",
+    ];
     const entries = lines.map((user) => ({ user, hash: "x" }));
     const users = (generation: number | undefined) => {
       const { people, machines } = partHtpasswd(entries, generation);
-      expect(people.map(({ user }) => user)).toEqual(["ann"]);
+      expect(people.map(({ user }) => user)).toEqual(["ann", "hephaestus.temporary"]);
       return machines.map(({ user }) => user);
     };
     expect(users(1)).toEqual(["hephaestus-gateway", "hephaestus-ui"]);
@@ -200,6 +237,17 @@ describe("generations", () => {
       undefined,
       2,
     ],
+    ["machines that lack a secret and that nothing uses", ["s_gateway_1"], [], [], 1, undefined, 2],
+    [
+      "what a service uses, though it is not listed",
+      [],
+      ["s_htpasswd_7", "s_gateway_4"],
+      [7],
+      8,
+      undefined,
+      5,
+    ],
+    ["nine and ten", names(10, 9), [], [10, 9], 11, 10, 11],
     [
       "none of another stack",
       ["t_htpasswd_1", "s_x_htpasswd_1", "s_htpasswd_01", "s_htpasswd_x"],
@@ -215,6 +263,20 @@ describe("generations", () => {
     expect(nextPeople(state)).toBe(next);
     expect(currentMachines(state)).toBe(machines);
     expect(nextMachines(state)).toBe(nextMachine);
+  });
+});
+
+test("compose gets the generation of each secret that the stack has", () => {
+  expect(generationVariables({ people: 3, machines: 2 })).toEqual({
+    HEPHAESTUS_GENERATION: "3",
+    HEPHAESTUS_MACHINE_GENERATION: "2",
+  });
+  const given = { "mirror-logins": 5, "notification-headers": undefined };
+  expect(generationVariables({ people: 3, machines: 2, storage: 4, given })).toEqual({
+    HEPHAESTUS_GENERATION: "3",
+    HEPHAESTUS_MACHINE_GENERATION: "2",
+    HEPHAESTUS_S3_GENERATION: "4",
+    HEPHAESTUS_MIRROR_GENERATION: "5",
   });
 });
 

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { type ComposedStack, composedSpec, nanoseconds, type Spec } from "../../src/diff/composedService.js";
@@ -8,6 +7,7 @@ import { factChanges } from "../../src/diff/factChanges.js";
 import { compareSpecs } from "../../src/diff/serviceDifferences.js";
 import { serviceFacts } from "../../src/diff/serviceFacts.js";
 import { shown } from "../../src/terminal/output.js";
+import fc from "../support/properties.js";
 
 /**
  * The fixtures are what docker printed: `docker stack config` of a rendered compose file, and `docker service inspect`

@@ -1,7 +1,6 @@
 import { createServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { lookUp } from "../../src/doctor/dns.js";
@@ -15,6 +14,7 @@ import { readCertificate } from "../../src/registry/certificate.js";
 import type { FrontDoorAnswer } from "../../src/registry/frontDoor.js";
 import { hostsOf } from "../../src/stack/traefikLabels.js";
 import { entrypoint, listen, router, traefikApi } from "../e2e/doctor/fakes.js";
+import fc from "../support/properties.js";
 import { selfSigned } from "../support/selfSigned.js";
 import { service } from "./swarmObjects.js";
 

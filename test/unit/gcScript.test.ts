@@ -2,9 +2,9 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadJobScript } from "../../src/render/templates.js";
+import fc from "../support/properties.js";
 
 /** The job of the garbage collection, on made-up storages, with a collector that only notes that it ran. */
 

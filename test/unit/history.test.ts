@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { chooseRecord } from "../../src/deploy/rollBackStack.js";
@@ -17,6 +16,7 @@ import { readOnlyUntil } from "../../src/maintenance/lease.js";
 import { lastDone, partNote } from "../../src/maintenance/maintenanceNote.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
 import { withImages } from "../../src/render/pin.js";
+import fc from "../support/properties.js";
 import { service } from "./swarmObjects.js";
 
 const EVENT: Event = {

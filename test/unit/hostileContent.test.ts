@@ -11,7 +11,6 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { contentOf } from "../../src/backup/backupContent.js";
 import { BackupDirectory } from "../../src/backup/backupDirectory.js";
@@ -30,6 +29,7 @@ import { RegistryClient } from "../../src/registry/registryClient.js";
 import { contentOf as usedBy } from "../../src/registry/repositoryUsage.js";
 import { imagesOf } from "../../src/registry/taggedImages.js";
 import { ProgressMeter } from "../../src/terminal/progress.js";
+import fc from "../support/properties.js";
 import { digestOf, RegistryServer, TYPES } from "./registryServer.js";
 
 /** Registries and backups that were made to harm: whatever they hold, each command comes to an end and stays in its folder. */

@@ -42,6 +42,8 @@ describe("a config with metrics", () => {
     "metrics: { network: aether-net }",
     `${ON} }`,
     "expose: ports\nmetrics: { enabled: true, network: aether-net }",
+    `${ON} }\ngateway: { image: "nginx:1.26.0-alpine" }`,
+    `${ON} }\nregistry: { image: "registry:3.1.2", storage: { driver: s3, bucket: images } }`,
     `${ON} }\ngateway: { image: "mirror.example/nginx@sha256:${"0".repeat(64)}" }`,
   ])("is taken: %s", (text) => expect(load(text).warnings).toEqual([]));
 

@@ -73,6 +73,8 @@ test.each([
   ],
   ["{ from: alpine, to: a, tags: [x] }", "is not a repository with its registry"],
   ["{ from: registry.example.com/a, to: b, tags: [x] }", "is in this registry itself"],
+  ["{ from: registry.example.com:443/a, to: b, tags: [x] }", "is in this registry itself"],
+  ["{ from: quay.io/a/b, to: a/self, tags: [x] }", "stands for the stack's own images"],
   ["{ from: quay.io/a/b, to: b, tags: [x], name: self }", "stands for the stack's own images"],
   [
     "{ from: quay.io/a/b, to: b, tags: [x] }, { from: quay.io/a/c, to: b, tags: [x] }",
@@ -88,11 +90,17 @@ test.each([
   expect(findings(`mirror: [${entry}]\n`)).toContain(message);
 });
 
+test("a repository may be named twice, such as for its tags and for a range of versions", () => {
+  const entry =
+    "{ from: quay.io/a/b, to: b, tags: [edge] }, { from: quay.io/a/b, to: b, tags: ['>=3'], name: c }";
+  expect(findings(`mirror: [${entry}]\n`)).toBe("");
+});
+
 test("a tag that is immutable here is named, since it may move at its source", () => {
   const access = "access: [{ repositories: [b], immutable: ['v*'] }]\n";
-  const found = findings(`${access}mirror: [{ from: quay.io/a/b, to: b, tags: [v1, edge] }]\n`);
-  expect(found).toContain("mirror.0.tags.0: the tag v1 of b is immutable");
-  expect(found).not.toContain("edge");
+  const found = findings(`${access}mirror: [{ from: quay.io/a/b, to: b, tags: ["v2*", v1, edge] }]\n`);
+  // What a glob matches is new when it comes.
+  expect(found.match(/mirror\..*immutable/g)).toEqual(["mirror.0.tags.1: the tag v1 of b is immutable"]);
 });
 
 const line = (entry: object) => JSON.stringify({ level: "INFO", ...entry });
@@ -167,6 +175,8 @@ test.each([
   ["[]", "has no auths"],
   ['{"auths":{}}', "has no logins"],
   ['{"auths":{"quay.io":{}}}', 'has no user and password for "quay.io"'],
+  ['{"auths":{"quay.io":{"username":"ann","password":""}}}', 'has no user and password for "quay.io"'],
+  ['{"auths":{"quay.io":{"username":"","password":"anvil"}}}', 'has no user and password for "quay.io"'],
   ['{"auths":{"quay.io":{"auth":"%%"}}}', 'has no user and password for "quay.io"'],
 ])("logins that cannot be are refused, and are not shown: %s", (text, message) => {
   expect(() => mirrorLoginsFrom({ REGISTRY_MIRROR_LOGINS: text })).toThrow(message);

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { htpasswdEntry, verifyPassword } from "../../src/credentials/htpasswd.js";
 import { addUser, changePassword, mergePeople, removeUser } from "../../src/credentials/people.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import fc from "../support/properties.js";
 
 const COST = 4;
 const login = (user: string, password: string) => ({ user, password: new Secret(password) });

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { matchesGlob } from "../../src/access/glob.js";
 import {
@@ -16,6 +15,7 @@ import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { accessValues } from "../../src/stack/accessMaps.js";
 import { judgeNames } from "../../src/users/judgeNames.js";
+import fc from "../support/properties.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\n${text}`, "f", {});
 const findings = (text: string): string[] => {
@@ -52,6 +52,8 @@ describe("a rule", () => {
     [{ pull: ["bob"], push: ["team"] }, ["bob", "ann", "ci"], ["ann", "ci"], ["ann", "ci"]],
     [{ pull: ["bob"], push: "authenticated" }, "authenticated", "authenticated", "authenticated"],
     [{ pull: [] }, [], [], []],
+    [{ pull: ["ann"], push: [] }, ["ann"], [], []],
+    [{ pull: ["bob"], push: ["ann"], delete: ["carl"] }, ["bob", "ann", "carl"], ["ann"], ["carl"]],
   ])("%j gives", (written, pull, push, remove) => {
     const [first] = repositoryRules({
       ...anonymous,
@@ -101,10 +103,11 @@ describe("a rule", () => {
 
   test("names users that are not there", () => {
     const access = [
-      rule({ pull: ["ann", "team", "zoe"] }),
+      rule({ pull: ["ann", "team", "zoe", "group:ops"] }),
       rule({ pull: "anonymous", push: "authenticated" }),
     ];
-    expect(unknownNames({ ...anonymous, access, groups: { team: ["ci"] } }, ["ann"])).toEqual(["ci", "zoe"]);
+    const groups = { team: ["ci"], spare: ["dora"] };
+    expect(unknownNames({ ...anonymous, access, groups }, ["ann"])).toEqual(["ci", "zoe", "dora"]);
   });
 });
 
@@ -114,6 +117,11 @@ describe("findings about rules", () => {
       "access:\n  - { repositories: ['a/**'] }\n  - { repositories: [a/b] }",
       /^4 access\.1\.repositories\.0: rule 2 never/,
     ],
+    [
+      "access:\n  - { repositories: ['a/**', 'b/**'] }\n  - { repositories: [b/c] }",
+      /^4 access\.1\.repositories\.0: rule 2 never decides about b\/c/,
+    ],
+    ["retention: [{ repositories: [a], keep: { last: 1 } }]", /^2 retention: no tag is ever deleted/],
     ["access:\n  - { repositories: ['a/**', a/b] }", /^3 access\.0\.repositories\.1: a\/b adds nothing/],
     [
       "access:\n  - { repositories: ['a/*'] }\n  - { repositories: ['*/b'] }",
@@ -161,9 +169,11 @@ describe("findings about rules", () => {
     expect(found[0]).toMatch(wanted);
   });
 
-  test("are none where the rules are in order", () => {
-    const text =
-      "access:\n  - { repositories: ['team-a/secret/**'], pull: [ann] }\n  - { repositories: ['team-a/**'] }\n  - { repositories: ['**'] }";
+  test.each([
+    "access:\n  - { repositories: ['team-a/secret/**'], pull: [ann] }\n  - { repositories: ['team-a/**'] }\n  - { repositories: ['**'] }",
+    "access:\n  - { repositories: ['a/*', '*/b'] }",
+    "groups: { devs: [ann] }\naccess:\n  - { repositories: [a], pull: ['group:devs'] }\n  - { repositories: [b] }",
+  ])("are none where the rules are in order: %s", (text) => {
     expect(findings(text)).toEqual([]);
   });
 });
@@ -223,6 +233,7 @@ test("a deploy and doctor warn of names that no user has, with the nearest user"
     },
   ]);
   expect(judgeNames(config, [])).toEqual([]);
+  expect(judgeNames(config, ["anne", "bob", "hephaestus.temporary"])).toEqual([]);
   expect(judgeNames(config, ["anne", "bob", "team", "HEPHAESTUS.ui"]).map(({ id }) => id)).toEqual([
     "user-name-of-group",
     "user-name-reserved",

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { planRetention, type Rule } from "../../src/maintenance/retention.js";
 import type { Digest } from "../../src/registry/digest.js";
 import { buildDate, subjectOfTag, type TaggedImage } from "../../src/registry/imageFacts.js";
 import { compareVersions, parseVersion } from "../../src/registry/versions.js";
+import fc from "../support/properties.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000);
@@ -185,12 +185,26 @@ test("where dates are equal or unknown, versions decide by their numbers", () =>
   expect(going([...charts, image("latest", "c", undefined)], { keepLast: 1 })).toEqual(["1.9.0"]);
 });
 
+test("an undated version counts among dated ones where their dates and versions agree", () => {
+  const undated = image("v1.2", "c", undefined);
+  const inOrder = [image("v1.0", "a", 3), image("v1.1", "b", 2), undated];
+  expect(going(inOrder, { keepLast: 1 })).toEqual(["v1.0", "v1.1"]);
+  const sameDay = [image("v1.1", "b", 3), image("v1.0", "a", 3), undated];
+  expect(going(sameDay, { keepLast: 1 })).toEqual(["v1.1", "v1.0"]);
+  const twoNames = [image("1.0", "a", 3), image("v1.0", "b", 3), undated];
+  expect(going(twoNames, { keepLast: 1 })).toEqual(["1.0", "v1.0"]);
+  // The older version was built later: whether v1.2 is newer than it nobody knows, and so both stay.
+  const patched = [image("v1.0", "a", 1), image("v1.1", "b", 3), undated];
+  expect(going(patched, { keepLast: 1 })).toEqual(["v1.1"]);
+});
+
 test("versions are compared by numbers, a pre-release before its release", () => {
   const order = [
     "0.9",
     "1.0.0-alpha",
     "1.0.0-alpha.2",
     "1.0.0-alpha.10",
+    "1.0.0-alpha.beta",
     "1.0.0-rc",
     "v1",
     "1.0.1",

@@ -1,18 +1,11 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
-import { pruneRepositories } from "../../src/maintenance/pruneRepositories.js";
 import { planRetention } from "../../src/maintenance/retention.js";
-import {
-  explainRetention,
-  policyRule,
-  retentionSelections,
-  unseenOf,
-} from "../../src/maintenance/retentionPolicy.js";
+import { explainRetention, policyRule } from "../../src/maintenance/retentionPolicy.js";
 import type { Digest } from "../../src/registry/digest.js";
 import type { TaggedImage } from "../../src/registry/imageFacts.js";
-import type { RegistryApi } from "../../src/registry/registryApi.js";
+import fc from "../support/properties.js";
 
 const now = new Date("2026-11-26T12:00:00Z");
 const DAY = 86_400_000;
@@ -213,33 +206,4 @@ describe("1,000 tags in 40 repositories, against a model", () => {
       { numRuns: 15 },
     );
   });
-});
-
-test("pruning says which rules match nothing that the caller can see, and whose repositories it did not see", async () => {
-  const { config: closed } = load(`access:
-  - { repositories: ["team/**"], pull: [ann] }
-retention:
-  - { repositories: ["team/**"], keep: { last: 1 } }
-  - { repositories: ["**"], keep: { last: 1 } }
-`);
-  const prune = (user: string, seen: string[]) => {
-    const hidden = (names: readonly string[]) => unseenOf(retentionSelections(closed), closed, user, names);
-    const api = { repositories: async () => seen } as unknown as RegistryApi;
-    const silent = () => undefined;
-    const reporter = {
-      begin: silent,
-      end: silent,
-      progress: silent,
-      note: silent,
-      password: silent,
-      result: silent,
-    };
-    const options = { ruleFor: silent, wanted: () => true, hidden, dryRun: true, explain: false };
-    return pruneRepositories(api, reporter, options);
-  };
-  expect((await prune("bob", ["pr/app"])).unseen).toEqual([
-    "rule 1 of retention matches nothing that you can see; team/** (rule 1 of access): bob may not pull there",
-    "team/** (rule 1 of access): bob may not pull there",
-  ]);
-  expect((await prune("ann", ["pr/app"])).unseen).toEqual([]);
 });

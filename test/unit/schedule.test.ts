@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { loadTemplates } from "../../src/render/templates.js";
 import { systemdUnits } from "../../src/render/timerUnits.js";
+import fc from "../support/properties.js";
 
 const templates = loadTemplates();
 const units = (command: string[]) =>

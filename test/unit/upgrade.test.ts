@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EditableConfig } from "../../src/config/editable.js";
 import { planUpgrade } from "../../src/config/imageUpgrade.js";
 import { KNOWN_IMAGES } from "../../src/config/knownImages.js";
 import { loadConfig } from "../../src/config/load.js";
+import fc from "../support/properties.js";
 
 const newest = (name: string, major = "") =>
   KNOWN_IMAGES.find((image) => image.name === name)

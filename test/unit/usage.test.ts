@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bar } from "../../src/actions/usage.js";
 import { ExitCode } from "../../src/errors.js";
@@ -6,6 +5,7 @@ import { type Digest, digestOf } from "../../src/registry/digest.js";
 import type { RegistryApi } from "../../src/registry/registryApi.js";
 import { UnexpectedAnswer } from "../../src/registry/registryClient.js";
 import { contentOf, usageOf } from "../../src/registry/repositoryUsage.js";
+import fc from "../support/properties.js";
 
 const content = (repository: string, blobs: Record<string, number>, tags = ["1"]) => ({
   repository,

@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
@@ -20,6 +19,7 @@ import { judgeEnds } from "../../src/doctor/passwordChecks.js";
 import { describeChange } from "../../src/operation/secretsChange.js";
 import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import fc from "../support/properties.js";
 
 const COST = 4;
 const login = (user: string) => ({ user, password: new Secret("anvil") });
@@ -37,6 +37,11 @@ describe("a user's end and note", () => {
       `# until ci 20270301\n# note ci builds of team a\nann:${ann.hash}\nci:${ci.hash}\n`,
     );
     expect(parseHtpasswd(text, "X")).toEqual([ann, ci]);
+  });
+
+  test("may stand in any order", () => {
+    const text = new Secret(`# note ci builds\n# until ci 20270301\nci:${ci.hash}\n`);
+    expect(parseHtpasswd(text, "X")).toEqual([{ ...ci, note: "builds" }]);
   });
 
   test.each([
@@ -84,6 +89,14 @@ describe("a user's end and note", () => {
       changed: [],
       removed: [],
     });
+    const later = { ...ci, until: "2028-01-01" };
+    expect(mergePeople([ann, ci], [ann, later], known)).toMatchObject({
+      people: [ann, later],
+      updated: ["ci"],
+    });
+    // With a new password, too.
+    const changed = htpasswdEntry("ci", new Secret("hammer"), COST);
+    expect(mergePeople([ann, ci], [ann, changed], known).people[1]).toEqual({ ...ci, hash: changed.hash });
     expect(mergePeople([ann, bare], [ann, ci], known)).toEqual({
       people: [ann, ci],
       changed: [],

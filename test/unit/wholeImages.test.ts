@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatIndex, type NamedManifest, parseIndex } from "../../src/backup/ociLayout.js";
 import { wholeImages } from "../../src/backup/wholeImages.js";
 import type { Digest } from "../../src/registry/digest.js";
 import { parseReferences, type References } from "../../src/registry/references.js";
+import fc from "../support/properties.js";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}` as Digest;
 const [A, B, C, D, E] = ["a", "b", "c", "d", "e"].map(digest) as [Digest, Digest, Digest, Digest, Digest];
