@@ -1,0 +1,248 @@
+import type { Subject } from "./mutation.js";
+
+/** What decides who may pull, push and delete. */
+export const ACCESS: readonly Subject[] = [
+  {
+    file: "src/access/repositoryRules.ts",
+    tests: ["repositoryRules.test.ts"],
+    mutations: [
+      {
+        what: "if (name.startsWith(USER)) return [name.slice(USER.length)];",
+        by: "",
+        rule: "user:team is the user, not the group",
+      },
+      {
+        what: "name.startsWith(GROUP) ? name.slice(GROUP.length) : name;",
+        by: "name;",
+        rule: "group:team is a group of the config",
+      },
+      {
+        what: "(Object.hasOwn(groups, group) ? groups[group] : undefined) ?? [name]",
+        by: "groups[group] ?? [name]",
+        rule: "what every object has is no group",
+      },
+      {
+        what: 'if (a === "anonymous" || b === "anonymous") return "anonymous";',
+        by: 'if (a === "anonymous" && b === "anonymous") return "anonymous";',
+        rule: "anyone may do what anyone may do by one of two grants",
+      },
+      {
+        what: 'if (a === "authenticated" || b === "authenticated") return "authenticated";',
+        by: 'if (a === "authenticated") return "authenticated";',
+        rule: "every user may do what every user may do by one of two grants",
+      },
+      { what: "return [...new Set([...a, ...b])];", by: "return a;", rule: "who may push may also pull" },
+      {
+        what: "pull: union(pull, union(push, remove)),",
+        by: "pull: union(pull, push),",
+        rule: "who may delete may also pull",
+      },
+      {
+        what: "pull: union(pull, union(push, remove)),",
+        by: "pull: union(pull, remove),",
+        rule: "who may push may also pull, whoever may delete",
+      },
+      {
+        what: "resolved(rule.pull ?? registry.pull);",
+        by: 'resolved(rule.pull ?? "anonymous");',
+        rule: "where a rule leaves out pull, that of the registry counts",
+      },
+      {
+        what: 'typeof pull === "string" ? "authenticated" : pull;',
+        by: '"authenticated";',
+        rule: "push is given to those whom pull names",
+      },
+      {
+        what: "rule.delete ? resolved(rule.delete) : push;",
+        by: "rule.delete ? resolved(rule.delete) : pull;",
+        rule: "delete is given to those who may push",
+      },
+      {
+        what: "const push = rule.push ? resolved(rule.push)",
+        by: "const push = rule.push?.length ? resolved(rule.push)",
+        rule: "push: [] is nobody",
+      },
+      {
+        what: "const rest = { pull: registry.pull,",
+        by: 'const rest = { pull: "anonymous",',
+        rule: "where no rule matches, the registry's pull counts",
+      },
+      {
+        what: 'push: "authenticated", delete: "authenticated" } as const;',
+        by: 'push: "anonymous", delete: "authenticated" } as const;',
+        rule: "where no rule matches, every user pushes",
+      },
+      { what: "return [...rules, { number: 0,", by: "return [{ number: 0,", rule: "the rules count" },
+      {
+        what: "rules.find(({ repositories }) =>",
+        by: "rules.findLast(({ repositories }) =>",
+        rule: "the first rule that matches decides",
+      },
+      { what: "if (user === undefined) return false;", by: "", rule: "without a login nobody is a user" },
+      {
+        what: "|| groups.some((name) => grant.includes(GROUP + name))",
+        by: "|| groups.some((name) => grant.includes(name))",
+        rule: "a user and a group of Authelia of one name have nothing in common",
+      },
+      {
+        what: "|| groups.some((name) => grant.includes(GROUP + name))",
+        by: "",
+        rule: "a member of a group of Authelia may do what the group may",
+      },
+      { what: "immutable: rule.immutable,", by: "immutable: [],", rule: "a rule keeps its immutable tags" },
+      {
+        what: "immutable.some((glob) => matchesGlob(glob, tag));",
+        by: "immutable.includes(tag);",
+        rule: "immutable tags are globs",
+      },
+      {
+        what: "!name.startsWith(GROUP) && !users.includes(name)",
+        by: "!users.includes(name)",
+        rule: "a group of Authelia is no unknown user",
+      },
+      { what: "...Object.values(groups).flat()]);", by: "]);", rule: "members of groups are users" },
+      {
+        what: "!seenBy.has(number) && wanted",
+        by: "wanted",
+        rule: "a rule by which a user sees something hides nothing",
+      },
+      {
+        what: "!isCovered(\n      glob,",
+        by: "isCovered(\n      glob,",
+        rule: "a rule whose repositories earlier rules decide about hides nothing",
+      },
+      {
+        what: 'rules.some(({ pull }) => pull === "anonymous");',
+        by: 'rules.every(({ pull }) => pull === "anonymous");',
+        rule: "one public repository is enough for the library",
+      },
+    ],
+  },
+  {
+    file: "src/access/glob.ts",
+    tests: ["glob.test.ts"],
+    mutations: [
+      {
+        what: 'segment === "*" ? "[^/]+" :',
+        by: 'segment === "*" ? "[^/]*" :',
+        rule: "* as a segment is not nothing",
+      },
+      { what: 'replaceAll(".", "[.]")', by: 'replaceAll("", "")', rule: "a dot is a dot" },
+      { what: 'replaceAll("*", "[^/]*")', by: 'replaceAll("*", ".*")', rule: "* stays within its segment" },
+      { what: 'pattern += "(?:.+/)?";', by: 'pattern += "(?:.+/)";', rule: "** is also no segment" },
+      { what: "return `^${pattern}$`;", by: "return `^${pattern}`;", rule: "a glob matches the whole name" },
+      {
+        what: "(left, right) => left && !right);",
+        by: "(left, right) => right && !left);",
+        rule: "covered is what the others match",
+      },
+    ],
+  },
+  {
+    file: "src/stack/accessMaps.ts",
+    tests: ["repositoryRules.test.ts", "golden.test.ts"],
+    mutations: [
+      { what: '`,${grant.join(",")},`;', by: 'grant.join(",");', rule: "an is not ann" },
+      {
+        what: 'grant === "authenticated" ? "@"',
+        by: 'grant === "authenticated" ? "*"',
+        rule: "every user is not anyone",
+      },
+      {
+        what: 'methods: "PUT", rest: "manifests/[^/?]+", operation: "push"',
+        by: 'methods: "PUT", rest: "manifests/[^/?]+", operation: "pull"',
+        rule: "a manifest is pushed",
+      },
+      {
+        what: 'methods: "DELETE", rest: "(?:manifests|blobs)',
+        by: 'methods: "DELETE", rest: "(?:manifests)',
+        rule: "deleting a blob is deleting",
+      },
+      {
+        what: 'isAnyPublic(rules) ? "*" : "@"',
+        by: '"*"',
+        rule: "where nothing is public, everybody needs a login",
+      },
+      { what: '.replaceAll("[^/]", "[^/?]")', by: "", rule: "the query is no part of a tag" },
+      {
+        what: ".slice(1, -1).replaceAll",
+        by: ".slice(1).replaceAll",
+        rule: "each immutable tag is one of several",
+      },
+    ],
+  },
+  {
+    file: "src/config/accessFindings.ts",
+    tests: ["repositoryRules.test.ts"],
+    mutations: [
+      {
+        what: "earlier.index < index &&",
+        by: "earlier.index <= index &&",
+        rule: "globs of one rule may overlap",
+      },
+      {
+        what: "        !isCovered(earlier.glob, [glob]) &&\n",
+        by: "",
+        rule: "an exception before its wider rule is in order",
+      },
+      {
+        what: "before.push(...repositories);",
+        by: 'before.unshift(repositories[0] ?? "");',
+        rule: "every glob of an earlier rule counts",
+      },
+      {
+        what: 'if (typeof pull === "string" || grant === undefined) return [];',
+        by: "if (grant === undefined) return [];",
+        rule: "where every user pulls, none is outside",
+      },
+      {
+        what: "members(grant).find((user) => !includes(",
+        by: "members(grant).find((user) => includes(",
+        rule: "who may push and not pull is named",
+      },
+      {
+        what: 'provider === "htpasswd")\n      return',
+        by: 'provider !== "htpasswd")\n      return',
+        rule: "without Authelia there are no groups of it",
+      },
+      {
+        what: 'prefix === "user" || isGroup(bare) ||',
+        by: 'prefix === "user" ||',
+        rule: "a group of the config is there",
+      },
+      { what: "if (!isGroup(name)) return [];", by: "return [];", rule: "a group in a group is named" },
+      {
+        what: "|| isAnyPublic(repositoryRules(config))) return [];",
+        by: ") return [];",
+        rule: "a library with something to show is in order",
+      },
+      {
+        what: "if (registry.delete || retention.length === 0) return [];",
+        by: "return [];",
+        rule: "retention without deletes is named",
+      },
+      {
+        what: "if (registry.delete || index < 0) return [];",
+        by: "if (registry.delete || index <= 0) return [];",
+        rule: "the first rule counts, too",
+      },
+    ],
+  },
+  {
+    file: "src/users/judgeNames.ts",
+    tests: ["repositoryRules.test.ts"],
+    mutations: [
+      {
+        what: "isReserved(name) && name !== TEMPORARY_USER",
+        by: "isReserved(name)",
+        rule: "the temporary user is no finding",
+      },
+      { what: "users.length > 0 && config", by: "config", rule: "without known users nobody is unknown" },
+      {
+        what: 'config.users.provider === "htpasswd";',
+        by: 'config.users.provider !== "authelia";',
+        rule: "users of Authelia are not known here",
+      },
+    ],
+  },
+];

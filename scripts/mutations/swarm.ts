@@ -1,0 +1,398 @@
+import type { Subject } from "./mutation.js";
+
+/** Convergence, the lock, whose an object is, and the ways back. */
+export const SWARM: readonly Subject[] = [
+  {
+    file: "src/operation/convergence.ts",
+    tests: ["convergence.test.ts"],
+    mutations: [
+      {
+        what: "const MOST_FAILURES = 3;",
+        by: "const MOST_FAILURES = 4;",
+        rule: "three failures are too many",
+      },
+      {
+        what: "Mode.Replicated?.Replicas ?? 1;",
+        by: "Mode.Replicated?.Replicas || 1;",
+        rule: "a service of no tasks has converged without one",
+      },
+      {
+        what: 'DesiredState === "running" || DesiredState === "ready");',
+        by: 'DesiredState === "running");',
+        rule: "a task that waits for its start counts",
+      },
+      {
+        what: 'DesiredState === "running" || DesiredState === "ready");',
+        by: "DesiredState !== undefined);",
+        rule: "a task that shall end does not count",
+      },
+      {
+        what: "wanted.filter((task) => isCurrent(task, service));",
+        by: "wanted;",
+        rule: "only tasks of the current spec run",
+      },
+      {
+        what: 'Status.State === "running").length;',
+        by: 'Status.State !== "failed").length;',
+        rule: "a task that starts does not run yet",
+      },
+      {
+        what: '["rollback_completed", "rollback_paused", "paused"] :',
+        by: '["rollback_completed", "rollback_paused"] :',
+        rule: "an update that stands still has failed",
+      },
+      {
+        what: '["rollback_completed", "rollback_paused", "paused"] :',
+        by: '["rollback_paused", "paused"] :',
+        rule: "what the engine took back has failed",
+      },
+      {
+        what: 'goal === "forward" && update === "" && failures',
+        by: 'update === "" && failures',
+        rule: "the way back is not given up for failures of the way there",
+      },
+      {
+        what: 'goal === "forward" && update === "" && failures',
+        by: 'goal === "forward" && failures',
+        rule: "while the engine updates, it decides about failures",
+      },
+      { what: "&& running < replicas) {", by: ") {", rule: "a service that runs in the end has not failed" },
+      {
+        what: '["", "completed", ...(goal',
+        by: '["", "completed", "updating", ...(goal',
+        rule: "what is being updated has not converged",
+      },
+      {
+        what: '...(goal === "back" ? ["rollback_completed"] : [])]',
+        by: '"rollback_completed"]',
+        rule: "what was taken back has not converged",
+        survives: "the way forward has failed with that status some lines above",
+      },
+      {
+        what: "&& wanted.length === replicas) return",
+        by: ") return",
+        rule: "an old task that still runs is waited for",
+      },
+      {
+        what: "Date.parse(CreatedAt) >= Date.parse(since)",
+        by: "CreatedAt >= since",
+        rule: "times are compared as times",
+      },
+      {
+        what: "&& FAILED_TASK.has(Status.State);",
+        by: '&& Status.State === "failed";',
+        rule: "a task that was rejected has failed",
+      },
+      {
+        what: '"failed", "rejected", "orphaned"]',
+        by: '"failed", "rejected"]',
+        rule: "a task of a lost node has failed",
+      },
+      {
+        what: "({ Placement: _placement, ...template }",
+        by: "({ ...template }",
+        rule: "placement alone makes no new tasks",
+      },
+      { what: "Runtime: undefined });", by: "});", rule: "the runtime is no difference" },
+      {
+        what: "return entries.length === 0 ? undefined : Object",
+        by: "return Object",
+        rule: "an empty group is none",
+      },
+      { what: "value.length === 0 ? undefined : value.map", by: "value.map", rule: "an empty list is none" },
+      {
+        what: "(failed.Status.Err ?? failed.Status.Message)",
+        by: "failed.Status.Message",
+        rule: "a failure is told in its own words",
+      },
+      {
+        what: "service.slice(stack.length + 1)",
+        by: "service.slice(stack.length)",
+        rule: "services are named without the stack",
+      },
+      {
+        what: 'update.startsWith("rollback") ? "going back" :',
+        by: "",
+        rule: "that the engine goes back is told",
+      },
+    ],
+  },
+  {
+    file: "src/operation/stackLock.ts",
+    tests: ["lock.test.ts"],
+    mutations: [
+      { what: "attempts < 3;", by: "attempts < 1;", rule: "a stale lock is taken over at once" },
+      {
+        what: "await removeOtherBeats(docker, stack, id);",
+        by: "",
+        rule: "heartbeats of dead holders are removed",
+      },
+      {
+        what: "if (!/already exists/i.test(created.stderr)) throw dockerFailed(create, created);",
+        by: "",
+        rule: "an engine that refuses is no held lock",
+      },
+      {
+        what: "if (holder === undefined) continue;",
+        by: "if (holder === undefined) throw locked(stack, holder, 0);",
+        rule: "a lock that was freed meanwhile is taken",
+      },
+      {
+        what: "    if (!holder.isOurs) throw foreign(stack);\n",
+        by: "",
+        rule: "a config of others is never removed",
+      },
+      {
+        what: "if (!isStale(holder, silence)) throw",
+        by: "if (isStale(holder, silence)) throw",
+        rule: "a held lock is not taken",
+      },
+      {
+        what: "holder.process !== undefined && hasEnded(holder.process)",
+        by: "false",
+        rule: "the lock of a process that has ended is free",
+      },
+      {
+        what: "silence > LOCK_SECONDS :",
+        by: "silence > LOCK_SECONDS / 2 :",
+        rule: "a lock is held for so long after its last heartbeat",
+      },
+      {
+        what: "(holder.renewed ? silence",
+        by: "(!holder.renewed ? silence",
+        rule: "a lock without heartbeats has a time of its own",
+      },
+      { what: "docker.guard = () => keeper.check();", by: "", rule: "who lost the lock runs nothing more" },
+      { what: "  keeper.begin();\n", by: "", rule: "heartbeats keep the lock" },
+      { what: "    await endLeftJobs(docker, stack);\n", by: "", rule: "jobs of a killed holder end first" },
+      { what: "docker.guard = undefined;", by: "", rule: "after its end a lock guards nothing" },
+      { what: "await keeper.end();", by: "", rule: "the lock is freed, whatever the work does" },
+      {
+        what: "if (holder && !holder.isOurs) throw foreign(stack);",
+        by: "",
+        rule: "lock release removes no config of others",
+      },
+      {
+        what: "  await removeBeats(docker, stack);\n",
+        by: "",
+        rule: "lock release removes the heartbeats of all",
+      },
+      { what: "Math.max(0, (now", by: "Math.min(0, (now", rule: "silence is told in seconds" },
+      { what: "Math.round(silence)", by: "Math.round(silence / 60)", rule: "silence is told in seconds" },
+    ],
+  },
+  {
+    file: "src/operation/lockObjects.ts",
+    tests: ["lock.test.ts"],
+    mutations: [
+      {
+        what: "lock.slice(0, 12)",
+        by: "lock.slice(0, 2)",
+        rule: "heartbeats of two locks have different names",
+      },
+      {
+        what: "expires < Date.now() / 1000;",
+        by: "expires > Date.now() / 1000;",
+        rule: "a time that is over is over",
+      },
+      { what: "expires < Date.now() / 1000;", by: "expires < Date.now();", rule: "the time is in seconds" },
+      {
+        what: "if (own.length === 0) return since.getTime();",
+        by: "if (own.length === 0) return 0;",
+        rule: "a lock that was just taken is held",
+      },
+      {
+        what: "Math.max(since.getTime(), ...beats",
+        by: "Math.min(since.getTime(), ...beats",
+        rule: "the last heartbeat counts",
+      },
+      {
+        what: "if (number > 1) await",
+        by: "if (number > 2) await",
+        rule: "one heartbeat is there at a time",
+      },
+      {
+        what: "if (found.exitCode === 0) return true;\n  if",
+        by: "if",
+        rule: "a lock that is there is held",
+      },
+      {
+        what: "if (/no such|not found/i.test(found.stderr)) return false;\n  throw",
+        by: "return false;\n  throw",
+        rule: "an engine that does not answer takes no lock away",
+      },
+      {
+        what: "if (created.exitCode !== 0) throw dockerFailed(create, created);\n  if (number",
+        by: "if (created.exitCode !== 0) return false;\n  if (number",
+        rule: "a heartbeat that failed takes no lock away",
+      },
+      {
+        what: '(name) => !name.startsWith(beatName(stack, lock, "")));',
+        by: "() => true);",
+        rule: "the own heartbeat stays",
+      },
+      {
+        what: "name.startsWith(`${stack}_lock-beat_`) && isMeant(name)",
+        by: "isMeant(name)",
+        rule: "heartbeats of other stacks stay",
+      },
+      {
+        what: "/no such|not found/i.test(result.stderr)) return undefined;",
+        by: "true) return undefined;",
+        rule: "an engine that does not answer is no free lock",
+      },
+      {
+        what: "isOurs: labels[LOCK_LABELS.holder] !== undefined,",
+        by: "isOurs: true,",
+        rule: "a config of others is no lock",
+      },
+      { what: "await removeBeats(docker, stack, id);", by: "", rule: "a freed lock leaves no heartbeat" },
+      { what: '    await docker.attempt(["config", "rm", probe]);', by: "", rule: "no probe is left" },
+    ],
+  },
+  {
+    file: "src/operation/lockKeeper.ts",
+    tests: ["lock.test.ts"],
+    mutations: [
+      {
+        what: "!this.lost && Date.now() - this.last",
+        by: "!this.lost && this.last - Date.now()",
+        rule: "who stood still asks first",
+      },
+      { what: "if (!this.lost) return;", by: "return;", rule: "who lost the lock stops" },
+      { what: "else this.lost = true;", by: "", rule: "a lock that is gone is lost" },
+      {
+        what: "if (held) this.last = Date.now();",
+        by: "if (held) this.last = 0;",
+        rule: "a heartbeat is noted",
+      },
+      { what: "clearInterval(this.timer);", by: "", rule: "heartbeats end with the work" },
+      { what: "BEAT_SECONDS * 1000);", by: "BEAT_SECONDS * 100_000);", rule: "heartbeats come in time" },
+    ],
+  },
+  {
+    file: "src/operation/processIdentity.ts",
+    tests: ["lock.test.ts"],
+    mutations: [
+      {
+        what: "!identity.startsWith(`${here}/`)) return false;",
+        by: "false) return false;",
+        rule: "a process of another machine has not ended",
+      },
+      {
+        what: "startTime(Number(pid)) !== start;",
+        by: "startTime(Number(pid)) === undefined;",
+        rule: "another process with the same id is another",
+      },
+      {
+        what: '.split(" ")[19];',
+        by: '.split(" ")[18];',
+        rule: "the start time is field 22",
+        survives: "any field that tells two processes apart would do until the priority is the same",
+      },
+    ],
+  },
+  {
+    file: "src/docker/objects.ts",
+    tests: ["ownership.test.ts", "swarm.test.ts"],
+    mutations: [
+      {
+        what: "if (owner !== undefined) return owner === stack;",
+        by: "if (owner === stack) return true;",
+        rule: "a service with the label of another stack is not ours",
+      },
+      { what: "name !== undefined &&", by: "", rule: "a service of another name is not ours" },
+      { what: '(name === "reader" || (Secrets', by: "((Secrets", rule: "the reader has no secret" },
+      {
+        what: "(Configs ?? []).some(({ ConfigName }) =>",
+        by: "(Configs ?? []).every(({ ConfigName }) =>",
+        rule: "a service without our configs is not ours",
+      },
+      {
+        what: "result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(args, result);",
+        by: "false) throw dockerFailed(args, result);",
+        rule: "an engine that does not answer is no empty stack",
+      },
+      {
+        what: "(await servicesOf(docker, listServices(stack))).filter((service) => isOwnService(stack, service));",
+        by: "servicesOf(docker, listServices(stack));",
+        rule: "services of others in the namespace are left out",
+      },
+    ],
+  },
+  {
+    file: "src/stack/contentName.ts",
+    tests: ["ownership.test.ts"],
+    mutations: [
+      { what: "digest.length === DIGITS &&", by: "", rule: "a digest has its length" },
+      { what: "&& /^[0-9a-f]+$/.test(digest);", by: ";", rule: "a digest is hexadecimal" },
+      { what: "config.startsWith(prefix) &&", by: "", rule: "a config of another stack is not ours" },
+    ],
+  },
+  {
+    file: "src/operation/ownership.ts",
+    tests: ["ownership.test.ts"],
+    mutations: [
+      {
+        what: "foreign.length - named.length} more",
+        by: "foreign.length} more",
+        rule: "those that are not named are counted",
+      },
+      { what: "if (foreign.length === 0) return [];", by: "", rule: "an empty namespace is in order" },
+      {
+        what: "(owner === stack) === own)",
+        by: "(owner !== undefined) === own)",
+        rule: "the label of another stack makes nothing ours",
+      },
+      {
+        what: "Spec.Name.endsWith(`_${contentDigest(Buffer.from(Spec.Data",
+        by: "!Spec.Name.endsWith(`_${contentDigest(Buffer.from(Spec.Data",
+        rule: "a config is recognised by its content",
+      },
+    ],
+  },
+  {
+    file: "src/operation/baseline.ts",
+    tests: ["baseline.test.ts"],
+    mutations: [
+      {
+        what: 'if (spec === undefined) return [{ action: "remove", service }];',
+        by: "if (spec === undefined) return [];",
+        rule: "a service that was not there goes",
+      },
+      {
+        what: "isDeepStrictEqual(spec, service.Spec) ? []",
+        by: "false ? []",
+        rule: "a service that is as it was is not touched",
+      },
+      { what: "!present.has(Name))", by: "present.has(Name))", rule: "a service that is gone comes back" },
+      {
+        what: "isDeepStrictEqual(PreviousSpec, spec)",
+        by: "true",
+        rule: "the engine goes back by itself only to the same spec",
+      },
+      {
+        what: "const ROUNDS = 5;",
+        by: "const ROUNDS = 1;",
+        rule: "what the engine changed meanwhile is tried again",
+      },
+      {
+        what: "services.filter((service) => isOwnService(stack, service));",
+        by: "services;",
+        rule: "services of others are not touched",
+      },
+    ],
+  },
+  {
+    file: "src/maintenance/lease.ts",
+    tests: ["history.test.ts"],
+    mutations: [
+      {
+        what: "Number(value.slice(prefix.length));",
+        by: "Number(value.slice(prefix.length + 1));",
+        rule: "the end of the lease is read",
+      },
+      { what: "120 + 60 * (replicas - 1);", by: "120;", rule: "each replica has time to roll" },
+    ],
+  },
+];
