@@ -4,9 +4,15 @@ import { printable } from "./output.js";
 
 /** Questions on a terminal. Ctrl-C at any of them ends the command with nothing written. */
 
+/** A terminal without a size, as of docker exec -t, gets the usual one: with no columns, each character takes a line. */
+function screen(): NodeJS.WriteStream {
+  if (!process.stderr.columns) Object.assign(process.stderr, { columns: 80, rows: 24 });
+  return process.stderr;
+}
+
 function withoutCancel<T>(value: T): Exclude<T, symbol> {
   if (!isCancel(value)) return value as Exclude<T, symbol>;
-  cancel("Nothing was written.", { output: process.stderr });
+  cancel("Nothing was written.", { output: screen() });
   throw new OperatorError("cancelled", { exitCode: ExitCode.interrupted });
 }
 
@@ -22,7 +28,7 @@ export async function askText({ message, initial, fault }: TextQuestion): Promis
     message: printable(message),
     ...(initial === undefined ? {} : { initialValue: initial }),
     validate: (answer) => fault(answer ?? ""),
-    output: process.stderr,
+    output: screen(),
   });
   return withoutCancel(value);
 }
@@ -33,15 +39,15 @@ export async function askChoice(
 ): Promise<string> {
   const shown = options.map(({ value, label }) => ({ value, label: printable(label) }));
   return withoutCancel(
-    await select<string>({ message: printable(message), options: shown, output: process.stderr }),
+    await select<string>({ message: printable(message), options: shown, output: screen() }),
   );
 }
 
 export async function askYes(message: string): Promise<boolean> {
-  return withoutCancel(await confirm({ message: printable(message), output: process.stderr }));
+  return withoutCancel(await confirm({ message: printable(message), output: screen() }));
 }
 
 /** A password that is not echoed; empty means: generate one. */
 export async function askForPassword(message: string): Promise<string> {
-  return withoutCancel(await askPassword({ message: printable(message), output: process.stderr })) ?? "";
+  return withoutCancel(await askPassword({ message: printable(message), output: screen() })) ?? "";
 }
