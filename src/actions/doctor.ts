@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { alertChannels } from "../alerts/alertChannels.js";
 import { alertState } from "../alerts/alertState.js";
 import { notify } from "../alerts/notify.js";
+import type { Config } from "../config/resolve.js";
 import { boundedDocker, dockerCommand } from "../docker/run.js";
 import { CHECKS } from "../doctor/allChecks.js";
 import { type Diagnosis, examine } from "../doctor/examine.js";
@@ -12,19 +13,15 @@ import { severityCounts } from "../operation/findings.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { renderConfig } from "./render.js";
-import { scheduledUnits, scheduleUnits } from "./schedule.js";
+import { passedOn, scheduledUnits, scheduleUnits, type UnitFlags, unitsFile } from "./schedule.js";
 import { commandNotes, type SessionFlags } from "./session.js";
 
 /** An engine that takes longer for one question does not answer. */
 const DOCKER_MILLISECONDS = 30_000;
 
-export interface DoctorFlags extends Omit<SessionFlags, "timeout" | "dryRun"> {
+export interface DoctorFlags extends Omit<SessionFlags, "timeout" | "dryRun">, UnitFlags {
   /** Whether what is new is reported by the alerts of the config. */
   notify?: boolean;
-  /** Print units of systemd that run it with notify: at these times, or every 15 minutes. */
-  schedule?: string | true;
-  /** Put them onto this machine. */
-  install?: boolean;
   /** A file with HEPHAESTUS_ALERT_URL, for the units. */
   environmentFile?: string;
 }
@@ -34,8 +31,9 @@ const WATCH_CALENDAR = "*:0/15";
 
 /** Reports everything that is wrong with a stack, or soon will be. Changes nothing and takes no lock. */
 export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
+  const environmentFile = unitsFile("--environment-file", flags.environmentFile, flags);
   const { config, warnings, folder, files } = await renderConfig(flags.config, flags.output);
-  if (flags.schedule !== undefined || flags.install) return scheduleWatch(flags, config.stack);
+  if (flags.schedule !== undefined || flags.install) return scheduleWatch(flags, environmentFile, config);
   // Before anything is asked, so that a timer that cannot report is seen when it is set up.
   const channels = flags.notify ? alertChannels(config.alerts, process.env) : [];
   const reporter = await chooseReporter(flags);
@@ -60,17 +58,28 @@ export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
   return diagnosis.findings.length === 0 ? ExitCode.ok : ExitCode.found;
 }
 
-/** Prints the units that run doctor with notify, or installs them. */
-function scheduleWatch(flags: DoctorFlags, stack: string): Promise<ExitCode> {
+/**
+ * Prints the units that run doctor with notify, or installs them.
+ *
+ * @throws OperatorError where they would have nowhere to report to: they do not get the environment of this shell
+ */
+function scheduleWatch(
+  flags: DoctorFlags,
+  environmentFile: string | undefined,
+  { stack, alerts }: Config,
+): Promise<ExitCode> {
+  if (environmentFile === undefined) alertChannels(alerts, {});
   const calendar = typeof flags.schedule === "string" ? flags.schedule : WATCH_CALENDAR;
-  const { environmentFile, context } = flags;
+  const { context, json, verbose } = flags;
+  const output = flags.output === undefined ? undefined : resolve(flags.output);
+  const words = { notify: true, quiet: !verbose, context, output, noVerify: !flags.verify, json, verbose };
   const units = scheduledUnits(flags.config, {
     stack,
     task: "doctor",
     description: "Checks",
     calendar,
-    environmentFile: environmentFile === undefined ? undefined : resolve(environmentFile),
-    args: ["--notify", "--quiet", ...(context === undefined ? [] : ["--context", context])],
+    environmentFile,
+    args: passedOn(words),
   });
   return scheduleUnits(units, calendar, flags.install ?? false);
 }

@@ -2,7 +2,7 @@ import { ExitCode } from "../errors.js";
 import { runGc } from "../maintenance/runGc.js";
 import { bytesText } from "../terminal/progress.js";
 import { readAndRender } from "./render.js";
-import { scheduledUnits, scheduleUnits } from "./schedule.js";
+import { passedOn, scheduledUnits, scheduleUnits } from "./schedule.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 /** Seconds for the gc by default. */
@@ -31,19 +31,14 @@ export async function gc(flags: GcFlags): Promise<ExitCode> {
 /** Prints the units of systemd that run it at fixed times; does nothing else. */
 async function printSchedule(flags: GcFlags, calendar: string): Promise<ExitCode> {
   const { config } = await readAndRender(flags.config, undefined);
+  const { context, deleteUntagged, dryRun, json, quiet, verbose } = flags;
+  const timeout = flags.timeout === GC_TIMEOUT_SECONDS ? undefined : flags.timeout;
   const units = scheduledUnits(flags.config, {
     stack: config.stack,
     task: "gc",
     description: "Garbage collection",
     calendar,
-    args: [
-      ...(flags.context === undefined ? [] : ["--context", flags.context]),
-      ...(flags.deleteUntagged ? ["--delete-untagged"] : []),
-      ...(flags.timeout === GC_TIMEOUT_SECONDS ? [] : ["--timeout", String(flags.timeout)]),
-      ...(["dryRun", "json", "quiet", "verbose"] as const).flatMap((flag) =>
-        flags[flag] ? [flag === "dryRun" ? "--dry-run" : `--${flag}`] : [],
-      ),
-    ],
+    args: passedOn({ context, deleteUntagged, timeout, dryRun, json, quiet, verbose }),
   });
   return scheduleUnits(units, calendar, false);
 }

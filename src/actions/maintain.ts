@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { BackupDirectory } from "../backup/backupDirectory.js";
 import { backupLocked, describeBackup } from "../backup/backupStack.js";
 import { pruneBackups } from "../backup/pruneBackups.js";
@@ -20,19 +19,19 @@ import { RegistryClient } from "../registry/registryClient.js";
 import { hasMirror } from "../stack/mirrorSources.js";
 import { inStep } from "../terminal/inStep.js";
 import { table } from "../terminal/table.js";
+import { GC_TIMEOUT_SECONDS } from "./gc.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { mirrorStep, namedSources, summaryOf } from "./mirror.js";
 import { noPassword } from "./pruneTags.js";
-import { scheduledUnits, scheduleUnits } from "./schedule.js";
+import { passedOn, scheduledUnits, scheduleUnits, type UnitFlags, unitsFile } from "./schedule.js";
 import { openSession, type Session, type SessionFlags } from "./session.js";
 
-export interface MaintainFlags extends Omit<SessionFlags, "output" | "verify" | "dryRun">, LoginFlags {
+export interface MaintainFlags
+  extends Omit<SessionFlags, "output" | "verify" | "dryRun">,
+    LoginFlags,
+    UnitFlags {
   /** What writes a backup: name and version. */
   tool: string;
-  /** Print units of systemd: at these times, or at those of the config. */
-  schedule?: string | true;
-  /** Put them onto this machine. */
-  install?: boolean;
   /** A file with the password, for the units. */
   passwordFile?: string;
 }
@@ -57,10 +56,11 @@ interface Part {
 
 /** Mirrors, prunes, collects garbage and backs up, each if it is configured, under one lock. */
 export async function maintain(flags: MaintainFlags): Promise<ExitCode> {
+  const passwordFile = unitsFile("--password-file", flags.passwordFile, flags);
   const session = await openSession({ ...flags, verify: false });
   const { context, cleanupDocker } = session;
   const { config, docker, reporter } = context;
-  if (flags.schedule !== undefined || flags.install) return schedule(flags, config);
+  if (flags.schedule !== undefined || flags.install) return schedule(flags, passwordFile, config);
   const login = await loginFrom(flags, config.credentials);
   const outcomes: Outcome[] = [];
   await withLock(docker, cleanupDocker, config.stack, async () => {
@@ -174,20 +174,18 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
 }
 
 /** Prints the units of systemd that run maintain, or installs them. */
-function schedule(flags: MaintainFlags, config: Config): Promise<ExitCode> {
+function schedule(flags: MaintainFlags, input: string | undefined, config: Config): Promise<ExitCode> {
   const calendar = typeof flags.schedule === "string" ? flags.schedule : config.maintenance.calendar;
-  const { passwordFile } = flags;
+  const { context, user, json, quiet, verbose } = flags;
+  const timeout = flags.timeout === GC_TIMEOUT_SECONDS ? undefined : flags.timeout;
+  const passwordStdin = input !== undefined;
   const units = scheduledUnits(flags.config, {
     stack: config.stack,
     task: "maintain",
     description: "Maintenance",
     calendar,
-    input: passwordFile === undefined ? undefined : resolve(passwordFile),
-    args: [
-      ...(flags.context === undefined ? [] : ["--context", flags.context]),
-      ...(flags.user === undefined ? [] : ["--user", flags.user]),
-      ...(passwordFile === undefined ? [] : ["--password-stdin"]),
-    ],
+    input,
+    args: passedOn({ context, user, passwordStdin, timeout, json, quiet, verbose }),
   });
   return scheduleUnits(units, calendar, flags.install ?? false);
 }

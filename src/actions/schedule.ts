@@ -1,6 +1,6 @@
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { ExitCode } from "../errors.js";
+import { ExitCode, OperatorError } from "../errors.js";
 import { installUnits, SYSTEMD_FOLDER } from "../host/systemd.js";
 import type { RenderedFile } from "../render/renderedFiles.js";
 import { loadTemplates } from "../render/templates.js";
@@ -18,6 +18,46 @@ export function scheduledUnits(configFile: string, { args, ...schedule }: Schedu
   const program = realpathSync(process.argv[1] ?? "");
   const command = [process.execPath, program, schedule.task, "--config", basename(configFile), ...args];
   return systemdUnits({ ...schedule, folder: resolve(dirname(configFile)), command }, loadTemplates());
+}
+
+/** A flag as it is typed. */
+const flagOf = (name: string): string =>
+  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** What a person typed of these flags, as words for the command of the units. Those that are undefined or false are left out. */
+export const passedOn = (flags: Readonly<Record<string, string | number | boolean | undefined>>): string[] =>
+  Object.entries(flags).flatMap(([name, value]) =>
+    value === undefined || value === false ? [] : [flagOf(name), ...(value === true ? [] : [String(value)])],
+  );
+
+/** The flags of a command that make units. */
+export interface UnitFlags {
+  /** Print units of systemd: at these times, or at the usual ones. */
+  schedule?: string | true;
+  /** Put them onto this machine. */
+  install?: boolean;
+}
+
+/**
+ * The file of a flag that the units alone read, by an absolute path.
+ *
+ * @throws OperatorError where there are no units, or the file is not on the machine that gets them
+ */
+export function unitsFile(flag: string, file: string | undefined, flags: UnitFlags): string | undefined {
+  if (file === undefined) return undefined;
+  const path = resolve(file);
+  if (flags.schedule === undefined && !flags.install)
+    throw new OperatorError(`${flag} is for the units`, {
+      remedy: "Give --schedule or --install with it, or leave it out.",
+      exitCode: ExitCode.usage,
+    });
+  if (flags.install && !existsSync(path))
+    throw new OperatorError("there is no such file", {
+      where: path,
+      remedy: `Write it first: the units need what ${flag} names.`,
+      exitCode: ExitCode.usage,
+    });
+  return path;
 }
 
 /** Puts units onto this machine, or prints them. */

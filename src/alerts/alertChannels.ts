@@ -40,7 +40,7 @@ export function alertChannels(
   if (channels.length > 0) return channels;
   throw new OperatorError("there is nowhere to report to", {
     where: "alerts",
-    remedy: `Write alerts.url or alerts.mail into the config, or set ${ALERT_URL_VARIABLE}.`,
+    remedy: `Write alerts.url or alerts.mail into the config, or set ${ALERT_URL_VARIABLE}: units get it by --environment-file.`,
     exitCode: ExitCode.usage,
   });
 }
