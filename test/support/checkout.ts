@@ -1,0 +1,18 @@
+import { cp, symlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What a clean clone has not. */
+const OWN = new Set([".git", ".demo", "dist", "node_modules"]);
+
+/**
+ * Copies this checkout as a clean clone has it, so that what is built and kept there is apart from other tests. The packages
+ * are those of this one.
+ */
+export async function copyCheckout(to: string): Promise<void> {
+  const isCloned = (path: string) => join(dirname(path), "/") !== CHECKOUT || !OWN.has(basename(path));
+  await cp(CHECKOUT, to, { recursive: true, filter: isCloned });
+  await symlink(`${CHECKOUT}node_modules`, `${to}/node_modules`);
+}
