@@ -4,6 +4,14 @@ import { setupHost } from "../host/setupHost.js";
 import type { Step } from "../operation/context.js";
 import { setupHostByJob } from "./hostJob.js";
 
+/** Why no host is prepared. */
+export const hostSkip: NonNullable<Step["skip"]> = ({ config, options }) =>
+  storageFolder(config) === undefined
+    ? "the images are in a bucket"
+    : options.hostSetup
+      ? undefined
+      : "--skip-host-setup";
+
 /**
  * Prepares the folder of the storage on its node: here, over ssh, or by a Swarm job.
  *
@@ -12,12 +20,7 @@ import { setupHostByJob } from "./hostJob.js";
 export const prepareHost = (cleanupDocker: Docker): Step => ({
   id: "setup-host",
   title: "Host",
-  skip: ({ config, options }) =>
-    storageFolder(config) === undefined
-      ? "the images are in a bucket"
-      : options.hostSetup
-        ? undefined
-        : "--skip-host-setup",
+  skip: hostSkip,
   async run({ config, docker, host, storageHost, options, reporter }) {
     const output = storageHost
       ? await setupHostByJob(
