@@ -22,6 +22,16 @@ export default defineConfig({
           maxWorkers: "100%",
         },
       },
+      // The rendered nginx before real registries, as plain processes: no root and no Docker.
+      {
+        test: {
+          name: "gateway",
+          include: ["test/gateway/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          maxWorkers: "100%",
+        },
+      },
       {
         test: {
           name: "e2e",

@@ -20,6 +20,8 @@ export interface Talk {
 export interface TalkSettings {
   /** How long nothing may come before the connection is given up. */
   silenceMs?: number;
+  /** Whether the first whole answer ends it, also where the server keeps the connection. */
+  once?: boolean;
   /** Bytes that follow, each after its pause. */
   later?: { afterMs: number; bytes: string }[];
 }
@@ -27,6 +29,7 @@ export interface TalkSettings {
 /** Sends bytes as they are, and takes what comes until the server closes or falls silent. Never fails. */
 export function talk(door: Door, bytes: string | Buffer, settings: TalkSettings = {}): Promise<Talk> {
   const { silenceMs = 1000, later = [] } = settings;
+  const isHead = String(bytes).startsWith("HEAD ");
   return new Promise((resolve) => {
     const parts: Buffer[] = [];
     const socket = connect(door.to);
@@ -42,7 +45,10 @@ export function talk(door: Door, bytes: string | Buffer, settings: TalkSettings 
       for (const part of later)
         timers.push(setTimeout(() => socket.write(Buffer.from(part.bytes, "latin1")), part.afterMs));
     });
-    socket.on("data", (part: Buffer) => parts.push(part));
+    socket.on("data", (part: Buffer) => {
+      parts.push(part);
+      if (settings.once && isWhole(Buffer.concat(parts).toString("latin1"), isHead)) socket.destroy();
+    });
     // A reset while we still write is an answer like any other.
     socket.on("error", () => {});
     socket.on("close", () => {
@@ -51,6 +57,18 @@ export function talk(door: Door, bytes: string | Buffer, settings: TalkSettings 
       resolve({ statuses: statusesIn(text), text, ended });
     });
   });
+}
+
+/** Whether all of the first final answer is there. Source: RFC 9112, section 6.3. */
+function isWhole(text: string, isHead: boolean): boolean {
+  const answer = text.replace(/^(?:HTTP\/1\.1 1\d\d [\s\S]*?\r\n\r\n)+/, "");
+  const end = answer.indexOf("\r\n\r\n");
+  if (end < 0) return false;
+  const [head, body] = [answer.slice(0, end), answer.slice(end + 4)];
+  if (isHead || /^HTTP\/1\.1 (?:204|304) /.test(head)) return true;
+  if (/\r\ntransfer-encoding: chunked/i.test(head)) return /(?:^|\r\n)0\r\n\r\n$/.test(body);
+  const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+  return length !== undefined && body.length >= Number(length);
 }
 
 function statusesIn(text: string): number[] {

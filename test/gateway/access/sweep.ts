@@ -1,6 +1,7 @@
 /** Every permission of everyone at every repository, asked of a running gateway and compared with the model. */
-import { digestOf, type Image, MANIFEST_TYPE, pushImage } from "../attacks/image.js";
-import { type Answer, ask, basic, type Door } from "../attacks/raw.js";
+import { concurrently } from "../../../src/registry/concurrently.js";
+import { digestOf, type Image, MANIFEST_TYPE, pushImage } from "../../e2e/attacks/image.js";
+import { type Answer, ask, basic, type Door } from "../../e2e/attacks/raw.js";
 import { CALLERS, type Caller, isImmutable, may, type Permission, REPOSITORIES } from "./model.js";
 
 export const PASSWORD = "Anvil-and-hammer-7";
@@ -22,6 +23,8 @@ export interface Question {
 const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
 const NO_DIGEST = `sha256:${"0".repeat(64)}`;
 const UPLOAD = "00000000-0000-4000-8000-000000000000";
+/** How many requests are under way. */
+const AT_ONCE = 6;
 /** Where every user may push. */
 const OPEN = REPOSITORIES.filter((repository) => repository.startsWith("open/"));
 const OCI = `Accept: ${MANIFEST_TYPE}`;
@@ -93,6 +96,12 @@ export function questions({ repository, tag, manifestDigest, blobDigest }: Image
   ];
 }
 
+/** An answer that the model does not give. */
+export class Difference extends Error {}
+
+/** What a sweep asks, in parts: each mutation names the part that notices it. */
+export type Part = "ends" | "catalogs" | "reserved" | "immutable" | "spellings" | "mounts" | "rights";
+
 export class Sweep {
   constructor(
     private readonly door: Door,
@@ -105,14 +114,17 @@ export class Sweep {
     return found;
   }
 
-  ask(
+  /** @throws Error if no answer comes: that is no answer of the rules */
+  async ask(
     caller: Caller,
     { method, target, headers = [], body }: Omit<Question, "permission" | "right">,
   ): Promise<Answer> {
-    return ask(this.door, method, target, [...credentialOf(caller), ...headers], body);
+    const answer = await ask(this.door, method, target, [...credentialOf(caller), ...headers], body);
+    if (answer.status === undefined) throw new Error(`${method} ${target} has no answer`);
+    return answer;
   }
 
-  /** Throws at the first answer that the model does not give. What takes long comes last. */
+  /** Throws a `Difference` at the first answer that the model does not give. */
   async everything(): Promise<void> {
     await this.ends();
     await this.catalogs();
@@ -120,27 +132,33 @@ export class Sweep {
     await this.immutable();
     await this.spellings();
     await this.mounts();
-    for (const repository of REPOSITORIES)
+    await this.rights();
+  }
+
+  /** Every way of asking for something in repositories, by everyone. */
+  async rights(repositories: readonly string[] = REPOSITORIES): Promise<void> {
+    await concurrently(repositories, AT_ONCE, async (repository) => {
       for (const caller of CALLERS) {
         for (const question of questions(this.image(repository)))
           await this.one(caller, repository, question);
         await this.upload(caller, repository);
       }
+    });
   }
 
   /** Nobody has rights by a name of the stack's own accounts in another spelling. */
-  private async reserved(): Promise<void> {
+  async reserved(): Promise<void> {
     const caller = "HEPHAESTUS.TEMPORARY";
     for (const repository of REPOSITORIES.filter((name) => !may(caller, "pull", name))) {
       const { status } = await this.ask(caller, { method: "GET", target: `/v2/${repository}/tags/list` });
-      if (status !== 403) throw new Error(`${caller}: the tags of ${repository} gave ${status}`);
+      if (status !== 403) throw new Difference(`${caller}: the tags of ${repository} gave ${status}`);
     }
     const { status } = await this.ask(caller, { method: "POST", target: "/v2/other/blobs/uploads/" });
-    if (status !== 403) throw new Error(`${caller}: an upload gave ${status}`);
+    if (status !== 403) throw new Difference(`${caller}: an upload gave ${status}`);
   }
 
   /** A user that has ended is refused with a message, but for what anyone may pull. */
-  private async ends(): Promise<void> {
+  async ends(): Promise<void> {
     for (const user of ["old", "today"])
       for (const [method, target] of [
         ["GET", "/v2/"],
@@ -150,11 +168,11 @@ export class Sweep {
       ] as const) {
         const { status, body } = await ask(this.door, method, target, [basic(user, PASSWORD), OCI]);
         if (status !== 403 || !body.includes(`the account ${user} ended on 20`))
-          throw new Error(`${user} has ended: ${method} ${target} gave ${status} ${body}`);
+          throw new Difference(`${user} has ended: ${method} ${target} gave ${status} ${body}`);
       }
     const { status, headers } = await this.ask("ci", { method: "POST", target: "/v2/other/blobs/uploads/" });
     if (status !== 202 || headers["x-account-ends"] !== undefined)
-      throw new Error(`ci: an upload was answered ${status} ${JSON.stringify(headers)}`);
+      throw new Difference(`ci: an upload was answered ${status} ${JSON.stringify(headers)}`);
     await this.cancel("ci", headers.location);
   }
 
@@ -164,7 +182,7 @@ export class Sweep {
     const refusals = caller === undefined ? [401] : [403];
     const { method, target } = question;
     if (!(allowed ? question.right : refusals).includes(status))
-      throw new Error(
+      throw new Difference(
         `${caller ?? "anyone"} (${allowed ? "may" : "may not"}): ${method} ${target} gave ${status} ${body}`,
       );
   }
@@ -175,7 +193,7 @@ export class Sweep {
     const { status, headers } = await this.ask(caller, { method: "POST", target });
     const allowed = may(caller, "push", repository);
     if (status !== (allowed ? 202 : caller === undefined ? 401 : 403))
-      throw new Error(`${caller} (${allowed}): POST ${target} gave ${status}`);
+      throw new Difference(`${caller} (${allowed}): POST ${target} gave ${status}`);
     if (status === 202) await this.cancel(caller, headers.location);
   }
 
@@ -185,7 +203,7 @@ export class Sweep {
   }
 
   /** The catalog has what one may pull, on one page and on many. */
-  private async catalogs(): Promise<void> {
+  async catalogs(): Promise<void> {
     for (const caller of CALLERS) {
       const expected = REPOSITORIES.filter((repository) => may(caller, "pull", repository)).sort();
       for (const size of [undefined, 2]) {
@@ -193,25 +211,27 @@ export class Sweep {
         let target: string | undefined = `/v2/_catalog${size === undefined ? "" : `?n=${size}`}`;
         while (target !== undefined) {
           const { status, body, headers }: Answer = await this.ask(caller, { method: "GET", target });
-          if (status !== 200) throw new Error(`${caller}: ${target} gave ${status} ${body}`);
+          if (status !== 200) throw new Difference(`${caller}: ${target} gave ${status} ${body}`);
           names.push(...(JSON.parse(body) as { repositories: string[] }).repositories);
           target = /^<([^>]+)>/.exec(headers.link ?? "")?.[1];
           const last = new URL(target ?? "/", "http://localhost").searchParams.get("last");
           if (last !== null && !may(caller, "pull", last))
-            throw new Error(`${caller}: ${target} names ${last}`);
+            throw new Difference(`${caller}: ${target} names ${last}`);
         }
         const known = names.filter((name) => !/\/once-\d+$/.test(name)).sort();
         if (JSON.stringify(known) !== JSON.stringify(expected))
-          throw new Error(`${caller}: the catalog in pages of ${size} is ${known} instead of ${expected}`);
+          throw new Difference(
+            `${caller}: the catalog in pages of ${size} is ${known} instead of ${expected}`,
+          );
       }
     }
   }
 
   /** A layer is taken over from where one may pull, and by no spelling of the query from elsewhere. */
-  private async mounts(): Promise<void> {
+  async mounts(): Promise<void> {
     let turn = 0;
     for (const caller of CALLERS.filter((one) => one !== undefined))
-      for (const source of REPOSITORIES) {
+      await concurrently(REPOSITORIES, AT_ONCE, async (source) => {
         const { blobDigest } = this.image(source);
         // One after the other.
         const target = OPEN[turn++ % OPEN.length] ?? "";
@@ -234,13 +254,13 @@ export class Sweep {
           const answer = await this.ask(caller, { method: "POST", target: base + query });
           // The layer was taken over already if an earlier one mounted it: what counts is who may.
           if (answer.status !== (allowed ? 201 : 202))
-            throw new Error(`${caller} (${allowed}): mount ${query} gave ${answer.status}`);
+            throw new Difference(`${caller} (${allowed}): mount ${query} gave ${answer.status}`);
           if (answer.status === 202) await this.cancel(caller, answer.headers.location);
         }
-        if (allowed) continue;
+        if (allowed) return;
         // For nginx the query ends at a `#`, for the registry it does not.
         const behind = await this.ask(caller, { method: "POST", target: `${base}?#&${form}` });
-        if (behind.status !== 403) throw new Error(`${caller}: a mount behind # gave ${behind.status}`);
+        if (behind.status !== 403) throw new Difference(`${caller}: a mount behind # gave ${behind.status}`);
         for (const type of ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]) {
           const body = type.includes("boundary")
             ? `${["mount", "from"]
@@ -256,14 +276,15 @@ export class Sweep {
             headers: [`Content-Type: ${type}`],
             body,
           });
-          if (answer.status !== 202) throw new Error(`${caller}: mount by a ${type} gave ${answer.status}`);
+          if (answer.status !== 202)
+            throw new Difference(`${caller}: mount by a ${type} gave ${answer.status}`);
           await this.cancel(caller, answer.headers.location);
         }
-      }
+      });
   }
 
   /** An immutable tag takes the same manifest again and no other; neither it nor what it needs can be deleted. */
-  private async immutable(): Promise<void> {
+  async immutable(): Promise<void> {
     for (const [group, pusher, remover] of [
       ["team-a", "ci", "ann"],
       ["open", "anna", "bob"],
@@ -303,7 +324,7 @@ export class Sweep {
         `${statuses}` !== (isKept ? "201,201,403,403" : "201,201,201,201") ||
         (isKept && !refusal.includes("the tag v1 of"))
       )
-        throw new Error(`${repository}:v1 was answered ${statuses}: ${refusal}`);
+        throw new Difference(`${repository}:v1 was answered ${statuses}: ${refusal}`);
       const other = manifest.replace("{", '{"annotations":{"a":"b"},');
       await put(digestOf(other), other);
       const wanted: [string, number][] = [
@@ -322,13 +343,13 @@ export class Sweep {
         const status = await remove(path);
         // Line 3 of the registry deletes by tag.
         if (status !== right && !(right === 400 && status === 202))
-          throw new Error(`DELETE ${path} of ${repository} gave ${status} instead of ${right}`);
+          throw new Difference(`DELETE ${path} of ${repository} gave ${status} instead of ${right}`);
       }
     }
   }
 
   /** Another spelling of a path gives nobody anything of a repository that they may not pull. */
-  private async spellings(): Promise<void> {
+  async spellings(): Promise<void> {
     const { manifestDigest } = this.image("team-a/secret/key");
     const paths = [
       "/v2/team-a%2Fsecret/key",
@@ -344,12 +365,13 @@ export class Sweep {
       for (const path of paths)
         for (const end of ["/manifests/latest", `/manifests/${manifestDigest}`, "/tags/list"]) {
           const answer = await this.ask(caller, { method: "GET", target: path + end, headers: [OCI] });
-          if (answer.status === 200) throw new Error(`${caller}: GET ${path}${end} gave ${answer.status}`);
+          if (answer.status === 200)
+            throw new Difference(`${caller}: GET ${path}${end} gave ${answer.status}`);
         }
     // Not even to those who may pull: what is written in another way names no repository.
     for (const path of paths.slice(0, -1)) {
       const { status } = await this.ask("ann", { method: "GET", target: `${path}/tags/list` });
-      if (status !== 403) throw new Error(`ann: GET ${path}/tags/list gave ${status}`);
+      if (status !== 403) throw new Difference(`ann: GET ${path}/tags/list gave ${status}`);
     }
   }
 }

@@ -63,8 +63,11 @@ export const REPOSITORIES = [
   "mirror/alpine",
   "mirror/alpine/old",
   "crew/app",
+  "crewed/app",
   "named/app",
+  "nameds",
   "staff/app",
+  "staff-room/app",
   "other",
 ] as const;
 
@@ -85,6 +88,13 @@ const TABLE: Record<string, [pull: Set<Caller>, push: Set<Caller>, remove: Set<C
   staff: [only("kim"), only("kim"), only("kim")],
   other: [everybody, users, users],
 };
+
+/** The rules in the order of the config; where none matches, it is `other`, which the gateway numbers 0. */
+const IN_ORDER = ["other", ...Object.keys(TABLE).filter((name) => name !== "other")];
+
+/** The repositories that a rule decides about, by its number in the rendered config. */
+export const repositoriesOf = (rule: number): string[] =>
+  REPOSITORIES.filter((repository) => ruleFor(repository) === IN_ORDER[rule]);
 
 /** The rule for a repository, by its path segments. */
 function ruleFor(repository: string): string {

@@ -1,7 +1,8 @@
 /** What the probes share. */
-import { PASSWORD, USER } from "../stack.js";
-import { type Image, MANIFEST_TYPE } from "./image.js";
-import { ask, basic, type Door } from "./raw.js";
+
+import { type Image, MANIFEST_TYPE } from "../../e2e/attacks/image.js";
+import { ask, basic, type Door } from "../../e2e/attacks/raw.js";
+import { PASSWORD, USER } from "../../e2e/stack.js";
 
 /** A gateway for pull: anonymous, and what is around it. */
 export interface Site {

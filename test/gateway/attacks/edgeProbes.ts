@@ -4,9 +4,9 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { CHECK_LIMITS } from "../../../src/stack/gatewayService.js";
-import { USER } from "../stack.js";
-import { digestOf, startUpload } from "./image.js";
-import { type Answer, ask, type Door, request, talk } from "./raw.js";
+import { digestOf, startUpload } from "../../e2e/attacks/image.js";
+import { type Answer, ask, type Door, request, talk } from "../../e2e/attacks/raw.js";
+import { USER } from "../../e2e/stack.js";
 import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, uploadState, wrong } from "./site.js";
 
 let marks = 0;

@@ -1,0 +1,115 @@
+/**
+ * Rules for repositories: the running gateway is compared with a model of the rules; each rule that is taken away or widened
+ * is noticed; and fuzzed requests of several users read and change nothing that the rules do not allow.
+ */
+import bcrypt from "bcryptjs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Image, pushImage, putManifest } from "../e2e/attacks/image.js";
+import { basic, type Door } from "../e2e/attacks/raw.js";
+import { Authelia } from "../support/authelia.js";
+import { FUZZED, fuzzRules } from "./access/fuzz.js";
+import { PEOPLE, REPOSITORIES, RULES } from "./access/model.js";
+import { accessMutations, FORMER_FAULTS } from "./access/mutations.js";
+import { Difference, PASSWORD, Sweep } from "./access/sweep.js";
+import { startGateways } from "./gateways.js";
+import { freePorts, PlainStack } from "./plainStack.js";
+
+/** Another one sends other requests: HEPHAESTUS_SEED=1 npm run test:gateway */
+const SEED = Number(process.env.HEPHAESTUS_SEED ?? 20_261_130);
+const USERS = ["ann", "bob", "ci", "anna"];
+const TODAY = new Date().toISOString().slice(0, 10);
+const HTPASSWD = [
+  "# until old 20251231\n",
+  `# until today ${TODAY.replaceAll("-", "")}\n`,
+  "# until ci 20991231\n",
+  ...[...USERS, "old", "today"].map((user) => `${user}:${bcrypt.hashSync(PASSWORD, 4)}\n`),
+].join("");
+let authelia: Authelia;
+let stack: PlainStack;
+let gateway: Door;
+const images = new Map<string, Image>();
+const mutations: { mutation: ReturnType<typeof accessMutations>[number]; door: Door }[] = [];
+const caught: string[] = [];
+
+beforeAll(async () => {
+  const people = Object.entries(PEOPLE).map(([name, groups]) => [name, { password: PASSWORD, groups }]);
+  const [port = 0] = await freePorts(1);
+  authelia = new Authelia("127.0.0.1", port, "localhost", Object.fromEntries(people));
+  await authelia.start();
+  const root = { ...RULES, users: { provider: "both" }, authelia: { url: authelia.url } };
+  stack = await PlainStack.start(
+    { ...root, registry: { delete: true }, gateway: { cache: "100M" } },
+    HTPASSWD,
+  );
+  for (const repository of REPOSITORIES)
+    images.set(repository, await pushImage(stack.registry, basic("ann", PASSWORD), repository, "latest"));
+  // The content of one that is immutable.
+  const app = images.get("team-a/app") as Image;
+  await putManifest(stack.registry, basic("ann", PASSWORD), app, "v1");
+  const config = stack.file("gateway/nginx.conf");
+  const script = stack.file("gateway/access.js");
+  const all = accessMutations(config);
+  const [whole, ...broken] = await startGateways(
+    stack,
+    [
+      { config, script, around: "stack" },
+      ...all.map(({ of, change }) => ({
+        config: of === "config" ? change(config) : config,
+        script: of === "script" ? change(script) : script,
+        around: "stack" as const,
+      })),
+    ],
+    app,
+  );
+  gateway = whole?.door as Door;
+  for (const [index, mutation] of all.entries())
+    mutations.push({ mutation, door: broken[index]?.door as Door });
+});
+
+afterAll(async () => {
+  console.log(`rules taken away or widened, and what noticed:\n${caught.sort().join("\n")}`);
+  await stack?.stop();
+  await authelia?.stop();
+});
+
+test("the gateway gives what the model gives", () => new Sweep(gateway, images).everything());
+
+test("each rule that is taken away or widened is noticed by the part of the sweep that is about it", async () => {
+  const queue = [...mutations];
+  const unnoticed: string[] = [];
+  const worker = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const { rule, noticedBy } = next.mutation;
+      const sweep = new Sweep(next.door, images);
+      const asked = typeof noticedBy === "string" ? sweep[noticedBy]() : sweep.rights(noticedBy);
+      const failure = await asked.catch((error: Error) => error);
+      if (failure instanceof Difference) caught.push(`${rule} | ${failure.message.slice(0, 140)}`);
+      else unnoticed.push(`${rule}: ${failure?.message ?? "as the model"}`);
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
+  expect(unnoticed).toEqual([]);
+});
+
+describe("what users send", () => {
+  test(`${FUZZED} fuzzed requests read and change nothing that the rules do not allow`, async () => {
+    const { registry } = stack;
+    const result = await fuzzRules(stack.storage, { gateway, registry }, SEED, FUZZED);
+    console.log(`fuzzed: ${JSON.stringify(result.statuses)}`);
+    expect(result.violations).toEqual([]);
+    expect(result.faults).toEqual([]);
+    // Some of them did something: else the test shows nothing.
+    expect(result.statuses[200] ?? 0).toBeGreaterThan(FUZZED / 20);
+    expect(result.changed.length).toBeGreaterThan(0);
+  });
+
+  test.each(
+    FORMER_FAULTS.map(({ fault, fuzzer }) => [fault.rule, fault, fuzzer] as const),
+  )("they find the fault of an earlier version that broke: %s", async (rule, fault, fuzzer) => {
+    const door = mutations.find(({ mutation }) => mutation === fault)?.door as Door;
+    const doors = { gateway: door, registry: stack.registry };
+    const { violations, sent } = await fuzzRules(stack.storage, doors, SEED + 1, FUZZED, { fuzzer });
+    console.log(`${rule}: found after ${sent} requests: ${violations[0]}`);
+    expect(violations.length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,87 @@
+/** Gateways before one registry, each with a config of its own. */
+import { once } from "node:events";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { Image } from "../e2e/attacks/image.js";
+import type { Surroundings } from "./attacks/mutation.js";
+import type { Site } from "./attacks/site.js";
+import { AUTHORITY, freePorts, type PlainStack } from "./plainStack.js";
+
+export interface Plan {
+  config: string;
+  around: Surroundings;
+  /** The script of the gateway's rules. */
+  script?: string;
+}
+
+/** Answers with the request that it got. */
+async function startMirror(): Promise<{ server: Server; address: string }> {
+  const server = createServer(({ method, url, rawHeaders }, response) => {
+    const headers = rawHeaders.flatMap((name, index) =>
+      index % 2 === 0 ? [`${name}: ${rawHeaders[index + 1]}`] : [],
+    );
+    response.end([`${method} ${url}`, ...headers].join("\n"));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { server: server.unref(), address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+}
+
+/** The config at its place on this machine, with what its surroundings ask for. */
+function placed(
+  stack: PlainStack,
+  { config, around }: Plan,
+  home: string,
+  port: number,
+  mirror: string,
+): string {
+  const elsewhere = around === "mirror" ? mirror : around === "nothing" ? "127.0.0.1:1" : "";
+  const upstream = (text: string): string =>
+    elsewhere === ""
+      ? text
+      : text.replace(
+          /map "\$route \$uri" \$destination \{[^}]*\}/,
+          `map $route $destination { default ${elsewhere}; }`,
+        );
+  const believing = "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;";
+  return stack
+    .moved(upstream(config), `${home}/tmp`)
+    .replace("http {", around === "proxy" ? believing : "http {")
+    .replace("listen 5000;", `listen 127.0.0.1:${port};`)
+    .replace(/(?<=proxy_cache_valid 200.*)45s;/, around === "forgetful" ? "2s;" : "45s;")
+    .replace(/(?<=limit_conn answers_of_network )\d+/, (most) => (around === "narrow" ? "6" : most))
+    .replace("worker_processes 4;", "worker_processes 1;")
+    .replace("/dev/stdout", `${home}/access.log`)
+    .replace("/dev/stderr", `${home}/error.log`)
+    .replace("/etc/nginx/access.js", `${home}/access.js`);
+}
+
+/**
+ * Starts a gateway for each plan, and waits until it serves.
+ *
+ * @returns the sites in the order of the plans
+ */
+export async function startGateways(
+  stack: PlainStack,
+  plans: readonly Plan[],
+  image: Image,
+): Promise<Site[]> {
+  const ports = await freePorts(plans.length);
+  const mirror = plans.some(({ around }) => around === "mirror") ? (await startMirror()).address : "";
+  return Promise.all(
+    plans.map(async (plan, index) => {
+      const port = ports[index] ?? 0;
+      const home = `${stack.folder}/gateway-${port}`;
+      await mkdir(home);
+      if (plan.script !== undefined) await writeFile(`${home}/access.js`, plan.script);
+      const door = { name: `gateway ${port}`, to: { host: "127.0.0.1", port }, authority: AUTHORITY };
+      await stack.serveNginx(placed(stack, plan, home, port, mirror), home, door);
+      return {
+        door,
+        image,
+        storage: stack.storage,
+        machineAuthorization: stack.machineAuthorization,
+        log: () => readFile(`${home}/access.log`, "utf8"),
+      };
+    }),
+  );
+}

@@ -1,0 +1,190 @@
+/**
+ * The stack's gateway, registry and reader as plain processes of this machine, with what the product renders: no root and no
+ * Docker. Only addresses and places of files differ from a stack in a Swarm.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parse } from "yaml";
+import { loadConfig } from "../../src/config/load.js";
+import { httpSecretContent, machineAccounts, machineKinds } from "../../src/credentials/generationState.js";
+import { formatHtpasswd, parseHtpasswd } from "../../src/credentials/htpasswd.js";
+import { Secret } from "../../src/credentials/secret.js";
+import { COMPOSE_FILE, renderFiles } from "../../src/render/renderedFiles.js";
+import { loadTemplates } from "../../src/render/templates.js";
+import { ask, type Door } from "../e2e/attacks/raw.js";
+import { fetchPrograms } from "./programs.js";
+
+const STACK = "plain";
+/** Where clients think that the gateway is. Each one listens elsewhere. */
+const PORT = 5000;
+export const AUTHORITY = `localhost:${PORT}`;
+const STORAGE = "/var/lib/registry";
+/** How long a program may take until it serves. */
+const START_MS = 40_000;
+
+/** Some ports of this machine that nobody listens on. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers: Server[] = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
+}
+
+export class PlainStack {
+  private readonly processes: ChildProcess[] = [];
+
+  private constructor(
+    readonly folder: string,
+    private readonly programs: string,
+    /** The rendered files, by path. */
+    readonly files: ReadonlyMap<string, string>,
+    readonly registry: Door,
+    readonly reader: Door,
+    /** What the gateway sends to the registry for a user who writes. */
+    readonly machineAuthorization: string,
+  ) {}
+
+  get storage(): string {
+    return `${this.folder}/data`;
+  }
+
+  /**
+   * Starts a registry and a reader.
+   *
+   * @param config of hephaestus.yaml, beside what makes the stack work on this machine
+   * @param htpasswd the users
+   */
+  static async start(config: Record<string, unknown>, htpasswd: string): Promise<PlainStack> {
+    const programs = await fetchPrograms();
+    const [registryPort = 0, readerPort = 0] = await freePorts(2);
+    const whole = {
+      version: 1,
+      stack: STACK,
+      domain: "localhost",
+      expose: "ports",
+      ports: { registry: PORT, ui: PORT + 1 },
+      ...config,
+    };
+    const loaded = loadConfig(JSON.stringify(whole), "hephaestus.yaml", {});
+    const rendered = renderFiles(loaded.config, loadTemplates(), "hephaestus.yaml");
+    const folder = await mkdtemp(`${tmpdir()}/plain-`);
+    const accounts = machineAccounts(1, machineKinds(false));
+    const gatewaySecret = accounts.contents.gateway?.reveal() ?? "";
+    const door = (name: string, at: number): Door => ({
+      name,
+      to: { host: "127.0.0.1", port: at },
+      authority: `localhost:${at}`,
+    });
+    const stack = new PlainStack(
+      folder,
+      programs,
+      new Map(rendered.map(({ path, text }) => [path, text])),
+      door("registry", registryPort),
+      door("reader", readerPort),
+      /"(.*)"/.exec(gatewaySecret)?.[1] ?? "",
+    );
+    const people = parseHtpasswd(new Secret(htpasswd), "htpasswd");
+    await mkdir(stack.storage);
+    await mkdir(`${folder}/secrets`, { mode: 0o700 });
+    await Promise.all([
+      writeFile(`${folder}/secrets/gateway`, gatewaySecret),
+      writeFile(`${folder}/secrets/htpasswd`, formatHtpasswd([...people, ...accounts.entries]).reveal()),
+      writeFile(`${folder}/secrets/http-secret`, httpSecretContent().reveal()),
+    ]);
+    try {
+      await Promise.all([stack.serve("registry", registryPort), stack.serve("reader", readerPort)]);
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    }
+    return stack;
+  }
+
+  /** A rendered file. */
+  file(path: string): string {
+    const text = this.files.get(path);
+    if (text === undefined) throw new Error(`The stack has no file ${path}.`);
+    return text;
+  }
+
+  /** The places of a container, as places of this machine. */
+  moved(text: string, home: string): string {
+    const addresses = { registry: this.registry, reader: this.reader };
+    return text
+      .replaceAll(/(?:tasks\.)?plain_(registry|reader):5000/g, (_, name: keyof typeof addresses) =>
+        addresses[name].authority.replace("localhost", "127.0.0.1"),
+      )
+      .replaceAll(/(?<![\w.])\/(?:tmp|dev\/shm|var\/tmp)\//g, `${home}/`)
+      .replaceAll("/run/secrets/", `${this.folder}/secrets/`)
+      .replaceAll(STORAGE, this.storage);
+  }
+
+  /** Starts one of the two services of the registry, by the command of the compose file. */
+  private async serve(service: "registry" | "reader", port: number): Promise<void> {
+    const home = `${this.folder}/${service}`;
+    await mkdir(home);
+    const path = service === "registry" ? "registry/config.yml" : "registry/reader.yml";
+    const text = this.moved(this.file(path), home).replace("addr: :5000", `addr: 127.0.0.1:${port}`);
+    await writeFile(`${home}/rendered.yml`, text);
+    const { services } = parse(this.file(COMPOSE_FILE)) as {
+      services: Record<string, { entrypoint: string[] }>;
+    };
+    const command = services[service]?.entrypoint.map((word) =>
+      this.moved(word.replaceAll("$$", "$"), home).replaceAll(
+        "/etc/docker/registry/config.yml",
+        `${home}/rendered.yml`,
+      ),
+    );
+    this.spawn(command ?? [], `${home}/log`);
+    await untilServed(service === "registry" ? this.registry : this.reader, "/", `${home}/log`);
+  }
+
+  /** Starts an nginx, and waits until it serves. */
+  async serveNginx(config: string, home: string, door: Door): Promise<void> {
+    await mkdir(`${home}/tmp`, { recursive: true });
+    await writeFile(`${home}/nginx.conf`, config);
+    const globals = `daemon off; load_module modules/ngx_stream_module.so;${process.getuid?.() === 0 ? " user root;" : ""}`;
+    const prefix = `${this.programs}/usr/lib/nginx/`;
+    const args = ["-p", prefix, "-e", `${home}/error.log`, "-c", `${home}/nginx.conf`, "-g", globals];
+    this.spawn(["nginx", ...args], `${home}/log`);
+    await untilServed(door, "/healthz", `${home}/log`);
+  }
+
+  private spawn([program = "", ...args]: string[], log: string): void {
+    const child = spawn(program, args, {
+      env: { ...process.env, PATH: `${this.programs}/bin:${process.env.PATH}` },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const file = createWriteStream(log);
+    child.stdout.pipe(file, { end: false });
+    child.stderr.pipe(file, { end: false });
+    this.processes.push(child);
+  }
+
+  async stop(): Promise<void> {
+    const running = this.processes.filter(
+      ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+    );
+    const ended = running.map((child) => once(child, "exit"));
+    for (const child of running) child.kill("SIGTERM");
+    await Promise.race([Promise.all(ended), sleep(10_000, undefined, { ref: false })]);
+    for (const child of running) child.kill("SIGKILL");
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A mutation that does not even start would count as noticed. */
+async function untilServed(door: Door, path: string, log: string): Promise<void> {
+  for (const deadline = performance.now() + START_MS; performance.now() < deadline; ) {
+    const { status } = await ask(door, "GET", path);
+    if (status === 200 || status === 404) return;
+    await sleep(50);
+  }
+  throw new Error(`${door.name} does not come up: ${await readFile(log, "utf8").catch(() => "no log")}`);
+}
