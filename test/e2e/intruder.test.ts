@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { OCI } from "../gateway/attacks/site.js";
 import { ask } from "./attacks/raw.js";
-import { OCI } from "./attacks/site.js";
 import { Target } from "./attacks/target.js";
 import { attack, expectRefused, storing, writing } from "./intruder/attack.js";
 import { fuzzed } from "./intruder/fuzz.js";

@@ -1,9 +1,12 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { type BrowserContext, chromium, type Page, type Request } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { ask } from "./attacks/raw.js";
-import { Target } from "./attacks/target.js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Image as RawImage } from "./attacks/image.js";
+import { ask, type Door } from "./attacks/raw.js";
+import { writes } from "./attacks/shapes.js";
+import { SMITH, Target } from "./attacks/target.js";
+import { startUi } from "./attacks/uis.js";
 import { buildImage, buildIndex, type Image, TAG } from "./clients/images.js";
 import { PASSWORD, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
@@ -17,6 +20,8 @@ const QUIET = ["--disable-background-networking", "--disable-component-update"];
 const swarm = useSwarm();
 let target: Target;
 let index: Image;
+/** One that not everybody may pull. */
+let hidden: RawImage;
 let profile: string;
 let browser: BrowserContext;
 let page: Page;
@@ -24,8 +29,15 @@ const requests: Request[] = [];
 const complaints: string[] = [];
 
 beforeAll(async () => {
-  target = await Target.deploy("library", [5000, 8080], swarm, { ui: { title: "The Smithy's images" } });
+  const root = { access: [{ repositories: ["private/**"], pull: "authenticated" }] };
+  const registry = { delete: true };
+  target = await Target.deploy("library", [5000, 8080], swarm, {
+    root,
+    registry,
+    ui: { title: "The Smithy's images" },
+  });
   const { workspace } = target;
+  hidden = await target.pushImage("private/app");
   index = buildIndex(workspace.folder, "multi");
   const small = buildImage(workspace.folder, "small", [150_000, 2_400_000]);
   for (const [image, names] of [
@@ -159,4 +171,42 @@ test("a page at the library's host cannot write or delete", async () => {
   expect(statuses).toEqual([401, 401, 401, 401]);
   const listing = await page.evaluate(async () => (await fetch("/v2/tools/hello/tags/list")).json());
   expect(listing).toEqual({ name: "tools/hello", tags: ["1"] });
+});
+
+test("whoever takes over the library's container reads what anyone may pull, and no more", async () => {
+  const [door] = await target.doorsFrom("registry-ui", [{ name: "library", host: "127.0.0.1", port: 80 }]);
+  const read = (path: string) => ask(door as Door, "GET", `/v2/${path}`);
+  const { repositories } = JSON.parse((await read("_catalog?n=1000")).body) as { repositories: string[] };
+  expect(repositories.sort()).toEqual(["team/app", "team/worker", "tools/hello", "web/shop"]);
+  expect((await read("tools/hello/manifests/1")).status).toBe(200);
+  for (const reference of [hidden.tag, hidden.manifestDigest])
+    expect((await read(`private/app/manifests/${reference}`)).status).toBe(401);
+});
+
+describe("each of the locks of the UI is noticed when it is gone: it is asked to write with a right password, and", () => {
+  const writing = async (door: Door): Promise<(number | undefined)[]> => {
+    const statuses: (number | undefined)[] = [];
+    for (const { method, target: path, headers, body } of writes(hidden))
+      for (const credential of [[], [SMITH]])
+        statuses.push((await ask(door, method, path, [...headers, ...credential], body)).status);
+    return statuses;
+  };
+  const methods = () => readFile(`${target.workspace.folder}/registry-ui/methods.conf`, "utf8");
+
+  test("as it is refuses", async () => {
+    expect(new Set(await writing(await startUi(target, 5980, await methods())))).toEqual(new Set([401]));
+  });
+
+  test.each([
+    [5981, "without the file of methods", (): string | undefined => undefined],
+    [5982, "with another method", (text: string) => text.replace("OPTIONS off;", "OPTIONS off; DELETE off;")],
+    [
+      5983,
+      "without the password that nobody has",
+      (text: string) => text.replace("auth_basic  ", "# auth_basic  "),
+    ],
+  ] as const)("at port %i %s does not", async (port, _, change) => {
+    const statuses = await writing(await startUi(target, port, change(await methods())));
+    expect(statuses.filter((status) => status !== 401).length).toBeGreaterThan(0);
+  });
 });
