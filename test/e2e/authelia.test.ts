@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { Authelia } from "../support/authelia.js";
@@ -6,14 +5,12 @@ import { addressForTasks } from "./addresses.js";
 import { MANIFEST_TYPE, pushImage } from "./attacks/image.js";
 import { type Answer, ask, basic } from "./attacks/raw.js";
 import { SMITH, Target } from "./attacks/target.js";
-import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, USER } from "./stack.js";
+import { type Changes, CREDENTIALS, DEPLOY, forgotten, PASSWORD, QUICK_TO_FORGET, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
 /** Users of Authelia beside those of the htpasswd, and alone. */
 
 const swarm = useSwarm();
-/** For which the gateway remembers an answer (gateway.remember). */
-const CHECK_SECONDS = 45;
 const WRONG_NAMES = {
   comma: "ann,admins",
   space: "a b",
@@ -85,6 +82,7 @@ const changes = (provider: string): Changes => ({
   },
   registry: { delete: true },
   ui: { enabled: false },
+  gateway: QUICK_TO_FORGET,
 });
 
 /** No answer names Authelia to a client. */
@@ -260,7 +258,7 @@ test("a password that Authelia no longer knows is refused when it is asked again
   for (const who of ["fred", "hal"]) expect(await statusOf(login(credential(who)))).toBe(200);
   authelia.users.hal = { password: "another one" };
   expect(await statusOf(login(credential("hal")))).toBe(200);
-  await sleep((CHECK_SECONDS + 1) * 1000);
+  await forgotten();
   const before = authelia.asked("fred");
   await authelia.become("down");
   await expectRefusal(login(credential("fred")), 503, "Authelia does not answer");
@@ -326,7 +324,7 @@ test("Authelia that is down, and a rule that is stale, are seen by status, docto
       await authelia.become("answers");
       authelia.policy = "bypass";
     }
-    await sleep((CHECK_SECONDS + 1) * 1000);
+    await forgotten();
     const { status, ids } = await diagnoses();
     expect(status).toContain(words);
     expect(ids).toEqual([id]);

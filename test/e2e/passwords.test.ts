@@ -1,7 +1,15 @@
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { CREDENTIALS, DEPLOY, runningContainers, USER, writeConfig } from "./stack.js";
+import {
+  CREDENTIALS,
+  DEPLOY,
+  MEMORY_SECONDS,
+  QUICK_TO_FORGET,
+  runningContainers,
+  USER,
+  writeConfig,
+} from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { Workspace } from "./workspace.js";
 
@@ -11,7 +19,11 @@ let forge: Workspace;
 
 beforeAll(async () => {
   forge = await Workspace.create("words", 5000, 8080);
-  await writeConfig(forge, swarm, { ui: { enabled: false }, registry: { pull: "authenticated" } });
+  await writeConfig(forge, swarm, {
+    ui: { enabled: false },
+    registry: { pull: "authenticated" },
+    gateway: QUICK_TO_FORGET,
+  });
   await forge.hephaestus(["render"]);
   const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, 10)}\n`;
   const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: CREDENTIALS.REGISTRY_HTPASSWD + line };
@@ -28,7 +40,7 @@ async function statusFor(authorization: string): Promise<number> {
   return (await fetch(`${forge.registryUrl}/v2/`, { headers: { authorization } })).status;
 }
 
-test("a removed user is out within a minute, whatever the gateway remembered", async () => {
+test("a removed user is out as soon as the gateway asks again", async () => {
   const { token } = (await (
     await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization: basic } })
   ).json()) as { token: string };
@@ -62,12 +74,13 @@ test("a removed user is out within a minute, whatever the gateway remembered", a
   const seconds = () => (performance.now() - removed) / 1000;
   let status = 200;
   while (status === 200 && seconds() < 90) {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await new Promise((resolve) => setTimeout(resolve, 200));
     status = await statusFor(`Bearer ${token}`);
   }
   console.log(`a removed user was refused after ${seconds().toFixed(0)} seconds`);
   expect(status).toBe(401);
-  expect(seconds()).toBeLessThan(60);
+  // As the minute that is promised for 45 seconds: the answer's own time comes on top.
+  expect(seconds()).toBeLessThan(MEMORY_SECONDS + 15);
   // The registry has been asked once, and is not asked again for as long, however often somebody tries.
   const asked = await Promise.all(Array.from({ length: 40 }, () => statusFor(`Bearer ${token}`)));
   expect(new Set(asked)).toEqual(new Set([401]));

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import bcrypt from "bcryptjs";
 import type { Swarm } from "./swarm.js";
 import type { Workspace } from "./workspace.js";
@@ -21,6 +22,21 @@ export const SECRETS = [PASSWORD, HASH, Buffer.from(`${USER}:${PASSWORD}`).toStr
 
 export const DEPLOY = ["deploy", "--resolve-image", "never"];
 
+/** Tasks are noticed at once. */
+const QUICK_TO_ROLL = { probe: "1s", monitor: "1s" };
+
+/** For the suite that has the product's own times. */
+export const DEFAULT_TIMES = { probe: undefined, monitor: undefined };
+
+/** Long enough for two logins in a row on a busy machine. */
+export const MEMORY_SECONDS = 5;
+
+/** For suites that wait until the gateway asks about a password again. */
+export const QUICK_TO_FORGET = { remember: `${MEMORY_SECONDS}s` };
+
+/** Waits until a gateway that is quick to forget asks about every password again. */
+export const forgotten = () => sleep((MEMORY_SECONDS + 1) * 1000);
+
 /** Writes the config of a trial with stand-in images; lines go behind it. */
 export async function writeConfig(
   workspace: Workspace,
@@ -33,8 +49,8 @@ export async function writeConfig(
     domain: "localhost",
     expose: "ports",
     ports: { registry: workspace.registryPort, ui: workspace.uiPort },
-    swarm: { endpointMode: "dnsrr" },
     ...changes.root,
+    swarm: { endpointMode: "dnsrr", ...QUICK_TO_ROLL, ...(changes.root?.swarm as Part | undefined) },
     registry: {
       image: images.registry,
       storage: { driver: "filesystem", path: `${workspace.folder}/data` },
