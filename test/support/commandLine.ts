@@ -40,7 +40,7 @@ interface Surroundings {
 
 /** What a command finds in its environment: no Docker, and nothing of the operator. */
 const environment = (extra: Surroundings["env"]) => ({
-  PATH: process.env.PATH ?? "",
+  PATH: `${ROOT}test/support/noEngine:${process.env.PATH}`,
   HOME: folder,
   DOCKER_HOST: "unix:///nonexistent",
   ...extra,
