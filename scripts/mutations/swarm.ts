@@ -123,8 +123,8 @@ export const SWARM: readonly Subject[] = [
     mutations: [
       { what: "attempts < 3;", by: "attempts < 1;", rule: "a stale lock is taken over at once" },
       {
-        what: "await removeOtherBeats(docker, stack, id);",
-        by: "",
+        what: "await removeBeats(docker, stack);\n      return created",
+        by: "return created",
         rule: "heartbeats of dead holders are removed",
       },
       {
@@ -173,8 +173,8 @@ export const SWARM: readonly Subject[] = [
         rule: "lock release removes no config of others",
       },
       {
-        what: "  await removeBeats(docker, stack);\n",
-        by: "",
+        what: "await removeBeats(docker, stack);\n  return holder;",
+        by: "return holder;",
         rule: "lock release removes the heartbeats of all",
       },
       { what: "Math.max(0, (now", by: "Math.min(0, (now", rule: "silence is told in seconds" },
@@ -227,13 +227,8 @@ export const SWARM: readonly Subject[] = [
         rule: "a heartbeat that failed takes no lock away",
       },
       {
-        what: '(name) => !name.startsWith(beatName(stack, lock, "")));',
-        by: "() => true);",
-        rule: "the own heartbeat stays",
-      },
-      {
-        what: "name.startsWith(`${stack}_lock-beat_`) && isMeant(name)",
-        by: "isMeant(name)",
+        what: "words(stdout).filter((name) => name.startsWith(prefix));",
+        by: "words(stdout);",
         rule: "heartbeats of other stacks stay",
       },
       {
@@ -301,7 +296,12 @@ export const SWARM: readonly Subject[] = [
         by: "if (owner === stack) return true;",
         rule: "a service with the label of another stack is not ours",
       },
-      { what: "name !== undefined &&", by: "", rule: "a service of another name is not ours" },
+      {
+        what: "name !== undefined &&",
+        by: "",
+        rule: "a service of another name is not ours",
+        survives: "the compiler asks for it: no config is named after a service that is not there",
+      },
       { what: '(name === "reader" || (Secrets', by: "((Secrets", rule: "the reader has no secret" },
       {
         what: "(Configs ?? []).some(({ ConfigName }) =>",

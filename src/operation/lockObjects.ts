@@ -160,25 +160,11 @@ export async function freeLock(docker: Docker, stack: string, id: string): Promi
   await removeBeats(docker, stack, id);
 }
 
-/** Removes the heartbeats of one lock, or of all. */
-export async function removeBeats(docker: Docker, stack: string, lock?: string): Promise<void> {
-  await removeBeatsWhere(docker, stack, (name) =>
-    lock === undefined ? true : name.startsWith(beatName(stack, lock, "")),
-  );
-}
-
-/** Removes the heartbeats that holders of other locks left when they were killed. Only the holder of the lock may do so. */
-export async function removeOtherBeats(docker: Docker, stack: string, lock: string): Promise<void> {
-  await removeBeatsWhere(docker, stack, (name) => !name.startsWith(beatName(stack, lock, "")));
-}
-
-async function removeBeatsWhere(
-  docker: Docker,
-  stack: string,
-  isMeant: (name: string) => boolean,
-): Promise<void> {
+/** Removes the heartbeats of one lock, or of all. Only who just took the lock, or releases it, may remove all. */
+export async function removeBeats(docker: Docker, stack: string, lock = ""): Promise<void> {
   const { exitCode, stdout } = await docker.attempt(listBeats(stack));
   if (exitCode !== 0) return;
-  const names = words(stdout).filter((name) => name.startsWith(`${stack}_lock-beat_`) && isMeant(name));
+  const prefix = lock === "" ? `${stack}_lock-beat_` : beatName(stack, lock, "");
+  const names = words(stdout).filter((name) => name.startsWith(prefix));
   if (names.length > 0) await docker.attempt(["config", "rm", ...names]);
 }

@@ -13,7 +13,6 @@ import {
   lockName,
   readLock,
   removeBeats,
-  removeOtherBeats,
   swarmTime,
 } from "./lockObjects.js";
 import { hasEnded, processIdentity } from "./processIdentity.js";
@@ -44,9 +43,9 @@ export async function takeLock(docker: Docker, stack: string): Promise<string> {
   for (let attempts = 0; attempts < 3; attempts++) {
     const created = await docker.attempt(create, { input: "hephaestus\n" });
     if (created.exitCode === 0) {
-      const id = created.stdout.trim();
-      await removeOtherBeats(docker, stack, id);
-      return id;
+      // Those of holders that were killed; this one has sent none yet.
+      await removeBeats(docker, stack);
+      return created.stdout.trim();
     }
     if (!/already exists/i.test(created.stderr)) throw dockerFailed(create, created);
     const holder = await readLock(docker, stack);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { TaskTemplate } from "../../src/docker/objects.js";
-import { judge } from "../../src/operation/convergence.js";
+import { describe as describeVerdicts, judge } from "../../src/operation/convergence.js";
 import { SINCE, service, task, template } from "./swarmObjects.js";
 
 describe("a service", () => {
@@ -40,6 +40,30 @@ describe("a service", () => {
       "failed",
     ],
     ["that stands still", service({ UpdateStatus: { State: "paused", Message: "paused" } }), [], "failed"],
+    [
+      "whose old task ends",
+      service(),
+      [task("running"), task("running", { DesiredState: "shutdown" })],
+      "converged",
+    ],
+    [
+      "of which another task waits for its place",
+      service(),
+      [task("running"), task("ready", { DesiredState: "ready" })],
+      "converging",
+    ],
+    [
+      "whose tasks fail while the engine updates it, which decides itself",
+      service({ UpdateStatus: { State: "updating" } }),
+      [task("rejected"), task("rejected"), task("rejected")],
+      "converging",
+    ],
+    [
+      "that runs after three failures",
+      service(),
+      [task("running"), task("rejected"), task("rejected"), task("rejected")],
+      "converged",
+    ],
     ["whose tasks failed twice", service(), [task("rejected"), task("rejected")], "converging"],
     [
       "whose tasks failed three times",
@@ -72,6 +96,24 @@ describe("a service", () => {
     });
     const spec = { ...service().Spec, TaskTemplate: written };
     expect(judge(service({ Spec: spec }), [task("running")], SINCE).state).toBe("converged");
+  });
+
+  test("whose tasks were lost with their node three times has failed", () => {
+    const lost = [1, 2, 3].map(() => task("orphaned", { DesiredState: "shutdown" }));
+    expect(judge(service(), lost, SINCE).state).toBe("failed");
+  });
+
+  test("that shall have no task has converged without one", () => {
+    const none = service();
+    none.Spec.Mode = { Replicated: { Replicas: 0 } };
+    expect(judge(none, [], SINCE)).toMatchObject({ state: "converged", running: 0, replicas: 0 });
+  });
+
+  test("that goes back is not given up for the failures of the way there", () => {
+    const failures = [1, 2, 3].map(() => task("rejected"));
+    expect(judge(service(), failures, SINCE, "back").state).toBe("converging");
+    const started = service({ UpdateStatus: { State: "rollback_started" } });
+    expect(judge(started, failures, SINCE).reason).toBe("going back");
   });
 
   test("that goes back has arrived when the engine took it back", () => {
@@ -118,4 +160,9 @@ describe("a service", () => {
     const spec = { ...service().Spec, TaskTemplate: { ...template(), ...change } };
     expect(judge(service({ Spec: spec }), [task("running")], SINCE).state).toBe("converging");
   });
+});
+
+test("services are told without the name of their stack, with what is waited for", () => {
+  const verdicts = [judge(service(), [task("running")], SINCE), judge(service(), [task("starting")], SINCE)];
+  expect(describeVerdicts("forge", verdicts)).toBe("registry 1/1, registry 0/1 (starting)");
 });

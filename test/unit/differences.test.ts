@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { type ComposedStack, composedSpec, nanoseconds, type Spec } from "../../src/diff/composedService.js";
-import { differenceLines } from "../../src/diff/differenceLines.js";
+import { differenceLines, diffLines } from "../../src/diff/differenceLines.js";
 import { factChanges } from "../../src/diff/factChanges.js";
 import { compareSpecs } from "../../src/diff/serviceDifferences.js";
 import { serviceFacts } from "../../src/diff/serviceFacts.js";
@@ -121,6 +121,14 @@ describe("a service that was changed by hand says what deploy puts back:", () =>
       ["  - image: nginx:1.27", "  + image: hephaestus-standin/registry:2.8.2"],
     ],
     ["a label", ({ Labels }) => Object.assign(Labels, { a: "" }), ["  - label a: "]],
+    [
+      "labels, but for what is named like a secret",
+      ({ Labels, TaskTemplate: { ContainerSpec } }) => {
+        Object.assign(Labels, { "app.password": "anvil" });
+        ContainerSpec.Labels = { ...(ContainerSpec.Labels as object), "app.token": "anvil" };
+      },
+      ["  - container label app.token: (not shown)", "  - label app.password: (not shown)"],
+    ],
     [
       "environment",
       ({ TaskTemplate: { ContainerSpec } }) => {
@@ -311,6 +319,11 @@ describe("an image", () => {
     [`registry:2.8.3${digest}`, "docker.io/library/registry:2.8.3", "docker.io/library/registry:2.8.3"],
     [`a.example:5000/registry:latest${digest}`, "a.example:5000/registry", "a.example:5000/registry"],
     [`registry:2.8.3${digest}`, `registry:2.8.3${digest}`, `registry:2.8.3${digest}`],
+    [
+      `registry:2.8.3${digest}`,
+      `docker.io/library/registry:2.8.3${digest}`,
+      `docker.io/library/registry:2.8.3${digest}`,
+    ],
     [`registry:2.8.3${other}`, `registry:2.8.3${digest}`, `registry:2.8.3${other}`],
     ["registry:2.8.2", "registry:2.8.3", "registry:2.8.2"],
     ["registry:2.8.2", undefined, "registry:2.8.2"],
@@ -323,8 +336,34 @@ describe("an image", () => {
     const copy = structuredClone(running) as unknown as Drifted[];
     for (const { TaskTemplate } of copy) TaskTemplate.ContainerSpec.Image = "busybox";
     expect(compareSpecs(wanted, copy as unknown as Spec[], names, "always")).toHaveLength(4);
-    expect(compareSpecs(wanted, copy as unknown as Spec[], names, "changed")).toEqual([]);
+    const changed = () => plainLines(compareSpecs(wanted, copy as unknown as Spec[], names, "changed"));
+    expect(changed()).toEqual([]);
+    const [first] = copy;
+    if (first) Object.assign(first.Mode.Replicated, { Replicas: 3 });
+    expect(changed().slice(1)).toEqual(["  - replicas: 3", "  + replicas: 1"]);
+    // The config names another one than the last deploy did.
+    for (const { Labels } of copy) Labels["com.docker.stack.image"] = "busybox";
+    expect(changed().filter((line) => line === "  - image: busybox")).toHaveLength(4);
   });
+});
+
+test("facts of one name are all there, and sizes are exact", () => {
+  const facts = serviceFacts(
+    {
+      TaskTemplate: {
+        ContainerSpec: { Env: ["A=1", "A=2"] },
+        Resources: { Limits: { MemoryBytes: 1.5 * 2 ** 30 } },
+      },
+    },
+    { stack: "forge", networks: new Map() },
+  );
+  expect(facts.get("environment A")?.value).toBe("1; 2");
+  expect(facts.get("limit of memory")?.value).toBe("1536M");
+});
+
+test("what changes in a file is shown without the head of its diff", () => {
+  const diff = "--- running\n+++ rendered\n@@ -1 +1 @@\n-a\n+b\n";
+  expect(diffLines(diff).map((line) => shown(line))).toEqual(["@@ -1 +1 @@", "-a", "+b"]);
 });
 
 test("a service compared with itself has no changes, whatever is in its spec", () => {

@@ -176,7 +176,8 @@ test("of a process of this machine that has ended is free at once; a process id 
   expect(hasEnded(`${boot}/${namespace}/4194304/${start}`)).toBe(true);
   // The same id, taken by another process since.
   expect(hasEnded(`${boot}/${namespace}/${process.pid}/1`)).toBe(true);
-  expect(hasEnded(`another-boot/${namespace}/4194304/${start}`)).toBe(false);
+  const other = `${boot?.slice(0, -1)}${boot?.endsWith("0") ? "1" : "0"}`;
+  expect(hasEnded(`${other}/${namespace}/4194304/${start}`)).toBe(false);
   expect(hasEnded(`${boot}/1/4194304/${start}`)).toBe(false);
   const swarm = new Swarm();
   const labels = [
@@ -234,6 +235,86 @@ test("an engine that restarts costs nobody the lock", async () => {
   }
 });
 
+test("heartbeats keep the lock for as long as the work takes, one at a time, and end with it", async () => {
+  vi.useFakeTimers();
+  try {
+    const swarm = new Swarm();
+    await withLock(swarm.docker(), swarm.docker(), "forge", async () => {
+      for (let beats = 1; beats <= 20; beats++) {
+        swarm.now += 10_000;
+        await vi.advanceTimersByTimeAsync(10_000);
+      }
+      expect(await lookAtLock(swarm.docker(), "forge")).toMatchObject({ silence: 0, stale: false });
+      expect(swarm.names()).toEqual(["forge_lock", expect.stringMatching(/^forge_lock-beat_id0001\w+_20$/)]);
+    });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(swarm.names()).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("who sent a heartbeat a moment ago asks for nothing before a command", async () => {
+  const swarm = new Swarm();
+  const id = await takeLock(swarm.docker(), "forge");
+  const keeper = new LockKeeper(swarm.docker(), "forge", id);
+  await keeper.check();
+  vi.useFakeTimers();
+  try {
+    keeper.begin();
+    await vi.advanceTimersByTimeAsync(10_000);
+    const before = swarm.names();
+    await keeper.check();
+    expect(swarm.names()).toEqual(before);
+    await keeper.end();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+/** The same docker, but for what is answered otherwise. */
+const except = (docker: Docker, other: (args: readonly string[]) => CommandResult | undefined): Docker => ({
+  ...docker,
+  attempt: async (args, options) => other(args) ?? docker.attempt(args, options),
+});
+const refusal = (stderr: string): CommandResult => ({ exitCode: 1, stdout: "", stderr });
+
+test("an engine that refuses or does not answer is neither a held lock, nor a free one, nor a lost one", async () => {
+  const swarm = new Swarm();
+  const readOnly = except(swarm.docker(), ([, verb]) =>
+    verb === "create" ? refusal("permission denied") : undefined,
+  );
+  await expect(takeLock(readOnly, "forge")).rejects.toThrow("permission denied");
+  const id = await takeLock(swarm.docker(), "forge");
+  const mute = except(swarm.docker(), ([, verb]) => (verb === "inspect" ? refusal("no answer") : undefined));
+  await expect(beat(mute, "forge", id, 1)).rejects.toThrow("no answer");
+  await expect(readLock(mute, "forge")).rejects.toThrow("no answer");
+});
+
+test("a lock that is freed while somebody asks for it is taken", async () => {
+  const swarm = new Swarm();
+  let held = true;
+  const docker = except(swarm.docker(), ([, verb]) => {
+    if (verb !== "create" || !held) return undefined;
+    held = false;
+    return refusal("config forge_lock already exists");
+  });
+  expect(await takeLock(docker, "forge")).toMatch(/^id/);
+});
+
+test("jobs that a killed holder left are ended before the work begins", async () => {
+  const commands: string[] = [];
+  const docker = except(new Swarm().docker(), (args) => {
+    commands.push(args.join(" "));
+    const names = "forge_job-gc\nforge_job-x_other\nother_job-gc";
+    return args[0] === "service" && args[1] === "ls" ? { exitCode: 0, stdout: names, stderr: "" } : undefined;
+  });
+  docker.run = async (args) => (await docker.attempt(args)).stdout;
+  await withLock(docker, docker, "forge", async () => void commands.push("work"));
+  const told = commands.filter((command) => /^(?:service rm|work)/.test(command));
+  expect(told).toEqual(["service rm forge_job-gc", "service rm forge_job-x_other", "work"]);
+});
+
 test("deploy.sh has the same numbers", () => {
   const script = readFileSync(new URL("../../ops-scripts/deploy.sh", import.meta.url), "utf8");
   expect(script).toContain(`lock_seconds=${LOCK_SECONDS}`);
@@ -244,11 +325,19 @@ test("a heartbeat that outlived its lock is removed by the next holder", async (
   const docker = swarm.docker();
   const dead = await takeLock(docker, "forge");
   await beat(docker, "forge", dead, 1);
-  await beat(docker, "forge-two", dead, 1);
+  for (const stack of ["forge-two", "a-forge"]) await beat(docker, stack, dead, 1);
   // Killed after the lock was removed, and before its heartbeat was.
   await docker.run(["config", "rm", dead]);
 
-  await withLock(docker, docker, "forge", async () => undefined);
-
-  expect(swarm.names().map((name) => name.replace(/_.*/, ""))).toEqual(["forge-two"]);
+  const next = await takeLock(docker, "forge");
+  expect(swarm.names().map((name) => name.replace(/-beat.*/, ""))).toEqual([
+    "a-forge_lock",
+    "forge-two_lock",
+    "forge_lock",
+  ]);
+  await beat(docker, "forge", next, 1);
+  await docker.run(["config", "rm", next]);
+  // Nobody holds the lock, but its heartbeat is there.
+  expect(await releaseLock(docker, "forge")).toBeUndefined();
+  expect(swarm.names().map((name) => name.replace(/_.*/, ""))).toEqual(["a-forge", "forge-two"]);
 });

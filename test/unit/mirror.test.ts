@@ -4,11 +4,12 @@ import { EditableConfig } from "../../src/config/editable.js";
 import { loadConfig } from "../../src/config/load.js";
 import { isVersionRange } from "../../src/config/schema/imageMirror.js";
 import { mirrorLoginsFrom } from "../../src/credentials/mirrorLogins.js";
-import { failuresOf, parseRegsyncLog } from "../../src/mirror/regsyncLog.js";
+import { failuresOf, isUnchanged, parseRegsyncLog } from "../../src/mirror/regsyncLog.js";
 import {
   imageParts,
   mirrorSources,
   mirrorTargets,
+  plainRegistries,
   selfTarget,
   usedImage,
 } from "../../src/stack/mirrorSources.js";
@@ -42,7 +43,29 @@ test("images are named as Docker completes them", () => {
     tag: "v1",
     digest: "sha256:ab",
   });
+  expect(imageParts("localhost/a").repository).toBe("localhost/a");
   expect(selfTarget("registry:2.8.3")).toBe("mirror/library/registry");
+});
+
+test("own images are those that the services run, with each of their tags; a digest alone cannot be copied", () => {
+  const { config } = load(`registry: { image: "registry@sha256:${"0".repeat(64)}", version: 2, delete: true }
+regsync: { self: mirror }
+gateway: { image: "nginx:1.30.5-alpine" }
+ui: { enabled: false, image: "docker.io/library/nginx:1.29.0", admin: { enabled: true } }
+`);
+  expect(mirrorSources(config).map(({ from, tags }) => `${from} ${tags}`)).toEqual([
+    "docker.io/library/nginx 1.30.5-alpine,1.29.0",
+    "ghcr.io/regclient/regsync v0.11.7",
+  ]);
+});
+
+test("a source is looked at as often as it says, and with TLS unless it says otherwise", () => {
+  const { config } = load(`mirror:
+  - { from: quay.io/a/b, to: b, tags: [x], every: 2d }
+  - { from: "hub:5000/a/c", to: c, tags: [x], every: 6h, plainHttp: true }
+`);
+  expect(mirrorSources(config).map(({ interval }) => interval)).toEqual(["48h", "6h"]);
+  expect(plainRegistries(config)).toEqual(["hub:5000"]);
 });
 
 test("the stack's own images are sources, and are used where the config says so", () => {
@@ -113,10 +136,13 @@ test("regsync's log says what became of each image", () => {
     line({ msg: "Image sync needed", ...image }),
     line({ msg: "Failed to sync", ...image, error: "request failed [http 429]: slow down" }),
     line({ msg: "Image matches", ...other }),
+    line({ msg: "Image matches for platform", ...other, target: "r/mirror/alpine:5" }),
+    line({ msg: "Image refreshing", ...other, target: "r/mirror/alpine:6" }),
     line({ msg: "No matching tags found", source: "quay.io/a/b:latest" }),
     line({ msg: "Failed getting source tags", source: "quay.io/a/c:latest", error: "not found [http 404]" }),
   ]);
-  expect(report.images.map(({ state }) => state)).toEqual(["failed", "current"]);
+  expect(report.images.map(({ state }) => state)).toEqual(["failed", "current", "current", "refreshed"]);
+  expect(report.images.map(isUnchanged)).toEqual([false, true, true, true]);
   expect(report.unmatched).toEqual(["quay.io/a/b"]);
   expect(failuresOf(report)).toEqual([
     "quay.io/a/c: is not there (any more); the copies here stay (not found [http 404])",
