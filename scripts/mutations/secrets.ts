@@ -1,140 +1,7 @@
 import type { Subject } from "./mutation.js";
 
-/** Users, passwords, generations of secrets, and what must not be shown. */
+/** Generations of secrets, and which of them go. */
 export const SECRETS: readonly Subject[] = [
-  {
-    file: "src/credentials/htpasswd.ts",
-    tests: ["credentials.test.ts", "userEnds.test.ts"],
-    mutations: [
-      {
-        what: "const MOST_PASSWORD_BYTES = 72;",
-        by: "const MOST_PASSWORD_BYTES = 73;",
-        rule: "bcrypt reads 72 bytes",
-      },
-      {
-        what: "Buffer.byteLength(value) > MOST",
-        by: "Buffer.byteLength(value) >= MOST",
-        rule: "72 bytes are not too many",
-      },
-      {
-        what: "Buffer.byteLength(value) > MOST",
-        by: "value.length > MOST",
-        rule: "bytes count, not characters",
-      },
-      {
-        what: "/\\p{Cc}/u.test(value)",
-        by: "/\\n/u.test(value)",
-        rule: "no control character is in a password",
-      },
-      { what: "if (colon < 1)", by: "if (colon < 0)", rule: "a line without a user is refused" },
-      {
-        what: "if (!machines && isReserved(user)) {",
-        by: "if (isReserved(user)) {",
-        rule: "machine accounts are read back from the Swarm",
-      },
-      {
-        what: "if (!machines && isReserved(user)) {",
-        by: 'if (!machines && user.startsWith("hephaestus-")) {',
-        rule: "every reserved name is refused",
-      },
-      { what: "{53}$/;", by: "{53}/;", rule: "a hash has no tail" },
-      { what: "`${where}, line ${index + 1}`", by: "`${where}, line ${index}`", rule: "lines count from 1" },
-      {
-        what: "if (entries.length === 0) throw",
-        by: "if (false) throw",
-        rule: "an htpasswd without users is refused",
-      },
-      { what: "entries.findLast(", by: "entries.find(", rule: "the last line of a name counts" },
-      {
-        what: "{ ...remarks.get(user), until: day }",
-        by: "{ until: day }",
-        rule: "a note before the end stays",
-      },
-      {
-        what: "{ ...remarks.get(user), note: value }",
-        by: "{ note: value }",
-        rule: "an end before the note stays",
-      },
-      {
-        what: '${until.replaceAll("-", "")}',
-        by: "${until}",
-        rule: "the end is written as the registry's script reads it",
-      },
-      {
-        what: "Number(BCRYPT_HASH.exec(hash)?.[1])",
-        by: "Number(BCRYPT_HASH.exec(hash)?.[0])",
-        rule: "the cost is in the hash",
-      },
-    ],
-  },
-  {
-    file: "src/credentials/userNames.ts",
-    tests: ["credentials.test.ts", "repositoryRules.test.ts", "config.test.ts"],
-    mutations: [
-      {
-        what: '"[hH][eE][pP][hH][aA][eE][sS][tT][uU][sS][.-]"',
-        by: '"hephaestus[.-]"',
-        rule: "reserved names are reserved in any spelling",
-      },
-      {
-        what: "new RegExp(`^${RESERVED}`)",
-        by: "new RegExp(RESERVED)",
-        rule: "only what begins so is reserved",
-      },
-      {
-        what: "(?!${RESERVED})[a-zA-Z0-9]",
-        by: "[a-zA-Z0-9]",
-        rule: "nobody may be called like an account of the stack",
-      },
-      {
-        what: 'user.startsWith("hephaestus-")',
-        by: 'user.startsWith("hephaestus")',
-        rule: "the temporary user is no machine account",
-      },
-      {
-        what: "[a-zA-Z0-9][a-zA-Z0-9._@-]*$`);",
-        by: "[a-zA-Z0-9][a-zA-Z0-9._@:-]*$`);",
-        rule: "no colon is in a user name",
-      },
-    ],
-  },
-  {
-    file: "src/credentials/secretNames.ts",
-    tests: ["secretNames.test.ts", "reporters.test.ts"],
-    mutations: [
-      {
-        what: "PASSWORD|PASSWD|PASSPHRASE|SECRET|",
-        by: "PASSWORD|PASSWD|PASSPHRASE|",
-        rule: "a secret is not shown",
-      },
-      { what: "API_?KEY|KEY_?FILE", by: "KEY_?FILE", rule: "an API key is not shown" },
-      {
-        what: "PRIVATE_?KEY|HTPASSWD|BASICAUTH/i",
-        by: "PRIVATE_?KEY|HTPASSWD|BASICAUTH/",
-        rule: "in any spelling",
-      },
-      {
-        what: "[^/\\s@]*:[^/\\s@]*@|",
-        by: "[^/\\s@]+:[^/\\s@]+@x|",
-        rule: "a login in an address is not shown",
-      },
-      {
-        what: '(isVariable || flag !== "") && namesSecret(name)',
-        by: "isVariable && namesSecret(name)",
-        rule: "--env=NAME=value is a variable, too",
-      },
-      {
-        what: '(isVariable || flag !== "") && namesSecret(name)',
-        by: 'flag !== "" && namesSecret(name)',
-        rule: "-e NAME=value is a variable, too",
-      },
-      {
-        what: "(?:-e|--env|--env-add)$/",
-        by: "(?:--env|--env-add)$/",
-        rule: "-e NAME=value is a variable, too",
-      },
-    ],
-  },
   {
     file: "src/credentials/secretKinds.ts",
     tests: ["credentials.test.ts", "swarm.test.ts", "differences.test.ts"],
@@ -230,49 +97,6 @@ export const SECRETS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/credentials/people.ts",
-    tests: ["people.test.ts", "userEnds.test.ts"],
-    mutations: [
-      { what: "if (people.length === 1) {", by: "if (people.length === 0) {", rule: "the last user stays" },
-      {
-        what: "new Map(entries.map((entry) => [entry.user, entry])).values(),",
-        by: "new Map(entries.toReversed().map((entry) => [entry.user, entry])).values(),",
-        rule: "the last line of a name counts",
-      },
-      {
-        what: "there !== undefined && verifyPassword([there], login.user, login.password)",
-        by: "there?.hash === entry.hash",
-        rule: "another salt is no other password",
-      },
-      {
-        what: "people.set(entry.user, { ...there, ...entry });",
-        by: "people.set(entry.user, entry);",
-        rule: "a new password leaves the end of a user",
-      },
-      {
-        what: "[remarks.until ?? until, remarks.note ?? note]",
-        by: "[remarks.until, remarks.note]",
-        rule: "what is not said stays",
-      },
-      {
-        what: "end === undefined || end === NEVER ?",
-        by: "end === undefined ?",
-        rule: "never takes the end away",
-      },
-      { what: "more.until !== there?.until || more.note", by: "more.note", rule: "a new end is a change" },
-      {
-        what: "other.user !== user), changed: [], removed",
-        by: "other.user === user), changed: [], removed",
-        rule: "the others stay",
-      },
-      {
-        what: "? { ...other, ...entry } : other",
-        by: "? entry : other",
-        rule: "a new password leaves the end of a user",
-      },
-    ],
-  },
-  {
     file: "src/users/keptGeneration.ts",
     tests: ["keptGeneration.test.ts"],
     mutations: [
@@ -338,18 +162,101 @@ export const SECRETS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/users/generations.ts",
-    tests: ["ages.test.ts"],
+    file: "src/operation/leftovers.ts",
+    tests: ["leftovers.test.ts"],
     mutations: [
       {
-        what: "days > Number.parseInt(maxAge, 10)",
-        by: "days >= Number.parseInt(maxAge, 10)",
-        rule: "a password may be as old as the config says",
+        what: "(people !== undefined && people !== keep.people) ||",
+        by: "people !== undefined ||",
+        rule: "the users in use stay",
       },
       {
-        what: "facts.changed.size > 0 ? [...facts.changed]",
-        by: "facts.changed.size > 1 ? [...facts.changed]",
-        rule: "each user has an age of its own",
+        what: "(machines !== undefined && machines !== keep.machines) ||",
+        by: "machines !== keep.machines ||",
+        rule: "only machine accounts go with theirs",
+      },
+      {
+        what: "keep.storage !== undefined && storage !== keep.storage",
+        by: "storage !== keep.storage",
+        rule: "keys of a storage stay where nobody looked at them",
+      },
+      {
+        what: "kept !== undefined && of(given) !== kept",
+        by: "of(given) !== kept",
+        rule: "what people gave stays where nobody looked at it",
+      },
+      {
+        what: "if (gone) removed.push(name);",
+        by: "removed.push(name);",
+        rule: "what a service uses was not removed",
+      },
+      {
+        what: "name.startsWith(prefix) && !kept.includes(name)",
+        by: "!kept.includes(name)",
+        rule: "only markers are markers",
+      },
+      {
+        what: "name.startsWith(prefix) && !kept.includes(name)",
+        by: "name.startsWith(prefix)",
+        rule: "the marker of the users in use stays",
+      },
+      {
+        what: 'if (exitCode === 0) await docker.attempt(["config", "rm", handoverName',
+        by: 'await docker.attempt(["config", "rm", handoverName',
+        rule: "a marker goes with its users",
+      },
+      {
+        what: "if (saysAbsent(result)) return false;",
+        by: "return false;",
+        rule: "an engine that does not answer is no proof of anything",
+      },
+      {
+        what: "filter((name) => !used.has(name));",
+        by: "filter((name) => used.has(name));",
+        rule: "a config that a service uses stays",
+      },
+    ],
+  },
+  {
+    file: "src/docker/swarmSecrets.ts",
+    tests: ["swarm.test.ts", "bucket.test.ts", "swarmSecrets.test.ts"],
+    mutations: [
+      {
+        what: "if (bytes > MOST_SECRET_BYTES) {",
+        by: "if (bytes >= MOST_SECRET_BYTES) {",
+        rule: "the largest secret is taken",
+      },
+      {
+        what: "Buffer.byteLength(secret.content.reveal())",
+        by: "secret.content.reveal().length",
+        rule: "bytes count, not characters",
+      },
+      {
+        what: ".map(([user, day]) => `${LABELS.until}${user}=${day}`)",
+        by: ".map(([user, day]) => `${LABELS.changed}${user}=${day}`)",
+        rule: "the end of a user stands in its label",
+      },
+      {
+        what: ".filter(([user]) => LABEL_USER.test(user))\n      .map(([user, date])",
+        by: ".map(([user, date])",
+        rule: "a name that cannot stand in a label does not",
+      },
+      {
+        what: "result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(inspect, result);",
+        by: "false) throw dockerFailed(inspect, result);",
+        rule: "an engine that does not answer is no empty Swarm",
+      },
+      {
+        what: 'origin === "given" || origin === "generated" ? origin : undefined',
+        by: 'origin === "given" ? origin : undefined',
+        rule: "a generated password is known as one",
+      },
+      { what: "&& !Number.isNaN(Date.parse(date)))", by: ")", rule: "a label without a date is none" },
+      { what: "?? generations.at(-1);", by: "?? generations.at(0);", rule: "the newest generation is kept" },
+      {
+        what: "used.includes(secretName(stack, kind, generation))) ??",
+        by: "false) ??",
+        rule: "the generation in use is kept",
       },
     ],
   },

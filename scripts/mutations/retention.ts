@@ -1,7 +1,7 @@
 import type { Subject } from "./mutation.js";
 
-/** What decides about deleting tags, images and backups. */
-export const DELETION: readonly Subject[] = [
+/** Which tags and backups go. */
+export const RETENTION: readonly Subject[] = [
   {
     file: "src/maintenance/retention.ts",
     tests: ["retention.test.ts", "retentionPolicy.test.ts"],
@@ -246,75 +246,6 @@ export const DELETION: readonly Subject[] = [
         by: "(?:\\..+)$/;",
         rule: "the fallback tag of the specification is a referrer's",
       },
-    ],
-  },
-  {
-    file: "src/backup/pruneBackups.ts",
-    tests: ["backup.test.ts"],
-    mutations: [
-      { what: "names.slice(0, keep)", by: "names.slice(0, keep - 1)", rule: "so many backups stay" },
-      { what: " || name === complete)", by: ")", rule: "the newest complete backup stays" },
-      {
-        what: "facts?.damage.length === 0",
-        by: "facts?.damage.length !== 0",
-        rule: "a complete backup left out nothing",
-      },
-      { what: "if (!dryRun) for (const name", by: "for (const name", rule: "a dry run removes no backup" },
-      {
-        what: "if (!dryRun) await directory.blobs.remove",
-        by: "await directory.blobs.remove",
-        rule: "a dry run removes no blob",
-      },
-      {
-        what: "[...blobs.map((blob) => blob.digest), ...manifests])",
-        by: "[...blobs.map((blob) => blob.digest)])",
-        rule: "manifests within an index are needed",
-      },
-      {
-        what: "for (const { digest } of named) needed.add(digest);",
-        by: "",
-        rule: "the manifests of a backup are needed",
-      },
-    ],
-  },
-  {
-    file: "src/backup/wholeImages.ts",
-    tests: ["wholeImages.test.ts"],
-    mutations: [
-      {
-        what: ".filter((blob) => !blobs.has(blob)) : [digest]",
-        by: ".filter((blob) => !blobs.has(blob)) : []",
-        rule: "a manifest that is missing is damage",
-      },
-      {
-        what: " || own?.manifests.some((child) => torn.has(child))) torn",
-        by: ") torn",
-        rule: "an index lacks what its manifests lack",
-      },
-      {
-        what: "named.filter(({ digest }) => !torn.has(digest));",
-        by: "named.filter(({ digest }) => !gaps.has(digest));",
-        rule: "an index that lacks something below is left out",
-      },
-      {
-        what: "if (isListed) yield digest;",
-        by: "if (!isListed) yield digest;",
-        rule: "a manifest comes after those that it lists",
-      },
-    ],
-  },
-  {
-    file: "src/credentials/age.ts",
-    tests: ["ages.test.ts", "userEnds.test.ts"],
-    mutations: [
-      { what: "Math.floor((to.getTime()", by: "Math.ceil((to.getTime()", rule: "whole days are told" },
-      { what: "date.toISOString().startsWith(text)", by: "true", rule: "the 31st of February is no day" },
-      {
-        what: "now.getTime() - Number(amount)",
-        by: "now.getTime() + Number(amount)",
-        rule: "a span goes back",
-      },
-      { what: "m: 60_000, h: 3_600_000", by: "m: 3_600_000, h: 60_000", rule: "m is minutes, h is hours" },
     ],
   },
 ];
