@@ -1,8 +1,9 @@
 /** Removes everything that the demo made. */
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { stopEngine } from "../test/support/engine.js";
-import { heading, quietly, say } from "./shell.js";
-import { type DemoState, removeFolder, STACK } from "./state.js";
+import { heading, hephaestus, quietly, say } from "./shell.js";
+import { type DemoState, removeFolder, STACK_FOLDER } from "./state.js";
 
 /** Safe to run again, and after a demo that was cut off. */
 export async function takeDown(state: DemoState): Promise<void> {
@@ -14,7 +15,7 @@ export async function takeDown(state: DemoState): Promise<void> {
     await rm(state.engine, { recursive: true, force: true });
     say("stopped the demo's Docker Engine and removed its data");
   } else if ((await quietly("docker", ["version"])).exitCode === 0) {
-    await removeStack();
+    if (existsSync(`${STACK_FOLDER}/hephaestus.yaml`)) await hephaestus(["destroy", "--yes"]);
     for (const image of state.images) await quietly("docker", ["image", "rm", image]);
     if (state.images.length > 0) say(`removed the images ${state.images.join(", ")}`);
     if (state.swarm) {
@@ -25,18 +26,4 @@ export async function takeDown(state: DemoState): Promise<void> {
   await removeFolder();
   say("removed .demo");
   say("Packages that were installed stay; remove them with: apt-get remove docker.io");
-}
-
-async function removeStack(): Promise<void> {
-  await quietly("docker", ["stack", "rm", STACK]);
-  const list = ["ps", "--all", "--quiet", "--filter", `label=com.docker.stack.namespace=${STACK}`];
-  for (let tries = 0; tries < 120 && (await quietly("docker", list)).stdout !== ""; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-  for (const type of ["secret", "config"]) {
-    const { stdout } = await quietly("docker", [type, "ls", "--format", "{{.Name}}"]);
-    const own = stdout.split("\n").filter((name) => name.startsWith(`${STACK}_`));
-    if (own.length > 0) await quietly("docker", [type, "rm", ...own]);
-  }
-  say(`removed the stack ${STACK}, its secrets and configs`);
 }

@@ -64,12 +64,16 @@ async function ofBundle(state: DemoState, bundle: string): Promise<DemoImages> {
 
 async function standIns(state: DemoState): Promise<DemoImages> {
   say("So the trial runs with stand-ins, made from Debian's packages docker-registry and nginx-light.");
+  const here = (await quietly("docker", ["images", "--format", "{{.Repository}}:{{.Tag}}"])).stdout.split(
+    "\n",
+  );
   const images = await buildStandins({
     dockerHost: process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock",
     cacheDir: CACHE,
     report: say,
   });
-  for (const image of Object.values(images)) await remember(state, image);
+  // What was here before the demo stays.
+  for (const image of Object.values(images)) if (!here.includes(image)) await remember(state, image);
   return {
     registry: images.registry,
     gateway: images.nginx,

@@ -1,18 +1,21 @@
 /** A trial on a fresh machine: `npm run demo`. Shows each command as a person would type it. */
 import { mkdir, rm } from "node:fs/promises";
 import { Command } from "commander";
+import { portOption } from "../src/commands/options.js";
 import { generatePassword } from "../src/credentials/password.js";
+import { readEndpoint } from "../src/docker/endpoint.js";
+import { dockerCommand } from "../src/docker/run.js";
 import { ExitCode, OperatorError } from "../src/errors.js";
 import { showError } from "../src/terminal/showError.js";
+import { CHECKOUT } from "../test/support/checkout.js";
 import { stopEngine } from "../test/support/engine.js";
 import { takeDown } from "./down.js";
 import { findEngine } from "./engineForDemo.js";
 import { type DemoImages, nameImages, obtainImages } from "./images.js";
 import { checkPorts, type Ports } from "./ports.js";
 import { askLibrary, pushAndPull } from "./roundTrip.js";
-import { heading, quietly, say, show } from "./shell.js";
+import { heading, hephaestus, quietly, say } from "./shell.js";
 import {
-  CHECKOUT,
   type DemoState,
   demoPassword,
   PASSWORD_FILE,
@@ -21,8 +24,6 @@ import {
   USER,
   writeState,
 } from "./state.js";
-
-const HEPHAESTUS = `${CHECKOUT}bin/hephaestus.js`;
 
 interface Options extends Ports {
   installDocker?: boolean;
@@ -36,8 +37,8 @@ async function main(): Promise<number> {
     .option("--install-docker", "install and start Docker Engine from the distribution's packages")
     .option("--down", "remove everything that the demo made")
     .option("--bundle <file>", "take the images from a file of hephaestus bundle, without any network")
-    .option("--registry-port <port>", "port of the registry", "5000")
-    .option("--ui-port <port>", "port of the web library", "8080")
+    .addOption(portOption("--registry-port <port>", "port of the registry", 5000))
+    .addOption(portOption("--ui-port <port>", "port of the web library", 8080))
     .exitOverride();
   const options = program.parse().opts<Options>();
   const state = await readState();
@@ -85,13 +86,12 @@ async function deploy(
   { registryPort, uiPort }: Options,
 ): Promise<void> {
   await mkdir(STACK_FOLDER, { recursive: true });
-  const run = (args: string[], env: Record<string, string> = {}) =>
-    show(`hephaestus ${args.join(" ")}`, process.execPath, [HEPHAESTUS, ...args], { cwd: STACK_FOLDER, env });
-  await run(["init", "--profile", "local", "--force", "--registry-port", registryPort, "--ui-port", uiPort]);
+  const ports = ["--registry-port", String(registryPort), "--ui-port", String(uiPort)];
+  await hephaestus(["init", "--profile", "local", "--force", ...ports]);
   await nameImages(`${STACK_FOLDER}/hephaestus.yaml`, images);
-  await run(["render"]);
+  await hephaestus(["render"]);
   const resolveImage = images.from !== "registries" ? ["--resolve-image", "never"] : [];
-  await run(["deploy", ...resolveImage], { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: password });
+  await hephaestus(["deploy", ...resolveImage], { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: password });
 }
 
 /**
@@ -101,10 +101,8 @@ async function deploy(
 async function chooseEngine(state: DemoState): Promise<void> {
   if (state.dockerHost) process.env.DOCKER_HOST = state.dockerHost;
   if (process.env.DOCKER_HOST) return;
-  const format = "{{.Endpoints.docker.Host}}";
-  const context = await quietly("docker", ["context", "inspect", "--format", format]);
-  const host = context.stdout.trim();
-  if (context.exitCode === 0 && host !== "") process.env.DOCKER_HOST = host;
+  const endpoint = await readEndpoint(dockerCommand({})).catch(() => undefined);
+  if (endpoint) process.env.DOCKER_HOST = endpoint.host;
 }
 
 /**

@@ -1,12 +1,12 @@
-/** The two ports that the trial publishes: sound numbers, and free, before anything is made. */
+/** The two ports that the trial publishes: free, and not the same, before anything is made. */
 import { createServer } from "node:net";
 import { ExitCode, OperatorError } from "../src/errors.js";
 import { quietly } from "./shell.js";
 import { STACK } from "./state.js";
 
 export interface Ports {
-  registryPort: string;
-  uiPort: string;
+  registryPort: number;
+  uiPort: number;
 }
 
 /**
@@ -14,12 +14,7 @@ export interface Ports {
  *
  * @throws OperatorError naming all ports that are taken, with the flags for ports that are free
  */
-export async function checkPorts({ registryPort, uiPort }: Ports): Promise<void> {
-  for (const port of [registryPort, uiPort]) {
-    if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
-      throw refuse(`${port} is not a port`, "Write a whole number from 1 to 65535.", ExitCode.usage);
-  }
-  const [registry, ui] = [Number(registryPort), Number(uiPort)];
+export async function checkPorts({ registryPort: registry, uiPort: ui }: Ports): Promise<void> {
   if (registry === ui)
     throw refuse("the registry and the library need two ports", "Write another --ui-port.", ExitCode.usage);
   const own = await ownPorts();

@@ -1,6 +1,8 @@
 /** Runs what a person would type, and shows it. */
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../src/errors.js";
+import { CHECKOUT } from "../test/support/checkout.js";
+import { STACK_FOLDER } from "./state.js";
 
 export const heading = (text: string) => process.stdout.write(`\n==> ${text}\n`);
 export const say = (text: string) => process.stdout.write(`    ${text}\n`);
@@ -58,3 +60,10 @@ export async function show(
     exitCode: ExitCode.rollout,
   });
 }
+
+/** Runs the built command in the folder of the demo's stack, and shows it. */
+export const hephaestus = (args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> =>
+  show(`hephaestus ${args.join(" ")}`, process.execPath, [`${CHECKOUT}bin/hephaestus.js`, ...args], {
+    cwd: STACK_FOLDER,
+    env,
+  });

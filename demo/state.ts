@@ -1,8 +1,7 @@
 /** What the demo made, so that `--down` in another process removes just that. */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { CHECKOUT } from "../test/support/checkout.js";
 
-export const CHECKOUT = fileURLToPath(new URL("..", import.meta.url));
 export const FOLDER = `${CHECKOUT}.demo`;
 export const STACK_FOLDER = `${FOLDER}/stack`;
 export const CACHE = `${FOLDER}/cache`;
