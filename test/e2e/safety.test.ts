@@ -188,9 +188,8 @@ test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps w
   expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
   const login = { authorization: `Basic ${Buffer.from(`${USER}:${fresh}`).toString("base64")}` };
   expect((await fetch(`${forge.registryUrl}/auth/token`, { headers: login })).status).toBe(200);
-  expect((await runningContainers(forge)).filter((id) => before.includes(id))).toHaveLength(
-    before.length - 1,
-  );
+  const kept = async () => (await runningContainers(forge)).filter((id) => before.includes(id));
+  await expect.poll(kept, { timeout: 30_000 }).toHaveLength(before.length - 1);
   const { stdout } = await forge.docker("secret", "ls", "--format", "{{.Name}}");
   expect(stdout.split("\n").sort()).toEqual([
     "trial_gateway_1",

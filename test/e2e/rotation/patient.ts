@@ -1,5 +1,6 @@
 /** A stack whose rotations are broken on purpose, and what has to be true of it afterwards. */
 import bcrypt from "bcryptjs";
+import { expect } from "vitest";
 import { ExitCode } from "../../../src/errors.js";
 import { DEPLOY, swarmObjects, USER, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
@@ -41,12 +42,17 @@ export class Patient {
     return { run, fresh: generated ? shown : given };
   }
 
-  /** Which of some passwords open the account, by the htpasswd of the service's own tasks. */
-  async valid(passwords: readonly string[]): Promise<string[]> {
+  /** Containers of the registry. */
+  private async tasks(): Promise<string[]> {
     const filter = `label=com.docker.swarm.service.name=${this.workspace.stack}_registry`;
     const { stdout } = await this.workspace.docker("ps", "--quiet", "--filter", filter);
+    return stdout.split("\n").filter(Boolean);
+  }
+
+  /** Which of some passwords open the account, by the htpasswd of the service's own tasks. */
+  async valid(passwords: readonly string[]): Promise<string[]> {
     const found = new Set<string>();
-    for (const id of stdout.split("\n").filter(Boolean)) {
+    for (const id of await this.tasks()) {
       const htpasswd = (await this.workspace.docker("exec", id, "cat", "/run/secrets/htpasswd")).stdout;
       const hash = new RegExp(`^${USER}:(.*)$`, "m").exec(htpasswd)?.[1] ?? "";
       for (const password of passwords) if (bcrypt.compareSync(password, hash)) found.add(password);
@@ -73,6 +79,8 @@ export class Patient {
     const known = [this.password, ...(fresh === undefined ? [] : [fresh])];
     const run = await this.workspace.hephaestus(DEPLOY);
     if (run.exitCode !== ExitCode.ok) faults.push(`the next deploy ended with ${run.exitCode}: ${run.all}`);
+    // The task from before ends by itself.
+    await expect.poll(() => this.tasks(), { timeout: 30_000, interval: 200 }).toHaveLength(1);
     const valid = await this.valid(known);
     if (valid.length !== 1)
       faults.push(`${valid.length} of ${known.length} known passwords are valid: ${run.all}`);
