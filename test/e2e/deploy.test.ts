@@ -1,11 +1,13 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { atOnce } from "./clients/client.js";
 import { findLeaks } from "./leaks.js";
 import { watchProcesses } from "./processes.js";
 import {
+  type Changes,
   CREDENTIALS,
+  DEFAULT_TIMES,
   DEPLOY,
   PASSWORD,
   pullDuring,
@@ -23,9 +25,13 @@ let forge: Workspace;
 let first: Run;
 let leaks: string[];
 
+/** With the product's own times, in this suite alone. */
+const configure = (changes: Changes = {}) =>
+  writeConfig(forge, swarm, { ...changes, root: { swarm: DEFAULT_TIMES } });
+
 beforeAll(async () => {
   forge = await Workspace.create("forge", 5000, 8080);
-  await writeConfig(forge, swarm);
+  await configure();
   await forge.hephaestus(["render"]);
   const watch = watchProcesses(SECRETS);
   first = await forge.hephaestus([...DEPLOY, "--verbose"], { env: CREDENTIALS, onStart: watch.expectIn });
@@ -48,6 +54,22 @@ describe("a deployed registry", () => {
     expect(first.all).toContain("login as smith");
     expect(first.stdout).toContain("docker login -u smith localhost:5000");
     expect(first.exitCode, first.all).toBe(ExitCode.ok);
+  });
+
+  test("has the times that the pages promise", async () => {
+    const spec = "{{.TaskTemplate.ContainerSpec.Healthcheck.Interval}} {{.UpdateConfig.Monitor}}";
+    for (const service of ["registry", "reader", "gateway", "registry-ui"]) {
+      const shown = await forge.docker(
+        "service",
+        "inspect",
+        "--format",
+        `{{with .Spec}}${spec}{{end}}`,
+        `forge_${service}`,
+      );
+      expect(shown.stdout.trim(), service).toBe("5s 5s");
+    }
+    const config = await readFile(`${forge.folder}/gateway/nginx.conf`, "utf8");
+    expect(config).toContain("proxy_cache_valid 200 401 45s;");
   });
 
   test("takes a push from who logged in, and gives the image to anybody", async () => {
@@ -114,7 +136,7 @@ describe("a deployed registry", () => {
 
   test("serves on when a broken image is deployed, and what ran before runs again", async () => {
     const before = await runningContainers(forge);
-    await writeConfig(forge, swarm, { registry: { image: "hephaestus-standin/registry:2.99" } });
+    await configure({ registry: { image: "hephaestus-standin/registry:2.99" } });
     await forge.hephaestus(["render"]);
     const deploy = forge.hephaestus([...DEPLOY, "--timeout", "90"], { env: CREDENTIALS });
     const { result, count } = await pullDuring(forge, "tools/hello", deploy);
@@ -128,13 +150,13 @@ describe("a deployed registry", () => {
     expect(count.pulls).toBeGreaterThan(0);
     expect(await runningContainers(forge)).toEqual(before);
 
-    await writeConfig(forge, swarm);
+    await configure();
     await forge.hephaestus(["render"]);
     expect((await forge.hephaestus(DEPLOY, { env: CREDENTIALS })).exitCode).toBe(ExitCode.ok);
   });
 
   test("loses its library, and what belonged to it, when the config does", async () => {
-    await writeConfig(forge, swarm, { ui: { enabled: false } });
+    await configure({ ui: { enabled: false } });
     await forge.hephaestus(["render"]);
     const run = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
     expect(run.exitCode, run.all).toBe(ExitCode.ok);
