@@ -143,7 +143,7 @@ export const RETENTION: readonly Subject[] = [
   },
   {
     file: "src/maintenance/retentionPolicy.ts",
-    tests: ["retentionPolicy.test.ts"],
+    tests: ["retentionPolicy.test.ts", "pruneRepositories.test.ts"],
     mutations: [
       { what: "return immutable(tag) ?? (glob", by: "return (glob", rule: "immutable tags stay" },
       { what: "keepLast: last,", by: "keepLast: undefined,", rule: "the newest so many stay" },

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { loadConfig } from "../../src/config/load.js";
 import { chooseRecord } from "../../src/deploy/rollBackStack.js";
 import { OperatorError } from "../../src/errors.js";
 import { packFiles, unpackFiles } from "../../src/history/packedFiles.js";
@@ -12,7 +13,7 @@ import {
   outdated,
   parseRecord,
 } from "../../src/history/records.js";
-import { readOnlyUntil } from "../../src/maintenance/lease.js";
+import { readOnlyUntil, rollSeconds } from "../../src/maintenance/lease.js";
 import { lastDone, partNote } from "../../src/maintenance/maintenanceNote.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
 import { withImages } from "../../src/render/pin.js";
@@ -173,4 +174,10 @@ test("a registry's read-only lease is read from its service", () => {
     1790000000,
   );
   expect(readOnlyUntil([named("forge_reader", until), named("forge_registry")], "forge")).toBeUndefined();
+});
+
+test("each replica of the registry has time to roll, one after the other", () => {
+  const seconds = (replicas: number) =>
+    rollSeconds(loadConfig(`domain: a.example\nregistry: { replicas: ${replicas} }`, "f", {}).config);
+  expect([seconds(1), seconds(3)]).toEqual([120, 240]);
 });

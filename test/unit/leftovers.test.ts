@@ -75,7 +75,7 @@ test("what a service uses stays, and is not told as removed", async () => {
   expect(left).toEqual(expect.arrayContaining(used));
 });
 
-test("that nobody answers does not mean that a password was never shown", async () => {
+test("a marker that cannot be asked for does not mean that a password was never shown", async () => {
   const answers = (stderr: string): Docker => {
     const attempt = async () => ({ exitCode: 1, stdout: "", stderr });
     return { attempt, run: async () => "" };

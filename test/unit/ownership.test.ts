@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { isOwnService, type SwarmService } from "../../src/docker/objects.js";
+import { isOwnService, type SwarmService, stackServices } from "../../src/docker/objects.js";
 import type { Docker } from "../../src/docker/run.js";
 import { judgeNamespace, ownConfigs } from "../../src/operation/ownership.js";
 import { service } from "./swarmObjects.js";
@@ -50,6 +50,14 @@ describe("a service in the stack's namespace", () => {
       named("forge_registry", {}, { ...registry, configs: ["forge_registry_conf"] }),
       false,
     ],
+    ["without a config is not", named("forge_registry", {}, { ...registry, configs: [] }), false],
+    ...["forge_registry_0123456789", "forge_registry_0123456789zz", `forgf_registry_${DIGEST}`].map(
+      (config): [string, SwarmService, boolean] => [
+        `with the config ${config} is not`,
+        named("forge_registry", {}, { ...registry, configs: [config] }),
+        false,
+      ],
+    ),
     [
       "without a secret of ours is not",
       named("forge_gateway", {}, { configs: [`forge_gateway_${DIGEST}`], secrets: ["forge_key"] }),
@@ -58,6 +66,15 @@ describe("a service in the stack's namespace", () => {
   ])("%s", (_name, given, expected) => {
     expect(isOwnService("forge", given)).toBe(expected);
   });
+});
+
+test("services of others in the stack's namespace are left out", async () => {
+  const services = [named("forge_web", {}), named("forge_registry", { "hephaestus.stack": "forge" })];
+  const docker: Docker = {
+    run: async () => "a1 b2",
+    attempt: async () => ({ exitCode: 0, stdout: JSON.stringify(services), stderr: "" }),
+  };
+  expect((await stackServices(docker, "forge")).map(({ Spec }) => Spec.Name)).toEqual(["forge_registry"]);
 });
 
 test("a config without a label is recognised by the digest of its content in its name", async () => {

@@ -15,7 +15,6 @@ import {
 import { createSecret, MOST_SECRET_BYTES, writeSecret } from "../../src/docker/swarmSecrets.js";
 import { ExitCode } from "../../src/errors.js";
 import { sshDestination } from "../../src/host/setupHost.js";
-import { wasHandedOver } from "../../src/operation/leftovers.js";
 import { deployStack } from "../../src/operation/stackUpdate.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
 import { node, swarmFacts } from "./swarmObjects.js";
@@ -185,14 +184,6 @@ test("a docker that fails is not taken for a stack that is not there", async () 
     /rpc error/,
   );
   expect(await stackServices(failing("Error: No such object: a1"), "forge")).toEqual([]);
-});
-
-test("a marker that cannot be asked for is not taken for one that is missing", async () => {
-  const answers = (stderr: string) => fakeDocker(() => ({ exitCode: 1, stdout: "[]", stderr })).docker;
-  expect(await wasHandedOver(answers("Error: no such config: forge_handed-over_2"), "forge", 2)).toBe(false);
-  await expect(wasHandedOver(answers("rpc error: code = Unavailable"), "forge", 2)).rejects.toThrow(
-    /Unavailable/,
-  );
 });
 
 test("ssh takes a port only in a URI", () => {
