@@ -4,7 +4,7 @@ import type { Subject } from "./mutation.js";
 export const GATEWAY: readonly Subject[] = [
   {
     file: "templates/gateway/access.js",
-    tests: ["accessScript.test.ts"],
+    tests: ["accessScript.test.ts", "publicScope.test.ts"],
     mutations: [
       {
         what: "if (granted === '*' || identity === 'ui' || identity === 'operator') {",
@@ -15,6 +15,7 @@ export const GATEWAY: readonly Subject[] = [
         what: "if (granted === '@' || identity[0] !== ',') {",
         by: "if (granted === '@') {",
         rule: "who has no login is no user",
+        survives: "who has no login has no name either, which grants nothing below",
       },
       { what: "return identity[0] === ',';", by: "return true;", rule: "who has no login is not every user" },
       {

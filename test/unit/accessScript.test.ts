@@ -1,21 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { loadConfig } from "../../src/config/load.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
-import { loadTemplates } from "../../src/render/templates.js";
 import fc from "../support/properties.js";
-
-interface Script {
-  mountUri(r: { variables: { request_uri: string; identity: string } }): string;
-  guard(r: object): Promise<void>;
-}
-
-/** The script of a config with these rules. */
-async function scriptOf(rules: object[], more: object = {}): Promise<Script> {
-  const { config } = loadConfig(JSON.stringify({ domain: "a.example", access: rules, ...more }), "f", {});
-  const files = renderFiles(config, loadTemplates(), "f");
-  const text = files.find(({ path }) => path === "gateway/access.js")?.text ?? "";
-  return (await import(`data:text/javascript,${encodeURIComponent(text)}`)).default;
-}
+import { type GatewayScript, scriptOf } from "./gatewayScript.js";
 
 const access = await scriptOf(
   [
@@ -25,6 +10,7 @@ const access = await scriptOf(
       immutable: ["v*"],
     },
     { repositories: ["users/*"], pull: "authenticated" },
+    { repositories: ["closed"], pull: [] },
     { repositories: ["releases"], delete: ["user:ann"], immutable: ["v*"] },
   ],
   { registry: { delete: true }, users: { provider: "both" } },
@@ -57,6 +43,8 @@ describe("the address of an upload that names the source of a mount", () => {
     ["mount=d&from=team-a", ""],
     ["mount=d&from=users/x", ""],
     ["mount=d&from=", ",ann,,"],
+    ["mount=d&from=closed", ",,,"],
+    ["from=team-a/x&from=other", ",bob,,"],
     // Go before 1.17 took a semicolon for a separator of parameters.
     ["x=1;from=team-a/x&mount=d", ",bob,,"],
     ["from=other&from=team-a/x", ",bob,,"],
@@ -95,6 +83,7 @@ describe("a deletion where tags are immutable", () => {
     [`manifests/${DIGEST}`, "content"],
     [`manifests/${DIGEST.replace(":", "%3A")}`, "content"],
     [`blobs/${DIGEST}`, "content"],
+    [`blobs/sha256:${"b".repeat(64)}`, "content"],
     ["manifests/latest", "@registry"],
     [`manifests/sha256:${"b".repeat(64)}`, "@registry"],
   ])("of %s: %s, whatever its query says", async (path, wanted) => {
@@ -107,7 +96,7 @@ describe("the catalog", () => {
   afterEach(() => vi.unstubAllGlobals());
 
   /** What the guard answers, and how many expressions it compiles for that. */
-  async function catalog(script: Script, identity: string, names: string[]) {
+  async function catalog(script: GatewayScript, identity: string, names: string[]) {
     const compiled = vi.fn();
     vi.stubGlobal(
       "RegExp",
@@ -165,6 +154,7 @@ describe("the catalog", () => {
     const [few, many] = [await catalog(script, "", names.slice(0, 3)), await catalog(script, "", names)];
     expect(few.shown).toEqual(["team-0/app-0", "team-2/app-2"]);
     expect(many.shown).toHaveLength(1000);
+    expect(new Set(many.shown.map((name) => name.replace(/\/.*/, ""))).size).toBe(50);
     expect(many.compiled).toBe(few.compiled);
     expect(many.compiled).toBeLessThan(10);
   });
@@ -175,7 +165,7 @@ async function deleted(
   reference: string,
   tags: Record<string, string>,
   manifests: Record<string, string[]>,
-  tagsStatus = 200,
+  { tagsStatus = 200, missing = 404 } = {},
 ): Promise<{ end: unknown; asked: string[] }> {
   const asked: string[] = [];
   let end: unknown;
@@ -191,7 +181,7 @@ async function deleted(
       if (asked.length > 1000) throw new Error("no end");
       const digest = tags[name] ?? name;
       const children = manifests[digest];
-      if (children === undefined) return { status: 404, responseText: "", headersOut: {} };
+      if (children === undefined) return { status: missing, responseText: "", headersOut: {} };
       return {
         status: 200,
         responseText: JSON.stringify({ manifests: children.map((child) => ({ digest: child })) }),
@@ -236,8 +226,14 @@ describe("the deletion of content", () => {
   });
 
   test("waits where the registry does not say which tags there are", async () => {
-    expect((await deleted(digestOf(1), {}, {}, 500)).end).toBe(503);
-    expect((await deleted(digestOf(1), {}, {}, 404)).end).toBe("@registry");
+    expect((await deleted(digestOf(1), {}, {}, { tagsStatus: 500 })).end).toBe(503);
+    expect((await deleted(digestOf(1), {}, {}, { tagsStatus: 404 })).end).toBe("@registry");
+  });
+
+  test("waits where the registry does not say what an immutable tag names, but not where the tag is gone", async () => {
+    const tags = { v1: digestOf(0) };
+    expect((await deleted(digestOf(1), tags, {}, { missing: 500 })).end).toBe(503);
+    expect((await deleted(digestOf(1), tags, {})).end).toBe("@registry");
   });
 
   test("asks for no path that a manifest makes up", async () => {

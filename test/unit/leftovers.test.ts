@@ -1,7 +1,12 @@
 import { expect, test } from "vitest";
 import type { Generations } from "../../src/credentials/secretKinds.js";
 import type { CommandResult, Docker } from "../../src/docker/run.js";
-import { removeOldSecrets, unusedConfigs, wasHandedOver } from "../../src/operation/leftovers.js";
+import {
+  removeHtpasswd,
+  removeOldSecrets,
+  unusedConfigs,
+  wasHandedOver,
+} from "../../src/operation/leftovers.js";
 import { service } from "./swarmObjects.js";
 
 const done = (stdout = ""): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
@@ -73,6 +78,16 @@ test("what a service uses stays, and is not told as removed", async () => {
   const { names, left } = await removed({ people: 3, machines: 2 }, used);
   expect(names).toEqual(["forge_htpasswd_2"]);
   expect(left).toEqual(expect.arrayContaining(used));
+});
+
+test("the marker of users goes with them, and stays where a service uses them", async () => {
+  const { docker, left } = swarm(SECRETS, MARKERS, ["forge_htpasswd_1"]);
+  expect(await removeHtpasswd(docker, "forge", 1)).toBe(false);
+  expect(await removeHtpasswd(docker, "forge", 2)).toBe(true);
+  expect(left().filter((name) => name.startsWith("forge_handed-over"))).toEqual([
+    "forge_handed-over_1",
+    "forge_handed-over_3",
+  ]);
 });
 
 test("a marker that cannot be asked for does not mean that a password was never shown", async () => {

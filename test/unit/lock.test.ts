@@ -6,102 +6,12 @@ import { LockKeeper } from "../../src/operation/lockKeeper.js";
 import { beat, LOCK_SECONDS, readLock } from "../../src/operation/lockObjects.js";
 import { hasEnded, processIdentity } from "../../src/operation/processIdentity.js";
 import { lookAtLock, releaseLock, takeLock, withLock } from "../../src/operation/stackLock.js";
-
-/** The configs of a Swarm with a clock of its own, which no machine's clock has to agree with. */
-class Swarm {
-  /** Milliseconds since the epoch; far from this machine's. */
-  now = Date.parse("2031-05-05T05:05:05Z");
-  private next = 1;
-  private readonly configs = new Map<
-    string,
-    { ID: string; CreatedAt: string; Labels: Record<string, string> }
-  >();
-  silent = false;
-
-  names = (): string[] => [...this.configs.keys()].sort();
-
-  docker(): Docker {
-    const docker: Docker = {
-      attempt: async (args) => {
-        await docker.guard?.();
-        return this.silent ? { exitCode: 1, stdout: "", stderr: "no answer" } : this.answer(args);
-      },
-      run: async (args) => {
-        const { exitCode, stdout, stderr } = await docker.attempt(args);
-        if (exitCode !== 0) throw new Error(stderr);
-        return stdout;
-      },
-    };
-    return docker;
-  }
-
-  private answer(args: readonly string[]): CommandResult {
-    const done = (stdout = ""): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
-    const missing = { exitCode: 1, stdout: "[]", stderr: "Error: no such config" };
-    const [type, verb] = args;
-    if (type === "info") return done(new Date(this.now).toISOString());
-    if (type === "service") return done();
-    const find = (name = "") =>
-      this.configs.has(name) ? name : this.names().find((of) => this.configs.get(of)?.ID === name);
-    const shown = (name: string) => {
-      const { ID, CreatedAt, Labels } = this.configs.get(name) as {
-        ID: string;
-        CreatedAt: string;
-        Labels: object;
-      };
-      return { ID, CreatedAt, Spec: { Name: name, Labels } };
-    };
-    if (verb === "create") {
-      const name = args.at(-2) ?? "";
-      if (this.configs.has(name)) return { exitCode: 1, stdout: "", stderr: `config ${name} already exists` };
-      const labels = args.flatMap((arg, at) =>
-        args[at - 1] === "--label" ? [arg.split("=") as [string, string]] : [],
-      );
-      const ID = `id${String(this.next++).padStart(4, "0")}`.padEnd(25, "x");
-      this.configs.set(name, {
-        ID,
-        CreatedAt: new Date(this.now).toISOString(),
-        Labels: Object.fromEntries(labels),
-      });
-      return done(`${ID}\n`);
-    }
-    if (verb === "ls") {
-      const prefix = /^name=(.*)$/.exec(args[3] ?? "")?.[1] ?? "";
-      return done(
-        this.names()
-          .filter((name) => name.includes(prefix))
-          .join("\n"),
-      );
-    }
-    if (verb === "rm") {
-      const found = args.slice(2).map(find);
-      for (const name of found) if (name) this.configs.delete(name);
-      return found.every(Boolean) ? done() : missing;
-    }
-    if (args[2] === "--format") {
-      const name = find(args.at(-1));
-      if (name === undefined) return missing;
-      const one = shown(name);
-      const format = args[3] ?? "";
-      return done(
-        JSON.stringify(format.includes("CreatedAt") ? one.CreatedAt : format.includes("ID") ? one.ID : one),
-      );
-    }
-    return done(
-      JSON.stringify(
-        args
-          .slice(2)
-          .filter((name) => this.configs.has(name))
-          .map(shown),
-      ),
-    );
-  }
-}
+import { ConfigSwarm } from "./configSwarm.js";
 
 const codeOf = (error: OperatorError) => error.exitCode;
 
 /** Takes the lock for a process that is not known here, as one on another machine. */
-async function takeElsewhere(swarm: Swarm): Promise<string> {
+async function takeElsewhere(swarm: ConfigSwarm): Promise<string> {
   const id = await takeLock(swarm.docker(), "forge");
   await releaseLock(swarm.docker(), "forge");
   const labels = [
@@ -115,7 +25,7 @@ async function takeElsewhere(swarm: Swarm): Promise<string> {
 }
 
 test("is held while its holder sends heartbeats, and free some time after the last one, by the Swarm's clock", async () => {
-  const swarm = new Swarm();
+  const swarm = new ConfigSwarm();
   const id = await takeElsewhere(swarm);
   for (let number = 1; number <= 30; number++) {
     swarm.now += 10_000;
@@ -138,7 +48,7 @@ test("is held while its holder sends heartbeats, and free some time after the la
 });
 
 test("of two that take over the same lock one gets it", async () => {
-  const swarm = new Swarm();
+  const swarm = new ConfigSwarm();
   await takeElsewhere(swarm);
   swarm.now += (LOCK_SECONDS + 1) * 1000;
   const results = await Promise.all([1, 2].map(() => takeLock(swarm.docker(), "forge").catch(codeOf)));
@@ -150,7 +60,7 @@ test("of a version that sent no heartbeats is held until the time that it names"
     [Date.now() / 1000 + 100, false],
     [Date.now() / 1000 - 1, true],
   ] as const) {
-    const swarm = new Swarm();
+    const swarm = new ConfigSwarm();
     const labels = ["hephaestus.lock.holder=ann", `hephaestus.lock.expires=${Math.floor(expires)}`];
     const create = ["config", "create", ...labels.flatMap((label) => ["--label", label]), "forge_lock", "-"];
     await swarm.docker().run(create);
@@ -161,7 +71,7 @@ test("of a version that sent no heartbeats is held until the time that it names"
 });
 
 test("is no lock where something else has its name, and that is never removed", async () => {
-  const swarm = new Swarm();
+  const swarm = new ConfigSwarm();
   await swarm.docker().run(["config", "create", "forge_lock", "-"]);
   await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.preflight);
   await expect(releaseLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.preflight);
@@ -179,7 +89,7 @@ test("of a process of this machine that has ended is free at once; a process id 
   const other = `${boot?.slice(0, -1)}${boot?.endsWith("0") ? "1" : "0"}`;
   expect(hasEnded(`${other}/${namespace}/4194304/${start}`)).toBe(false);
   expect(hasEnded(`${boot}/1/4194304/${start}`)).toBe(false);
-  const swarm = new Swarm();
+  const swarm = new ConfigSwarm();
   const labels = [
     "hephaestus.lock.holder=ann",
     "hephaestus.lock.renewed=10",
@@ -194,7 +104,7 @@ test("of a process of this machine that has ended is free at once; a process id 
 test("a holder that stood still and lost its lock runs no further command", async () => {
   vi.useFakeTimers();
   try {
-    const swarm = new Swarm();
+    const swarm = new ConfigSwarm();
     const docker = swarm.docker();
     const work = withLock(docker, swarm.docker(), "forge", async () => {
       await vi.advanceTimersByTimeAsync(25_000);
@@ -219,7 +129,7 @@ test("a holder that stood still and lost its lock runs no further command", asyn
 test("an engine that restarts costs nobody the lock", async () => {
   vi.useFakeTimers();
   try {
-    const swarm = new Swarm();
+    const swarm = new ConfigSwarm();
     const id = await takeLock(swarm.docker(), "forge");
     const keeper = new LockKeeper(swarm.docker(), "forge", id);
     keeper.begin();
@@ -238,7 +148,7 @@ test("an engine that restarts costs nobody the lock", async () => {
 test("heartbeats keep the lock for as long as the work takes, one at a time, and end with it", async () => {
   vi.useFakeTimers();
   try {
-    const swarm = new Swarm();
+    const swarm = new ConfigSwarm();
     await withLock(swarm.docker(), swarm.docker(), "forge", async () => {
       for (let beats = 1; beats <= 20; beats++) {
         swarm.now += 10_000;
@@ -255,7 +165,7 @@ test("heartbeats keep the lock for as long as the work takes, one at a time, and
 });
 
 test("who sent a heartbeat a moment ago asks for nothing before a command", async () => {
-  const swarm = new Swarm();
+  const swarm = new ConfigSwarm();
   const id = await takeLock(swarm.docker(), "forge");
   const keeper = new LockKeeper(swarm.docker(), "forge", id);
   await keeper.check();
@@ -280,7 +190,7 @@ const except = (docker: Docker, other: (args: readonly string[]) => CommandResul
 const refusal = (stderr: string): CommandResult => ({ exitCode: 1, stdout: "", stderr });
 
 test("an engine that refuses or does not answer is neither a held lock, nor a free one, nor a lost one", async () => {
-  const swarm = new Swarm();
+  const swarm = new ConfigSwarm();
   const readOnly = except(swarm.docker(), ([, verb]) =>
     verb === "create" ? refusal("permission denied") : undefined,
   );
@@ -292,7 +202,7 @@ test("an engine that refuses or does not answer is neither a held lock, nor a fr
 });
 
 test("a lock that is freed while somebody asks for it is taken", async () => {
-  const swarm = new Swarm();
+  const swarm = new ConfigSwarm();
   let held = true;
   const docker = except(swarm.docker(), ([, verb]) => {
     if (verb !== "create" || !held) return undefined;
@@ -304,7 +214,7 @@ test("a lock that is freed while somebody asks for it is taken", async () => {
 
 test("jobs that a killed holder left are ended before the work begins", async () => {
   const commands: string[] = [];
-  const docker = except(new Swarm().docker(), (args) => {
+  const docker = except(new ConfigSwarm().docker(), (args) => {
     commands.push(args.join(" "));
     const names = "forge_job-gc\nforge_job-x_other\nother_job-gc";
     return args[0] === "service" && args[1] === "ls" ? { exitCode: 0, stdout: names, stderr: "" } : undefined;
@@ -321,7 +231,7 @@ test("deploy.sh has the same numbers", () => {
 });
 
 test("a heartbeat that outlived its lock is removed by the next holder", async () => {
-  const swarm = new Swarm();
+  const swarm = new ConfigSwarm();
   const docker = swarm.docker();
   const dead = await takeLock(docker, "forge");
   await beat(docker, "forge", dead, 1);

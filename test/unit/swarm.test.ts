@@ -105,6 +105,9 @@ test("a secret that is larger than the Swarm takes is refused before docker is a
     writeSecret(docker, "forge", { ...secret, content: new Secret("x".repeat(bytes)) });
   await write(MOST_SECRET_BYTES);
   expect(calls).toHaveLength(1);
+  // Bytes count, not characters.
+  const umlauts = new Secret("ü".repeat(MOST_SECRET_BYTES / 2 + 1));
+  await expect(writeSecret(docker, "forge", { ...secret, content: umlauts })).rejects.toThrow("kB");
   await expect(write(MOST_SECRET_BYTES + 1)).rejects.toMatchObject({
     where: "forge_htpasswd_2",
     message: "needs 500 kB, and a secret of a Swarm holds less than 500 kB",
