@@ -132,7 +132,7 @@ function row(task: Task, outcome: Outcome, fault: string | undefined): string {
 
 const words = process.argv.slice(2);
 const subjects = SUBJECTS.filter(
-  ({ file }) => words.length === 0 || words.some((word) => file.includes(word)),
+  ({ file }) => words.length === 0 || words.some((word) => file.toLowerCase().includes(word.toLowerCase())),
 );
 const tasks = subjects.flatMap(({ file, tests, mutations }): Task[] =>
   [undefined, ...mutations].map((mutation) => ({ file, tests, mutation })),
@@ -143,10 +143,11 @@ let faults = 0;
 const open = tasks.values();
 const benches = Array.from({ length: Math.min(availableParallelism(), tasks.length) }, () => new Bench());
 const removeAll = () => benches.forEach((bench) => void bench.remove());
-process.once("SIGINT", () => {
-  removeAll();
-  process.exit(130);
-});
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    removeAll();
+    process.exit(1);
+  });
 try {
   await Promise.all(
     benches.map(async (bench) => {

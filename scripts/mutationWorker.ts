@@ -76,4 +76,5 @@ process.on("message", (order: Order) => {
   );
 });
 
+process.once("disconnect", () => process.exit());
 process.send?.("ready");
