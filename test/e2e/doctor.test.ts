@@ -122,6 +122,43 @@ test("nothing is found on a sound stack", async () => {
   expect(commands.filter((line) => !READING.test(line))).toEqual([]);
 });
 
+test("its units report to the address of their environment file, and their environment has no other", async () => {
+  const { workspace } = target;
+  const received: Array<{ found: Array<{ id: string }> }> = [];
+  const chat = createServer(async (request, response) => {
+    received.push(JSON.parse(String(Buffer.concat(await request.toArray()))) as (typeof received)[0]);
+    response.end();
+  });
+  closing.push(() => chat.close());
+  const variable = `HEPHAESTUS_ALERT_URL=${(await listen(chat)).url}`;
+  await writeFile(`${workspace.folder}/alert.env`, `${variable}\n`, { mode: 0o600 });
+  const units = await workspace.hephaestus(["doctor", "--schedule", "--environment-file", "alert.env"]);
+  expect(units.exitCode, units.all).toBe(ExitCode.ok);
+  expect(units.all).not.toContain(variable);
+  const line = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(units.stdout)?.[1] ?? "";
+  // As systemd does: the folder, the environment of the file, the command.
+  const run = (docker: string) =>
+    workspace.run("env", [
+      ...[
+        "--ignore-environment",
+        `PATH=${process.env.PATH}`,
+        `HOME=${workspace.folder}`,
+        `DOCKER_HOST=${docker}`,
+      ],
+      ...["sh", "-c", `cd "$1" && set -a && . "$2" && set +a && exec ${line("ExecStart")}`, "sh"],
+      ...[line("WorkingDirectory"), line("EnvironmentFile")],
+    ]);
+  const found = await run("unix:///nonexistent");
+  expect(found.exitCode, found.all).toBe(Number(line("SuccessExitStatus")));
+  expect(received.map((report) => report.found.map(({ id }) => id))).toEqual([["docker-silent"]]);
+  const again = await run("unix:///nonexistent");
+  expect(again.exitCode, again.all).toBe(ExitCode.found);
+  expect(received).toHaveLength(1);
+  const sound = await run(swarm.dockerHost);
+  expect(sound.exitCode, sound.all).toBe(ExitCode.ok);
+  expect(received[1]).toMatchObject({ found: [], resolved: [expect.any(String)] });
+});
+
 test("it says that Docker does not answer, and looks at the rest", async () => {
   const run = await target.workspace.hephaestus(["doctor", "--json"], {
     env: { DOCKER_HOST: "unix:///nonexistent" },
