@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { chownSync, existsSync, readFileSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
+import { startSshServer } from "../support/sshServer.js";
 import { story } from "../support/story.js";
 import { CommandTable } from "./commandTable.js";
 import { push, putManifest, randomBlob } from "./load.js";
@@ -91,6 +93,43 @@ test("a deploy from another manager prepares the storage on its node, without ss
   for (const node of [first, third]) expect(existsSync(`${node.srv}/registry`)).toBe(false);
   await pushImage("team/app");
   expect(await manifest("team/app")).toBe(200);
+});
+
+test("a deploy prepares the storage over ssh, where --host or the engine's address says so", async () => {
+  const folder = `${second.srv}/registry`;
+  const owner = () => statSync(folder).uid;
+  const pid = Number(readFileSync(`${dir}/${second.name}/docker.pid`, "utf8"));
+  const server = await startSshServer(`${dir}/ssh`, second.address, [22, 2222], pid);
+  try {
+    chownSync(folder, 0, 0);
+    const overSsh = [...DEPLOY, "--host", `root@${second.address}`];
+    const stranger = await on(first, overSsh);
+    expect(stranger.exitCode, stranger.all).toBe(ExitCode.preflight);
+    expect(stranger.stderr).toContain("Host key verification failed");
+    expect(stranger.stderr).toContain(`See that this works: ssh root@${second.address} true`);
+    await server.introduce();
+    const planned = await on(first, [...overSsh, "--dry-run"]);
+    expect(planned.exitCode, planned.all).toBe(ExitCode.ok);
+    expect(planned.all).toMatch(/Host: ok: would prepare it: .*\/srv\/registry/);
+    expect(owner()).toBe(0);
+    const run = await on(first, overSsh);
+    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expect(owner()).toBe(10001);
+    expect(existsSync(`${first.srv}/registry`)).toBe(false);
+
+    // Another port, as --host takes it, and the engine of the node over ssh.
+    const otherPort = `root@${second.address}:2222`;
+    const again = await on(first, [...DEPLOY, "--dry-run", "--host", otherPort]);
+    expect(again.all).toContain("Host: ok: ready");
+    const socket = second.dockerHost.slice("unix://".length);
+    await execa("nsenter", ["--target", String(pid), "--mount", "ln", "-s", socket, "/run/docker.sock"]);
+    chownSync(folder, 0, 0);
+    const far = await on({ ...second, dockerHost: `ssh://${otherPort}` }, DEPLOY);
+    expect(far.exitCode, far.all).toBe(ExitCode.ok);
+    expect(owner()).toBe(10001);
+  } finally {
+    await server.stop();
+  }
 });
 
 test.each([1, 2, 3])("commands work from manager %i", async (number) => {

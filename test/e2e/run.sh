@@ -12,6 +12,8 @@ needed="$needed ctr:containerd podman:podman buildah:buildah skopeo:skopeo curl:
 needed="$needed go:golang-go"
 # What unpacks the clients of the current Debian release (test/support/currentDebian.ts).
 needed="$needed mmdebstrap:mmdebstrap,debian-archive-keyring"
+# What a node is prepared over.
+needed="$needed sshd:openssh-server ssh:openssh-client"
 # The browser that looks at the library.
 needed="$needed chromium:chromium"
 

@@ -17,7 +17,7 @@ export interface TerminalEnd {
   restored: boolean;
 }
 
-const MILLISECONDS = 30_000;
+const MILLISECONDS = 90_000;
 const LEFT = "the modes of the terminal are not as they were";
 /** The program, and what it leaves behind. Ctrl-C is for the program alone. */
 const SCRIPT = `stty cols "$1" rows "$2"; shift 2; trap : INT; before=$(stty -g)
@@ -58,7 +58,7 @@ export class Terminal {
   /**
    * Waits for a text, and types when it is there.
    *
-   * @throws Error with what is shown instead, when the program ends or half a minute passes
+   * @throws Error with what is shown instead, when the program ends or too much time passes
    */
   async answer(expected: RegExp, keys: string): Promise<void> {
     const end = Date.now() + MILLISECONDS;
