@@ -1,6 +1,21 @@
 /** A program on a pseudo-terminal of util-linux's script(1), as a person has it in front of them. Linux only. */
 import { execa } from "execa";
 
+const PROGRAM = `import { main } from ${JSON.stringify(import.meta.resolve("../../src/cli.ts"))};
+process.exitCode = await main(["node", "hephaestus", ...process.argv.slice(1)]);`;
+/** The command as its source is, which needs no build. */
+export const HEPHAESTUS = [
+  ...[
+    process.execPath,
+    "--import",
+    import.meta.resolve("tsx"),
+    "--input-type=module",
+    "--eval",
+    PROGRAM,
+    "--",
+  ],
+];
+
 export interface TerminalSettings {
   cwd: string;
   /** Added to the environment of this process, in which CI is not set. */

@@ -11,12 +11,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { upgrade } from "../../src/actions/upgrade.js";
 import { ConfigError } from "../../src/config/configFindings.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
+import { HEPHAESTUS, Terminal } from "../support/terminal.js";
 
 let folder: string;
 let file: string;
@@ -58,26 +57,10 @@ describe("upgrade", () => {
     ["n", false],
   ])("asks on a terminal; %s decides", async (answer, written) => {
     writeFileSync(file, text);
-    // `script` makes a terminal; the built command runs on it.
-    const cli = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
-    const line = `stty cols 80 rows 24; exec '${process.execPath}' '${cli}' upgrade`;
-    const child = execa("script", ["-qec", line, "/dev/null"], {
-      timeout: 30_000,
-      cwd: folder,
-      env: { PATH: process.env.PATH ?? "" },
-      extendEnv: false,
-      reject: false,
-      all: true,
-    });
-    let shown = "";
-    child.all.on("data", (chunk: Buffer) => {
-      const before = shown;
-      shown += String(chunk);
-      if (shown.includes("Write these changes to") && !before.includes("Write these changes to"))
-        child.stdin.write(answer);
-    });
-    const { exitCode, all } = await child;
-    expect(exitCode, all).toBe(ExitCode.ok);
+    const terminal = Terminal.open([...HEPHAESTUS, "upgrade"], { cwd: folder });
+    await terminal.answer(/Write these changes to/, answer);
+    const { exitCode, text: shown } = await terminal.end();
+    expect(exitCode, shown).toBe(ExitCode.ok);
     expect(read()).toBe(written ? text.replace("2.8.2", "2.8.3") : text);
   });
 

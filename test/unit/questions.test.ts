@@ -4,16 +4,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { ExitCode } from "../../src/errors.js";
-import { Terminal, type TerminalSettings } from "../support/terminal.js";
+import { HEPHAESTUS, Terminal, type TerminalSettings } from "../support/terminal.js";
 
 /** The questions of `init`, asked on a terminal and answered with its keys. */
 
 const ENTER = "\r";
 const DOWN = "\x1b[B";
 const CTRL_C = "\x03";
-const TSX = import.meta.resolve("tsx");
-const PROGRAM = `import { main } from ${JSON.stringify(import.meta.resolve("../../src/cli.ts"))};
-process.exitCode = await main(["node", "hephaestus", ...process.argv.slice(1)]);`;
 
 let folder: string;
 beforeEach(() => {
@@ -22,8 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function init(args: readonly string[], { env, ...settings }: Partial<TerminalSettings> = {}): Terminal {
-  const program = [process.execPath, "--import", TSX, "--input-type=module", "--eval", PROGRAM, "--"];
-  return Terminal.open([...program, "init", ...args], {
+  return Terminal.open([...HEPHAESTUS, "init", ...args], {
     cwd: folder,
     env: { DOCKER_HOST: "unix:///nonexistent", DOMAIN_NAME: "", ...env },
     ...settings,
