@@ -3,17 +3,21 @@ import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { story } from "../support/story.js";
+import { Terminal } from "../support/terminal.js";
 import { ask, basic } from "./attacks/raw.js";
 import { SMITH, Target } from "./attacks/target.js";
 import { buildImage, buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { Pusher } from "./population.js";
-import { PASSWORD, swarmObjects, USER } from "./stack.js";
+import { DEPLOY, PASSWORD, swarmObjects, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
+import { CLI } from "./workspace.js";
 
 /** The days after a deploy: how the stack is, what it says, and its end. */
 
 const swarm = useSwarm();
 story();
+const CTRL_C = "\x03";
+const WATCH_MILLISECONDS = 2000;
 let target: Target;
 
 beforeAll(async () => {
@@ -58,13 +62,79 @@ test("status says healthy, on one screen, and the exit code too", async () => {
 });
 
 test("status names a service that is down, and what that means at the front door", async () => {
-  await target.docker("service", "scale", "--detach", "days_reader=0");
-  const faults = async () => (await status()).told.faults.join("\n");
-  await expect.poll(faults, { timeout: 30_000 }).toMatch(/reader: 0\/0 tasks run: is scaled to 0/);
-  expect((await status()).exitCode).toBe(ExitCode.unhealthy);
-  await target.docker("service", "scale", "--detach", "days_reader=1");
+  const screen = Terminal.open([process.execPath, CLI, "status", "--watch"], {
+    cwd: target.workspace.folder,
+  });
+  try {
+    await screen.answer(/^healthy$/m, "");
+    await target.docker("service", "scale", "--detach", "days_reader=0");
+    // Questions that nobody answers take their time.
+    await screen.answer(/^not healthy:\n.*reader: 0\/0 tasks run: is scaled to 0/ms, CTRL_C);
+    const watched = await screen.end();
+    expect(watched.exitCode, watched.text).toBe(ExitCode.interrupted);
+    expect(watched.restored, watched.text).toBe(true);
+    expect((await status()).exitCode).toBe(ExitCode.unhealthy);
+  } finally {
+    await target.docker("service", "scale", "--detach", "days_reader=1");
+  }
   const healthy = async () => (await status()).told.healthy;
   await expect.poll(healthy, { timeout: 60_000 }).toBe(true);
+});
+
+test("status --watch without a terminal tells every 2 seconds, and ends when it is told to", async () => {
+  const times: number[] = [];
+  let pid = 0;
+  const run = await target.workspace.hephaestus(["status", "--watch", "--json"], {
+    onStart: (id) => {
+      pid = id;
+    },
+    onOutput: (text) => {
+      if (text.includes('"event":"result"') && times.push(Date.now()) === 2) process.kill(pid, "SIGTERM");
+    },
+  });
+  expect(run.exitCode, run.all).toBe(ExitCode.interrupted);
+  expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(WATCH_MILLISECONDS);
+  const events = run.stdout.split("\n").map((line) => (JSON.parse(line) as { event: string }).event);
+  expect(events).toEqual(["result", "result", "error"]);
+});
+
+test("lock release asks before it takes the lock from an operation that is alive", async () => {
+  const { workspace } = target;
+  let pid = 0;
+  const held = workspace.hephaestus(DEPLOY, {
+    onStart: (id) => {
+      pid = id;
+    },
+  });
+  const hasLock = async () => (await workspace.docker("config", "inspect", "days_lock")).exitCode === 0;
+  await expect.poll(hasLock, { timeout: 30_000, interval: 20 }).toBe(true);
+  process.kill(pid, "SIGSTOP");
+  try {
+    const release = ["lock", "release"];
+    const shown = await workspace.hephaestus(["lock"]);
+    expect(shown.stdout).toMatch(new RegExp(`\\(process ${pid}\\) is working on days since .*heartbeat`));
+    const refused = await workspace.hephaestus(release);
+    expect(refused.exitCode, refused.all).toBe(ExitCode.locked);
+    expect(refused.stderr).toContain("--yes");
+    const ask = async (keys: string) => {
+      const screen = Terminal.open([process.execPath, CLI, ...release], { cwd: workspace.folder });
+      await screen.answer(/is working on days.*Release it\?.*Yes.*No/s, keys);
+      return screen.end();
+    };
+    expect(await ask("n")).toMatchObject({ exitCode: ExitCode.ok, restored: true });
+    expect(await ask(CTRL_C)).toMatchObject({ exitCode: ExitCode.interrupted, restored: true });
+    expect(await hasLock()).toBe(true);
+    const released = await ask("y");
+    expect(released.exitCode, released.text).toBe(ExitCode.ok);
+    expect(released.text).toMatch(new RegExp(`Released the lock of .*\\(process ${pid}\\)\\.`));
+    expect(await hasLock()).toBe(false);
+  } finally {
+    process.kill(pid, "SIGKILL");
+    await held;
+  }
+  const none = await workspace.hephaestus(["lock", "release", "--json"]);
+  expect(none.exitCode, none.all).toBe(ExitCode.ok);
+  expect(JSON.parse(none.stdout)).toMatchObject({ released: null });
 });
 
 test("logs prints lines of all services, of one, and refuses a name that is none", async () => {
