@@ -6,6 +6,10 @@ import { execa } from "execa";
 export const CLI = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
 export const OPS_SCRIPTS = fileURLToPath(new URL("../../ops-scripts/", import.meta.url));
 
+/** Where scripts/coverage.ts has Node write what a command ran. */
+const { HEPHAESTUS_COVERAGE } = process.env;
+const COVERAGE = HEPHAESTUS_COVERAGE ? { NODE_V8_COVERAGE: HEPHAESTUS_COVERAGE } : {};
+
 export interface Run {
   exitCode: number;
   stdout: string;
@@ -57,7 +61,7 @@ export class Workspace {
   async run(command: string, args: readonly string[], settings: RunSettings = {}): Promise<Run> {
     const child = execa(command, args, {
       cwd: this.folder,
-      env: { CI: "true", ...settings.env },
+      env: { CI: "true", ...COVERAGE, ...settings.env },
       input: settings.input ?? "",
       reject: false,
       all: true,
