@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 export const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What a clean clone has not. */
-const OWN = new Set([".git", ".demo", "dist", "node_modules"]);
+const OWN = new Set([".git", ".demo", "coverage", "dist", "node_modules"]);
 
 /**
  * Copies this checkout as a clean clone has it, so that what is built and kept there is apart from other tests. The packages
