@@ -14,8 +14,6 @@ needed="$needed go:golang-go"
 needed="$needed mmdebstrap:mmdebstrap,debian-archive-keyring"
 # What a node is prepared over.
 needed="$needed sshd:openssh-server ssh:openssh-client"
-# The browser that looks at the library.
-needed="$needed chromium:chromium"
 
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/go/bin
