@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { RunReport } from "./test/support/runReport.js";
 
@@ -18,8 +19,8 @@ export default defineConfig({
           include: ["test/unit/**/*.test.ts"],
           globalSetup: ["test/unit/globalSetup.ts"],
           testTimeout: 120_000,
-          // Vitest leaves one core free otherwise, of two.
-          maxWorkers: "100%",
+          // Some wait for a program meanwhile.
+          maxWorkers: availableParallelism() + 1,
         },
       },
       // The rendered nginx before real registries, as plain processes: no root and no Docker.
