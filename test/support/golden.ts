@@ -73,6 +73,12 @@ metrics:
   nodeExporters: ["192.168.1.5:9100", "tasks.node-exporter:9100"]
   blackboxExporter: blackbox-exporter:9115
 `,
+  // Quick to notice, and quick to forget.
+  times: `version: 1
+domain: example.com
+swarm: { endpointMode: dnsrr, probe: 2s, monitor: 3s }
+gateway: { remember: 20s }
+`,
   // TLS ends at a tunnel, and the nodes meet over WireGuard.
   tunnel: `version: 1
 domain: example.com

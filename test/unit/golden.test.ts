@@ -1,143 +1,103 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createTwoFilesPatch } from "diff";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
+import { type RenderedFile, renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { BASE, CASES, WHOLE } from "../support/golden.js";
+import fc from "../support/properties.js";
 
 const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
 const templates = loadTemplates();
+const isUpdate = process.env.UPDATE_GOLDEN === "1" && !process.env.CI;
 
-/** The configs of the golden folders: eight of one matrix, and the special ones. */
-const CASES: Record<string, string> = {
-  local: "version: 1\ndomain: localhost\nexpose: ports\nswarm: { endpointMode: dnsrr }\n",
-  registry3: `version: 1
-domain: example.com
-registry: { image: "registry:3.0.0", delete: true, env: { REGISTRY_LOG_LEVEL: debug, GREETING: "$5 for \${USER}" } }
-traefik: { certResolver: letsencrypt, middlewares: [secure-headers@file] }
-authelia: { middleware: "http://authelia:9091/api/authz/forward-auth" }
-ui: { access: sso, admin: { enabled: true } }
-networks: { encrypted: true }
-`,
-  // Images of other registries, with logins there, and the stack's own from here.
-  mirror: `version: 1
-domain: example.com
-mirror:
-  - { from: docker.io/library/alpine, to: mirror/alpine, tags: ["3.2*", ">=3.20 <4"], every: 1d }
-  - { name: app, from: "hub.example.com:5000/team/app", to: mirror/team/app, tags: ["*"], platforms: [linux/amd64], referrers: false, plainHttp: true }
-regsync: { logins: true, self: use, placement: { constraints: [node.role == worker] } }
-`,
-  notifications: `version: 1
-domain: example.com
-notifications:
-  - { name: ci, url: "https://ci.example.com/hooks/registry?job=1", headers: true }
-  - { name: chat, url: "http://chat:8080/", actions: [delete], repositories: ["team-a/**", tools/hello] }
-`,
-  // Images in a bucket of a server in the LAN, with keys of its own for the reader.
-  s3: `version: 1
-domain: example.com
-registry:
-  image: registry:3.1.2
-  replicas: 2
-  storage: { driver: s3, bucket: images, region: eu-central-1, endpoint: "https://s3.example.com", prefix: forge, readerKeys: true }
-gateway: { log: json }
-`,
-  // The widespread guide's Traefik: a constraint of its provider, and a port of its own.
-  constrained: `version: 1
-domain: example.com
-traefik:
-  version: 2
-  publicPort: 8443
-  certResolver: letsencrypt
-  labels: { traefik.constraint-label: traefik-public }
-  routerLabels: { tls.options: modern@file }
-`,
-  // Rules for repositories, and people from Authelia.
-  access: `version: 1
-domain: example.com
-registry: { delete: true }
-ui: { admin: { enabled: true } }
-users: { provider: both }
-groups: { team-a: [ann, ci-a] }
-access:
-  - { repositories: ["team-a/secret/**"], pull: ["user:ann"] }
-  - { repositories: ["team-a/**"], pull: authenticated, push: [team-a, "group:Grüne Wiese"], immutable: ["v*"] }
-  - { repositories: ["mirror/**"], push: ["user:ci-mirror"], delete: [] }
-`,
-  // Prometheus reads what is counted.
-  metrics: `version: 1
-domain: example.com
-registry: { replicas: 2, storage: { path: /mnt/storage/registry, shared: true } }
-gateway: { replicas: 2 }
-metrics:
-  enabled: true
-  network: monitoring
-  nodeExporters: ["192.168.1.5:9100", "tasks.node-exporter:9100"]
-  blackboxExporter: blackbox-exporter:9115
-`,
-  // Quick to notice, and quick to forget.
-  times: `version: 1
-domain: example.com
-swarm: { endpointMode: dnsrr, probe: 2s, monitor: 3s }
-gateway: { remember: 20s }
-`,
-  // TLS ends at a tunnel, and the nodes meet over WireGuard.
-  tunnel: `version: 1
-domain: example.com
-traefik:
-  tls: false
-  proxies: [172.20.0.5/32]
-  publicPort: 8443
-  labels: { traefik.constraint-label: traefik-public }
-ui: { access: sso }
-authelia: { middleware: "http://authelia:9091/api/authz/forward-auth" }
-networks: { mtu: 1420 }
-`,
-};
-for (const traefik of [2, 3]) {
-  for (const access of ["public", "sso"]) {
-    for (const pull of ["anonymous", "authenticated"]) {
-      CASES[`traefik${traefik}-${access}-${pull}`] =
-        `version: 1\ndomain: example.com\nregistry: { pull: ${pull} }\nui: { access: ${access} }\ntraefik: { version: ${traefik} }\n`;
-    }
+const render = (source: string): RenderedFile[] => [
+  { path: "hephaestus.yaml", text: source },
+  ...renderFiles(loadConfig(source, "hephaestus.yaml", {}).config, templates, "hephaestus.yaml"),
+];
+
+/** The files below a folder, in the order of their paths. */
+function filesBelow(folder: string): RenderedFile[] {
+  return (readdirSync(folder, { recursive: true }) as string[])
+    .filter((path) => statSync(join(folder, path)).isFile())
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(folder, path), "utf8") }));
+}
+
+const inOrder = (files: readonly RenderedFile[]) => [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+
+/** What differs from the base: each file that is not the same, one that only one side has from or to nothing. */
+function differences(base: readonly RenderedFile[], files: readonly RenderedFile[]): string {
+  const textOf = (side: readonly RenderedFile[], wanted: string) =>
+    side.find(({ path }) => path === wanted)?.text;
+  const paths = [...new Set([...base, ...files].map(({ path }) => path))].sort();
+  return paths
+    .map((path) => ({ path, before: textOf(base, path), after: textOf(files, path) }))
+    .filter(({ before, after }) => before !== after)
+    .map(({ path, before, after }) => {
+      const name = (text: string | undefined) => (text === undefined ? "/dev/null" : path);
+      return createTwoFilesPatch(name(before), name(after), before ?? "", after ?? "", "", "", {
+        context: 2,
+      });
+    })
+    .join("");
+}
+
+/** Writes what is kept of a case. */
+function update(name: string, rendered: readonly RenderedFile[]): void {
+  rmSync(join(GOLDEN, name), { recursive: true, force: true });
+  const kept = WHOLE.includes(name)
+    ? rendered.map(({ path, text }) => ({ path: join(GOLDEN, name, path), text }))
+    : [{ path: patchOf(name), text: differences(filesBelow(join(GOLDEN, BASE)), rendered) }];
+  for (const { path, text } of kept) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
   }
 }
 
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder)
-    .flatMap((name) => {
-      const path = join(folder, name);
-      return statSync(path).isDirectory() ? filesBelow(path) : [path];
-    })
-    .sort();
-}
+const patchOf = (name: string) => join(GOLDEN, `${name}.patch`);
+
+if (isUpdate) for (const name of [BASE, ...Object.keys(CASES)]) update(name, render(CASES[name] ?? ""));
+
+test("each case is kept once, and nothing else", () => {
+  const kept = Object.keys(CASES).map((name) => (WHOLE.includes(name) ? name : `${name}.patch`));
+  expect(readdirSync(GOLDEN).sort()).toEqual(kept.sort());
+});
 
 describe.each(Object.entries(CASES))("%s", (name, source) => {
-  const folder = join(GOLDEN, name);
-  const { config } = loadConfig(source, "hephaestus.yaml", {});
-  const rendered = [
-    { path: "hephaestus.yaml", text: source },
-    ...renderFiles(config, templates, "hephaestus.yaml"),
-  ];
-
-  if (process.env.UPDATE_GOLDEN === "1" && !process.env.CI) {
-    rmSync(folder, { recursive: true, force: true });
-    for (const { path, text } of rendered) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), text);
-    }
-  }
-
   test("renders to exactly the golden files", () => {
-    expect(existsSync(folder)).toBe(true);
-    const golden = filesBelow(folder).map((path) => relative(folder, path));
-    expect(rendered.map(({ path }) => path).sort()).toEqual(golden.sort());
-    for (const { path, text } of rendered) expect(text, path).toBe(readFileSync(join(folder, path), "utf8"));
+    const rendered = render(source);
+    if (WHOLE.includes(name)) return expect(inOrder(rendered)).toEqual(filesBelow(join(GOLDEN, name)));
+    expect(differences(filesBelow(join(GOLDEN, BASE)), rendered)).toBe(readFileSync(patchOf(name), "utf8"));
   });
 
   test("renders to the same bytes every time", () => {
-    const again = renderFiles(loadConfig(source, "hephaestus.yaml", {}).config, templates, "hephaestus.yaml");
-    expect(again).toEqual(rendered.slice(1));
+    expect(render(source)).toEqual(render(source));
   });
+});
+
+test("every byte that changes changes what is kept", () => {
+  const base = filesBelow(join(GOLDEN, BASE));
+  const cases = Object.values(CASES).map(render);
+  const kept = new Map(cases.map((files) => [files, differences(base, files)]));
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...cases),
+      fc.nat(),
+      fc.nat(),
+      fc.constantFrom("", "\n", "\r", " ", "x"),
+      fc.nat(1),
+      (files, file, position, put, taken) => {
+        const at = file % files.length;
+        const changed = files.map(({ path, text }, index) => {
+          const place = position % (text.length + 1);
+          return { path, text: index === at ? text.slice(0, place) + put + text.slice(place + taken) : text };
+        });
+        fc.pre(changed[at]?.text !== files[at]?.text);
+        expect(differences(base, changed)).not.toBe(kept.get(files));
+      },
+    ),
+  );
 });
