@@ -11,7 +11,7 @@ import { loadTemplates } from "../../src/render/templates.js";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const pages = [
   ...readdirSync(ROOT).filter((name) => name.endsWith(".md")),
-  ...["docs", "docs/examples"].flatMap((folder) =>
+  ...["docs", "docs/examples", "test"].flatMap((folder) =>
     readdirSync(join(ROOT, folder))
       .filter((name) => name.endsWith(".md"))
       .map((name) => `${folder}/${name}`),

@@ -13,7 +13,7 @@ import {
   outdated,
   parseRecord,
 } from "../../src/history/records.js";
-import { readOnlyUntil, rollSeconds } from "../../src/maintenance/lease.js";
+import { readOnlyUntil } from "../../src/maintenance/lease.js";
 import { lastDone, partNote } from "../../src/maintenance/maintenanceNote.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
 import { withImages } from "../../src/render/pin.js";
@@ -174,10 +174,4 @@ test("a registry's read-only lease is read from its service", () => {
     1790000000,
   );
   expect(readOnlyUntil([named("forge_reader", until), named("forge_registry")], "forge")).toBeUndefined();
-});
-
-test("each replica of the registry has time to roll, one after the other", () => {
-  const seconds = (replicas: number) =>
-    rollSeconds(loadConfig(`domain: a.example\nregistry: { replicas: ${replicas} }`, "f", {}).config);
-  expect([seconds(1), seconds(3)]).toEqual([120, 240]);
 });
