@@ -149,7 +149,7 @@ test("exactly the manifests that no tag needs go, of each repository", async () 
       }
     }),
     // What is found is told, however long it would take to find the smallest example.
-    { numRuns: 12, interruptAfterTimeLimit: 90_000 },
+    { numRuns: 6, interruptAfterTimeLimit: 90_000 },
   );
 });
 
