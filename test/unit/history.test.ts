@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { loadConfig } from "../../src/config/load.js";
 import { chooseRecord } from "../../src/deploy/rollBackStack.js";
 import { OperatorError } from "../../src/errors.js";
 import { packFiles, unpackFiles } from "../../src/history/packedFiles.js";
