@@ -17,7 +17,6 @@ const swarm = useSwarm();
 let target: Target;
 let registry: Door;
 let slow: Promise<unknown>;
-let idle: Promise<unknown>;
 
 beforeAll(async () => {
   target = await Target.deploy("same", [5000, 8080], swarm, { registry: { delete: true } });
@@ -27,8 +26,6 @@ beforeAll(async () => {
   slow = uploadSlowly();
   // Judged in its test; until then its failure is nobody's.
   slow.catch(() => {});
-  idle = reuseAfter(92);
-  idle.catch(() => {});
 });
 
 afterAll(() => target.destroy());
@@ -186,22 +183,6 @@ test("a connection serves one request after the other", async () => {
     ],
   });
   expect(answered).toEqual([200, 200, 200, 200]);
-});
-
-/** Two requests on one connection with a pause between them, as a proxy sends that keeps idle connections. */
-async function reuseAfter(seconds: number): Promise<number[]> {
-  const door = target.gateway;
-  const get = (last: boolean) =>
-    request(door, "GET", "/v2/tools/hello/tags/list", last ? [] : ["Connection: keep-alive"]);
-  const settings = {
-    silenceMs: (seconds + 10) * 1000,
-    later: [{ afterMs: seconds * 1000, bytes: get(true) }],
-  };
-  return (await talk(door, get(false), settings)).statuses;
-}
-
-test("a connection is kept for longer than Traefik keeps it: 90 seconds", async () => {
-  expect(await idle).toEqual([200, 200]);
 });
 
 test("nginx may open a file for each of its connections, whatever the engine's default is", async () => {

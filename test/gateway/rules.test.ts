@@ -5,12 +5,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHECK_LIMITS } from "../../src/stack/gatewayService.js";
 import { pushImage } from "../e2e/attacks/image.js";
+import { type Door, request, talk } from "../e2e/attacks/raw.js";
 import { CREDENTIALS } from "../e2e/stack.js";
 import * as access from "./attacks/accessProbes.js";
 import * as edge from "./attacks/edgeProbes.js";
 import { GENERAL_RULES } from "./attacks/generalRules.js";
 import { LOCATION_RULES } from "./attacks/locationRules.js";
-import type { Surroundings } from "./attacks/mutation.js";
+import { replace, type Surroundings } from "./attacks/mutation.js";
 import { type Probe, RIGHT, type Site } from "./attacks/site.js";
 import { startGateways } from "./gateways.js";
 import { PlainStack } from "./plainStack.js";
@@ -37,6 +38,8 @@ const MUTATIONS = [...GENERAL_RULES, ...LOCATION_RULES];
 let stack: PlainStack;
 let unbroken: Site[];
 let broken: Site[];
+/** One that keeps idle connections for 8 seconds. */
+let brief: Site;
 const caught: string[] = [];
 
 beforeAll(async () => {
@@ -55,11 +58,13 @@ beforeAll(async () => {
     [
       ...PROBES.map(([around]) => ({ config, around })),
       ...MUTATIONS.map(({ change, around }) => ({ config: change(config), around })),
+      { config: replace(config, /keepalive_timeout \d+s;/, "keepalive_timeout 8s;"), around: "stack" },
     ],
     image,
   );
   unbroken = sites.slice(0, PROBES.length);
-  broken = sites.slice(PROBES.length);
+  broken = sites.slice(PROBES.length, -1);
+  brief = sites.at(-1) as Site;
 });
 
 afterAll(async () => {
@@ -73,6 +78,25 @@ describe("at the gateway as it is it holds that", () => {
   )("%s", (_, index, probe) => probe(unbroken[index] as Site));
 });
 
+/** Two requests on one connection with a pause between them, as a proxy sends that keeps idle connections. */
+async function reuseAfter(door: Door, seconds: number): Promise<number[]> {
+  const get = (last: boolean) =>
+    request(door, "GET", "/v2/tools/hello/tags/list", last ? [] : ["Connection: keep-alive"]);
+  const settings = {
+    silenceMs: (seconds + 10) * 1000,
+    later: [{ afterMs: seconds * 1000, bytes: get(true) }],
+  };
+  return (await talk(door, get(false), settings)).statuses;
+}
+
+test("a connection is kept for longer than Traefik keeps it, 90 seconds: one line says for how long", async () => {
+  const statuses = await Promise.all([3, 14].map((seconds) => reuseAfter(brief.door, seconds)));
+  expect(statuses).toEqual([[200, 200], [200]]);
+  const lines = stack.file("gateway/nginx.conf").match(/(?<=keepalive_timeout )\d+(?=s;)/g);
+  expect(lines).toHaveLength(1);
+  expect(Number(lines?.[0])).toBeGreaterThan(90);
+});
+
 describe.concurrent("it is noticed when a rule is gone:", () => {
   test.each(
     MUTATIONS.map((mutation, index) => [mutation.rule, index, mutation.probe] as const),
@@ -80,7 +104,8 @@ describe.concurrent("it is noticed when a rule is gone:", () => {
     const failure = await probe(broken[index] as Site).catch((error: Error) => error);
     // A probe that fails for another reason, such as a request without an answer, has noticed nothing.
     const { name, message } = failure ?? { name: "nothing", message: "the probe holds" };
-    expect([name, /\bundefined\b/.test(message)], `${rule}: ${message}`).toEqual(["AssertionError", false]);
+    const isUnanswered = /^expected undefined to be \d{3}\b/.test(message);
+    expect([name, isUnanswered], `${rule}: ${message}`).toEqual(["AssertionError", false]);
     const [reason = ""] = message.split("\n");
     caught.push(`${rule} | ${nameOf(probe)} | ${reason}`);
   });
