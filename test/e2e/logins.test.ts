@@ -16,8 +16,8 @@ const swarm = useSwarm();
 const USERS = Array.from({ length: 40 }, (_, index) => `smith-${index}`);
 /** One for all, so that the test computes one hash; a credential is the name with it. */
 const SHARED = "Anvil-of-the-smiths";
-/** The gateway asks again when this is over. */
-const MEMORY_SECONDS = 45;
+/** The gateway asks again when this is over. Until then 40 users are known: as long as they all need on a busy machine. */
+const MEMORY_SECONDS = 15;
 /** Docker's command gives up then. */
 const DOCKER_SECONDS = 15;
 
@@ -28,7 +28,10 @@ let others: string[];
 
 beforeAll(async () => {
   forge = await Workspace.create("office", 5000, 8080);
-  await writeConfig(forge, swarm, { ui: { enabled: false } });
+  await writeConfig(forge, swarm, {
+    ui: { enabled: false },
+    gateway: { remember: `${MEMORY_SECONDS}s` },
+  });
   await forge.hephaestus(["render"]);
   const hash = bcrypt.hashSync(SHARED, 10);
   const lines = USERS.map((user) => `${user}:${hash}\n`);
@@ -77,11 +80,8 @@ async function refusals(user: string): Promise<number> {
   return all.split(`error authenticating user \\"${user}\\"`).length - 1;
 }
 
-let proved: number;
-
 test("40 users of one address log in at once for the first time", async () => {
   const answers = await everybody();
-  proved = performance.now();
   console.log(`40 first logins at once: the last after ${slowest(answers).toFixed(1)} s`);
   expect(statuses(answers)).toEqual([200]);
   expect(slowest(answers)).toBeLessThan(DOCKER_SECONDS);
@@ -96,7 +96,6 @@ test("after a roll of the gateway none of them is refused, though another addres
   );
   await sleep(300);
   const answers = await everybody();
-  proved = performance.now();
   console.log(`40 logins at once after a roll: the last after ${slowest(answers).toFixed(1)} s`);
   expect(new Set((await Promise.all(guesses)).map(({ status }) => status))).toEqual(new Set([401, 429]));
   expect(statuses(answers)).toEqual([200]);
@@ -153,6 +152,8 @@ test("known users log in while their address and others guess, also when they ar
   let alone: number[] = [];
   for (let round = 0; round < 10 && !alone.includes(429); round++)
     alone = statuses(await Promise.all(Array.from({ length: 4 }, () => guessFrom(office))));
+  const known = await everybody();
+  const proved = performance.now();
   const flood = [office, ...others].flatMap((address) =>
     Array.from({ length: 3 }, async () => {
       while (!over && guess < 6000) {
@@ -174,7 +175,7 @@ test("known users log in while their address and others guess, also when they ar
   console.log(
     `${guessed.length} guesses from 13 addresses; known users: at most ${slowest(rounds).toFixed(1)} s`,
   );
-  expect(statuses([...remembered, ...rounds])).toEqual([200]);
+  expect(statuses([...known, ...remembered, ...rounds])).toEqual([200]);
   expect(slowest([...remembered, ...rounds])).toBeLessThan(DOCKER_SECONDS);
   expect(statuses(guessed)).toEqual([401, 429]);
   // Both reasons are given, each where it is true.
