@@ -2,7 +2,8 @@
  * `npm test`: all tests that this machine can run, and what it leaves out is said before and after. `npm run test:quick`: what
  * needs neither root nor Docker.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,12 +24,25 @@ function leftOut(): LeftOut | undefined {
   return { suites, reason: check.stderr.trim() };
 }
 
-/** @returns the exit code of the first step that fails */
-function run(steps: readonly (readonly string[])[]): number {
-  for (const step of steps) {
-    const env = { ...process.env, HEPHAESTUS_REPORTS: reports };
-    const { status } = spawnSync("npm", ["run", ...step], { stdio: "inherit", env });
-    if (status !== 0) return status ?? 1;
+/** Runs one of the scripts of package.json. @returns its exit code */
+async function script(name: string, isShownLater = false): Promise<number> {
+  const env = { ...process.env, HEPHAESTUS_REPORTS: reports };
+  const child = spawn("npm", ["run", name], {
+    stdio: ["ignore", isShownLater ? "pipe" : "inherit", isShownLater ? "pipe" : "inherit"],
+    env,
+  });
+  const shown: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (part: Buffer) => shown.push(part));
+  const [status] = (await once(child, "close")) as [number | null];
+  process.stdout.write(Buffer.concat(shown));
+  return status ?? 1;
+}
+
+/** @returns the exit code of the first script that fails; those behind it do not run */
+async function inTurn(...names: string[]): Promise<number> {
+  for (const name of names) {
+    const status = await script(name);
+    if (status !== 0) return status;
   }
   return 0;
 }
@@ -38,13 +52,22 @@ if (missing) {
   console.log(`Left out: ${missing.suites.length} end-to-end suites. ${missing.reason}`);
   writeFileSync(leftOutFile(reports), JSON.stringify(missing));
 }
-const status = run([
-  ["lint"],
-  ["types"],
-  // Builds first.
-  ...QUICK.map((project) => [`test:${project}`]),
-  ...(isQuick || missing ? [] : [["test:e2e"]]),
-]);
+const endToEnd = !isQuick && missing === undefined;
+// What the end-to-end tests fetch and build comes meanwhile. They say themselves what is not there.
+const prefetched = endToEnd
+  ? once(spawn("sh", ["test/e2e/run.sh", "--prefetch"], { stdio: ["ignore", "inherit", "inherit"] }), "close")
+  : undefined;
+if (isQuick) process.env.HEPHAESTUS_FUZZ ??= "2000";
+let status = await inTurn("lint", "types");
+if (status === 0) {
+  const [unit = "", ...others] = QUICK.map((project) => `test:${project}`);
+  // They use the same packages.
+  const fetched = (name: string) => Promise.resolve(prefetched).then(() => script(name, true));
+  const ended = await Promise.all([script(unit), ...others.map(fetched)]);
+  status = ended.find((code) => code !== 0) ?? 0;
+}
+await prefetched;
+if (status === 0 && endToEnd) status = await script("test:e2e");
 process.exitCode = status;
 if (given === undefined) {
   process.exitCode = close(reports, status, isQuick);

@@ -53,6 +53,16 @@ install_missing() {
 # With --check alone: whether they can run here.
 if [ "${1:-}" = --check ]; then exit 0; fi
 
+# Behind the wall there is no network, so the packages of the stand-in images are fetched before.
+HEPHAESTUS_CACHE=${HEPHAESTUS_CACHE:-$PWD/.demo/cache}
+export HEPHAESTUS_CACHE
+prefetch() { npx tsx test/e2e/prefetch.ts "$HEPHAESTUS_CACHE"; }
+# With --prefetch alone, that is all.
+if [ "${1:-}" = --prefetch ]; then
+	prefetch
+	exit
+fi
+
 # A suite by its name is its file.
 previous=
 for word; do
@@ -67,10 +77,7 @@ done
 # The tests start what was built.
 npm run --silent build
 
-# Behind the wall there is no network, so the packages of the stand-in images are fetched before.
-HEPHAESTUS_CACHE=${HEPHAESTUS_CACHE:-$PWD/.demo/cache}
-export HEPHAESTUS_CACHE
-npx tsx test/e2e/prefetch.ts "$HEPHAESTUS_CACHE"
+prefetch
 
 # Short, since the engine's socket paths must be (107 bytes). Everything the tests write goes there.
 TMPDIR=$(mktemp -d /tmp/heph.XXXXXX)
