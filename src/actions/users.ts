@@ -12,7 +12,7 @@ import type { DeployContext } from "../operation/context.js";
 import type { PeopleRequest } from "../operation/secretsChange.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
-import { printFile } from "../terminal/output.js";
+import { delivered, printFile } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
 import { readUsers } from "../users/listUsers.js";
 import { changeUsers, type HandOver } from "../users/rotation.js";
@@ -190,8 +190,11 @@ async function existingUser({ user }: UserFlags, context: DeployContext): Promis
 function handOverTo({ passwordFile, json }: UserFlags, { reporter }: DeployContext): HandOver {
   return async (user, password) => {
     if (passwordFile !== undefined) await writePasswordFile(passwordFile, password);
-    else if (json || process.stdout.isTTY) reporter.password(user, password);
-    else printFile(`${password}\n`);
+    else if (json || process.stdout.isTTY) await reporter.password(user, password);
+    else {
+      printFile(`${password}\n`);
+      await delivered();
+    }
   };
 }
 

@@ -56,7 +56,7 @@ export async function deployStack(context: DeployContext, cleanupDocker: Docker)
     } finally {
       if (context.change?.origin === "generated" && context.change.login) {
         const { user, password } = context.change.login;
-        context.reporter.password(user, password.reveal());
+        await context.reporter.password(user, password.reveal());
         await markHandedOver(cleanupDocker, context.config.stack, context.generations.people);
       }
     }

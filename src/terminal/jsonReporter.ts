@@ -1,4 +1,4 @@
-import { printJson } from "./output.js";
+import { delivered, printJson } from "./output.js";
 import type { Reporter } from "./reporter.js";
 
 /** One JSON object a line on standard output (NDJSON), for machines; each has an `event`. */
@@ -14,6 +14,9 @@ export function jsonReporter(): Reporter {
     end: (outcome, message) => write("end", { step, outcome, message }),
     note: (level, message) => write("note", { level, message }),
     result: (data) => write("result", data),
-    password: (user, password) => write("password", { user, password }),
+    async password(user, password) {
+      write("password", { user, password });
+      await delivered();
+    },
   };
 }

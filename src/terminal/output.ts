@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Chalk } from "chalk";
+import { ExitCode, OperatorError } from "../errors.js";
+import { unread } from "./readers.js";
 
 /**
  * The one place where text reaches a terminal. Much of it comes from outside: names, requests, logs, answers of other
@@ -62,6 +64,21 @@ export function say(text: string): void {
 /** A file, byte for byte, on standard output; its text is ours, or the operator's. */
 export function printFile(text: string): void {
   process.stdout.write(text);
+}
+
+/**
+ * Waits until what was printed is written: for what is shown once.
+ *
+ * @throws OperatorError if nobody reads it any more
+ */
+export async function delivered(): Promise<void> {
+  // A write that fails is told in an event, which comes before this callback's turn is over.
+  await new Promise<void>((resolve) => process.stdout.write("", () => setImmediate(resolve)));
+  if (!unread.aborted) return;
+  throw new OperatorError("the new password could not be shown: nobody reads the output", {
+    remedy: "Write it to a file with --password-file, or do not end the reader of the output.",
+    exitCode: ExitCode.interrupted,
+  });
 }
 
 /** An event for a machine: one line of JSON. A terminal that shows it is not steered, and who parses it gets every character. */

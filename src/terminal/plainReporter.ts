@@ -1,4 +1,4 @@
-import { colours, print, say } from "./output.js";
+import { colours, delivered, print, say } from "./output.js";
 import type { Outcome, Reporter } from "./reporter.js";
 
 /** One line an event, for CI logs and pipes. Progress goes to standard error, results to standard output. */
@@ -30,7 +30,9 @@ export function plainReporter(): Reporter {
           : `${colours[level === "error" ? "red" : "yellow"](`${level}:`)} ${message}`,
       ),
     result: (_data, lines) => print(lines.join("\n")),
-    password: (user, password) =>
-      print(`password of ${user}: ${password}\nIt is shown this once; nobody can read it back.`),
+    async password(user, password) {
+      print(`password of ${user}: ${password}\nIt is shown this once; nobody can read it back.`);
+      await delivered();
+    },
   };
 }

@@ -13,6 +13,6 @@ export interface Reporter {
   note(level: "info" | "warning" | "error", message: string): void;
   /** The result, for people as lines, for machines as data. */
   result(data: Readonly<Record<string, unknown>>, lines: readonly string[]): void;
-  /** A generated password, shown once, on standard output. */
-  password(user: string, password: string): void;
+  /** A generated password, shown once, on standard output. @throws OperatorError if nobody reads it */
+  password(user: string, password: string): Promise<void>;
 }

@@ -171,7 +171,7 @@ test("what somebody changed with docker service update is seen, with old and new
     "  - environment REGISTRY_LOG_LEVEL: debug",
     "  + environment REGISTRY_LOG_LEVEL: warn",
     "  - healthcheck interval: 7s",
-    "  + healthcheck interval: 5s",
+    "  + healthcheck interval: 1s",
     "  - healthcheck test: CMD-SHELL true",
     "  + healthcheck test: CMD wget -q -O /dev/null http://127.0.0.1:5000/",
     "  - hostname: odd",

@@ -33,7 +33,7 @@ async function prune(api: RegistryApi, options: Partial<PruneOptions>) {
     end: silent,
     progress: silent,
     note: (_severity: string, line: string) => void notes.push(line),
-    password: silent,
+    password: async () => {},
     result: silent,
   };
   const defaults = { ruleFor: silent, wanted: () => true, hidden: () => [], dryRun: false, explain: false };

@@ -10,8 +10,9 @@ let err: string;
 
 beforeEach(() => {
   [out, err] = ["", ""];
-  const into = (add: (text: string) => void) => (text: unknown) => {
+  const into = (add: (text: string) => void) => (text: unknown, done?: unknown) => {
     add(String(text));
+    if (typeof done === "function") done();
     return true;
   };
   vi.spyOn(process.stdout, "write").mockImplementation(into((text) => (out += text)));
@@ -29,7 +30,7 @@ async function told(flags: ReportFlags) {
   reporter.note("error", "a fault");
   reporter.end("done", "all of it");
   reporter.result({ registry: "https://a.example" }, ["registry https://a.example"]);
-  reporter.password("ann", "Anvil-7");
+  await reporter.password("ann", "Anvil-7");
   return { out, err };
 }
 

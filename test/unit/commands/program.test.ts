@@ -76,6 +76,25 @@ describe("where nobody reads on", () => {
     }
   });
 
+  test.skipIf(process.platform !== "linux")("a disk that is full is no success", async () => {
+    expect((await bash(`'${PROGRAM}' schema >/dev/full`)).exitCode).toBe(ExitCode.interrupted);
+  });
+
+  test("a password that is shown once is not taken for shown", async () => {
+    const output = JSON.stringify(join(ROOT, "dist/terminal/output.js"));
+    writeFileSync(
+      join(folder, "show.mjs"),
+      `import { delivered, printFile } from ${output};
+       await new Promise((resolve) => setTimeout(resolve, 200));
+       printFile("Anvil-7\\n");
+       await delivered().then(() => console.error("shown"), ({ message }) => console.error(message));`,
+    );
+    const show = `${process.execPath} show.mjs`;
+    expect((await bash(`${show} | true`)).stderr).toContain("could not be shown");
+    expect((await bash(`${show} | cat`)).stderr).toBe("shown");
+    expect((await bash(`${show} >password`)).stderr).toBe("shown");
+  });
+
   test("one that works on the stack is interrupted", async () => {
     waitingDocker();
     const { exitCode, stderr } = await bash(`{ sleep 0.2; '${PROGRAM}' history --verbose --json; } | true`);
