@@ -105,10 +105,9 @@ export async function ask(
   target: string,
   headers: readonly string[] = [],
   body = "",
+  silenceMs = 20_000,
 ): Promise<Answer> {
-  const { text, statuses } = await talk(door, request(door, method, target, headers, body), {
-    silenceMs: 20_000,
-  });
+  const { text, statuses } = await talk(door, request(door, method, target, headers, body), { silenceMs });
   const end = text.indexOf("\r\n\r\n");
   const lines = text.slice(0, Math.max(end, 0)).split("\r\n").slice(1);
   const received = Object.fromEntries(

@@ -1,9 +1,19 @@
 /** Probes of who may do what. */
 import { expect } from "vitest";
 import { startUpload } from "../../e2e/attacks/image.js";
-import { ask } from "../../e2e/attacks/raw.js";
 import { writes } from "../../e2e/attacks/shapes.js";
-import { ANONYMOUS, cancel, EVIL, manifest, OCI, type Probe, RIGHT, uploadState, wrong } from "./site.js";
+import {
+  ANONYMOUS,
+  ask,
+  cancel,
+  EVIL,
+  manifest,
+  OCI,
+  type Probe,
+  RIGHT,
+  uploadState,
+  wrong,
+} from "./site.js";
 
 const LOG_IN = "log in first: docker login";
 
