@@ -12,7 +12,7 @@ import { PEOPLE, REPOSITORIES, RULES } from "./access/model.js";
 import { accessMutations, FORMER_FAULTS } from "./access/mutations.js";
 import { Difference, PASSWORD, Sweep } from "./access/sweep.js";
 import { startGateways } from "./gateways.js";
-import { freePorts, PlainStack } from "./plainStack.js";
+import { freePorts, HOST, PlainStack } from "./plainStack.js";
 
 /** Another one sends other requests: HEPHAESTUS_SEED=1 npm run test:gateway */
 const SEED = Number(process.env.HEPHAESTUS_SEED ?? 20_261_130);
@@ -34,7 +34,7 @@ const caught: string[] = [];
 beforeAll(async () => {
   const people = Object.entries(PEOPLE).map(([name, groups]) => [name, { password: PASSWORD, groups }]);
   const [port = 0] = await freePorts(1);
-  authelia = new Authelia("127.0.0.1", port, "localhost", Object.fromEntries(people));
+  authelia = new Authelia(HOST, port, "localhost", Object.fromEntries(people));
   await authelia.start();
   const root = { ...RULES, users: { provider: "both" }, authelia: { url: authelia.url } };
   stack = await PlainStack.start(

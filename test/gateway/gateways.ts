@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:http";
 import type { Image } from "../e2e/attacks/image.js";
 import type { Surroundings } from "./attacks/mutation.js";
 import type { Site } from "./attacks/site.js";
-import { AUTHORITY, freePorts, type PlainStack } from "./plainStack.js";
+import { AUTHORITY, freePorts, HOST, type PlainStack } from "./plainStack.js";
 
 export interface Plan {
   config: string;
@@ -46,7 +46,7 @@ function placed(
   return stack
     .moved(upstream(config), `${home}/tmp`)
     .replace("http {", around === "proxy" ? believing : "http {")
-    .replace("listen 5000;", `listen 127.0.0.1:${port};`)
+    .replace("listen 5000;", `listen ${HOST}:${port};`)
     .replace(/(?<=proxy_cache_valid 200.*)45s;/, around === "forgetful" ? "2s;" : "45s;")
     .replace(/(?<=limit_conn answers_of_network )\d+/, (most) => (around === "narrow" ? "6" : most))
     .replace("worker_processes 4;", "worker_processes 1;")
@@ -73,7 +73,7 @@ export async function startGateways(
       const home = `${stack.folder}/gateway-${port}`;
       await mkdir(home);
       if (plan.script !== undefined) await writeFile(`${home}/access.js`, plan.script);
-      const door = { name: `gateway ${port}`, to: { host: "127.0.0.1", port }, authority: AUTHORITY };
+      const door = { name: `gateway ${port}`, to: { host: HOST, port }, authority: AUTHORITY };
       await stack.serveNginx(placed(stack, plan, home, port, mirror), home, door);
       return {
         door,

@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { closeSync, openSync, rmSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,17 +24,32 @@ const STACK = "plain";
 const PORT = 5000;
 export const AUTHORITY = `localhost:${PORT}`;
 const STORAGE = "/var/lib/registry";
+/** Of this process alone, so that nobody else takes a port between its choice and its use. Linux answers at all of 127.0.0.0/8. */
+export const HOST = `127.${64 + (process.pid >> 16)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 /** How long a program may take until it serves. */
 const START_MS = 40_000;
 
-/** Some ports of this machine that nobody listens on. */
+/** Some ports of HOST that nobody listens on. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers: Server[] = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  const servers: Server[] = Array.from({ length: count }, () => createServer().listen(0, HOST));
   await Promise.all(servers.map((server) => once(server, "listening")));
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => once(server.close(), "close")));
   return ports;
 }
+
+const stacks: PlainStack[] = [];
+
+/** However this process ends, nothing that it started goes on. Vitest ends it with SIGTERM, a person with Ctrl-C. */
+function killAll(): void {
+  for (const stack of stacks) stack.kill();
+}
+process.once("exit", killAll);
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+  process.once(signal, () => {
+    killAll();
+    process.kill(process.pid, signal);
+  });
 
 export class PlainStack {
   private readonly processes: ChildProcess[] = [];
@@ -73,14 +88,15 @@ export class PlainStack {
     };
     const loaded = loadConfig(JSON.stringify(whole), "hephaestus.yaml", {});
     const rendered = renderFiles(loaded.config, loadTemplates(), "hephaestus.yaml");
-    const folder = await mkdtemp(`${tmpdir()}/plain-`);
     const accounts = machineAccounts(1, machineKinds(false));
     const gatewaySecret = accounts.contents.gateway?.reveal() ?? "";
     const door = (name: string, at: number): Door => ({
       name,
-      to: { host: "127.0.0.1", port: at },
+      to: { host: HOST, port: at },
       authority: `localhost:${at}`,
     });
+    const people = parseHtpasswd(new Secret(htpasswd), "htpasswd");
+    const folder = await mkdtemp(`${tmpdir()}/plain-`);
     const stack = new PlainStack(
       folder,
       programs,
@@ -89,15 +105,15 @@ export class PlainStack {
       door("reader", readerPort),
       /"(.*)"/.exec(gatewaySecret)?.[1] ?? "",
     );
-    const people = parseHtpasswd(new Secret(htpasswd), "htpasswd");
-    await mkdir(stack.storage);
-    await mkdir(`${folder}/secrets`, { mode: 0o700 });
-    await Promise.all([
-      writeFile(`${folder}/secrets/gateway`, gatewaySecret),
-      writeFile(`${folder}/secrets/htpasswd`, formatHtpasswd([...people, ...accounts.entries]).reveal()),
-      writeFile(`${folder}/secrets/http-secret`, httpSecretContent().reveal()),
-    ]);
+    stacks.push(stack);
     try {
+      await mkdir(stack.storage);
+      await mkdir(`${folder}/secrets`, { mode: 0o700 });
+      await Promise.all([
+        writeFile(`${folder}/secrets/gateway`, gatewaySecret),
+        writeFile(`${folder}/secrets/htpasswd`, formatHtpasswd([...people, ...accounts.entries]).reveal()),
+        writeFile(`${folder}/secrets/http-secret`, httpSecretContent().reveal()),
+      ]);
       await Promise.all([stack.serve("registry", registryPort), stack.serve("reader", readerPort)]);
     } catch (error) {
       await stack.stop();
@@ -118,7 +134,7 @@ export class PlainStack {
     const addresses = { registry: this.registry, reader: this.reader };
     return text
       .replaceAll(/(?:tasks\.)?plain_(registry|reader):5000/g, (_, name: keyof typeof addresses) =>
-        addresses[name].authority.replace("localhost", "127.0.0.1"),
+        addresses[name].authority.replace("localhost", HOST),
       )
       .replaceAll(/(?<![\w.])\/(?:tmp|dev\/shm|var\/tmp)\//g, `${home}/`)
       .replaceAll("/run/secrets/", `${this.folder}/secrets/`)
@@ -130,7 +146,7 @@ export class PlainStack {
     const home = `${this.folder}/${service}`;
     await mkdir(home);
     const path = service === "registry" ? "registry/config.yml" : "registry/reader.yml";
-    const text = this.moved(this.file(path), home).replace("addr: :5000", `addr: 127.0.0.1:${port}`);
+    const text = this.moved(this.file(path), home).replace("addr: :5000", `addr: ${HOST}:${port}`);
     await writeFile(`${home}/rendered.yml`, text);
     const { services } = parse(this.file(COMPOSE_FILE)) as {
       services: Record<string, { entrypoint: string[] }>;
@@ -141,8 +157,7 @@ export class PlainStack {
         `${home}/rendered.yml`,
       ),
     );
-    this.spawn(command ?? [], `${home}/log`);
-    await untilServed(service === "registry" ? this.registry : this.reader, "/", `${home}/log`);
+    await this.run(command ?? [], `${home}/log`, service === "registry" ? this.registry : this.reader, "/");
   }
 
   /** Starts an nginx, and waits until it serves. */
@@ -152,39 +167,48 @@ export class PlainStack {
     const globals = `daemon off; load_module modules/ngx_stream_module.so;${process.getuid?.() === 0 ? " user root;" : ""}`;
     const prefix = `${this.programs}/usr/lib/nginx/`;
     const args = ["-p", prefix, "-e", `${home}/error.log`, "-c", `${home}/nginx.conf`, "-g", globals];
-    this.spawn(["nginx", ...args], `${home}/log`);
-    await untilServed(door, "/healthz", `${home}/log`);
+    await this.run(["nginx", ...args], `${home}/log`, door, "/healthz");
   }
 
-  private spawn([program = "", ...args]: string[], log: string): void {
+  /** Starts a program, and waits until it serves: a mutation that does not even start would count as noticed. */
+  private async run([program = "", ...args]: string[], log: string, door: Door, path: string): Promise<void> {
+    const file = openSync(log, "w");
+    // A group of its own, so that what it starts ends with it.
     const child = spawn(program, args, {
       env: { ...process.env, PATH: `${this.programs}/bin:${process.env.PATH}` },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", file, file],
+      detached: true,
     });
-    const file = createWriteStream(log);
-    child.stdout.pipe(file, { end: false });
-    child.stderr.pipe(file, { end: false });
+    closeSync(file);
     this.processes.push(child);
+    let fault: string | undefined;
+    child.once("error", ({ message }) => (fault = message));
+    child.once("exit", (code, signal) => (fault = `it ended with ${code ?? signal}`));
+    for (const deadline = performance.now() + START_MS; fault === undefined; await sleep(50)) {
+      const { status } = await ask(door, "GET", path);
+      if (fault === undefined && (status === 200 || status === 404)) return;
+      if (performance.now() > deadline) fault = "it does not answer";
+    }
+    throw new Error(`${door.name}: ${fault}: ${await readFile(log, "utf8").catch(() => "no log")}`);
+  }
+
+  private running(): ChildProcess[] {
+    return this.processes.filter(
+      ({ pid, exitCode, signalCode }) => pid !== undefined && exitCode === null && signalCode === null,
+    );
   }
 
   async stop(): Promise<void> {
-    const running = this.processes.filter(
-      ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
-    );
+    const running = this.running();
     const ended = running.map((child) => once(child, "exit"));
     for (const child of running) child.kill("SIGTERM");
     await Promise.race([Promise.all(ended), sleep(10_000, undefined, { ref: false })]);
-    for (const child of running) child.kill("SIGKILL");
-    await rm(this.folder, { recursive: true, force: true });
+    this.kill();
   }
-}
 
-/** A mutation that does not even start would count as noticed. */
-async function untilServed(door: Door, path: string, log: string): Promise<void> {
-  for (const deadline = performance.now() + START_MS; performance.now() < deadline; ) {
-    const { status } = await ask(door, "GET", path);
-    if (status === 200 || status === 404) return;
-    await sleep(50);
+  /** At once. */
+  kill(): void {
+    for (const { pid = 0 } of this.running()) process.kill(-pid, "SIGKILL");
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
-  throw new Error(`${door.name} does not come up: ${await readFile(log, "utf8").catch(() => "no log")}`);
 }
