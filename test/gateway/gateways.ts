@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { Image } from "../e2e/attacks/image.js";
-import type { Surroundings } from "./attacks/mutation.js";
+import { replace, type Surroundings } from "./attacks/mutation.js";
 import type { Site } from "./attacks/site.js";
 import { AUTHORITY, freePorts, HOST, type PlainStack } from "./plainStack.js";
 
@@ -26,33 +26,36 @@ async function startMirror(): Promise<{ server: Server; address: string }> {
   return { server: server.unref(), address: `127.0.0.1:${(server.address() as { port: number }).port}` };
 }
 
-/** The config at its place on this machine, with what its surroundings ask for. */
-function placed(
-  stack: PlainStack,
-  { config, around }: Plan,
-  home: string,
-  port: number,
-  mirror: string,
-): string {
-  const elsewhere = around === "mirror" ? mirror : around === "nothing" ? "127.0.0.1:1" : "";
-  const upstream = (text: string): string =>
-    elsewhere === ""
-      ? text
-      : text.replace(
-          /map "\$route \$uri" \$destination \{[^}]*\}/,
-          `map $route $destination { default ${elsewhere}; }`,
-        );
-  const believing = "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;";
-  return stack
-    .moved(upstream(config), `${home}/tmp`)
-    .replace("http {", around === "proxy" ? believing : "http {")
-    .replace("listen 5000;", `listen ${HOST}:${port};`)
-    .replace(/(?<=proxy_cache_valid 200.*)45s;/, around === "forgetful" ? "2s;" : "45s;")
-    .replace(/(?<=limit_conn answers_of_network )\d+/, (most) => (around === "narrow" ? "6" : most))
-    .replace("worker_processes 4;", "worker_processes 1;")
-    .replace("/dev/stdout", `${home}/access.log`)
-    .replace("/dev/stderr", `${home}/error.log`)
-    .replace("/etc/nginx/access.js", `${home}/access.js`);
+const proxyTo = (config: string, address: string): string =>
+  replace(
+    config,
+    /map "\$route \$uri" \$destination \{[^}]*\}/,
+    `map $route $destination { default ${address}; }`,
+  );
+
+/** The config with what its surroundings ask for. */
+const SURROUNDED: Record<Surroundings, (config: string, mirror: string) => string> = {
+  stack: (config) => config,
+  mirror: (config, mirror) => proxyTo(config, mirror),
+  nothing: (config) => proxyTo(config, "127.0.0.1:1"),
+  proxy: (config) =>
+    replace(config, "http {", "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;"),
+  forgetful: (config) => replace(config, /(?<=proxy_cache_valid 200.*)45s;/, "2s;"),
+  // A mutation takes this line away. Where the rule is there, the probe fails without this change.
+  narrow: (config) => config.replace(/(?<=limit_conn answers_of_network )\d+/, "6"),
+};
+
+/** The config at its place on this machine. */
+function placed(config: string, home: string, port: number): string {
+  const places = [
+    ["listen 5000;", `listen ${HOST}:${port};`],
+    ["worker_processes 4;", "worker_processes 1;"],
+    ["/dev/stdout", `${home}/access.log`],
+    ["/dev/stderr", `${home}/error.log`],
+  ] as const;
+  const text = places.reduce((changed, [what, by]) => replace(changed, what, by), config);
+  // Only a config with rules has it.
+  return text.replace("/etc/nginx/access.js", `${home}/access.js`);
 }
 
 /**
@@ -74,7 +77,8 @@ export async function startGateways(
       await mkdir(home);
       if (plan.script !== undefined) await writeFile(`${home}/access.js`, plan.script);
       const door = { name: `gateway ${port}`, to: { host: HOST, port }, authority: AUTHORITY };
-      await stack.serveNginx(placed(stack, plan, home, port, mirror), home, door);
+      const config = stack.moved(SURROUNDED[plan.around](plan.config, mirror), `${home}/tmp`);
+      await stack.serveNginx(placed(config, home, port), home, door);
       return {
         door,
         image,
