@@ -11,7 +11,7 @@ import {
   writeConfig,
 } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { CLI, Workspace } from "./workspace.js";
 
 const swarm = useSwarm();
 const SECOND = { user: "wayland", password: "Ring-of-swords-9" };
@@ -92,6 +92,16 @@ test("a removed user is out as soon as the gateway asks again", async () => {
   expect(await statusFor(basic)).toBe(401);
   // The old task of the registry ends by itself.
   await expect.poll(() => runningContainers(forge), { timeout: 60_000, interval: 500 }).toHaveLength(3);
+});
+
+test("a new password that nobody reads is taken back", async () => {
+  const own = `Basic ${Buffer.from(`${USER}:${CREDENTIALS.REGISTRY_RAW_PASSWORD}`).toString("base64")}`;
+  const command = `'${process.execPath}' '${CLI}' rotate-password --user ${USER} | true`;
+  const run = await forge.run("bash", ["-o", "pipefail", "-c", command]);
+  expect([run.exitCode, run.stdout], run.all).toEqual([ExitCode.interrupted, ""]);
+  expect(run.stderr).toContain("the new password could not be shown");
+  expect(run.stderr).toContain("The old passwords are valid.");
+  await expect.poll(() => statusFor(own)).toBe(200);
 });
 
 test("services whose images need a login are named when a password changes, until they are updated", async () => {
