@@ -15,19 +15,10 @@ export interface Site {
   log(): Promise<string>;
 }
 
-/** A gateway without one of its limits checks everything at once: it answers late, but it answers. */
-const SILENCE_MS = 60_000;
-
 /** @throws Error where no answer comes: nothing about a rule is known then */
-export async function ask(
-  door: Door,
-  method: string,
-  target: string,
-  headers: readonly string[] = [],
-  body = "",
-): Promise<Answer & { status: number }> {
-  const { status, ...rest } = await rawAsk(door, method, target, headers, body, SILENCE_MS);
-  if (status === undefined) throw new Error(`${method} ${target} has no answer`);
+export async function ask(...question: Parameters<typeof rawAsk>): Promise<Answer & { status: number }> {
+  const { status, ...rest } = await rawAsk(...question);
+  if (status === undefined) throw new Error(`${question[1]} ${question[2]} has no answer`);
   return { status, ...rest };
 }
 
