@@ -102,7 +102,8 @@ test("whoever takes over the library's container finds nothing in it with which 
 
 test("whoever takes over the library's container reads what anyone may pull, and no more", async () => {
   const [door] = await target.doorsFrom("registry-ui", [{ name: "library", host: "127.0.0.1", port: 80 }]);
-  const read = (path: string) => ask(door as Door, "GET", `/v2/${path}`);
+  const accept = `Accept: ${Object.values(MEDIA).join(", ")}`;
+  const read = (path: string) => ask(door as Door, "GET", `/v2/${path}`, [accept]);
   const { repositories } = JSON.parse((await read("_catalog?n=1000")).body) as { repositories: string[] };
   expect(repositories.sort()).toEqual(["team/app", "team/worker", "web/shop"]);
   expect((await read("team/app/manifests/latest")).status).toBe(200);

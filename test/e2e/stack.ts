@@ -25,7 +25,7 @@ export const DEPLOY = ["deploy", "--resolve-image", "never"];
 /** Tasks are noticed at once. */
 const QUICK_TO_ROLL = { probe: "1s", monitor: "1s" };
 
-/** For the suite that has the product's own times. */
+/** The product's own times: where they are tested, and where several stacks probe at once. */
 export const DEFAULT_TIMES = { probe: undefined, monitor: undefined };
 
 /** Long enough for two logins in a row on a busy machine. */

@@ -2,7 +2,7 @@
 import bcrypt from "bcryptjs";
 import { expect } from "vitest";
 import { ExitCode } from "../../../src/errors.js";
-import { DEPLOY, swarmObjects, USER, writeConfig } from "../stack.js";
+import { DEFAULT_TIMES, DEPLOY, swarmObjects, USER, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
 import { type Run, type RunSettings, Workspace } from "../workspace.js";
 import { DockerWrapper } from "./wrapper.js";
@@ -20,7 +20,8 @@ export class Patient {
   static async create(name: string, port: number, swarm: Swarm): Promise<Patient> {
     const workspace = await Workspace.create(name, port, port + 1000);
     await writeConfig(workspace, swarm, {
-      root: { credentials: { username: USER, bcryptCost: 10 } },
+      // Four stacks that probe every second would keep a core busy.
+      root: { credentials: { username: USER, bcryptCost: 10 }, swarm: DEFAULT_TIMES },
       ui: { enabled: false },
     });
     await workspace.hephaestus(["render"]);
