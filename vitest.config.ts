@@ -30,8 +30,6 @@ export default defineConfig({
           include: ["test/gateway/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          // Most of the time they wait until a limit lets them.
-          maxConcurrency: 12,
           maxWorkers: "100%",
         },
       },

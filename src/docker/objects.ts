@@ -177,9 +177,15 @@ export const serviceTasks = (docker: Docker, service: string): Promise<SwarmTask
   tasksNamed(docker, [service]);
 
 /** Ids of a service's containers that run on this engine. */
-export async function runningContainers(docker: Docker, service: string): Promise<string[]> {
-  const ofService = `label=com.docker.swarm.service.name=${service}`;
-  const filters = ["--filter", ofService, "--filter", "status=running"];
+export const runningContainers = (docker: Docker, service: string): Promise<string[]> =>
+  runningWith(docker, `com.docker.swarm.service.name=${service}`);
+
+/** The same by the service's id: a service of this name that was removed a moment ago may still have a container. */
+export const runningContainersOf = (docker: Docker, id: string): Promise<string[]> =>
+  runningWith(docker, `com.docker.swarm.service.id=${id}`);
+
+async function runningWith(docker: Docker, label: string): Promise<string[]> {
+  const filters = ["--filter", `label=${label}`, "--filter", "status=running"];
   return words(await docker.run(["ps", "--quiet", "--no-trunc", ...filters]));
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Secret } from "../credentials/secret.js";
 import { createHelperService, readerServiceName, removeHelperService } from "../docker/helperService.js";
-import { runningContainers } from "../docker/objects.js";
+import { runningContainersOf } from "../docker/objects.js";
 import { type Docker, dockerFailed } from "../docker/run.js";
 
 /**
@@ -41,9 +41,10 @@ export async function readSecretByService(
   const create = createReader(stack, secret, node, image);
   const created = await docker.attempt(create);
   if (created.exitCode !== 0) throw dockerFailed(create, created);
+  const id = created.stdout.trim();
   try {
     for (const end = Date.now() + READER_SECONDS * 1000; Date.now() < end; await sleep(500)) {
-      const [container] = await runningContainers(docker, name);
+      const [container] = await runningContainersOf(docker, id);
       const content = container && (await secretFile(docker, container, FILE));
       if (content) return content;
     }

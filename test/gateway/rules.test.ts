@@ -72,17 +72,10 @@ afterAll(async () => {
   await stack?.stop();
 });
 
-const held = PROBES.map(([, probes], index) => probes.map((probe) => [nameOf(probe), index, probe] as const));
-
 describe("at the gateway as it is it holds that", () => {
-  test.each(held.filter((probes) => probes.length > 1).flat())("%s", (_, index, probe) =>
-    probe(unbroken[index] as Site));
-});
-
-// Each has a gateway for itself, and waits for most of its time.
-describe.concurrent("at the gateway as it is it holds, too, that", () => {
-  test.each(held.filter((probes) => probes.length === 1).flat())("%s", (_, index, probe) =>
-    probe(unbroken[index] as Site));
+  test.each(
+    PROBES.flatMap(([, probes], index) => probes.map((probe) => [nameOf(probe), index, probe] as const)),
+  )("%s", (_, index, probe) => probe(unbroken[index] as Site));
 });
 
 /** Two requests on one connection with a pause between them, as a proxy sends that keeps idle connections. */

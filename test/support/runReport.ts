@@ -23,7 +23,8 @@ export interface Report {
  */
 export function commandFor(file: string, name: string | undefined): string {
   const suite = /^test\/e2e\/(.*)\.test\.ts$/.exec(file)?.[1];
-  const command = suite ? `npm run test:e2e ${suite}` : `npm run test:unit ${file}`;
+  const project = file.startsWith("test/gateway/") ? "gateway" : "unit";
+  const command = suite ? `npm run test:e2e ${suite}` : `npm run test:${project} ${file}`;
   if (name === undefined) return command;
   // -t takes a regular expression, and the shell takes quotes.
   const pattern = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&").replaceAll("'", "'\\''");
