@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { CHECKOUT, copyCheckout } from "../support/checkout.js";
+import { CACHE, copyCheckout } from "../support/checkout.js";
 import { useSwarm } from "./swarm.js";
 
 /** The trial of the README on a fresh machine: a network and mounts of its own, without an engine and without a way out. */
@@ -55,7 +55,7 @@ async function traces(): Promise<Record<string, string | string[]>> {
 /** The packages are not downloaded again. */
 async function linkCache(): Promise<void> {
   await mkdir(`${checkout}/.demo`, { recursive: true });
-  await symlink(process.env.HEPHAESTUS_CACHE ?? `${CHECKOUT}.demo/cache`, `${checkout}/.demo/cache`);
+  await symlink(CACHE, `${checkout}/.demo/cache`);
 }
 
 beforeAll(async () => {

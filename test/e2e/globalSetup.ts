@@ -1,14 +1,11 @@
 /** Runs once around the e2e tests: a Docker Engine of their own with a Swarm, and the stand-in images in it. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
+import { CACHE } from "../support/checkout.js";
 import { type Engine, startEngine, stopEngine } from "../support/engine.js";
 import { buildStandins } from "../support/standIns.js";
 import "./swarm.js";
-
-/** Shared with the demo, so that the packages are downloaded once. */
-const cacheDir = process.env.HEPHAESTUS_CACHE ?? fileURLToPath(new URL("../../.demo/cache", import.meta.url));
 
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(`${tmpdir()}/e2e-`);
@@ -18,7 +15,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   };
   try {
     const { dockerHost }: Engine = await startEngine({ dir });
-    const images = await buildStandins({ dockerHost, cacheDir, report: (line) => console.log(line) });
+    const images = await buildStandins({ dockerHost, cacheDir: CACHE, report: (line) => console.log(line) });
     provide("swarm", { dockerHost, images });
   } catch (error) {
     await tearDown();

@@ -1,7 +1,7 @@
 /** Gateways before one registry, each with a config of its own. */
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { Image } from "../e2e/attacks/image.js";
 import { replace, type Surroundings } from "./attacks/mutation.js";
 import type { Site } from "./attacks/site.js";
@@ -14,8 +14,8 @@ export interface Plan {
   script?: string;
 }
 
-/** Answers with the request that it got. */
-async function startMirror(): Promise<{ server: Server; address: string }> {
+/** Answers with the request that it got. @returns its address */
+async function startMirror(): Promise<string> {
   const server = createServer(({ method, url, rawHeaders }, response) => {
     const headers = rawHeaders.flatMap((name, index) =>
       index % 2 === 0 ? [`${name}: ${rawHeaders[index + 1]}`] : [],
@@ -23,7 +23,8 @@ async function startMirror(): Promise<{ server: Server; address: string }> {
     response.end([`${method} ${url}`, ...headers].join("\n"));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  return { server: server.unref(), address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+  server.unref();
+  return `127.0.0.1:${(server.address() as { port: number }).port}`;
 }
 
 const proxyTo = (config: string, address: string): string =>
@@ -69,7 +70,7 @@ export async function startGateways(
   image: Image,
 ): Promise<Site[]> {
   const ports = await freePorts(plans.length);
-  const mirror = plans.some(({ around }) => around === "mirror") ? (await startMirror()).address : "";
+  const mirror = plans.some(({ around }) => around === "mirror") ? await startMirror() : "";
   return Promise.all(
     plans.map(async (plan, index) => {
       const port = ports[index] ?? 0;

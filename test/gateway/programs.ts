@@ -1,14 +1,11 @@
 /** nginx with njs, and the registry, as programs of a folder: Debian's packages unpacked, so nothing is installed and no root is needed. */
 import { existsSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { contentDigest } from "../../src/stack/contentName.js";
+import { CACHE } from "../support/checkout.js";
 import { madeAside } from "../support/madeAside.js";
 import { fetchPackages } from "../support/packages.js";
-
-/** Shared with the end-to-end tests and the demo, so that the packages are downloaded once. */
-const cacheDir = process.env.HEPHAESTUS_CACHE ?? fileURLToPath(new URL("../../.demo/cache", import.meta.url));
 
 /** The programs run with the packages' own libraries, whatever the machine has. Source: ld.so(8). */
 const wrapper = (program: string): string => `#!/bin/sh
@@ -24,13 +21,13 @@ exec "$loader" --library-path "$libraries" "$root/${program}" "$@"
  * @returns the folder of `bin/nginx` and `bin/registry`; nginx's modules are in `usr/lib/nginx/modules`
  * @throws OperatorError if the packages cannot be had
  */
-export async function fetchPrograms(report: (line: string) => void = console.log): Promise<string> {
-  const packages = await fetchPackages(cacheDir, report);
+export async function fetchPrograms(): Promise<string> {
+  const packages = await fetchPackages(CACHE, (line) => console.log(line));
   // The names of the files hold the versions.
   const names = [...packages.values()].map((deb) => deb.slice(deb.lastIndexOf("/")));
-  const made = `${cacheDir}/programs/${contentDigest([wrapper(""), ...names].join("\n"))}`;
+  const made = `${CACHE}/programs/${contentDigest([wrapper(""), ...names].join("\n"))}`;
   if (existsSync(made)) return made;
-  await madeAside(cacheDir, made, async (folder) => {
+  await madeAside(CACHE, made, async (folder) => {
     const root = `${folder}/root`;
     for (const deb of packages.values()) await execa("dpkg-deb", ["--extract", deb, root]);
     for (const [name, program] of [

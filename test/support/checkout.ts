@@ -4,6 +4,9 @@ import { fileURLToPath } from "node:url";
 
 export const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 
+/** Where packages and programs stay, so that they are fetched once for the tests and the demo. */
+export const CACHE = process.env.HEPHAESTUS_CACHE ?? `${CHECKOUT}.demo/cache`;
+
 /** What a clean clone has not. */
 const OWN = new Set([".git", ".demo", "coverage", "dist", "node_modules"]);
 

@@ -106,15 +106,10 @@ export class Target {
     this.extras.push((await this.docker("run", "--detach", ...args)).trim());
   }
 
-  /**
-   * Doors to addresses that are reached from inside a service's container, in its network namespace.
-   *
-   * @param mirrorPort a port of that container's loopback where a server shall answer with what it was asked
-   */
+  /** Doors to addresses that are reached from inside a service's container, in its network namespace. */
   async doorsFrom(
     service: Service,
     places: { name: string; host: string; port: number; authority?: string }[],
-    mirrorPort?: number,
   ): Promise<Door[]> {
     const { pid } = await this.container(service);
     const doors = places.map(({ name, host, port, authority }) => ({
@@ -124,7 +119,6 @@ export class Target {
     }));
     const plan: RelayPlan = {
       doors: doors.map(({ to }, index) => ({ socket: to.path, host: "", port: 0, ...places[index] })),
-      mirrorPort,
     };
     const program = fileURLToPath(new URL("./relay.ts", import.meta.url));
     const node = [process.execPath, "--import", import.meta.resolve("tsx"), program, JSON.stringify(plan)];
