@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./commands/allCommands.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
+import { PACKAGE } from "./packageFolder.js";
 // Before anything is written.
 import "./terminal/readers.js";
 
@@ -37,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  const text = readFileSync(new URL("package.json", PACKAGE), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -4,8 +4,9 @@ import { execa } from "execa";
 import { type Config, storageFolder } from "../config/resolve.js";
 import { childEnvironment } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { PACKAGE } from "../packageFolder.js";
 
-const SCRIPT = new URL("../../ops-scripts/setup_host.sh", import.meta.url);
+const SCRIPT = new URL("ops-scripts/setup_host.sh", PACKAGE);
 
 export interface HostResult {
   ready: boolean;

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { PACKAGE } from "../packageFolder.js";
 
 /** Files that a person may read and change. */
 const NAMES = {
@@ -34,7 +35,7 @@ export type Templates = Readonly<Record<TemplateName, string>>;
 
 /** Reads the templates that ship with the package. */
 export function loadTemplates(): Templates {
-  const root = new URL("../../templates/", import.meta.url);
+  const root = new URL("templates/", PACKAGE);
   return Object.fromEntries(
     Object.entries(NAMES).map(([name, path]) => [name, readFileSync(new URL(path, root), "utf8")]),
   ) as Templates;
@@ -42,4 +43,4 @@ export function loadTemplates(): Templates {
 
 /** The script of a job, to be run by `sh -c`. */
 export const loadJobScript = (name: "gc" | "gcBucket" | "tags"): string =>
-  readFileSync(new URL(`../../templates/jobs/${name}.sh`, import.meta.url), "utf8");
+  readFileSync(new URL(`templates/jobs/${name}.sh`, PACKAGE), "utf8");

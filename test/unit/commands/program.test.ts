@@ -81,15 +81,15 @@ describe("where nobody reads on", () => {
   });
 
   test("a password that is shown once is not taken for shown", async () => {
-    const output = JSON.stringify(join(ROOT, "dist/terminal/output.js"));
+    const output = JSON.stringify(join(ROOT, "src/terminal/output.ts"));
     writeFileSync(
-      join(folder, "show.mjs"),
+      join(folder, "show.mts"),
       `import { delivered, printFile } from ${output};
        await new Promise((resolve) => setTimeout(resolve, 200));
        printFile("Anvil-7\\n");
        await delivered().then(() => console.error("shown"), ({ message }) => console.error(message));`,
     );
-    const show = `${process.execPath} show.mjs`;
+    const show = `${join(ROOT, "node_modules/.bin/tsx")} show.mts`;
     expect((await bash(`${show} | true`)).stderr).toContain("could not be shown");
     expect((await bash(`${show} | cat`)).stderr).toBe("shown");
     expect((await bash(`${show} >password`)).stderr).toBe("shown");

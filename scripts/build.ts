@@ -1,0 +1,84 @@
+/**
+ * Builds dist/hephaestus.js: the whole program in one file, with the packages that it needs and their licenses beside it. It starts
+ * in half of the time of 300 modules. With --sourcemap its map is written too.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type Plugin } from "esbuild";
+import Handlebars from "handlebars";
+import { loadTemplates } from "../src/render/templates.js";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Compiling a template takes longer than all else that a command does, so the program gets them compiled. */
+function compiledTemplates(): string {
+  const templates = Object.values(loadTemplates()).map((text) => {
+    const compiled = Handlebars.precompile(text, { strict: true, noEscape: true });
+    return `[${JSON.stringify(text)}, ${compiled}]`;
+  });
+  return `import Runtime from "handlebars/runtime.js";
+const templates = new Map([${templates.join(",\n")}]);
+export default {
+  compile(text) {
+    if (templates.has(text)) return Runtime.template(templates.get(text));
+    throw new Error("A template is not as it was when this program was built: npm run build");
+  },
+};`;
+}
+
+/** What takes the place of modules, by their paths. */
+const replaced = (path: RegExp, contents: () => string): Plugin => ({
+  name: path.source,
+  setup: ({ onLoad }) => onLoad({ filter: path }, () => ({ contents: contents(), resolveDir: ROOT })),
+});
+
+const { metafile, outputFiles } = await build({
+  absWorkingDir: ROOT,
+  entryPoints: ["src/cli.ts"],
+  outfile: "dist/hephaestus.js",
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20.19",
+  sourcemap: process.argv.includes("--sourcemap"),
+  metafile: true,
+  write: false,
+  // Packages of CommonJS call it.
+  banner: {
+    js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',
+  },
+  plugins: [
+    replaced(/handlebars\/lib\/index\.js$/, compiledTemplates),
+    // The messages of zod in fifty languages.
+    replaced(/zod\/v4\/locales\/index\.js$/, () => "export {};"),
+  ],
+});
+
+/** The licenses of the packages that are in the program, as they ask for. */
+function licenses(): string {
+  const packages = Object.keys(metafile.inputs).flatMap(
+    (path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+  );
+  return [...new Set(packages)]
+    .sort()
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(`${ROOT}${folder}/package.json`, "utf8"));
+      const file = readdirSync(`${ROOT}${folder}`).find((entry) => /^licen[cs]e/i.test(entry));
+      return `${name} ${version} (${license})\n\n${file ? readFileSync(`${ROOT}${folder}/${file}`, "utf8").trim() : ""}\n`;
+    })
+    .join("\n---\n\n");
+}
+
+const files = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+files.set("licenses.txt", licenses());
+mkdirSync(`${ROOT}dist`, { recursive: true });
+for (const [name, text] of files) {
+  const file = `${ROOT}dist/${name}`;
+  // Programs that are just starting read the old one or the new one.
+  if (existsSync(file) && readFileSync(file, "utf8") === text) continue;
+  writeFileSync(`${file}.${process.pid}`, text);
+  renameSync(`${file}.${process.pid}`, file);
+}
+for (const name of readdirSync(`${ROOT}dist`))
+  if (!files.has(name)) rmSync(`${ROOT}dist/${name}`, { recursive: true });
