@@ -45,7 +45,7 @@ const STACKS: { title: string; changes: Changes; rows: Row[] }[] = [
     title: "with `pull: anonymous` and `delete: true`",
     changes: { registry: { pull: "anonymous", delete: true } },
     rows: [
-      ...[R.anonymousPull, R.refusedPush, R.login, R.wrongPassword, R.push, R.big, R.mount, R.index],
+      ...[R.anonymousPull, R.refusedPush, R.login, R.wrongPassword, R.push, R.big, R.large, R.mount, R.index],
       ...[
         R.digest,
         R.tags,

@@ -50,6 +50,7 @@ export async function writeConfig(
     expose: "ports",
     ports: { registry: workspace.registryPort, ui: workspace.uiPort },
     ...changes.root,
+    credentials: { bcryptCost: 10, ...(changes.root?.credentials as Part | undefined) },
     swarm: { endpointMode: "dnsrr", ...QUICK_TO_ROLL, ...(changes.root?.swarm as Part | undefined) },
     registry: {
       image: images.registry,

@@ -7,11 +7,13 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
 import { currentNginx } from "./currentDebian.js";
 import { goProgram } from "./goPrograms.js";
+import { madeAside } from "./madeAside.js";
 import { fetchPackages } from "./packages.js";
 import { CURRENT_NGINX, PATH, RECIPES, type Recipe, STANDINS, type Standin } from "./standins/recipes.js";
 
@@ -44,7 +46,7 @@ export async function buildStandins({
   only,
 }: StandinOptions): Promise<typeof STANDINS> {
   const packages = await fetchPackages(cacheDir, report);
-  const inputs = await hashInputs([...packages.values()]);
+  const inputs = await hashInputs([...packages.values()], cacheDir);
   const has = ({ goProgram: program }: Recipe) => !program || existsSync(goProgram(cacheDir, program[0]));
   // The demo builds no programs, and needs none of these images.
   const wanted = ({ onDemand }: Recipe, name: Standin) => (only ? only.includes(name) : !onDemand);
@@ -54,22 +56,38 @@ export async function buildStandins({
   const missing: Standin[] = [];
   for (const name of names) if ((await builtFrom(dockerHost, STANDINS[name])) !== inputs) missing.push(name);
   if (missing.length === 0) return STANDINS;
-  report(`Building the stand-in images ${missing.join(", ")}`);
+  const archiveOf = (name: Standin) => `${cacheDir}/images/${name}-${inputs}.tar`;
+  const unmade = missing.filter((name) => !existsSync(archiveOf(name)));
+  if (unmade.length > 0) {
+    report(`Building the stand-in images ${unmade.join(", ")}`);
+    await makeArchives(unmade, packages, cacheDir, inputs, archiveOf);
+  }
+  for (const name of missing) await load(dockerHost, archiveOf(name), STANDINS[name]);
+  return STANDINS;
+}
+
+/** Makes images as archives, which stay in the cache. */
+async function makeArchives(
+  names: readonly Standin[],
+  packages: ReadonlyMap<string, string>,
+  cacheDir: string,
+  inputs: string,
+  archiveOf: (name: Standin) => string,
+): Promise<void> {
   const work = await mkdtemp(`${tmpdir()}/standins-`);
   try {
     await mkdir(`${work}/packages`);
     for (const [name, deb] of packages)
       await execa("dpkg-deb", ["--extract", deb, `${work}/packages/${name}`]);
     await symlink(currentNginx(cacheDir), `${work}/packages/${CURRENT_NGINX}`);
-    for (const name of missing) {
-      const root = `${work}/${name}`;
-      await assemble(root, `${work}/packages`, cacheDir, RECIPES[name]);
-      await load(dockerHost, root, name, inputs);
-    }
+    for (const name of names)
+      await madeAside(cacheDir, archiveOf(name), async (folder) => {
+        await assemble(`${folder}/root`, `${work}/packages`, cacheDir, RECIPES[name]);
+        return archive(folder, name, inputs);
+      });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  return STANDINS;
 }
 
 /** Puts an image's root file system together in the folder `root`. */
@@ -133,24 +151,26 @@ async function copyLibraries(unpacked: string, root: string): Promise<void> {
 }
 
 /**
- * Gives a root file system to the engine as an image of one layer, in the format of `docker save`. Not `docker import`,
+ * Makes an image of one layer of the root file system in a folder, in the format of `docker save`. Not for `docker import`,
  * which cannot set a stop signal. No clock goes in: the same inputs give the same image.
+ *
+ * @returns the archive's path
  */
-async function load(dockerHost: string, root: string, name: Standin, inputs: string): Promise<void> {
-  const archive = `${root}.image`;
-  await mkdir(archive);
+async function archive(folder: string, name: Standin, inputs: string): Promise<string> {
+  const image = `${folder}/image`;
+  await mkdir(image);
   const reproducible = ["--sort=name", "--mtime=@0", "--numeric-owner", "--format=gnu"];
   await execa("tar", [
     "--create",
     ...reproducible,
     "--file",
-    `${archive}/layer.tar`,
+    `${image}/layer.tar`,
     "--directory",
-    root,
+    `${folder}/root`,
     ".",
   ]);
   const layer = createHash("sha256")
-    .update(await readFile(`${archive}/layer.tar`))
+    .update(await readFile(`${image}/layer.tar`))
     .digest("hex");
   const config = {
     architecture: process.arch === "x64" ? "amd64" : process.arch,
@@ -161,14 +181,18 @@ async function load(dockerHost: string, root: string, name: Standin, inputs: str
     history: [{ created_by: "hephaestus test/support/standIns.ts" }],
   };
   const manifest = [{ Config: "config.json", RepoTags: [STANDINS[name]], Layers: ["layer.tar"] }];
-  await writeFile(`${archive}/config.json`, JSON.stringify(config));
-  await writeFile(`${archive}/manifest.json`, JSON.stringify(manifest));
-  await execa("tar", ["--create", "--file", `${archive}.tar`, "--directory", archive, "."]);
-  const result = await execa("docker", ["--host", dockerHost, "load", "--input", `${archive}.tar`], {
+  await writeFile(`${image}/config.json`, JSON.stringify(config));
+  await writeFile(`${image}/manifest.json`, JSON.stringify(manifest));
+  await execa("tar", ["--create", "--file", `${image}.tar`, "--directory", image, "."]);
+  return `${image}.tar`;
+}
+
+async function load(dockerHost: string, file: string, image: string): Promise<void> {
+  const result = await execa("docker", ["--host", dockerHost, "load", "--input", file], {
     reject: false,
   });
   if (!result.failed) return;
-  throw new OperatorError(`docker load of ${STANDINS[name]} failed: ${result.stderr}`, {
+  throw new OperatorError(`docker load of ${image} failed: ${result.stderr}`, {
     remedy: "Look at the engine's log, and at the free disk space.",
     exitCode: ExitCode.preflight,
     cause: result,
@@ -182,9 +206,12 @@ async function builtFrom(dockerHost: string, image: string): Promise<string | un
   return failed ? undefined : stdout.trim();
 }
 
-/** One hash over all that makes the images: the packages by their file names (which hold versions), our files, this file. */
-async function hashInputs(debs: string[]): Promise<string> {
+/** One hash over all that makes the images: the packages and programs by their paths (which hold versions), our files, this file. */
+async function hashInputs(debs: string[], cacheDir: string): Promise<string> {
   const hash = createHash("sha256");
+  for (const { goProgram: program } of Object.values(RECIPES))
+    if (program) hash.update(goProgram("", program[0]));
+  hash.update(basename(currentNginx(cacheDir)));
   for (const deb of debs) hash.update(deb.slice(deb.lastIndexOf("/")));
   const entries = await readdir(SOURCES, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`);

@@ -31,6 +31,8 @@ export interface Image {
   root: Descriptor;
   /** Layers of one platform. */
   layers: number;
+  /** What is in them, before it is packed. */
+  bytes: number;
 }
 
 export const TAG = "1";
@@ -45,6 +47,8 @@ export interface Images {
   small: Image;
   /** Five layers of 100 MB. */
   big: Image;
+  /** One of 50 MB. */
+  large: Image;
   /** An index for two platforms. */
   multi: Image;
   /** Its parts as images of their own, for clients that put an index together themselves. */
@@ -56,6 +60,7 @@ export function buildImages(folder: string): Images {
     seed: buildImage(folder, "seed", [200_000, 3 * MIB]),
     small: buildImage(folder, "small", [150_000, MIB]),
     big: buildImage(folder, "big", new Array<number>(5).fill(100 * MIB)),
+    large: buildImage(folder, "large", [50 * MIB]),
     multi: buildIndex(folder, "multi"),
     parts: {
       amd64: buildImage(folder, "amd64", [40_000]),
@@ -72,7 +77,7 @@ export function buildImage(
   architecture: Platform = "amd64",
 ): Image {
   const layout = `${folder}/${name}`;
-  return finish(name, layout, sizes.length, putImage(layout, sizes, architecture));
+  return finish(name, layout, sizes, putImage(layout, sizes, architecture));
 }
 
 /** An image of two platforms. */
@@ -82,7 +87,7 @@ export function buildIndex(folder: string, name: string): Image {
   return finish(
     name,
     layout,
-    1,
+    [50_000],
     put(layout, { schemaVersion: 2, mediaType: MEDIA.index, manifests }, MEDIA.index),
   );
 }
@@ -116,12 +121,12 @@ function putImage(layout: string, sizes: number[], architecture: Platform): Desc
   return { ...put(layout, manifest, MEDIA.manifest), platform };
 }
 
-function finish(name: string, layout: string, layers: number, root: Descriptor): Image {
+function finish(name: string, layout: string, sizes: number[], root: Descriptor): Image {
   const annotations = { "org.opencontainers.image.ref.name": TAG };
   const index = { schemaVersion: 2, mediaType: MEDIA.index, manifests: [{ ...root, annotations }] };
   writeFileSync(`${layout}/oci-layout`, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   writeFileSync(`${layout}/index.json`, JSON.stringify(index));
-  return { name, layout, layers, root };
+  return { name, layout, layers: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0), root };
 }
 
 /** A tar archive (ustar) of one file. */

@@ -21,7 +21,7 @@ export class Patient {
     const workspace = await Workspace.create(name, port, port + 1000);
     await writeConfig(workspace, swarm, {
       // Four stacks that probe every second would keep a core busy.
-      root: { credentials: { username: USER, bcryptCost: 10 }, swarm: DEFAULT_TIMES },
+      root: { credentials: { username: USER }, swarm: DEFAULT_TIMES },
       ui: { enabled: false },
     });
     await workspace.hephaestus(["render"]);
