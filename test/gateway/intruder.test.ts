@@ -1,45 +1,45 @@
+/** Who has no password writes nothing, by no shape of a request, at the gateway and at the UI. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { OCI } from "../gateway/attacks/site.js";
-import { ask } from "./attacks/raw.js";
-import { Target } from "./attacks/target.js";
-import { attack, expectRefused, storing, writing } from "./intruder/attack.js";
-import { fuzzed } from "./intruder/fuzz.js";
-import { listing } from "./intruder/raw.js";
-import { combinations, SMUGGLING } from "./intruder/shapes.js";
-import { PASSWORD, runningContainers, USER } from "./stack.js";
-import { useSwarm } from "./swarm.js";
-import type { Workspace } from "./workspace.js";
+import type { Door } from "../e2e/attacks/raw.js";
+import { attack, expectRefused, storing, writing } from "../e2e/intruder/attack.js";
+import { fuzzed } from "../e2e/intruder/fuzz.js";
+import { listing } from "../e2e/intruder/raw.js";
+import { combinations, SMUGGLING } from "../e2e/intruder/shapes.js";
+import { ask, OCI, RIGHT, wrong } from "./attacks/site.js";
+import { serveLibrary } from "./library.js";
+import { processesOf, type Served, serve, serveGateway } from "./served.js";
 
-const swarm = useSwarm();
 const SEED = 20_261_124;
 const FUZZED = Number(process.env.HEPHAESTUS_FUZZ ?? 20_000);
-const basic = (user: string, password: string) =>
-  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 
-let target: Target;
-let forge: Workspace;
+let served: Served;
+let ui: Door;
+let homes: string[];
 let before: string[];
-let containers: string[];
+let processes: string[];
+
+const running = () => Promise.all(homes.map(processesOf));
 
 beforeAll(async () => {
-  target = await Target.deploy("walls", [5000, 8080], swarm, { registry: { delete: true } });
-  forge = target.workspace;
-  await target.pushImage("tools/hello");
-  before = listing(target.storage);
-  containers = await runningContainers(forge);
+  served = await serve({ registry: { delete: true } });
+  const library = await serveLibrary(served.stack);
+  ui = library.door;
+  homes = [served.home, library.home];
+  before = listing(served.storage);
+  processes = await running();
   expect(before.length).toBeGreaterThan(10);
 });
 
-afterAll(() => target?.destroy());
+afterAll(() => served?.stack.stop());
 
 // After every attack: nothing was written or deleted, nothing broke, and it still serves.
 afterEach(async () => {
-  expect(listing(target.storage)).toEqual(before);
-  expect(await runningContainers(forge)).toEqual(containers);
-  expect((await ask(target.gateway, "GET", "/v2/tools/hello/manifests/latest", [OCI])).status).toBe(200);
+  expect(listing(served.storage)).toEqual(before);
+  expect(await running()).toEqual(processes);
+  expect((await ask(served.door, "GET", "/v2/tools/hello/manifests/latest", [OCI])).status).toBe(200);
 });
 
-const doors = () => [target.gateway, target.ui];
+const doors = () => [served.door, ui];
 
 describe("somebody without a password", () => {
   test("writes by no method, target or disguise", async () => {
@@ -63,7 +63,7 @@ describe("somebody without a password", () => {
     ]) {
       for (const method of ["GET", "HEAD"]) {
         for (const headers of [[], ["Authorization: Bearer anonymous"]]) {
-          const { status } = await ask(target.gateway, method, path, headers);
+          const { status } = await ask(served.door, method, path, headers);
           expect(status, `${method} ${path}`).toBe(headers.length > 0 ? 403 : 401);
         }
       }
@@ -76,25 +76,24 @@ describe("somebody without a password", () => {
       "X-Forwarded-Host: evil.example",
       "Forwarded: host=evil.example;proto=https",
     ];
-    const challenge = await ask(target.gateway, "GET", "/v2/", headers);
+    const challenge = await ask(served.door, "GET", "/v2/", headers);
     expect(challenge.headers["www-authenticate"]).toBe(
       'Bearer realm="http://localhost:5000/auth/token",service="localhost:5000"',
     );
     const found = { "/v2/": 401, "/v2": 301, "/": 302, "/v2/tools/hello/tags/list": 200 };
     for (const [path, status] of Object.entries(found)) {
-      const answer = await ask(target.gateway, "GET", path, headers);
+      const answer = await ask(served.door, "GET", path, headers);
       expect(answer.status, path).toBe(status);
       expect(JSON.stringify(answer.headers), path).not.toContain("evil");
     }
   });
 
   test("finds no token and no write on the library's host, whatever the password", async () => {
-    const headers = { authorization: basic(USER, PASSWORD) };
-    const token = await fetch(`${forge.uiUrl}/auth/token`, { headers });
+    const token = await ask(ui, "GET", "/auth/token", [RIGHT]);
     expect(token.status).toBe(404);
-    expect(token.headers.get("content-type")).toBe("text/html");
+    expect(token.headers["content-type"]).toBe("text/html");
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
-      const { status } = await fetch(`${forge.uiUrl}/v2/tools/hello/blobs/uploads/`, { method, headers });
+      const { status } = await ask(ui, method, "/v2/tools/hello/blobs/uploads/", [RIGHT]);
       expect([401, 403]).toContain(status);
     }
   });
@@ -112,7 +111,7 @@ describe("somebody without a password", () => {
 });
 
 test("inside the stack's network the reader writes for nobody, and the registry for no stranger", async () => {
-  const { registry, reader } = await target.inside();
+  const { registry, reader } = served.stack;
   expect((await ask(reader, "GET", "/v2/tools/hello/tags/list")).status).toBe(200);
   for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
     for (const path of ["/v2/evil/blobs/uploads/", "/v2/tools/hello/manifests/latest"]) {
@@ -124,25 +123,23 @@ test("inside the stack's network the reader writes for nobody, and the registry 
 });
 
 test("who guesses passwords is slowed down, and nobody else", async () => {
-  const enter = (authorization: string, path = "/auth/token", more: Record<string, string> = {}) =>
-    fetch(`${forge.registryUrl}${path}`, { headers: { authorization, ...more } });
-  // The other tests guessed from this address too: a guesser's own first login has to wait for its turn.
-  const login = async () => (await enter(basic(USER, PASSWORD))).status;
-  await expect.poll(login, { timeout: 30_000, interval: 1000 }).toBe(200);
+  // At the other one the tests before have guessed from this address too.
+  const { door } = await serveGateway(served.stack, served.image);
+  const enter = async (authorization: string, path = "/auth/token", ...more: string[]) =>
+    (await ask(door, "GET", path, [authorization, ...more])).status;
+  expect(await enter(RIGHT)).toBe(200);
 
   const guesses: number[] = [];
   for (let guess = 0; guess < 28; guess += 4) {
     const path = guess % 8 === 0 ? "/auth/token" : "/v2/";
-    const disguised = { "x-forwarded-for": `203.0.113.${guess}` };
-    const asked = [0, 1, 2, 3].map((more) => enter(basic(USER, `guess-${guess + more}`), path, disguised));
-    guesses.push(...(await Promise.all(asked)).map(({ status }) => status));
+    const disguise = `X-Forwarded-For: 203.0.113.${guess}`;
+    guesses.push(...(await Promise.all([0, 1, 2, 3].map(() => enter(wrong(), path, disguise)))));
   }
   expect(guesses.filter((status) => status !== 401 && status !== 429)).toEqual([]);
   expect(guesses.slice(-4)).toEqual([429, 429, 429, 429]);
 
   // Who proved right goes on, by login and by Basic; who only reads never notices.
-  for (const path of ["/auth/token", "/v2/", "/v2/tools/hello/tags/list"]) {
-    expect((await enter(basic(USER, PASSWORD), path)).status).toBe(200);
-  }
-  expect((await fetch(`${forge.registryUrl}/v2/tools/hello/tags/list`)).status).toBe(200);
+  for (const path of ["/auth/token", "/v2/", "/v2/tools/hello/tags/list"])
+    expect(await enter(RIGHT, path)).toBe(200);
+  expect((await ask(door, "GET", "/v2/tools/hello/tags/list")).status).toBe(200);
 });

@@ -1,0 +1,43 @@
+/** A stack with one gateway that serves what the product renders. */
+import { readFile } from "node:fs/promises";
+import { pushImage } from "../e2e/attacks/image.js";
+import { CREDENTIALS } from "../e2e/stack.js";
+import { RIGHT, type Site } from "./attacks/site.js";
+import { startGateways } from "./gateways.js";
+import { PlainStack } from "./plainStack.js";
+
+export interface Served extends Site {
+  stack: PlainStack;
+  /** The folder with the files of the gateway. What a container has in memory is in its `tmp`. */
+  home: string;
+}
+
+/** Starts one more gateway before a stack, which knows nothing of what the others remember. */
+export async function serveGateway(stack: PlainStack, image: Site["image"]): Promise<Served> {
+  const script = stack.files.get("gateway/access.js");
+  const plan = { config: stack.file("gateway/nginx.conf"), around: "stack" as const };
+  const [site] = await startGateways(stack, [script === undefined ? plan : { ...plan, script }], image);
+  if (site === undefined) throw new Error("startGateways() lost a gateway.");
+  return { ...site, stack, home: `${stack.folder}/${site.door.name.replace(" ", "-")}` };
+}
+
+/**
+ * Starts a registry with one image, a reader and a gateway.
+ *
+ * @param config of hephaestus.yaml, beside what makes the stack work on this machine
+ * @param htpasswd the users
+ * @param repository where the image is
+ */
+export async function serve(
+  config: Record<string, unknown>,
+  { htpasswd = CREDENTIALS.REGISTRY_HTPASSWD, repository = "tools/hello" } = {},
+): Promise<Served> {
+  const stack = await PlainStack.start(config, htpasswd);
+  return serveGateway(stack, await pushImage(stack.registry, RIGHT, repository, "latest"));
+}
+
+/** Processes of an nginx: none of them is another one as long as none has ended. */
+export async function processesOf(home: string): Promise<string> {
+  const first = (await readFile(`${home}/tmp/nginx.pid`, "utf8")).trim();
+  return `${first}: ${await readFile(`/proc/${first}/task/${first}/children`, "utf8")}`;
+}
