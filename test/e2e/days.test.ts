@@ -21,7 +21,10 @@ const WATCH_MILLISECONDS = 2000;
 let target: Target;
 
 beforeAll(async () => {
-  target = await Target.deploy("days", [5000, 8080], swarm, { registry: { delete: true } });
+  target = await Target.deploy("days", [5000, 8080], swarm, {
+    registry: { delete: true },
+    gateway: { log: "json" },
+  });
   await target.pushImage("tools/hello");
 });
 
