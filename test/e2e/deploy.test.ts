@@ -72,6 +72,23 @@ describe("a deployed registry", () => {
     expect(config).toContain("proxy_cache_valid 200 401 45s;");
   });
 
+  test("lets nginx open a file for each of its connections, whatever the engine's default is", async () => {
+    for (const service of ["gateway", "registry-ui"]) {
+      const filter = `label=com.docker.swarm.service.name=forge_${service}`;
+      const { stdout: id } = await forge.docker("ps", "--quiet", "--filter", filter);
+      const all = "for p in /proc/[0-9]*; do if grep -q nginx $p/comm; then cat $p/limits; fi; done";
+      const { stdout: limits } = await forge.docker("exec", id, "sh", "-c", all);
+      const found = [...limits.matchAll(/^Max open files +(\d+) +(\d+)/gm)].map(([, soft, hard]) => [
+        soft,
+        hard,
+      ]);
+      expect(found.length).toBeGreaterThan(1);
+      expect(new Set(found.flat())).toEqual(new Set(["8192"]));
+    }
+    const config = await readFile(`${forge.folder}/gateway/nginx.conf`, "utf8");
+    expect(Number(/worker_connections (\d+);/.exec(config)?.[1]) * 2).toBeLessThanOrEqual(8192);
+  });
+
   test("takes a push from who logged in, and gives the image to anybody", async () => {
     await docker("nobody", "tag", swarm.images.hello, image());
     const wrong = await forge.run("docker", ["login", "-u", USER, "--password-stdin", forge.registry], {

@@ -1,10 +1,14 @@
 /** A stack with one gateway that serves what the product renders. */
 import { readFile } from "node:fs/promises";
+import bcrypt from "bcryptjs";
 import { pushImage } from "../e2e/attacks/image.js";
-import { CREDENTIALS } from "../e2e/stack.js";
+import { PASSWORD, USER } from "../e2e/stack.js";
 import { RIGHT, type Site } from "./attacks/site.js";
 import { startGateways } from "./gateways.js";
 import { PlainStack } from "./plainStack.js";
+
+/** A line of an htpasswd. The registry is asked often, so a check costs little. */
+export const userLine = (user: string, hash = bcrypt.hashSync(PASSWORD, 4)): string => `${user}:${hash}\n`;
 
 export interface Served extends Site {
   stack: PlainStack;
@@ -30,7 +34,7 @@ export async function serveGateway(stack: PlainStack, image: Site["image"]): Pro
  */
 export async function serve(
   config: Record<string, unknown>,
-  { htpasswd = CREDENTIALS.REGISTRY_HTPASSWD, repository = "tools/hello" } = {},
+  { htpasswd = userLine(USER), repository = "tools/hello" } = {},
 ): Promise<Served> {
   const stack = await PlainStack.start(config, htpasswd);
   return serveGateway(stack, await pushImage(stack.registry, RIGHT, repository, "latest"));

@@ -1,41 +1,49 @@
 /** The distribution specification's behaviour survives the gateway: the registry is asked directly and through it. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { theLogHoldsNoCredentialAndNoQuery } from "../gateway/attacks/edgeProbes.js";
-import { ANONYMOUS, OCI, RIGHT } from "../gateway/attacks/site.js";
-import { digestOf, MANIFEST_TYPE, startUpload } from "./attacks/image.js";
-import { ask, type Door, request, talk } from "./attacks/raw.js";
-import { place, recorded, type Step, seen } from "./attacks/recording.js";
-import { Target } from "./attacks/target.js";
-import { SECRETS } from "./stack.js";
-import { useSwarm } from "./swarm.js";
+import { digestOf, type Image, MANIFEST_TYPE, pushImage, startUpload } from "../e2e/attacks/image.js";
+import { ask, type Door, request, talk } from "../e2e/attacks/raw.js";
+import { SECRETS } from "../e2e/stack.js";
+import { theLogHoldsNoCredentialAndNoQuery } from "./attacks/edgeProbes.js";
+import { replace } from "./attacks/mutation.js";
+import { ANONYMOUS, OCI, RIGHT } from "./attacks/site.js";
+import { startGateways } from "./gateways.js";
+import { place, recorded, type Step, seen } from "./recording.js";
+import { processesOf, type Served, serve } from "./served.js";
 
-const swarm = useSwarm();
-let target: Target;
+/** The rendered limits of an upload, which hold between two pieces of it; those of the hasty gateway are this short. */
+const UPLOAD_LIMIT = /(?<=(?:client_body|proxy_read|proxy_send)_timeout )900s;/g;
+const HASTY_SECONDS = 3;
+let served: Served;
 let registry: Door;
-let slow: Promise<unknown>;
+let gateway: Door;
+let slow: Promise<number[][]>;
+
+const push = (repository: string, tag = "latest"): Promise<Image> =>
+  pushImage(gateway, RIGHT, repository, tag);
 
 beforeAll(async () => {
-  target = await Target.deploy("same", [5000, 8080], swarm, { registry: { delete: true } });
-  registry = (await target.inside()).registry;
-  for (const tag of ["a", "b", "c", "d", "e"]) await target.pushImage("tools/hello", tag);
-  for (const name of ["tools/anvil", "zoo"]) await target.pushImage(name);
+  served = await serve({ registry: { delete: true } }, { repository: "zoo" });
+  ({ registry } = served.stack);
+  gateway = served.door;
+  for (const tag of ["a", "b", "c", "d", "e"]) await push("tools/hello", tag);
+  await push("tools/anvil");
   slow = uploadSlowly();
   // Judged in its test; until then its failure is nobody's.
   slow.catch(() => {});
 });
 
-afterAll(() => target.destroy());
+afterAll(() => served?.stack.stop());
 
 /** Does the same at both doors, each with a repository of its own, and compares what was seen. */
 async function compare(
   work: (step: Step, repository: string) => Promise<void>,
 ): Promise<(number | undefined)[]> {
   const [direct = [], through = []] = await Promise.all(
-    [registry, target.gateway].map((door, index) => recorded(door, `through/${index}`, work)),
+    [registry, gateway].map((door, index) => recorded(door, `through/${index}`, work)),
   );
   expect(through).toEqual(direct);
   return through.map(({ status }) => status);
@@ -82,7 +90,7 @@ describe("the gateway answers as the registry does", () => {
   test("to mounts, manifests, and deletion", async () => {
     const statuses = await compare(async (step, repository) => {
       const type = [`Content-Type: ${MANIFEST_TYPE}`];
-      const { manifest, manifestDigest, blobDigest } = await target.pushImage("tools/hello", "a");
+      const { manifest, manifestDigest, blobDigest } = await push("tools/hello", "a");
       const { config } = JSON.parse(manifest) as { config: { digest: string } };
       const mount = `/v2/${repository}/blobs/uploads/?from=tools/hello&mount=`;
       for (const digest of [blobDigest, config.digest]) await step("POST", mount + digest);
@@ -108,9 +116,7 @@ describe("the gateway answers as the registry does", () => {
   });
 
   test("to reads of every kind, for users and for anybody", async () => {
-    // It would appear in the catalog meanwhile.
-    await slow.catch(() => {});
-    const { manifestDigest, blobDigest } = await target.pushImage("tools/hello", "a");
+    const { manifestDigest, blobDigest } = await push("tools/hello", "a");
     const base = "/v2/tools/hello";
     const blob = `${base}/blobs/${blobDigest}`;
     const reads: [string, string, string[]][] = [
@@ -143,7 +149,7 @@ describe("the gateway answers as the registry does", () => {
     ];
     for (const [method, path, headers] of reads) {
       const [direct, user, anybody] = await Promise.all(
-        [registry, target.gateway, target.gateway].map(async (door, index) => {
+        [registry, gateway, gateway].map(async (door, index) => {
           const answer = await ask(door, method, path, [index < 2 ? RIGHT : ANONYMOUS, ...headers]);
           return seen(answer, door, "tools/hello");
         }),
@@ -165,7 +171,7 @@ test("every page of a list is reached by its Link", async () => {
   const tags: string[] = [];
   let next: string | undefined = "/v2/tools/hello/tags/list?n=2";
   while (next !== undefined) {
-    const { body, headers } = await ask(target.gateway, "GET", next);
+    const { body, headers } = await ask(gateway, "GET", next);
     tags.push(...(JSON.parse(body) as { tags: string[] }).tags);
     next = /<([^>]*)>; rel="next"/.exec(headers.link ?? "")?.[1];
   }
@@ -173,7 +179,7 @@ test("every page of a list is reached by its Link", async () => {
 });
 
 test("a connection serves one request after the other", async () => {
-  const door = target.gateway;
+  const door = gateway;
   const get = (last: boolean) =>
     request(door, "GET", "/v2/tools/hello/tags/list", last ? [] : ["Connection: keep-alive"]);
   const { statuses: answered } = await talk(door, get(false), {
@@ -185,90 +191,79 @@ test("a connection serves one request after the other", async () => {
   expect(answered).toEqual([200, 200, 200, 200]);
 });
 
-test("nginx may open a file for each of its connections, whatever the engine's default is", async () => {
-  for (const service of ["gateway", "registry-ui"] as const) {
-    const { id } = await target.container(service);
-    const all = "for p in /proc/[0-9]*; do if grep -q nginx $p/comm; then cat $p/limits; fi; done";
-    const limits = await target.docker("exec", id, "sh", "-c", all);
-    const found = [...limits.matchAll(/^Max open files +(\d+) +(\d+)/gm)].map(([, soft, hard]) => [
-      soft,
-      hard,
-    ]);
-    expect(found.length).toBeGreaterThan(1);
-    expect(new Set(found.flat())).toEqual(new Set(["8192"]));
-  }
-  const connections = /worker_connections (\d+);/.exec(
-    await readFile(`${target.workspace.folder}/gateway/nginx.conf`, "utf8"),
-  );
-  expect(Number(connections?.[1]) * 2).toBeLessThanOrEqual(8192);
-});
-
-/** 20 pieces in 20 seconds. */
-async function uploadSlowly(): Promise<number[]> {
-  const door = target.gateway;
-  const location = await startUpload(door, RIGHT, "tools/slow");
-  const pieces = Array.from({ length: 20 }, (_, index) => `piece ${index}\n`.padEnd(1000, "."));
-  const all = pieces.join("");
-  const head = request(door, "PUT", `${location}&digest=${digestOf(all)}`, [
-    RIGHT,
-    `Content-Length: ${all.length}`,
-  ]);
-  const later = pieces.map((bytes, index) => ({ afterMs: 1000 * (index + 1), bytes }));
-  return (await talk(door, head, { silenceMs: 30_000, later })).statuses;
+/** Pieces to a gateway whose limits are short: without a pause that is longer than they are, and with one. */
+async function uploadSlowly(): Promise<number[][]> {
+  const config = served.stack.file("gateway/nginx.conf");
+  const changed = replace(config, UPLOAD_LIMIT, `${HASTY_SECONDS}s;`);
+  const [hasty] = await startGateways(served.stack, [{ config: changed, around: "stack" }], served.image);
+  const door = hasty?.door as Door;
+  const upload = async (pauses: readonly number[]) => {
+    const location = await startUpload(door, RIGHT, "tools/hello");
+    const pieces = pauses.map((_, index) => `piece ${index}\n`.padEnd(1000, "."));
+    const all = pieces.join("");
+    const length = `Content-Length: ${all.length}`;
+    const head = request(door, "PUT", `${location}&digest=${digestOf(all)}`, [RIGHT, length]);
+    let seconds = 0;
+    const later = pieces.map((bytes, index) => {
+      seconds += pauses[index] ?? 0;
+      return { afterMs: 1000 * seconds, bytes };
+    });
+    return (await talk(door, head, { silenceMs: 30_000, later })).statuses;
+  };
+  return Promise.all([upload(Array(8).fill(1)), upload([1, 2 * HASTY_SECONDS])]);
 }
 
-test("a blob of 1.5 GB streams through, and nothing of it lies in the gateway", async () => {
-  const door = target.gateway;
-  const { id } = await target.container("gateway");
+/** Bytes that the gateway holds on disk: nginx removes the name of such a file at once, so no folder shows it. */
+async function bytesHeld(home: string): Promise<number> {
+  const open = (await processesOf(home)).match(/\d+/g)?.flatMap((process) => {
+    const folder = `/proc/${process}/fd`;
+    return readdirSync(folder).map((name) => `${folder}/${name}`);
+  });
+  const held = open?.filter((path) => readlinkSync(path).startsWith(`${home}/tmp/`)) ?? [];
+  return held.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+}
+
+test("a blob of 300 MB streams through, and nothing of it lies in the gateway", async () => {
   const piece = Buffer.alloc(1 << 20, "forge");
-  const pieces = 1536;
+  const pieces = 300;
   const hash = createHash("sha256");
   for (let index = 0; index < pieces; index++) hash.update(piece);
-  const location = await startUpload(door, RIGHT, "tools/large");
-  const upload = httpRequest(`http://localhost:5000${location}&digest=sha256:${hash.digest("hex")}`, {
+  const path = await startUpload(gateway, RIGHT, "tools/large");
+  const upload = httpRequest({
+    ...gateway.to,
     method: "PUT",
+    path: `${path}&digest=sha256:${hash.digest("hex")}`,
     headers: { authorization: RIGHT.slice(15), "content-length": piece.length * pieces },
   });
   const answer = once(upload, "response") as Promise<[{ statusCode: number; resume(): void }]>;
   const kilobytes: number[] = [];
-  let sent = false;
-  const watching = (async () => {
-    while (!sent) {
-      kilobytes.push(Number.parseInt(await target.docker("exec", id, "du", "-sk", "/tmp"), 10));
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    }
-  })();
-  const started = performance.now();
-  for (let index = 0; index < pieces; index++) if (!upload.write(piece)) await once(upload, "drain");
+  for (let index = 0; index < pieces; index++) {
+    if (!upload.write(piece)) await once(upload, "drain");
+    if (index % 10 === 0) kilobytes.push((await bytesHeld(served.home)) / 1024);
+  }
   upload.end();
   const [{ statusCode }] = await answer;
-  sent = true;
-  await watching;
-  const seconds = (performance.now() - started) / 1000;
-  console.log(
-    `1.5 GB in ${seconds.toFixed(1)} s; the gateway's /tmp held at most ${Math.max(...kilobytes)} kB (${kilobytes.length} looks)`,
-  );
   expect(statusCode).toBe(201);
-  expect(kilobytes.length).toBeGreaterThan(2);
+  expect(kilobytes).toHaveLength(pieces / 10);
   expect(Math.max(...kilobytes)).toBeLessThan(1024);
 });
 
-test("an upload that takes 20 seconds is not cut", async () => {
-  expect(await slow).toEqual([201]);
+test("an upload may take any time; a pause in it has a limit, which is a quarter of an hour", async () => {
+  const [steady, paused] = await slow;
+  expect(steady).toEqual([201]);
+  expect(paused).not.toContain(201);
+  expect(served.stack.file("gateway/nginx.conf").match(UPLOAD_LIMIT)).toHaveLength(3);
 });
 
 test("the gateway's log holds no token, no credential and no query", async () => {
-  const log = () => target.log("gateway");
-  const image = await target.pushImage("tools/hello", "a");
-  await theLogHoldsNoCredentialAndNoQuery({
-    door: target.gateway,
-    image,
-    storage: target.storage,
-    machineAuthorization: "",
-    log,
-  });
-  const text = await log();
+  await theLogHoldsNoCredentialAndNoQuery(served);
+  const text = await served.log();
   expect(text).toContain("PUT /v2/tools/large/blobs/uploads/");
-  for (const secret of [...SECRETS, ...(await target.secrets()), "_state=", "digest=", "Bearer", "Basic"])
+  const own = ["gateway", "htpasswd"].map((name) =>
+    readFileSync(`${served.stack.folder}/secrets/${name}`, "utf8"),
+  );
+  const hidden = own.flatMap((secret) => secret.match(/[A-Za-z0-9+/=]{40,}|\$2[aby]\$\S+/g) ?? []);
+  expect(hidden.length).toBeGreaterThanOrEqual(4);
+  for (const secret of [...SECRETS, ...hidden, "_state=", "digest=", "Bearer", "Basic"])
     expect(text.includes(secret), `the log holds ${secret.slice(0, 8)}`).toBe(false);
 });

@@ -1,7 +1,6 @@
 /** What a client sees of a registry, so that two of them can be compared. */
-
-import { RIGHT } from "../../gateway/attacks/site.js";
-import { type Answer, ask, type Door } from "./raw.js";
+import { type Answer, ask, type Door } from "../e2e/attacks/raw.js";
+import { RIGHT } from "./attacks/site.js";
 
 /** Where an answer differs by nature, what is the same. */
 export interface Seen {
