@@ -42,9 +42,11 @@ export async function findLeaks(
 /** What everybody may read of a stack, by where. */
 async function textsOf(workspace: Workspace): Promise<Record<string, string>> {
   const texts: Record<string, string> = await configContents(workspace);
-  for (const type of ["service", "secret", "config"] as const)
-    for (const name of await namesOf(workspace, type))
-      texts[`${type} ${name} itself`] = succeeded(await workspace.docker(type, "inspect", name));
+  for (const type of ["service", "secret", "config"] as const) {
+    const inspected = succeeded(await workspace.docker(type, "inspect", ...(await namesOf(workspace, type))));
+    for (const object of JSON.parse(inspected) as Array<{ Spec: { Name: string } }>)
+      texts[`${type} ${object.Spec.Name} itself`] = JSON.stringify(object);
+  }
   for (const name of await namesOf(workspace, "service"))
     texts[`logs of ${name}`] = succeeded(await workspace.docker("service", "logs", name));
   for (const id of await runningContainers(workspace)) {

@@ -7,8 +7,9 @@ import { story } from "../support/story.js";
 import { findLeaks } from "./leaks.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { watchProcesses } from "./processes.js";
-import { slowUpload, startTraffic } from "./rotation/traffic.js";
+import { CONNECTIONS, slowUpload, startTraffic } from "./rotation/traffic.js";
 import {
+  BCRYPT_COST,
   CREDENTIALS,
   DEPLOY,
   PASSWORD,
@@ -54,7 +55,7 @@ beforeAll(async () => {
   forge = await Workspace.create("turn", 5000, 8080);
   await writeConfig(forge, swarm, { gateway: QUICK_TO_FORGET });
   await forge.hephaestus(["render"]);
-  const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, 10)}\n`;
+  const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, BCRYPT_COST)}\n`;
   const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: CREDENTIALS.REGISTRY_HTPASSWD + line };
   const deployed = await forge.hephaestus(DEPLOY, { env });
   expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
@@ -62,7 +63,7 @@ beforeAll(async () => {
 
 afterAll(() => forge.destroy());
 
-test("three rotations under load: no pull fails, no push of another user, and a running push finishes", async () => {
+test("two rotations under load: no pull fails, no push of another user, and a running push finishes", async () => {
   const authorization = basicOf(SECOND.user, SECOND.password);
   const layer = randomBlob(50_000);
   await push(forge.registryUrl, "tools/hello", [layer], { authorization });
@@ -77,10 +78,10 @@ test("three rotations under load: no pull fails, no push of another user, and a 
   const slow = await slowUpload(forge.registryUrl, "tools/slow", authorization);
   const shown: string[] = [];
   try {
-    for (let rotation = 0; rotation < 3; rotation++) {
+    for (let rotation = 0; rotation < 2; rotation++) {
       // Where the environment holds the old password, the command itself proves that it is refused.
       const env = { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: password };
-      const proves = rotation === 2;
+      const proves = rotation === 1;
       const rotated = await run(["rotate-password", "--user", USER], proves ? { env } : {});
       expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
       // Into a pipe goes the password alone.
@@ -95,14 +96,14 @@ test("three rotations under load: no pull fails, no push of another user, and a 
   } finally {
     const { manifests, blobs, pushes, failures } = await traffic.stop();
     console.log(
-      `3 rotations: ${manifests} manifests and ${blobs} blobs pulled over 16 connections, ${pushes} pushes, ${failures.length} failed`,
+      `2 rotations: ${manifests} manifests and ${blobs} blobs pulled over ${CONNECTIONS} connections, ${pushes} pushes, ${failures.length} failed`,
     );
     expect(failures).toEqual([]);
     expect(Math.min(manifests, blobs)).toBeGreaterThan(0);
     expect(pushes).toBeGreaterThan(0);
   }
   expect(await slow.finish()).toBe(201);
-  expect(new Set(shown).size).toBe(3);
+  expect(new Set(shown).size).toBe(2);
   // Only the registry's task is another one; the first one drained until the slow upload was through.
   const kept = async () => {
     const running = await runningContainers(forge);
@@ -111,7 +112,7 @@ test("three rotations under load: no pull fails, no push of another user, and a 
   await expect.poll(kept, { timeout: 30_000 }).toEqual([before.length, before.length - 1]);
   expect(await secretNames()).toEqual([
     "turn_gateway_1",
-    "turn_htpasswd_4",
+    "turn_htpasswd_3",
     "turn_http-secret_1",
     "turn_ui_1",
   ]);
@@ -125,21 +126,21 @@ test("a deploy with the same password changes nothing, with another one it rotat
     REGISTRY_USERNAME: USER,
     REGISTRY_RAW_PASSWORD: password,
   });
-  for (const env of [variables(), variables(), {}]) {
+  for (const env of [variables(), {}]) {
     const again = await run(DEPLOY, { env });
     expect(again.exitCode, again.all).toBe(ExitCode.ok);
-    expect(again.all).toContain("generation 4 kept");
+    expect(again.all).toContain("generation 3 kept");
   }
   expect(await runningContainers(forge)).toEqual(before);
 
   password = "Second-heat-8";
   const changed = await run(DEPLOY, { env: variables() });
   expect(changed.exitCode, changed.all).toBe(ExitCode.ok);
-  expect(changed.all).toContain(`generation 5 created: new password of ${USER}`);
+  expect(changed.all).toContain(`generation 4 created: new password of ${USER}`);
   expect(await login(USER, password)).toBe(200);
   expect(await login(SECOND.user, SECOND.password)).toBe(200);
-  expect(await secretNames()).toContain("turn_htpasswd_5");
-  expect(await secretNames()).not.toContain("turn_htpasswd_4");
+  expect(await secretNames()).toContain("turn_htpasswd_4");
+  expect(await secretNames()).not.toContain("turn_htpasswd_3");
 });
 
 test("users come and go from another checkout, which has nothing but the committed files", async () => {
@@ -153,7 +154,7 @@ test("users come and go from another checkout, which has nothing but the committ
   };
   expect((await list()).map(({ user, cost }) => [user, cost])).toEqual([
     [USER, 10],
-    [SECOND.user, 10],
+    [SECOND.user, BCRYPT_COST],
   ]);
 
   const file = `${laptop.folder}/ci-password`;
@@ -224,27 +225,21 @@ test("a change of users changes one secret of the registry, whatever the checkou
   password = rotated.stdout.trim();
   expect(await login(USER, password)).toBe(200);
 
+  const several = await run(["rotate-password"]);
+  expect(several.exitCode).toBe(ExitCode.usage);
+  expect(several.stderr).toMatch(/there are several users: smith, ci\n.*--user smith/s);
   const elsewhere = await mkdtemp(`${tmpdir()}/elsewhere-`);
-  const added = await forge.run(
-    "sh",
-    ["-c", 'cd "$0" && exec "$@"', elsewhere, process.execPath, CLI, "user", "add", "bob", "--stack", "turn"],
-    {},
-  );
+  const removal = [process.execPath, CLI, "user", "remove", "ci", "--stack", "turn"];
+  const removed = await forge.run("sh", ["-c", 'cd "$0" && exec "$@"', elsewhere, ...removal]);
   await rm(elsewhere, { recursive: true });
-  expect(added.exitCode, added.all).toBe(ExitCode.ok);
-  expect(await login("bob", added.stdout.trim())).toBe(200);
+  expect(removed.exitCode, removed.all).toBe(ExitCode.ok);
 
   const withoutHtpasswd = (specs: unknown) =>
     JSON.stringify(specs).replace(/turn_htpasswd_\d+|"SecretID":"\w+"/g, "");
   expect(withoutHtpasswd(await inspectAll())).toBe(withoutHtpasswd(before));
 });
 
-test("the user is the only one, or has to be named", async () => {
-  const several = await run(["rotate-password"]);
-  expect(several.exitCode).toBe(ExitCode.usage);
-  expect(several.stderr).toMatch(/there are several users: smith, ci, bob\n.*--user smith/s);
-  expect((await run(["user", "remove", "ci"])).exitCode).toBe(ExitCode.ok);
-  expect((await run(["user", "remove", "bob"])).exitCode).toBe(ExitCode.ok);
+test("the only user need not be named", async () => {
   const only = await run(["rotate-password"]);
   expect(only.exitCode, only.all).toBe(ExitCode.ok);
   password = only.stdout.trim();

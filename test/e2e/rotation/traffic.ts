@@ -11,6 +11,9 @@ export interface Traffic {
 }
 
 const SECOND = 1000;
+/** Together, and with the pause, at most 80 requests a second: more would only measure the machine. */
+export const CONNECTIONS = 8;
+const PAUSE = 100;
 
 /** Starts it; `stop` ends it and tells what happened. */
 export function startTraffic(
@@ -20,7 +23,7 @@ export function startTraffic(
   authorization: string,
 ): { stop(): Promise<Traffic> } {
   const traffic: Traffic = { manifests: 0, blobs: 0, pushes: 0, failures: [] };
-  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   let going = true;
   const note = (what: string, status: number | string) => {
     if (status !== 200) traffic.failures.push(`${new Date().toISOString()} ${what}: ${status}`);
@@ -35,8 +38,7 @@ export function startTraffic(
         note("blob", await get(agent, `${registry}/v2/${repository}/blobs/${image.digest}`, {}));
         traffic.blobs++;
       }
-      // As fast as it can it would only measure the machine.
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   };
   const pushing = async () => {
@@ -47,10 +49,13 @@ export function startTraffic(
         .then(() => putManifest(registry, target, [blob], { authorization }))
         .catch((error: unknown) => note(`push ${round}`, String(error)));
       traffic.pushes++;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 3 * PAUSE));
     }
   };
-  const work = Promise.all([...Array.from({ length: 16 }, (_, connection) => pull(connection)), pushing()]);
+  const work = Promise.all([
+    ...Array.from({ length: CONNECTIONS }, (_, connection) => pull(connection)),
+    pushing(),
+  ]);
   return {
     async stop() {
       going = false;
