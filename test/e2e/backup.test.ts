@@ -33,7 +33,9 @@ const swarm = useSwarm();
 story();
 const MIB = 1024 ** 2;
 /** Layers that take a while to read, so that a backup can be killed between them. */
-const LARGE = { number: 12, size: 5 * MIB };
+const LARGE = { number: 6, size: 5 * MIB };
+/** Of each of the repositories. */
+const TAGS = 5;
 let target: Target;
 let population: Population;
 
@@ -44,7 +46,11 @@ beforeAll(async () => {
   target = await Target.deploy("keep", [5000, 8080], swarm, { registry: { delete: true } });
   const { registryUrl } = target.workspace;
   // As many layers as images: each is needed by one.
-  population = await populate(registryUrl, { repositories: 20, tagsPerRepository: 10, sharedLayers: 10 });
+  population = await populate(registryUrl, {
+    repositories: 6,
+    tagsPerRepository: TAGS,
+    sharedLayers: TAGS,
+  });
   const pusher = new Pusher(registryUrl);
   const layers = await inParallel(Array.from({ length: LARGE.number }), () =>
     pusher.upload("team/large", MEDIA.layer, gzipSync(randomBytes(LARGE.size), { level: 0 })),
@@ -108,7 +114,7 @@ test("a backup is whole and for its owner alone, and a second one reads what is 
   expect(own("hephaestus.yaml")).toBe(readFileSync(inFolder("hephaestus.yaml"), "utf8"));
   const proof = await restore(DIRECTORY, "--dry-run");
   expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
-  expect(proof.stdout).toMatch(/^203 tags, 205 images, .* all whole$/m);
+  expect(proof.stdout).toMatch(/^33 tags, 35 images, .* all whole$/m);
 
   cpSync(inFolder(DIRECTORY), inFolder("more"), { recursive: true });
   const pusher = new Pusher(target.workspace.registryUrl);
@@ -118,10 +124,10 @@ test("a backup is whole and for its owner alone, and a second one reads what is 
   expect(watch.stop()).toEqual([]);
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
   expect(SECRETS.filter((secret) => run.all.includes(secret))).toEqual([]);
-  expect(resultOf<Report>(run)).toMatchObject({ tags: 204, read: { blobs: 2 } });
+  expect(resultOf<Report>(run)).toMatchObject({ tags: 34, read: { blobs: 2 } });
   const again = await restore("more", "--dry-run");
   expect(again.exitCode, again.all).toBe(ExitCode.ok);
-  expect(again.stdout).toContain("204 tags");
+  expect(again.stdout).toContain("34 tags");
   const listed = await target.workspace.hephaestus(["backup", "list", "more"]);
   expect(listed.stdout.split("\n").filter((line) => line.endsWith("complete"))).toHaveLength(2);
   const pruned = await target.workspace.hephaestus(["backup", "prune", "more", "--keep", "1"]);
@@ -150,7 +156,7 @@ test("a backup needs no Docker for the images alone, of this registry or another
   for (const flags of [["--images-only"], ["--from", workspace.registryUrl]]) {
     const run = await workspace.hephaestus(["backup", "images", ...flags, "--json"], noDocker);
     expect(run.exitCode, run.all).toBe(ExitCode.ok);
-    expect(resultOf<Report>(run).tags).toBe(204);
+    expect(resultOf<Report>(run).tags).toBe(34);
   }
 });
 
@@ -171,6 +177,8 @@ test("pushes and deletes during a backup never fail, and it is consistent", asyn
       const child = await pusher.image(repository, [], undefined);
       const parts = { manifests: [{ ...child, platform: { os: "linux", architecture: "amd64" } }] };
       await pusher.manifest(repository, `w${worker}-${pushed % 5}`, MEDIA.index, parts);
+      // Each of them is backed up and restored by the tests that follow.
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   };
   const remove = async () => {
