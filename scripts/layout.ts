@@ -10,8 +10,9 @@ export const LAYERS = [
   "credentials",
   "access",
   "config",
-  "stack",
   "render",
+  "services",
+  "stack.ts",
   "docker",
   "host",
   "terminal",
@@ -44,7 +45,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Layers that compute and do nothing else: no program, no file, no network. */
-const PURE = ["credentials", "access", "config", "stack", "render"];
+const PURE = ["credentials", "access", "config", "render", "services", "stack.ts"];
 
 const EDGES = /^(execa|node:(child_process|fs|net|http|https|tls|dns)(\/.*)?)$/;
 
@@ -77,10 +78,13 @@ export function layoutFaults(modules: ReadonlyMap<string, string>): string[] {
   });
 }
 
+const targetOf = (path: string, specifier: string): string =>
+  normalize(`${dirname(path)}/${specifier}`).replace(/\.js$/, ".ts");
+
 const layerOf = (path: string): string => path.split("/")[0] ?? "";
 
 function wrongWay(path: string, specifier: string): string | undefined {
-  const target = normalize(`${dirname(path)}/${specifier}`).replace(/\.js$/, ".ts");
+  const target = targetOf(path, specifier);
   const [from, to] = [layerOf(path), layerOf(target)].map((layer) => LAYERS.indexOf(layer)) as [
     number,
     number,

@@ -139,7 +139,7 @@ export const ACCESS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/stack/accessMaps.ts",
+    file: "src/services/accessMaps.ts",
     tests: ["repositoryRules.test.ts", "golden.test.ts"],
     mutations: [
       { what: '`,${grant.join(",")},`;', by: 'grant.join(",");', rule: "an is not ann" },

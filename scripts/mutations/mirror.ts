@@ -37,7 +37,7 @@ export const MIRROR: readonly Subject[] = [
     ],
   },
   {
-    file: "src/stack/mirrorSources.ts",
+    file: "src/services/mirrorSources.ts",
     tests: ["mirror.test.ts"],
     mutations: [
       {

@@ -151,7 +151,7 @@ export const SWARM: readonly Subject[] = [
     ],
   },
   {
-    file: "src/stack/contentName.ts",
+    file: "src/services/contentName.ts",
     tests: ["ownership.test.ts"],
     mutations: [
       { what: "digest.length === DIGITS &&", by: "", rule: "a digest has its length" },
@@ -225,7 +225,7 @@ export const SWARM: readonly Subject[] = [
     ],
   },
   {
-    file: "src/stack/service.ts",
+    file: "src/services/parts.ts",
     tests: ["times.test.ts"],
     mutations: [{ what: "60 + replicas * (50", by: "60 + 1 * (50", rule: "each replica has time to roll" }],
   },

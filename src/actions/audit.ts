@@ -5,7 +5,7 @@ import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { type Access, isEvent } from "../registry/accessLog.js";
 import { readGatewayLog } from "../registry/gatewayLog.js";
-import type { Action } from "../stack/accessActions.js";
+import type { Action } from "../services/accessActions.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { table } from "../terminal/table.js";

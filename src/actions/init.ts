@@ -11,7 +11,7 @@ import { CONFIG_FILE } from "../host/configFile.js";
 import { readerOf, writeFiles } from "../host/files.js";
 import { readTimeout, readTimeoutFlag } from "../operation/traefikService.js";
 import { type CiSystem, ciFiles, ciPaths } from "../render/ciFiles.js";
-import type { RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 import { loadTemplates } from "../render/templates.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { print } from "../terminal/output.js";

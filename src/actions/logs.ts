@@ -1,7 +1,7 @@
 import { dockerCommand } from "../docker/run.js";
 import { followServiceLog, type LogLine, missingText, readServiceLog } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { serviceNames } from "../stack/model.js";
+import { serviceNames } from "../stack.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { colours, print } from "../terminal/output.js";

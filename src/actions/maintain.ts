@@ -16,7 +16,7 @@ import { failuresOf } from "../mirror/regsyncLog.js";
 import { withLock } from "../operation/stackLock.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
-import { hasMirror } from "../stack/mirrorSources.js";
+import { hasMirror } from "../services/mirrorSources.js";
 import { inStep } from "../terminal/inStep.js";
 import { table } from "../terminal/table.js";
 import { GC_TIMEOUT_SECONDS } from "./gc.js";

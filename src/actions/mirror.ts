@@ -9,7 +9,12 @@ import { runMirror } from "../mirror/runMirror.js";
 import { withLock } from "../operation/stackLock.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
-import { type MirrorSource, mirrorSources, plainRegistries, registryName } from "../stack/mirrorSources.js";
+import {
+  type MirrorSource,
+  mirrorSources,
+  plainRegistries,
+  registryName,
+} from "../services/mirrorSources.js";
 import { inStep } from "../terminal/inStep.js";
 import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";

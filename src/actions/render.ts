@@ -5,8 +5,9 @@ import { ExitCode } from "../errors.js";
 import { readConfig } from "../host/configFile.js";
 import { readerOf, writeFiles } from "../host/files.js";
 import { compare } from "../render/compare.js";
-import { type RenderedFile, renderFiles } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 import { loadTemplates } from "../render/templates.js";
+import { renderFiles } from "../stack.js";
 import { print, printFile, say } from "../terminal/output.js";
 import { rulesTable } from "./rulesTable.js";
 

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { ExitCode, OperatorError } from "../errors.js";
 import { installUnits, SYSTEMD_FOLDER } from "../host/systemd.js";
-import type { RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 import { loadTemplates } from "../render/templates.js";
 import { type Schedule, systemdUnits } from "../render/timerUnits.js";
 import { print, printFile } from "../terminal/output.js";

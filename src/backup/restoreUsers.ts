@@ -8,7 +8,7 @@ import type { DeployContext } from "../operation/context.js";
 import type { SecretsChange } from "../operation/secretsChange.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
-import { mirrorTargets } from "../stack/mirrorSources.js";
+import { mirrorTargets } from "../services/mirrorSources.js";
 import { readPeople } from "../users/listUsers.js";
 import { changeUsers } from "../users/rotation.js";
 import { readStackAccount } from "../users/stackAccount.js";

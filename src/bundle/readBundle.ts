@@ -3,7 +3,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { readAtMost } from "../host/readAtMost.js";
 import { digestOf, digestOfStream } from "../registry/digest.js";
 import { readJson } from "../registry/readJson.js";
-import type { RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 import {
   BUNDLE_FILE,
   BUNDLE_VERSION,

@@ -7,7 +7,7 @@ import { blobFile, INDEX_FILE, LAYOUT, LAYOUT_FILE } from "../backup/ociLayout.j
 import { type Digest, digestOf, digestOfStream, digestSchema } from "../registry/digest.js";
 import { mediaTypeOf } from "../registry/mediaTypes.js";
 import { readJson } from "../registry/readJson.js";
-import { imageParts } from "../stack/mirrorSources.js";
+import { imageParts } from "../services/mirrorSources.js";
 import {
   BUNDLE_FILE,
   type BundledImage,

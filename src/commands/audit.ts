@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import { timeFrom } from "../credentials/age.js";
-import { ACTIONS } from "../stack/accessActions.js";
+import { ACTIONS } from "../services/accessActions.js";
 import type { AddCommand } from "./command.js";
 import { configOption, contextOption, jsonOption } from "./options.js";
 

@@ -1,7 +1,7 @@
 import { type SwarmTask, serviceTasks } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Step } from "../operation/context.js";
-import { hasMirror } from "../stack/mirrorSources.js";
+import { hasMirror } from "../services/mirrorSources.js";
 
 /**
  * Restarts the mirror where it started before the services that it pushes to: regsync looks for missing images when it

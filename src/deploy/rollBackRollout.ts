@@ -16,7 +16,7 @@ import { describe, judge } from "../operation/convergence.js";
 import { removeOldConfigs } from "../operation/leftovers.js";
 import { labelledNetworks } from "../operation/ownership.js";
 import { engineTime, removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
-import { rollSeconds } from "../stack/service.js";
+import { rollSeconds } from "../services/parts.js";
 import { discardChange } from "../users/secretSteps.js";
 
 /** Time limit for the previous tasks to run again, in seconds: the services roll at the same time. */

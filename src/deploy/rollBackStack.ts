@@ -7,7 +7,7 @@ import { withTemporaryFolder, writeFiles } from "../host/files.js";
 import { type DeployContext, runSteps } from "../operation/context.js";
 import { verify } from "../registry/frontDoorSteps.js";
 import { withImages } from "../render/pin.js";
-import { COMPOSE_FILE } from "../render/renderedFiles.js";
+import { COMPOSE_FILE } from "../stack.js";
 import { createSecrets } from "../users/secretSteps.js";
 import { createStorageKeys } from "../users/storageKeySteps.js";
 import { underLock } from "../users/underLock.js";

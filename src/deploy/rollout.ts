@@ -16,7 +16,7 @@ import {
   startDeploy,
   waitForConvergence,
 } from "../operation/stackUpdate.js";
-import { COMPOSE_FILE } from "../render/renderedFiles.js";
+import { COMPOSE_FILE } from "../stack.js";
 import { discardChange } from "../users/secretSteps.js";
 import { chooseBaseline, rollBackRollout } from "./rollBackRollout.js";
 

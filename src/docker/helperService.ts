@@ -1,4 +1,4 @@
-import { MOST_PROCESSES } from "../stack/service.js";
+import { MOST_PROCESSES } from "../services/parts.js";
 import { words } from "./objects.js";
 import type { Docker } from "./run.js";
 import { LABELS } from "./swarmSecrets.js";

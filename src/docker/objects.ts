@@ -1,6 +1,7 @@
 import { generationOf, SECRET_KINDS } from "../credentials/secretKinds.js";
-import { isContentName } from "../stack/contentName.js";
-import { OWNER_LABEL, SERVICE_NAMES } from "../stack/owner.js";
+import { OWNER_LABEL } from "../services/composeModel.js";
+import { isContentName } from "../services/contentName.js";
+import { SERVICE_NAMES } from "../stack.js";
 import { type Docker, dockerFailed, saysAbsent } from "./run.js";
 
 /** The parts of Docker's API objects that are read here. Source: Docker Engine API v1.41. */

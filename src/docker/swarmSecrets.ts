@@ -8,7 +8,7 @@ import {
   secretName,
 } from "../credentials/secretKinds.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { OWNER_LABEL } from "../stack/owner.js";
+import { OWNER_LABEL } from "../services/composeModel.js";
 import { type Docker, dockerFailed, saysAbsent } from "./run.js";
 
 /** Labels of what hephaestus creates. None holds anything that was derived from a password. */

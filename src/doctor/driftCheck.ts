@@ -1,6 +1,6 @@
 import type { FactChange } from "../diff/factChanges.js";
 import type { ServiceDifference } from "../diff/serviceDifferences.js";
-import { READONLY_VARIABLE } from "../stack/registryService.js";
+import { READONLY_VARIABLE } from "../services/registry.js";
 import type { Check } from "./check.js";
 import { type Finding, warning } from "./finding.js";
 

@@ -14,7 +14,7 @@ import { helperServices, wasHandedOver } from "../operation/leftovers.js";
 import { lookAtLock } from "../operation/stackLock.js";
 import { readSwarmFacts } from "../operation/swarmFacts.js";
 import { verifyFrontDoor } from "../registry/frontDoor.js";
-import type { RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 import { readGenerationState } from "../users/generations.js";
 import { reportSecrets } from "../users/secretsReport.js";
 import type { ServiceFacts } from "./serviceChecks.js";

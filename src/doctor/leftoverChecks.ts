@@ -2,7 +2,7 @@ import { readOnlyUntil } from "../maintenance/lease.js";
 import { oldMarkers, unusedConfigs } from "../operation/leftovers.js";
 import { lockName } from "../operation/lockObjects.js";
 import type { LockState } from "../operation/stackLock.js";
-import { READONLY_VARIABLE } from "../stack/registryService.js";
+import { READONLY_VARIABLE } from "../services/registry.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 import type { ServiceFacts } from "./serviceChecks.js";

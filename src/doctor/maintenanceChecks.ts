@@ -3,8 +3,8 @@ import type { ServiceLog } from "../docker/serviceLogs.js";
 import type { HistoryRecord } from "../history/records.js";
 import { FAILED_PART, lastDone } from "../maintenance/maintenanceNote.js";
 import { failedCopies, parseRegsyncLog } from "../mirror/regsyncLog.js";
-import { hasMirror } from "../stack/mirrorSources.js";
-import { hasNotifications } from "../stack/notifierService.js";
+import { hasMirror } from "../services/mirrorSources.js";
+import { hasNotifications } from "../services/notifier.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 

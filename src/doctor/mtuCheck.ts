@@ -1,8 +1,8 @@
 import type { Config } from "../config/resolve.js";
 import { interfaceOf, type NetworkInterface } from "../host/interfaces.js";
 import { internalNetworkName, mtuOf, type SwarmNetwork } from "../operation/internalNetwork.js";
-import { externalNetworks } from "../stack/externalNetworks.js";
-import { MTU_OPTION } from "../stack/model.js";
+import { externalNetworks } from "../services/externalNetworks.js";
+import { MTU_OPTION } from "../stack.js";
 import type { Check } from "./check.js";
 import { type Finding, warning } from "./finding.js";
 

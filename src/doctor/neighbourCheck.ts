@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import { STACK_LABEL, type SwarmService } from "../docker/objects.js";
-import { routersOf } from "../stack/model.js";
-import { hostsOf, routersIn } from "../stack/traefikLabels.js";
+import { hostsOf, routersIn } from "../services/traefikLabels.js";
+import { routersOf } from "../stack.js";
 import type { Check } from "./check.js";
 import { type Finding, warning } from "./finding.js";
 import { hostTwice } from "./traefikChecks.js";

@@ -2,7 +2,7 @@ import { daysBetween } from "../credentials/age.js";
 import { generationOf, HTPASSWD, type SecretKind } from "../credentials/secretKinds.js";
 import type { SwarmService } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
-import { secretsOf } from "../stack/model.js";
+import { secretsOf } from "../stack.js";
 import { judgeAges } from "../users/generations.js";
 import { judgeNames } from "../users/judgeNames.js";
 import type { SecretReport } from "../users/secretsReport.js";

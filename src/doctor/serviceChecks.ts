@@ -1,7 +1,7 @@
 import type { SwarmService, SwarmTask } from "../docker/objects.js";
 import { FAILED_TASK, isCurrent } from "../operation/convergence.js";
 import { judgeNamespace, readForeign } from "../operation/ownership.js";
-import { serviceNames } from "../stack/model.js";
+import { serviceNames } from "../stack.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 import { serviceStatus } from "./stackStatus.js";

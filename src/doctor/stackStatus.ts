@@ -18,7 +18,7 @@ import { judge } from "../operation/convergence.js";
 import { lookAtLock } from "../operation/stackLock.js";
 import { certificateExpiry } from "../registry/certificate.js";
 import { type FrontDoorAnswer, verifyFrontDoor } from "../registry/frontDoor.js";
-import { serviceNames } from "../stack/model.js";
+import { serviceNames } from "../stack.js";
 import { storageDisk } from "../storage/disk.js";
 import { tagsOfTask } from "../storage/storedTags.js";
 import { readGenerationState } from "../users/generations.js";

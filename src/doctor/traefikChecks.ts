@@ -1,8 +1,8 @@
 import type { Config } from "../config/resolve.js";
 import type { SwarmService } from "../docker/objects.js";
 import { goSeconds, judgeReadSeconds } from "../operation/traefikService.js";
-import { routersOf } from "../stack/model.js";
-import { hostsOf, providerOf, routersIn } from "../stack/traefikLabels.js";
+import { hostsOf, providerOf, routersIn } from "../services/traefikLabels.js";
+import { routersOf } from "../stack.js";
 import type { Check } from "./check.js";
 import type { Labels } from "./constraint.js";
 import { error, type Finding, warning } from "./finding.js";

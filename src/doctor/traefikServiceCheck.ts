@@ -7,7 +7,7 @@ import {
   readTimeout,
   type TraefikOptions,
 } from "../operation/traefikService.js";
-import { routersIn } from "../stack/traefikLabels.js";
+import { routersIn } from "../services/traefikLabels.js";
 import type { Check } from "./check.js";
 import { matchesConstraint } from "./constraint.js";
 import { error, type Finding, warning } from "./finding.js";

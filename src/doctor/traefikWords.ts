@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import { providerOf } from "../stack/traefikLabels.js";
+import { providerOf } from "../services/traefikLabels.js";
 import { type Labels, labelsWanted } from "./constraint.js";
 
 /** What starts the provider that reads services of a Swarm, by the line of Traefik. */

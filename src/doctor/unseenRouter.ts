@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import { providerOf } from "../stack/traefikLabels.js";
+import { providerOf } from "../services/traefikLabels.js";
 import { type Labels, matchesConstraint } from "./constraint.js";
 import type { Finding } from "./finding.js";
 import type { TraefikFacts } from "./traefikChecks.js";

@@ -2,7 +2,7 @@ import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { extract, pack } from "tar-stream";
-import type { RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 
 /** Files as one gzipped tar, the same bytes for the same files. */
 export async function packFiles(files: readonly RenderedFile[]): Promise<Buffer> {

@@ -6,7 +6,8 @@ import type { Docker } from "../docker/run.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import { describeChange } from "../operation/secretsChange.js";
 import { operator } from "../operation/stackLock.js";
-import { COMPOSE_FILE, type RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
+import { COMPOSE_FILE } from "../stack.js";
 import { packFiles, unpackFiles } from "./packedFiles.js";
 import { type Event, type EventKind, readRecords, writeRecord } from "./records.js";
 

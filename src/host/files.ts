@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, realpath, rename, rm, stat, writeFile } from "no
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 
 /**
  * For the `catch` of a read: a file or folder that is not there gives a value, and any other fault is an error.

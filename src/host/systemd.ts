@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { childEnvironment } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 import { writeFiles } from "./files.js";
 
 /** Where the units of an administrator are. Source: systemd.unit(5). */

@@ -11,7 +11,7 @@ import {
   rollRegistry,
   updateRegistry,
 } from "../operation/registryUpdate.js";
-import { READONLY_VARIABLE } from "../stack/registryService.js";
+import { READONLY_VARIABLE } from "../services/registry.js";
 
 /**
  * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every write 405.

@@ -9,8 +9,8 @@ import { registryRollSeconds } from "../operation/registryUpdate.js";
 import { withLock } from "../operation/stackLock.js";
 import { engineTime } from "../operation/stackUpdate.js";
 import { loadJobScript } from "../render/templates.js";
-import { drainSeconds, fitsBeside } from "../stack/service.js";
-import { STORAGE } from "../stack/storageParts.js";
+import { drainSeconds, fitsBeside } from "../services/parts.js";
+import { STORAGE } from "../services/storageParts.js";
 import { type RunningStorage, storageOfRegistry } from "../storage/runningStorage.js";
 import { endLeftReadOnly, makeReadOnly, writableStep } from "./lease.js";
 

@@ -2,9 +2,9 @@ import { runJob } from "../docker/jobs.js";
 import { stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Step } from "../operation/context.js";
-import { REGSYNC } from "../stack/mirrorService.js";
-import { ownParts, usedImage } from "../stack/mirrorSources.js";
-import { UNPRIVILEGED } from "../stack/service.js";
+import { REGSYNC } from "../services/mirror.js";
+import { ownParts, usedImage } from "../services/mirrorSources.js";
+import { UNPRIVILEGED } from "../services/parts.js";
 
 /** A command that each image has, and that ends at once. */
 const HARMLESS = {

@@ -4,7 +4,7 @@ import { OperatorError } from "../errors.js";
 import type { PreflightFinding } from "../operation/findings.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
-import { mirrorSources } from "../stack/mirrorSources.js";
+import { mirrorSources } from "../services/mirrorSources.js";
 
 /** The images of the stack, as repository and tag here, that the registry does not have. */
 export async function missingOwnImages(config: Config, api: RegistryApi): Promise<string[]> {

@@ -4,11 +4,10 @@ import { type Docker, dockerFailed } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { DeployContext } from "../operation/context.js";
-import { regsyncText } from "../render/mirrorFile.js";
-import { contentDigest, contentName } from "../stack/contentName.js";
-import { REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG } from "../stack/mirrorService.js";
-import type { MirrorSource } from "../stack/mirrorSources.js";
-import { UNPRIVILEGED } from "../stack/service.js";
+import { contentDigest, contentName } from "../services/contentName.js";
+import { REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG, regsyncText } from "../services/mirror.js";
+import type { MirrorSource } from "../services/mirrorSources.js";
+import { UNPRIVILEGED } from "../services/parts.js";
 import { type MirrorReport, parseRegsyncLog } from "./regsyncLog.js";
 
 /** Whether images are copied, or only compared. */

@@ -7,7 +7,7 @@ import type { Generations, GivenSecret } from "../credentials/secretKinds.js";
 import type { StorageKeys } from "../credentials/storageKeys.js";
 import type { Docker } from "../docker/run.js";
 import type { PasswordOrigin } from "../docker/swarmSecrets.js";
-import type { RenderedFile } from "../render/renderedFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
 import { inStep } from "../terminal/inStep.js";
 import type { Reporter } from "../terminal/reporter.js";
 import type { PeopleRequest, SecretsChange } from "./secretsChange.js";

@@ -1,6 +1,6 @@
 import type { Config } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
-import { internalNetworkOptions, MTU_OPTION } from "../stack/model.js";
+import { internalNetworkOptions, MTU_OPTION } from "../stack.js";
 import type { Finding } from "./findings.js";
 
 /** A network as the engine has it. */

@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import { type ExternalNetwork, externalNetworks } from "../stack/externalNetworks.js";
+import { type ExternalNetwork, externalNetworks } from "../services/externalNetworks.js";
 import type { FindingCode } from "./findingCodes.js";
 import type { Finding } from "./findings.js";
 import type { SwarmNetwork } from "./internalNetwork.js";

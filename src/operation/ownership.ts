@@ -2,8 +2,9 @@ import { generationOf, HTPASSWD } from "../credentials/secretKinds.js";
 import { isOwnService, listServices, STACK_LABEL, servicesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { stackSecretNames } from "../docker/swarmSecrets.js";
-import { contentDigest, isContentName } from "../stack/contentName.js";
-import { OWNER_LABEL, SERVICE_NAMES } from "../stack/owner.js";
+import { OWNER_LABEL } from "../services/composeModel.js";
+import { contentDigest, isContentName } from "../services/contentName.js";
+import { SERVICE_NAMES } from "../stack.js";
 import type { Finding } from "./findings.js";
 
 /**

@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { rollSeconds } from "../stack/service.js";
+import { rollSeconds } from "../services/parts.js";
 import type { DeployContext } from "./context.js";
 import { describe } from "./convergence.js";
 import { asRolloutFailure } from "./rolloutFailure.js";

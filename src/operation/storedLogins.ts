@@ -2,7 +2,7 @@ import { repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { allServices, type SwarmService } from "../docker/objects.js";
 import { OperatorError } from "../errors.js";
-import { insideAddress } from "../stack/gatewayService.js";
+import { insideAddress } from "../services/addresses.js";
 import type { DeployContext } from "./context.js";
 
 /**

@@ -1,6 +1,6 @@
 import { type Config, isSharedStorage, storagePlace } from "../config/resolve.js";
 import type { Docker } from "../docker/run.js";
-import { externalNetworks } from "../stack/externalNetworks.js";
+import { externalNetworks } from "../services/externalNetworks.js";
 import type { FindingCode } from "./findingCodes.js";
 import type { Finding } from "./findings.js";
 import {

@@ -1,4 +1,4 @@
-import { ACTION_PATTERNS, type Action, REPOSITORY_PATTERN } from "../stack/accessActions.js";
+import { ACTION_PATTERNS, type Action, REPOSITORY_PATTERN } from "../services/accessActions.js";
 
 /** A request, as the gateway logged it. */
 export interface Access {

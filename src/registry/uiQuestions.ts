@@ -1,6 +1,6 @@
 import { isAnyPublic, repositoryRules } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
-import { hasRules } from "../stack/accessMaps.js";
+import { hasRules } from "../services/accessMaps.js";
 import { type Fault, type Get, PROBE, type Question } from "./frontDoor.js";
 
 /** What the library and the admin UI are asked. */

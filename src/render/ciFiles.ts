@@ -1,5 +1,5 @@
 import { type Config, storageFolder } from "../config/resolve.js";
-import type { RenderedFile } from "./renderedFiles.js";
+import type { RenderedFile } from "./renderedFile.js";
 import type { TemplateName, Templates } from "./templates.js";
 
 /** Where each CI system looks for its workflows, and what is written there. Forgejo and Gitea read those of GitHub. */

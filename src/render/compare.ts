@@ -1,5 +1,5 @@
 import { createTwoFilesPatch } from "diff";
-import type { RenderedFile } from "./renderedFiles.js";
+import type { RenderedFile } from "./renderedFile.js";
 
 /** A rendered file beside what is on disk. */
 export interface Comparison {

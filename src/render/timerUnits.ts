@@ -1,5 +1,5 @@
 import { fill } from "./fill.js";
-import type { RenderedFile } from "./renderedFiles.js";
+import type { RenderedFile } from "./renderedFile.js";
 import type { Templates } from "./templates.js";
 
 export interface Schedule {

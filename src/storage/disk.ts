@@ -2,7 +2,7 @@ import { runningContainers } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Disk } from "../host/freeSpace.js";
 import { registryOf } from "../operation/registryUpdate.js";
-import { STORAGE } from "../stack/storageParts.js";
+import { STORAGE } from "../services/storageParts.js";
 
 /** The storage as the registry sees it. */
 export interface Storage {

@@ -8,7 +8,7 @@ import {
 } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { NamedNode } from "../operation/swarmFacts.js";
-import { STORAGE } from "../stack/storageParts.js";
+import { STORAGE } from "../services/storageParts.js";
 
 /** Where the registry that runs keeps its images. The config on disk may say something else. */
 export type RunningStorage = FolderStorage | BucketStorage;

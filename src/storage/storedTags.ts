@@ -5,7 +5,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { DeployContext } from "../operation/context.js";
 import { registryOf } from "../operation/registryUpdate.js";
 import { loadJobScript } from "../render/templates.js";
-import { STORAGE } from "../stack/storageParts.js";
+import { STORAGE } from "../services/storageParts.js";
 import { runningStorage } from "./runningStorage.js";
 
 /** Seconds for a look at a storage with many tags, in a job that has to start first, and in a task. */

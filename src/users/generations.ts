@@ -19,7 +19,7 @@ import { htpasswdFacts, type SecretFacts, stackSecrets } from "../docker/swarmSe
 import type { Credentials, DeployContext } from "../operation/context.js";
 import type { PreflightFinding } from "../operation/findings.js";
 import type { SecretsChange } from "../operation/secretsChange.js";
-import { hasMirror } from "../stack/mirrorSources.js";
+import { hasMirror } from "../services/mirrorSources.js";
 import { judgeNames } from "./judgeNames.js";
 import { keptGeneration } from "./keptGeneration.js";
 import { readHtpasswd } from "./readHtpasswd.js";

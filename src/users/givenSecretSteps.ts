@@ -16,8 +16,8 @@ import {
 } from "../docker/swarmSecrets.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import type { PreflightFinding } from "../operation/findings.js";
-import { hasMirror } from "../stack/mirrorSources.js";
-import { hasNotificationHeaders } from "../stack/notifierService.js";
+import { hasMirror } from "../services/mirrorSources.js";
+import { hasNotificationHeaders } from "../services/notifier.js";
 import { readSecretByService } from "./readSecret.js";
 
 /** A secret that people give as it is. */

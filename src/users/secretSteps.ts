@@ -5,7 +5,7 @@ import { stackSecretNames, writeSecret } from "../docker/swarmSecrets.js";
 import type { DeployContext, Step } from "../operation/context.js";
 import { removeHtpasswd, removeMachines } from "../operation/leftovers.js";
 import { describeChange, type SecretsChange } from "../operation/secretsChange.js";
-import { hasMirror } from "../stack/mirrorSources.js";
+import { hasMirror } from "../services/mirrorSources.js";
 
 /** Creates the secrets of the generations that preflight chose; what exists is kept. */
 export const createSecrets: Step = {

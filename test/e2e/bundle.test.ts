@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BundleFacts } from "../../src/bundle/bundleFormat.js";
 import { STACK_LABEL } from "../../src/docker/objects.js";
 import { ExitCode } from "../../src/errors.js";
-import { OWNER_LABEL } from "../../src/stack/owner.js";
+import { OWNER_LABEL } from "../../src/services/composeModel.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
 import { buildImage } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { parse } from "yaml";
-import { COMPOSE_FILE } from "../../src/render/renderedFiles.js";
+import { COMPOSE_FILE } from "../../src/stack.js";
 import type { Door } from "../e2e/attacks/raw.js";
 import { RECIPES } from "../support/standins/recipes.js";
 import { replace } from "./attacks/mutation.js";

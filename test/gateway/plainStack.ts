@@ -14,8 +14,8 @@ import { loadConfig } from "../../src/config/load.js";
 import { httpSecretContent, machineAccounts, machineKinds } from "../../src/credentials/generationState.js";
 import { formatHtpasswd, parseHtpasswd } from "../../src/credentials/htpasswd.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { COMPOSE_FILE, renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
 import { ask, type Door } from "../e2e/attacks/raw.js";
 import { fetchPrograms } from "./programs.js";
 

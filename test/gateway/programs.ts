@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
 import { execa } from "execa";
-import { contentDigest } from "../../src/stack/contentName.js";
+import { contentDigest } from "../../src/services/contentName.js";
 import { CACHE } from "../support/checkout.js";
 import { madeAside } from "../support/madeAside.js";
 import { fetchPackages } from "../support/packages.js";

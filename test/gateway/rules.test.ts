@@ -3,7 +3,7 @@
  * that config, and the probe that must notice. The same probes hold for the config as it is.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHECK_LIMITS } from "../../src/stack/gatewayService.js";
+import { CHECK_LIMITS } from "../../src/services/gatewayLimits.js";
 import { pushImage } from "../e2e/attacks/image.js";
 import { type Door, request, talk } from "../e2e/attacks/raw.js";
 import { CREDENTIALS } from "../e2e/stack.js";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { renderFiles } from "../../src/stack.js";
 
 /** What is rendered for users of Authelia; test/e2e/authelia.test.ts has the gateway's answers. */
 

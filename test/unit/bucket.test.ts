@@ -10,8 +10,8 @@ import { credentialsFile, storageKeysFrom } from "../../src/credentials/storageK
 import type { SwarmService } from "../../src/docker/objects.js";
 import { ExitCode } from "../../src/errors.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadJobScript, loadTemplates } from "../../src/render/templates.js";
+import { renderFiles } from "../../src/stack.js";
 import { storageOf } from "../../src/storage/runningStorage.js";
 
 const configOf = (registry: object) =>

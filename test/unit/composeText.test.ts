@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { composeText } from "../../src/render/yaml.js";
-import { type ComposeFile, FileMode, Interpolated } from "../../src/stack/composeModel.js";
+import { type ComposeFile, FileMode, Interpolated } from "../../src/services/composeModel.js";
+import { composeText } from "../../src/services/composeText.js";
 
 const written = (environment: Record<string, unknown>) =>
   composeText({ services: { a: { environment } } } as unknown as ComposeFile, "header");

@@ -10,7 +10,7 @@ import { judgeHandOver, judgeRegistryEnvironment, judgeSecretUse } from "../../s
 import { judgeServices } from "../../src/doctor/serviceChecks.js";
 import { judgeDataRoot, judgeStorage } from "../../src/doctor/storageChecks.js";
 import type { Disk } from "../../src/host/freeSpace.js";
-import { secretsOf, serviceNames } from "../../src/stack/model.js";
+import { secretsOf, serviceNames } from "../../src/stack.js";
 import { isReadOnly, type Storage } from "../../src/storage/disk.js";
 import type { SecretReport } from "../../src/users/secretsReport.js";
 import { service, task, template } from "./swarmObjects.js";

@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import { generatedPages } from "../../scripts/reference.js";
 import { loadConfig } from "../../src/config/load.js";
 import { FINDING_CODES } from "../../src/operation/findingCodes.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { renderFiles } from "../../src/stack.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const pages = [

@@ -12,7 +12,7 @@ import { judgeTraefik, middlewareNames, type TraefikFacts } from "../../src/doct
 import { goSeconds } from "../../src/operation/traefikService.js";
 import { readCertificate } from "../../src/registry/certificate.js";
 import type { FrontDoorAnswer } from "../../src/registry/frontDoor.js";
-import { hostsOf } from "../../src/stack/traefikLabels.js";
+import { hostsOf } from "../../src/services/traefikLabels.js";
 import { entrypoint, listen, router, traefikApi } from "../e2e/doctor/fakes.js";
 import fc from "../support/properties.js";
 import { selfSigned } from "../support/selfSigned.js";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { gatewayFiles } from "../../src/render/gatewayFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { gatewayConfig } from "../../src/services/gatewayConfig.js";
 
 /** What anybody can make the gateway hold, in memory and in its files. */
 
@@ -16,7 +16,7 @@ access:
 
 function gateway(more = "") {
   const { config } = loadConfig(`version: 1\ndomain: example.com\n${more}`, "hephaestus.yaml", {});
-  const { text } = gatewayFiles(config, templates, { header: "", source: "" }).config;
+  const { text } = gatewayConfig(config, { templates, header: "", source: "" });
   return { text };
 }
 

@@ -1,6 +1,6 @@
 import { loadConfig } from "../../src/config/load.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { renderFiles } from "../../src/stack.js";
 
 export interface GatewayScript {
   mountUri(r: { variables: { request_uri: string; identity: string } }): string;

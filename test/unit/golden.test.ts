@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url";
 import { createTwoFilesPatch } from "diff";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { type RenderedFile, renderFiles } from "../../src/render/renderedFiles.js";
+import type { RenderedFile } from "../../src/render/renderedFile.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { renderFiles } from "../../src/stack.js";
 import { BASE, CASES, WHOLE } from "../support/golden.js";
 import fc from "../support/properties.js";
 

@@ -3,8 +3,8 @@ import { parse } from "yaml";
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { renderFiles } from "../../src/stack.js";
 import { swarmFacts } from "./swarmObjects.js";
 
 const ON = "metrics: { enabled: true, network: monitoring";

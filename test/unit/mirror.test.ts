@@ -12,7 +12,7 @@ import {
   plainRegistries,
   selfTarget,
   usedImage,
-} from "../../src/stack/mirrorSources.js";
+} from "../../src/services/mirrorSources.js";
 
 const load = (text: string) => loadConfig(`domain: example.com\n${text}`, "hephaestus.yaml", {});
 const findings = (text: string): string => {

@@ -3,9 +3,9 @@ import { parse, stringify } from "yaml";
 import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { Config } from "../../src/config/resolve.js";
-import { COMPOSE_FILE, renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
-import type { ComposeFile } from "../../src/stack/composeModel.js";
+import type { ComposeFile } from "../../src/services/composeModel.js";
+import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
 import fc from "../support/properties.js";
 
 const templates = loadTemplates();

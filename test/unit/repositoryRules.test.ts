@@ -13,7 +13,7 @@ import {
 } from "../../src/access/repositoryRules.js";
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
-import { accessValues } from "../../src/stack/accessMaps.js";
+import { accessValues } from "../../src/services/accessMaps.js";
 import { judgeNames } from "../../src/users/judgeNames.js";
 import fc from "../support/properties.js";
 

@@ -8,12 +8,12 @@ import { goNanoseconds } from "../../src/docker/goDuration.js";
 import type { Docker } from "../../src/docker/run.js";
 import { waitForConvergence } from "../../src/operation/stackUpdate.js";
 import { verifyFrontDoor } from "../../src/registry/frontDoor.js";
-import { gatewayFiles } from "../../src/render/gatewayFiles.js";
-import { COMPOSE_FILE, renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
-import type { ComposeFile } from "../../src/stack/composeModel.js";
-import { healthcheck, rollSeconds } from "../../src/stack/service.js";
-import { traefikLabels } from "../../src/stack/traefikLabels.js";
+import type { ComposeFile } from "../../src/services/composeModel.js";
+import { gatewayConfig } from "../../src/services/gatewayConfig.js";
+import { healthcheck, rollSeconds } from "../../src/services/parts.js";
+import { traefikLabels } from "../../src/services/traefikLabels.js";
+import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
 
 /** The times of the config: probes, the watch over a new task, and the memory of passwords. */
 
@@ -197,8 +197,7 @@ describe("the config", () => {
 });
 
 describe("answers about passwords", () => {
-  const rendered = (more = "") =>
-    gatewayFiles(config(more), templates, { header: "", source: "" }).config.text;
+  const rendered = (more = "") => gatewayConfig(config(more), { templates, header: "", source: "" }).text;
   const remembered = (more = "") =>
     /location = \/auth\/check \{.*?proxy_cache_valid 200 401 (\d+)s;/s.exec(rendered(more))?.[1];
 

@@ -3,9 +3,9 @@ import { parse } from "yaml";
 import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { publicUrls } from "../../src/config/resolve.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
-import type { ComposeFile } from "../../src/stack/composeModel.js";
+import type { ComposeFile } from "../../src/services/composeModel.js";
+import { renderFiles } from "../../src/stack.js";
 
 /** The Traefik that people have: its labels, its public port, and TLS that ends before it. */
 

@@ -17,8 +17,8 @@ import { Secret } from "../../src/credentials/secret.js";
 import { createSecret, type SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { judgeEnds } from "../../src/doctor/passwordChecks.js";
 import { describeChange } from "../../src/operation/secretsChange.js";
-import { renderFiles } from "../../src/render/renderedFiles.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { renderFiles } from "../../src/stack.js";
 import fc from "../support/properties.js";
 
 const COST = 4;

@@ -3,8 +3,9 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
-import { COMPOSE_FILE, type RenderedFile, renderFiles } from "../../src/render/renderedFiles.js";
+import type { RenderedFile } from "../../src/render/renderedFile.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
 import fc from "../support/properties.js";
 
 const templates = loadTemplates();

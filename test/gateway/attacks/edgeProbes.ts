@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, vi } from "vitest";
-import { CHECK_LIMITS } from "../../../src/stack/gatewayService.js";
+import { CHECK_LIMITS } from "../../../src/services/gatewayLimits.js";
 import { digestOf, startUpload } from "../../e2e/attacks/image.js";
 import { type Answer, type Door, request, talk } from "../../e2e/attacks/raw.js";
 import { USER } from "../../e2e/stack.js";

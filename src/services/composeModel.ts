@@ -114,3 +114,6 @@ export interface ExternalSecret {
 export class Interpolated {
   constructor(readonly text: string) {}
 }
+
+/** The label of everything that Hephaestus creates in a Swarm; its value is the stack's name. */
+export const OWNER_LABEL = "hephaestus.stack";

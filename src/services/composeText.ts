@@ -1,5 +1,5 @@
 import { Document, Scalar, visit } from "yaml";
-import { type ComposeFile, FileMode, Interpolated } from "../stack/composeModel.js";
+import { type ComposeFile, FileMode, Interpolated } from "./composeModel.js";
 
 /**
  * A compose model as text: stable order (that of the model), no line folding, YAML 1.1 quoting, because Docker's

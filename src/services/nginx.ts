@@ -1,6 +1,6 @@
 import type { Config } from "../config/resolve.js";
 import type { ConfigMount, SecretMount, Service } from "./composeModel.js";
-import { deploy, healthcheck, logging, openFiles, type Rollout, UNPRIVILEGED } from "./service.js";
+import { deploy, healthcheck, logging, openFiles, type Rollout, UNPRIVILEGED } from "./parts.js";
 
 /** What distinguishes the small services that are stock nginx with a config of their own. */
 interface Role {

@@ -1,9 +1,10 @@
 import { LEAST_FREE, RENEWAL_DAYS } from "../config/limits.js";
 import { type Config, publicUrls, storageFolder } from "../config/resolve.js";
-import { COUNTED_SERVICES, METRICS_SERVICE, metricsAddress } from "../stack/metricsService.js";
-import { fill } from "./fill.js";
-import type { RenderedFile } from "./renderedFiles.js";
-import type { Templates } from "./templates.js";
+import { fill } from "../render/fill.js";
+import type { RenderedFile } from "../render/renderedFile.js";
+import type { Templates } from "../render/templates.js";
+import { METRICS_SERVICE, metricsAddress } from "./addresses.js";
+import { COUNTED_SERVICES } from "./metrics.js";
 
 /** What Docker's DNS answers with the addresses of all tasks. */
 const TASKS = /^tasks\./;

@@ -2,25 +2,17 @@ import { globPattern } from "../access/glob.js";
 import { isAnyPublic, repositoryRules, TEMPORARY_USER } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { secondsOf } from "../config/text.js";
-import { ACTION_PATTERNS, REPOSITORY_PATTERN } from "../stack/accessActions.js";
-import { accessValues, grantMark, hasRules } from "../stack/accessMaps.js";
-import {
-  answerLimits,
-  CACHE_FOLDER,
-  CHECK_LIMITS,
-  GATEWAY_PORT,
-  insideAddress,
-  SCRIPT_PATH,
-} from "../stack/gatewayService.js";
-import { METRICS_SCRIPT_PATH } from "../stack/metricsService.js";
-import { hasMirror, mirrorTargets } from "../stack/mirrorSources.js";
-import { hasNotifications } from "../stack/notifierService.js";
-import { readerAddress, registryAddress, tasksOf } from "../stack/registryService.js";
-import { OPEN_FILES } from "../stack/service.js";
-import { fill } from "./fill.js";
-import { gatewayMetrics } from "./metricsFiles.js";
-import type { RenderedFile } from "./renderedFiles.js";
-import type { Templates } from "./templates.js";
+import { fill } from "../render/fill.js";
+import type { Templates } from "../render/templates.js";
+import { ACTION_PATTERNS, REPOSITORY_PATTERN } from "./accessActions.js";
+import { accessValues, grantMark, hasRules } from "./accessMaps.js";
+import { GATEWAY_PORT, insideAddress, readerAddress, registryAddress, tasksAddress } from "./addresses.js";
+import { answerLimits, CHECK_LIMITS } from "./gatewayLimits.js";
+import { gatewayMetrics, METRICS_SCRIPT_PATH } from "./metrics.js";
+import { hasMirror, mirrorTargets } from "./mirrorSources.js";
+import { hasNotifications } from "./notifier.js";
+import { OPEN_FILES } from "./parts.js";
+import type { Texts } from "./stackService.js";
 
 /** What the registry is asked for, so that it gives each manifest as it is. */
 const MANIFEST_TYPES = [
@@ -37,16 +29,17 @@ const CATALOG_MOST = 1000;
 /** Where the first day that differs is later: two dates of digits, with a space between them, behind what they share. */
 const LATER_DAY = Array.from({ length: 9 }, (_, digit) => `${digit}[0-9]* \\1[${digit + 1}-9]`).join("|");
 
-/**
- * The files of the gateway: the config of nginx, and with rules the script that it runs.
- *
- * @param texts of the headers: that of a rendered file, and the name of the config file
- */
-export function gatewayFiles(
+/** Where nginx finds the script that judges what maps cannot. */
+export const SCRIPT_PATH = "/etc/nginx/access.js";
+
+/** A world-writable folder of the image. A new volume gets the content and the mode of the folder that it covers. */
+export const CACHE_FOLDER = "/var/tmp";
+
+/** What nginx reads, and with rules the script that it runs. */
+export function gatewayConfig(
   config: Config,
-  templates: Templates,
-  { header, source }: { header: string; source: string },
-): { config: RenderedFile; script: RenderedFile | undefined } {
+  { templates, header, source }: Texts,
+): { text: string; script: string | undefined } {
   const urls = publicUrls(config);
   const access = accessValues(config);
   const scripted = hasRules(config);
@@ -56,7 +49,7 @@ export function gatewayFiles(
     admin: config.ui.admin.enabled,
     // The server of this name in the config, which asks the tasks.
     registryAddress: "registry",
-    readerAddress: tasksOf(readerAddress(config)),
+    readerAddress: tasksAddress(readerAddress(config)),
     scripted,
     judged: scripted || config.ui.admin.enabled || hasMirror(config),
     scriptPath: SCRIPT_PATH,
@@ -68,7 +61,7 @@ export function gatewayFiles(
   const text = fill(templates.gateway, {
     ...shared,
     header,
-    registryTasks: tasksOf(registryAddress(config)),
+    registryTasks: tasksAddress(registryAddress(config)),
     severalTasks: config.registry.replicas > 1,
     access: fill(templates.gatewayAccess, {
       ...shared,
@@ -106,10 +99,7 @@ export function gatewayFiles(
     ...addresses(config),
     uiUrl: urls.ui,
   });
-  return {
-    config: { path: "gateway/nginx.conf", text },
-    script: scripted ? { path: "gateway/access.js", text: scriptText(config, templates, header) } : undefined,
-  };
+  return { text, script: scripted ? scriptText(config, templates, header) : undefined };
 }
 
 function scriptText(config: Config, templates: Templates, header: string): string {

@@ -1,9 +1,8 @@
 import { type Config, publicUrls } from "../config/resolve.js";
+import { fill } from "../render/fill.js";
 import { hasRules } from "./accessMaps.js";
+import { gatewayAddress, readerAddress } from "./addresses.js";
 import type { SecretMount, Service } from "./composeModel.js";
-import { gatewayAddress } from "./gatewayService.js";
-import { readerAddress } from "./registryService.js";
-import { secretMount } from "./secretMounts.js";
 import {
   deploy,
   healthcheck,
@@ -12,7 +11,9 @@ import {
   outerNetworks,
   publicConstraints,
   publicNetworks,
-} from "./service.js";
+} from "./parts.js";
+import { secretMount } from "./secretMounts.js";
+import type { StackService } from "./stackService.js";
 import { traefikLabels } from "./traefikLabels.js";
 
 const UI_PORT = 80;
@@ -40,8 +41,9 @@ export const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
  * The service `registry-ui`: a read-only library, without a credential. Where rules restrict who may read, it asks the
  * gateway, and shows what anyone may pull; else it asks the reader.
  */
-export function registryUiService(config: Config): Service {
-  const { host, title, access } = config.ui;
+export function registryUi(config: Config): StackService | undefined {
+  const { enabled, host, title, access } = config.ui;
+  if (!enabled) return undefined;
   return uiService(config, {
     service: "registry-ui",
     host,
@@ -59,8 +61,9 @@ export function registryUiService(config: Config): Service {
  * that its start script (90-docker-registry-ui.sh) reads from the secret at /etc/nginx/.env. With it the gateway lets
  * nobody push, and the registry is not on a network that this service is on.
  */
-export function registryAdminService(config: Config): Service {
+export function registryAdmin(config: Config): StackService | undefined {
   const { admin, title } = config.ui;
+  if (!admin.enabled) return undefined;
   return uiService(config, {
     service: "registry-admin",
     host: admin.host,
@@ -73,8 +76,23 @@ export function registryAdminService(config: Config): Service {
   });
 }
 
+const uiService = (config: Config, role: Role): StackService => ({
+  service: service(config, role),
+  files: ({ templates, header }) => ({
+    [role.service]: {
+      path: `${role.service}/methods.conf`,
+      text: fill(templates.registryUi, {
+        header,
+        service: role.service,
+        methods: role.methods,
+        list: role.methods.join(", "),
+      }),
+    },
+  }),
+});
+
 /** joxit/docker-registry-ui. Its nginx serves the page, and passes the page's questions on. */
-function uiService(config: Config, role: Role): Service {
+function service(config: Config, role: Role): Service {
   const behindTraefik = config.expose === "traefik";
   const route = {
     name: `${config.stack}-${role.service}`,

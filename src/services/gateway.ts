@@ -1,0 +1,106 @@
+import type { Config } from "../config/resolve.js";
+import { hasRules } from "./accessMaps.js";
+import { GATEWAY_PORT } from "./addresses.js";
+import type { Service } from "./composeModel.js";
+import { CACHE_FOLDER, gatewayConfig, SCRIPT_PATH } from "./gatewayConfig.js";
+import { metricsScriptMount } from "./metrics.js";
+import {
+  deploy,
+  healthcheck,
+  logging,
+  openFiles,
+  publicConstraints,
+  stopGracePeriod,
+  UNPRIVILEGED,
+} from "./parts.js";
+import { secretMount } from "./secretMounts.js";
+import type { StackService } from "./stackService.js";
+import { traefikLabels } from "./traefikLabels.js";
+
+/**
+ * When a connection to a task whose node died is given up, in the network namespace of the gateway: where data is on its way after
+ * some 50 seconds (7 repetitions, each after twice the time of the one before), where an answer is waited for after 45. Linux takes
+ * a quarter of an hour and for ever otherwise (ip-sysctl.rst).
+ */
+const DEAD_PEER = {
+  "net.ipv4.tcp_retries2": 7,
+  "net.ipv4.tcp_keepalive_time": 15,
+  "net.ipv4.tcp_keepalive_intvl": 5,
+  "net.ipv4.tcp_keepalive_probes": 6,
+};
+
+/** The volume of the cache of layers, on each node that runs a gateway. */
+export const CACHE_VOLUME = "layers";
+
+/**
+ * The service `gateway`: stock nginx in front of registry and reader. It speaks the Bearer protocol to clients, has the
+ * registry check a password once, and sends what that user writes with an account of its own.
+ */
+export function gateway(config: Config): StackService {
+  return {
+    service: service(config),
+    files: (texts) => {
+      const { text, script } = gatewayConfig(config, texts);
+      return {
+        gateway: { path: "gateway/nginx.conf", text },
+        ...(script === undefined ? {} : { "gateway-access": { path: "gateway/access.js", text: script } }),
+      };
+    },
+  };
+}
+
+function service(config: Config): Service {
+  const { gateway } = config;
+  const behindTraefik = config.expose === "traefik";
+  const route = {
+    name: `${config.stack}-registry`,
+    host: config.registry.host,
+    port: GATEWAY_PORT,
+    healthPath: "/healthz",
+  };
+  return {
+    image: gateway.image,
+    // nginx reads its config and writes below /tmp.
+    user: UNPRIVILEGED,
+    entrypoint: ["nginx", "-g", "daemon off;"],
+    // There `http://registry:5000` is this gateway, with its rules and limits.
+    networks: behindTraefik
+      ? { [config.networks.internal]: {}, [config.traefik.network]: { aliases: ["registry"] } }
+      : [config.networks.internal],
+    ...(behindTraefik
+      ? {}
+      : {
+          ports: [{ target: GATEWAY_PORT, published: config.ports.registry, protocol: "tcp", mode: "host" }],
+        }),
+    ulimits: openFiles(),
+    // With one task there is none to which the push could be repeated.
+    ...(config.registry.replicas > 1 ? { sysctls: DEAD_PEER } : {}),
+    volumes: [
+      { type: "tmpfs", target: "/tmp", tmpfs: { size: 32 * 1024 * 1024 } },
+      ...(gateway.cache === undefined
+        ? []
+        : [{ type: "volume", source: CACHE_VOLUME, target: CACHE_FOLDER } as const]),
+    ],
+    configs: [
+      { source: "gateway", target: "/etc/nginx/nginx.conf" },
+      ...(hasRules(config) ? [{ source: "gateway-access", target: SCRIPT_PATH }] : []),
+      ...(config.metrics.enabled ? [metricsScriptMount()] : []),
+    ],
+    secrets: [secretMount("gateway", "gateway", UNPRIVILEGED)],
+    read_only: true,
+    cap_drop: ["ALL"],
+    healthcheck: healthcheck(config, `http://127.0.0.1:${GATEWAY_PORT}/healthz`),
+    stop_signal: "SIGQUIT",
+    stop_grace_period: stopGracePeriod(behindTraefik),
+    logging: logging(),
+    deploy: deploy(config, {
+      ...gateway,
+      placement: {
+        ...gateway.placement,
+        constraints: publicConstraints(config, gateway.placement.constraints),
+      },
+      startFirst: behindTraefik,
+      ...(behindTraefik ? { labels: traefikLabels(config, route) } : {}),
+    }),
+  };
+}
