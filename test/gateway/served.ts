@@ -5,7 +5,7 @@ import { pushImage } from "../e2e/attacks/image.js";
 import { PASSWORD, USER } from "../e2e/stack.js";
 import { RIGHT, type Site } from "./attacks/site.js";
 import { startGateways } from "./gateways.js";
-import { PlainStack } from "./plainStack.js";
+import { HOST, PlainStack } from "./plainStack.js";
 
 /** A line of an htpasswd. The registry is asked often, so a check costs little. */
 export const userLine = (user: string, hash = bcrypt.hashSync(PASSWORD, 4)): string => `${user}:${hash}\n`;
@@ -14,6 +14,8 @@ export interface Served extends Site {
   stack: PlainStack;
   /** The folder with the files of the gateway. What a container has in memory is in its `tmp`. */
   home: string;
+  /** Where the gateway listens. */
+  url: string;
 }
 
 /** Starts one more gateway before a stack, which knows nothing of what the others remember. */
@@ -22,7 +24,8 @@ export async function serveGateway(stack: PlainStack, image: Site["image"]): Pro
   const plan = { config: stack.file("gateway/nginx.conf"), around: "stack" as const };
   const [site] = await startGateways(stack, [script === undefined ? plan : { ...plan, script }], image);
   if (site === undefined) throw new Error("startGateways() lost a gateway.");
-  return { ...site, stack, home: `${stack.folder}/${site.door.name.replace(" ", "-")}` };
+  const { port } = site.door.to as { port: number };
+  return { ...site, stack, home: `${stack.folder}/gateway-${port}`, url: `http://${HOST}:${port}` };
 }
 
 /**

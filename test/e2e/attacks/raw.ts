@@ -1,9 +1,9 @@
 import { connect } from "node:net";
 
-/** Where raw bytes go: a port of this machine, or a Unix socket that a relay passes on. */
+/** Where raw bytes go: a port of this machine, from an address of it, or a Unix socket that a relay passes on. */
 export interface Door {
   name: string;
-  to: { host: string; port: number } | { path: string };
+  to: { host: string; port: number; localAddress?: string } | { path: string };
   /** What clients call it, as in a Host header. */
   authority: string;
 }
