@@ -75,6 +75,12 @@ async function deployAgain(): Promise<void> {
   expect(run.exitCode, run.all).toBe(ExitCode.ok);
 }
 
+/** What docker says about a service of the stack; waiting for it costs less than to ask doctor again. */
+const serviceShows = (what: RegExp, service: string, format: string, ...command: string[]) =>
+  expect
+    .poll(() => target.docker("service", ...command, "--format", format, `ill_${service}`), { interval: 500 })
+    .toMatch(what);
+
 /** Sees that each fault is found, with what a person needs. */
 async function expectFaults(expected: Readonly<Record<string, RegExp>>, ...args: string[]): Promise<void> {
   let told: Told | undefined;
@@ -325,6 +331,8 @@ test("faults in the Swarm, all at once, which the next deploy takes away", async
   for (let file = 0; file < 40; file++) await writeFile(`${disk}/fill/${file}`, "");
   await remount("size=4G,nr_inodes=45");
 
+  await serviceShows(/^rollback/, "reader", "{{with .UpdateStatus}}{{.State}}{{end}}", "inspect");
+  await serviceShows(/(?:non-zero exit \(3\)[\s\S]*){3}/, "gateway", "{{.Error}}", "ps", "--no-trunc");
   await expectFaults({
     "update-rolled-back": /reader was taken back.*No such image: hephaestus-standin\/nowhere:1/,
     "service-crash-loop":
@@ -356,12 +364,15 @@ test("a storage folder that is gone, and a service that is scaled to 0", async (
   const { id } = await target.container("registry");
   await target.docker("kill", id);
   await target.docker("service", "scale", "--detach", "ill_reader=0");
+  await serviceShows(/invalid mount config/, "registry", "{{.Error}}", "ps", "--no-trunc");
   await expectFaults({
     "storage-missing": new RegExp(`${storage()} is not there: task: invalid mount config.*does not exist`),
     "service-off": /reader is scaled to 0/,
   });
   await rename(`${storage()}.away`, storage());
   await target.docker("service", "scale", "--detach", "ill_reader=1");
+  for (const service of ["registry", "reader"])
+    await serviceShows(/^Running/m, service, "{{.CurrentState}}", "ps", "--filter", "desired-state=running");
   // On a slow machine the registry has failed so often meanwhile that it is said for an hour.
   await soundAgain("service-crash-loop");
 });
