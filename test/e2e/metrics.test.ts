@@ -11,7 +11,7 @@ import { Target } from "./attacks/target.js";
 import { alertTests, testedAlerts, withoutAnnotations } from "./metrics/alertTests.js";
 import { Monitor, program, type Sample } from "./metrics/monitor.js";
 import { type Asked, TlsDoor } from "./metrics/tlsDoor.js";
-import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { CREDENTIALS, DEFAULT_TIMES, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { Workspace } from "./workspace.js";
 
@@ -68,6 +68,8 @@ async function configure(registry: string): Promise<void> {
         nodeExporters: [`${host}:9100`],
         blackboxExporter: `${host}:9115`,
       },
+      // Nine tasks, of which none is replaced.
+      swarm: DEFAULT_TIMES,
     },
     registry: {
       image: registry,
@@ -161,7 +163,7 @@ test("Prometheus scrapes each task by itself, and what two tasks count is not mi
   );
   const byTask = await monitor.query('hephaestus_gateway_requests_total{action="pull",code="404"}');
   expect(byTask.map(({ value }) => Number(value[1]) > 0)).toEqual([true, true]);
-  traffic = setInterval(() => void visit().catch(() => {}), 200);
+  traffic = setInterval(() => void visit().catch(() => {}), 500);
   await monitor.until("min(count_over_time(up[1m]))", ([sample]) => Number(sample?.value[1]) >= 8);
   for (const name of ["hephaestus_gateway_requests_total", "registry_http_requests_total"])
     expect(await sum(`max(resets(${name}[1m]))`), name).toBe(0);
