@@ -2,15 +2,12 @@ import { readFile } from "node:fs/promises";
 import { hiddenFrom } from "../access/repositoryRules.js";
 import { BackupDirectory } from "../backup/backupDirectory.js";
 import { type BackupReport, backupImages, backupStack } from "../backup/backupStack.js";
-import { convertFile } from "../backup/convertFile.js";
-import { openArchive } from "../backup/fileFormat/archive.js";
 import { pruneBackups } from "../backup/pruneBackups.js";
 import { publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { checkNotCommitted } from "../host/passwordFile.js";
 import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
-import { inStep } from "../terminal/inStep.js";
-import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
+import { bytesText, speedText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { openSession, type SessionFlags } from "./session.js";
@@ -105,25 +102,6 @@ export async function backupPrune(
   const { backups, blobs, bytes } = pruned;
   reporter.result({ pruned: path, ...pruned, dryRun: flags.dryRun ?? false }, [
     `${backups.length} backups and ${blobs} blobs (${bytesText(bytes)}) ${flags.dryRun ? "would go" : "removed"}`,
-  ]);
-  return ExitCode.ok;
-}
-
-/** Converts a backup file of an earlier version. */
-export async function backupConvert(file: string, path: string, flags: ReportFlags): Promise<ExitCode> {
-  const archive = await openArchive(file);
-  await checkNotCommitted(path);
-  const directory = await BackupDirectory.create(path);
-  const reporter = await chooseReporter(flags);
-  const facts = await inStep(
-    reporter,
-    { id: "convert", title: "Convert" },
-    () => convertFile(archive, directory, new ProgressMeter(reporter)),
-    () => file,
-  );
-  for (const sentence of facts.damage) reporter.note("warning", `left out: ${sentence}`);
-  reporter.result({ converted: file, backup: path, ...facts }, [
-    `${path}: ${facts.tags} tags, ${facts.images} images, ${bytesText(facts.bytes)}`,
   ]);
   return ExitCode.ok;
 }

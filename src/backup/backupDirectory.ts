@@ -206,6 +206,6 @@ function factsOf(text: string): BackupFacts {
 const isFile = (path: string): OperatorError =>
   new OperatorError("is a file, and a backup is a directory", {
     where: path,
-    remedy: `If it is a backup of an earlier version: hephaestus backup convert ${path} DIRECTORY`,
+    remedy: "Specify a directory.",
     exitCode: ExitCode.usage,
   });

@@ -34,13 +34,4 @@ export const addBackup: AddCommand = (program, finish) => {
     .action(async (directory, _, command) =>
       finish(await (await actions()).backupPrune(directory, command.optsWithGlobals())),
     );
-  backup
-    .command("convert <file> <directory>")
-    .description("convert a backup file of version 0.1.0 to a directory")
-    .addOption(jsonOption())
-    .addOption(quietOption())
-    .addHelpText("after", "\nExample:\n  hephaestus backup convert registry.backup /backup/registry")
-    .action(async (file, directory, _, command) =>
-      finish(await (await actions()).backupConvert(file, directory, command.optsWithGlobals())),
-    );
 };

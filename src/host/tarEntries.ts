@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, type Header } from "tar-stream";
 
@@ -13,15 +13,14 @@ export interface TarEntry {
 }
 
 /**
- * The entries of a tar, in order; what the caller leaves of the content of one is passed over before the next. Every fault of
- * a stream ends the iteration, and an iteration that ends closes the streams.
+ * The entries of a tar, in order. Content that the caller does not read is skipped. Every fault of a stream ends the
+ * iteration, and the end of the iteration closes the streams.
  *
- * @param source a file, and what unpacks it
- * @throws Error where it cannot be read, is no tar, or ends too early
+ * @throws Error if it cannot be read, is not a tar, or ends too early
  */
-export async function* tarEntries(...source: [Readable, ...Duplex[]]): AsyncGenerator<TarEntry> {
+export async function* tarEntries(source: Readable): AsyncGenerator<TarEntry> {
   const archive = extract();
-  const done = pipeline([...source, archive]);
+  const done = pipeline(source, archive);
   // It is told by `await done` below, or by the iteration.
   done.catch(() => undefined);
   for await (const entry of archive) {

@@ -15,8 +15,6 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { contentOf } from "../../src/backup/backupContent.js";
 import { BackupDirectory } from "../../src/backup/backupDirectory.js";
 import { backupImages } from "../../src/backup/backupStack.js";
-import { convertFile } from "../../src/backup/convertFile.js";
-import { openArchive } from "../../src/backup/fileFormat/archive.js";
 import { proveBackup, proveRegistry, requireComplete } from "../../src/backup/proveBackup.js";
 import { pruneBackups } from "../../src/backup/pruneBackups.js";
 import { presentImages, pushImages } from "../../src/backup/pushImages.js";
@@ -326,37 +324,4 @@ test("a directory keeps its newest complete backup, however many newer ones left
   const [newest = "", second = ""] = await directory.backups();
   const pruned = await pruneBackups(directory, 1, false);
   expect(pruned).toMatchObject({ backups: [second], kept: [newest, name] });
-});
-
-describe("a backup file of version 0.1.0", () => {
-  const FILE = new URL("./fixtures/version-0.1.0.backup", import.meta.url).pathname;
-
-  test("becomes a directory with the same tags, users and config", async () => {
-    const directory = await BackupDirectory.create(folder);
-    const facts = await convertFile(await openArchive(FILE), directory, meter());
-    // Two platforms, their index, and a signature without a tag; what nothing needs stays behind.
-    expect(facts).toMatchObject({ stack: "forge", tags: 2, images: 4, damage: [] });
-    const own = await opened();
-    expect(own.index.named.map(({ tag }) => tag).sort()).toEqual(["1.0", "amd64", undefined]);
-    expect(own.config).toBe("domain: forge.example\n");
-    expect(own.htpasswd?.reveal()).toMatch(/^ann:\$2b\$12\$/);
-    expect(own.facts?.users).toEqual([{ user: "ann", changed: "2026-01-02T03:04:05.000Z" }]);
-    expect((await proveBackup(own, meter())).damage).toEqual([]);
-    expect((await restore()).faults).toEqual([]);
-  });
-
-  test("is read though a later run left bytes behind it, and refused where it is damaged", async () => {
-    const torn = join(folder, "torn.backup");
-    writeFileSync(torn, Buffer.concat([readFileSync(FILE), Buffer.alloc(5000, 1)]));
-    expect((await openArchive(torn)).broken).toBe(true);
-    const bytes = readFileSync(FILE);
-    bytes[60] = (bytes[60] ?? 0) ^ 1;
-    writeFileSync(torn, bytes);
-    const directory = await BackupDirectory.create(join(folder, "converted"));
-    await expect(convertFile(await openArchive(torn), directory, meter())).rejects.toMatchObject({
-      exitCode: ExitCode.verify,
-    });
-    writeFileSync(torn, "notes");
-    await expect(openArchive(torn)).rejects.toThrow(/no complete backup/);
-  });
 });
