@@ -247,8 +247,8 @@ export const SECRETS: readonly Subject[] = [
         rule: "an engine that does not answer is no empty Swarm",
       },
       {
-        what: 'origin === "given" || origin === "generated" ? origin : undefined',
-        by: 'origin === "given" ? origin : undefined',
+        what: '[LABELS.origin] === "generated" ? "generated" : "given"',
+        by: '[LABELS.origin] === "generated" ? "given" : "given"',
         rule: "a generated password is known as one",
       },
       { what: "&& !Number.isNaN(Date.parse(date)))", by: ")", rule: "a label without a date is none" },

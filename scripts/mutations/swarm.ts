@@ -122,21 +122,9 @@ export const SWARM: readonly Subject[] = [
     tests: ["ownership.test.ts", "swarm.test.ts"],
     mutations: [
       {
-        what: "if (owner !== undefined) return owner === stack;",
-        by: "if (owner === stack) return true;",
+        what: "Spec.Labels?.[OWNER_LABEL] === stack;",
+        by: "Spec.Labels?.[OWNER_LABEL] !== undefined;",
         rule: "a service with the label of another stack is not ours",
-      },
-      {
-        what: "name !== undefined &&",
-        by: "",
-        rule: "a service of another name is not ours",
-        survives: "the compiler asks for it: no config is named after a service that is not there",
-      },
-      { what: '(name === "reader" || (Secrets', by: "((Secrets", rule: "the reader has no secret" },
-      {
-        what: "(Configs ?? []).some(({ ConfigName }) =>",
-        by: "(Configs ?? []).every(({ ConfigName }) =>",
-        rule: "a service without our configs is not ours",
       },
       {
         what: "result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(args, result);",
@@ -148,15 +136,6 @@ export const SWARM: readonly Subject[] = [
         by: "servicesOf(docker, listServices(stack));",
         rule: "services of others in the namespace are left out",
       },
-    ],
-  },
-  {
-    file: "src/services/contentName.ts",
-    tests: ["ownership.test.ts"],
-    mutations: [
-      { what: "digest.length === DIGITS &&", by: "", rule: "a digest has its length" },
-      { what: "&& /^[0-9a-f]+$/.test(digest);", by: ";", rule: "a digest is hexadecimal" },
-      { what: "config.startsWith(prefix) &&", by: "", rule: "a config of another stack is not ours" },
     ],
   },
   {
@@ -173,11 +152,6 @@ export const SWARM: readonly Subject[] = [
         what: "(owner === stack) === own)",
         by: "(owner !== undefined) === own)",
         rule: "the label of another stack makes nothing ours",
-      },
-      {
-        what: "Spec.Name.endsWith(`_${contentDigest(Buffer.from(Spec.Data",
-        by: "!Spec.Name.endsWith(`_${contentDigest(Buffer.from(Spec.Data",
-        rule: "a config is recognised by its content",
       },
     ],
   },

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
 import { runJob } from "../docker/jobs.js";
-import { stackServices } from "../docker/objects.js";
+import { stackServices, words } from "../docker/objects.js";
 import { type Docker, saysAbsent } from "../docker/run.js";
 import { LABELS, stackSecretNames } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type DeployContext, runSteps, type Step } from "../operation/context.js";
-import { helperServices, oldMarkers } from "../operation/leftovers.js";
+import { helperServices } from "../operation/leftovers.js";
 import { lockName } from "../operation/lockObjects.js";
-import { ownConfigs, ownNetworks } from "../operation/ownership.js";
+import { ownNetworks } from "../operation/ownership.js";
 import { withLock } from "../operation/stackLock.js";
 import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
 import { type FolderStorage, runningStorage } from "../storage/runningStorage.js";
@@ -25,8 +25,7 @@ const services: Step = {
   async run({ config, docker }) {
     const own = await stackServices(docker, config.stack);
     const names = [...own, ...(await helperServices(docker, config.stack))].map(({ Spec }) => Spec.Name);
-    // Read while the services exist: they show who owns a network without a label.
-    const networks = await ownNetworks(docker, config.stack, config.networks.internal);
+    const networks = await ownNetworks(docker, config.stack);
     if (names.length + networks.length === 0) return "none there";
     if (names.length > 0) await docker.run(removeServices(names));
     const left = await removeNetworks(docker, networks, END_SECONDS);
@@ -51,16 +50,12 @@ const configs: Step = {
   id: "configs",
   title: "Configs",
   async run({ config: { stack }, docker }) {
-    const list = (filter: string) =>
-      docker.run(["config", "ls", "--filter", filter, "--format", "{{.Name}}"]);
-    const labelled = (await list(`label=${LABELS.stack}=${stack}`)).split("\n");
-    // Configs of an older version have no label.
-    const unlabelled = [...(await ownConfigs(docker, stack)), ...(await oldMarkers(docker, stack, []))];
-    const names = [...new Set([...labelled, ...unlabelled])];
+    const filter = ["--filter", `label=${LABELS.stack}=${stack}`];
+    const names = words(await docker.run(["config", "ls", ...filter, "--format", "{{.Name}}"]));
     return removeAll(
       docker,
       "config",
-      names.filter((name) => name !== "" && !name.startsWith(lockName(stack))),
+      names.filter((name) => !name.startsWith(lockName(stack))),
     );
   },
 };

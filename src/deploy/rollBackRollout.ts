@@ -14,7 +14,7 @@ import {
 import type { DeployContext } from "../operation/context.js";
 import { describe, judge } from "../operation/convergence.js";
 import { removeOldConfigs } from "../operation/leftovers.js";
-import { labelledNetworks } from "../operation/ownership.js";
+import { ownNetworks } from "../operation/ownership.js";
 import { engineTime, removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
 import { rollSeconds } from "../services/parts.js";
 import { discardChange } from "../users/secretSteps.js";
@@ -67,7 +67,7 @@ export async function rollBackRollout(
     await removeOldConfigs(docker, stack, await stackServices(docker, stack));
     const left = [
       ...faults,
-      ...(await removeNetworks(docker, await labelledNetworks(docker, stack), REMOVAL_SECONDS)),
+      ...(await removeNetworks(docker, await ownNetworks(docker, stack), REMOVAL_SECONDS)),
     ];
     if (left.length > 0)
       return `There was no previous state, but some objects of this deploy are left: ${left.join("; ")}.`;

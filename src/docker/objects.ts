@@ -1,7 +1,4 @@
-import { generationOf, SECRET_KINDS } from "../credentials/secretKinds.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
-import { isContentName } from "../services/contentName.js";
-import { SERVICE_NAMES } from "../stack.js";
 import { type Docker, dockerFailed, saysAbsent } from "./run.js";
 
 /** The parts of Docker's API objects that are read here. Source: Docker Engine API v1.41. */
@@ -111,23 +108,9 @@ async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[
 export const stackServices = async (docker: Docker, stack: string): Promise<SwarmService[]> =>
   (await servicesOf(docker, listServices(stack))).filter((service) => isOwnService(stack, service));
 
-/**
- * Whether a service is one of the stack's own: by its label. Versions before the label are recognised by name, by the
- * config that is named after the service and a digest, and by the secret that each has but the reader. Pure.
- */
-export function isOwnService(stack: string, { Spec }: Pick<SwarmService, "Spec">): boolean {
-  const owner = Spec.Labels?.[OWNER_LABEL];
-  if (owner !== undefined) return owner === stack;
-  const name = SERVICE_NAMES.find((service) => Spec.Name === `${stack}_${service}`);
-  const { Configs, Secrets } = Spec.TaskTemplate.ContainerSpec;
-  const isOwnSecret = (secret: string) =>
-    SECRET_KINDS.some((kind) => generationOf(stack, kind, secret) !== undefined);
-  return (
-    name !== undefined &&
-    (Configs ?? []).some(({ ConfigName }) => isContentName(stack, name, ConfigName)) &&
-    (name === "reader" || (Secrets ?? []).some(({ SecretName }) => isOwnSecret(SecretName)))
-  );
-}
+/** Whether a service is one of the stack's own: whether it carries the stack's label. Pure. */
+export const isOwnService = (stack: string, { Spec }: Pick<SwarmService, "Spec">): boolean =>
+  Spec.Labels?.[OWNER_LABEL] === stack;
 
 /** All services of the Swarm. */
 export const allServices = (docker: Docker): Promise<SwarmService[]> =>

@@ -118,7 +118,7 @@ export interface SecretFacts {
   kind: SecretKind;
   generation: number;
   created: Date;
-  origin: PasswordOrigin | undefined;
+  origin: PasswordOrigin;
   /** When the password of each user last changed; empty where nobody noted it. */
   changed: Map<string, Date>;
   /** The first day on which each user that ends is refused: YYYY-MM-DD. */
@@ -146,7 +146,6 @@ export async function stackSecrets(docker: Docker, stack: string): Promise<Secre
 
 function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFacts[] {
   const labels = Object.entries(Spec.Labels ?? {});
-  const origin = Spec.Labels?.[LABELS.origin];
   for (const kind of SECRET_KINDS) {
     const generation = generationOf(stack, kind, Spec.Name);
     if (generation === undefined) continue;
@@ -162,7 +161,7 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
         kind,
         generation,
         created: new Date(CreatedAt),
-        origin: origin === "given" || origin === "generated" ? origin : undefined,
+        origin: Spec.Labels?.[LABELS.origin] === "generated" ? "generated" : "given",
         changed: new Map(changed),
         ends: new Map(ends),
         ...(isStorageSecret(kind) ? { accessKey: Spec.Labels?.[LABELS.accessKey] } : {}),

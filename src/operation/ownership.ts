@@ -1,17 +1,10 @@
-import { generationOf, HTPASSWD } from "../credentials/secretKinds.js";
-import { isOwnService, listServices, STACK_LABEL, servicesOf, stackServices } from "../docker/objects.js";
+import { isOwnService, listServices, STACK_LABEL, servicesOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { stackSecretNames } from "../docker/swarmSecrets.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
-import { contentDigest, isContentName } from "../services/contentName.js";
 import { SERVICE_NAMES } from "../stack.js";
 import type { Finding } from "./findings.js";
 
-/**
- * What in a stack's namespace belongs to Hephaestus: what carries its label. Versions before the label left services,
- * configs and a network without it. They are recognised by what only Hephaestus makes, and the next deploy labels the
- * services and configs; a network cannot get a label later.
- */
+/** What in a stack's namespace belongs to Hephaestus: what carries its label. */
 
 /** An object in the stack's namespace that is not the stack's own. */
 export interface ForeignObject {
@@ -19,18 +12,12 @@ export interface ForeignObject {
   name: string;
 }
 
-/** Names of one kind of objects in a stack's namespace, by owner. */
-interface Owned {
-  own: string[];
-  foreign: string[];
-}
-
 /** Everything in the stack's namespace, and every service with a name of the stack's, that is not the stack's own. */
 export async function readForeign(docker: Docker, stack: string): Promise<ForeignObject[]> {
   const found = {
     service: await foreignServices(docker, stack),
-    network: (await wasDeployed(docker, stack)) ? [] : (await labelled(docker, stack, "network")).foreign,
-    config: (await stackConfigs(docker, stack)).foreign,
+    network: (await labelled(docker, stack, "network")).foreign,
+    config: (await labelled(docker, stack, "config")).foreign,
     secret: (await labelled(docker, stack, "secret")).foreign,
   };
   return Object.entries(found).flatMap(([type, names]) =>
@@ -69,64 +56,18 @@ export async function foreignServices(docker: Docker, stack: string): Promise<st
 }
 
 /** Names of the configs that the stack's services are made from, those in use and older ones. */
-export async function ownConfigs(docker: Docker, stack: string): Promise<string[]> {
-  return (await stackConfigs(docker, stack)).own;
-}
+export const ownConfigs = async (docker: Docker, stack: string): Promise<string[]> =>
+  (await labelled(docker, stack, "config")).own;
 
-async function stackConfigs(docker: Docker, stack: string): Promise<Owned> {
-  const { own, foreign } = await labelled(docker, stack, "config");
-  const candidates = foreign.filter((name) =>
-    SERVICE_NAMES.some((service) => isContentName(stack, service, name)),
-  );
-  if (candidates.length === 0) return { own, foreign };
-  const { stdout } = await docker.attempt(["config", "inspect", ...candidates]);
-  const inspected = JSON.parse(stdout.trim() || "[]") as Array<{ Spec: { Name: string; Data?: string } }>;
-  const recognised = inspected
-    .filter(({ Spec }) => Spec.Name.endsWith(`_${contentDigest(Buffer.from(Spec.Data ?? "", "base64"))}`))
-    .map(({ Spec }) => Spec.Name);
-  return {
-    own: [...own, ...recognised].sort(),
-    foreign: foreign.filter((name) => !recognised.includes(name)),
-  };
-}
-
-/**
- * Names of the stack's own networks.
- *
- * @param internal name of the stack's network in the config
- */
-export async function ownNetworks(docker: Docker, stack: string, internal: string): Promise<string[]> {
-  const { own, foreign } = await labelled(docker, stack, "network");
-  const recognised = foreign.filter((name) => name === `${stack}_${internal}`);
-  return recognised.length > 0 && (await wasDeployed(docker, stack)) ? [...own, ...recognised] : own;
-}
-
-/** Names of the networks in the stack's namespace that carry Hephaestus's label. */
-export const labelledNetworks = async (docker: Docker, stack: string): Promise<string[]> =>
+/** Names of the stack's own networks. */
+export const ownNetworks = async (docker: Docker, stack: string): Promise<string[]> =>
   (await labelled(docker, stack, "network")).own;
 
-/** Whether Hephaestus deployed the stack: it has services, or users. */
-async function wasDeployed(docker: Docker, stack: string): Promise<boolean> {
-  if ((await stackServices(docker, stack)).length > 0) return true;
-  return (await stackSecretNames(docker, stack)).some(
-    (name) => generationOf(stack, HTPASSWD, name) !== undefined,
-  );
-}
-
 /** Names of what is in the stack's namespace, with Hephaestus's label and without. */
-async function labelled(
-  docker: Docker,
-  stack: string,
-  type: "network" | "config" | "secret",
-): Promise<Owned> {
-  const format = `{{.Name}} {{.Label "${OWNER_LABEL}"}}`;
+async function labelled(docker: Docker, stack: string, type: "network" | "config" | "secret") {
   const output = await docker.run([
-    type,
-    "ls",
-    "--filter",
-    `label=${STACK_LABEL}=${stack}`,
-    "--format",
-    format,
+    ...[type, "ls", "--filter", `label=${STACK_LABEL}=${stack}`],
+    ...["--format", `{{.Name}} {{.Label "${OWNER_LABEL}"}}`],
   ]);
   const lines = output
     .split("\n")

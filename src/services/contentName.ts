@@ -15,10 +15,3 @@ export const contentDigest = (content: string | Uint8Array): string =>
  */
 export const contentName = (stack: string, file: string, digest: string): string =>
   `${stack}_${file}_${digest}`;
-
-/** Whether a config has the name of a service's rendered file. */
-export function isContentName(stack: string, service: string, config: string): boolean {
-  const prefix = contentName(stack, service, "");
-  const digest = config.slice(prefix.length);
-  return config.startsWith(prefix) && digest.length === DIGITS && /^[0-9a-f]+$/.test(digest);
-}

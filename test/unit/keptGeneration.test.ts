@@ -7,7 +7,7 @@ import { keptGeneration } from "../../src/users/keptGeneration.js";
 
 interface Swarm {
   /** Where the password of each generation of the htpasswd comes from. */
-  origins: Readonly<Record<number, PasswordOrigin | undefined>>;
+  origins: Readonly<Record<number, PasswordOrigin>>;
   /** The generation that the registry uses. */
   used?: number;
   /** Generations whose password was shown. */
@@ -57,7 +57,6 @@ const done = (stdout: string): CommandResult => ({ exitCode: 0, stdout, stderr: 
 test.each<[string, Swarm, number | undefined, boolean?]>([
   ["nothing, of an empty Swarm", { origins: {} }, undefined],
   ["what was given", { origins: { 1: "given" } }, 1],
-  ["what a version before the labels made", { origins: { 1: undefined } }, 1],
   ["the generation in use, not the newest", { origins: { 1: "given", 2: "given" }, used: 1 }, 1],
   ["the generation in use, though its secret is not listed", { origins: { 1: "given" }, used: 2 }, 2],
   [

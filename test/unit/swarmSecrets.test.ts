@@ -54,7 +54,7 @@ test("what the Swarm says of a secret is what it was created with", async () => 
     changed: new Map([["ann", new Date("2026-11-24T10:00:00Z")]]),
     ends: new Map([["ann", "2027-03-01"]]),
   });
-  expect(secrets[0]).toMatchObject({ origin: undefined, changed: new Map() });
+  expect(secrets[0]).toMatchObject({ origin: "given", changed: new Map() });
   expect(secrets[3]?.accessKey).toBe("AKIA");
   expect(generationsOf(secrets, "htpasswd")).toEqual([1, 9, 10]);
 });
