@@ -157,40 +157,33 @@ check_credentials() {
   die 5 "REGISTRY_RAW_PASSWORD is not the password of $user in REGISTRY_HTPASSWD" "correct one of the two; nothing was changed"
 }
 
-# Prints a line for each service in the namespace of the stack, or with a name of ours: own or foreign, and its name. A service of a
-# version without the label hephaestus.stack is recognised by a config that is named after its content, and by a secret.
+# Prints a line for each service in the namespace of the stack, or with a name of ours: own or foreign, and its name.
 classify_services() {
   named=$(docker service ls --quiet --filter "name=${stack}_" </dev/null) || return
   inside=$(docker service ls --quiet --filter "label=com.docker.stack.namespace=$stack" </dev/null) || return
   if [ -z "$named$inside" ]; then return; fi
   # shellcheck disable=SC2046
-  facts=$(docker service inspect --format '{{.Spec.Name}}|{{index .Spec.Labels "com.docker.stack.namespace"}}|{{index .Spec.Labels "hephaestus.stack"}}|{{range .Spec.TaskTemplate.ContainerSpec.Configs}} {{.ConfigName}} {{end}}|{{range .Spec.TaskTemplate.ContainerSpec.Secrets}} {{.SecretName}} {{end}}' \
+  facts=$(docker service inspect --format '{{.Spec.Name}}|{{index .Spec.Labels "com.docker.stack.namespace"}}|{{index .Spec.Labels "hephaestus.stack"}}' \
     $(printf '%s\n' "$named" "$inside" | sort -u) </dev/null) || return
-  printf '%s\n' "$facts" | awk -F '|' -v stack="$stack" -v service="$known_services" -v digest="$known_digest" '
-    { known = $1 ~ "^" stack "_" service "$"; inside = $2 == stack; own = $3 == stack }
-    $3 == "" && known && $4 ~ " " $1 "_" digest " " { own = $1 == stack "_reader" || $5 ~ " " stack "_[a-z-]+_[1-9][0-9]* " }
-    inside || known { print (inside && own) ? "own" : "foreign service", $1 }'
+  printf '%s\n' "$facts" | awk -F '|' -v stack="$stack" -v service="$known_services" '
+    $2 == stack || $1 ~ "^" stack "_" service "$" { print ($2 == stack && $3 == stack) ? "own" : "foreign service", $1 }'
 }
-known_services='(registry|reader|gateway|registry-ui|registry-admin|mirror|notifier)'
-known_digest='[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
+known_services='(registry|reader|gateway|registry-ui|registry-admin|mirror|notifier|registry-metrics)'
 
 # The configs in the stack's namespace, classified like the services.
 classify_configs() {
   listed=$(docker config ls --filter "label=com.docker.stack.namespace=$stack" --format '{{.Name}} {{.Label "hephaestus.stack"}}' </dev/null) || return
-  printf '%s\n' "$listed" | awk -v own="^${stack}_${known_services}_$known_digest\$" -v stack="$stack" '
-    $1 != "" { print ($2 == stack || $2 == "" && $1 ~ own) ? "own" : "foreign config", $1 }'
+  printf '%s\n' "$listed" | awk -v stack="$stack" '$1 != "" { print $2 == stack ? "own" : "foreign config", $1 }'
 }
 
 # Sets $own to our services. Stops if anything else is in the namespace of the stack.
 check_namespace() {
-  inside="label=com.docker.stack.namespace=$stack" networks=''
+  inside="label=com.docker.stack.namespace=$stack"
   classified=$(classify_services) || die 4 "docker service ls or inspect failed (see its message above)"
   configs=$(classify_configs) || die 4 "docker config ls failed (see its message above)"
   own=$(printf '%s\n' "$classified" | sed -n 's/^own //p')
   foreign=$(ask secret ls --filter "$inside" --format 'secret {{.Name}}')
-  users=$(ask secret ls --quiet --filter label=hephaestus.secret=htpasswd --filter "label=hephaestus.stack=$stack")
-  # Docker cannot label a network later.
-  [ -n "$own$users" ] || networks=$(ask network ls --filter "$inside" --format 'network {{.Name}} {{.Label "hephaestus.stack"}}')
+  networks=$(ask network ls --filter "$inside" --format 'network {{.Name}} {{.Label "hephaestus.stack"}}')
   foreign=$(printf '%s\n' "$classified" "$configs" "$networks" "$foreign" |
     sed -n -e "/^network .* $stack\$/d" -e 's/^foreign //p' -e 's/^\(network [^ ]*\) .*/\1/p' -e '/^secret /p' | paste -s -d , -)
   if [ -n "$foreign" ]; then

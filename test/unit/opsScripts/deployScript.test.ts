@@ -67,7 +67,7 @@ case "$1 $2" in
   "service inspect") case $* in
     *"|"*)
       for word; do
-        [ ! -e "$STUB/services/$word" ] || cat "$STUB/facts-$word" 2>/dev/null || echo "$word|reg|reg||"
+        [ ! -e "$STUB/services/$word" ] || cat "$STUB/facts-$word" 2>/dev/null || echo "$word|reg|reg"
       done ;;
     *SecretName*) cat "$STUB/services/$last" ;;
     *Image*) [ ! -e "$STUB/services/reg_gateway" ] || echo "nginx:running" ;;
@@ -714,40 +714,38 @@ describe("deploy.sh", () => {
     };
 
     it("is named before anything is made", async () => {
-      facts("reg_web", "reg", "", " reg_web_0123456789ab ", "");
-      facts("reg_reader", "", "", "", "");
-      facts("reg_gateway", "reg", "other", " reg_gateway_0123456789ab ", " reg_gateway_1 ");
-      facts("reg_more_registry", "reg_more", "reg_more", "", "");
+      facts("reg_web", "reg", "");
+      facts("reg_reader", "", "");
+      facts("reg_registry-metrics", "", "");
+      facts("reg_gateway", "reg", "other");
+      facts("reg_more_registry", "reg_more", "reg_more");
       writeFileSync(join(stub, "stack-configs"), "reg_web_conf \nreg_registry_0123456789ab reg\n");
       writeFileSync(join(stub, "foreign-secrets"), "secret reg_key\n");
       writeFileSync(join(stub, "networks"), "network reg_default \nnetwork reg_internal reg\n");
       const { code, err } = await deploy(credentials);
       expect(code).toBe(ExitCode.preflight);
       expect(err).toContain(
-        "deploy: the stack name reg is in use by something else: service reg_gateway,service reg_reader,service reg_web,config reg_web_conf,network reg_default,secret reg_key\n",
+        "deploy: the stack name reg is in use by something else: service reg_gateway,service reg_reader,service reg_registry-metrics,service reg_web,config reg_web_conf,network reg_default,secret reg_key\n",
       );
       expect(err).toContain("set another stack name in hephaestus.yaml");
       expect(changes()).toEqual([]);
     });
+  });
 
-    it("is told from what a version before the label left, which is cleaned up", async () => {
-      expect((await deploy(credentials)).code).toBe(0);
-      const digest = "0123456789ab";
-      facts("reg_registry", "reg", "", ` reg_registry_${digest} `, " reg_http-secret_1  reg_htpasswd_1 ");
-      writeFileSync(join(stub, "services", "reg_registry"), "reg_http-secret_1\nreg_htpasswd_1\n");
-      facts("reg_reader", "reg", "", ` reg_reader_${digest} `, "");
-      facts("reg_registry-admin", "reg", "", ` reg_registry-admin_${digest} `, " reg_ui_1 ");
-      writeFileSync(
-        join(stub, "stack-configs"),
-        `reg_gateway_21fe189a3f32 \nreg_gateway_${digest} \nreg_registry-admin_${digest} reg\n`,
-      );
-      writeFileSync(join(stub, "networks"), "network reg_internal \n");
-      const { code, out, err } = await deploy(credentials);
-      expect({ code, err }).toEqual({ code: 0, err: "" });
-      expect(out).toContain("stack: removed reg_reader\nstack: removed reg_registry-admin\n");
-      expect(read("stack-configs")).toBe("reg_gateway_21fe189a3f32 \n");
-      expect(readdirSync(join(stub, "services")).sort()).toEqual(["reg_gateway", "reg_registry"]);
-    });
+  it("removes services that the compose file no longer has, and its own configs that no service uses", async () => {
+    expect((await deploy(credentials)).code).toBe(0);
+    const digest = "0123456789ab";
+    for (const name of ["reg_reader", "reg_registry-admin"]) writeFileSync(join(stub, "services", name), "");
+    writeFileSync(
+      join(stub, "stack-configs"),
+      `reg_gateway_21fe189a3f32 reg\nreg_gateway_${digest} reg\nreg_registry-admin_${digest} reg\n`,
+    );
+    writeFileSync(join(stub, "networks"), "network reg_internal reg\n");
+    const { code, out, err } = await deploy(credentials);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("stack: removed reg_reader\nstack: removed reg_registry-admin\n");
+    expect(read("stack-configs")).toBe("reg_gateway_21fe189a3f32 reg\n");
+    expect(readdirSync(join(stub, "services")).sort()).toEqual(["reg_gateway", "reg_registry"]);
   });
 
   it("does not deploy beside a job that a killed operation left", async () => {
