@@ -53,27 +53,26 @@ export const DIFF: readonly Subject[] = [
     tests: ["differences.test.ts"],
     mutations: [
       {
-        what: 'resolveImage !== "always" && imageLabel',
-        by: "imageLabel",
+        what: 'resolveImage !== "always" && before',
+        by: "before",
         rule: "with always an image that somebody changed is put back",
       },
       {
-        what: 'resolveImage !== "always" && imageLabel(before) === imageLabel(spec)',
-        by: 'resolveImage !== "always"',
+        what: "before && after && imageLabel(before) === imageLabel(after)",
+        by: "before && after",
         rule: "another image of the config is deployed",
       },
       {
-        what: '!(kept && fact === "image")',
-        by: "!kept",
+        what: '!(isImageKept && fact === "image")',
+        by: "!isImageKept",
         rule: "other facts than the image are compared all the same",
       },
-      { what: "!stays.has(Name))", by: "stays.has(Name))", rule: "a service that is too many is removed" },
       {
-        what: "return [...changed, ...removed];",
-        by: "return changed;",
+        what: "new Set([...wanted, ...running]",
+        by: "new Set([...wanted]",
         rule: "a service that is too many is removed",
       },
-      { what: "changes.length === 0\n", by: "changes.length <= 1\n", rule: "one change is a change" },
+      { what: "changes.length === 0)", by: "changes.length <= 1)", rule: "one change is a change" },
     ],
   },
   {
@@ -116,8 +115,8 @@ export const DIFF: readonly Subject[] = [
       { what: 'value.join("=")', by: 'value.join("")', rule: "a value keeps its equals signs" },
       { what: "value.toString(8)", by: "value.toString(10)", rule: "a mode is octal" },
       {
-        what: 'name.toUpperCase().replace(/^CAP_/, "")',
-        by: "name.toUpperCase()",
+        what: 'toUpperCase().replace(/^CAP_/, "")',
+        by: "toUpperCase()",
         rule: "CAP_SYS_ADMIN is SYS_ADMIN",
       },
       { what: "if (value % size === 0)", by: "if (value >= size)", rule: "1,5 GB is 1536M" },
@@ -128,22 +127,34 @@ export const DIFF: readonly Subject[] = [
     tests: ["composeFile.test.ts", "differences.test.ts"],
     mutations: [
       {
-        what: 'operator === ":-" ? !given : given === undefined',
-        by: "given === undefined",
-        rule: "an empty variable takes the default of :-",
+        what: 'isInterpolated ? new Interpolated(value) : value.replaceAll("$$", "$")',
+        by: 'value.replaceAll("$$", "$")',
+        rule: "a secret has the generation that deploy says",
       },
       {
-        what: 'if (name === undefined) return "$";',
-        by: 'if (name === undefined) return "$$";',
+        what: 'value.replaceAll("$$", "").includes("$")',
+        by: 'value.includes("$")',
         rule: "$$ is a dollar sign",
       },
+      { what: '{ version: "1.1" }', by: "{}", rule: "0400 is octal" },
+    ],
+  },
+  {
+    file: "src/diff/composedService.ts",
+    tests: ["composeFile.test.ts", "differences.test.ts"],
+    mutations: [
       {
-        what: 'Number.parseInt(text.replace(/^0o?/, ""), 8)',
-        by: 'Number.parseInt(text.replace(/^0o?/, ""), 10)',
-        rule: "0400 is octal",
+        what: "variables[name] || fallback",
+        by: "variables[name] ?? fallback",
+        rule: "an empty variable takes the default of :-",
       },
-      { what: "1024 ** UNITS", by: "1000 ** UNITS", rule: "1k is 1024 bytes" },
-      { what: 'rest.join("=")]', by: 'rest.join("")]', rule: "a value keeps its equals signs" },
+      { what: "1024 ** [", by: "1000 ** [", rule: "1k is 1024 bytes" },
+      {
+        what: 'FailureAction: "pause", ',
+        by: "",
+        rule: "the engine pauses a rollback that fails",
+      },
+      { what: "(goNanoseconds(value) ?? value)", by: "value", rule: "durations are compared as numbers" },
     ],
   },
   {

@@ -1,7 +1,7 @@
 import { NOT_SHOWN, namesSecret } from "../credentials/secretNames.js";
 import type { Facts, Reach } from "./serviceFacts.js";
 
-/** A fact that is not as it was; undefined where it was not, or shall not be, set. */
+/** A fact that changes; undefined if it was not set, or will not be. */
 export interface FactChange {
   fact: string;
   from: string | undefined;

@@ -10,13 +10,14 @@ import type { Docker } from "../docker/run.js";
 import type { DeployContext } from "../operation/context.js";
 import type { ResolveImage } from "../operation/stackUpdate.js";
 import { unifiedDiff } from "../render/compare.js";
-import type { RenderedFile } from "../render/renderedFile.js";
 import { COMPOSE_FILE } from "../stack.js";
+import { type RenderedFile } from "../render/renderedFile.js";
+import type { ComposeFile } from "../services/composeModel.js";
 import { chooseGenerations } from "../users/generations.js";
-import { type ComposedStack, composedSpec, type Spec } from "./composedService.js";
+import { composedSpec, type Spec } from "./composedService.js";
 import { readComposeFile } from "./composeFile.js";
 import { type FactChange, factChanges, widestReach } from "./factChanges.js";
-import { CONFIG_FACT, type Reach, type SpecNames, serviceFacts } from "./serviceFacts.js";
+import { CONFIG_FACT, imageLabel, type Reach, type SpecNames, serviceFacts } from "./serviceFacts.js";
 
 /** What a deploy would do to one service. */
 export interface ServiceDifference {
@@ -44,30 +45,30 @@ export async function serviceDifferences(
   return differencesFrom(context, resolveImage);
 }
 
-/** The same, where the generations of secrets that the services shall use are known. */
+/** The same, where the generations of secrets that the services will use are known. */
 export async function differencesFrom(
-  context: Composed,
+  { config, docker, files, generations }: Composed,
   resolveImage: ResolveImage,
 ): Promise<ServiceDifference[]> {
-  const { config, docker, files, generations } = context;
-  const text = files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "";
-  const services = await stackServices(docker, config.stack);
-  const compose = readComposeFile(
-    text,
-    generationVariables({ ...usedGenerations(config.stack, services), ...generations }),
-  );
+  const { stack } = config;
+  const compose = readComposeFile(files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "");
+  const services = await stackServices(docker, stack);
+  const variables = generationVariables({ ...usedGenerations(stack, services), ...generations });
   const wanted = Object.keys(compose.services)
     .sort()
-    .map((name) => composedSpec(config.stack, compose, name));
+    .map((name) => composedSpec(stack, compose, name, variables));
   const running = services.map(({ Spec }) => Spec as unknown as Spec);
-  const names = { stack: config.stack, networks: await networkNames(docker) };
-  const differences = compareSpecs(wanted, running, names, resolveImage);
-  for (const { changes } of differences)
-    for (const change of changes) await addContent(docker, change, contents(compose, files));
-  return differences;
+  const names = { stack, networks: await networkNames(docker) };
+  const contents = contentsOf(compose, files);
+  return Promise.all(
+    compareSpecs(wanted, running, names, resolveImage).map(async (difference) => ({
+      ...difference,
+      changes: await Promise.all(difference.changes.map((change) => withContent(docker, change, contents))),
+    })),
+  );
 }
 
-/** The generations of given secrets that the services use: where a command does not look at them, they stay. */
+/** The generations of given secrets that the services use: if a command does not look at them, they stay. */
 function usedGenerations(
   stack: string,
   services: readonly SwarmService[],
@@ -89,40 +90,22 @@ export function compareSpecs(
   names: SpecNames,
   resolveImage: ResolveImage,
 ): ServiceDifference[] {
-  const present = new Map(running.map((spec) => [spec.Name, spec]));
-  const changed = wanted.flatMap((spec): ServiceDifference[] => {
-    const [service, to] = [String(spec.Name), serviceFacts(spec, names)];
-    const image = to.get("image")?.value ?? "";
-    const before = present.get(service);
-    if (before === undefined)
-      return [{ service, action: "create", image, reach: "tasks", changes: factChanges(new Map(), to) }];
-    const kept = resolveImage !== "always" && imageLabel(before) === imageLabel(spec);
-    const changes = factChanges(serviceFacts(before, names), to).filter(
-      ({ fact }) => !(kept && fact === "image"),
+  const services = new Set([...wanted, ...running].map(({ Name }) => String(Name)));
+  return [...services].flatMap((service): ServiceDifference[] => {
+    const [before, after] = [running, wanted].map((specs) => specs.find(({ Name }) => Name === service));
+    const [from, to] = [before, after].map((spec) => (spec ? serviceFacts(spec, names) : undefined));
+    // Without looking at a registry, `docker stack deploy` takes an image for unchanged by this label alone.
+    const isImageKept =
+      resolveImage !== "always" && before && after && imageLabel(before) === imageLabel(after);
+    const changes = factChanges(from ?? new Map(), to ?? new Map()).filter(
+      ({ fact }) => !(isImageKept && fact === "image"),
     );
-    return changes.length === 0
-      ? []
-      : [{ service, action: "update", image, reach: widestReach(changes), changes }];
+    if (changes.length === 0) return [];
+    const action = from === undefined ? "create" : to === undefined ? "remove" : "update";
+    const image = (to ?? from)?.get("image")?.value ?? "";
+    return [{ service, action, image, reach: widestReach(changes), changes }];
   });
-  const stays = new Set(wanted.map(({ Name }) => Name));
-  const removed = running
-    .filter(({ Name }) => !stays.has(Name))
-    .map((spec): ServiceDifference => {
-      const facts = serviceFacts(spec, names);
-      const image = facts.get("image")?.value ?? "";
-      return {
-        service: String(spec.Name),
-        action: "remove",
-        image,
-        reach: "tasks",
-        changes: factChanges(facts, new Map()),
-      };
-    });
-  return [...changed, ...removed];
 }
-
-/** Without looking at a registry, `docker stack deploy` takes an image for unchanged by this label alone. */
-const imageLabel = ({ Labels }: Spec): unknown => (Labels as Spec | undefined)?.["com.docker.stack.image"];
 
 async function networkNames(docker: Docker): Promise<Map<string, string>> {
   const lines = await docker.run(["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"]);
@@ -130,28 +113,29 @@ async function networkNames(docker: Docker): Promise<Map<string, string>> {
 }
 
 /** Content by the name of a config. */
-function contents(compose: ComposedStack, files: readonly RenderedFile[]): Map<string, string> {
-  const entries = Object.values(compose.configs ?? {}).map(({ name = "", file = "" }) => {
-    const text = files.find(({ path }) => file.replaceAll("\\", "/").endsWith(`/${path}`))?.text;
-    return [name, text ?? ""] as const;
-  });
-  return new Map(entries);
-}
+const contentsOf = ({ configs }: ComposeFile, files: readonly RenderedFile[]): Map<string, string> =>
+  new Map(
+    Object.values(configs).map(({ name, file }) => [
+      name,
+      files.find(({ path }) => file === `./${path}`)?.text ?? "",
+    ]),
+  );
 
 /** Swarm shows the content of a config, unlike that of a secret. */
-async function addContent(
+async function withContent(
   docker: Docker,
   change: FactChange,
-  wanted: ReadonlyMap<string, string>,
-): Promise<void> {
+  contents: ReadonlyMap<string, string>,
+): Promise<FactChange> {
   const { fact, from, to } = change;
-  if (!fact.startsWith(CONFIG_FACT) || from === undefined || to === undefined) return;
-  const { exitCode, stdout } = await docker.attempt(["config", "inspect", from]);
-  if (exitCode !== 0) return;
-  const [config] = JSON.parse(stdout) as Array<{ Spec: { Data: string } }>;
-  const before = Buffer.from(config?.Spec.Data ?? "", "base64").toString("utf8");
-  change.diff = unifiedDiff(fact.slice(CONFIG_FACT.length), before, wanted.get(to) ?? "", [
-    "running",
-    "rendered",
-  ]);
+  if (!fact.startsWith(CONFIG_FACT) || from === undefined || to === undefined) return change;
+  const inspect = ["config", "inspect", "--format", "{{json .Spec.Data}}", from];
+  const { exitCode, stdout } = await docker.attempt(inspect);
+  if (exitCode !== 0) return change;
+  const before = Buffer.from(stdout.replaceAll('"', ""), "base64").toString("utf8");
+  const place = fact.slice(CONFIG_FACT.length);
+  return {
+    ...change,
+    diff: unifiedDiff(place, before, contents.get(to) ?? "", ["running", "rendered"]),
+  };
 }

@@ -1,5 +1,5 @@
-import { generationOf, type SecretKind } from "../credentials/secretKinds.js";
-import type { Spec } from "./composedService.js";
+import { generationOf, SECRET_KINDS, type SecretKind } from "../credentials/secretKinds.js";
+import { IMAGE_LABEL, type Spec } from "./composedService.js";
 
 /**
  * A service's spec as flat facts, so that two can be compared and read. What is not set, and what is what the engine
@@ -81,90 +81,87 @@ export const SECRET_WORDS: Record<SecretKind, string> = {
 /** The facts of a service. */
 export function serviceFacts(spec: Spec, names: SpecNames): Facts {
   const facts = new Map<string, Fact>();
-  const add = (path: string, fact: string, value: string) => {
+  for (const { path, fact, value } of factsAt("", spec, names, spec)) {
     const before = facts.get(fact)?.value;
     facts.set(fact, { value: before === undefined ? value : `${before}; ${value}`, reach: reachOf(path) });
-  };
-  const walk = (value: unknown, path: string) => {
-    if (IGNORED.includes(path) || value === undefined || value === null || DEFAULTS[path] === value) return;
-    const known = KEYED[path];
-    // Before the next line: an empty label is a label.
-    if (known) return known(value as never, (fact, text) => add(path, fact, text), names, spec);
-    if (isGroup(value)) {
-      for (const [key, inner] of Object.entries(value)) walk(inner, path === "" ? key : `${path}.${key}`);
-      return;
-    }
-    if (isUnset(value) && !NUMBERS.includes(path)) return;
-    add(path, WORDS[path] ?? words(path), shown(path, value));
-  };
-  walk(spec, "");
+  }
   return facts;
 }
 
-type Add = (fact: string, value: string) => void;
+interface PlacedFact {
+  path: string;
+  fact: string;
+  value: string;
+}
+
+/** The facts of a part of a spec. */
+function factsAt(path: string, value: unknown, names: SpecNames, spec: Spec): PlacedFact[] {
+  if (IGNORED.includes(path) || value === undefined || value === null || DEFAULTS[path] === value) return [];
+  const keyed = KEYED[path];
+  // Before isUnset: an empty label is a label.
+  if (keyed) return keyed(value as never, names, spec).map(([fact, text]) => ({ path, fact, value: text }));
+  if (isGroup(value))
+    return Object.entries(value).flatMap(([key, inner]) =>
+      factsAt(path === "" ? key : `${path}.${key}`, inner, names, spec),
+    );
+  if (isUnset(value) && !NUMBERS.includes(path)) return [];
+  return [{ path, fact: WORDS[path] ?? words(path), value: shown(path, value) }];
+}
+
+type NamedValue = [fact: string, value: string];
 type Mounted = { File?: Spec; SecretName?: string; ConfigName?: string };
 
+const eachKey =
+  (word: string) =>
+  (values: Record<string, unknown>): NamedValue[] =>
+    Object.entries(values).map(([key, value]) => [`${word} ${key}`, String(value)]);
+
 /** Parts whose entries have a name of their own. */
-const KEYED: Record<string, (value: never, add: Add, names: SpecNames, spec: Spec) => void> = {
-  Labels: (labels: Record<string, string>, add) => {
-    for (const [key, value] of Object.entries(labels)) {
-      // It repeats the image.
-      if (key !== IMAGE_LABEL) add(`label ${key}`, value);
-    }
-  },
-  "TaskTemplate.ContainerSpec.Labels": (labels: Record<string, string>, add) => {
-    for (const [key, value] of Object.entries(labels)) add(`container label ${key}`, value);
-  },
-  "TaskTemplate.ContainerSpec.Sysctls": (sysctls: Record<string, string>, add) => {
-    for (const [key, value] of Object.entries(sysctls)) add(`sysctl ${key}`, value);
-  },
-  "TaskTemplate.ContainerSpec.Image": (image: string, add, _names, spec) => {
-    add("image", runningImage(image, (spec.Labels as Record<string, string> | undefined)?.[IMAGE_LABEL]));
-  },
-  "TaskTemplate.ContainerSpec.Env": (entries: string[], add) => {
-    for (const entry of entries) {
+const KEYED: Record<string, (value: never, names: SpecNames, spec: Spec) => NamedValue[]> = {
+  // One of them repeats the image.
+  Labels: ({ [IMAGE_LABEL]: _, ...labels }: Record<string, string>) => eachKey("label")(labels),
+  "TaskTemplate.ContainerSpec.Labels": eachKey("container label"),
+  "TaskTemplate.ContainerSpec.Sysctls": eachKey("sysctl"),
+  "TaskTemplate.ContainerSpec.Image": (image: string, _names, spec) => [
+    ["image", runningImage(image, imageLabel(spec))],
+  ],
+  "TaskTemplate.ContainerSpec.Env": (entries: string[]) =>
+    entries.map((entry) => {
       const [name = "", ...value] = entry.split("=");
-      add(`environment ${name}`, value.join("="));
-    }
-  },
-  "TaskTemplate.ContainerSpec.Mounts": (mounts: Spec[], add) => {
-    for (const { Target, ...mount } of mounts) add(`mount ${Target}`, summary(mount));
-  },
-  "TaskTemplate.ContainerSpec.Secrets": (secrets: Mounted[], add, { stack }) => {
-    for (const { File: { Name, ...file } = {}, SecretName = "" } of secrets) {
-      const kinds = Object.entries(SECRET_WORDS) as Array<[SecretKind, string]>;
-      const ofStack = kinds.find(([kind]) => generationOf(stack, kind, SecretName) !== undefined);
-      if (ofStack) add(ofStack[1], `generation ${generationOf(stack, ofStack[0], SecretName)}`);
-      add(`secret ${Name}`, `${ofStack?.[0] ?? SecretName}, ${summary(file)}`);
-    }
-  },
-  "TaskTemplate.ContainerSpec.Configs": (configs: Mounted[], add) => {
-    for (const { File: { Name, ...file } = {}, ConfigName = "" } of configs) {
-      add(`${CONFIG_FACT}${Name}`, ConfigName);
-      add(`permissions of ${Name}`, summary(file));
-    }
-  },
-  "TaskTemplate.ContainerSpec.CapabilityAdd": (names: string[], add) =>
-    add("added capabilities", capabilities(names)),
-  "TaskTemplate.ContainerSpec.CapabilityDrop": (names: string[], add) =>
-    add("dropped capabilities", capabilities(names)),
-  "TaskTemplate.Placement.Preferences": (preferences: { Spread: { SpreadDescriptor: string } }[], add) => {
-    for (const { Spread } of preferences) add("placement spread", Spread.SpreadDescriptor);
-  },
-  "TaskTemplate.Networks": (networks: Spec[], add, { networks: byId }) => {
-    for (const { Target, ...network } of networks)
-      add(`network ${byId.get(String(Target)) ?? Target}`, summary(network) || "attached");
-  },
-  "EndpointSpec.Ports": (ports: Spec[], add) => {
-    for (const { TargetPort, Protocol, ...port } of ports)
-      add(`port ${TargetPort}/${Protocol}`, summary(port));
-  },
+      return [`environment ${name}`, value.join("=")];
+    }),
+  "TaskTemplate.ContainerSpec.Mounts": (mounts: Spec[]) =>
+    mounts.map(({ Target, ...mount }) => [`mount ${Target}`, summary(mount)]),
+  "TaskTemplate.ContainerSpec.Secrets": (secrets: Mounted[], { stack }) =>
+    secrets.flatMap(({ File: { Name, ...file } = {}, SecretName = "" }) => {
+      const own = SECRET_KINDS.find((kind) => generationOf(stack, kind, SecretName) !== undefined);
+      const mount: NamedValue = [`secret ${Name}`, `${own ?? SecretName}, ${summary(file)}`];
+      return own === undefined
+        ? [mount]
+        : [[SECRET_WORDS[own], `generation ${generationOf(stack, own, SecretName)}`], mount];
+    }),
+  "TaskTemplate.ContainerSpec.Configs": (configs: Mounted[]) =>
+    configs.flatMap(({ File: { Name, ...file } = {}, ConfigName = "" }): NamedValue[] => [
+      [`${CONFIG_FACT}${Name}`, ConfigName],
+      [`permissions of ${Name}`, summary(file)],
+    ]),
+  "TaskTemplate.Placement.Preferences": (preferences: { Spread: { SpreadDescriptor: string } }[]) =>
+    preferences.map(({ Spread }) => ["placement spread", Spread.SpreadDescriptor]),
+  "TaskTemplate.Networks": (networks: Spec[], { networks: byId }) =>
+    networks.map(({ Target, ...network }) => [
+      `network ${byId.get(String(Target)) ?? Target}`,
+      summary(network) || "attached",
+    ]),
+  "EndpointSpec.Ports": (ports: Spec[]) =>
+    ports.map(({ TargetPort, Protocol, ...port }) => [`port ${TargetPort}/${Protocol}`, summary(port)]),
 };
 
 /** Configs are facts by their place in the container; the value is the config's name. */
 export const CONFIG_FACT = "config ";
 
-const IMAGE_LABEL = "com.docker.stack.image";
+/** The image that `docker stack deploy` was given. */
+export const imageLabel = ({ Labels }: Spec): string | undefined =>
+  (Labels as Record<string, string> | undefined)?.[IMAGE_LABEL];
 
 /**
  * The image as the compose file named it, where it still is that one: the engine adds the digest that the tag had then,
@@ -227,18 +224,17 @@ function shown(path: string, value: unknown): string {
     : String(value);
 }
 
-/** A command as words, the others as a list. */
+/** A command as words, the others as a list; capabilities without the prefix that Docker takes and leaves out. */
 function list(path: string, values: readonly unknown[]): string {
+  if (/\.Capability(?:Add|Drop)$/.test(path))
+    return values
+      .map((name) => String(name).toUpperCase().replace(/^CAP_/, ""))
+      .sort()
+      .join(", ");
   const texts = values.map((value) => (isGroup(value) ? summary(value) : String(value)));
   if (!/(?:Command|Args|Test)$/.test(path)) return texts.join(", ");
   return texts.map((word) => (/^[^\s"']+$/.test(word) ? word : JSON.stringify(word))).join(" ");
 }
-
-const capabilities = (names: readonly string[]): string =>
-  names
-    .map((name) => name.toUpperCase().replace(/^CAP_/, ""))
-    .sort()
-    .join(", ");
 
 /** 536870912 -> "512M", as compose writes it. */
 function bytes(value: number): string {

@@ -1,53 +1,75 @@
-import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
-import { type ComposedStack, composedSpec } from "../../src/diff/composedService.js";
+import { expect, test } from "vitest";
+import { composedSpec } from "../../src/diff/composedService.js";
 import { composeServices, readComposeFile } from "../../src/diff/composeFile.js";
-import { OperatorError } from "../../src/errors.js";
+import { composeText } from "../../src/services/composeText.js";
+import { type ComposeFile, FileMode, Interpolated } from "../../src/services/composeModel.js";
+import fc from "../support/properties.js";
 
-/**
- * forms.config.yml is what `docker stack config` (CLI 28.2.2) printed of forms.compose.yml. test/e2e/compose.test.ts
- * compares the two for all golden files, where a CLI is there that has the command.
- */
-const read = (name: string) => readFileSync(new URL(`./fixtures/${name}`, import.meta.url), "utf8");
-const ENVIRONMENT = { GIVEN: "given", HEPHAESTUS_GENERATION: "7" };
+/** test/e2e/compose.test.ts compares what is read of each golden file with docker's own reading. */
 
-test("a compose file is read as docker reads it, in each of its forms", () => {
-  const theirs = parse(read("forms.config.yml"), { schema: "failsafe" }) as ComposedStack;
-  const ours = readComposeFile(read("forms.compose.yml"), ENVIRONMENT);
-  expect(Object.keys(ours.services).sort()).toEqual(Object.keys(theirs.services));
-  for (const name of Object.keys(theirs.services))
-    expect(composedSpec("forge", ours, name)).toEqual(composedSpec("forge", theirs, name));
-  expect(composeServices(read("forms.compose.yml"))).toEqual(["registry", "reader"]);
+const model = (values: object) => ({ services: { a: values, b: {} } }) as unknown as ComposeFile;
+
+test("a compose file is read as the model that it was rendered from, whatever is in it", () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.stringMatching(/^[-+]?[\d_box.:e]{1,6}$/),
+    fc.constantFrom("yes", "~", "null", "2020-01-01", ".inf", "<<", "=", "$", "$$ and ${X:-y}", " # c"),
+  );
+  const values = fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), text, { maxKeys: 3 });
+  fc.assert(
+    fc.property(values, fc.nat(0o777), fc.boolean(), (environment, bits, read_only) => {
+      const mounts = [{ mode: new FileMode(bits), size: bits }];
+      const written = model({ environment, secrets: mounts, read_only });
+      expect(readComposeFile(composeText(written, "header"))).toEqual(written);
+    }),
+  );
 });
 
-describe("a variable", () => {
-  const value = (text: string, environment: Record<string, string> = {}) =>
-    readComposeFile(`services:\n  a:\n    image: ${JSON.stringify(text)}\n`, environment).services.a?.image;
-
-  test.each<[string, Record<string, string>, string]>([
-    ["${A:-b}", {}, "b"],
-    ["${A:-b}", { A: "" }, "b"],
-    ["${A:-b}", { A: "c" }, "c"],
-    ["${A-b}", { A: "" }, ""],
-    ["${A-b}", {}, "b"],
-    ["x${A}y", {}, "xy"],
-    ["$A.$$A", { A: "c" }, "c.$A"],
-    ["$${A:-b}", { A: "c" }, "${A:-b}"],
-    ["$$$A", { A: "c" }, "$c"],
-    ["5$ and $", {}, "5$ and $"],
-  ])("%s with %j is %s", (text, environment, expected) => {
-    expect(value(text, environment)).toBe(expected);
-  });
+test("its services are those under that key", () => {
+  expect(composeServices(composeText(model({ image: "x" }), "header"))).toEqual(["a", "b"]);
 });
+
+/** What the tasks of a service are made from, with as little else as a service needs. */
+function templateOf(service: object, variables: Record<string, string> = {}) {
+  const secrets = { htpasswd: { external: true, name: new Interpolated("forge_htpasswd_${GENERATION:-1}") } };
+  const whole = {
+    networks: [],
+    deploy: { resources: { limits: {} }, restart_policy: {}, update_config: {}, rollback_config: {} },
+    stop_grace_period: "5s",
+    logging: {},
+    ...service,
+  };
+  const compose = { services: { a: whole }, secrets, networks: {}, configs: {} } as unknown as ComposeFile;
+  return composedSpec("forge", readComposeFile(composeText(compose, "header")), "a", variables).TaskTemplate;
+}
 
 test.each([
-  ["ports:\n      - 5000:5000", "ports has the short form 5000:5000"],
-  ["volumes:\n      - /a:/b", "volumes has the short form /a:/b"],
-  ["entrypoint: sleep 5", "entrypoint is no list"],
-  ["deploy:\n      resources:\n        limits:\n          memory: much", "much is no size"],
-])("what is not read is refused: %j", (part, message) => {
-  const text = `services:\n  a:\n    image: x\n    ${part}\n`;
-  expect(() => readComposeFile(text, {})).toThrow(OperatorError);
-  expect(() => readComposeFile(text, {})).toThrow(message);
+  [{}, "forge_htpasswd_1"],
+  [{ GENERATION: "" }, "forge_htpasswd_1"],
+  [{ GENERATION: "7" }, "forge_htpasswd_7"],
+])("with the variables %j a secret is %s", (variables, expected) => {
+  const mount = { source: "htpasswd", target: "/x", uid: "1", gid: "2", mode: new FileMode(0o400) };
+  const template = templateOf({ secrets: [mount] }, variables);
+  const File = { Name: "/x", UID: "1", GID: "2", Mode: 0o400 };
+  expect(template).toMatchObject({ ContainerSpec: { Secrets: [{ File, SecretName: expected }] } });
+});
+
+// What docker/cli made of them.
+test.each([
+  ["64m", 67_108_864],
+  ["300M", 314_572_800],
+  ["512mb", 536_870_912],
+  ["1GB", 1_073_741_824],
+  ["536870912", 536_870_912],
+])("a limit of memory of %s is %d bytes", (memory, MemoryBytes) => {
+  const limits = { cpus: "0.25", memory, pids: 5 };
+  const deploy = { resources: { limits }, restart_policy: {}, update_config: {}, rollback_config: {} };
+  const Limits = { NanoCPUs: 250_000_000, MemoryBytes, Pids: 5 };
+  expect(templateOf({ deploy })).toMatchObject({ Resources: { Limits } });
+});
+
+test("durations of a health check become nanoseconds, under the engine's names", () => {
+  const healthcheck = { test: ["CMD", "true"], interval: "1m30s", start_period: "500ms", retries: 3 };
+  const Healthcheck = { Test: ["CMD", "true"], Interval: 90e9, StartPeriod: 5e8, Retries: 3 };
+  expect(templateOf({ healthcheck })).toMatchObject({ ContainerSpec: { Healthcheck } });
 });

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
-import { type ComposedStack, composedSpec, nanoseconds, type Spec } from "../../src/diff/composedService.js";
+import { composedSpec, type Spec } from "../../src/diff/composedService.js";
 import { differenceLines, diffLines } from "../../src/diff/differenceLines.js";
 import { factChanges } from "../../src/diff/factChanges.js";
 import { compareSpecs } from "../../src/diff/serviceDifferences.js";
 import { serviceFacts } from "../../src/diff/serviceFacts.js";
+import { goNanoseconds } from "../../src/docker/goDuration.js";
 import { shown } from "../../src/terminal/output.js";
+import { dockersReading } from "../support/dockersReading.js";
 import fc from "../support/properties.js";
 
 /**
@@ -31,8 +32,10 @@ const STACKS = {
 
 function fixture(name: keyof typeof STACKS) {
   const names = STACKS[name];
-  const compose = parse(read(`${name}.config.yml`), { schema: "failsafe" }) as ComposedStack;
-  const wanted = Object.keys(compose.services).map((service) => composedSpec(names.stack, compose, service));
+  const compose = dockersReading(read(`${name}.config.yml`));
+  const wanted = Object.keys(compose.services).map((service) =>
+    composedSpec(names.stack, compose, service, {}),
+  );
   const running = (JSON.parse(read(`${name}.inspect.json`)) as Array<{ Spec: Spec }>).map(({ Spec }) => Spec);
   return { names, compose, wanted, running };
 }
@@ -89,21 +92,21 @@ test("what the engine adds to a spec by itself is no difference", () => {
 test.each([
   [
     "limits of open files",
-    { ulimits: { nofile: { soft: "8192", hard: "8192" } } },
+    { ulimits: { nofile: { soft: 8192, hard: 8192 } } },
     "ulimits: name nofile, hard 8192, soft 8192",
     // As `docker service inspect` prints it.
     { Ulimits: [{ Name: "nofile", Hard: 8192, Soft: 8192 }] },
   ],
   [
     "kernel settings",
-    { sysctls: { "net.ipv4.tcp_retries2": "7" } },
+    { sysctls: { "net.ipv4.tcp_retries2": 7 } },
     "sysctl net.ipv4.tcp_retries2: 7",
     { Sysctls: { "net.ipv4.tcp_retries2": "7" } },
   ],
 ])("%s are compared", (_, composed, line, inspected) => {
   const { names, compose, running } = fixture("ports");
   Object.assign(compose.services.gateway ?? {}, composed);
-  const wanted = [composedSpec(names.stack, compose, "gateway")];
+  const wanted = [composedSpec(names.stack, compose, "gateway", {})];
   const gateway = running.filter(({ Name }) => Name === "forge_gateway") as unknown as Drifted[];
   const lines = () => plainLines(compareSpecs(wanted, gateway as unknown as Spec[], names, "always"));
   expect(lines()).toEqual(["update forge_gateway (rolls)", `  + ${line}`]);
@@ -393,14 +396,14 @@ test("a service compared with itself has no changes, whatever is in its spec", (
 });
 
 test("durations mean the same to docker stack config and to the engine", () => {
-  expect(nanoseconds("15m10s")).toBe(910e9);
-  expect(nanoseconds("1m0s")).toBe(60e9);
-  expect(nanoseconds("1.5s")).toBe(1.5e9);
-  expect(nanoseconds("500ms")).toBe(5e8);
-  expect(nanoseconds("0s")).toBe(0);
+  expect(goNanoseconds("15m10s")).toBe(910e9);
+  expect(goNanoseconds("1m0s")).toBe(60e9);
+  expect(goNanoseconds("1.5s")).toBe(1.5e9);
+  expect(goNanoseconds("500ms")).toBe(5e8);
+  expect(goNanoseconds("0s")).toBe(0);
   fc.assert(
     fc.property(fc.nat(100), fc.nat(59), fc.nat(59), (hours, minutes, seconds) => {
-      expect(nanoseconds(`${hours}h${minutes}m${seconds}s`)).toBe(
+      expect(goNanoseconds(`${hours}h${minutes}m${seconds}s`)).toBe(
         (hours * 3600 + minutes * 60 + seconds) * 1e9,
       );
     }),
