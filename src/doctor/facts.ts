@@ -18,8 +18,7 @@ import type { RenderedFile } from "../render/renderedFile.js";
 import { readGenerationState } from "../users/generations.js";
 import { reportSecrets } from "../users/secretsReport.js";
 import type { ServiceFacts } from "./serviceChecks.js";
-import { TraefikApi } from "./traefikApi.js";
-import { middlewareNames, missingRouters, routerLabels, type TraefikFacts } from "./traefikChecks.js";
+import { readTraefik } from "./traefikChecks.js";
 
 /** The stack that doctor examines. */
 export interface Subject {
@@ -115,27 +114,7 @@ export function factsOf(subject: Subject) {
       return state !== undefined && !state.stale;
     },
     frontDoor: once(() => verifyFrontDoor(config, {}, 0, subject.signal)),
-    traefik: once(async (): Promise<TraefikFacts> => {
-      const api = new TraefikApi(config.traefik.api ?? "");
-      const names = middlewareNames(config);
-      const found = await Promise.all(names.map((name) => api.middleware(name)));
-      const routers = await api.routers();
-      const isMissing = missingRouters(config, routers).length > 0;
-      return {
-        routers,
-        version: await api.version(),
-        ...(isMissing
-          ? {
-              providers: await api.providers(),
-              // It holds more than is needed, and helps only where a router is not there.
-              staticConfiguration: await api.staticConfiguration().catch(() => undefined),
-              labels: routerLabels(await bareServices().catch(() => [])),
-            }
-          : {}),
-        middlewares: new Map(names.map((name, index) => [name, found[index]])),
-        entrypoint: await api.entrypoint(config.traefik.entrypoint),
-      };
-    }),
+    traefik: once(() => readTraefik(config)),
   };
 }
 

@@ -4,7 +4,6 @@ import { hostsOf, routersIn } from "../services/traefikLabels.js";
 import { routersOf } from "../stack.js";
 import type { Check } from "./check.js";
 import { type Finding, warning } from "./finding.js";
-import { hostTwice } from "./traefikChecks.js";
 
 /** Services of others in the Swarm that get in this stack's way at Traefik. */
 export function judgeNeighbours(
@@ -36,8 +35,16 @@ export function judgeNeighbours(
         const claimed = own.find(
           ({ rule }) => meets && hostsOf(rule).some((host) => hostsOf(router.rule).includes(host)),
         );
-        if (claimed && !twin)
-          findings.push(hostTwice(claimed.name, hostsOf(claimed.rule).join(", "), evidence));
+        if (claimed && !twin) {
+          findings.push(
+            warning(
+              "host-claimed-twice",
+              `another router claims ${hostsOf(claimed.rule).join(", ")}, the host of ${claimed.name}`,
+              evidence,
+              "Give one of them another host: Traefik takes the longer rule, so requests may go to a stranger.",
+            ),
+          );
+        }
       }
       const joined = Spec.TaskTemplate.Networks?.find(({ Target }) => Target === networkId);
       if (networkId !== undefined && joined?.Aliases?.includes("registry")) {

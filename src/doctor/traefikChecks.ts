@@ -1,35 +1,33 @@
 import type { Config } from "../config/resolve.js";
-import type { SwarmService } from "../docker/objects.js";
-import { goSeconds, judgeReadSeconds } from "../operation/traefikService.js";
-import { hostsOf, providerOf, routersIn } from "../services/traefikLabels.js";
+import {
+  goSeconds,
+  isOlder,
+  judgeReadSeconds,
+  PROVIDER_FLAGS,
+  providerKey,
+} from "../operation/traefikService.js";
 import { routersOf } from "../stack.js";
+import { providerOf } from "../services/traefikLabels.js";
 import type { Check } from "./check.js";
-import type { Labels } from "./constraint.js";
 import { error, type Finding, warning } from "./finding.js";
-import type {
-  TraefikEntrypoint,
-  TraefikMiddleware,
-  TraefikRouter,
-  TraefikStaticConfiguration,
-} from "./traefikApi.js";
-import { whyUnseen } from "./unseenRouter.js";
+import { TraefikApi, type TraefikEntrypoint, type TraefikRouter } from "./traefikApi.js";
 
-/** Answers of the API of Traefik. */
+/** Answers of the API of Traefik, and the oldest API that the engine speaks. What is not known is left out. */
 export interface TraefikFacts {
   routers: readonly TraefikRouter[];
-  /** Those that our routers name, undefined where Traefik has none of that name. */
-  middlewares: ReadonlyMap<string, TraefikMiddleware | undefined>;
+  /** Those that our routers name, and Traefik does not have. */
+  missingMiddlewares: readonly string[];
   entrypoint: TraefikEntrypoint | undefined;
-  /** What is not known is left out: older lines tell less. */
   version?: string | undefined;
-  providers?: readonly string[] | undefined;
-  staticConfiguration?: TraefikStaticConfiguration | undefined;
-  /** Of the running services, by the names of our routers. */
-  labels?: ReadonlyMap<string, Labels>;
+  minApiVersion?: string | undefined;
 }
 
 /** From here on line 3 reads traefik.swarm.network. Source: traefik/traefik, CHANGELOG. */
-const OLDEST_LINE_3 = [3, 2, 2] as const;
+const READS_OUR_LABELS = "3.2.2";
+
+/** Older ones ask for this API, whatever the engine speaks; Docker 29 refuses it. Source: traefik/traefik#12253. */
+const OLD_API = "1.24";
+const ASKS_FOR_A_NEWER_API = { 2: "2.11.31", 3: "3.6.1" };
 
 /** Names of the middlewares that the stack's routers have, with their providers. */
 export const middlewareNames = (config: Config): string[] => [
@@ -40,19 +38,18 @@ export const middlewareNames = (config: Config): string[] => [
   ),
 ];
 
-/** Names of our routers that Traefik does not have. */
-export const missingRouters = (config: Config, routers: readonly TraefikRouter[]): string[] =>
-  routersOf(config)
-    .map(({ name }) => name)
-    .filter((name) => !routers.some((router) => router.name === `${name}@${providerOf(config)}`));
-
-/** The labels of services, by the routers that they define. */
-export const routerLabels = (services: readonly SwarmService[]): Map<string, Labels> =>
-  new Map(
-    services.flatMap(({ Spec: { Labels = {} } }) =>
-      routersIn(Labels).map(({ name }): [string, Labels] => [name, Labels]),
-    ),
-  );
+/** Asks the API that the config names. */
+export async function readTraefik(config: Config): Promise<TraefikFacts> {
+  const api = new TraefikApi(config.traefik.api ?? "");
+  const names = middlewareNames(config);
+  const isThere = await Promise.all(names.map((name) => api.hasMiddleware(name)));
+  return {
+    routers: await api.routers(),
+    missingMiddlewares: names.filter((_, index) => !isThere[index]),
+    entrypoint: await api.entrypoint(config.traefik.entrypoint),
+    version: await api.version(),
+  };
+}
 
 /** An API that did not answer, or is none. */
 export function judgeUnreachable(api: string | undefined, cause: unknown): Finding {
@@ -67,55 +64,55 @@ export function judgeUnreachable(api: string | undefined, cause: unknown): Findi
 
 /** What Traefik made of the stack's labels. */
 export function judgeTraefik(config: Config, facts: TraefikFacts): Finding[] {
-  const findings = routersOf(config).flatMap(({ name }) => judgeRouter(config, name, facts));
-  const own = new Set(routersOf(config).map(({ name }) => `${name}@${providerOf(config)}`));
-  for (const { name, rule } of routersOf(config)) {
-    for (const host of hostsOf(rule)) {
-      const twins = facts.routers.filter(
-        (router) =>
-          !own.has(router.name) &&
-          hostsOf(router.rule ?? "").includes(host) &&
-          (router.using ?? router.entryPoints ?? []).includes(config.traefik.entrypoint),
-      );
-      for (const twin of twins) findings.push(hostTwice(name, host, `router ${twin.name}: ${twin.rule}`));
-    }
-  }
-  for (const [name, middleware] of facts.middlewares) findings.push(...judgeMiddleware(name, middleware));
-  return [...findings, ...judgeVersion(config, facts.version), ...judgeEntrypoint(config, facts.entrypoint)];
+  return [
+    ...routersOf(config).flatMap(({ name }) => judgeRouter(config, name, facts)),
+    ...facts.missingMiddlewares.map((name) =>
+      error(
+        "middleware-missing",
+        `Traefik has no middleware ${name}, so it serves none of the routers that name it`,
+        `/api/http/middlewares/${name} answered 404`,
+        "Set authelia.middleware (or traefik.middlewares) to its name in Traefik, followed by @ and the provider that defines it.",
+      ),
+    ),
+    ...judgeAge(facts.version, facts.minApiVersion, `/api/version answered ${facts.version}`),
+    ...judgeEntrypoint(config, facts.entrypoint),
+  ];
 }
 
-/** A host that another router claims too. */
-export const hostTwice = (name: string, host: string, evidence: string): Finding =>
-  warning(
-    "host-claimed-twice",
-    `another router claims ${host}, the host of ${name}`,
-    evidence,
-    "Give one of them another host: Traefik takes the longer rule, so requests may go to a stranger.",
-  );
-
-/** Line 3 before 3.2.2 ignores the network that its labels name, and answers 504 or 404 for it. */
-function judgeVersion(config: Config, version: string | undefined): Finding[] {
-  const parts = version?.split(/[.-]/).slice(0, 3).map(Number) ?? [];
-  const [index] = OLDEST_LINE_3.flatMap((least, place) => (parts[place] === least ? [] : [place]));
-  const isOld = index !== undefined && (parts[index] ?? Number.NaN) < (OLDEST_LINE_3[index] ?? 0);
-  if (config.traefik.version !== 3 || !isOld || parts[0] !== 3) return [];
-  return [
-    warning(
-      "traefik-old",
-      `Traefik ${version} does not read the labels traefik.swarm.network and traefik.swarm.lbswarm`,
-      `/api/version answered ${version}`,
-      `Update Traefik to ${OLDEST_LINE_3.join(".")} or newer.`,
-    ),
-  ];
+/**
+ * A Traefik that is too old for the engine, or for our labels.
+ *
+ * @param minApiVersion the oldest API that the engine speaks
+ */
+export function judgeAge(
+  version: string | undefined,
+  minApiVersion: string | undefined,
+  evidence: string,
+): Finding[] {
+  if (version === undefined) return [];
+  const line = version.startsWith("2.") ? 2 : 3;
+  const needed = ASKS_FOR_A_NEWER_API[line];
+  if (minApiVersion !== undefined && isOlder(OLD_API, minApiVersion) && isOlder(version, needed)) {
+    const message = `Docker refuses Traefik ${version}, which then sees no service: every route answers 404`;
+    const both = `${evidence}; it asks for API ${OLD_API}, and the engine speaks ${minApiVersion} and newer`;
+    return [error("traefik-old", message, both, `Update Traefik to ${needed} or newer.`)];
+  }
+  if (line === 2 || !isOlder(version, READS_OUR_LABELS)) return [];
+  const message = `Traefik ${version} does not read the labels traefik.swarm.network and traefik.swarm.lbswarm`;
+  return [warning("traefik-old", message, evidence, `Update Traefik to ${READS_OUR_LABELS} or newer.`)];
 }
 
 function judgeRouter(config: Config, name: string, facts: TraefikFacts): Finding[] {
   const wanted = `${name}@${providerOf(config)}`;
   const router = facts.routers.find((candidate) => candidate.name === wanted);
-  if (!router) {
-    const { evidence, remedy } = whyUnseen(config, name, facts);
-    return [error("router-missing", `Traefik does not see the router ${wanted}`, evidence, remedy)];
-  }
+  if (!router)
+    return [
+      error(
+        "router-missing",
+        `Traefik does not see the router ${wanted}`,
+        ...whyMissing(config, name, facts),
+      ),
+    ];
   const findings: Finding[] = [];
   const faults = router.error ?? [];
   if (router.status !== "enabled" || faults.length > 0) {
@@ -144,25 +141,22 @@ function judgeRouter(config: Config, name: string, facts: TraefikFacts): Finding
   return findings;
 }
 
-function judgeMiddleware(name: string, middleware: TraefikMiddleware | undefined): Finding[] {
-  if (!middleware) {
+/** Why Traefik has no router of a name, as far as its API shows: the evidence and the remedy. */
+function whyMissing(
+  config: Config,
+  name: string,
+  { routers, version = "" }: TraefikFacts,
+): [evidence: string, remedy: string] {
+  const line = config.traefik.version;
+  const other = routers.find((candidate) => candidate.name.startsWith(`${name}@`));
+  if (other || (/^[23]\./.test(version) && !version.startsWith(`${line}.`)))
     return [
-      error(
-        "middleware-missing",
-        `Traefik has no middleware ${name}, so it serves none of the routers that name it`,
-        `/api/http/middlewares/${name} answered 404`,
-        "Set authelia.middleware (or traefik.middlewares) to its name in Traefik, with the provider that defines it behind @.",
-      ),
+      other ? `it has ${other.name} instead` : `it is Traefik ${version}`,
+      `Set traefik.version: ${line === 2 ? 3 : 2}, the line of your Traefik.`,
     ];
-  }
-  if (middleware.status === "enabled" && !middleware.error?.length) return [];
   return [
-    error(
-      "middleware-refused",
-      `Traefik does not take the middleware ${name} as it is`,
-      `status ${middleware.status}: ${middleware.error?.join("; ") ?? ""}`,
-      "Fix the reported problem in the configuration that defines it.",
-    ),
+    "its API does not say why",
+    `See that a task of the service runs (hephaestus status), and that Traefik runs on a manager with ${PROVIDER_FLAGS[line]} and Docker's socket. If it has ${providerKey(config)}.constraints, put the label that they ask for under traefik.labels.`,
   ];
 }
 
@@ -178,51 +172,10 @@ function judgeEntrypoint(config: Config, entrypoint: TraefikEntrypoint | undefin
       ),
     ];
   }
-  // Zero values are left out.
   const timeout = entrypoint.transport?.respondingTimeouts?.readTimeout ?? "0";
-  const cut = judgeReadSeconds(
-    config,
-    goSeconds(timeout),
-    `entrypoint ${name}: transport.respondingTimeouts.readTimeout is ${timeout}`,
-  );
-  return [...(tls ? [] : judgePlainEntrypoint(name, entrypoint)), ...(cut ? [cut] : [])];
-}
-
-/** An entrypoint that a tunnel or a load balancer sends plain HTTP to. */
-function judgePlainEntrypoint(name: string, { http, forwardedHeaders }: TraefikEntrypoint): Finding[] {
-  const findings: Finding[] = [];
-  if (http?.tls !== undefined) {
-    findings.push(
-      error(
-        "entrypoint-has-tls",
-        `the entrypoint ${name} has TLS, though by the config TLS ends before Traefik`,
-        `/api/entrypoints/${name}: http.tls is set`,
-        "Set traefik.tls: true, or traefik.entrypoint to one without TLS.",
-      ),
-    );
-  }
-  const target = http?.redirections?.entryPoint?.to;
-  if (target !== undefined) {
-    findings.push(
-      error(
-        "entrypoint-redirects",
-        `the entrypoint ${name} sends every request to https again, so clients are sent around in a circle`,
-        `/api/entrypoints/${name}: http.redirections.entryPoint.to is ${target}`,
-        "Give the tunnel or load balancer an entrypoint of its own without a redirection, and set traefik.entrypoint.",
-      ),
-    );
-  }
-  if (!forwardedHeaders?.insecure && !forwardedHeaders?.trustedIPs?.length) {
-    findings.push(
-      warning(
-        "clients-share-address",
-        "Traefik takes the tunnel or load balancer for the client, so password guesses are counted for all clients together",
-        `/api/entrypoints/${name}: forwardedHeaders trusts nobody`,
-        `Start Traefik with: --entryPoints.${name}.forwardedHeaders.trustedIPs=<its address>`,
-      ),
-    );
-  }
-  return findings;
+  const evidence = `entrypoint ${name}: transport.respondingTimeouts.readTimeout is ${timeout}`;
+  const cut = judgeReadSeconds(config, goSeconds(timeout), evidence);
+  return cut ? [cut] : [];
 }
 
 export const traefikCheck: Check = {
@@ -230,6 +183,13 @@ export const traefikCheck: Check = {
   title: "routers, middlewares and entrypoint of Traefik",
   theme: "Traefik",
   applies: ({ expose, traefik }) => expose === "traefik" && traefik.api !== undefined,
-  run: async ({ config, traefik }) => judgeTraefik(config, await traefik()),
+  run: async ({ config, traefik, swarm }) => {
+    // Its API can also be asked if Docker does not answer.
+    const minApiVersion = await swarm().then(
+      (facts) => facts.minApiVersion,
+      () => undefined,
+    );
+    return judgeTraefik(config, { ...(await traefik()), minApiVersion });
+  },
   failed: (cause, { config }) => judgeUnreachable(config.traefik.api, cause),
 };

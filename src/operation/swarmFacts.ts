@@ -15,6 +15,8 @@ import { judgeExternalNetworks } from "./judgeExternalNetworks.js";
 export interface SwarmFacts {
   serverVersion: string;
   apiVersion: string;
+  /** The oldest API that the engine speaks. */
+  minApiVersion?: string | undefined;
   /** The docker command's version, and the newest API that it speaks. */
   client?: { version: string; apiVersion: string };
   swarmState: string;
@@ -70,6 +72,7 @@ export async function readSwarmFacts(
   const version = JSON.parse(await docker.run(["version", "--format", "{{json .Server}}"])) as {
     Version: string;
     ApiVersion: string;
+    MinAPIVersion?: string;
   };
   const client = JSON.parse(await docker.run(["version", "--format", "{{json .Client}}"])) as CliVersion;
   const swarm = JSON.parse(await docker.run(["info", "--format", "{{json .Swarm}}"])) as {
@@ -81,6 +84,7 @@ export async function readSwarmFacts(
   const facts: SwarmFacts = {
     serverVersion: version.Version,
     apiVersion: version.ApiVersion,
+    minApiVersion: version.MinAPIVersion,
     client: { version: client.Version, apiVersion: client.DefaultAPIVersion ?? client.ApiVersion },
     swarmState: swarm.LocalNodeState,
     isManager: swarm.ControlAvailable,

@@ -1,6 +1,7 @@
 import { type Config, compareVersions } from "../config/resolve.js";
 import { goNanoseconds } from "../docker/goDuration.js";
 import type { SwarmService } from "../docker/objects.js";
+import { providerOf } from "../services/traefikLabels.js";
 import type { Finding } from "./findings.js";
 
 /** Traefik as a service of this Swarm: what it is started with says what no label can change. */
@@ -8,8 +9,26 @@ import type { Finding } from "./findings.js";
 /** Traefik's static configuration, by option in lower case: providers.swarm.constraints. */
 export type TraefikOptions = ReadonlyMap<string, string>;
 
+/** What starts the provider that reads services of a Swarm, by the line of Traefik. */
+export const PROVIDER_FLAGS = {
+  2: "--providers.docker.swarmMode=true",
+  3: "--providers.swarm=true",
+} as const;
+
+/** Where the provider stands in Traefik's static configuration. */
+export const providerKey = (config: Config): `providers.${"docker" | "swarm"}` =>
+  `providers.${providerOf(config)}`;
+
 export const isTraefik = ({ Spec }: SwarmService): boolean =>
   /(?:^|\/)traefik(?:[:@]|$)/.test(Spec.TaskTemplate.ContainerSpec.Image);
+
+/** The version that the tag of its image names, such as 3.5. */
+export const taggedVersion = ({ Spec }: SwarmService): string | undefined =>
+  /:v?(\d+\.\d+(?:\.\d+)?)/.exec(Spec.TaskTemplate.ContainerSpec.Image)?.[1];
+
+/** Whether a version is older than another. A tag such as 2.11 stands for its newest version. */
+export const isOlder = (version: string, than: string): boolean =>
+  !`${than}.`.startsWith(`${version}.`) && compareVersions(version, than) < 0;
 
 /** Whether an option is set, or one below it. */
 export const hasOption = (options: TraefikOptions, key: string): boolean =>
@@ -18,41 +37,33 @@ export const hasOption = (options: TraefikOptions, key: string): boolean =>
 /**
  * What the service is started with. Traefik reads one source alone: a file, or arguments, or variables.
  *
- * @returns undefined where a file has it, which is not read here
+ * @returns undefined if a file has it, which is not read here
  */
 export function optionsOf({ Spec }: SwarmService): TraefikOptions | undefined {
-  const { Command = [], Args = [], Env = [], Configs = [], Mounts = [] } = Spec.TaskTemplate.ContainerSpec;
+  const { Args = [], Env = [], Configs = [], Mounts = [] } = Spec.TaskTemplate.ContainerSpec;
   const places = [...Configs.map(({ File }) => File?.Name ?? ""), ...Mounts.map(({ Target }) => Target)];
   if (places.some((place) => /\/traefik(?:\.(?:ya?ml|toml))?\/?$/.test(place))) return undefined;
-  const options = flagsIn([...Command, ...Args]);
-  if (options.has("configfile")) return undefined;
-  if (options.size > 0) return options;
-  const variables = new Map(
-    Env.map((line) => /^TRAEFIK_([A-Z0-9_]+)=(.*)$/s.exec(line))
-      .filter((found) => found !== null)
-      .map(([, name = "", value = ""]) => [name.toLowerCase().replaceAll("_", "."), value]),
+  const flags = found(Args, /^--?([a-zA-Z][^=]*)(?:=(.*))?$/s);
+  const variables = found(Env, /^TRAEFIK_([A-Z0-9_]+)=(.*)$/s).map(
+    ([name, value]) => [name.replaceAll("_", "."), value] as const,
   );
-  // It does nothing without settings, so its image has a file.
-  return variables.size > 0 ? variables : undefined;
+  const options = new Map(flags.length > 0 ? flags : variables);
+  // It does nothing without settings, so without any its image has a file.
+  return options.size === 0 || options.has("configfile") ? undefined : options;
 }
 
-/** --name=value, --name value, and --name alone. Source: traefik/paerser, flag. */
-function flagsIn(words: readonly string[]): Map<string, string> {
-  const options = new Map<string, string>();
-  for (const [index, word] of words.entries()) {
-    const [, name, value] = /^--?([a-zA-Z][^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-    if (name === undefined) continue;
-    const next = words[index + 1];
-    options.set(name.toLowerCase(), value ?? (next === undefined || next.startsWith("-") ? "true" : next));
-  }
-  return options;
-}
+const found = (lines: readonly string[], option: RegExp) =>
+  lines.flatMap((line) => {
+    const [, name, value = "true"] = option.exec(line) ?? [];
+    return name === undefined ? [] : [[name.toLowerCase(), value] as const];
+  });
 
 /** A layer of some gigabytes over a line of a few megabytes a second. */
 const LEAST_READ_SECONDS = 600;
 
-/** What an entrypoint has where nothing is set, and since when; before, there was no limit. Source: traefik/traefik#10602. */
-const DEFAULT_READ_TIMEOUT = { seconds: 60, since: "2.11.2" };
+/** What an entrypoint has if nothing is set, and since when; before, there was no limit. Source: traefik/traefik#10602. */
+const DEFAULT_READ_SECONDS = 60;
+const FIRST_WITH_A_LIMIT = "2.11.2";
 
 /** How Traefik is given a read timeout that large layers fit. */
 export const readTimeoutFlag = ({ traefik }: Pick<Config, "traefik">): string =>
@@ -61,8 +72,8 @@ export const readTimeoutFlag = ({ traefik }: Pick<Config, "traefik">): string =>
 /**
  * A read timeout as a finding.
  *
- * @param seconds of the timeout; 0 is no limit, and undefined what is no duration
- * @returns undefined where large layers fit
+ * @param seconds of the timeout; 0 is no limit, and undefined is no duration
+ * @returns undefined if large layers fit
  */
 export function judgeReadSeconds(
   config: Config,
@@ -84,7 +95,7 @@ export function judgeReadSeconds(
  * enough that one of them does not.
  *
  * @param services all of the Swarm
- * @returns the finding, or why it cannot be known; neither where nothing is wrong
+ * @returns the finding, or why it cannot be known; neither if nothing is wrong
  */
 export function readTimeout(
   config: Config,
@@ -108,15 +119,15 @@ export function readTimeout(
   return unknown !== undefined ? { unknown } : first ? { finding: first } : {};
 }
 
-/** @returns undefined where neither arguments nor variables tell */
+/** @returns undefined if neither arguments nor variables tell */
 function readTimeoutOf(
   { traefik: { entrypoint } }: Config,
   service: SwarmService,
 ): { seconds: number | undefined; evidence: string } | undefined {
-  const { Name, TaskTemplate } = service.Spec;
+  const { Name } = service.Spec;
   const key = `entrypoints.${entrypoint.toLowerCase()}`;
   const options = optionsOf(service);
-  // Where nothing names the entrypoint, the image has a file.
+  // If nothing names the entrypoint, the image has a file.
   if (options === undefined || !hasOption(options, key)) return undefined;
   const set = options.get(`${key}.transport.respondingtimeouts.readtimeout`);
   if (set !== undefined) {
@@ -125,12 +136,10 @@ function readTimeoutOf(
       evidence: `service ${Name}: readTimeout is ${set} for ${entrypoint}`,
     };
   }
-  const [, version] = /:v?(\d+\.\d+(?:\.\d+)?)/.exec(TaskTemplate.ContainerSpec.Image) ?? [];
-  const { seconds, since } = DEFAULT_READ_TIMEOUT;
-  // A tag such as 2.11 stands for its newest version.
-  const isOlder = version !== undefined && !since.startsWith(version) && compareVersions(version, since) < 0;
+  const version = taggedVersion(service);
+  const seconds = version !== undefined && isOlder(version, FIRST_WITH_A_LIMIT) ? 0 : DEFAULT_READ_SECONDS;
   return {
-    seconds: isOlder ? 0 : seconds,
+    seconds,
     evidence: `service ${Name} sets no readTimeout for ${entrypoint}, and the default is ${seconds} seconds`,
   };
 }
@@ -138,7 +147,7 @@ function readTimeoutOf(
 /**
  * A duration as Traefik writes it ("1m0s", "60000000000ns"; a bare number is of seconds), in seconds.
  *
- * @returns undefined where it is none
+ * @returns undefined if it is none
  */
 export function goSeconds(text: string): number | undefined {
   if (/^\d+$/.test(text)) return Number(text);

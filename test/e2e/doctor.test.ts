@@ -223,7 +223,6 @@ test("faults of Traefik, of the names, of the certificate, and of neighbours", a
         ...fillers,
         router("ill-registry@swarm", "localhost", { entryPoints: ["web"], using: ["web"] }),
         router("ill-registry-ui@swarm", "ui.ill.invalid", { status: "disabled", error }),
-        router("evil@docker", "localhost"),
       ],
       middlewares: [
         { name: "ill-before-auth@swarm", status: "enabled", type: "headers" } as { name: string },
@@ -254,7 +253,6 @@ test("faults of Traefik, of the names, of the certificate, and of neighbours", a
       "certificate-wrong-name": /localhost has a certificate for another name/,
       "router-wrong-entrypoint": /ill-registry@swarm is not on the entrypoint websecure: it is on web/,
       "router-refused": /ill-registry-ui@swarm.*status disabled: middleware "authelia@swarm" does not exist/,
-      "host-claimed-twice": /claims localhost.*evil@docker/,
       "middleware-missing": /authelia@swarm/,
       "read-timeout-short": /longer than 60 seconds.*60000000000ns/,
       "router-name-twice": /service neighbour has the label/,

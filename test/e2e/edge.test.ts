@@ -187,7 +187,7 @@ test("realm and upload addresses name the public port and https, and doctor find
 });
 
 test("doctor reads the constraint and the ports of Traefik's own service", async () => {
-  const image = "traefik:v3.5";
+  const image = "traefik:v3.6";
   await target.docker("tag", swarm.images.hello, image);
   closing.push(() => forge.docker("rmi", image));
   await target.docker(

@@ -1,15 +1,11 @@
-import { createServer } from "node:http";
-import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
-import { labelsWanted, matchesConstraint } from "../../src/doctor/constraint.js";
 import type { Finding } from "../../src/doctor/finding.js";
-import { TraefikApi } from "../../src/doctor/traefikApi.js";
 import { judgeTraefik, type TraefikFacts } from "../../src/doctor/traefikChecks.js";
 import { judgeTraefikService } from "../../src/doctor/traefikServiceCheck.js";
 import { readTimeout } from "../../src/operation/traefikService.js";
-import { entrypoint, listen, router, traefikApi } from "../e2e/doctor/fakes.js";
+import { entrypoint, router } from "../e2e/doctor/fakes.js";
 import { service } from "./swarmObjects.js";
 
 /** Why Traefik does not see our services, or takes all clients for one. */
@@ -17,35 +13,6 @@ import { service } from "./swarmObjects.js";
 const load = (text = "") => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
 const ids = (findings: readonly Finding[]) => findings.map(({ severity, id }) => `${severity} ${id}`);
 const PUBLIC = "Label(`traefik.constraint-label`, `traefik-public`)";
-
-describe("a constraint of a provider", () => {
-  const ours = { "traefik.enable": "true", "traefik.constraint-label": "traefik-public", tier: "web-1" };
-
-  test.each<[string, boolean | undefined]>([
-    [PUBLIC, true],
-    ['Label("traefik.constraint-label", "traefik-public")', true],
-    ["Label(`traefik.constraint-label`, `other`)", false],
-    ["Label(`missing`, ``)", true],
-    ["!Label(`tier`, `web-1`)", false],
-    ["LabelRegex(`tier`, `^web-\\d$`)", true],
-    ["LabelRegex(`tier`, `^db`) || Label(`traefik.enable`, `true`)", true],
-    ["Label(`tier`, `x`) && (Label(`a`, `b`) || Label(`traefik.enable`, `true`))", false],
-    ["!(Label(`tier`, `x`) && Label(`a`, `b`))", true],
-    ["", true],
-    ["Tag(`x`)", undefined],
-    ["Label(`a`)", undefined],
-    ["Label(`a`, `b`", undefined],
-    ["Label(`a`, `b`) Label(`a`, `b`)", undefined],
-    ["LabelRegex(`tier`, `(`)", undefined],
-  ])("%s", (expression, expected) => expect(matchesConstraint(expression, ours)).toBe(expected));
-
-  test("asks for labels that can be named, where it asks for all of them", () => {
-    expect(labelsWanted(PUBLIC, {})).toEqual({ "traefik.constraint-label": "traefik-public" });
-    expect(labelsWanted("Label(`a`, `1`) && Label(`b`, `2`)", { a: "1" })).toEqual({ b: "2" });
-    expect(labelsWanted("Label(`a`, `1`) || Label(`b`, `2`)", {})).toEqual({});
-    expect(labelsWanted("!Label(`a`, `1`)", { a: "1" })).toEqual({});
-  });
-});
 
 describe("Traefik's own service in the Swarm", () => {
   const NETWORK = "net1";
@@ -86,7 +53,8 @@ describe("Traefik's own service in the Swarm", () => {
       { Image: "traefik:v3.5@sha256:abc", Args: args, ...container },
       networks,
     );
-  const judge = (services: SwarmService[], text = "") => judgeTraefikService(load(text), NETWORK, services);
+  const judge = (services: SwarmService[], text = "", minApiVersion = "1.24") =>
+    judgeTraefikService(load(text), { services, networkId: NETWORK, minApiVersion });
   const SOUND = [
     "--providers.swarm.endpoint=unix:///var/run/docker.sock",
     "--providers.swarm.exposedByDefault=false",
@@ -104,8 +72,16 @@ describe("Traefik's own service in the Swarm", () => {
 
   test.each<[string, string[], Record<string, unknown>, string]>([
     ["by an argument", [...SOUND, `--providers.swarm.constraints=${PUBLIC}`], {}, ""],
-    ["by two arguments", [...SOUND, "--Providers.Swarm.Constraints", PUBLIC], {}, ""],
-    ["in its command", [], { Command: ["traefik", `--providers.swarm.constraints=${PUBLIC}`] }, ""],
+    ["in other letters", [...SOUND, `--Providers.Swarm.Constraints=${PUBLIC}`], {}, ""],
+    [
+      "in double quotes, with another",
+      [
+        ...SOUND,
+        `--providers.swarm.constraints=${PUBLIC.replaceAll("`", '"')} && Label(\`traefik.enable\`,\`true\`)`,
+      ],
+      {},
+      "",
+    ],
     ["in its environment", [], { Env: [`TRAEFIK_PROVIDERS_SWARM_CONSTRAINTS=${PUBLIC}`] }, ""],
     [
       "of line 2",
@@ -118,8 +94,8 @@ describe("Traefik's own service in the Swarm", () => {
     expect(ids(found)).toEqual(["error traefik-constraint"]);
     expect(found[0]?.message).toContain("gateway");
     expect(found[0]?.evidence).toContain(`edge_traefik: ${text ? "providers.docker" : "providers.swarm"}`);
-    expect(found[0]?.evidence).toContain(PUBLIC);
-    expect(found[0]?.remedy).toContain("traefik.labels: { traefik.constraint-label: traefik-public }");
+    expect(found[0]?.evidence.replaceAll('"', "`")).toContain(PUBLIC);
+    expect(found[0]?.remedy).toContain("traefik.labels: { traefik.constraint-label: traefik-public");
     const fitting = gateway({ "traefik.enable": "true", "traefik.constraint-label": "traefik-public" });
     expect(judge([fitting, traefik(args, container)], text)).toEqual([]);
   });
@@ -131,11 +107,52 @@ describe("Traefik's own service in the Swarm", () => {
     expect(judge([gateway(), two, traefik([...SOUND, constraint])])).toEqual([]);
   });
 
-  test("leaves it to another one that takes ours, and names what it cannot read", () => {
+  test("leaves it to another one that takes ours", () => {
     const inner = traefik([...SOUND, `--providers.swarm.constraints=${PUBLIC}`]);
     expect(judge([gateway(), inner, traefik(SOUND)])).toEqual([]);
-    const odd = judge([gateway(), traefik([...SOUND, "--providers.swarm.constraints=Tag(`x`)"])]);
-    expect(odd).toEqual([]);
+  });
+
+  test.each([
+    "Tag(`x`)",
+    "Label(`a`)",
+    "!Label(`a`, `b`)",
+    "LabelRegex(`a`, `^b`)",
+    "Label(`a`, `b`) || Label(`c`, `d`)",
+    "Label(`a`, `b`) && (Label(`c`, `d`))",
+  ])("has the constraint %s, which is not judged", (constraint) => {
+    expect(judge([gateway(), traefik([...SOUND, `--providers.swarm.constraints=${constraint}`])])).toEqual(
+      [],
+    );
+  });
+
+  test("has a constraint that a label which is not there fits", () => {
+    expect(judge([gateway(), traefik([...SOUND, "--providers.swarm.constraints=Label(`a`, ``)"])])).toEqual(
+      [],
+    );
+  });
+
+  test.each([
+    ["traefik:v3.5@sha256:abc", "1.44", "error traefik-old", "3.6.1"],
+    ["traefik:3.6.0", "1.44", "error traefik-old", "3.6.1"],
+    ["traefik:v3.6.1", "1.44", undefined, ""],
+    ["traefik:v3.6", "1.44", undefined, ""],
+    ["traefik:v3", "1.44", undefined, ""],
+    ["traefik:latest", "1.44", undefined, ""],
+    ["traefik:v2.11.3", "1.44", "error traefik-old", "2.11.31"],
+    ["traefik:v2.11.31", "1.44", undefined, ""],
+    ["traefik:v3.5", "1.24", undefined, ""],
+    ["traefik:v3.2.1", "1.24", "warning traefik-old", "3.2.2"],
+    ["traefik:v2.10", "1.24", undefined, ""],
+  ])("%s with an engine that speaks %s and newer: %s", (Image, minApiVersion, wanted, remedy) => {
+    const version = Image.includes("v2") ? 2 : 3;
+    const args = version === 2 ? ["--providers.docker.swarmMode=true"] : SOUND;
+    const found = judge(
+      [gateway(), traefik(args, { Image })],
+      `traefik: { version: ${version} }`,
+      minApiVersion,
+    );
+    expect(ids(found)).toEqual(wanted === undefined ? [] : [wanted]);
+    if (wanted !== undefined) expect(found[0]?.remedy).toContain(`${remedy} or newer`);
   });
 
   test("reads labels of other services of the stack only where they have routers", () => {
@@ -185,7 +202,7 @@ describe("Traefik's own service in the Swarm", () => {
     ["by default", traefik(WEB), "", /edge_traefik sets no readTimeout.*default is 60 seconds/],
     ["by default, of line 2", traefik(WEB, { Image: "traefik:v2.11" }), "", /default is 60 seconds/],
     ["by an argument", traefik([...WEB, `${TIMEOUT}=2m`]), "", /edge_traefik: .*readTimeout is 2m/],
-    ["by two arguments", traefik([...WEB, TIMEOUT.toLowerCase(), "120"]), "", /readTimeout is 120/],
+    ["in other letters", traefik([...WEB, `${TIMEOUT.toLowerCase()}=120`]), "", /readTimeout is 120/],
     ["by default, with variables", traefik([], asVariables(WEB)), "", /default is 60 seconds/],
     ["by a variable", traefik([], asVariables([...WEB, `${TIMEOUT}=90s`])), "", /readTimeout is 90s/],
     [
@@ -266,157 +283,47 @@ describe("Traefik's own service in the Swarm", () => {
 
 describe("a router that Traefik's API does not show", () => {
   const config = load();
-  const others = [router("other@swarm", "other.example"), router("api@internal", "x")];
   const facts = (changes: Partial<TraefikFacts> = {}): TraefikFacts => ({
-    routers: others,
-    middlewares: new Map(),
+    routers: [router("other@swarm", "other.example"), router("api@internal", "x")],
+    missingMiddlewares: [],
     entrypoint: entrypoint("websecure", "900000000000ns"),
-    version: "3.5.0",
-    providers: ["Swarm", "File"],
+    version: "3.6.2",
     ...changes,
   });
-  const labels = new Map([["forge-registry", { "traefik.enable": "true" }]]);
   const missing = (changes: Partial<TraefikFacts>) => {
-    const found = judgeTraefik(config, facts({ labels, ...changes })).filter(
-      ({ id }) => id === "router-missing",
-    );
+    const found = judgeTraefik(config, facts(changes)).filter(({ id }) => id === "router-missing");
     expect(found).toHaveLength(2);
     return found[0] as Finding;
   };
 
-  test("is left out by a constraint that the support dump tells", () => {
-    const { evidence, remedy } = missing({
-      staticConfiguration: { providers: { swarm: { constraints: PUBLIC } } },
-    });
-    expect(evidence).toContain(PUBLIC);
-    expect(remedy).toContain("traefik.labels: { traefik.constraint-label: traefik-public }");
+  test("may be left out by something that the API does not tell", () => {
+    expect(missing({}).remedy).toMatch(
+      /hephaestus status.*manager.*providers\.swarm\.constraints.*traefik\.labels/,
+    );
   });
 
-  test("is left out by something that the API does not tell, where it shows routers of others", () => {
-    const { evidence, remedy } = missing({});
-    expect(evidence).toContain("1 router of others");
-    expect(remedy).toMatch(/providers\.swarm\.constraints.*traefik\.labels/);
-  });
-
-  test("is not read at all where the provider shows none", () => {
-    const { evidence, remedy } = missing({ routers: [] });
-    expect(evidence).toContain("no router");
-    expect(remedy).toMatch(/manager/);
-  });
-
-  test("has a provider that is not switched on, or a Traefik of the other line", () => {
-    expect(missing({ providers: ["Docker", "File"] }).remedy).toContain("--providers.swarm=true");
-    const old = missing({ version: "2.11.2", providers: ["Docker"] });
+  test("has a Traefik of the other line", () => {
+    const old = missing({ version: "2.11.2" });
     expect(old.evidence).toContain("2.11.2");
     expect(old.remedy).toContain("traefik.version: 2");
-  });
-
-  test("lacks the label that exposedByDefault: false asks for", () => {
-    const { evidence, remedy } = missing({
-      staticConfiguration: { providers: { swarm: {} } },
-      labels: new Map([["forge-registry", {}]]),
+    const seen = missing({
+      routers: ["registry", "registry-ui"].map((name) => router(`forge-${name}@docker`, "x")),
     });
-    expect(evidence).toContain("traefik.enable");
-    expect(remedy).toContain("hephaestus deploy");
+    expect(seen.evidence).toContain("forge-registry@docker");
+    expect(seen.remedy).toContain("traefik.version: 2");
   });
 
-  test("says nothing of a version that reads our labels, and names one that does not", () => {
-    const ours = [
+  test.each([
+    ["3.6.2", "1.44", []],
+    [undefined, "1.44", []],
+    ["3.5.0", undefined, []],
+    ["3.5.0", "1.44", ["error traefik-old"]],
+    ["3.2.1", "1.24", ["warning traefik-old"]],
+  ])("is there with Traefik %s, and the engine speaks %s and newer", (version, minApiVersion, expected) => {
+    const routers = [
       router("forge-registry@swarm", "registry.a.example"),
       router("forge-registry-ui@swarm", "registry-ui.a.example"),
     ];
-    expect(judgeTraefik(config, facts({ routers: ours }))).toEqual([]);
-    expect(judgeTraefik(config, facts({ routers: ours, version: undefined, providers: undefined }))).toEqual(
-      [],
-    );
-    expect(ids(judgeTraefik(config, facts({ routers: ours, version: "3.2.1" })))).toEqual([
-      "warning traefik-old",
-    ]);
-  });
-});
-
-describe("an entrypoint that TLS ends before", () => {
-  const config = load("traefik: { tls: false }");
-  const ours = ["registry", "registry-ui"].map((name) =>
-    router(`forge-${name}@swarm`, `${name}.a.example`, {
-      entryPoints: ["web"],
-      using: ["web"],
-      tls: undefined,
-    }),
-  );
-  const judge = (changes: object) =>
-    judgeTraefik(config, {
-      routers: ours,
-      middlewares: new Map(),
-      entrypoint: {
-        ...entrypoint("web", "900000000000ns"),
-        forwardedHeaders: { trustedIPs: ["10.0.0.7/32"] },
-        ...changes,
-      },
-    });
-
-  test("is sound where it speaks plain HTTP and believes the tunnel", () => {
-    expect(judge({})).toEqual([]);
-    expect(judge({ forwardedHeaders: { insecure: true } })).toEqual([]);
-  });
-
-  test.each<[string, object, string, RegExp]>([
-    ["wants TLS of its own", { http: { tls: {} } }, "error entrypoint-has-tls", /traefik\.tls: true/],
-    [
-      "sends everybody to https",
-      { http: { redirections: { entryPoint: { to: "websecure", scheme: "https" } } } },
-      "error entrypoint-redirects",
-      /an entrypoint of its own/,
-    ],
-    [
-      "takes the tunnel for the client",
-      { forwardedHeaders: {} },
-      "warning clients-share-address",
-      /--entryPoints\.web\.forwardedHeaders\.trustedIPs/,
-    ],
-  ])("is found where it %s", (_name, changes, id, remedy) => {
-    const found = judge(changes);
-    expect(ids(found)).toEqual([id]);
-    expect(found[0]?.remedy).toMatch(remedy);
-  });
-});
-
-describe("the API", () => {
-  test("tells version and providers, and the static configuration where it has a support dump", async () => {
-    const tar = (name: string, text: string) => {
-      const header = Buffer.alloc(512);
-      header.write(name, 0);
-      header.write(text.length.toString(8).padStart(11, "0"), 124);
-      return Buffer.concat([header, Buffer.from(text), Buffer.alloc((512 - (text.length % 512)) % 512)]);
-    };
-    const dump = Buffer.concat([
-      tar("version.json", '{"version":"3.5.0"}'),
-      tar("static-config.json", JSON.stringify({ providers: { swarm: { constraints: PUBLIC } } })),
-      tar("runtime-config.json", "{}"),
-      Buffer.alloc(1024),
-    ]);
-    const fake = traefikApi({
-      routers: [],
-      middlewares: [],
-      entrypoints: [],
-      version: "3.5.0",
-      providers: ["Swarm"],
-      dump: gzipSync(dump),
-    });
-    const server = createServer(fake);
-    const api = new TraefikApi((await listen(server)).url);
-    expect(await api.version()).toBe("3.5.0");
-    expect(await api.providers()).toEqual(["Swarm"]);
-    expect(await api.staticConfiguration()).toEqual({ providers: { swarm: { constraints: PUBLIC } } });
-    server.close();
-  });
-
-  test("tells none of it in older lines, which is no fault", async () => {
-    const server = createServer((_request, response) => response.writeHead(404).end("404 page not found"));
-    const api = new TraefikApi((await listen(server)).url);
-    expect(await api.version()).toBeUndefined();
-    expect(await api.providers()).toBeUndefined();
-    expect(await api.staticConfiguration()).toBeUndefined();
-    server.close();
+    expect(ids(judgeTraefik(config, facts({ routers, version, minApiVersion })))).toEqual(expected);
   });
 });

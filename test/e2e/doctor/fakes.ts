@@ -22,9 +22,6 @@ export interface FakeTraefik {
   middlewares: Named[];
   entrypoints: Named[];
   version?: string;
-  providers?: string[];
-  /** A gzipped tar archive. */
-  dump?: Buffer;
 }
 
 const PER_PAGE = 100;
@@ -47,9 +44,6 @@ export function traefikApi(fake: FakeTraefik): RequestListener {
       return answer(200, routers.slice((page - 1) * PER_PAGE, page * PER_PAGE), next);
     }
     if (pathname === "/api/version" && fake.version) return answer(200, { Version: fake.version });
-    if (pathname === "/api/overview" && fake.providers) return answer(200, { providers: fake.providers });
-    if (pathname === "/api/support-dump" && fake.dump)
-      return void response.writeHead(200, { "content-type": "application/gzip" }).end(fake.dump);
     const [, kind, name] = /^\/api\/(?:http\/)?(middlewares|entrypoints)\/(.+)$/.exec(pathname) ?? [];
     const found = (kind === "middlewares" ? middlewares : entrypoints).find((one) => one.name === name);
     if (found) answer(200, found);
@@ -73,7 +67,6 @@ export const router = (name: string, host: string, changes: Record<string, unkno
 /** Line 3's default; Traefik writes a duration as its nanoseconds. */
 export const entrypoint = (name: string, readTimeout: string | undefined) => ({
   address: ":443",
-  forwardedHeaders: {},
   http: { maxHeaderBytes: 1048576, sanitizePath: true },
   http2: { maxConcurrentStreams: 250 },
   name,
