@@ -132,9 +132,19 @@ export const ACCESS: readonly Subject[] = [
       { what: 'pattern += "(?:.+/)?";', by: 'pattern += "(?:.+/)";', rule: "** is also no segment" },
       { what: "return `^${pattern}$`;", by: "return `^${pattern}`;", rule: "a glob matches the whole name" },
       {
-        what: "(left, right) => left && !right);",
-        by: "(left, right) => right && !left);",
+        what: 'segment !== "**" && matchesGlob',
+        by: "matchesGlob",
+        rule: "** is more than * covers",
+      },
+      {
+        what: "matchesGlob(first, segment) && isWider",
+        by: "matchesGlob(segment, first) && isWider",
         rule: "covered is what the others match",
+      },
+      {
+        what: "if (second === many) return meet(other, list, many, same);",
+        by: "if (second === many) return true;",
+        rule: "globs meet if some name is of both",
       },
     ],
   },
@@ -175,16 +185,6 @@ export const ACCESS: readonly Subject[] = [
     file: "src/config/accessFindings.ts",
     tests: ["repositoryRules.test.ts"],
     mutations: [
-      {
-        what: "earlier.index < index &&",
-        by: "earlier.index <= index &&",
-        rule: "globs of one rule may overlap",
-      },
-      {
-        what: "        !isCovered(earlier.glob, [glob]) &&\n",
-        by: "",
-        rule: "an exception before its wider rule is in order",
-      },
       {
         what: "before.push(...repositories);",
         by: 'before.unshift(repositories[0] ?? "");',

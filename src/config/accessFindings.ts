@@ -1,4 +1,4 @@
-import { intersect, isCovered } from "../access/glob.js";
+import { isCovered } from "../access/glob.js";
 import { includes, isAnyPublic, namedBy, PERMISSIONS, repositoryRules } from "../access/repositoryRules.js";
 import { objectionError as error, type Objection, objectionWarning as warning } from "./objection.js";
 import type { ParsedConfig } from "./schema/index.js";
@@ -10,13 +10,11 @@ type Rules = readonly { repositories: readonly string[] }[];
 /** Words that a rule writes in the place of a list. */
 const RESERVED = ["anonymous", "authenticated"];
 
-/** What is wrong with `access`, `groups` and `retention`: rules that can never match, overlap or contradict themselves. */
+/** What is wrong with `access`, `groups` and `retention`: rules that can never match or contradict themselves. */
 export function accessFindings(config: ParsedConfig): Objection[] {
   return [
     ...unreachable("access", config.access),
     ...unreachable("retention", config.retention),
-    ...overlapping("access", config.access),
-    ...overlapping("retention", config.retention),
     ...contradictions(config),
     ...reservedNames(config),
     ...usersOrGroups(config),
@@ -26,7 +24,7 @@ export function accessFindings(config: ParsedConfig): Objection[] {
   ];
 }
 
-/** Globs of rules that earlier rules match completely. */
+/** Globs that an earlier one matches completely. */
 function unreachable(key: RuleList, rules: Rules): Objection[] {
   const found: Objection[] = [];
   const before: string[] = [];
@@ -48,25 +46,6 @@ function unreachable(key: RuleList, rules: Rules): Objection[] {
     before.push(...repositories);
   }
   return found;
-}
-
-/** Globs that partly match what an earlier rule matches, though neither includes the other. */
-function overlapping(key: RuleList, rules: Rules): Objection[] {
-  const globs = rules.flatMap(({ repositories }, index) =>
-    repositories.map((glob, place) => ({ glob, index, path: [key, index, "repositories", place] })),
-  );
-  return globs.flatMap(({ glob, index, path }) => {
-    const other = globs.find(
-      (earlier) =>
-        earlier.index < index &&
-        intersect(earlier.glob, glob) &&
-        !isCovered(earlier.glob, [glob]) &&
-        !isCovered(glob, [earlier.glob]),
-    );
-    if (other === undefined) return [];
-    const message = `${glob} overlaps with ${other.glob} of rule ${other.index + 1}, which decides where both match`;
-    return [warning(path, message, "If that is not what you mean, change the order or one of the globs.")];
-  });
 }
 
 /** Rules whose `pull` excludes someone whom `push` or `delete` includes. */

@@ -140,8 +140,8 @@ describe("what is not supported is told with what is", () => {
     [
       "registry: { env: { REGISTRY_PROXY_REMOTEURL: 'https://a.example' } }",
       "registry.env.REGISTRY_PROXY_REMOTEURL",
-      /refuses every push/,
-      /under mirror/,
+      /is not a setting/,
+      /has a key for it/,
     ],
   ])("%s", (line, path, message, remedy) => {
     const [found, ...others] = findings(`domain: a.example\n${line}`);
