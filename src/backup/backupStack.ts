@@ -5,18 +5,20 @@ import { type Docker, interrupted } from "../docker/run.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { INCOMPLETE } from "../maintenance/maintenanceNote.js";
-import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import type { DeployContext } from "../operation/context.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Digest } from "../registry/digest.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
+import { inStep } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
+import type { Reporter } from "../terminal/reporter.js";
 import { type People, readPeople } from "../users/listUsers.js";
 import { type BackupDirectory, type BackupFacts, backupName } from "./backupDirectory.js";
 import { type CollectedImages, collectImages } from "./collectImages.js";
-import { type FetchedBlobs, fetchBlobs } from "./fetchBlobs.js";
+import { type FetchedBlobs, fetchBlobs, type Wanted } from "./fetchBlobs.js";
 import { formatIndex } from "./ociLayout.js";
-import { lookAtStack, type StackView } from "./stackView.js";
+import { lookAtStack } from "./stackView.js";
 import { bytesOf, countsOf, wholeImages } from "./wholeImages.js";
 
 /** What is backed up, and where to. */
@@ -71,34 +73,23 @@ export async function backupLocked(request: BackupRequest, stack: StackRequest):
   const { config, reporter } = context;
   // What a killed garbage collection left; a backup itself needs no such thing.
   await endLeftReadOnly(context, cleanupDocker);
-  let people: People | undefined;
-  let view: StackView | undefined;
-  const users: Step = {
-    id: "users",
-    title: "Users",
-    async run() {
-      people = await readPeople(context);
-      if (people) return people.people.map(({ user }) => user).join(", ");
+  const people = await inStep(
+    reporter,
+    { id: "users", title: "Users" },
+    () => readPeople(context),
+    (found) => {
+      if (found) return found.people.map(({ user }) => user).join(", ");
       reporter.note("warning", "The stack has no users, so the backup has no users.");
       return "none there";
     },
-  };
-  const storage: Step = {
-    id: "storage",
-    title: "Storage",
-    async run() {
-      view = await lookAtStack(context, cleanupDocker, request.login);
-      return view.said;
-    },
-  };
-  const run = new BackupRun(request, context, {
-    stack: config.stack,
-    configText,
-    people: () => people,
-    login: () => view?.login,
-    unseen: (seen) => view?.unseen(seen) ?? [],
-  });
-  return run.all([users, storage]);
+  );
+  const { login, unseen } = await inStep(
+    reporter,
+    { id: "storage", title: "Storage" },
+    () => lookAtStack(context, cleanupDocker, request.login),
+    ({ said }) => said,
+  );
+  return backUp({ ...request, login }, reporter, { stack: config.stack, configText, people, unseen });
 }
 
 /**
@@ -114,23 +105,14 @@ export function backupImages(
   stack: string,
   unseen: Source["unseen"],
 ): Promise<BackupReport> {
-  const source = {
-    stack,
-    configText: undefined,
-    people: () => undefined,
-    login: () => request.login,
-    unseen,
-  };
-  return new BackupRun(request, context, source).all([]);
+  return backUp(request, context.reporter, { stack, configText: undefined, people: undefined, unseen });
 }
 
 /** What a backup has beside the images. */
 interface Source {
   stack: string;
   configText: string | undefined;
-  people: () => People | undefined;
-  /** Who reads the images. */
-  login: () => Login | undefined;
+  people: People | undefined;
   /**
    * What the backup lacks, as sentences, since the registry does not list it.
    *
@@ -140,97 +122,98 @@ interface Source {
   unseen: (seen: readonly string[]) => string[];
 }
 
-class BackupRun {
-  private readonly began = Date.now();
-  private readonly meter: ProgressMeter;
-  private images: CollectedImages | undefined;
-  private fetched: FetchedBlobs = { blobs: 0, bytes: 0, damage: [] };
-  private sizes = new Map<Digest, number>();
-  private unseen: string[] = [];
-  private facts: BackupFacts | undefined;
-
-  constructor(
-    private readonly request: BackupRequest,
-    private readonly context: DeployContext,
-    private readonly source: Source,
-  ) {
-    this.meter = new ProgressMeter(context.reporter);
-  }
-
-  async all(before: readonly Step[]): Promise<BackupReport> {
-    const steps: Step[] = [
-      ...before,
-      { id: "images", title: "Tags and images", run: () => this.collect() },
-      { id: "blobs", title: "Blobs", run: () => this.fetch() },
-      { id: "index", title: "Index", run: () => this.finish() },
-    ];
-    try {
-      await runSteps(steps, this.context);
-    } catch (error) {
-      throw this.request.signal.aborted ? interrupted() : error;
-    }
-    const facts = this.facts as BackupFacts;
+/** Reads the images and their blobs, and adds a backup of them to the directory. */
+async function backUp(request: BackupRequest, reporter: Reporter, source: Source): Promise<BackupReport> {
+  const { directory, login, signal, url } = request;
+  const began = Date.now();
+  const meter = new ProgressMeter(reporter);
+  const api = new RegistryApi(new RegistryClient(url, login, signal));
+  try {
+    const { unseen, images } = await inStep(
+      reporter,
+      { id: "images", title: "Tags and images" },
+      async () => ({
+        unseen: source.unseen(await api.repositories()),
+        images: await collectImages(api, directory.blobs, (name) => reporter.progress(name)),
+      }),
+      ({ images: { named, references } }) =>
+        `${named.filter(({ tag }) => tag !== undefined).length} tags, ${references.size} images`,
+    );
+    const { fetched, sizes } = await inStep(
+      reporter,
+      { id: "blobs", title: "Blobs" },
+      () => fetchMissing(api, directory, [...images.blobs.values()], meter, signal),
+      ({ fetched: { blobs, bytes }, present }) =>
+        `${blobs} read (${bytesText(bytes)}), ${present} there already`,
+    );
+    const damage = [...unseen, ...images.damage, ...fetched.damage];
+    const facts = await inStep(
+      reporter,
+      { id: "index", title: "Index" },
+      () => addBackup(request, source, images, sizes, damage),
+      (added) => `${added.images} images, ${bytesText(added.bytes)}`,
+    );
     return {
       ...facts,
       name: backupName(new Date(facts.time)),
-      read: { blobs: this.fetched.blobs, bytes: this.fetched.bytes },
-      seconds: (Date.now() - this.began) / 1000,
+      read: { blobs: fetched.blobs, bytes: fetched.bytes },
+      seconds: (Date.now() - began) / 1000,
     };
+  } catch (error) {
+    throw signal.aborted ? interrupted() : error;
   }
+}
 
-  private get api(): RegistryApi {
-    const { url, signal } = this.request;
-    return new RegistryApi(new RegistryClient(url, this.source.login(), signal));
+/**
+ * Fetches the blobs that the directory does not have.
+ *
+ * @returns also the bytes of each blob that is there now, and how many were there before
+ */
+async function fetchMissing(
+  api: RegistryApi,
+  { blobs }: BackupDirectory,
+  wanted: readonly Wanted[],
+  meter: ProgressMeter,
+  signal: AbortSignal,
+): Promise<{ fetched: FetchedBlobs; sizes: Map<Digest, number>; present: number }> {
+  const sizes = await blobs.all();
+  // A manifest that does not say how large a blob is leaves that to its digest, which was right when it was written.
+  const missing = wanted.filter(({ digest, size }) => {
+    const held = sizes.get(digest);
+    return held === undefined || (size !== undefined && held !== size);
+  });
+  const fetched = await fetchBlobs(api, blobs, missing, meter, signal);
+  for (const { digest } of missing) {
+    const size = await blobs.sizeOf(digest);
+    if (size === undefined) sizes.delete(digest);
+    else sizes.set(digest, size);
   }
+  return { fetched, sizes, present: wanted.length - missing.length };
+}
 
-  private async collect(): Promise<string> {
-    const { api } = this;
-    this.unseen = this.source.unseen(await api.repositories());
-    const { blobs } = this.request.directory;
-    this.images = await collectImages(api, blobs, (name) => this.context.reporter.progress(name));
-    return `${this.images.named.filter(({ tag }) => tag !== undefined).length} tags, ${this.images.references.size} images`;
-  }
-
-  private async fetch(): Promise<string> {
-    const { directory, signal } = this.request;
-    const wanted = [...(this.images?.blobs.values() ?? [])];
-    this.sizes = await directory.blobs.all();
-    // A manifest that does not say how large a blob is leaves that to its digest, which was right when it was written.
-    const missing = wanted.filter(({ digest, size }) => {
-      const held = this.sizes.get(digest);
-      return held === undefined || (size !== undefined && held !== size);
-    });
-    this.fetched = await fetchBlobs(this.api, directory.blobs, missing, this.meter, signal);
-    for (const { digest } of missing) {
-      const size = await directory.blobs.sizeOf(digest);
-      if (size === undefined) this.sizes.delete(digest);
-      else this.sizes.set(digest, size);
-    }
-    const { blobs, bytes } = this.fetched;
-    return `${blobs} read (${bytesText(bytes)}), ${wanted.length - missing.length} there already`;
-  }
-
-  private async finish(): Promise<string> {
-    const { named, references, damage } = this.images as CollectedImages;
-    const { directory, tool } = this.request;
-    const whole = wholeImages({ named, references, blobs: this.sizes });
-    const people = this.source.people();
-    const users = (people?.people ?? []).filter(({ user }) => user !== TEMPORARY_USER);
-    this.facts = {
-      stack: this.source.stack,
-      time: new Date().toISOString(),
-      tool,
-      ...countsOf(whole),
-      bytes: bytesOf(whole, this.sizes),
-      users: users.map(({ user }) => {
-        const changed = people?.changed.get(user)?.toISOString();
-        return changed === undefined ? { user } : { user, changed };
-      }),
-      damage: [...new Set([...this.unseen, ...damage, ...this.fetched.damage, ...whole.damage])],
-    };
-    const htpasswd = people && formatHtpasswd(users);
-    await directory.add(this.facts, formatIndex(whole.named), this.source.configText, htpasswd);
-    await directory.blobs.removePartial();
-    return `${this.facts.images} images, ${bytesText(this.facts.bytes)}`;
-  }
+/** Writes what names the backup, as the last of it. */
+async function addBackup(
+  { directory, tool }: BackupRequest,
+  { stack, configText, people }: Source,
+  { named, references }: CollectedImages,
+  sizes: Map<Digest, number>,
+  damage: readonly string[],
+): Promise<BackupFacts> {
+  const whole = wholeImages({ named, references, blobs: sizes });
+  const users = (people?.people ?? []).filter(({ user }) => user !== TEMPORARY_USER);
+  const facts: BackupFacts = {
+    stack,
+    time: new Date().toISOString(),
+    tool,
+    ...countsOf(whole),
+    bytes: bytesOf(whole, sizes),
+    users: users.map(({ user }) => {
+      const changed = people?.changed.get(user)?.toISOString();
+      return changed === undefined ? { user } : { user, changed };
+    }),
+    damage: [...new Set([...damage, ...whole.damage])],
+  };
+  await directory.add(facts, formatIndex(whole.named), configText, people && formatHtpasswd(users));
+  await directory.blobs.removePartial();
+  return facts;
 }

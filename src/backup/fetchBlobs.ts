@@ -20,7 +20,7 @@ export interface FetchedBlobs {
   damage: string[];
 }
 
-type Wanted = Content & { repository: string };
+export type Wanted = Content & { repository: string };
 
 /**
  * Reads blobs into a backup, several at once. A blob that breaks off is continued where it stopped, in this run or the next.

@@ -3,11 +3,13 @@ import { CLOSING_STEPS, changeSteps } from "../deploy/deployStack.js";
 import { preflight } from "../deploy/preflight.js";
 import { type Docker, interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import { type DeployContext, runSteps } from "../operation/context.js";
 import { withLock } from "../operation/stackLock.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
+import { inStep, skipped } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
+import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";
 import { firstChange } from "../users/generations.js";
 import { withTemporaryUser } from "../users/temporaryUser.js";
@@ -60,14 +62,16 @@ export async function restoreStack(context: DeployContext, request: RestoreReque
   const deployed = context.needsCredentials;
   if (deployed) await deployWithUsers(context, request);
   else await addUsers(context, request);
-  const written = await withLogin(context, request, async (login) => {
-    const api = new RegistryApi(new RegistryClient(url, login, signal));
-    const run = new RestoreRun(context, request, api, content);
-    await withLock(context.docker, cleanupDocker, context.config.stack, () =>
-      runSteps(run.steps, { ...context, change: undefined }),
-    );
-    return run.written;
-  }).catch((error: unknown) => {
+  const written = await withLogin(context, request, (login) =>
+    withLock(context.docker, cleanupDocker, context.config.stack, () =>
+      restoreImages(
+        context.reporter,
+        request,
+        new RegistryApi(new RegistryClient(url, login, signal)),
+        content,
+      ),
+    ),
+  ).catch((error: unknown) => {
     throw signal.aborted ? interrupted() : error;
   });
   return {
@@ -105,76 +109,70 @@ const withLogin = <T>(
   work: (login: Login) => Promise<T>,
 ): Promise<T> => (login ? work(login) : withTemporaryUser(context, cleanupDocker, work));
 
-class RestoreRun {
-  private readonly meter: ProgressMeter;
-  private missing: NamedManifest[] = [];
-  written: PushedImages = { manifests: 0, blobs: 0, bytes: 0 };
-
-  constructor(
-    context: DeployContext,
-    private readonly request: RestoreRequest,
-    private readonly api: RegistryApi,
-    private readonly content: Whole,
-  ) {
-    this.meter = new ProgressMeter(context.reporter);
-  }
-
-  readonly steps: readonly Step[] = [
-    { id: "compare", title: "Registry", run: () => this.compare() },
-    { id: "images", title: "Images", run: () => this.push() },
-    {
-      id: "proof",
-      title: "Proof",
-      skip: () => (this.request.readBack ? undefined : "not requested (--read-back)"),
-      run: () => this.prove(),
+/** Pushes the images that the registry does not have, and reads all of them back if that is asked for. */
+async function restoreImages(
+  reporter: Reporter,
+  { backup, force, readBack, url }: RestoreRequest,
+  api: RegistryApi,
+  content: Whole,
+): Promise<PushedImages> {
+  const meter = new ProgressMeter(reporter);
+  const { named } = content;
+  const missing = await inStep(
+    reporter,
+    { id: "compare", title: "Registry" },
+    async () => {
+      const present = await presentImages(api, named);
+      if (!force) await requireNoOther(api, url, present);
+      return named.filter((manifest) => !present.has(manifest));
     },
-  ];
-
-  private async compare(): Promise<string> {
-    const { named } = this.content;
-    const present = await presentImages(this.api, named);
-    this.missing = named.filter((manifest) => !present.has(manifest));
-    if (!this.request.force) await this.requireNoOther(present);
-    return `${this.missing.length} of ${named.length} images are missing`;
-  }
-
-  /** @throws OperatorError where the registry has tags that the backup does not have, or with other images */
-  private async requireNoOther(present: ReadonlySet<NamedManifest>): Promise<void> {
-    const own = new Set([...present].map(({ repository, tag }) => `${repository}:${tag}`));
-    const others: string[] = [];
-    for (const repository of await this.api.repositories()) {
-      const names = (await this.api.tags(repository)).map((tag) => `${repository}:${tag}`);
-      others.push(...names.filter((name) => !own.has(name)));
-    }
-    if (others.length === 0) return;
-    const more = others.length > 3 ? ` and ${others.length - 3} more` : "";
-    throw new OperatorError(`has other images than the backup: ${others.slice(0, 3).join(", ")}${more}`, {
-      where: this.request.url,
-      remedy: "Use --force to keep them; tags of the backup then get the image of the backup.",
-      exitCode: ExitCode.preflight,
-    });
-  }
-
-  private async push(): Promise<string> {
-    const { directory } = this.request.backup;
-    this.meter.begin(0);
-    this.written = await pushImages(this.api, directory, this.missing, this.meter);
-    const { manifests, blobs, bytes } = this.written;
-    return manifests === 0
-      ? "all there"
-      : `${manifests} manifests and ${blobs} blobs (${bytesText(bytes)}) pushed`;
-  }
-
-  private async prove(): Promise<string> {
-    const faults = await proveRegistry(this.api, this.content, this.meter);
+    ({ length }) => `${length} of ${named.length} images are missing`,
+  );
+  const written = await inStep(
+    reporter,
+    { id: "images", title: "Images" },
+    async () => {
+      meter.begin(0);
+      return pushImages(api, backup.directory, missing, meter);
+    },
+    ({ manifests, blobs, bytes }) =>
+      manifests === 0
+        ? "all there"
+        : `${manifests} manifests and ${blobs} blobs (${bytesText(bytes)}) pushed`,
+  );
+  await inStep(reporter, { id: "proof", title: "Proof" }, async () => {
+    if (!readBack) return skipped("not requested (--read-back)");
+    const faults = await proveRegistry(api, content, meter);
     if (faults.length > 0) {
       throw new OperatorError(listed(faults), {
-        where: this.request.url,
+        where: url,
         remedy: "Delete these images, then run the same command again: it pushes them again.",
         exitCode: ExitCode.verify,
       });
     }
-    requireComplete(this.request.backup);
-    return `${this.content.named.length} images and ${this.content.blobs.size} blobs are right`;
+    requireComplete(backup);
+    return `${named.length} images and ${content.blobs.size} blobs are right`;
+  });
+  return written;
+}
+
+/** @throws OperatorError where the registry has tags that the backup does not have, or with other images */
+async function requireNoOther(
+  api: RegistryApi,
+  url: string,
+  present: ReadonlySet<NamedManifest>,
+): Promise<void> {
+  const own = new Set([...present].map(({ repository, tag }) => `${repository}:${tag}`));
+  const others: string[] = [];
+  for (const repository of await api.repositories()) {
+    const names = (await api.tags(repository)).map((tag) => `${repository}:${tag}`);
+    others.push(...names.filter((name) => !own.has(name)));
   }
+  if (others.length === 0) return;
+  const more = others.length > 3 ? ` and ${others.length - 3} more` : "";
+  throw new OperatorError(`has other images than the backup: ${others.slice(0, 3).join(", ")}${more}`, {
+    where: url,
+    remedy: "Use --force to keep them; tags of the backup then get the image of the backup.",
+    exitCode: ExitCode.preflight,
+  });
 }

@@ -5,13 +5,14 @@ import { stackServices, words } from "../docker/objects.js";
 import { type Docker, saysAbsent } from "../docker/run.js";
 import { LABELS, stackSecretNames } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import type { DeployContext } from "../operation/context.js";
 import { helperServices } from "../operation/leftovers.js";
 import { lockName } from "../operation/lockObjects.js";
 import { ownNetworks } from "../operation/ownership.js";
 import { withLock } from "../operation/stackLock.js";
 import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
 import { type FolderStorage, runningStorage } from "../storage/runningStorage.js";
+import { inStep } from "../terminal/inStep.js";
 
 /** Time limit for tasks to end, in seconds: an upload may be in progress. */
 const END_SECONDS = 120;
@@ -19,69 +20,53 @@ const END_SECONDS = 120;
 /** The registry's own folder below the storage: nothing else there is ever touched. */
 const DATA = "docker";
 
-const services: Step = {
-  id: "services",
-  title: "Services",
-  async run({ config, docker }) {
-    const own = await stackServices(docker, config.stack);
-    const names = [...own, ...(await helperServices(docker, config.stack))].map(({ Spec }) => Spec.Name);
-    const networks = await ownNetworks(docker, config.stack);
-    if (names.length + networks.length === 0) return "none there";
-    if (names.length > 0) await docker.run(removeServices(names));
-    const left = await removeNetworks(docker, networks, END_SECONDS);
-    if (left.length === 0) return `removed ${[...names, ...networks].join(", ")}`;
-    throw new OperatorError(`${left.join(", ")} cannot be removed`, {
-      where: "docker network rm",
-      remedy: "See what uses it with: docker network inspect --verbose, and run hephaestus destroy again.",
-      exitCode: ExitCode.rollout,
-    });
-  },
-};
+async function removeAllServices({ config, docker }: DeployContext): Promise<string> {
+  const own = await stackServices(docker, config.stack);
+  const names = [...own, ...(await helperServices(docker, config.stack))].map(({ Spec }) => Spec.Name);
+  const networks = await ownNetworks(docker, config.stack);
+  if (names.length + networks.length === 0) return "none there";
+  if (names.length > 0) await docker.run(removeServices(names));
+  const left = await removeNetworks(docker, networks, END_SECONDS);
+  if (left.length === 0) return `removed ${[...names, ...networks].join(", ")}`;
+  throw new OperatorError(`${left.join(", ")} cannot be removed`, {
+    where: "docker network rm",
+    remedy: "See what uses it with: docker network inspect --verbose, and run hephaestus destroy again.",
+    exitCode: ExitCode.rollout,
+  });
+}
 
-const secrets: Step = {
-  id: "secrets",
-  title: "Secrets",
-  async run({ config, docker }) {
-    return removeAll(docker, "secret", await stackSecretNames(docker, config.stack));
-  },
-};
-
-const configs: Step = {
-  id: "configs",
-  title: "Configs",
-  async run({ config: { stack }, docker }) {
-    const filter = ["--filter", `label=${LABELS.stack}=${stack}`];
-    const names = words(await docker.run(["config", "ls", ...filter, "--format", "{{.Name}}"]));
-    return removeAll(
-      docker,
-      "config",
-      names.filter((name) => !name.startsWith(lockName(stack))),
-    );
-  },
-};
+async function removeConfigs({ config: { stack }, docker }: DeployContext): Promise<string> {
+  const filter = ["--filter", `label=${LABELS.stack}=${stack}`];
+  const names = words(await docker.run(["config", "ls", ...filter, "--format", "{{.Name}}"]));
+  return removeAll(
+    docker,
+    "config",
+    names.filter((name) => !name.startsWith(lockName(stack))),
+  );
+}
 
 /**
  * Removes what the registry stored: a job on its node, as root, on nothing but its folder.
  *
  * @param storage where the registry ran; undefined where it never did: then the config says where its images would be
  */
-const data = (cleanupDocker: Docker, storage: FolderStorage | undefined): Step => ({
-  id: "data",
-  title: "Data",
-  async run({ config, docker, options, reporter }) {
-    const path = storage?.path ?? storageFolder(config) ?? "";
-    const job = {
-      name: "remove-data",
-      image: config.gateway.image,
-      command: ["sh", "-c", `rm -rf /storage/${DATA} && echo removed`],
-      user: "0:0",
-      mounts: [{ source: path, target: "/storage", readOnly: false }],
-      constraints: storage ? [`node.id==${storage.node.id}`] : config.registry.placement.constraints,
-    };
-    await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds, reporter.progress);
-    return `removed ${path}/${DATA}${storage ? ` on ${storage.node.hostname}` : ""}`;
-  },
-});
+async function removeData(
+  { config, docker, options, reporter }: DeployContext,
+  cleanupDocker: Docker,
+  storage: FolderStorage | undefined,
+): Promise<string> {
+  const path = storage?.path ?? storageFolder(config) ?? "";
+  const job = {
+    name: "remove-data",
+    image: config.gateway.image,
+    command: ["sh", "-c", `rm -rf /storage/${DATA} && echo removed`],
+    user: "0:0",
+    mounts: [{ source: path, target: "/storage", readOnly: false }],
+    constraints: storage ? [`node.id==${storage.node.id}`] : config.registry.placement.constraints,
+  };
+  await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds, reporter.progress);
+  return `removed ${path}/${DATA}${storage ? ` on ${storage.node.hostname}` : ""}`;
+}
 
 /**
  * Removes the stack, its secrets and its configs, and nothing else in the Swarm. What the registry stored stays, unless
@@ -101,13 +86,17 @@ export async function destroyStack(
     const storage = withData ? await runningStorage(docker, config.stack) : undefined;
     if (withData && (storage?.driver === "s3" || (!storage && !storageFolder(config))))
       throw inBucket(config);
-    const steps = [
-      services,
-      ...(withData ? [data(cleanupDocker, storage?.driver === "filesystem" ? storage : undefined)] : []),
-      secrets,
-      configs,
-    ];
-    await runSteps(steps, context);
+    const step = (id: string, title: string, work: () => Promise<string>) =>
+      inStep(context.reporter, { id, title }, work);
+    await step("services", "Services", () => removeAllServices(context));
+    if (withData) {
+      const folder = storage?.driver === "filesystem" ? storage : undefined;
+      await step("data", "Data", () => removeData(context, cleanupDocker, folder));
+    }
+    await step("secrets", "Secrets", async () =>
+      removeAll(docker, "secret", await stackSecretNames(docker, config.stack)),
+    );
+    await step("configs", "Configs", () => removeConfigs(context));
   });
 }
 

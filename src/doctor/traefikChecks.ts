@@ -6,8 +6,8 @@ import {
   PROVIDER_FLAGS,
   providerKey,
 } from "../operation/traefikService.js";
-import { routersOf } from "../stack.js";
 import { providerOf } from "../services/traefikLabels.js";
+import { routersOf } from "../stack.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 import { TraefikApi, type TraefikEntrypoint, type TraefikRouter } from "./traefikApi.js";

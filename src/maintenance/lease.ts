@@ -3,7 +3,7 @@ import { endLeftJobs } from "../docker/jobs.js";
 import { type SwarmService, serviceTasks, stackService, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import type { DeployContext } from "../operation/context.js";
 import {
   didNotRoll,
   registryOf,
@@ -12,6 +12,7 @@ import {
   updateRegistry,
 } from "../operation/registryUpdate.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
+import { inStep } from "../terminal/inStep.js";
 
 /**
  * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every write 405.
@@ -83,10 +84,8 @@ async function makeWritable(context: DeployContext, docker: Docker): Promise<voi
 }
 
 /** Makes the registry writable again. */
-export const writableStep = (cleanupDocker: Docker, until: number): Step => ({
-  id: "writable",
-  title: "Writable",
-  async run(context) {
+export const endReadOnly = (context: DeployContext, cleanupDocker: Docker, until: number): Promise<string> =>
+  inStep(context.reporter, { id: "writable", title: "Writable" }, async () => {
     try {
       await makeWritable(context, cleanupDocker);
     } catch (cause) {
@@ -98,14 +97,13 @@ export const writableStep = (cleanupDocker: Docker, until: number): Step => ({
       });
     }
     return "pushes are accepted again";
-  },
-});
+  });
 
 /** Ends the read-only mode that a killed run left. The caller holds the lock of the stack. */
 export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Docker): Promise<void> {
   const { stack } = context.config;
   const until = readOnlyUntil(await stackServices(context.docker, stack), stack);
-  if (until !== undefined) await runSteps([writableStep(cleanupDocker, until)], context);
+  if (until !== undefined) await endReadOnly(context, cleanupDocker, until);
 }
 
 async function roll(context: DeployContext, docker: Docker, update: readonly string[]): Promise<void> {

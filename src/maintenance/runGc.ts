@@ -4,7 +4,7 @@ import { type SwarmService, stackService, stackServices } from "../docker/object
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
-import { type DeployContext, runSteps, type Step } from "../operation/context.js";
+import type { DeployContext } from "../operation/context.js";
 import { registryRollSeconds } from "../operation/registryUpdate.js";
 import { withLock } from "../operation/stackLock.js";
 import { engineTime } from "../operation/stackUpdate.js";
@@ -12,7 +12,8 @@ import { loadJobScript } from "../render/templates.js";
 import { drainSeconds, fitsBeside } from "../services/parts.js";
 import { STORAGE } from "../services/storageParts.js";
 import { type RunningStorage, storageOfRegistry } from "../storage/runningStorage.js";
-import { endLeftReadOnly, makeReadOnly, writableStep } from "./lease.js";
+import { inStep } from "../terminal/inStep.js";
+import { endLeftReadOnly, endReadOnly, makeReadOnly } from "./lease.js";
 
 export interface GcOptions {
   /** Whether to delete manifests without a tag first. */
@@ -57,43 +58,46 @@ export async function collectGarbage(
   cleanupDocker: Docker,
   options: GcOptions,
 ): Promise<GcResult> {
-  const { config, docker } = context;
+  const { config, docker, reporter } = context;
+  const { timeoutSeconds } = context.options;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
-  const lease = 2 * registryRollSeconds(config) + drain + context.options.timeoutSeconds + MARGIN_SECONDS;
+  const lease = 2 * registryRollSeconds(config) + drain + timeoutSeconds + MARGIN_SECONDS;
   const registry = await runningRegistry(docker, config.stack);
   const storage = await storageOfRegistry(docker, registry);
   if (!storage) throw neverRan(config.stack);
   const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
-  const collection: GcResult = { blobs: 0, bytes: 0, untagged: [] };
-  const collect: Step = {
-    id: "gc",
-    title: options.dryRun ? "What would be removed" : "gc",
-    async run({ options: { timeoutSeconds }, reporter }) {
-      const job = gcJob(
-        registry,
-        storage,
-        until - MARGIN_SECONDS,
-        options,
-        config.registry.placement.constraints,
-      );
-      const lines = await runJob(docker, cleanupDocker, config.stack, job, timeoutSeconds, reporter.progress);
-      Object.assign(collection, parseGcOutput(lines));
-      const manifests = options.deleteUntagged ? `, ${collection.untagged.length} manifests` : "";
-      return `${collection.blobs} blobs${manifests}`;
-    },
-  };
+  const job = gcJob(
+    registry,
+    storage,
+    until - MARGIN_SECONDS,
+    options,
+    config.registry.placement.constraints,
+  );
+  const collect = () =>
+    inStep(
+      reporter,
+      { id: "gc", title: options.dryRun ? "What would be removed" : "gc" },
+      async () =>
+        parseGcOutput(
+          await runJob(docker, cleanupDocker, config.stack, job, timeoutSeconds, reporter.progress),
+        ),
+      ({ blobs, untagged }) =>
+        `${blobs} blobs${options.deleteUntagged ? `, ${untagged.length} manifests` : ""}`,
+    );
   if (options.dryRun) {
     // Not needed for looking, but the next run repairs a registry that a killed one left.
     await endLeftReadOnly(context, cleanupDocker);
-    await runSteps([collect], context);
-    return collection;
+    return collect();
   }
   try {
-    await runSteps([readOnlyStep(until, drain), collect], context);
+    await inStep(reporter, { id: "read-only", title: "Read-only" }, async () => {
+      await makeReadOnly(context, until, drain + registryRollSeconds(config));
+      return "pushes are refused, pulls continue";
+    });
+    return await collect();
   } finally {
-    await runSteps([writableStep(cleanupDocker, until)], context);
+    await endReadOnly(context, cleanupDocker, until);
   }
-  return collection;
 }
 
 /** @throws OperatorError where there is no registry to collect in */
@@ -113,15 +117,6 @@ const neverRan = (stack: string): OperatorError =>
     remedy: "Deploy it first: hephaestus deploy",
     exitCode: ExitCode.preflight,
   });
-
-const readOnlyStep = (until: number, drain: number): Step => ({
-  id: "read-only",
-  title: "Read-only",
-  async run(context) {
-    await makeReadOnly(context, until, drain + registryRollSeconds(context.config));
-    return "pushes are refused, pulls continue";
-  },
-});
 
 /**
  * The job: the image, config, user and storage of the registry that runs.

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { composedSpec } from "../../src/diff/composedService.js";
 import { composeServices, readComposeFile } from "../../src/diff/composeFile.js";
-import { composeText } from "../../src/services/composeText.js";
 import { type ComposeFile, FileMode, Interpolated } from "../../src/services/composeModel.js";
+import { composeText } from "../../src/services/composeText.js";
 import fc from "../support/properties.js";
 
 /** test/e2e/compose.test.ts compares what is read of each golden file with docker's own reading. */
