@@ -50,7 +50,7 @@ export async function obtainImages(state: DemoState, bundle: string | undefined)
 async function ofBundle(state: DemoState, bundle: string): Promise<DemoImages> {
   const { facts, files } = await readBundle(bundle);
   await show(`docker load --input ${bundle}`, "docker", ["load", "--input", bundle]);
-  for (const { name } of facts.images) await remember(state, name);
+  for (const image of facts.images) await remember(state, image);
   const text = files.find(({ path }) => path === "hephaestus.yaml")?.text ?? "";
   const { registry, gateway, ui } = loadConfig(text, bundle, { DOMAIN_NAME: "localhost" }).config;
   return {

@@ -1,35 +1,28 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { BUNDLE_VERSION, type BundledImage, STACK_FOLDER } from "../bundle/bundleFormat.js";
-import { fromEngine, fromRegistry, type Target } from "../bundle/imageSource.js";
-import { checkLoaded } from "../bundle/loadedImages.js";
+import { BUNDLE_FILE, BUNDLE_VERSION, type BundleFacts, STACK_FOLDER } from "../bundle/bundleFormat.js";
+import { provideImage, saveImages } from "../bundle/engineImages.js";
 import { programEntries } from "../bundle/ownProgram.js";
 import { readBundle } from "../bundle/readBundle.js";
 import type { Entry } from "../bundle/tarFile.js";
 import { writeBundle } from "../bundle/writeBundle.js";
-import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
 import { stackServices, words } from "../docker/objects.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf, writeFiles } from "../host/files.js";
-import { otherRegistry } from "../registry/otherRegistry.js";
 import { compare } from "../render/compare.js";
 import { imageParts } from "../services/mirrorSources.js";
 import { stackImages } from "../stack.js";
 import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
 import { interruptionSignal } from "../terminal/interruption.js";
-import { bytesText, ProgressMeter } from "../terminal/progress.js";
-import type { Reporter } from "../terminal/reporter.js";
-import { table } from "../terminal/table.js";
+import { bytesText } from "../terminal/progress.js";
 import { readAndRender } from "./render.js";
 
 export interface BundleFlags extends ReportFlags {
   config: string;
   context?: string;
-  /** os/architecture of the nodes; that of the engine without it. */
-  platform?: string;
   /** Whether no registry is asked. */
   fromEngine?: boolean;
   force?: boolean;
@@ -41,91 +34,60 @@ export interface BundleFlags extends ReportFlags {
 export async function bundle(file: string, flags: BundleFlags): Promise<ExitCode> {
   if (existsSync(file) && !flags.force) throw alreadyThere(file);
   const { config, files } = await readAndRender(flags.config, undefined);
-  const pinned = stackImages(config).find((name) => imageParts(name).digest !== undefined);
+  const names = stackImages(config);
+  const pinned = names.find((name) => imageParts(name).digest !== undefined);
   if (pinned !== undefined) throw pinnedByDigest(pinned);
   const reporter = await chooseReporter(flags);
-  const signal = interruptionSignal();
-  const docker = dockerCommand({ context: flags.context, signal });
-  const platform = flags.platform ?? (await platformOf(docker));
+  const docker = dockerCommand({ context: flags.context, signal: interruptionSignal() });
+  const platform = await platformOf(docker);
   const digests = await runningDigests(docker, config.stack);
-  const stack: Entry[] = [
-    {
-      path: `${STACK_FOLDER}/${basename(flags.config)}`,
-      mode: 0o644,
-      text: await readFile(flags.config, "utf8"),
-    },
-    ...files.map(({ path, text }): Entry => ({ path: `${STACK_FOLDER}/${path}`, mode: 0o644, text })),
-  ];
-  const collect = async (target: Target): Promise<BundledImage[]> => {
-    const images: BundledImage[] = [];
-    for (const name of stackImages(config))
-      images.push(await imageFor(name, digests.get(name), target, { docker, reporter, signal, flags }));
-    return images;
+  const source = { path: basename(flags.config), text: await readFile(flags.config, "utf8") };
+  const stack = [source, ...files].map(({ path, text }) => textEntry(`${STACK_FOLDER}/${path}`, text));
+  const collect = async (folder: string): Promise<Entry[]> => {
+    for (const name of names) {
+      reporter.progress(name);
+      await provideImage(docker, name, {
+        running: digests.get(name),
+        platform,
+        canPull: !flags.fromEngine,
+      });
+    }
+    const facts: BundleFacts = {
+      version: BUNDLE_VERSION,
+      tool: flags.tool,
+      stack: config.stack,
+      platform,
+      images: names,
+    };
+    return [
+      textEntry(BUNDLE_FILE, `${JSON.stringify(facts, null, 2)}\n`),
+      ...(await saveImages(docker, names, folder)),
+      ...stack,
+      ...(await programEntries()),
+    ];
   };
-  const factsOf = (images: BundledImage[]) =>
-    ({ version: BUNDLE_VERSION, tool: flags.tool, stack: config.stack, images }) as const;
-  const { images, bytes } = await inStep(
+  const bytes = await inStep(
     reporter,
     { id: "bundle", title: "Bundle" },
-    async () => writeBundle(file, platform, collect, factsOf, [...stack, ...(await programEntries())]),
-    (written) => `${file}, ${bytesText(written.bytes)}`,
+    () => writeBundle(file, collect),
+    (size) => `${file}, ${bytesText(size)}`,
   );
-  reporter.result({ bundle: file, bytes, images }, [
-    ...table(
-      ["IMAGE", "DIGEST", "PLATFORM", "FROM"],
-      images.map(({ name, digest, platform: of, source }) => [
-        name,
-        digest.slice(0, "sha256:".length + 12),
-        of,
-        "registry" in source ? source.registry : "this engine",
-      ]),
-    ),
+  reporter.result({ bundle: file, bytes, platform, images: names }, [
+    `Images for ${platform}: ${names.join(", ")}`,
     `On the other Swarm: hephaestus bundle load ${basename(file)}`,
     `Without hephaestus there: tar -xf ${basename(file)} hephaestus && node hephaestus/bin/hephaestus.js bundle load ${basename(file)}`,
   ]);
   return ExitCode.ok;
 }
 
-interface Tools {
-  docker: Docker;
-  reporter: Reporter;
-  signal: AbortSignal;
-  flags: BundleFlags;
-}
-
-/** An image from its registry by its digest, or from the engine where the registry cannot be asked. */
-async function imageFor(
-  name: string,
-  digest: string | undefined,
-  target: Target,
-  { docker, reporter, signal, flags }: Tools,
-): Promise<BundledImage> {
-  const { repository: full, tag } = imageParts(name);
-  const [registry = "", ...path] = full.split("/");
-  reporter.progress(name);
-  if (!flags.fromEngine) {
-    const reference = digest ?? tag ?? "latest";
-    const api = otherRegistry({ name: registry, logins: mirrorLoginsFrom(process.env), signal });
-    try {
-      const image = { name, registry, repository: path.join("/"), reference };
-      return await fromRegistry(image, api, target, new ProgressMeter(reporter), signal);
-    } catch (error) {
-      if (!(error instanceof OperatorError) || signal.aborted) throw error;
-      reporter.note(
-        "info",
-        `${name} comes from this engine, since ${registry} cannot give it: ${error.message}`,
-      );
-    }
-  }
-  return fromEngine(name, digest, target, docker);
-}
+const textEntry = (path: string, text: string): Entry => ({ path, mode: 0o644, text });
 
 /** The platform of the engine, as images name it. */
 async function platformOf(docker: Docker): Promise<string> {
   return (await docker.run(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])).trim();
 }
 
-/** The digests that the services run, by image; none where there is no Swarm. */
+/** The digests that the services run, by image; none if there is no Swarm. */
 async function runningDigests(docker: Docker, stack: string): Promise<Map<string, string>> {
   const services = await stackServices(docker, stack).catch(() => []);
   const images = services.map(({ Spec }) => Spec.TaskTemplate.ContainerSpec.Image.split("@"));
@@ -142,7 +104,6 @@ export interface BundleLoadFlags extends ReportFlags {
 /** Gives the images of a bundle to the engine, and writes the files of its stack. */
 export async function bundleLoad(file: string, flags: BundleLoadFlags): Promise<ExitCode> {
   const reporter = await chooseReporter(flags);
-  const signal = interruptionSignal();
   const { facts, files } = await inStep(
     reporter,
     { id: "check", title: "Check" },
@@ -153,14 +114,15 @@ export async function bundleLoad(file: string, flags: BundleLoadFlags): Promise<
   const states = compare(files, readerOf(folder));
   const differing = states.filter(({ state }) => state === "stale").map(({ path }) => path);
   if (differing.length > 0 && !flags.force) throw differs(folder, differing);
-  const docker = dockerCommand({ context: flags.context, signal });
+  const docker = dockerCommand({ context: flags.context, signal: interruptionSignal() });
+  const platform = await platformOf(docker);
+  if (platform !== facts.platform) throw otherPlatform(file, facts.platform, platform);
   const load = async () => {
     await docker.run(["load"], { inputFile: file });
-    await checkLoaded(docker, facts.images);
+    // It fails if the engine lacks one.
+    await docker.run(["image", "inspect", "--format", "{{.Id}}", ...facts.images]);
   };
-  await inStep(reporter, { id: "images", title: "Images" }, load, () =>
-    facts.images.map(({ name }) => name).join(", "),
-  );
+  await inStep(reporter, { id: "images", title: "Images" }, load, () => facts.images.join(", "));
   await writeFiles(folder, files);
   const nodes = words((await docker.attempt(["node", "ls", "--format", "{{.Hostname}}"])).stdout);
   reporter.result({ stack: facts.stack, folder, images: facts.images, nodes }, [
@@ -185,8 +147,15 @@ const alreadyThere = (file: string): OperatorError =>
 const pinnedByDigest = (image: string): OperatorError =>
   new OperatorError("is pinned by digest, and an engine that loads an image does not know its digest", {
     where: image,
-    remedy: "Name it by its tag alone: the bundle has it by its digest.",
+    remedy: "Name it by its tag alone: the bundle has the image that the stack runs.",
     exitCode: ExitCode.config,
+  });
+
+const otherPlatform = (file: string, has: string, wanted: string): OperatorError =>
+  new OperatorError(`has images for ${has}, and this engine runs on ${wanted}`, {
+    where: file,
+    remedy: `Make the bundle with an engine on ${wanted}: hephaestus bundle --context NAME`,
+    exitCode: ExitCode.preflight,
   });
 
 const differs = (folder: string, paths: readonly string[]): OperatorError =>

@@ -1,21 +1,26 @@
-import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { absentAs } from "../host/files.js";
 import { PACKAGE } from "../packageFolder.js";
 import { PROGRAM_FOLDER } from "./bundleFormat.js";
-import { type Entry, fileEntry, filesBelow } from "./tarFile.js";
+import { type Entry, fileEntry } from "./tarFile.js";
 
 /** What the package is made of. Its program needs no other package. */
-const PARTS = ["bin", "dist", "docs", "ops-scripts", "schema", "templates"];
+const FOLDERS = ["bin", "dist", "docs", "ops-scripts", "schema", "templates"];
 const FILES = ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"];
 
 /** This very program, which runs with Node alone. Files of the package that are not there are left out. */
 export async function programEntries(): Promise<Entry[]> {
-  const place = (name: string): [string, string] => [
-    fileURLToPath(new URL(name, PACKAGE)),
-    `${PROGRAM_FOLDER}/${name}`,
-  ];
-  const isThere = (name: string) => existsSync(new URL(name, PACKAGE));
-  const folders = await Promise.all(PARTS.filter(isThere).map((name) => filesBelow(...place(name))));
-  const files = await Promise.all(FILES.filter(isThere).map((name) => fileEntry(...place(name))));
-  return [...folders.flat(), ...files];
+  const root = fileURLToPath(PACKAGE);
+  const below = async (folder: string) => {
+    const options = { recursive: true, withFileTypes: true } as const;
+    const entries = await readdir(join(root, folder), options).catch(absentAs([]));
+    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  };
+  const top = (await readdir(root)).filter((name) => FILES.includes(name)).map((name) => join(root, name));
+  const files = [...top, ...(await Promise.all(FOLDERS.map(below))).flat()].sort();
+  return Promise.all(
+    files.map((file) => fileEntry(file, `${PROGRAM_FOLDER}/${file.slice(root.length).replaceAll(sep, "/")}`)),
+  );
 }

@@ -1,7 +1,9 @@
+import { createReadStream } from "node:fs";
 import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readAtMost } from "../host/readAtMost.js";
-import { digestOf, digestOfStream } from "../registry/digest.js";
+import { type TarEntry, tarEntries } from "../host/tarEntries.js";
+import { digestOf, digestOfStream, hexOf } from "../registry/digest.js";
 import { readJson } from "../registry/readJson.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import {
@@ -13,7 +15,6 @@ import {
   STACK_FOLDER,
   SUMS_FILE,
 } from "./bundleFormat.js";
-import { visitTar } from "./tarFile.js";
 
 /** Bytes of a file that is read into the memory: the sums, and the files of the stack. */
 const LARGEST_KEPT = 64 * 1024 * 1024;
@@ -27,44 +28,71 @@ export interface ReadBundle {
 /**
  * Reads a bundle and checks every byte of it.
  *
- * @throws OperatorError where something is missing, changed or unknown; it names the file
+ * @throws OperatorError if something is missing, changed or unknown; it names the file
  */
 export async function readBundle(file: string): Promise<ReadBundle> {
-  let sums: Map<string, string> | undefined;
-  let facts: BundleFacts | undefined;
-  const files: RenderedFile[] = [];
-  await visitTar(file, async (path, content) => {
-    if (path === SUMS_FILE && sums === undefined) {
-      sums = parseSums(String(await readAtMost(content, LARGEST_KEPT)));
-      return;
-    }
-    if (sums === undefined) throw refuse(file, "is no bundle of hephaestus");
-    const wanted = sums.get(path);
-    if (wanted === undefined) throw refuse(file, `has a file that is not in ${SUMS_FILE}: ${path}`);
-    // What is written must not lead out of its folder.
-    if (path.split("/").some((part) => part === ".." || part === "." || part === ""))
-      throw refuse(file, `has a path that leads out of it: ${path}`);
-    const isKept = path === BUNDLE_FILE || path.startsWith(`${STACK_FOLDER}/`);
-    const kept = isKept ? await readAtMost(content, LARGEST_KEPT) : undefined;
-    const sum = kept ? digestOf(kept) : await digestOfStream(content);
-    if (sum !== `sha256:${wanted}`) throw refuse(file, `is damaged: ${path} does not match ${SUMS_FILE}`);
-    sums.delete(path);
-    if (path === BUNDLE_FILE) facts = factsOf(file, kept ?? Buffer.of());
-    else if (kept) files.push({ path: path.slice(STACK_FOLDER.length + 1), text: String(kept) });
-  });
-  if (sums === undefined) throw refuse(file, "is no bundle of hephaestus");
-  const [missing] = sums.keys();
-  if (missing !== undefined) throw refuse(file, `ends too early: ${missing} is missing`);
-  if (facts === undefined) throw refuse(file, `has no ${BUNDLE_FILE}`);
-  return { facts, files };
+  const { sums, kept } = await readArchive(file);
+  const description = kept.get(BUNDLE_FILE);
+  if (description === undefined) throw bundleError(file, "is no bundle of hephaestus");
+  const listed = kept.get(SUMS_FILE);
+  if (listed === undefined) throw bundleError(file, `ends too early: ${SUMS_FILE} is missing`);
+  const wanted = parseSums(String(listed));
+  sums.delete(SUMS_FILE);
+  for (const [path, sum] of wanted) {
+    const found = sums.get(path);
+    if (found === undefined) throw bundleError(file, `ends too early: ${path} is missing`);
+    if (found !== sum) throw bundleError(file, `is damaged: ${path} does not match ${SUMS_FILE}`);
+  }
+  const unknown = [...sums.keys()].find((path) => !wanted.has(path));
+  if (unknown !== undefined) throw bundleError(file, `has a file that is not in ${SUMS_FILE}: ${unknown}`);
+  const files = [...kept]
+    .filter(([path]) => path.startsWith(`${STACK_FOLDER}/`))
+    .map(([path, content]) => ({ path: path.slice(STACK_FOLDER.length + 1), text: String(content) }));
+  return { facts: factsOf(file, description), files };
+}
+
+interface Archive {
+  /** SHA-256 of each file. */
+  sums: Map<string, string>;
+  /** The content of the files that are read here. */
+  kept: Map<string, Buffer>;
+}
+
+async function readArchive(file: string): Promise<Archive> {
+  const archive: Archive = { sums: new Map(), kept: new Map() };
+  try {
+    for await (const entry of tarEntries(createReadStream(file))) await readEntry(file, entry, archive);
+    return archive;
+  } catch (cause) {
+    if (cause instanceof OperatorError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw bundleError(file, code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`, cause);
+  }
+}
+
+async function readEntry(file: string, entry: TarEntry, { sums, kept }: Archive): Promise<void> {
+  const { name, type, content } = entry;
+  if (type !== "file")
+    throw bundleError(file, `has ${name}, which is no file but a ${type ?? "thing of unknown type"}`);
+  // What is written must not lead out of its folder.
+  if (name.split("/").some((part) => part === ".." || part === "." || part === ""))
+    throw bundleError(file, `has a path that leads out of it: ${name}`);
+  if (sums.has(name)) throw bundleError(file, `has ${name} twice`);
+  if (name !== SUMS_FILE && name !== BUNDLE_FILE && !name.startsWith(`${STACK_FOLDER}/`)) {
+    sums.set(name, hexOf(await digestOfStream(content)));
+    return;
+  }
+  const bytes = await readAtMost(content, LARGEST_KEPT);
+  kept.set(name, bytes);
+  sums.set(name, hexOf(digestOf(bytes)));
 }
 
 function factsOf(file: string, json: Buffer): BundleFacts {
-  const version = readJson(z.object({ version: z.number() }), json)?.version;
   const facts = readJson(factsSchema, json);
   if (facts !== undefined) return facts;
+  const version = readJson(z.object({ version: z.number() }), json)?.version;
   if (version === undefined || version === BUNDLE_VERSION)
-    throw refuse(file, `has a ${BUNDLE_FILE} that is none`);
+    throw bundleError(file, `has a ${BUNDLE_FILE} that cannot be read`);
   throw new OperatorError(`has the format ${version}, and this program reads ${BUNDLE_VERSION}`, {
     where: file,
     remedy: "Use the program of the bundle: tar -xf FILE hephaestus, then node hephaestus/bin/hephaestus.js",
@@ -72,9 +100,10 @@ function factsOf(file: string, json: Buffer): BundleFacts {
   });
 }
 
-const refuse = (file: string, message: string): OperatorError =>
+const bundleError = (file: string, message: string, cause?: unknown): OperatorError =>
   new OperatorError(message, {
     where: file,
-    remedy: "Copy it again from where it was made, or make it again: hephaestus bundle",
+    remedy: "Check the path. Copy it again from where it was made, or make it again: hephaestus bundle",
     exitCode: ExitCode.verify,
+    cause,
   });

@@ -1,5 +1,4 @@
-import { InvalidArgumentError, Option } from "commander";
-import { PLATFORM } from "../config/schema/imageMirror.js";
+import { Option } from "commander";
 import type { AddCommand } from "./command.js";
 import { configOption, contextOption, jsonOption, quietOption } from "./options.js";
 
@@ -12,18 +11,13 @@ export const addBundle: AddCommand = (program, finish) => {
     .argument("<file>", "file to write")
     .addOption(configOption())
     .addOption(contextOption())
-    .addOption(
-      new Option("--platform <platform>", "platform of the nodes (default: that of the engine)").argParser(
-        platform,
-      ),
-    )
-    .option("--from-engine", "take the images from this engine and ask no registry")
+    .option("--from-engine", "take the images that this engine has and ask no registry")
     .option("--force", "overwrite the file")
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText(
       "after",
-      "\nImages come from their registries, by the digests that the stack runs, or else from this engine. The file is an\narchive that docker load reads. It has no secrets. REGISTRY_MIRROR_LOGINS has logins at registries.\n\nExample:\n  hephaestus bundle forge.bundle --from-engine",
+      "\nThe images are those that the stack runs, for the platform of the engine, which pulls what it lacks. The file is an\narchive that docker load reads. It has no secrets.\n\nExample:\n  hephaestus bundle forge.bundle --from-engine",
     )
     .action(async (file, options) => finish(await (await actions()).bundle(file, { ...options, tool })));
   bundle
@@ -43,8 +37,3 @@ export const addBundle: AddCommand = (program, finish) => {
       finish(await (await actions()).bundleLoad(file, command.optsWithGlobals())),
     );
 };
-
-function platform(value: string): string {
-  if (PLATFORM.test(value)) return value;
-  throw new InvalidArgumentError("Enter it as linux/amd64 or linux/arm/v7.");
-}

@@ -34,9 +34,10 @@ beforeAll(async () => {
   [node] = nodes.nodes as [ManagerNode];
   here = await Workspace.create("carried", 5050, 8130);
   file = `${here.folder}/forge.bundle`;
-  // One image is in a registry, and the engine has the others alone.
+  // One image is in a registry alone, and the engine has the others.
   await here.docker("tag", swarm.images.nginx, nginx());
   expect((await here.docker("push", nginx())).exitCode).toBe(0);
+  await here.docker("image", "rm", nginx());
   await writeConfig(here, swarm, { root: { domain: node.address }, gateway: { image: nginx() } });
 });
 
@@ -52,23 +53,31 @@ const nginx = () => `${hub.address}/standin/nginx:1.22`;
 const factsOf = async (): Promise<BundleFacts> =>
   JSON.parse((await execa("tar", ["-xOf", file, "bundle.json"])).stdout) as BundleFacts;
 
-test("a bundle has each image by its digest, from its registry or from the engine", async () => {
-  const run = await here.hephaestus(["bundle", file]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
-  const { images } = await factsOf();
+/** The stack's gateway as a service without tasks that runs this image. */
+async function createGateway(image: string): Promise<void> {
+  const labels = [OWNER_LABEL, STACK_LABEL].flatMap((label) => ["--label", `${label}=carried`]);
+  const service = ["--name", "carried_gateway", ...labels, "--replicas", "0", "--no-resolve-image"];
+  const create = await here.docker("service", "create", "--detach", ...service, image);
+  expect(create.exitCode, create.all).toBe(0);
+}
+
+test("a bundle has each image, and the engine pulls what it lacks by the digest that the stack runs", async () => {
   const { digest } = await hub.oci.manifest("standin/nginx", "1.22");
-  expect(images.find(({ name }) => name.startsWith(hub.address))).toMatchObject({
-    digest,
-    source: { registry: hub.address, digest },
-  });
-  expect(images.filter(({ source }) => "engine" in source).map(({ name }) => name)).toEqual([
-    swarm.images.registry,
-    swarm.images.ui,
-  ]);
-  // Other programs read it: its sums, and its images as an OCI layout.
+  const lacking = await here.hephaestus(["bundle", "--from-engine", file]);
+  expect(lacking.exitCode, lacking.all).toBe(ExitCode.preflight);
+  expect(lacking.all).toContain(`${nginx()}: cannot be bundled: this engine does not have it`);
+  await createGateway(`${nginx()}@${digest}`);
+  const run = await here.hephaestus(["bundle", file]);
+  await here.docker("service", "rm", "carried_gateway");
+  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  const known = await here.docker("image", "inspect", "--format", "{{.RepoDigests}}", nginx());
+  expect(known.stdout).toContain(digest);
+  const { images } = await factsOf();
+  expect([...images].sort()).toEqual([nginx(), swarm.images.registry, swarm.images.ui].sort());
+  // Other programs read it: its sums, and its images as those that docker saved.
   await execa("tar", ["-xf", file, "-C", folder]);
   await execa("sha256sum", ["--check", "--quiet", "SHA256SUMS"], { cwd: folder });
-  const skopeo = ["inspect", "--raw", `oci-archive:${file}:${swarm.images.registry}`];
+  const skopeo = ["inspect", "--raw", `docker-archive:${file}:${swarm.images.registry}`];
   expect(JSON.parse((await execa("skopeo", skopeo)).stdout).schemaVersion).toBe(2);
   const again = await here.hephaestus(["bundle", file]);
   expect(again.exitCode, again.all).toBe(ExitCode.usage);
@@ -109,9 +118,10 @@ test("an engine that keeps images in containerd's store has them by their names,
     const output = `${folder}/of-containerd`;
     const load = await here.hephaestus(["bundle", "load", file, "--output", output], { env });
     expect(load.exitCode, load.all).toBe(ExitCode.ok);
-    for (const { name, digest } of (await factsOf()).images) {
-      const found = await here.run("docker", ["image", "inspect", "--format", "{{.Id}}", name], { env });
-      expect(found.stdout.trim(), found.all).toBe(digest);
+    for (const name of (await factsOf()).images) {
+      const layers = ["image", "inspect", "--format", "{{json .RootFS.Layers}}", name];
+      const found = await here.run("docker", layers, { env });
+      expect(found.stdout, found.all).toBe((await here.docker(...layers)).stdout);
     }
   } finally {
     await stop();
@@ -119,11 +129,7 @@ test("an engine that keeps images in containerd's store has them by their names,
 });
 
 test("a copy of this engine that is not what the stack runs is not bundled", async () => {
-  const running = `${nginx()}@sha256:${"a".repeat(64)}`;
-  const labels = [OWNER_LABEL, STACK_LABEL].flatMap((label) => ["--label", `${label}=carried`]);
-  const service = ["--name", "carried_gateway", ...labels, "--replicas", "0", "--no-resolve-image"];
-  const create = await here.docker("service", "create", "--detach", ...service, running);
-  expect(create.exitCode, create.all).toBe(0);
+  await createGateway(`${nginx()}@sha256:${"a".repeat(64)}`);
   const run = await here.hephaestus(["bundle", "--from-engine", `${here.folder}/old`]);
   await here.docker("service", "rm", "carried_gateway");
   expect(run.exitCode, run.all).toBe(ExitCode.preflight);

@@ -11,19 +11,13 @@ import { tmpdir } from "node:os";
 import { pipeline } from "node:stream/promises";
 import { type Header, pack } from "tar-stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { BlobFiles } from "../../src/backup/blobFiles.js";
 import { sumsText } from "../../src/bundle/bundleFormat.js";
-import { fromEngine, fromRegistry } from "../../src/bundle/imageSource.js";
+import { extractTar, provideImage, saveImages } from "../../src/bundle/engineImages.js";
 import { readBundle } from "../../src/bundle/readBundle.js";
-import { extractTar } from "../../src/bundle/tarFile.js";
 import type { Docker } from "../../src/docker/run.js";
 import { digestOf } from "../../src/registry/digest.js";
-import { RegistryApi } from "../../src/registry/registryApi.js";
-import { RegistryClient } from "../../src/registry/registryClient.js";
-import { ProgressMeter } from "../../src/terminal/progress.js";
-import { RegistryServer, TYPES } from "./registryServer.js";
 
-/** Archives and registries that were made to harm whoever makes or loads a bundle. */
+/** Archives that were made to harm whoever makes or loads a bundle, and what an engine has under a name. */
 
 let folder: string;
 beforeEach(() => {
@@ -41,7 +35,13 @@ async function tar(file: string, parts: readonly Part[]): Promise<void> {
   await written;
 }
 
-const FACTS = { version: 1, tool: "hephaestus 1", stack: "forge", images: [] };
+const FACTS = {
+  version: 1,
+  tool: "hephaestus 1",
+  stack: "forge",
+  platform: "linux/amd64",
+  images: ["nginx:1"],
+};
 
 /** A bundle whose sums fit its files, with further entries. */
 function bundle(file: string, facts: object, more: readonly Part[] = []): Promise<void> {
@@ -64,30 +64,36 @@ describe("a bundle", () => {
     { name: "SHA256SUMS", type: "symlink", linkname: "/etc/shadow" },
   ])("with a $type beside its files is refused", async (part) => {
     await bundle(`${folder}/a`, FACTS, [part]);
-    await expect(readBundle(`${folder}/a`)).rejects.toThrow(`${part.name} is no file but a ${part.type}`);
+    await expect(readBundle(`${folder}/a`)).rejects.toThrow(
+      `${part.name}, which is no file but a ${part.type}`,
+    );
   });
 
   test.each([
     ["a stack that leads out", { ...FACTS, stack: "../../etc" }],
-    ["an image that is an option", { ...FACTS, images: [{ ...IMAGE(), name: "--help" }] }],
-    ["an image without a digest", { ...FACTS, images: [{ ...IMAGE(), digest: "sha256:../x" }] }],
+    ["an image that is an option", { ...FACTS, images: ["--help"] }],
+    ["no platform", { ...FACTS, platform: "--help" }],
     ["no list of images", { ...FACTS, images: undefined }],
     ["no description", []],
   ])("whose description has %s is refused", async (_what, facts) => {
     await bundle(`${folder}/a`, facts);
-    await expect(readBundle(`${folder}/a`)).rejects.toThrow("has a bundle.json that is none");
+    await expect(readBundle(`${folder}/a`)).rejects.toThrow("has a bundle.json that cannot be read");
   });
 
   test("is read with what its description may have", async () => {
-    await bundle(`${folder}/a`, { ...FACTS, images: [IMAGE()] });
-    expect((await readBundle(`${folder}/a`)).facts.images).toEqual([IMAGE()]);
+    await bundle(`${folder}/a`, FACTS);
+    expect((await readBundle(`${folder}/a`)).facts).toEqual(FACTS);
+  });
+
+  test("that has a file twice, or one without a sum, is refused", async () => {
+    await bundle(`${folder}/a`, FACTS, [{ name: "stack/hephaestus.yaml", text: "domain: b.example\n" }]);
+    await expect(readBundle(`${folder}/a`)).rejects.toThrow("has stack/hephaestus.yaml twice");
+    await bundle(`${folder}/a`, FACTS, [{ name: "manifest.json", text: "[]" }]);
+    await expect(readBundle(`${folder}/a`)).rejects.toThrow(
+      "has a file that is not in SHA256SUMS: manifest.json",
+    );
   });
 });
-
-function IMAGE() {
-  const digest = digestOf(Buffer.from("image"));
-  return { name: "nginx:1", digest, config: digest, platform: "linux/amd64", source: { engine: true } };
-}
 
 describe("an archive of docker save", () => {
   test("gives its files by name, and layers that are links to others", async () => {
@@ -121,11 +127,9 @@ describe("an archive of docker save", () => {
   });
 
   test("that is not there, is no archive or ends too early is a fault in words", async () => {
-    const image = JSON.stringify([{ Config: "c", RepoTags: null, Layers: ["../../etc/hostname"] }]);
-    const config = JSON.stringify({ os: "linux", architecture: "amd64" });
     await tar(`${folder}/whole`, [
-      { name: "manifest.json", text: image },
-      { name: "c", text: config },
+      { name: "manifest.json", text: JSON.stringify([{ Config: "c", Layers: ["../../etc/hostname"] }]) },
+      { name: "c", text: "{}" },
     ]);
     const whole = readFileSync(`${folder}/whole`);
     for (const [saved, fault] of [
@@ -133,45 +137,90 @@ describe("an archive of docker save", () => {
       [Buffer.alloc(2048, "x"), /cannot be read/],
       [whole.subarray(0, 530), /cannot be read: Unexpected end of data/],
       [whole, /lacks ..\/..\/etc\/hostname/],
-    ] as const) {
-      const layout = mkdtempSync(`${folder}/layout-`);
-      const docker = {
-        attempt: async () => {
-          if (saved) writeFileSync(`${layout}/saved.tar`, saved);
-          return { exitCode: 0, stdout: "", stderr: "" };
-        },
-      } as unknown as Docker;
-      const target = { layout, blobs: new BlobFiles(layout), platform: "linux/amd64" };
-      await expect(fromEngine("nginx:1", undefined, target, docker)).rejects.toThrow(fault);
-    }
+    ] as const)
+      await expect(saveImages(savingDocker(saved), ["nginx:1"], newFolder())).rejects.toThrow(fault);
+  });
+
+  test("is one of the parts that docker load reads, each once, in the order of the image", async () => {
+    const layers = { "b/layer.tar": "second", "a/layer.tar": "first" };
+    const Layers = ["a/layer.tar", "b/layer.tar", "c/layer.tar"];
+    await tar(`${folder}/whole`, [
+      ...Object.entries(layers).map(([name, text]) => ({ name, text })),
+      { name: "c/layer.tar", type: "symlink", linkname: "../a/layer.tar" },
+      { name: "manifest.json", text: JSON.stringify([{ Config: "c.json", RepoTags: ["x"], Layers }]) },
+      { name: "c.json", text: "{}" },
+      { name: "repositories", text: "{}" },
+    ]);
+    const docker = savingDocker(readFileSync(`${folder}/whole`));
+    const [manifest, ...parts] = await saveImages(docker, ["r.example/nginx:1", "nginx:2"], newFolder());
+    const path = (text: string) => `blobs/sha256/${digestOf(Buffer.from(text)).slice(7)}`;
+    const image = { Config: path("{}"), Layers: ["first", "second", "first"].map(path) };
+    expect(manifest).toMatchObject({ path: "manifest.json" });
+    expect(JSON.parse(manifest && "text" in manifest ? manifest.text : "")).toEqual([
+      { ...image, RepoTags: ["r.example/nginx:1"] },
+      { ...image, RepoTags: ["nginx:2"] },
+    ]);
+    expect(parts.map((part) => part.path)).toEqual(["{}", "first", "second"].map(path).sort());
   });
 });
 
-test.each([
-  "sha256:../../../evil",
-  "sha256:x",
-  7,
-])("an image of a registry whose layer has the digest %s is not bundled", async (digest) => {
-  const source = await RegistryServer.start();
-  const { signal } = new AbortController();
-  const api = new RegistryApi(new RegistryClient(source.url, undefined, signal));
-  try {
-    const config = source.blob("app", Buffer.from(JSON.stringify({ os: "linux", architecture: "amd64" })));
-    source.manifest("app", "1", TYPES.manifest, { config, layers: [{ digest, size: 4 }] });
-    mkdirSync(`${folder}/layout/blobs/sha256`, { recursive: true });
-    writeFileSync(`${folder}/evil.part`, "mine");
-    const layout = `${folder}/layout`;
-    await expect(
-      fromRegistry(
-        { name: "app:1", registry: "r.example", repository: "app", reference: "1" },
-        api,
-        { layout, blobs: new BlobFiles(layout), platform: "linux/amd64" },
-        new ProgressMeter({ progress: () => undefined }),
-        signal,
-      ),
-    ).rejects.toThrow("cannot be bundled");
-    expect(readFileSync(`${folder}/evil.part`, "utf8")).toBe("mine");
-  } finally {
-    source.stop();
+const newFolder = () => mkdtempSync(`${folder}/parts-`);
+
+/** An engine whose `docker save` writes these bytes. */
+const savingDocker = (saved: Uint8Array | undefined) =>
+  ({
+    run: async ([, , file = ""]: string[]) => {
+      if (saved) writeFileSync(file, saved);
+      return "";
+    },
+  }) as unknown as Docker;
+
+describe("an image of the engine", () => {
+  const [running, other] = [`sha256:${"a".repeat(64)}`, `sha256:${"b".repeat(64)}`];
+
+  /** @param images what `docker image inspect` prints of the name: before and after a pull */
+  async function provide(images: string[], digest: string | undefined, canPull = true): Promise<string[]> {
+    const calls: string[] = [];
+    const attempt = async (args: string[]) => {
+      if (args[0] !== "image") calls.push(args.join(" "));
+      const stdout = args[0] === "image" ? images.shift() : "";
+      return {
+        exitCode: stdout === undefined || stdout === "none" ? 1 : 0,
+        stdout: stdout ?? "",
+        stderr: "no such image",
+      };
+    };
+    const docker = { attempt, run: attempt } as unknown as Docker;
+    await provideImage(docker, "nginx:1", { running: digest, platform: "linux/amd64", canPull });
+    return calls;
   }
+
+  test.each([
+    ["that the stack runs", [`linux/amd64 nginx@${other} nginx@${running}\n`], running],
+    ["that was built or loaded", ["linux/amd64\n"], running],
+    ["of which nothing is known to run", [`linux/amd64 nginx@${other}\n`], undefined],
+  ])("%s is taken as it is", async (_what, images, digest) => {
+    expect(await provide(images, digest)).toEqual([]);
+  });
+
+  test("that is not there, or another one than the stack runs, is pulled", async () => {
+    const pulled = `linux/amd64 nginx@${running}`;
+    const byDigest = [`pull --quiet nginx:1@${running}`, `tag nginx:1@${running} nginx:1`];
+    expect(await provide(["none", pulled], undefined)).toEqual(["pull --quiet nginx:1"]);
+    expect(await provide(["none", pulled], running)).toEqual(byDigest);
+    expect(await provide([`linux/amd64 nginx@${other}`, pulled], running)).toEqual(byDigest);
+  });
+
+  test.each([
+    ["it may not be pulled", ["none"], undefined, "this engine does not have it"],
+    ["it is another one", [`linux/amd64 nginx@${other}`], running, "another image of that name"],
+    [
+      "it is for another platform",
+      ["linux/arm64"],
+      undefined,
+      "has it for linux/arm64, and runs on linux/amd64",
+    ],
+  ])("is refused: %s", async (_why, images, digest, message) => {
+    await expect(provide(images, digest, false)).rejects.toThrow(message);
+  });
 });

@@ -35,7 +35,7 @@ const tags = text({
 });
 
 /** A platform, as images name it: os/architecture[/variant]. */
-export const PLATFORM = /^[a-z0-9]+\/[a-z0-9]+(?:\/v\d+)?$/;
+const PLATFORM = /^[a-z0-9]+\/[a-z0-9]+(?:\/v\d+)?$/;
 
 const platform = text({
   what: "a platform",

@@ -1,0 +1,154 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import { words } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { tarEntries } from "../host/tarEntries.js";
+import { type Digest, digestOfStream, hexOf } from "../registry/digest.js";
+import { readJson } from "../registry/readJson.js";
+import { type Entry, fileEntry } from "./tarFile.js";
+
+/** What `docker load` reads: where the parts of each image are. Source: moby, image/tarexport. */
+const MANIFEST_FILE = "manifest.json";
+const manifestSchema = z.array(z.object({ Config: z.string(), Layers: z.array(z.string()) }));
+
+/**
+ * Sees to it that the engine has an image under its name: the one that the stack runs, if that is known.
+ *
+ * @param running the digest that the stack runs; undefined if it is not known
+ * @param platform os/architecture that it has to be for
+ * @param canPull whether its registry may be asked
+ * @throws OperatorError if the engine cannot get it, or has it for another platform
+ */
+export async function provideImage(
+  docker: Docker,
+  name: string,
+  { running, platform, canPull }: { running: string | undefined; platform: string; canPull: boolean },
+): Promise<void> {
+  const there = await inspectImage(docker, name);
+  // One that was built or loaded has no digest.
+  const isRight =
+    there !== undefined &&
+    (running === undefined || there.digests.length === 0 || there.digests.includes(running));
+  if (!isRight && !canPull)
+    throw cannotBundle(
+      name,
+      there
+        ? `this engine has another image of that name than ${running}, which the stack runs`
+        : "this engine does not have it",
+    );
+  if (!isRight) await pull(docker, name, running);
+  const has = (isRight ? there : await inspectImage(docker, name))?.platform;
+  if (has !== platform) throw cannotBundle(name, `this engine has it for ${has}, and runs on ${platform}`);
+}
+
+async function pull(docker: Docker, name: string, digest: string | undefined): Promise<void> {
+  const reference = digest === undefined ? name : `${name}@${digest}`;
+  const { exitCode, stderr } = await docker.attempt(["pull", "--quiet", reference]);
+  if (exitCode !== 0) throw cannotBundle(name, stderr.trim().split("\n").at(-1) ?? "docker pull failed");
+  if (digest !== undefined) await docker.run(["tag", reference, name]);
+}
+
+/** The platform of an image, and the digests by which the engine pulled or pushed it; undefined if there is none. */
+async function inspectImage(
+  docker: Docker,
+  name: string,
+): Promise<{ platform: string | undefined; digests: string[] } | undefined> {
+  const format = "{{.Os}}/{{.Architecture}}{{range .RepoDigests}} {{.}}{{end}}";
+  const { exitCode, stdout } = await docker.attempt(["image", "inspect", "--format", format, name]);
+  if (exitCode !== 0) return undefined;
+  const [platform, ...known] = words(stdout);
+  return { platform, digests: known.map((reference) => reference.replace(/^.*@/, "")) };
+}
+
+/**
+ * Saves images of the engine, each part once and under its digest, so that the same images make the same files.
+ *
+ * @param folder for the parts
+ * @returns what an archive has to have so that `docker load` reads it
+ */
+export async function saveImages(docker: Docker, names: readonly string[], folder: string): Promise<Entry[]> {
+  const parts = new Map<string, Entry>();
+  const manifest = [];
+  for (const name of names) {
+    const saved = await saveImage(docker, name, join(folder, String(manifest.length)));
+    for (const { digest, file } of [saved.config, ...saved.layers])
+      parts.set(digest, { ...(await fileEntry(file, blobPath(digest))), mode: 0o644 });
+    const Layers = saved.layers.map(({ digest }) => blobPath(digest));
+    manifest.push({ Config: blobPath(saved.config.digest), RepoTags: [name], Layers });
+  }
+  const text = `${JSON.stringify(manifest)}\n`;
+  const entries = [...parts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
+  return [{ path: MANIFEST_FILE, mode: 0o644, text }, ...entries];
+}
+
+interface Part {
+  digest: Digest;
+  file: string;
+}
+
+const blobPath = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
+
+async function saveImage(
+  docker: Docker,
+  name: string,
+  folder: string,
+): Promise<{ config: Part; layers: Part[] }> {
+  const archive = `${folder}.tar`;
+  await docker.run(["save", "--output", archive, name]);
+  const fileOf = await extractTar(archive, folder).catch((cause: Error) => {
+    throw cannotBundle(name, `what docker saved cannot be read: ${cause.message}`);
+  });
+  await rm(archive);
+  const place = (path: string): string => {
+    const file = fileOf(path);
+    if (file === undefined) throw cannotBundle(name, `what docker saved lacks ${path}`);
+    return file;
+  };
+  const part = async (path: string): Promise<Part> => ({
+    digest: await digestOfStream(createReadStream(place(path))),
+    file: place(path),
+  });
+  const [saved] = readJson(manifestSchema, await readFile(place(MANIFEST_FILE))) ?? [];
+  if (saved === undefined) throw cannotBundle(name, `what docker saved has no image in ${MANIFEST_FILE}`);
+  const layers = [];
+  for (const path of saved.Layers) layers.push(await part(path));
+  return { config: await part(saved.Config), layers };
+}
+
+/**
+ * Unpacks an archive of `docker save`: files, and links to layers that occur twice. Its names are no paths here: each file gets
+ * a number, and no link is made.
+ *
+ * @param folder which is created
+ * @returns the file on the disk that has a name in the archive; undefined if there is none
+ * @throws Error if it cannot be read, or holds other things
+ */
+export async function extractTar(
+  file: string,
+  folder: string,
+): Promise<(name: string) => string | undefined> {
+  const places = new Map<string, string>();
+  const links = new Map<string, string>();
+  await mkdir(folder, { recursive: true });
+  for await (const { name, type, target, content } of tarEntries(createReadStream(file))) {
+    const path = posix.normalize(name);
+    if (type === "file") {
+      const place = join(folder, String(places.size));
+      await pipeline(content, createWriteStream(place, { flags: "wx" }));
+      places.set(path, place);
+    } else if (type === "symlink" && target !== undefined) links.set(path, posix.join(path, "..", target));
+    else if (type !== "directory") throw new Error(`${name} is neither a file nor a folder nor a link`);
+  }
+  return (name) => places.get(posix.normalize(name)) ?? places.get(links.get(posix.normalize(name)) ?? "");
+}
+
+const cannotBundle = (name: string, reason: string): OperatorError =>
+  new OperatorError(`cannot be bundled: ${reason}`, {
+    where: name,
+    remedy: "Pull it onto this engine (docker pull), or use an engine that can: --context",
+    exitCode: ExitCode.preflight,
+  });
