@@ -16,20 +16,14 @@ import { inStep } from "../terminal/inStep.js";
 
 /**
  * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every write 405.
- * Pulls, the library and logins keep working. It is a lease that ends by the registry's own clock, so that no death of the one
- * who asked for it leaves a registry that takes no pushes for ever.
+ * Pulls, the library and logins keep working. It is a lease that ends by the registry's own clock: if the process that asked
+ * for it dies, the registry takes pushes again by itself.
  */
-
-export const setReadOnly = (stack: string, until: number): string[] =>
-  updateRegistry(stack, ["--env-add", `${READONLY_VARIABLE}=${until}`]);
-
-export const setWritable = (stack: string): string[] =>
-  updateRegistry(stack, ["--env-rm", READONLY_VARIABLE]);
 
 /**
  * Until when the registry's service is told to refuse writes.
  *
- * @returns seconds since the epoch; undefined where it is not told so
+ * @returns seconds since the epoch; undefined if it is not told so
  */
 export function readOnlyUntil(services: readonly SwarmService[], stack: string): number | undefined {
   const registry = stackService(services, stack, "registry");
@@ -39,25 +33,48 @@ export function readOnlyUntil(services: readonly SwarmService[], stack: string):
 }
 
 /**
- * Makes the registry refuse writes, and waits until no upload is running any more: the old task ends by itself when
- * its last one has (at most the registry's draintimeout).
+ * Works while the registry refuses writes, and lets it take them again in any case.
  *
- * @param until seconds since the epoch
+ * @param cleanupDocker a docker that still works after an interruption
+ * @param until seconds since the epoch at which the lease ends by itself
  * @param drainSeconds how long uploads may take to end
- * @throws OperatorError when it cannot be made sure that nobody writes
+ * @throws OperatorError when it cannot be made sure that nobody writes; what the work throws
  */
-export async function makeReadOnly(
+export async function whileReadOnly<T>(
   context: DeployContext,
-  until: number,
-  drainSeconds: number,
-): Promise<void> {
+  cleanupDocker: Docker,
+  { until, drainSeconds }: { until: number; drainSeconds: number },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    await inStep(
+      context.reporter,
+      { id: "read-only", title: "Read-only" },
+      () => makeReadOnly(context, until, drainSeconds),
+      () => "pushes are refused, pulls continue",
+    );
+    return await work();
+  } finally {
+    await makeWritable(context, cleanupDocker, until);
+  }
+}
+
+/** Ends the read-only mode that a killed run left. The caller holds the lock of the stack. */
+export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Docker): Promise<void> {
+  const { stack } = context.config;
+  const until = readOnlyUntil(await stackServices(context.docker, stack), stack);
+  if (until !== undefined) await makeWritable(context, cleanupDocker, until);
+}
+
+/** The old task ends by itself when its last upload has (at most the registry's draintimeout). */
+async function makeReadOnly(context: DeployContext, until: number, drainSeconds: number): Promise<void> {
   const { config, docker, reporter } = context;
-  await roll(context, docker, setReadOnly(config.stack, until));
+  const variable = `${READONLY_VARIABLE}=${until}`;
+  await roll(context, docker, ["--env-add", variable]);
   const service = registryOf(config.stack);
   for (const end = Date.now() + drainSeconds * 1000; ; await sleep(500)) {
     const writing = (await serviceTasks(docker, service)).filter(
-      ({ Spec, Status }) =>
-        Status.State === "running" && !Spec.ContainerSpec.Env?.includes(`${READONLY_VARIABLE}=${until}`),
+      ({ Spec, Status }) => Status.State === "running" && !Spec.ContainerSpec.Env?.includes(variable),
     );
     if (writing.length === 0) return;
     reporter.progress("waiting for uploads to end");
@@ -70,45 +87,31 @@ export async function makeReadOnly(
   }
 }
 
-/**
- * Lets the registry take writes again; nothing happens where it does.
- *
- * @param docker one that still works after an interruption
- */
-async function makeWritable(context: DeployContext, docker: Docker): Promise<void> {
+/** Nothing happens if the registry takes writes. */
+async function makeWritable(context: DeployContext, cleanupDocker: Docker, until: number): Promise<void> {
   const { stack } = context.config;
-  // While something is still removed nobody may write.
-  await endLeftJobs(docker, stack);
-  if (readOnlyUntil(await stackServices(docker, stack), stack) === undefined) return;
-  await roll(context, docker, setWritable(stack));
-}
-
-/** Makes the registry writable again. */
-export const endReadOnly = (context: DeployContext, cleanupDocker: Docker, until: number): Promise<string> =>
-  inStep(context.reporter, { id: "writable", title: "Writable" }, async () => {
+  const work = async () => {
     try {
-      await makeWritable(context, cleanupDocker);
+      // While something is still removed nobody may write.
+      await endLeftJobs(cleanupDocker, stack);
+      if (readOnlyUntil(await stackServices(cleanupDocker, stack), stack) === undefined) return;
+      await roll(context, cleanupDocker, ["--env-rm", READONLY_VARIABLE]);
     } catch (cause) {
       throw new OperatorError(`the registry could not be made writable: ${(cause as Error).message}`, {
-        where: context.config.stack,
+        where: stack,
         remedy: `Run hephaestus deploy, which does it too. Otherwise it accepts pushes again at ${new Date(until * 1000).toISOString()}.`,
         exitCode: ExitCode.rollout,
         cause,
       });
     }
-    return "pushes are accepted again";
-  });
-
-/** Ends the read-only mode that a killed run left. The caller holds the lock of the stack. */
-export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Docker): Promise<void> {
-  const { stack } = context.config;
-  const until = readOnlyUntil(await stackServices(context.docker, stack), stack);
-  if (until !== undefined) await endReadOnly(context, cleanupDocker, until);
+  };
+  const step = { id: "writable", title: "Writable" };
+  await inStep(context.reporter, step, work, () => "pushes are accepted again");
 }
 
-async function roll(context: DeployContext, docker: Docker, update: readonly string[]): Promise<void> {
-  const seconds = registryRollSeconds(context.config);
-  const result = await rollRegistry(context, docker, () => docker.run(update), seconds);
-  if (result.state !== "converged" || result.verdicts.length === 0)
-    throw didNotRoll(context.config.stack, result);
+async function roll(context: DeployContext, docker: Docker, change: readonly string[]): Promise<void> {
+  const { config } = context;
+  const update = () => docker.run(updateRegistry(config.stack, change));
+  const result = await rollRegistry(context, docker, update, registryRollSeconds(config));
+  if (result.state !== "converged" || result.verdicts.length === 0) throw didNotRoll(config.stack, result);
 }

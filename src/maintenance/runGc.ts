@@ -13,7 +13,7 @@ import { drainSeconds, fitsBeside } from "../services/parts.js";
 import { STORAGE } from "../services/storageParts.js";
 import { type RunningStorage, storageOfRegistry } from "../storage/runningStorage.js";
 import { inStep } from "../terminal/inStep.js";
-import { endLeftReadOnly, endReadOnly, makeReadOnly } from "./lease.js";
+import { endLeftReadOnly, whileReadOnly } from "./lease.js";
 
 export interface GcOptions {
   /** Whether to delete manifests without a tag first. */
@@ -24,7 +24,7 @@ export interface GcOptions {
 /** What a gc frees, or would free. */
 export interface GcResult {
   blobs: number;
-  /** Undefined where the storage does not say: in a bucket. */
+  /** Undefined if the storage does not say: in a bucket. */
   bytes: number | undefined;
   /** Manifests that no tag needs, as repository@digest. */
   untagged: string[];
@@ -59,12 +59,15 @@ export async function collectGarbage(
   options: GcOptions,
 ): Promise<GcResult> {
   const { config, docker, reporter } = context;
-  const { timeoutSeconds } = context.options;
+  const { stack } = config;
+  const seconds = context.options.timeoutSeconds;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
-  const lease = 2 * registryRollSeconds(config) + drain + timeoutSeconds + MARGIN_SECONDS;
-  const registry = await runningRegistry(docker, config.stack);
+  const roll = registryRollSeconds(config);
+  const lease = 2 * roll + drain + seconds + MARGIN_SECONDS;
+  const registry = await runningRegistry(docker, stack);
   const storage = await storageOfRegistry(docker, registry);
-  if (!storage) throw neverRan(config.stack);
+  if (!storage)
+    throw notDeployed(stack, "has no registry that has ever run, so it is not known where its images are");
   const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
   const job = gcJob(
     registry,
@@ -77,42 +80,26 @@ export async function collectGarbage(
     inStep(
       reporter,
       { id: "gc", title: options.dryRun ? "What would be removed" : "gc" },
-      async () =>
-        parseGcOutput(
-          await runJob(docker, cleanupDocker, config.stack, job, timeoutSeconds, reporter.progress),
-        ),
+      async () => parseGcOutput(await runJob(docker, cleanupDocker, stack, job, seconds, reporter.progress)),
       ({ blobs, untagged }) =>
         `${blobs} blobs${options.deleteUntagged ? `, ${untagged.length} manifests` : ""}`,
     );
-  if (options.dryRun) {
-    // Not needed for looking, but the next run repairs a registry that a killed one left.
-    await endLeftReadOnly(context, cleanupDocker);
-    return collect();
-  }
-  try {
-    await inStep(reporter, { id: "read-only", title: "Read-only" }, async () => {
-      await makeReadOnly(context, until, drain + registryRollSeconds(config));
-      return "pushes are refused, pulls continue";
-    });
-    return await collect();
-  } finally {
-    await endReadOnly(context, cleanupDocker, until);
-  }
+  if (!options.dryRun)
+    return whileReadOnly(context, cleanupDocker, { until, drainSeconds: drain + roll }, collect);
+  // Not needed for looking, but the next run repairs a registry that a killed one left.
+  await endLeftReadOnly(context, cleanupDocker);
+  return collect();
 }
 
-/** @throws OperatorError where there is no registry to collect in */
+/** @throws OperatorError if there is no registry to collect in */
 async function runningRegistry(docker: Docker, stack: string): Promise<SwarmService> {
   const registry = stackService(await stackServices(docker, stack), stack, "registry");
   if (registry) return registry;
-  throw new OperatorError("is not deployed", {
-    where: stack,
-    remedy: "Deploy it first: hephaestus deploy",
-    exitCode: ExitCode.preflight,
-  });
+  throw notDeployed(stack, "is not deployed");
 }
 
-const neverRan = (stack: string): OperatorError =>
-  new OperatorError("has no registry that has ever run, so it is not known where its images are", {
+const notDeployed = (stack: string, message: string): OperatorError =>
+  new OperatorError(message, {
     where: stack,
     remedy: "Deploy it first: hephaestus deploy",
     exitCode: ExitCode.preflight,
