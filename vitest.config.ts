@@ -19,6 +19,12 @@ export default defineConfig({
           include: ["test/unit/**/*.test.ts"],
           globalSetup: ["test/unit/globalSetup.ts"],
           testTimeout: 120_000,
+          // The files of a worker share its modules: to load them for each file is a third of the work. What a test replaces is put
+          // back after it.
+          isolate: false,
+          restoreMocks: true,
+          unstubEnvs: true,
+          unstubGlobals: true,
           // Some wait for a program meanwhile.
           maxWorkers: availableParallelism() + 1,
         },

@@ -1,13 +1,12 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { responseBody } from "../../src/docker/engineApi.js";
 import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
 import type { Docker, RunOptions } from "../../src/docker/run.js";
 import { restoreBaseline } from "../../src/operation/baseline.js";
+import { shortPauses } from "../support/shortPauses.js";
 import { template } from "./swarmObjects.js";
 
-vi.mock("node:timers/promises", async (original) =>
-  (await import("../support/shortPauses.js")).shortPauses(original),
-);
+shortPauses();
 
 const spec = (name: string, image: string): ServiceSpec => ({
   Name: `forge_${name}`,

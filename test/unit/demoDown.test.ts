@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { takeDown } from "../../demo/down.js";
-import { STACK, STACK_FOLDER } from "../../demo/state.js";
-import { CHECKOUT } from "../support/checkout.js";
 
-vi.mock("../support/checkout.js", async () => {
-  const { mkdtempSync } = await import("node:fs");
-  const { tmpdir } = await import("node:os");
-  return { CHECKOUT: `${mkdtempSync(`${tmpdir()}/demo-down-`)}/` };
-});
+/** A folder in the place of this checkout, in modules of the demo that only this file has. */
+const CHECKOUT = `${mkdtempSync(`${tmpdir()}/demo-down-`)}/`;
+vi.resetModules();
+vi.doMock("../support/checkout.js", () => ({ CHECKOUT }));
+const { takeDown } = await import("../../demo/down.js");
+const { STACK, STACK_FOLDER } = await import("../../demo/state.js");
+vi.doUnmock("../support/checkout.js");
+vi.resetModules();
+if (!STACK_FOLDER.startsWith(CHECKOUT)) throw new Error(`The demo would work in ${STACK_FOLDER}.`);
 
 let programs: string;
 const calls = () => readFileSync(`${programs}/calls`, "utf8").trim().split("\n");

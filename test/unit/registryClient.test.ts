@@ -1,15 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode } from "../../src/errors.js";
 import { digestOf } from "../../src/registry/digest.js";
 import { RegistryApi } from "../../src/registry/registryApi.js";
 import { RegistryClient } from "../../src/registry/registryClient.js";
+import { shortPauses } from "../support/shortPauses.js";
 
-vi.mock("node:timers/promises", async (original) =>
-  (await import("../support/shortPauses.js")).shortPauses(original),
-);
+shortPauses();
 
 const DIGEST = digestOf(Buffer.from("1"));
 

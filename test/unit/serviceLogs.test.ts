@@ -5,10 +5,9 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Docker, dockerCommand } from "../../src/docker/run.js";
 import { followServiceLog, readServiceLog } from "../../src/docker/serviceLogs.js";
 import { readGatewayLog } from "../../src/registry/gatewayLog.js";
+import { shortPauses } from "../support/shortPauses.js";
 
-vi.mock("node:timers/promises", async (original) =>
-  (await import("../support/shortPauses.js")).shortPauses(original),
-);
+shortPauses();
 
 let folder: string;
 

@@ -10,17 +10,17 @@ import { waitForConvergence } from "../../src/operation/stackUpdate.js";
 import { verifyFrontDoor } from "../../src/registry/frontDoor.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import type { ComposeFile } from "../../src/services/composeModel.js";
-import { gatewayConfig } from "../../src/services/gatewayConfig.js";
 import { healthcheck, rollSeconds } from "../../src/services/parts.js";
 import { traefikLabels } from "../../src/services/traefikLabels.js";
-import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
+import { shortPauses } from "../support/shortPauses.js";
 
 /** The times of the config: probes, the watch over a new task, and the memory of passwords. */
 
-const pauses = vi.hoisted((): number[] => []);
-vi.mock("node:timers/promises", () => ({
-  setTimeout: async (milliseconds: number) => void pauses.push(milliseconds),
-}));
+const pauses: number[] = [];
+shortPauses(async <T>(milliseconds = 0, value?: T) => {
+  pauses.push(milliseconds);
+  return value as T;
+});
 
 const templates = loadTemplates();
 

@@ -1,15 +1,14 @@
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { buildProgram } from "../../../src/cli.js";
 import { ExitCode } from "../../../src/errors.js";
 import { folder, hephaestus, hephaestusWith, PROGRAM, spawn, useFolder } from "../../support/commandLine.js";
+import { shortPauses } from "../../support/shortPauses.js";
 
 // What asks a registry that is not there asks four times.
-vi.mock("node:timers/promises", async (original) =>
-  (await import("../../support/shortPauses.js")).shortPauses(original),
-);
+shortPauses();
 
 useFolder();
 
