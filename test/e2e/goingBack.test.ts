@@ -103,6 +103,8 @@ test("after a deploy that was killed or interrupted, and a second one that fails
   }
   const run = await forge.hephaestus([...DEPLOY, "--timeout", "10"], { env: CREDENTIALS });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
+  expect(run.stderr).toContain("not converged within 10 seconds");
+  expect(run.stderr).toContain("insufficient resources");
   expect(run.stderr).toContain("The previous state runs again.");
   await expectSame(before);
   expect(await swarmObjects(forge)).toEqual(objects);

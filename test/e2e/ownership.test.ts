@@ -127,6 +127,7 @@ test("going back from a first deploy leaves what something else has there", {
     onOutput: intrude("infra_worker", /Secrets \.\.\./),
   });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
+  expect(run.stderr).toContain("No such image: hephaestus-standin/nginx:0.0");
   expect(run.stderr).toContain(
     "There was no previous state. Everything that this deploy created was removed.",
   );

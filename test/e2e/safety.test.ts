@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import bcrypt from "bcryptjs";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import {
+  type Changes,
   CREDENTIALS,
   DEPLOY,
   PASSWORD,
@@ -12,18 +13,23 @@ import {
   writeConfig,
 } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { OPS_SCRIPTS, Workspace } from "./workspace.js";
+import { OPS_SCRIPTS, type Run, Workspace } from "./workspace.js";
 
 const swarm = useSwarm();
 let forge: Workspace;
 
-beforeEach(async () => {
+beforeAll(async () => {
   forge = await Workspace.create("trial", 5001, 8081);
-  await writeConfig(forge, swarm);
-  await forge.hephaestus(["render"]);
+  await configure();
 });
 
-afterEach(() => forge.destroy());
+afterAll(() => forge?.destroy());
+
+async function configure(changes: Changes = {}): Promise<void> {
+  await writeConfig(forge, swarm, changes);
+  const rendered = await forge.hephaestus(["render"]);
+  expect(rendered.exitCode, rendered.all).toBe(ExitCode.ok);
+}
 
 const nothingExists = async () => {
   expect(await swarmObjects(forge)).toEqual([]);
@@ -71,6 +77,7 @@ describe("before anything is created", () => {
       expect(run.stderr).toContain(part);
     }
     await nothingExists();
+    await writeConfig(forge, swarm);
   });
 
   test("a dry run shows what would be done, and does nothing", async () => {
@@ -90,67 +97,47 @@ describe("before anything is created", () => {
   });
 });
 
-describe("a deploy that does not come to its end", () => {
-  test.each([
-    ["SIGKILL", /Secrets \.\.\./],
-    ["SIGKILL", /Stack \.\.\./],
-    ["SIGKILL", /Front door \.\.\./],
-    ["SIGINT", /Stack: /],
-  ] as const)("by %s at %s is finished by the next one, with a password that was shown", async (signal, when) => {
-    const args = [...DEPLOY, "--generate-password"];
-    const cut = await forge.hephaestus(args, { killSignalAfter: { signal, when } });
-    expect(cut.exitCode).not.toBe(ExitCode.ok);
-    if (signal === "SIGINT") {
-      expect(cut.exitCode).toBe(ExitCode.interrupted);
-      expect(await swarmObjects(forge)).not.toContain("config trial_lock");
-    }
-    const again = await forge.hephaestus(args);
-    expect(again.exitCode, again.all).toBe(ExitCode.ok);
-    const password = /password of admin: (\S+)/.exec(again.stdout)?.[1];
+describe("a first deploy that does not come to its end", () => {
+  beforeAll(() => configure({ ui: { enabled: false } }));
+  afterEach(() => forge.clear());
+
+  const args = [...DEPLOY, "--generate-password"];
+
+  /** What a deploy shows opens the account, and neither a lock nor another generation is left. */
+  async function expectWhole({ exitCode, all, stdout }: Run): Promise<void> {
+    expect(exitCode, all).toBe(ExitCode.ok);
+    const password = /password of admin: (\S+)/.exec(stdout)?.[1];
     const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
     const login = await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } });
     expect(login.status).toBe(200);
-    // One generation is left, and no lock.
     const names = await swarmObjects(forge);
     expect(names.filter((name) => name.includes("htpasswd"))).toHaveLength(1);
     expect(names).not.toContain("config trial_lock");
+  }
+
+  test.each([
+    ["SIGKILL", /Secrets \.\.\./],
+    ["SIGKILL", /Front door \.\.\./],
+  ] as const)("by %s at %s is finished by the next one, with a password that was shown", async (signal, when) => {
+    const cut = await forge.hephaestus(args, { killSignalAfter: { signal, when } });
+    expect(cut.exitCode).not.toBe(ExitCode.ok);
+    await expectWhole(await forge.hephaestus(args));
   });
 
-  test("because the first image is not there leaves nothing behind", async () => {
-    await writeConfig(forge, swarm, { gateway: { image: "hephaestus-standin/nginx:0.0" } });
-    await forge.hephaestus(["render"]);
-    const run = await forge.hephaestus([...DEPLOY, "--timeout", "60"], { env: CREDENTIALS });
-    expect(run.exitCode).toBe(ExitCode.rollout);
-    expect(run.stderr).toContain("No such image: hephaestus-standin/nginx:0.0");
-    expect(run.stderr).toContain("There was no previous state");
-    expect((await swarmObjects(forge)).filter((name) => !name.endsWith("http-secret_1"))).toEqual([]);
+  test("by SIGINT while the tasks start is finished by one of the next two, and the other one says so", async () => {
+    const cut = await forge.hephaestus(args, { killSignalAfter: { signal: "SIGINT", when: /Stack \.\.\./ } });
+    expect(cut.exitCode, cut.all).toBe(ExitCode.interrupted);
+    expect(await swarmObjects(forge)).not.toContain("config trial_lock");
+    const both = await Promise.all([forge.hephaestus(args), forge.hephaestus(args)]);
+    const [first, second] = both.sort((one, other) => one.exitCode - other.exitCode) as [Run, Run];
+    await expectWhole(first);
+    expect(second.exitCode, `${first.all}\n${second.all}`).toBe(ExitCode.locked);
+    expect(second.stderr).toMatch(/another operation on trial is running: \S+@\S+ \(process \d+\)/);
   });
-
-  test("within its time says so, and what failed", async () => {
-    await writeConfig(forge, swarm, {
-      registry: { resources: { reservations: { memory: "900G" } } },
-    });
-    await forge.hephaestus(["render"]);
-    const run = await forge.hephaestus([...DEPLOY, "--timeout", "8"], { env: CREDENTIALS });
-    expect(run.exitCode).toBe(ExitCode.rollout);
-    expect(run.stderr).toContain("not converged within 8 seconds");
-    expect(run.stderr).toContain("insufficient resources");
-  });
-});
-
-test("of two deploys at once the second says so and stops", async () => {
-  const [first, second] = await Promise.all([
-    forge.hephaestus(DEPLOY, { env: CREDENTIALS }),
-    forge.hephaestus(DEPLOY, { env: CREDENTIALS }),
-  ]);
-  const codes = [first.exitCode, second.exitCode].sort();
-  expect(codes, `${first.all}\n${second.all}`).toEqual([ExitCode.ok, ExitCode.locked]);
-  expect(`${first.stderr}${second.stderr}`).toMatch(
-    /another operation on trial is running: \S+@\S+ \(process \d+\)/,
-  );
 });
 
 test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps what it finds", async () => {
+  await configure();
   const setup = [`${OPS_SCRIPTS}setup_host.sh`, "--path", `${forge.folder}/data`];
   expect((await forge.run("sh", setup)).exitCode).toBe(0);
   const script = [`${OPS_SCRIPTS}deploy.sh`, "trial", "docker-compose.yml"];

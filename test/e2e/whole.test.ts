@@ -7,7 +7,7 @@ import { story } from "../support/story.js";
 import { buildImage } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
-import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { BCRYPT_COST, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import type { Run } from "./workspace.js";
 import { Workspace } from "./workspace.js";
@@ -44,7 +44,7 @@ beforeAll(async () => {
     ui: { enabled: false },
   });
   await workspace.hephaestus(["render"]);
-  const htpasswd = `${CREDENTIALS.REGISTRY_HTPASSWD}ann:${bcrypt.hashSync(ANN, 10)}\n`;
+  const htpasswd = `${CREDENTIALS.REGISTRY_HTPASSWD}ann:${bcrypt.hashSync(ANN, BCRYPT_COST)}\n`;
   const env = { ...CREDENTIALS, ...HEADERS, REGISTRY_HTPASSWD: htpasswd };
   const deployed = await workspace.hephaestus(DEPLOY, { env });
   expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
@@ -133,8 +133,8 @@ const users = async (): Promise<string[]> => {
 
 /** Everything is gone but the backup and the config. */
 async function lose(): Promise<void> {
-  const destroyed = await workspace.hephaestus(["destroy", "--yes", "--data"]);
-  expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
+  await workspace.clear();
+  await rm(`${workspace.folder}/data`, { recursive: true });
 }
 
 const restore = (env: Record<string, string>) =>
@@ -159,7 +159,7 @@ test("who deploys before the restore keeps the users of the backup", async () =>
   await lose();
   const env = {
     ...HEADERS,
-    REGISTRY_HTPASSWD: `carl:${bcrypt.hashSync(PASSWORD, 10)}\n`,
+    REGISTRY_HTPASSWD: `carl:${bcrypt.hashSync(PASSWORD, BCRYPT_COST)}\n`,
     REGISTRY_USERNAME: "carl",
     REGISTRY_RAW_PASSWORD: PASSWORD,
   };

@@ -95,30 +95,19 @@ export class Workspace {
     return this.run("docker", args);
   }
 
-  /**
-   * Removes the stack, what hephaestus made in the Swarm, and the folder.
-   *
-   * @param networks more networks to remove, once nothing is on them
-   */
-  async destroy(networks: readonly string[] = []): Promise<void> {
+  /** Removes the stack and what hephaestus made in the Swarm: what it was before the first deploy, but for the folder. */
+  async clear(): Promise<void> {
+    const label = ["--filter", `label=com.docker.stack.namespace=${this.stack}`];
     await this.docker("stack", "rm", this.stack);
     for (let tries = 0; ; tries++) {
-      const { stdout } = await this.docker(
-        "network",
-        "ls",
-        "-q",
-        "--filter",
-        `label=com.docker.stack.namespace=${this.stack}`,
-      );
-      const { stdout: tasks } = await this.docker(
-        "ps",
-        "-q",
-        "--filter",
-        `label=com.docker.stack.namespace=${this.stack}`,
-      );
-      if (stdout === "" && tasks === "") break;
+      const { stdout: tasks } = await this.docker("ps", "-q", ...label);
+      const { stdout: networks } = tasks
+        ? { stdout: "?" }
+        : await this.docker("network", "ls", "-q", ...label);
+      if (networks === "") break;
       // Its ports are those of the next stack.
-      if (tries === 120) throw new Error(`${this.stack} is still there: networks ${stdout}, tasks ${tasks}`);
+      if (tries === 120)
+        throw new Error(`${this.stack} is still there: networks ${networks}, tasks ${tasks}`);
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
     for (const type of ["secret", "config"]) {
@@ -126,6 +115,15 @@ export class Workspace {
       const own = stdout.split("\n").filter((name) => name.startsWith(`${this.stack}_`));
       if (own.length > 0) await this.docker(type, "rm", ...own);
     }
+  }
+
+  /**
+   * Removes the stack, what hephaestus made in the Swarm, and the folder.
+   *
+   * @param networks more networks to remove, once nothing is on them
+   */
+  async destroy(networks: readonly string[] = []): Promise<void> {
+    await this.clear();
     if (networks.length > 0) await this.docker("network", "rm", ...networks);
     await rm(this.folder, { recursive: true, force: true });
   }
