@@ -49,7 +49,8 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // What is polled for comes when a rollout or a log has come so far. A whole machine may be busy meanwhile.
-          expect: { poll: { timeout: 60_000 } },
+          // What is asked is mostly a command, so not as often as the 50 ms that Vitest has.
+          expect: { poll: { timeout: 60_000, interval: 300 } },
         },
       },
     ],

@@ -76,12 +76,11 @@ test("status names a service that is down, and what that means at the front door
     const watched = await screen.end();
     expect(watched.exitCode, watched.text).toBe(ExitCode.interrupted);
     expect(watched.restored, watched.text).toBe(true);
-    expect((await status()).exitCode).toBe(ExitCode.unhealthy);
   } finally {
     await target.docker("service", "scale", "--detach", "days_reader=1");
   }
   const healthy = async () => (await status()).told.healthy;
-  await expect.poll(healthy, { timeout: 60_000 }).toBe(true);
+  await expect.poll(healthy, { timeout: 60_000, interval: 1000 }).toBe(true);
 });
 
 test("status --watch without a terminal tells every 2 seconds, and ends when it is told to", async () => {
@@ -110,7 +109,7 @@ test("lock release asks before it takes the lock from an operation that is alive
     },
   });
   const hasLock = async () => (await workspace.docker("config", "inspect", "days_lock")).exitCode === 0;
-  await expect.poll(hasLock, { timeout: 30_000, interval: 20 }).toBe(true);
+  await expect.poll(hasLock, { timeout: 30_000, interval: 100 }).toBe(true);
   process.kill(pid, "SIGSTOP");
   try {
     const release = ["lock", "release"];
