@@ -10,8 +10,10 @@ import { waitForConvergence } from "../../src/operation/stackUpdate.js";
 import { verifyFrontDoor } from "../../src/registry/frontDoor.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import type { ComposeFile } from "../../src/services/composeModel.js";
+import { gatewayConfig } from "../../src/services/gatewayConfig.js";
 import { healthcheck, rollSeconds } from "../../src/services/parts.js";
 import { traefikLabels } from "../../src/services/traefikLabels.js";
+import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
 import { shortPauses } from "../support/shortPauses.js";
 
 /** The times of the config: probes, the watch over a new task, and the memory of passwords. */
