@@ -19,6 +19,7 @@ export const LAYERS = [
   "operation",
   "registry",
   "history",
+  "secrets",
   "users",
   "diff",
   "storage",

@@ -13,66 +13,21 @@ export const SECRETS: readonly Subject[] = [
         rule: "a secret of another stack has no generation",
       },
       {
-        what: "[MACHINE_VARIABLE]: String(machines),",
-        by: "[MACHINE_VARIABLE]: String(people),",
+        what: 'variable: "HEPHAESTUS_MACHINE_GENERATION"',
+        by: 'variable: "HEPHAESTUS_GENERATION"',
         rule: "machine accounts have generations of their own",
       },
       {
-        what: "...(storage === undefined ? {} : {",
-        by: "...(storage !== undefined ? {} : {",
-        rule: "the storage's generation is given where there is one",
-      },
-      {
-        what: "given[kind] !== undefined).map",
-        by: "true).map",
+        what: "variable === undefined || generation === undefined",
+        by: "variable === undefined",
         rule: "a generation that is not there is not given",
       },
     ],
   },
   {
-    file: "src/credentials/generationState.ts",
+    file: "src/credentials/machineAccounts.ts",
     tests: ["credentials.test.ts"],
     mutations: [
-      {
-        what: "generation !== inUse.people).reverse();",
-        by: "generation !== inUse.people);",
-        rule: "the newest comes first",
-      },
-      {
-        what: "[inUse.people, ...others]",
-        by: "[...others, inUse.people]",
-        rule: "the one in use comes before newer ones",
-      },
-      {
-        what: "inUse.machines !== undefined && machines.includes(inUse.machines)",
-        by: "inUse.machines !== undefined",
-        rule: "an incomplete generation is not kept",
-      },
-      {
-        what: "return machines.at(-1);",
-        by: "return machines.at(0);",
-        rule: "the newest complete generation is kept",
-      },
-      {
-        what: "Math.max(0, inUse.people ?? 0, ...people) + 1",
-        by: "people.length + 1",
-        rule: "a number is never used twice",
-      },
-      {
-        what: "Math.max(0, inUse.people ?? 0, ...people) + 1",
-        by: "Math.max(0, ...people) + 1",
-        rule: "what a service uses is not made again",
-      },
-      {
-        what: "...machines, ...incomplete) + 1",
-        by: "...machines) + 1",
-        rule: "an incomplete generation is not made again",
-      },
-      {
-        what: "ofKinds.every((numbers)",
-        by: "ofKinds.some((numbers)",
-        rule: "a generation is complete with every account",
-      },
       {
         what: "hasMirror || EVERYWHERE.includes(kind)",
         by: "true",
@@ -80,25 +35,72 @@ export const SECRETS: readonly Subject[] = [
       },
       { what: "current.length > 0 ? current : all", by: "current", rule: "machine accounts are never lost" },
       {
-        what: "people: entries.filter(({ user }) => !isMachineAccount(user)),",
-        by: "people: [...entries],",
-        rule: "machine accounts are no people",
+        what: "users: entries.filter(({ user }) => !isMachineAccount(user)),",
+        by: "users: [...entries],",
+        rule: "machine accounts are no users",
       },
       {
         what: 'generation === 1 ? "" : `-${generation}`',
         by: "`-${generation}`",
         rule: "names of the first generation have no number",
       },
+    ],
+  },
+  {
+    file: "src/secrets/generations.ts",
+    tests: ["credentials.test.ts", "swarmSecrets.test.ts", "session.test.ts"],
+    mutations: [
       {
-        what: ".sort((a, b) => a - b);\n  const ofKinds",
-        by: ".sort();\n  const ofKinds",
+        what: "generation !== inUse)\n    .reverse();",
+        by: "generation !== inUse);",
+        rule: "the newest comes first",
+      },
+      {
+        what: "[inUse, ...others]",
+        by: "[...others, inUse]",
+        rule: "the one in use comes before newer ones",
+      },
+      {
+        what: "complete.find(isUsed) ?? complete.at(-1)",
+        by: "complete.at(-1)",
+        rule: "the generation in use is kept",
+      },
+      {
+        what: "complete.find(isUsed) ?? complete.at(-1)",
+        by: "complete.find(isUsed) ?? complete.at(0)",
+        rule: "the newest complete generation is kept",
+      },
+      {
+        what: "others.every((kind) =>",
+        by: "others.some((kind) =>",
+        rule: "a generation is complete with every secret",
+        survives: "every family that can be incomplete has two kinds in its tests",
+      },
+      {
+        what: "generationInUse(found, kind) ?? 0,",
+        by: "0,",
+        rule: "what a service uses is not made again",
+      },
+      {
+        what: "...generationsOf(found, kind),",
+        by: "...[keptGeneration(found, FAMILIES[family].kinds) ?? 0],",
+        rule: "an incomplete generation is not made again",
+      },
+      {
+        what: ".sort((a, b) => a - b);",
+        by: ".sort();",
         rule: "generation 10 is newer than 9",
+      },
+      {
+        what: "isDeepStrictEqual(namesOf(before), namesOf(now))",
+        by: "true",
+        rule: "that another process removed secrets is noticed",
       },
     ],
   },
   {
-    file: "src/users/keptGeneration.ts",
-    tests: ["keptGeneration.test.ts"],
+    file: "src/secrets/keptUsers.ts",
+    tests: ["keptUsers.test.ts"],
     mutations: [
       {
         what: 'origin !== "generated") return',
@@ -121,8 +123,8 @@ export const SECRETS: readonly Subject[] = [
         rule: "that nothing proves the hand-over is told",
       },
       {
-        what: "generation === state.inUse.people || htpasswdFacts(secrets, generation),",
-        by: "htpasswdFacts(secrets, generation),",
+        what: "generation === inUse || htpasswdFacts(found, generation),",
+        by: "htpasswdFacts(found, generation),",
         rule: "what the registry uses is kept",
       },
       {
@@ -138,58 +140,66 @@ export const SECRETS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/users/secretsReport.ts",
-    tests: ["secretsReport.test.ts"],
+    file: "src/secrets/secretsReport.ts",
+    tests: ["secretsReport.test.ts", "session.test.ts"],
     mutations: [
       {
-        what: 'kind === "http-secret" || generation',
-        by: "generation",
-        rule: "the http secret outlives rotations",
+        what: "generation === keep[familyOf(kind)]",
+        by: "generation === keep.users",
+        rule: "each family has generations of its own",
       },
       {
-        what: 'if (kind === "htpasswd") return keep.people;',
-        by: 'if (kind === "htpasswd") return keep.machines;',
-        rule: "users have generations of their own",
+        what: 'usedBy.length > 0 ? "in use" : isKept',
+        by: "isKept",
+        rule: "what a service uses is no orphan",
       },
       {
-        what: "newestOf(secrets, isStorageSecret);",
-        by: "newestOf(secrets, (other) => other === kind);",
-        rule: "keys of a storage are one generation",
+        what: "secretNamesOf([service]).includes(name)",
+        by: "secretNamesOf([service]).some((used) => used.startsWith(name))",
+        rule: "generation 1 is not 10",
       },
-      { what: "Math.max(newest ?? 0, generation)", by: "newest ?? generation", rule: "the newest is kept" },
-      { what: 'usedBy.length > 0 ? "in use" : kept', by: "kept", rule: "what a service uses is no orphan" },
-      { what: "SecretName === name),", by: "SecretName.startsWith(name)),", rule: "generation 1 is not 10" },
+      {
+        what: '?? generationInUse(found, "gateway")',
+        by: "",
+        rule: "the machine accounts in use are kept before the first deploy with a mirror",
+      },
     ],
   },
   {
-    file: "src/operation/leftovers.ts",
-    tests: ["leftovers.test.ts"],
+    file: "src/secrets/removeSecrets.ts",
+    tests: ["removeSecrets.test.ts"],
     mutations: [
       {
-        what: "(people !== undefined && people !== keep.people) ||",
-        by: "people !== undefined ||",
-        rule: "the users in use stay",
+        what: "kept === undefined || generation === kept",
+        by: "kept === undefined",
+        rule: "the generations in use stay",
       },
       {
-        what: "(machines !== undefined && machines !== keep.machines) ||",
-        by: "machines !== keep.machines ||",
-        rule: "only machine accounts go with theirs",
+        what: "kept === undefined || generation === kept",
+        by: "generation === kept",
+        rule: "what nobody looked at stays",
       },
       {
-        what: "keep.storage !== undefined && storage !== keep.storage",
-        by: "storage !== keep.storage",
-        rule: "keys of a storage stay where nobody looked at them",
-      },
-      {
-        what: "kept !== undefined && of(given) !== kept",
-        by: "of(given) !== kept",
-        rule: "what people gave stays where nobody looked at it",
-      },
-      {
-        what: "if (gone) removed.push(name);",
-        by: "removed.push(name);",
+        what: "generation })) removed.push(name);",
+        by: "generation }) || true) removed.push(name);",
         rule: "what a service uses was not removed",
       },
+      {
+        what: "if (exitCode !== 0) return false;",
+        by: "",
+        rule: "a marker goes with its users",
+      },
+      {
+        what: "of written.toReversed())",
+        by: "of written.slice(1))",
+        rule: "all that a run wrote is taken back",
+      },
+    ],
+  },
+  {
+    file: "src/secrets/handover.ts",
+    tests: ["removeSecrets.test.ts"],
+    mutations: [
       {
         what: "name.startsWith(prefix) && !kept.includes(name)",
         by: "!kept.includes(name)",
@@ -201,15 +211,16 @@ export const SECRETS: readonly Subject[] = [
         rule: "the marker of the users in use stays",
       },
       {
-        what: 'if (exitCode === 0) await docker.attempt(["config", "rm", handoverName',
-        by: 'await docker.attempt(["config", "rm", handoverName',
-        rule: "a marker goes with its users",
-      },
-      {
         what: "if (saysAbsent(result)) return false;",
         by: "return false;",
         rule: "an engine that does not answer is no proof of anything",
       },
+    ],
+  },
+  {
+    file: "src/operation/leftovers.ts",
+    tests: ["removeSecrets.test.ts"],
+    mutations: [
       {
         what: "filter((name) => !used.has(name));",
         by: "filter((name) => used.has(name));",
@@ -252,12 +263,6 @@ export const SECRETS: readonly Subject[] = [
         rule: "a generated password is known as one",
       },
       { what: "&& !Number.isNaN(Date.parse(date)))", by: ")", rule: "a label without a date is none" },
-      { what: "?? generations.at(-1);", by: "?? generations.at(0);", rule: "the newest generation is kept" },
-      {
-        what: "used.includes(secretName(stack, kind, generation))) ??",
-        by: "false) ??",
-        rule: "the generation in use is kept",
-      },
     ],
   },
 ];

@@ -99,10 +99,10 @@ export const USERS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/credentials/people.ts",
-    tests: ["people.test.ts", "userEnds.test.ts"],
+    file: "src/credentials/userChanges.ts",
+    tests: ["userChanges.test.ts", "userEnds.test.ts"],
     mutations: [
-      { what: "if (people.length === 1) {", by: "if (people.length === 0) {", rule: "the last user stays" },
+      { what: "if (users.length === 1) {", by: "if (users.length === 0) {", rule: "the last user stays" },
       {
         what: "new Map(entries.map((entry) => [entry.user, entry])).values(),",
         by: "new Map(entries.toReversed().map((entry) => [entry.user, entry])).values(),",
@@ -114,8 +114,8 @@ export const USERS: readonly Subject[] = [
         rule: "another salt is no other password",
       },
       {
-        what: "people.set(entry.user, { ...there, ...entry });",
-        by: "people.set(entry.user, entry);",
+        what: "users.set(entry.user, { ...there, ...entry });",
+        by: "users.set(entry.user, entry);",
         rule: "a new password leaves the end of a user",
       },
       {
@@ -130,8 +130,8 @@ export const USERS: readonly Subject[] = [
       },
       { what: "more.until !== there?.until || more.note", by: "more.note", rule: "a new end is a change" },
       {
-        what: "other.user !== user), changed: [], removed",
-        by: "other.user === user), changed: [], removed",
+        what: "users.filter((other) => other.user !== user), removed",
+        by: "users.filter((other) => other.user === user), removed",
         rule: "the others stay",
       },
       {
@@ -139,10 +139,15 @@ export const USERS: readonly Subject[] = [
         by: "? entry : other",
         rule: "a new password leaves the end of a user",
       },
+      {
+        what: "former !== undefined && verifyPassword(current, former.user, former.password)",
+        by: "former !== undefined",
+        rule: "a login that opened nothing does not end",
+      },
     ],
   },
   {
-    file: "src/users/generations.ts",
+    file: "src/users/judgeAges.ts",
     tests: ["ages.test.ts"],
     mutations: [
       {

@@ -22,8 +22,8 @@ export interface BackupFlags extends Omit<SessionFlags, "verify" | "timeout" | "
 
 /** Backs up config, users and images into a directory, or adds what is new to one. */
 export async function backup(path: string, flags: BackupFlags): Promise<ExitCode> {
-  const { context, cleanupDocker, signal } = await openSession({ ...flags, verify: false, timeout: 60 });
-  const { config, reporter } = context;
+  const session = await openSession({ ...flags, verify: false, timeout: 60 });
+  const { config, reporter, signal } = session;
   // It holds the hashes of passwords, and maybe private images.
   await checkNotCommitted(path);
   const configText = await readFile(flags.config, "utf8");
@@ -37,8 +37,8 @@ export async function backup(path: string, flags: BackupFlags): Promise<ExitCode
     isOwn ? hiddenFrom(config, login?.user, seen) : listing(url, seen);
   const report =
     flags.imagesOnly || flags.from !== undefined
-      ? await backupImages(request, context, flags.from ?? config.stack, unseen)
-      : await backupStack(request, { context, cleanupDocker, configText });
+      ? await backupImages(request, reporter, flags.from ?? config.stack, unseen)
+      : await backupStack(session, request, configText);
   for (const sentence of report.damage) reporter.note("error", `left out: ${sentence}`);
   if (!isOwn)
     reporter.note(

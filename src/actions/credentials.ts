@@ -2,8 +2,8 @@ import { text as readAll } from "node:stream/consumers";
 import { checkPassword, htpasswdEntry, parseHtpasswd, verifyPassword } from "../credentials/htpasswd.js";
 import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import { Secret } from "../credentials/secret.js";
+import type { Credentials } from "../credentials/userChanges.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Credentials } from "../operation/context.js";
 
 /** What of the config and the environment decides about the first user. */
 export interface CredentialSettings {
@@ -41,17 +41,17 @@ export function credentialsFromEnvironment(
   }
   const password = checkPassword(new Secret(raw));
   if (!htpasswd) return fromPassword(user, password, settings);
-  const people = parseHtpasswd(new Secret(htpasswd), "REGISTRY_HTPASSWD");
-  if (!people.some((entry) => entry.user === user)) {
+  const users = parseHtpasswd(new Secret(htpasswd), "REGISTRY_HTPASSWD");
+  if (!users.some((entry) => entry.user === user)) {
     throw refuse(`REGISTRY_HTPASSWD has no user ${user}`, "Set REGISTRY_USERNAME to a user of the htpasswd.");
   }
-  if (!verifyPassword(people, user, password)) {
+  if (!verifyPassword(users, user, password)) {
     throw refuse(
       `REGISTRY_RAW_PASSWORD does not open the account ${user} of REGISTRY_HTPASSWD`,
       `Make the htpasswd from that password: htpasswd -nBC ${settings.bcryptCost} ${user}`,
     );
   }
-  return { user, password, people, origin: "given" };
+  return { user, password, users, origin: "given" };
 }
 
 /** Credentials for a password that a user chose. */
@@ -60,7 +60,7 @@ export function fromPassword(
   password: Secret,
   { bcryptCost }: Pick<CredentialSettings, "bcryptCost">,
 ): Credentials {
-  return { user, password, people: [htpasswdEntry(user, password, bcryptCost)], origin: "given" };
+  return { user, password, users: [htpasswdEntry(user, password, bcryptCost)], origin: "given" };
 }
 
 /** Credentials with a new password, which has to be handed over. */

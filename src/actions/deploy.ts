@@ -1,10 +1,12 @@
 import { publicUrls } from "../config/resolve.js";
 import { Secret } from "../credentials/secret.js";
+import type { Credentials } from "../credentials/userChanges.js";
 import { deployStack } from "../deploy/deployStack.js";
 import { ExitCode } from "../errors.js";
-import type { Credentials, DeployContext } from "../operation/context.js";
+import type { Session } from "../operation/stackSession.js";
 import type { ResolveImage } from "../operation/stackUpdate.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
+import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import {
   type CredentialSettings,
@@ -33,16 +35,15 @@ export async function deploy(flags: DeployFlags): Promise<ExitCode> {
     host: flags.host,
     hostSetup: flags.hostSetup,
   });
-  const { credentials } = session.context.config;
+  const { credentials } = session.config;
   const given = flags.passwordStdin
     ? fromPassword(userName(credentials, process.env), await passwordFromStdin(), credentials)
     : credentialsFromEnvironment(credentials, process.env);
-  const context: DeployContext = { ...session.context, given, obtain: obtainer(flags, credentials) };
-  await deployStack(context, session.cleanupDocker);
-  if (context.options.dryRun) return ExitCode.ok;
-  showResult(context);
-  const { change } = context;
-  if (change?.previous !== undefined && change.changed.length > 0) await warnOfStoredLogins(context);
+  const secrets = await deployStack(session, given, obtainer(flags, credentials));
+  if (session.options.dryRun) return ExitCode.ok;
+  showResult(session, secrets);
+  const { change, previous } = secrets;
+  if (previous !== undefined && change && change.changed.length > 0) await warnOfStoredLogins(session);
   return ExitCode.ok;
 }
 
@@ -61,14 +62,14 @@ function obtainer(
   };
 }
 
-function showResult({ config, reporter, change, given, users }: DeployContext): void {
+function showResult({ config, reporter }: Session, { login, users }: SecretsPlan): void {
   const urls = publicUrls(config);
   const host = urls.registry.replace(/^https?:\/\//, "");
   // With Authelia alone nobody of the htpasswd may log in.
   const isOfAuthelia = config.users.provider === "authelia";
   const user = isOfAuthelia
     ? "USER"
-    : ((change?.login ?? given)?.user ?? loginName(users, userName(config.credentials, process.env)));
+    : (login?.user ?? loginName(users, userName(config.credentials, process.env)));
   reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
     "",
     `registry  ${urls.registry}`,

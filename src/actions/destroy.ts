@@ -11,12 +11,12 @@ export interface DestroyFlags extends Omit<SessionFlags, "output" | "verify"> {
 
 /** Removes the stack, its secrets and configs; with --data what it stored, too. */
 export async function destroy(flags: DestroyFlags): Promise<ExitCode> {
-  const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
-  const { config, reporter } = context;
+  const session = await openSession({ ...flags, verify: false });
+  const { config, reporter } = session;
   const withData = flags.data ?? false;
   const place = storagePlace(config);
   if (!flags.yes) await confirm(config.stack, withData ? place : undefined);
-  await destroyStack(context, withData, cleanupDocker);
+  await destroyStack(session, withData);
   reporter.result({ destroyed: config.stack, data: withData ? "removed" : place }, [
     withData
       ? `${config.stack} and its images are gone.`

@@ -3,7 +3,7 @@ import { differenceLines } from "../diff/differenceLines.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { ExitCode } from "../errors.js";
 import { internalNetworkName, judgeInternalNetwork, readNetwork } from "../operation/internalNetwork.js";
-import { chooseGenerations } from "../users/generations.js";
+import { bringing, planUsers } from "../users/planUsers.js";
 import { credentialsFromEnvironment } from "./credentials.js";
 import { openSession, type SessionFlags } from "./session.js";
 
@@ -12,17 +12,14 @@ export type DiffFlags = Omit<SessionFlags, "timeout" | "verify" | "dryRun">;
 /** Shows what a deploy would change against what runs; exits 1 when that is something. */
 export async function diff(flags: DiffFlags): Promise<ExitCode> {
   const session = await openSession({ ...flags, timeout: 60, verify: false, dryRun: true });
-  const given = credentialsFromEnvironment(session.context.config.credentials, process.env);
-  const context = { ...session.context, given };
-  const { config, docker, reporter } = context;
+  const { config, docker, reporter } = session;
+  const given = credentialsFromEnvironment(config.credentials, process.env);
+  const { plan, problems } = await planUsers(session, bringing(given));
   const network = await readNetwork(docker, internalNetworkName(config));
-  for (const { message, remedy } of [
-    ...(await chooseGenerations(context)),
-    ...judgeInternalNetwork(config, network),
-  ])
+  for (const { message, remedy } of [...problems, ...judgeInternalNetwork(config, network)])
     reporter.note("warning", `${message}\n    ${remedy}`);
-  const differences = await serviceDifferences(context);
-  const stale = staleFiles(context);
+  const differences = await serviceDifferences(session, plan.generations);
+  const stale = staleFiles(session);
   if (stale.length > 0) {
     reporter.note(
       "warning",

@@ -16,12 +16,12 @@ export interface GcFlags extends Omit<SessionFlags, "output" | "verify"> {
 /** Frees the blobs that no manifest refers to. */
 export async function gc(flags: GcFlags): Promise<ExitCode> {
   if (flags.schedule !== undefined) return printSchedule(flags, flags.schedule);
-  const { context, cleanupDocker } = await openSession({ ...flags, verify: false });
+  const session = await openSession({ ...flags, verify: false });
   const { deleteUntagged = false, dryRun = false } = flags;
-  const collection = await runGc(context, cleanupDocker, { deleteUntagged, dryRun });
+  const collection = await runGc(session, { deleteUntagged, dryRun });
   const { blobs, bytes, untagged } = collection;
   const amount = bytes === undefined ? "" : `${bytesText(bytes)} in `;
-  context.reporter.result({ ...collection, dryRun }, [
+  session.reporter.result({ ...collection, dryRun }, [
     ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),
     `${dryRun ? "would free" : "freed"} ${amount}${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
   ]);

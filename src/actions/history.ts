@@ -6,15 +6,20 @@ import { openSession, type SessionFlags } from "./session.js";
 
 /** Shows what was done to the stack, the newest last. */
 export async function history(flags: Omit<SessionFlags, "output" | "timeout" | "verify">): Promise<ExitCode> {
-  const { context } = await openSession({ ...flags, timeout: 60, verify: false });
-  const records = await readRecords(context.docker, context.config.stack);
+  const { config, docker, reporter } = await openSession({ ...flags, timeout: 60, verify: false });
+  const records = await readRecords(docker, config.stack);
   const head = ["NUMBER", "WHEN (UTC)", "WHAT", "WHO", "CONFIG", "USERS", ""];
-  context.reporter.result(
-    { records: records.map(({ archive: _, ...record }) => record) },
+  reporter.result(
+    { records: records.map(asData) },
     records.length === 0 ? ["no records yet"] : table(head, records.map(row)),
   );
   return ExitCode.ok;
 }
+
+const asData = ({ archive: _, generations, ...record }: HistoryRecord) => ({
+  ...record,
+  generations: generations && { people: generations.users, machines: generations.machines },
+});
 
 function row({ number, at, kind, by, config, generations, images, note }: HistoryRecord): string[] {
   const versions = Object.entries(images ?? {}).map(([service, image]) => `${service} ${versionOf(image)}`);
@@ -24,7 +29,7 @@ function row({ number, at, kind, by, config, generations, images, note }: Histor
     kind,
     by,
     config?.slice(0, 12) ?? "",
-    generations ? String(generations.people) : "",
+    generations ? String(generations.users) : "",
     [note, versions.join(", ")].filter(Boolean).join("; "),
   ];
 }
@@ -40,10 +45,10 @@ export interface RollbackFlags extends Omit<SessionFlags, "output"> {
 
 /** Goes back to a recorded state. */
 export async function rollback(number: number | undefined, flags: RollbackFlags): Promise<ExitCode> {
-  const { context, cleanupDocker } = await openSession(flags);
-  const record = await rollBack(context, number, cleanupDocker);
+  const session = await openSession(flags);
+  const record = await rollBack(session, number);
   if (flags.dryRun) return ExitCode.ok;
-  context.reporter.result({ rolledBackTo: record.number }, [
+  session.reporter.result({ rolledBackTo: record.number }, [
     `Record ${record.number} of ${record.at.toISOString()} runs again.`,
     `${flags.config} is unchanged, and the next deploy follows it. Edit it, or check out an older version from git.`,
   ]);

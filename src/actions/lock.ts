@@ -11,10 +11,10 @@ const open = (flags: LockFlags) => openSession({ ...flags, timeout: 60, verify: 
 
 /** Shows which operation works on the stack. */
 export async function lockShow(flags: LockFlags): Promise<ExitCode> {
-  const { context } = await open(flags);
-  const { stack } = context.config;
-  const state = await lookAtLock(context.docker, stack);
-  context.reporter.result({ stack, lock: state ? asData(state) : null }, [
+  const { config, docker, reporter } = await open(flags);
+  const { stack } = config;
+  const state = await lookAtLock(docker, stack);
+  reporter.result({ stack, lock: state ? asData(state) : null }, [
     state ? sentence(stack, state) : `No operation is running on ${stack}.`,
   ]);
   return ExitCode.ok;
@@ -22,8 +22,7 @@ export async function lockShow(flags: LockFlags): Promise<ExitCode> {
 
 /** Releases the lock of an operation that is known to be dead. */
 export async function lockRelease(flags: LockFlags & { yes?: boolean }): Promise<ExitCode> {
-  const { context } = await open(flags);
-  const { docker, config, reporter } = context;
+  const { docker, config, reporter } = await open(flags);
   const state = await lookAtLock(docker, config.stack);
   if (state && !state.stale && !flags.yes && !(await isMeant(config.stack, state))) return ExitCode.ok;
   const holder = await releaseLock(docker, config.stack);

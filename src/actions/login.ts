@@ -1,5 +1,5 @@
-import type { Login } from "../credentials/people.js";
 import { Secret } from "../credentials/secret.js";
+import type { Login } from "../credentials/userLogin.js";
 import { type CredentialSettings, passwordFromStdin, userName } from "./credentials.js";
 
 /** The user and the password at the registry. */

@@ -3,7 +3,7 @@ import { BackupDirectory } from "../backup/backupDirectory.js";
 import { backupLocked, describeBackup } from "../backup/backupStack.js";
 import { pruneBackups } from "../backup/pruneBackups.js";
 import { type Config, publicUrls } from "../config/resolve.js";
-import type { Login } from "../credentials/people.js";
+import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
@@ -14,6 +14,7 @@ import { collectGarbage, describeGc } from "../maintenance/runGc.js";
 import { unseenRepositories } from "../maintenance/unseenRepositories.js";
 import { failuresOf } from "../mirror/regsyncLog.js";
 import { withLock } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { hasMirror } from "../services/mirrorSources.js";
@@ -24,7 +25,7 @@ import { type LoginFlags, loginFrom } from "./login.js";
 import { mirrorStep, namedSources, summaryOf } from "./mirror.js";
 import { noPassword } from "./pruneTags.js";
 import { passedOn, scheduledUnits, scheduleUnits, type UnitFlags, unitsFile } from "./schedule.js";
-import { openSession, type Session, type SessionFlags } from "./session.js";
+import { openSession, type SessionFlags } from "./session.js";
 
 export interface MaintainFlags
   extends Omit<SessionFlags, "output" | "verify" | "dryRun">,
@@ -58,18 +59,17 @@ interface Part {
 export async function maintain(flags: MaintainFlags): Promise<ExitCode> {
   const passwordFile = unitsFile("--password-file", flags.passwordFile, flags);
   const session = await openSession({ ...flags, verify: false });
-  const { context, cleanupDocker } = session;
-  const { config, docker, reporter } = context;
+  const { config, docker, cleanupDocker, reporter } = session;
   if (flags.schedule !== undefined || flags.install) return schedule(flags, passwordFile, config);
   const login = await loginFrom(flags, config.credentials);
   const outcomes: Outcome[] = [];
   await withLock(docker, cleanupDocker, config.stack, async () => {
     // A run that was killed in its gc left a registry that refuses what follows.
-    await endLeftReadOnly(context, cleanupDocker);
+    await endLeftReadOnly(session);
     for (const part of partsOf(flags, session, login)) outcomes.push(await outcomeOf(part, session));
     const notes = outcomes.filter(({ exitCode }) => exitCode !== undefined);
     await recordEvent(
-      context,
+      session,
       "maintain",
       notes.map(({ part, said, exitCode }) => partNote(part, said, exitCode !== ExitCode.ok)).join("; "),
     );
@@ -88,21 +88,20 @@ export async function maintain(flags: MaintainFlags): Promise<ExitCode> {
 }
 
 /** A part that fails keeps none of the others from running, but an interruption does. */
-async function outcomeOf({ name, leftOut, run }: Part, { context, signal }: Session): Promise<Outcome> {
+async function outcomeOf({ name, leftOut, run }: Part, { reporter, signal }: Session): Promise<Outcome> {
   if (leftOut !== undefined) return { part: name, said: leftOut, exitCode: undefined };
   try {
     return { part: name, ...(await run()) };
   } catch (error) {
     if (!(error instanceof OperatorError) || signal.aborted) throw error;
     const said = [error.where, error.message].filter(Boolean).join(": ");
-    context.reporter.note("error", [`${name}: ${said}`, error.remedy].filter(Boolean).join("\n    "));
+    reporter.note("error", [`${name}: ${said}`, error.remedy].filter(Boolean).join("\n    "));
     return { part: name, said: said.split("\n")[0] ?? "", exitCode: error.exitCode };
   }
 }
 
 function partsOf(flags: MaintainFlags, session: Session, login: Login | undefined): Part[] {
-  const { context, cleanupDocker, signal } = session;
-  const { config, reporter } = context;
+  const { config, reporter, signal } = session;
   const { backup, gc, deleteUntagged } = config.maintenance;
   const url = publicUrls(config).registry;
   const api = new RegistryApi(new RegistryClient(url, login, signal));
@@ -126,7 +125,7 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
         const rules = {
           ruleFor: (repository: string) => policyRule(config, repository, now),
           wanted: () => true,
-          hidden: (seen: readonly string[]) => unseenRepositories(context, url, login, seen),
+          hidden: (seen: readonly string[]) => unseenRepositories(session, url, login, seen),
           dryRun: false,
           explain: false,
         };
@@ -147,7 +146,7 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
       name: "gc",
       leftOut: gc ? undefined : "maintenance.gc is false",
       async run() {
-        const collection = await collectGarbage(context, cleanupDocker, { deleteUntagged, dryRun: false });
+        const collection = await collectGarbage(session, { deleteUntagged, dryRun: false });
         return { said: describeGc(collection), exitCode: ExitCode.ok };
       },
     },
@@ -159,7 +158,7 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
         const directory = await BackupDirectory.create(path);
         const request = { directory, url, login, tool: flags.tool, signal };
         const configText = await readFile(flags.config, "utf8");
-        const report = await backupLocked(request, { context, cleanupDocker, configText });
+        const report = await backupLocked(session, request, configText);
         for (const sentence of report.damage) reporter.note("error", `left out: ${sentence}`);
         const isWhole = report.damage.length === 0;
         // An incomplete backup takes the place of no complete one.

@@ -7,6 +7,7 @@ import { copiesOf, type ImageCopy, lastCopies } from "../mirror/mirrorCopies.js"
 import { failuresOf, isUnchanged, type MirrorReport } from "../mirror/regsyncLog.js";
 import { runMirror } from "../mirror/runMirror.js";
 import { withLock } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import {
@@ -18,7 +19,7 @@ import {
 import { inStep } from "../terminal/inStep.js";
 import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
-import { openSession, type Session, type SessionFlags } from "./session.js";
+import { openSession, type SessionFlags } from "./session.js";
 
 export interface MirrorFlags extends Omit<SessionFlags, "output" | "verify" | "dryRun">, LoginFlags {}
 
@@ -27,10 +28,10 @@ const STEP = { id: "mirror", title: "Mirror" } as const;
 /** Copies images here now, of all sources or of those with a name. */
 export async function mirrorRun(name: string | undefined, flags: MirrorFlags): Promise<ExitCode> {
   const session = await openSession({ ...flags, verify: false });
-  const { context, cleanupDocker } = session;
-  const report = await withLock(context.docker, cleanupDocker, context.config.stack, async () => {
-    const done = await mirrorStep(session, namedSources(context.config, name));
-    await recordEvent(context, "mirror", summaryOf(done));
+  const { config, docker, cleanupDocker } = session;
+  const report = await withLock(docker, cleanupDocker, config.stack, async () => {
+    const done = await mirrorStep(session, namedSources(config, name));
+    await recordEvent(session, "mirror", summaryOf(done));
     return done;
   });
   return showRun(session, report);
@@ -41,15 +42,12 @@ export async function mirrorRun(name: string | undefined, flags: MirrorFlags): P
  *
  * @param sources what is copied
  */
-export async function mirrorStep(
-  { context, cleanupDocker }: Session,
-  sources: readonly MirrorSource[],
-): Promise<MirrorReport> {
-  const { reporter } = context;
+export async function mirrorStep(session: Session, sources: readonly MirrorSource[]): Promise<MirrorReport> {
+  const { reporter } = session;
   return inStep(
     reporter,
     STEP,
-    () => runMirror(context, cleanupDocker, sources, "once", (soFar) => reporter.progress(progressOf(soFar))),
+    () => runMirror(session, sources, "once", (soFar) => reporter.progress(progressOf(soFar))),
     (report) => ({
       outcome: failuresOf(report).length > 0 ? "failed" : "done",
       message: summaryOf(report),
@@ -58,16 +56,16 @@ export async function mirrorStep(
 }
 
 /** Shows what a run did; it fails where an image failed. */
-function showRun({ context }: Session, report: MirrorReport): ExitCode {
+function showRun({ reporter }: Session, report: MirrorReport): ExitCode {
   const failures = failuresOf(report);
-  for (const failure of failures) context.reporter.note("error", failure);
+  for (const failure of failures) reporter.note("error", failure);
   for (const source of report.unmatched)
-    context.reporter.note(
+    reporter.note(
       "warning",
       `${source} has no tag that matches\n    Change tags of that source in the config.`,
     );
   const copied = report.images.filter(({ state }) => state === "copied");
-  context.reporter.result(
+  reporter.result(
     { ...report, failures },
     copied.map(({ source, target }) => `${source} -> ${target}`),
   );
@@ -106,13 +104,12 @@ export function namedSources(config: Config, name: string | undefined): MirrorSo
 /** Compares each image here with its source. */
 export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
   const session = await openSession({ ...flags, verify: false });
-  const { context, cleanupDocker, signal } = session;
-  const { config, reporter } = context;
+  const { config, docker, cleanupDocker, reporter, signal } = session;
   const sources = namedSources(config, undefined);
   const login = await loginFrom(flags, config.credentials);
   const lookUp = async () => {
-    const report = await withLock(context.docker, cleanupDocker, config.stack, () =>
-      runMirror(context, cleanupDocker, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
+    const report = await withLock(docker, cleanupDocker, config.stack, () =>
+      runMirror(session, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
     );
     const copies = await copiesOf(report, {
       here: new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal)),
@@ -121,7 +118,7 @@ export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
       signal,
       logins: () => mirrorLoginsFrom(process.env),
     });
-    const { last, missing } = await lastCopies(context.docker, config.stack);
+    const { last, missing } = await lastCopies(docker, config.stack);
     const failures = failuresOf(report);
     const behind = copies.filter(({ state }) => state === "differs" || state === "missing").length;
     return { report, copies, last, missing, failures, behind, isFine: failures.length === 0 && behind === 0 };

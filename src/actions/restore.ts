@@ -34,24 +34,20 @@ export async function restore(path: string, flags: RestoreFlags): Promise<ExitCo
   describeBackup(backup, reporter);
   if (flags.dryRun) return checkBackup(backup, reporter);
   await placeConfig(flags.config, backup, reporter);
-  const { context, cleanupDocker, signal } = await openSession(
+  const session = await openSession(
     { ...flags, verify: true },
     { wait: true, resolveImage: flags.resolveImage, host: flags.host, hostSetup: flags.hostSetup },
   );
-  const { config } = context;
+  const { config } = session;
   const given = backup.htpasswd ? undefined : credentialsFromEnvironment(config.credentials, process.env);
-  const report = await restoreStack(
-    { ...context, given, inheritsUsers: backup.htpasswd !== undefined },
-    {
-      backup,
-      url: publicUrls(config).registry,
-      login: await loginFrom({}, config.credentials),
-      force: flags.force ?? false,
-      readBack: flags.readBack ?? false,
-      cleanupDocker,
-      signal,
-    },
-  );
+  const report = await restoreStack(session, {
+    backup,
+    url: publicUrls(config).registry,
+    given,
+    login: await loginFrom({}, config.credentials),
+    force: flags.force ?? false,
+    readBack: flags.readBack ?? false,
+  });
   const { tags, images, blobs, written, seconds } = report;
   reporter.result({ restored: path, ...report }, [
     `${tags} tags, ${images} images, ${blobs} blobs are there; wrote ${speedText(written.bytes, seconds)}`,

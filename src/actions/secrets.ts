@@ -1,10 +1,9 @@
 import { daysBetween } from "../credentials/age.js";
-import { stackSecrets } from "../docker/swarmSecrets.js";
 import { ExitCode } from "../errors.js";
+import { readStackSecrets } from "../secrets/generations.js";
+import { underLock } from "../secrets/secretSteps.js";
+import { pruneSecrets, reportSecrets } from "../secrets/secretsReport.js";
 import { table } from "../terminal/table.js";
-import { readGenerationState } from "../users/generations.js";
-import { pruneSecrets, reportSecrets } from "../users/secretsReport.js";
-import { underLock } from "../users/underLock.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 type Flags = Omit<SessionFlags, "output" | "timeout" | "verify">;
@@ -13,8 +12,8 @@ const open = (flags: Flags) => openSession({ ...flags, timeout: 60, verify: fals
 
 /** Generations, ages, which service uses which, and what is left over. */
 export async function secretsList(flags: Flags): Promise<ExitCode> {
-  const { context } = await open(flags);
-  const secrets = await reportSecrets(context);
+  const session = await open(flags);
+  const secrets = await reportSecrets(session);
   const age = (created: Date) => `${daysBetween(created, new Date())} days`;
   const rows = secrets.map(({ name, generation, created, usedBy, state }) => [
     name,
@@ -23,10 +22,10 @@ export async function secretsList(flags: Flags): Promise<ExitCode> {
     state,
     usedBy.join(", "),
   ]);
-  context.reporter.result(
+  session.reporter.result(
     { secrets: secrets.map((secret) => ({ ...secret, created: secret.created.toISOString() })) },
     secrets.length === 0
-      ? [`${context.config.stack} has no secrets.`]
+      ? [`${session.config.stack} has no secrets.`]
       : table(["NAME", "GENERATION", "AGE", "STATE", "USED BY"], rows),
   );
   return ExitCode.ok;
@@ -34,10 +33,10 @@ export async function secretsList(flags: Flags): Promise<ExitCode> {
 
 /** Removes what is left over; with --dry-run it only lists them. */
 export async function secretsPrune(flags: Flags): Promise<ExitCode> {
-  const { context, cleanupDocker } = await open(flags);
-  const { docker, config, reporter } = context;
+  const session = await open(flags);
+  const { docker, config, reporter } = session;
   if (flags.dryRun) {
-    const orphans = (await reportSecrets(context)).filter(({ state }) => state === "orphan");
+    const orphans = (await reportSecrets(session)).filter(({ state }) => state === "orphan");
     const names = orphans.map(({ name }) => name);
     reporter.result(
       { orphans: names },
@@ -45,8 +44,8 @@ export async function secretsPrune(flags: Flags): Promise<ExitCode> {
     );
     return ExitCode.ok;
   }
-  context.state = await readGenerationState(context, await stackSecrets(docker, config.stack));
-  const removed = await underLock(context, cleanupDocker, () => pruneSecrets(context));
+  const found = await readStackSecrets(docker, config.stack);
+  const removed = await underLock(session, found, () => pruneSecrets(session, found));
   reporter.result(
     { removed },
     removed.length > 0 ? removed.map((name) => `removed ${name}`) : ["nothing left over"],

@@ -16,13 +16,13 @@ const WATCH_MILLISECONDS = 2000;
 
 /** Shows how the stack is; the exit code says whether it is healthy. */
 export async function status(flags: StatusFlags): Promise<ExitCode> {
-  const { context, signal } = await openSession({ ...flags, timeout: 60 });
+  const session = await openSession({ ...flags, timeout: 60 });
   for (;;) {
-    const now = await readStatus(context);
+    const now = await readStatus(session);
     if (flags.watch && !flags.json) clearScreen();
-    context.reporter.result(asData(now), asLines(now));
+    session.reporter.result(asData(now), asLines(now));
     if (!flags.watch) return now.healthy ? ExitCode.ok : ExitCode.unhealthy;
-    await sleep(WATCH_MILLISECONDS, undefined, { signal }).catch(() => {
+    await sleep(WATCH_MILLISECONDS, undefined, { signal: session.signal }).catch(() => {
       throw interrupted();
     });
   }

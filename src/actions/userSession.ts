@@ -1,7 +1,8 @@
 import { dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { runningConfig } from "../history/recordSteps.js";
-import { openSession, type Session, type SessionFlags, sessionOf } from "./session.js";
+import type { Session } from "../operation/stackSession.js";
+import { openSession, type SessionFlags, sessionOf } from "./session.js";
 
 export interface UserSessionFlags extends Omit<SessionFlags, "output"> {
   /** Name of the stack, where hephaestus.yaml is not at hand. */
@@ -18,13 +19,11 @@ export async function openUserSession(flags: UserSessionFlags): Promise<Session>
   const { stack } = flags;
   if (stack === undefined) {
     const session = await openSession(flags);
-    const { config, docker } = session.context;
+    const { config, docker } = session;
     const running = await runningConfig(docker, config.stack);
-    if (running === undefined) return session;
-    return {
-      ...session,
-      context: { ...session.context, config: { ...running, credentials: config.credentials } },
-    };
+    return running === undefined
+      ? session
+      : { ...session, config: { ...running, credentials: config.credentials } };
   }
   const config = await runningConfig(dockerCommand({ context: flags.context }), stack);
   if (config) return sessionOf(flags, { config, folder: ".", files: [] });

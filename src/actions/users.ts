@@ -1,20 +1,26 @@
 import type { Config } from "../config/resolve.js";
 import { userName as userNameSchema } from "../config/schema/edge.js";
-import type { HtpasswdEntry } from "../credentials/htpasswd.js";
 import { checkPassword } from "../credentials/htpasswd.js";
 import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
-import type { Change, Login } from "../credentials/people.js";
-import { addUser, changePassword, removeUser, updateUser } from "../credentials/people.js";
 import { Secret } from "../credentials/secret.js";
+import {
+  addUser,
+  changePassword,
+  endingLogin,
+  type NewPassword,
+  removeUser,
+  type UserChange,
+  updateUser,
+} from "../credentials/userChanges.js";
+import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
-import type { DeployContext } from "../operation/context.js";
-import type { PeopleRequest } from "../operation/secretsChange.js";
+import type { Session } from "../operation/stackSession.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { delivered, printFile } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
-import { readUsers } from "../users/listUsers.js";
+import { listUsers } from "../users/readUsers.js";
 import { changeUsers, type HandOver } from "../users/rotation.js";
 import { passwordFromStdin, userName } from "./credentials.js";
 import { openUserSession, type UserSessionFlags } from "./userSession.js";
@@ -33,25 +39,29 @@ export interface RemarkFlags {
   note?: string;
 }
 
-type Apply = (people: readonly HtpasswdEntry[], login: Login, cost: number) => Change;
+/** What is typed for a change that brings no password. */
+type ChangeFlags = Omit<UserFlags, "length">;
 
 /** A new password for one user. */
-export const rotatePassword = (flags: UserFlags): Promise<ExitCode> =>
-  setPassword(flags, changePassword, (context) => existingUser(flags, context), warnOfStoredLogins);
+export async function rotatePassword(flags: UserFlags): Promise<ExitCode> {
+  await checkPasswordFile(flags);
+  const session = await openForChange(flags);
+  const user = await existingUser(flags, session);
+  await setPassword(flags, session, user, changePassword);
+  if (!flags.dryRun) await warnOfStoredLogins(session);
+  return ExitCode.ok;
+}
 
 /** A new user. */
-export const userAdd = (user: string, flags: UserFlags & RemarkFlags): Promise<ExitCode> =>
-  setPassword(
-    flags,
-    (people, login, cost) => addUser(people, login, cost, flags),
-    async () => user,
-  );
+export async function userAdd(user: string, flags: UserFlags & RemarkFlags): Promise<ExitCode> {
+  await checkPasswordFile(flags);
+  const session = await openForChange(flags);
+  await setPassword(flags, session, user, (password) => addUser(password, flags));
+  return ExitCode.ok;
+}
 
 /** Another end or note of a user, whose password stays. */
-export async function userUpdate(
-  user: string,
-  flags: Omit<UserFlags, "length"> & RemarkFlags,
-): Promise<ExitCode> {
+export async function userUpdate(user: string, flags: ChangeFlags & RemarkFlags): Promise<ExitCode> {
   if (flags.until === undefined && flags.note === undefined) {
     throw new OperatorError("nothing to change", {
       where: user,
@@ -59,47 +69,29 @@ export async function userUpdate(
       exitCode: ExitCode.usage,
     });
   }
-  const apply = (people: readonly HtpasswdEntry[]) => updateUser(people, user, flags);
-  return changeOne(flags, apply, ({ change, reporter }) => {
-    const { until, note } = change?.people.find((entry) => entry.user === user) ?? {};
-    reporter.result({ user, until: until ?? null, note: note ?? null }, [`${user} is changed.`]);
-  });
+  const session = await openForChange(flags);
+  const { change } = await changeUsers(session, updateUser(user, flags));
+  if (flags.dryRun) return ExitCode.ok;
+  const { until, note } = change?.users.find((entry) => entry.user === user) ?? {};
+  session.reporter.result({ user, until: until ?? null, note: note ?? null }, [`${user} is changed.`]);
+  return ExitCode.ok;
 }
 
-/** A user less. */
-export async function userRemove(user: string, flags: Omit<UserFlags, "length">): Promise<ExitCode> {
-  return changeOne(
-    flags,
-    (people) => removeUser(people, user),
-    async (context) => {
-      context.reporter.result({ removed: user }, [`${user} is removed.`]);
-      warnAboutEnvironment(user, context);
-      await warnOfStoredLogins(context);
-    },
-    (config) => environmentLogin(user, config),
-  );
-}
-
-/** A change that brings no password. */
-async function changeOne(
-  flags: Omit<UserFlags, "length">,
-  apply: PeopleRequest["apply"],
-  report: (context: DeployContext) => Promise<void> | void,
-  former: (config: Config) => Login | undefined = () => undefined,
-): Promise<ExitCode> {
-  const { context, cleanupDocker } = await openUserSession(flags);
-  requireHtpasswd(context);
-  const request: PeopleRequest = { apply, login: undefined, origin: "given", former: former(context.config) };
-  const prepared = { ...context, request };
-  await changeUsers(prepared, cleanupDocker, async () => undefined);
-  if (!flags.dryRun) await report(prepared);
+/** Removes a user. */
+export async function userRemove(user: string, flags: ChangeFlags): Promise<ExitCode> {
+  const session = await openForChange(flags);
+  await changeUsers(session, endingLogin(environmentLogin(user, session.config), removeUser(user)));
+  if (flags.dryRun) return ExitCode.ok;
+  session.reporter.result({ removed: user }, [`${user} is removed.`]);
+  warnAboutEnvironment(user, session);
+  await warnOfStoredLogins(session);
   return ExitCode.ok;
 }
 
 /** The users, with the bcrypt cost and the age of their passwords, their ends and notes; never a hash. */
-export async function userList(flags: Omit<UserFlags, "length">): Promise<ExitCode> {
-  const { context } = await openUserSession(flags);
-  const users = await readUsers(context);
+export async function userList(flags: ChangeFlags): Promise<ExitCode> {
+  const session = await openUserSession(flags);
+  const users = await listUsers(session);
   const rows = users.map(({ user, cost, changed, until, note }) => [
     user,
     String(cost),
@@ -107,7 +99,7 @@ export async function userList(flags: Omit<UserFlags, "length">): Promise<ExitCo
     until ?? "-",
     note ?? "",
   ]);
-  context.reporter.result(
+  session.reporter.result(
     {
       users: users.map(({ user, cost, changed, until, note }) => ({
         user,
@@ -122,54 +114,69 @@ export async function userList(flags: Omit<UserFlags, "length">): Promise<ExitCo
   return ExitCode.ok;
 }
 
-/**
- * @param choose whose password it is
- * @param warn of what the old password was good for
- */
+/** Gives a user a password, delivers it, and says so. */
 async function setPassword(
   flags: UserFlags,
-  apply: Apply,
-  choose: (context: DeployContext) => Promise<string>,
-  warn: (context: DeployContext) => Promise<void> = async () => undefined,
-): Promise<ExitCode> {
-  if (flags.passwordFile !== undefined) await checkPrivateFile(flags.passwordFile);
-  const { context, cleanupDocker } = await openUserSession(flags);
-  requireHtpasswd(context);
-  const { config, reporter } = context;
-  const user = checkUserName(await choose(context));
-  const password = flags.passwordStdin
-    ? checkPassword(await passwordFromStdin())
-    : generatePassword(flags.length);
-  const cost = flags.passwordStdin ? config.credentials.bcryptCost : GENERATED_BCRYPT_COST;
-  const login: Login = { user, password };
-  const request: PeopleRequest = {
-    apply: (people) => apply(people, login, cost),
-    login,
-    origin: flags.passwordStdin ? "given" : "generated",
-    former: environmentLogin(user, context.config),
-  };
-  const prepared: DeployContext = { ...context, request };
-  await changeUsers(prepared, cleanupDocker, handOverTo(flags, prepared));
-  if (flags.dryRun) return ExitCode.ok;
+  session: Session,
+  user: string,
+  changeWith: (password: NewPassword) => UserChange,
+): Promise<void> {
+  const { config, options, reporter } = session;
+  const change = changeWith(await newPassword(checkUserName(user), flags, config));
+  await changeUsers(session, endingLogin(environmentLogin(user, config), change), handOverTo(flags, session));
+  if (flags.dryRun) return;
   reporter.note(
     "info",
-    `The new password of ${user} works${context.options.verify ? "" : " (not proved: --no-verify)"}.`,
+    `The new password of ${user} works${options.verify ? "" : " (not proved: --no-verify)"}.`,
   );
   if (flags.json) reporter.result({ user }, []);
-  warnAboutEnvironment(user, context);
-  await warn(context);
-  return ExitCode.ok;
+  warnAboutEnvironment(user, session);
+}
+
+/** The password from standard input, or a generated one. */
+const newPassword = async (
+  user: string,
+  { passwordStdin, length }: UserFlags,
+  { credentials }: Config,
+): Promise<NewPassword> =>
+  passwordStdin
+    ? {
+        user,
+        password: checkPassword(await passwordFromStdin()),
+        origin: "given",
+        cost: credentials.bcryptCost,
+      }
+    : { user, password: generatePassword(length), origin: "generated", cost: GENERATED_BCRYPT_COST };
+
+/** A file that the password cannot be written to is refused before anything else. */
+const checkPasswordFile = async ({ passwordFile }: UserFlags): Promise<void> =>
+  passwordFile === undefined ? undefined : checkPrivateFile(passwordFile);
+
+/**
+ * Opens the way to a stack whose users the htpasswd has.
+ *
+ * @throws OperatorError if only Authelia knows the users, so that a change of the htpasswd would have no effect
+ */
+async function openForChange(flags: UserSessionFlags): Promise<Session> {
+  const session = await openUserSession(flags);
+  const { stack, users } = session.config;
+  if (users.provider !== "authelia") return session;
+  throw new OperatorError("its users are Authelia's (users.provider: authelia)", {
+    where: stack,
+    remedy: "Change them where Authelia has them, or deploy with users.provider: both for machine users.",
+    exitCode: ExitCode.preflight,
+  });
 }
 
 /**
  * Whose password is meant: --user, REGISTRY_USERNAME, the only user, or the answer to a question.
  *
- * @throws OperatorError that lists the users where there are several and no terminal to ask at
+ * @throws OperatorError that lists the users if there are several and no terminal to ask at
  */
-async function existingUser({ user }: UserFlags, context: DeployContext): Promise<string> {
+async function existingUser({ user }: UserFlags, session: Session): Promise<string> {
   const named = user ?? process.env.REGISTRY_USERNAME;
   if (named) return named;
-  const names = (await readUsers(context)).map((entry) => entry.user);
+  const names = (await listUsers(session)).map((entry) => entry.user);
   const [only, ...others] = names;
   if (only !== undefined && others.length === 0) return only;
   if (isInteractive()) {
@@ -180,14 +187,14 @@ async function existingUser({ user }: UserFlags, context: DeployContext): Promis
     );
   }
   throw new OperatorError(`there are several users: ${names.join(", ")}`, {
-    where: context.config.stack,
+    where: session.config.stack,
     remedy: `Name one of them with --user, such as --user ${only}.`,
     exitCode: ExitCode.usage,
   });
 }
 
 /** To a file, as JSON, for a person, or, into a pipe, the password alone. */
-function handOverTo({ passwordFile, json }: UserFlags, { reporter }: DeployContext): HandOver {
+function handOverTo({ passwordFile, json }: UserFlags, { reporter }: Session): HandOver {
   return async (user, password) => {
     if (passwordFile !== undefined) await writePasswordFile(passwordFile, password);
     else if (json || process.stdout.isTTY) await reporter.password(user, password);
@@ -196,16 +203,6 @@ function handOverTo({ passwordFile, json }: UserFlags, { reporter }: DeployConte
       await delivered();
     }
   };
-}
-
-/** @throws OperatorError where only Authelia knows the users, so that a change of the htpasswd would have no effect */
-function requireHtpasswd({ config: { stack, users } }: DeployContext): void {
-  if (users.provider !== "authelia") return;
-  throw new OperatorError("its users are Authelia's (users.provider: authelia)", {
-    where: stack,
-    remedy: "Change them where Authelia has them, or deploy with users.provider: both for machine users.",
-    exitCode: ExitCode.preflight,
-  });
 }
 
 /** @throws OperatorError when a name cannot be a user's */
@@ -226,7 +223,7 @@ function environmentLogin(user: string, { credentials }: Config): Login | undefi
 }
 
 /** A deploy puts in what the variables say: left as they are, the next one would undo this. */
-function warnAboutEnvironment(user: string, { config, reporter }: DeployContext): void {
+function warnAboutEnvironment(user: string, { config, reporter }: Session): void {
   const lines = (process.env.REGISTRY_HTPASSWD ?? "").split("\n");
   const named = lines.some((line) => line.trim().startsWith(`${user}:`));
   if (!named && environmentLogin(user, config) === undefined) return;

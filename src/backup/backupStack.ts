@@ -1,19 +1,19 @@
 import { TEMPORARY_USER } from "../access/repositoryRules.js";
 import { formatHtpasswd } from "../credentials/htpasswd.js";
-import type { Login } from "../credentials/people.js";
-import { type Docker, interrupted } from "../docker/run.js";
+import type { Login } from "../credentials/userLogin.js";
+import { interrupted } from "../docker/run.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { INCOMPLETE } from "../maintenance/maintenanceNote.js";
-import type { DeployContext } from "../operation/context.js";
 import { withLock } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
 import type { Digest } from "../registry/digest.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { inStep } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
-import { type People, readPeople } from "../users/listUsers.js";
+import { readUsers, type StackUsers } from "../users/readUsers.js";
 import { type BackupDirectory, type BackupFacts, backupName } from "./backupDirectory.js";
 import { type CollectedImages, collectImages } from "./collectImages.js";
 import { type FetchedBlobs, fetchBlobs, type Wanted } from "./fetchBlobs.js";
@@ -33,14 +33,6 @@ export interface BackupRequest {
   signal: AbortSignal;
 }
 
-/** The stack whose config and users are in the backup too. */
-export interface StackRequest {
-  context: DeployContext;
-  cleanupDocker: Docker;
-  /** The text of hephaestus.yaml. */
-  configText: string;
-}
-
 /** What a backup holds, and what this run did. */
 export interface BackupReport extends BackupFacts {
   /** Its name in the directory. */
@@ -51,10 +43,14 @@ export interface BackupReport extends BackupFacts {
 }
 
 /** Backs up a stack under its lock, and records it. */
-export const backupStack = (request: BackupRequest, stack: StackRequest): Promise<BackupReport> =>
-  withLock(stack.context.docker, stack.cleanupDocker, stack.context.config.stack, async () => {
-    const report = await backupLocked(request, stack);
-    await recordEvent(stack.context, "backup", describeBackup(report));
+export const backupStack = (
+  session: Session,
+  request: BackupRequest,
+  configText: string,
+): Promise<BackupReport> =>
+  withLock(session.docker, session.cleanupDocker, session.config.stack, async () => {
+    const report = await backupLocked(session, request, configText);
+    await recordEvent(session, "backup", describeBackup(report));
     return report;
   });
 
@@ -66,19 +62,23 @@ export const describeBackup = ({ images, bytes, damage }: BackupFacts): string =
  * Backs up the config, the users and the images of a stack while it runs. The caller holds the stack's lock: it keeps a
  * garbage collection away, and nothing else removes a blob.
  *
+ * @param configText the text of hephaestus.yaml
  * @throws OperatorError when it cannot be completed; the same command continues then, and earlier backups stay as they are
  */
-export async function backupLocked(request: BackupRequest, stack: StackRequest): Promise<BackupReport> {
-  const { context, cleanupDocker, configText } = stack;
-  const { config, reporter } = context;
+export async function backupLocked(
+  session: Session,
+  request: BackupRequest,
+  configText: string,
+): Promise<BackupReport> {
+  const { config, reporter } = session;
   // What a killed garbage collection left; a backup itself needs no such thing.
-  await endLeftReadOnly(context, cleanupDocker);
-  const people = await inStep(
+  await endLeftReadOnly(session);
+  const found = await inStep(
     reporter,
     { id: "users", title: "Users" },
-    () => readPeople(context),
-    (found) => {
-      if (found) return found.people.map(({ user }) => user).join(", ");
+    () => readUsers(session),
+    (read) => {
+      if (read) return read.users.map(({ user }) => user).join(", ");
       reporter.note("warning", "The stack has no users, so the backup has no users.");
       return "none there";
     },
@@ -86,10 +86,10 @@ export async function backupLocked(request: BackupRequest, stack: StackRequest):
   const { login, unseen } = await inStep(
     reporter,
     { id: "storage", title: "Storage" },
-    () => lookAtStack(context, cleanupDocker, request.login),
+    () => lookAtStack(session, request.login),
     ({ said }) => said,
   );
-  return backUp({ ...request, login }, reporter, { stack: config.stack, configText, people, unseen });
+  return backUp({ ...request, login }, reporter, { stack: config.stack, configText, found, unseen });
 }
 
 /**
@@ -101,18 +101,19 @@ export async function backupLocked(request: BackupRequest, stack: StackRequest):
  */
 export function backupImages(
   request: BackupRequest,
-  context: DeployContext,
+  reporter: Reporter,
   stack: string,
   unseen: Source["unseen"],
 ): Promise<BackupReport> {
-  return backUp(request, context.reporter, { stack, configText: undefined, people: undefined, unseen });
+  return backUp(request, reporter, { stack, configText: undefined, found: undefined, unseen });
 }
 
 /** What a backup has beside the images. */
 interface Source {
   stack: string;
   configText: string | undefined;
-  people: People | undefined;
+  /** The users of the stack. */
+  found: StackUsers | undefined;
   /**
    * What the backup lacks, as sentences, since the registry does not list it.
    *
@@ -194,13 +195,13 @@ async function fetchMissing(
 /** Writes what names the backup, as the last of it. */
 async function addBackup(
   { directory, tool }: BackupRequest,
-  { stack, configText, people }: Source,
+  { stack, configText, found }: Source,
   { named, references }: CollectedImages,
   sizes: Map<Digest, number>,
   damage: readonly string[],
 ): Promise<BackupFacts> {
   const whole = wholeImages({ named, references, blobs: sizes });
-  const users = (people?.people ?? []).filter(({ user }) => user !== TEMPORARY_USER);
+  const users = (found?.users ?? []).filter(({ user }) => user !== TEMPORARY_USER);
   const facts: BackupFacts = {
     stack,
     time: new Date().toISOString(),
@@ -208,12 +209,12 @@ async function addBackup(
     ...countsOf(whole),
     bytes: bytesOf(whole, sizes),
     users: users.map(({ user }) => {
-      const changed = people?.changed.get(user)?.toISOString();
+      const changed = found?.changed.get(user)?.toISOString();
       return changed === undefined ? { user } : { user, changed };
     }),
     damage: [...new Set([...damage, ...whole.damage])],
   };
-  await directory.add(facts, formatIndex(whole.named), configText, people && formatHtpasswd(users));
+  await directory.add(facts, formatIndex(whole.named), configText, found && formatHtpasswd(users));
   await directory.blobs.removePartial();
   return facts;
 }

@@ -1,39 +1,39 @@
-import type { Login } from "../credentials/people.js";
-import { CLOSING_STEPS, changeSteps } from "../deploy/deployStack.js";
+import type { Credentials } from "../credentials/userChanges.js";
+import type { Login } from "../credentials/userLogin.js";
+import { applyPlan } from "../deploy/deployStack.js";
 import { preflight } from "../deploy/preflight.js";
-import { type Docker, interrupted } from "../docker/run.js";
+import { interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { type DeployContext, runSteps } from "../operation/context.js";
 import { withLock } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";
-import { firstChange } from "../users/generations.js";
+import { bringing } from "../users/planUsers.js";
 import { withTemporaryUser } from "../users/temporaryUser.js";
-import { underLock } from "../users/underLock.js";
 import { contentOf } from "./backupContent.js";
 import type { Backup } from "./backupDirectory.js";
 import type { NamedManifest } from "./ociLayout.js";
 import { proveRegistry, requireComplete } from "./proveBackup.js";
 import { type PushedImages, presentImages, pushImages } from "./pushImages.js";
-import { addUsers, inheritedChange } from "./restoreUsers.js";
+import { addUsers, inheritedUsers } from "./restoreUsers.js";
 import { countsOf, type Whole } from "./wholeImages.js";
 
 export interface RestoreRequest {
   backup: Backup;
   /** Where the registry answers. */
   url: string;
+  /** Credentials of the environment, for a stack without users and a backup without them. */
+  given: Credentials | undefined;
   /** A user who may push. If undefined, a temporary user is created for the restore. */
   login: Login | undefined;
   /** Whether a registry that has other images may be written to. */
   force: boolean;
   /** Whether everything is read back afterwards. */
   readBack: boolean;
-  cleanupDocker: Docker;
-  signal: AbortSignal;
 }
 
 /** What a restore did. */
@@ -53,25 +53,22 @@ export interface RestoreReport {
  *
  * @throws OperatorError from the step that failed; the same command continues where it stopped
  */
-export async function restoreStack(context: DeployContext, request: RestoreRequest): Promise<RestoreReport> {
-  const { backup, cleanupDocker, signal, url } = request;
+export async function restoreStack(session: Session, request: RestoreRequest): Promise<RestoreReport> {
+  const { docker, cleanupDocker, config, reporter, signal } = session;
+  const { backup, given, login: pusher, url } = request;
   const began = Date.now();
   const content = await contentOf(backup);
   requireWhole(backup, content);
-  await runSteps([preflight], context);
-  const deployed = context.needsCredentials;
-  if (deployed) await deployWithUsers(context, request);
-  else await addUsers(context, request);
-  const written = await withLogin(context, request, (login) =>
-    withLock(context.docker, cleanupDocker, context.config.stack, () =>
-      restoreImages(
-        context.reporter,
-        request,
-        new RegistryApi(new RegistryClient(url, login, signal)),
-        content,
-      ),
-    ),
-  ).catch((error: unknown) => {
+  const first = inheritedUsers(backup);
+  const plan = await preflight(session, first ? { first } : bringing(given));
+  const deployed = plan.secrets.previous === undefined;
+  if (deployed) await applyPlan(session, plan, restoredFrom(backup));
+  else await addUsers(session, backup, request);
+  const push = (login: Login) =>
+    withLock(docker, cleanupDocker, config.stack, () =>
+      restoreImages(reporter, request, new RegistryApi(new RegistryClient(url, login, signal)), content),
+    );
+  const written = await (pusher ? push(pusher) : withTemporaryUser(session, push)).catch((error: unknown) => {
     throw signal.aborted ? interrupted() : error;
   });
   return {
@@ -81,6 +78,9 @@ export async function restoreStack(context: DeployContext, request: RestoreReque
     seconds: (Date.now() - began) / 1000,
   };
 }
+
+const restoredFrom = ({ facts }: Backup): string =>
+  `restored from the backup of ${facts?.time.slice(0, 16) ?? "another program"}`;
 
 /** @throws OperatorError where files of a backup are missing, before anything is changed */
 function requireWhole({ directory, index }: Backup, { damage }: Whole): void {
@@ -95,19 +95,6 @@ function requireWhole({ directory, index }: Backup, { damage }: Whole): void {
     exitCode: ExitCode.verify,
   });
 }
-
-function deployWithUsers(context: DeployContext, { backup, cleanupDocker }: RestoreRequest): Promise<void> {
-  context.change = context.given ? firstChange(context.given) : inheritedChange(backup);
-  const note = `restored from the backup of ${backup.facts?.time.slice(0, 16) ?? "another program"}`;
-  const steps = [...changeSteps(cleanupDocker, note), ...CLOSING_STEPS];
-  return underLock(context, cleanupDocker, () => runSteps(steps, context));
-}
-
-const withLogin = <T>(
-  context: DeployContext,
-  { login, cleanupDocker }: RestoreRequest,
-  work: (login: Login) => Promise<T>,
-): Promise<T> => (login ? work(login) : withTemporaryUser(context, cleanupDocker, work));
 
 /** Pushes the images that the registry does not have, and reads all of them back if that is asked for. */
 async function restoreImages(

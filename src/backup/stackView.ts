@@ -1,8 +1,7 @@
 import { hiddenFrom } from "../access/repositoryRules.js";
-import type { Login } from "../credentials/people.js";
-import type { Docker } from "../docker/run.js";
+import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { DeployContext } from "../operation/context.js";
+import type { Session } from "../operation/stackSession.js";
 import { readStoredTags } from "../storage/storedTags.js";
 import { readStackAccount } from "../users/stackAccount.js";
 
@@ -26,19 +25,15 @@ export interface StackView {
  *
  * @param given who reads where the stack's own account cannot be read back
  */
-export async function lookAtStack(
-  context: DeployContext,
-  cleanupDocker: Docker,
-  given: Login | undefined,
-): Promise<StackView> {
-  const { config, reporter } = context;
-  const own = await readStackAccount(context);
+export async function lookAtStack(session: Session, given: Login | undefined): Promise<StackView> {
+  const { config, reporter } = session;
+  const own = await readStackAccount(session);
   if (!own)
     reporter.note(
       "warning",
       "The account of the stack cannot be read back, so the given login reads the images.",
     );
-  const stored = await readStoredTags(context, cleanupDocker);
+  const stored = await readStoredTags(session);
   const login = own ?? given;
   if (!stored)
     return {

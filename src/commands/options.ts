@@ -3,7 +3,7 @@ import { ROLLOUT_SECONDS } from "../config/limits.js";
 import { CALENDAR } from "../config/schema/maintenancePlan.js";
 import { isDay } from "../credentials/age.js";
 import { PASSWORD_LENGTH } from "../credentials/password.js";
-import { NEVER } from "../credentials/people.js";
+import { NEVER } from "../credentials/userChanges.js";
 
 /** Options that several commands have. A flag has the same meaning in every command. */
 

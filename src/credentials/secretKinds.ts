@@ -1,59 +1,44 @@
 /**
- * The secrets of a stack. The htpasswd has a generation of its own: with the users it changes, and only the registry
- * has to be rolled. The machine accounts, whose hashes stand in every htpasswd, are kept from one to the next.
+ * The secrets of a stack. Those of a family share a generation: when one of them changes, all of them are written again, and the
+ * variable tells the compose file which generation the services use.
  */
+export const FAMILIES = {
+  // Changes with the users, and only the registry has to be rolled.
+  users: { kinds: ["htpasswd"], variable: "HEPHAESTUS_GENERATION" },
+  // The registry's http.secret has one generation for ever, so that a running upload survives every change.
+  http: { kinds: ["http-secret"], variable: undefined },
+  // What gateway, admin UI and mirror send to the registry. Their hashes are part of every htpasswd.
+  machines: { kinds: ["gateway", "ui", "mirror"], variable: "HEPHAESTUS_MACHINE_GENERATION" },
+  // The keys of the S3 storage: the registry's, and the reader's if it has its own.
+  storage: { kinds: ["s3", "s3-reader"], variable: "HEPHAESTUS_S3_GENERATION" },
+  // Logins at the registries that the mirror copies from.
+  "mirror-logins": { kinds: ["mirror-logins"], variable: "HEPHAESTUS_MIRROR_GENERATION" },
+  // Headers for receivers of notifications.
+  "notification-headers": {
+    kinds: ["notification-headers"],
+    variable: "HEPHAESTUS_NOTIFICATION_GENERATION",
+  },
+} as const;
+
+export type Family = keyof typeof FAMILIES;
+const FAMILY_NAMES = Object.keys(FAMILIES) as Family[];
+type KindOf<F extends Family> = (typeof FAMILIES)[F]["kinds"][number];
+
 export const HTPASSWD = "htpasswd";
-
-/** What gateway, admin UI and mirror send to the registry: one generation of machine accounts. */
-export const MACHINE_SECRETS = ["gateway", "ui", "mirror"] as const;
-export type MachineSecret = (typeof MACHINE_SECRETS)[number];
-
-/** The registry's http.secret outlives rotations, so that a running upload continues. */
 export const HTTP_SECRET = "http-secret";
+export type MachineSecret = KindOf<"machines">;
+export type StorageSecret = KindOf<"storage">;
 
-/** The keys of the S3 storage: of the registry, and, where it has its own, of the reader. One generation. */
-export const STORAGE_SECRETS = ["s3", "s3-reader"] as const;
-export type StorageSecret = (typeof STORAGE_SECRETS)[number];
+export type SecretKind = KindOf<Family>;
+export const SECRET_KINDS: readonly SecretKind[] = FAMILY_NAMES.flatMap((family) => FAMILIES[family].kinds);
 
-/**
- * Secrets that people give as they are, each with generations of its own: the logins at registries that the mirror copies
- * from, and headers for receivers of notifications.
- */
-export const GIVEN_SECRETS = ["mirror-logins", "notification-headers"] as const;
-export type GivenSecret = (typeof GIVEN_SECRETS)[number];
+export const familyOf = (kind: SecretKind): Family =>
+  FAMILY_NAMES.find((family) => (FAMILIES[family].kinds as readonly SecretKind[]).includes(kind)) as Family;
 
-export type SecretKind = typeof HTPASSWD | MachineSecret | typeof HTTP_SECRET | StorageSecret | GivenSecret;
-export const SECRET_KINDS: readonly SecretKind[] = [
-  HTPASSWD,
-  HTTP_SECRET,
-  ...MACHINE_SECRETS,
-  ...STORAGE_SECRETS,
-  ...GIVEN_SECRETS,
-];
-
-export const isStorageSecret = (kind: SecretKind): kind is StorageSecret =>
-  (STORAGE_SECRETS as readonly string[]).includes(kind);
-
-/** The variables that `deploy` sets for compose: the generations that the services use. */
-export const GENERATION_VARIABLE = "HEPHAESTUS_GENERATION";
-export const MACHINE_VARIABLE = "HEPHAESTUS_MACHINE_GENERATION";
-export const STORAGE_VARIABLE = "HEPHAESTUS_S3_GENERATION";
-export const GIVEN_VARIABLES: Readonly<Record<GivenSecret, string>> = {
-  "mirror-logins": "HEPHAESTUS_MIRROR_GENERATION",
-  "notification-headers": "HEPHAESTUS_NOTIFICATION_GENERATION",
-};
-
-export const isGivenSecret = (kind: SecretKind): kind is GivenSecret =>
-  (GIVEN_SECRETS as readonly string[]).includes(kind);
-
-/** Generations that belong together: that of the htpasswd, and that of the machine accounts. */
-export interface Generations {
-  people: number;
-  machines: number;
-  /** That of the keys of the S3 storage; undefined where the images are in a folder. */
-  storage?: number | undefined;
-  /** Those of the secrets that people give; undefined where the stack has none. */
-  given?: Partial<Record<GivenSecret, number | undefined>> | undefined;
+/** The generation of each family; undefined if the stack has no secret of it. */
+export interface Generations extends Readonly<Partial<Record<Family, number | undefined>>> {
+  readonly users: number;
+  readonly machines: number;
 }
 
 /** Name of a secret in the Swarm. */
@@ -69,19 +54,10 @@ export function generationOf(stack: string, kind: SecretKind, name: string): num
 }
 
 /** The environment for compose. */
-export const generationVariables = ({
-  people,
-  machines,
-  storage,
-  given = {},
-}: Generations): Record<string, string> => ({
-  [GENERATION_VARIABLE]: String(people),
-  [MACHINE_VARIABLE]: String(machines),
-  ...(storage === undefined ? {} : { [STORAGE_VARIABLE]: String(storage) }),
-  ...Object.fromEntries(
-    GIVEN_SECRETS.filter((kind) => given[kind] !== undefined).map((kind) => [
-      GIVEN_VARIABLES[kind],
-      String(given[kind]),
-    ]),
-  ),
-});
+export const generationVariables = (generations: Generations): Record<string, string> =>
+  Object.fromEntries(
+    FAMILY_NAMES.flatMap((family) => {
+      const [{ variable }, generation] = [FAMILIES[family], generations[family]];
+      return variable === undefined || generation === undefined ? [] : [[variable, String(generation)]];
+    }),
+  );

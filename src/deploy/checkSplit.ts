@@ -1,15 +1,14 @@
 import { storagePlace } from "../config/resolve.js";
 import { stackServices, tasksOf } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Step } from "../operation/context.js";
+import type { Session } from "../operation/stackSession.js";
 import { splitTasks } from "../storage/storageSplit.js";
+import { inStep, skipped } from "../terminal/inStep.js";
 
 /** Checks that the registry and the reader see the same images, by the nodes of their tasks. */
-export const checkSplit: Step = {
-  id: "storage",
-  title: "Storage",
-  skip: ({ options }) => (options.wait ? undefined : "the rollout was not waited for"),
-  async run({ config, docker }) {
+export const checkSplit = ({ config, docker, options, reporter }: Session): Promise<unknown> =>
+  inStep(reporter, { id: "storage", title: "Storage" }, async () => {
+    if (!options.wait) return skipped("the rollout was not waited for");
     const services = await stackServices(docker, config.stack);
     const tasks = await tasksOf(docker, services);
     const split = splitTasks(
@@ -26,5 +25,4 @@ export const checkSplit: Step = {
         exitCode: ExitCode.verify,
       },
     );
-  },
-};
+  });

@@ -1,64 +1,91 @@
-import type { Docker } from "../docker/run.js";
-import { recordStep } from "../history/recordSteps.js";
+import type { Credentials } from "../credentials/userChanges.js";
+import { differenceLines } from "../diff/differenceLines.js";
+import { serviceDifferences } from "../diff/serviceDifferences.js";
+import { recordState } from "../history/recordSteps.js";
 import { pullOwnImages } from "../mirror/ownImageStep.js";
-import { type DeployContext, runSteps, type Step } from "../operation/context.js";
-import { markHandedOver } from "../operation/leftovers.js";
+import type { Session } from "../operation/stackSession.js";
 import { verify } from "../registry/frontDoorSteps.js";
-import { addCredentials } from "../users/generations.js";
-import { createGivenSecrets } from "../users/givenSecretSteps.js";
-import { createSecrets } from "../users/secretSteps.js";
-import { createStorageKeys } from "../users/storageKeySteps.js";
-import { underLock } from "../users/underLock.js";
+import { markHandedOver } from "../secrets/handover.js";
+import { createOperatorSecrets, createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";
+import { type SecretsPlan, toHandOver } from "../secrets/secretsPlan.js";
+import { inStep } from "../terminal/inStep.js";
+import { bringing, withCredentials } from "../users/planUsers.js";
 import { checkSplit } from "./checkSplit.js";
-import { PLAN_STEPS } from "./planSteps.js";
-import { preflight } from "./preflight.js";
-import { prepareHost } from "./prepareHost.js";
+import { type DeployPlan, preflight } from "./preflight.js";
+import { prepareHost, showHost } from "./prepareHost.js";
 import { restartMirror } from "./restartMirror.js";
 import { cleanUp, rollOut } from "./rollout.js";
-
-/**
- * Steps that change the host and the Swarm, in order. Each can be run again.
- *
- * @param note of the record in the history
- */
-export const changeSteps = (cleanupDocker: Docker, note?: string): readonly Step[] => [
-  prepareHost(cleanupDocker),
-  createSecrets,
-  createStorageKeys,
-  createGivenSecrets,
-  pullOwnImages(cleanupDocker),
-  rollOut,
-  recordStep("deploy", note),
-];
-
-/** Steps that follow once the new tasks run. */
-export const CLOSING_STEPS: readonly Step[] = [checkSplit, verify, restartMirror, cleanUp];
 
 /**
  * The whole deploy. Obstacles are found before anything is changed. A second deploy of the same stack stops
  * at the lock.
  *
- * @param cleanupDocker a docker that still works after an interruption, to free the lock
+ * @param given credentials from the environment or standard input, checked already
+ * @param obtain asks for credentials or generates them; undefined without a terminal and without a flag for it
+ * @returns what was done, or, with dryRun, would be
  * @throws OperatorError from the step that failed
  */
-export async function deployStack(context: DeployContext, cleanupDocker: Docker): Promise<void> {
-  await runSteps([preflight], context);
-  if (context.options.dryRun) return runSteps(PLAN_STEPS, context);
-  // Between the steps, so that a question has the terminal for itself.
-  if (context.needsCredentials) {
-    const credentials = context.given ?? (await context.obtain?.());
-    if (credentials) await addCredentials(context, credentials);
+export async function deployStack(
+  session: Session,
+  given: Credentials | undefined,
+  obtain: (() => Promise<Credentials>) | undefined,
+): Promise<SecretsPlan> {
+  const plan = await preflight(session, { ...bringing(given), canObtain: obtain !== undefined });
+  if (session.options.dryRun) {
+    await showPlan(session, plan);
+    return plan.secrets;
   }
-  await underLock(context, cleanupDocker, async () => {
-    await runSteps(changeSteps(cleanupDocker), context);
+  // Between the steps, so that a question has the terminal for itself.
+  const secrets =
+    plan.secrets.needsCredentials && obtain
+      ? await withCredentials(session, plan.secrets, await obtain())
+      : plan.secrets;
+  await applyPlan(session, { ...plan, secrets });
+  return secrets;
+}
+
+/**
+ * Does what was planned, under the lock. Each step can be run again.
+ *
+ * @param note of the record in the history
+ */
+export async function applyPlan(session: Session, plan: DeployPlan, note?: string): Promise<void> {
+  const { secrets, host } = plan;
+  await underLock(session, secrets.found, async () => {
+    await prepareHost(session, host);
+    await createSecrets(session, secrets);
+    await createOperatorSecrets(session, secrets);
+    await pullOwnImages(session);
+    await rollOut(session, secrets);
+    await recordState(session, "deploy", { ...secrets, note: note ?? secrets.note });
     try {
-      await runSteps(CLOSING_STEPS, context);
+      await checkSplit(session);
+      await verify(session, secrets);
+      await restartMirror(session);
+      await cleanUp(session, secrets.generations);
     } finally {
-      if (context.change?.origin === "generated" && context.change.login) {
-        const { user, password } = context.change.login;
-        await context.reporter.password(user, password.reveal());
-        await markHandedOver(cleanupDocker, context.config.stack, context.generations.people);
-      }
+      // The new tasks run with it, whatever else is wrong.
+      await handOver(session, secrets);
     }
+  });
+}
+
+/** Shows a generated password once, and marks that as done. */
+async function handOver(session: Session, secrets: SecretsPlan): Promise<void> {
+  const login = toHandOver(secrets);
+  if (login === undefined) return;
+  await session.reporter.password(login.user, login.password.reveal());
+  await markHandedOver(session.cleanupDocker, session.config.stack, secrets.generations.users);
+}
+
+/** The steps of --dry-run: each says what the real step would do, and changes nothing. */
+export async function showPlan(session: Session, { secrets, host }: DeployPlan): Promise<void> {
+  await showHost(session, host);
+  await showSecrets(session, secrets);
+  await inStep(session.reporter, { id: "rollout", title: "Stack" }, async () => {
+    const { resolveImage } = session.options;
+    const differences = await serviceDifferences(session, secrets.generations, resolveImage);
+    if (differences.length === 0) return "nothing would change";
+    return `would change\n${differenceLines(differences).join("\n")}`;
   });
 }

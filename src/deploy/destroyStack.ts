@@ -5,11 +5,11 @@ import { stackServices, words } from "../docker/objects.js";
 import { type Docker, saysAbsent } from "../docker/run.js";
 import { LABELS, stackSecretNames } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { DeployContext } from "../operation/context.js";
 import { helperServices } from "../operation/leftovers.js";
 import { lockName } from "../operation/lockObjects.js";
 import { ownNetworks } from "../operation/ownership.js";
 import { withLock } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
 import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
 import { type FolderStorage, runningStorage } from "../storage/runningStorage.js";
 import { inStep } from "../terminal/inStep.js";
@@ -20,7 +20,7 @@ const END_SECONDS = 120;
 /** The registry's own folder below the storage: nothing else there is ever touched. */
 const DATA = "docker";
 
-async function removeAllServices({ config, docker }: DeployContext): Promise<string> {
+async function removeAllServices({ config, docker }: Session): Promise<string> {
   const own = await stackServices(docker, config.stack);
   const names = [...own, ...(await helperServices(docker, config.stack))].map(({ Spec }) => Spec.Name);
   const networks = await ownNetworks(docker, config.stack);
@@ -35,7 +35,7 @@ async function removeAllServices({ config, docker }: DeployContext): Promise<str
   });
 }
 
-async function removeConfigs({ config: { stack }, docker }: DeployContext): Promise<string> {
+async function removeConfigs({ config: { stack }, docker }: Session): Promise<string> {
   const filter = ["--filter", `label=${LABELS.stack}=${stack}`];
   const names = words(await docker.run(["config", "ls", ...filter, "--format", "{{.Name}}"]));
   return removeAll(
@@ -51,8 +51,7 @@ async function removeConfigs({ config: { stack }, docker }: DeployContext): Prom
  * @param storage where the registry ran; undefined where it never did: then the config says where its images would be
  */
 async function removeData(
-  { config, docker, options, reporter }: DeployContext,
-  cleanupDocker: Docker,
+  { config, docker, cleanupDocker, options, reporter }: Session,
   storage: FolderStorage | undefined,
 ): Promise<string> {
   const path = storage?.path ?? storageFolder(config) ?? "";
@@ -73,30 +72,25 @@ async function removeData(
  * it is asked for.
  *
  * @param withData whether the stored images go too
- * @param cleanupDocker a docker that still works after an interruption, to free the lock
  */
-export async function destroyStack(
-  context: DeployContext,
-  withData: boolean,
-  cleanupDocker: Docker,
-): Promise<void> {
-  const { config, docker } = context;
+export async function destroyStack(session: Session, withData: boolean): Promise<void> {
+  const { config, docker, cleanupDocker } = session;
   await withLock(docker, cleanupDocker, config.stack, async () => {
     // Read while the registry exists.
     const storage = withData ? await runningStorage(docker, config.stack) : undefined;
     if (withData && (storage?.driver === "s3" || (!storage && !storageFolder(config))))
       throw inBucket(config);
     const step = (id: string, title: string, work: () => Promise<string>) =>
-      inStep(context.reporter, { id, title }, work);
-    await step("services", "Services", () => removeAllServices(context));
+      inStep(session.reporter, { id, title }, work);
+    await step("services", "Services", () => removeAllServices(session));
     if (withData) {
       const folder = storage?.driver === "filesystem" ? storage : undefined;
-      await step("data", "Data", () => removeData(context, cleanupDocker, folder));
+      await step("data", "Data", () => removeData(session, folder));
     }
     await step("secrets", "Secrets", async () =>
       removeAll(docker, "secret", await stackSecretNames(docker, config.stack)),
     );
-    await step("configs", "Configs", () => removeConfigs(context));
+    await step("configs", "Configs", () => removeConfigs(session));
   });
 }
 

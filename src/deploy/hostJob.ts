@@ -1,7 +1,6 @@
-import type { Config } from "../config/resolve.js";
 import { runJob } from "../docker/jobs.js";
-import type { Docker } from "../docker/run.js";
 import { loadSetupScript, setupHostArguments } from "../host/setupHost.js";
+import type { Session } from "../operation/stackSession.js";
 import type { NamedNode } from "../operation/swarmFacts.js";
 
 /** Where the root of the node is in the job's container. */
@@ -11,17 +10,12 @@ const HOST = "/host";
  * Runs ops-scripts/setup_host.sh on another node of the Swarm, as root in the root of that node. Who may create services in a
  * Swarm may do that anyway, so no ssh is needed. The gateway's image has the shell.
  *
- * @param cleanupDocker a docker that still works after an interruption
  * @returns the last line of the script
  * @throws OperatorError with the lines of the script when the node cannot be prepared
  */
 export async function setupHostByJob(
-  docker: Docker,
-  cleanupDocker: Docker,
-  config: Config,
+  { config, docker, cleanupDocker, options, reporter }: Session,
   { id }: NamedNode,
-  timeoutSeconds: number,
-  onProgress: (message: string) => void,
 ): Promise<string> {
   const script = await loadSetupScript();
   const job = {
@@ -32,6 +26,7 @@ export async function setupHostByJob(
     mounts: [{ source: "/", target: HOST, readOnly: false }],
     constraints: [`node.id==${id}`],
   };
-  const lines = await runJob(docker, cleanupDocker, config.stack, job, timeoutSeconds, onProgress);
+  const { timeoutSeconds } = options;
+  const lines = await runJob(docker, cleanupDocker, config.stack, job, timeoutSeconds, reporter.progress);
   return lines.at(-1) ?? "";
 }

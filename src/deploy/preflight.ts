@@ -1,53 +1,88 @@
-import { readEndpoint } from "../docker/endpoint.js";
+import { type Endpoint, readEndpoint } from "../docker/endpoint.js";
 import { allServices } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readerOf } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { judgeOwnImages } from "../mirror/ownImages.js";
-import type { DeployContext, Step } from "../operation/context.js";
-import { type PreflightFinding, reportFindings } from "../operation/findings.js";
+import { type Problem, reportProblems } from "../operation/findings.js";
 import { judgeNamespace, readForeign } from "../operation/ownership.js";
+import type { Session } from "../operation/stackSession.js";
 import { fittingNodes, judgeSwarm, readSwarmFacts, type SwarmFacts } from "../operation/swarmFacts.js";
 import { readTimeout } from "../operation/traefikService.js";
 import { compare } from "../render/compare.js";
+import { chooseOperatorSecrets } from "../secrets/operatorSecrets.js";
+import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { runningStorage } from "../storage/runningStorage.js";
-import { chooseGenerations } from "../users/generations.js";
-import { chooseGivenSecrets } from "../users/givenSecretSteps.js";
-import { chooseStorageKeys } from "../users/storageKeySteps.js";
+import { inStep } from "../terminal/inStep.js";
+import { planUsers, type UserWishes } from "../users/planUsers.js";
+import type { StorageHost } from "./prepareHost.js";
 
-/** Checks everything that could prevent the deploy before anything is changed, and reports all problems at once. */
-export const preflight: Step = {
-  id: "preflight",
-  title: "Preflight",
-  async run(context) {
-    const { config, docker } = context;
-    const findings = judgeFiles(context);
-    let version = "";
-    try {
-      const { host: endpoint, isLocal } = await readEndpoint(docker);
-      const facts = await readSwarmFacts(docker, config, isLocal ? kernelHasIpvs() : undefined);
-      version = facts.serverVersion;
-      findings.push(...judgeSwarm(config, facts));
-      if (context.options.hostSetup && facts.isManager) await chooseHost(context, facts, endpoint, isLocal);
-      if (facts.isManager) {
-        findings.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
-        findings.push(...(await chooseGenerations(context)));
-        findings.push(...(await chooseStorageKeys(context)));
-        findings.push(...(await chooseGivenSecrets(context)));
-        findings.push(...(await judgeOwnImages(config, context.signal)));
-        const { finding } = readTimeout(config, await allServices(docker));
-        if (finding) findings.push(finding);
-      }
-    } catch (error) {
-      findings.push(asObstacle(error));
-    }
-    reportFindings(context, findings);
-    return `Docker Engine ${version}, Swarm manager`;
-  },
-};
+/** What a deploy will do. */
+export interface DeployPlan {
+  readonly secrets: SecretsPlan;
+  readonly host: StorageHost;
+}
+
+/**
+ * Checks everything that could prevent the deploy before anything is changed, and plans it.
+ *
+ * @throws OperatorError with all obstacles at once
+ */
+export async function preflight(session: Session, wishes: UserWishes): Promise<DeployPlan> {
+  const { plan } = await inStep(
+    session.reporter,
+    { id: "preflight", title: "Preflight" },
+    async () => {
+      const problems = judgeFiles(session);
+      const looked = await lookAtSwarm(session, wishes, problems).catch((error: unknown) => {
+        problems.push(asObstacle(error));
+        return undefined;
+      });
+      reportProblems(session.reporter, problems);
+      if (looked?.plan === undefined) throw new Error("preflight found neither a plan nor an obstacle");
+      return { plan: looked.plan, version: looked.version };
+    },
+    ({ version }) => `Docker Engine ${version}, Swarm manager`,
+  );
+  return plan;
+}
+
+/**
+ * Plans a deploy from what the Swarm has.
+ *
+ * @param problems gets what is found
+ * @returns no plan if this engine is no manager, which is one of the problems
+ */
+async function lookAtSwarm(
+  session: Session,
+  wishes: UserWishes,
+  problems: Problem[],
+): Promise<{ version: string; plan: DeployPlan | undefined }> {
+  const { config, docker, options, signal } = session;
+  const endpoint = await readEndpoint(docker);
+  const facts = await readSwarmFacts(docker, config, endpoint.isLocal ? kernelHasIpvs() : undefined);
+  problems.push(...judgeSwarm(config, facts));
+  const version = facts.serverVersion;
+  if (!facts.isManager) return { version, plan: undefined };
+  const host = options.hostSetup ? await chooseHost(session, facts, endpoint) : {};
+  problems.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
+  const users = await planUsers(session, wishes);
+  problems.push(...users.problems);
+  const operator = await chooseOperatorSecrets(session, users.plan.found);
+  problems.push(...operator.problems);
+  problems.push(...(await judgeOwnImages(config, signal)));
+  const { finding } = readTimeout(config, await allServices(docker));
+  if (finding) problems.push(finding);
+  const secrets = {
+    ...users.plan,
+    generations: { ...users.plan.generations, ...operator.generations },
+    given: operator.secrets,
+  };
+  return { version, plan: { secrets, host } };
+}
 
 /** An engine that does not answer is reported with the other obstacles. Other errors are thrown. */
-function asObstacle(error: unknown): PreflightFinding {
+function asObstacle(error: unknown): Problem {
   if (!(error instanceof OperatorError) || error.exitCode !== ExitCode.preflight) throw error;
   return {
     severity: "error",
@@ -57,14 +92,14 @@ function asObstacle(error: unknown): PreflightFinding {
 }
 
 /** Paths of rendered files that are missing or stale on disk. */
-export const staleFiles = ({ files, options }: Pick<DeployContext, "files" | "options">): string[] =>
+export const staleFiles = ({ files, options }: Pick<Session, "files" | "options">): string[] =>
   compare(files, readerOf(options.folder))
     .filter(({ state }) => state !== "current")
     .map(({ path }) => path);
 
 /** People review and commit the files on disk, so they have to match the config. */
-function judgeFiles(context: DeployContext): PreflightFinding[] {
-  const stale = staleFiles(context);
+function judgeFiles(session: Session): Problem[] {
+  const stale = staleFiles(session);
   if (stale.length === 0) return [];
   return [
     {
@@ -80,21 +115,20 @@ function judgeFiles(context: DeployContext): PreflightFinding[] {
  * registry that runs, or else the one that fits.
  */
 async function chooseHost(
-  context: DeployContext,
+  { config, docker, options }: Session,
   facts: SwarmFacts,
-  endpoint: string,
-  isLocal: boolean,
-): Promise<void> {
-  const { config, docker, options } = context;
-  if (options.host !== undefined) return;
+  { host: endpoint, isLocal }: Endpoint,
+): Promise<StorageHost> {
+  if (options.host !== undefined) return { address: options.host };
   const fitting = fittingNodes(config, facts);
   const running = fitting.length > 1 ? await runningStorage(docker, config.stack) : undefined;
   const chosen =
     fitting.find(({ id }) => running?.driver === "filesystem" && id === running.node.id) ?? fitting[0];
-  if (chosen === undefined) return;
+  if (chosen === undefined) return {};
   const ofEngine = chosen.id === facts.nodeId;
-  if (ofEngine && isLocal) return;
+  if (ofEngine && isLocal) return {};
   // As it is: ssh takes the address with its user and its port.
-  if (ofEngine && endpoint.startsWith("ssh://")) context.host = endpoint.replace(/^(ssh:\/\/[^/]*).*$/, "$1");
-  else context.storageHost = chosen;
+  return ofEngine && endpoint.startsWith("ssh://")
+    ? { address: endpoint.replace(/^(ssh:\/\/[^/]*).*$/, "$1") }
+    : { node: chosen };
 }

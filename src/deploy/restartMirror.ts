@@ -1,18 +1,18 @@
 import { type SwarmTask, serviceTasks } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import type { Step } from "../operation/context.js";
+import type { Session } from "../operation/stackSession.js";
 import { hasMirror } from "../services/mirrorSources.js";
+import { inStep, skipped } from "../terminal/inStep.js";
 
 /**
- * Restarts the mirror where it started before the services that it pushes to: regsync looks for missing images when it
+ * Restarts the mirror if it started before the services that it pushes to: regsync looks for missing images when it
  * starts, and then at its intervals. Source: regclient, cmd/regsync/root.go, runServer.
  */
-export const restartMirror: Step = {
-  id: "mirror",
-  title: "Mirror",
-  appliesTo: hasMirror,
-  skip: ({ options }) => (options.wait ? undefined : "the rollout was not waited for"),
-  async run({ config: { stack }, docker }) {
+export async function restartMirror({ config, docker, options, reporter }: Session): Promise<void> {
+  if (!hasMirror(config)) return;
+  const { stack } = config;
+  await inStep(reporter, { id: "mirror", title: "Mirror" }, async () => {
+    if (!options.wait) return skipped("the rollout was not waited for");
     const mirror = `${stack}_mirror`;
     const begun = (await runningTasks(docker, mirror)).map(({ CreatedAt }) => Date.parse(CreatedAt));
     const tasks = [
@@ -24,8 +24,8 @@ export const restartMirror: Step = {
       return "began after registry and gateway";
     await docker.run(["service", "update", "--detach", "--quiet", "--force", mirror]);
     return "restarted, since registry and gateway are ready now";
-  },
-};
+  });
+}
 
 const runningTasks = async (docker: Docker, service: string): Promise<SwarmTask[]> =>
   (await serviceTasks(docker, service)).filter(({ Status }) => Status.State === "running");

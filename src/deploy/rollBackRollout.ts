@@ -11,13 +11,14 @@ import {
   storedServices,
   writeBaseline,
 } from "../operation/baseline.js";
-import type { DeployContext } from "../operation/context.js";
 import { describe, judge } from "../operation/convergence.js";
 import { removeOldConfigs } from "../operation/leftovers.js";
 import { ownNetworks } from "../operation/ownership.js";
+import type { Session } from "../operation/stackSession.js";
 import { engineTime, removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
+import { discardSecrets } from "../secrets/removeSecrets.js";
+import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { rollSeconds } from "../services/parts.js";
-import { discardChange } from "../users/secretSteps.js";
 
 /** Time limit for the previous tasks to run again, in seconds: the services roll at the same time. */
 const rollbackSeconds = (config: Config): number =>
@@ -27,7 +28,7 @@ const rollbackSeconds = (config: Config): number =>
 const REMOVAL_SECONDS = 30;
 
 /**
- * Records what a failed deploy has to go back to, before the deploy: what runs now, or, where a deploy was interrupted
+ * Records what a failed deploy has to go back to, before the deploy: what runs now, or, if an interrupted deploy
  * left services that do not run, the state that it recorded.
  */
 export async function chooseBaseline(docker: Docker, api: EngineApi, stack: string): Promise<Baseline> {
@@ -54,16 +55,16 @@ async function runs(docker: Docker, stack: string): Promise<boolean> {
  * @returns the outcome in whole sentences
  */
 export async function rollBackRollout(
-  context: DeployContext,
+  { config, docker, reporter }: Session,
+  { accounts, given }: SecretsPlan,
   before: Baseline,
   since: string,
 ): Promise<string> {
-  const { config, docker, reporter } = context;
   const { stack } = config;
   reporter.progress("rolling back to the previous state");
   const faults = await restoreBaseline(docker, stack, before);
   if (before.length === 0) {
-    await discardChange(context);
+    await discardSecrets(docker, stack, [...accounts, ...given]);
     await removeOldConfigs(docker, stack, await stackServices(docker, stack));
     const left = [
       ...faults,
@@ -81,7 +82,7 @@ export async function rollBackRollout(
     timeoutSeconds: rollbackSeconds(config),
     onProgress: (verdicts) => reporter.progress(`going back: ${describe(stack, verdicts)}`),
   });
-  await discardChange(context);
+  await discardSecrets(docker, stack, [...accounts, ...given]);
   if (faults.length > 0) return `Going back failed: ${faults.join("; ")}.`;
   // The engine gives a service whose update back failed the broken spec again.
   if (back.state !== "converged" || !(await isRestored(docker, stack, before)))

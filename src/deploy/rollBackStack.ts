@@ -1,17 +1,14 @@
-import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { unpackFiles } from "../history/packedFiles.js";
-import { CONFIG_RECORD, configOf, recordStep } from "../history/recordSteps.js";
+import { CONFIG_RECORD, configOf, recordState } from "../history/recordSteps.js";
 import { type HistoryRecord, readRecords } from "../history/records.js";
 import { withTemporaryFolder, writeFiles } from "../host/files.js";
-import { type DeployContext, runSteps } from "../operation/context.js";
+import type { Session } from "../operation/stackSession.js";
 import { verify } from "../registry/frontDoorSteps.js";
 import { withImages } from "../render/pin.js";
+import { createOperatorSecrets, createSecrets, underLock } from "../secrets/secretSteps.js";
 import { COMPOSE_FILE } from "../stack.js";
-import { createSecrets } from "../users/secretSteps.js";
-import { createStorageKeys } from "../users/storageKeySteps.js";
-import { underLock } from "../users/underLock.js";
-import { PLAN_STEPS } from "./planSteps.js";
+import { showPlan } from "./deployStack.js";
 import { preflight } from "./preflight.js";
 import { cleanUp, rollOut } from "./rollout.js";
 
@@ -20,38 +17,33 @@ import { cleanUp, rollOut } from "./rollout.js";
  * password comes back.
  *
  * @param number of the record; undefined for the newest one that differs from what runs
- * @param cleanupDocker a docker that still works after an interruption
  * @returns the record that runs again
  * @throws OperatorError when there is no such state, or the rollout fails (and is rolled back)
  */
-export async function rollBack(
-  context: DeployContext,
-  number: number | undefined,
-  cleanupDocker: Docker,
-): Promise<HistoryRecord> {
-  const { stack } = context.config;
-  const record = chooseRecord(stack, await readRecords(context.docker, stack), number);
+export async function rollBack(session: Session, number: number | undefined): Promise<HistoryRecord> {
+  const { stack } = session.config;
+  const record = chooseRecord(stack, await readRecords(session.docker, stack), number);
   const recorded = await unpackFiles(record.archive);
   const files = recorded
     .filter(({ path }) => path !== CONFIG_RECORD)
     .map((file) =>
       file.path === COMPOSE_FILE ? { ...file, text: withImages(file.text, record.images ?? {}) } : file,
     );
-  const config = configOf(recorded) ?? context.config;
+  const config = configOf(recorded) ?? session.config;
   await withTemporaryFolder(async (folder) => {
     await writeFiles(folder, files);
-    const back: DeployContext = { ...context, config, files, options: { ...context.options, folder } };
-    await runSteps([preflight], back);
-    if (back.options.dryRun) return runSteps(PLAN_STEPS, back);
-    const steps = [
-      createSecrets,
-      createStorageKeys,
-      rollOut,
-      verify,
-      recordStep("rollback", `to ${record.number}`),
-      cleanUp,
-    ];
-    await underLock(back, cleanupDocker, () => runSteps(steps, back));
+    const back: Session = { ...session, config, files, options: { ...session.options, folder } };
+    const plan = await preflight(back, {});
+    if (back.options.dryRun) return showPlan(back, plan);
+    const { secrets } = plan;
+    await underLock(back, secrets.found, async () => {
+      await createSecrets(back, secrets);
+      await createOperatorSecrets(back, secrets);
+      await rollOut(back, secrets);
+      await verify(back, secrets);
+      await recordState(back, "rollback", { ...secrets, note: `to ${record.number}` });
+      await cleanUp(back, secrets.generations);
+    });
   });
   return record;
 }

@@ -1,19 +1,12 @@
-import {
-  type Generations,
-  GIVEN_SECRETS,
-  generationOf,
-  generationVariables,
-  type SecretKind,
-} from "../credentials/secretKinds.js";
+import { FAMILIES, type Generations, generationOf, generationVariables } from "../credentials/secretKinds.js";
 import { type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import type { DeployContext } from "../operation/context.js";
+import type { Session } from "../operation/stackSession.js";
 import type { ResolveImage } from "../operation/stackUpdate.js";
 import { unifiedDiff } from "../render/compare.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import type { ComposeFile } from "../services/composeModel.js";
 import { COMPOSE_FILE } from "../stack.js";
-import { chooseGenerations } from "../users/generations.js";
 import { composedSpec, type Spec } from "./composedService.js";
 import { readComposeFile } from "./composeFile.js";
 import { type FactChange, factChanges, widestReach } from "./factChanges.js";
@@ -34,21 +27,14 @@ export interface ServiceDifference {
  * What a deploy of the config would change in the Swarm, service by service; services that stay as they are are left
  * out. What lies on the disk does not count, and nothing is touched.
  *
+ * @param generations those that the services will use; a family that is not among them stays as it is
  * @param resolveImage as deploy has it: with `always` it also puts back an image that another user changed
  * @throws OperatorError when docker fails
  */
 export async function serviceDifferences(
-  context: DeployContext,
+  { config, docker, files }: Pick<Session, "config" | "docker" | "files">,
+  generations: Generations,
   resolveImage: ResolveImage = "always",
-): Promise<ServiceDifference[]> {
-  if (context.state === undefined) await chooseGenerations(context);
-  return differencesFrom(context, resolveImage);
-}
-
-/** The same, where the generations of secrets that the services will use are known. */
-export async function differencesFrom(
-  { config, docker, files, generations }: Composed,
-  resolveImage: ResolveImage,
 ): Promise<ServiceDifference[]> {
   const { stack } = config;
   const compose = readComposeFile(files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "");
@@ -68,20 +54,16 @@ export async function differencesFrom(
   );
 }
 
-/** The generations of given secrets that the services use: if a command does not look at them, they stay. */
-function usedGenerations(
-  stack: string,
-  services: readonly SwarmService[],
-): Pick<Generations, "storage" | "given"> {
+/** The generation of each family that the services use. */
+function usedGenerations(stack: string, services: readonly SwarmService[]): Partial<Generations> {
   const used = secretNamesOf(services);
-  const newest = (kind: SecretKind) =>
-    used.map((name) => generationOf(stack, kind, name)).find((generation) => generation !== undefined);
-  const given = Object.fromEntries(GIVEN_SECRETS.map((kind) => [kind, newest(kind)]));
-  return { storage: newest("s3"), given };
+  return Object.fromEntries(
+    Object.entries(FAMILIES).map(([family, { kinds }]) => [
+      family,
+      used.map((name) => generationOf(stack, kinds[0], name)).find((found) => found !== undefined),
+    ]),
+  );
 }
-
-/** What the services are composed from. */
-type Composed = Pick<DeployContext, "config" | "docker" | "files" | "generations">;
 
 /** Pure: what would become of each service. */
 export function compareSpecs(

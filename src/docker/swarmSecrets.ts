@@ -2,11 +2,11 @@ import type { Secret } from "../credentials/secret.js";
 import {
   generationOf,
   HTPASSWD,
-  isStorageSecret,
   SECRET_KINDS,
   type SecretKind,
   secretName,
 } from "../credentials/secretKinds.js";
+import type { PasswordOrigin } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
 import { type Docker, dockerFailed, saysAbsent } from "./run.js";
@@ -25,8 +25,6 @@ export const LABELS = {
   /** With a user's name behind it: the first day on which this user is refused. */
   until: "hephaestus.until.",
 } as const;
-
-export type PasswordOrigin = "given" | "generated";
 
 /** Names that can stand in a label; all that hephaestus gives out can. */
 const LABEL_USER = /^[a-zA-Z0-9][a-zA-Z0-9._@-]*$/;
@@ -164,34 +162,9 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
         origin: Spec.Labels?.[LABELS.origin] === "generated" ? "generated" : "given",
         changed: new Map(changed),
         ends: new Map(ends),
-        ...(isStorageSecret(kind) ? { accessKey: Spec.Labels?.[LABELS.accessKey] } : {}),
+        accessKey: Spec.Labels?.[LABELS.accessKey],
       },
     ];
   }
   return [];
 }
-
-/** Of one generation of the htpasswd. */
-export const htpasswdFacts = (secrets: readonly SecretFacts[], generation: number): SecretFacts | undefined =>
-  secrets.find((secret) => secret.kind === HTPASSWD && secret.generation === generation);
-
-/** The generations of a kind, in rising order. */
-export const generationsOf = (secrets: readonly SecretFacts[], kind: SecretKind): number[] =>
-  secrets
-    .filter((secret) => secret.kind === kind)
-    .map(({ generation }) => generation)
-    .sort((a, b) => a - b);
-
-/**
- * The generation to keep: the one that a service uses, else the newest; undefined where there is none.
- *
- * @param generations in rising order
- * @param used names of the secrets that services refer to
- */
-export const inUseOrNewest = (
-  stack: string,
-  kind: SecretKind,
-  generations: readonly number[],
-  used: readonly string[],
-): number | undefined =>
-  generations.find((generation) => used.includes(secretName(stack, kind, generation))) ?? generations.at(-1);

@@ -1,22 +1,30 @@
 import type { Finding as ConfigFinding } from "../config/configFindings.js";
 import { type Config, publicUrls } from "../config/resolve.js";
-import { candidates, currentMachines } from "../credentials/generationState.js";
-import { differencesFrom } from "../diff/serviceDifferences.js";
+import { machineKinds } from "../credentials/machineAccounts.js";
+import { HTPASSWD } from "../credentials/secretKinds.js";
+import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { readEndpoint } from "../docker/endpoint.js";
 import { readEngine } from "../docker/engine.js";
 import { allServices, type SwarmService, stackService, stackServices, tasksOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { readServiceLog } from "../docker/serviceLogs.js";
-import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
 import { readRecords } from "../history/records.js";
 import { kernelHasIpvs } from "../host/kernel.js";
-import { helperServices, wasHandedOver } from "../operation/leftovers.js";
+import { helperServices } from "../operation/leftovers.js";
 import { lookAtLock } from "../operation/stackLock.js";
 import { readSwarmFacts } from "../operation/swarmFacts.js";
 import { verifyFrontDoor } from "../registry/frontDoor.js";
 import type { RenderedFile } from "../render/renderedFile.js";
-import { readGenerationState } from "../users/generations.js";
-import { reportSecrets } from "../users/secretsReport.js";
+import {
+  candidates,
+  generationInUse,
+  htpasswdFacts,
+  keptGeneration,
+  readStackSecrets,
+} from "../secrets/generations.js";
+import { wasHandedOver } from "../secrets/handover.js";
+import { reportSecrets } from "../secrets/secretsReport.js";
+import { hasMirror } from "../services/mirrorSources.js";
 import type { ServiceFacts } from "./serviceChecks.js";
 import { readTraefik } from "./traefikChecks.js";
 
@@ -65,14 +73,14 @@ export function factsOf(subject: Subject) {
   const service = async (name: string): Promise<SwarmService | undefined> =>
     stackService(await bareServices(), stack, name);
 
-  const secrets = once(() => stackSecrets(docker, stack));
-  const generations = once(async () => readGenerationState(subject, await secrets()));
+  const secrets = once(() => readStackSecrets(docker, stack));
+  const usersInUse = async () => generationInUse(await secrets(), HTPASSWD);
   /** The htpasswd that the registry uses. */
   const htpasswd = once(async () => {
-    const generation = (await generations()).inUse.people;
+    const generation = await usersInUse();
     return generation === undefined ? undefined : htpasswdFacts(await secrets(), generation);
   });
-  const handedOver = async () => wasHandedOver(docker, stack, (await generations()).inUse.people ?? 0);
+  const handedOver = async () => wasHandedOver(docker, stack, (await usersInUse()) ?? 0);
   const lock = once(() => lookAtLock(docker, stack));
 
   return {
@@ -92,13 +100,13 @@ export function factsOf(subject: Subject) {
     secretReports: once(() => reportSecrets({ docker, config })),
     /** What a deploy would change; none where a deploy would make secrets first. */
     differences: async () => {
-      const state = await generations();
-      const [people, machines] = [candidates(state)[0], currentMachines(state)];
-      if (people === undefined || machines === undefined) return [];
-      return differencesFrom(
-        { config, docker, files: subject.files, generations: { people, machines } },
-        "always",
-      );
+      const found = await secrets();
+      const [users, machines] = [
+        candidates(found)[0],
+        keptGeneration(found, machineKinds(hasMirror(config))),
+      ];
+      if (users === undefined || machines === undefined) return [];
+      return serviceDifferences(subject, { users, machines });
     },
     /** What was done to the stack, the oldest first. */
     records: once(() => readRecords(docker, stack)),

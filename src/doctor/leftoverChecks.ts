@@ -1,7 +1,8 @@
 import { readOnlyUntil } from "../maintenance/lease.js";
-import { oldMarkers, unusedConfigs } from "../operation/leftovers.js";
+import { unusedConfigs } from "../operation/leftovers.js";
 import { lockName } from "../operation/lockObjects.js";
 import type { LockState } from "../operation/stackLock.js";
+import { oldMarkers } from "../secrets/handover.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
@@ -98,7 +99,7 @@ export const oldConfigCheck: Check = {
   needs: "manager",
   onlyAtRest: true,
   run: async ({ config, docker, bareServices, secrets }) => {
-    const generations = (await secrets()).map(({ generation }) => generation);
+    const generations = (await secrets()).secrets.map(({ generation }) => generation);
     return judgeConfigs([
       ...(await unusedConfigs(docker, config.stack, await bareServices())),
       ...(await oldMarkers(docker, config.stack, generations)),

@@ -2,10 +2,10 @@ import { daysBetween } from "../credentials/age.js";
 import { generationOf, HTPASSWD, type SecretKind } from "../credentials/secretKinds.js";
 import type { SwarmService } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
+import type { SecretReport } from "../secrets/secretsReport.js";
 import { secretsOf } from "../stack.js";
-import { judgeAges } from "../users/generations.js";
+import { judgeAges } from "../users/judgeAges.js";
 import { judgeNames } from "../users/judgeNames.js";
-import type { SecretReport } from "../users/secretsReport.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 

@@ -1,5 +1,6 @@
 import { LEAST_FREE } from "../config/limits.js";
 import { publicUrls } from "../config/resolve.js";
+import { HTPASSWD } from "../credentials/secretKinds.js";
 import {
   type SwarmService,
   type SwarmTask,
@@ -7,21 +8,20 @@ import {
   stackServices,
   tasksOf,
 } from "../docker/objects.js";
-import { htpasswdFacts, stackSecrets } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readRecords } from "../history/records.js";
 import type { Disk } from "../host/freeSpace.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
 import { lastDone } from "../maintenance/maintenanceNote.js";
-import type { DeployContext } from "../operation/context.js";
 import { judge } from "../operation/convergence.js";
 import { lookAtLock } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
 import { certificateExpiry } from "../registry/certificate.js";
 import { type FrontDoorAnswer, verifyFrontDoor } from "../registry/frontDoor.js";
+import { generationInUse, htpasswdFacts, readStackSecrets } from "../secrets/generations.js";
 import { serviceNames } from "../stack.js";
 import { storageDisk } from "../storage/disk.js";
 import { tagsOfTask } from "../storage/storedTags.js";
-import { readGenerationState } from "../users/generations.js";
 import { judgeEnds } from "./passwordChecks.js";
 
 export interface ServiceStatus {
@@ -61,7 +61,7 @@ export interface Status {
 }
 
 /** How the stack is now. Changes nothing. */
-export async function readStatus({ config, docker, options, signal }: DeployContext): Promise<Status> {
+export async function readStatus({ config, docker, options, signal }: Session): Promise<Status> {
   const { stack } = config;
   const running = await stackServices(docker, stack);
   const tasks = await tasksOf(docker, running);
@@ -69,9 +69,9 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
     const service = stackService(running, stack, name);
     return serviceStatus(name, service, service ? tasks(service) : []);
   });
-  const secrets = await stackSecrets(docker, stack);
-  const { inUse } = await readGenerationState({ docker, config }, secrets);
-  const facts = inUse.people === undefined ? undefined : htpasswdFacts(secrets, inUse.people);
+  const secrets = await readStackSecrets(docker, stack);
+  const generation = generationInUse(secrets, HTPASSWD);
+  const facts = generation === undefined ? undefined : htpasswdFacts(secrets, generation);
   const urls = publicUrls(config);
   const records = await readRecords(docker, stack);
   const until = readOnlyUntil(running, stack);
@@ -87,8 +87,8 @@ export async function readStatus({ config, docker, options, signal }: DeployCont
   ]);
   const status = {
     services,
-    generation: inUse.people,
-    machines: inUse.machines,
+    generation,
+    machines: generationInUse(secrets, "gateway"),
     passwords: [...(facts?.changed ?? [])].map(([user, changed]) => ({ user, changed })),
     ends: judgeEnds(facts, new Date()).map(({ message }) => message),
     registry: urls.registry,

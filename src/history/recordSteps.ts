@@ -3,38 +3,46 @@ import { loadConfig } from "../config/load.js";
 import type { Config } from "../config/resolve.js";
 import { stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import type { DeployContext, Step } from "../operation/context.js";
-import { describeChange } from "../operation/secretsChange.js";
 import { operator } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import { COMPOSE_FILE } from "../stack.js";
+import { inStep } from "../terminal/inStep.js";
 import { packFiles, unpackFiles } from "./packedFiles.js";
 import { type Event, type EventKind, readRecords, writeRecord } from "./records.js";
 
 /** The config that was deployed, in a record: hephaestus.yaml with everything decided. */
 export const CONFIG_RECORD = "hephaestus.json";
 
-/** Records a deploy, a rotation or a rollback. */
-export const recordStep = (kind: EventKind, note = ""): Step => ({
-  id: "record",
-  title: "History",
-  run: async (context) =>
-    record(context, kind, note || (context.change ? describeChange(context.change) : "")),
-});
+/** What a record has beside the state of the stack. */
+interface Recorded {
+  note: string;
+  generations: { users: number; machines: number };
+}
+
+const STEP = { id: "record", title: "History" } as const;
+
+/** Records a deploy or a rollback. */
+export const recordState = (session: Session, kind: EventKind, recorded: Recorded): Promise<string> =>
+  inStep(session.reporter, STEP, () =>
+    attempted(async () => {
+      const { config, docker, files } = session;
+      const event = await stateEvent(session, kind, recorded);
+      const archive = await packFiles([...files, { path: CONFIG_RECORD, text: JSON.stringify(config) }]);
+      await writeRecord(docker, config.stack, { ...event, config: composeDigest(files) }, archive);
+    }),
+  );
 
 /** Records a change of the users. Nothing else changed, so the record has the files of the state before, whatever a checkout has. */
-export const recordUsersStep: Step = {
-  id: "record",
-  title: "History",
-  async run(context) {
-    const { config, docker, change } = context;
-    return attempted(async () => {
+export const recordUsers = (session: Session, recorded: Recorded): Promise<string> =>
+  inStep(session.reporter, STEP, () =>
+    attempted(async () => {
+      const { config, docker } = session;
       const last = (await readRecords(docker, config.stack)).findLast(({ isState }) => isState);
-      const event = await stateEvent(context, "rotate", change ? describeChange(change) : "");
+      const event = await stateEvent(session, "rotate", recorded);
       await writeRecord(docker, config.stack, { ...event, config: last?.config }, last?.archive);
-    });
-  },
-};
+    }),
+  );
 
 /**
  * The config of a record, read as if it were hephaestus.yaml (JSON is YAML); what deploy.sh left has none.
@@ -56,19 +64,10 @@ export async function runningConfig(docker: Docker, stack: string): Promise<Conf
 }
 
 /**
- * Leaves a record of the state that the stack is in now. That it cannot be left is no reason to call a deploy failed.
+ * That a record cannot be left is no reason to call a deploy failed.
  *
  * @returns what came of it, in words
  */
-async function record(context: DeployContext, kind: EventKind, note: string): Promise<string> {
-  const { config, docker, files } = context;
-  return attempted(async () => {
-    const event = await stateEvent(context, kind, note);
-    const archive = await packFiles([...files, { path: CONFIG_RECORD, text: JSON.stringify(config) }]);
-    await writeRecord(docker, config.stack, { ...event, config: composeDigest(files) }, archive);
-  });
-}
-
 async function attempted(work: () => Promise<void>): Promise<string> {
   try {
     await work();
@@ -80,20 +79,21 @@ async function attempted(work: () => Promise<void>): Promise<string> {
 
 /** An event after which the stack is in a state that one can go back to. */
 async function stateEvent(
-  { config, docker, generations }: DeployContext,
+  { config, docker }: Session,
   kind: EventKind,
-  note: string,
+  { note, generations: { users, machines } }: Recorded,
 ): Promise<Event> {
   const services = await stackServices(docker, config.stack);
   const images = services.map(
     ({ Spec }) => [Spec.Name.slice(config.stack.length + 1), Spec.TaskTemplate.ContainerSpec.Image] as const,
   );
+  const generations = { users, machines };
   return { kind, at: new Date(), by: operator(), note, generations, images: Object.fromEntries(images) };
 }
 
 /** Records an event that leaves the stack as it was. */
 export async function recordEvent(
-  { docker, config }: Pick<DeployContext, "docker" | "config">,
+  { docker, config }: Pick<Session, "docker" | "config">,
   kind: EventKind,
   note: string,
 ): Promise<void> {

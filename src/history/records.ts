@@ -1,4 +1,3 @@
-import type { Generations } from "../credentials/secretKinds.js";
 import { words } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
@@ -39,7 +38,7 @@ export interface Event {
   note: string;
   /** Of a state: what was deployed. */
   config?: string | undefined;
-  generations?: Generations | undefined;
+  generations?: { users: number; machines: number } | undefined;
   /** Images by service, with the digests that ran. */
   images?: Readonly<Record<string, string>> | undefined;
 }
@@ -69,7 +68,7 @@ export function createRecord(stack: string, number: number, event: Event): strin
     [HISTORY_LABELS.by, event.by],
     [HISTORY_LABELS.note, event.note],
     [HISTORY_LABELS.config, event.config],
-    [HISTORY_LABELS.generations, generations && `${generations.people}/${generations.machines}`],
+    [HISTORY_LABELS.generations, generations && `${generations.users}/${generations.machines}`],
     [
       HISTORY_LABELS.images,
       Object.entries(images)
@@ -107,7 +106,7 @@ export function parseRecord(stack: string, { Spec }: InspectedConfig): HistoryRe
     note: labels[HISTORY_LABELS.note] ?? "",
     config: labels[HISTORY_LABELS.config],
     generations: generations
-      ? { people: Number(generations[1]), machines: Number(generations[2]) }
+      ? { users: Number(generations[1]), machines: Number(generations[2]) }
       : undefined,
     images: Object.fromEntries(
       images.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { endLeftJobs } from "../docker/jobs.js";
 import { type SwarmService, serviceTasks, stackService, stackServices } from "../docker/objects.js";
-import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { DeployContext } from "../operation/context.js";
 import {
   didNotRoll,
   registryOf,
@@ -11,6 +9,7 @@ import {
   rollRegistry,
   updateRegistry,
 } from "../operation/registryUpdate.js";
+import { type Session, uninterruptible } from "../operation/stackSession.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
 import { inStep } from "../terminal/inStep.js";
 
@@ -35,42 +34,40 @@ export function readOnlyUntil(services: readonly SwarmService[], stack: string):
 /**
  * Works while the registry refuses writes, and lets it take them again in any case.
  *
- * @param cleanupDocker a docker that still works after an interruption
  * @param until seconds since the epoch at which the lease ends by itself
  * @param drainSeconds how long uploads may take to end
  * @throws OperatorError when it cannot be made sure that nobody writes; what the work throws
  */
 export async function whileReadOnly<T>(
-  context: DeployContext,
-  cleanupDocker: Docker,
+  session: Session,
   { until, drainSeconds }: { until: number; drainSeconds: number },
   work: () => Promise<T>,
 ): Promise<T> {
   try {
     await inStep(
-      context.reporter,
+      session.reporter,
       { id: "read-only", title: "Read-only" },
-      () => makeReadOnly(context, until, drainSeconds),
+      () => makeReadOnly(session, until, drainSeconds),
       () => "pushes are refused, pulls continue",
     );
     return await work();
   } finally {
-    await makeWritable(context, cleanupDocker, until);
+    await makeWritable(uninterruptible(session), until);
   }
 }
 
 /** Ends the read-only mode that a killed run left. The caller holds the lock of the stack. */
-export async function endLeftReadOnly(context: DeployContext, cleanupDocker: Docker): Promise<void> {
-  const { stack } = context.config;
-  const until = readOnlyUntil(await stackServices(context.docker, stack), stack);
-  if (until !== undefined) await makeWritable(context, cleanupDocker, until);
+export async function endLeftReadOnly(session: Session): Promise<void> {
+  const { stack } = session.config;
+  const until = readOnlyUntil(await stackServices(session.docker, stack), stack);
+  if (until !== undefined) await makeWritable(uninterruptible(session), until);
 }
 
 /** The old task ends by itself when its last upload has (at most the registry's draintimeout). */
-async function makeReadOnly(context: DeployContext, until: number, drainSeconds: number): Promise<void> {
-  const { config, docker, reporter } = context;
+async function makeReadOnly(session: Session, until: number, drainSeconds: number): Promise<void> {
+  const { config, docker, reporter } = session;
   const variable = `${READONLY_VARIABLE}=${until}`;
-  await roll(context, docker, ["--env-add", variable]);
+  await roll(session, ["--env-add", variable]);
   const service = registryOf(config.stack);
   for (const end = Date.now() + drainSeconds * 1000; ; await sleep(500)) {
     const writing = (await serviceTasks(docker, service)).filter(
@@ -88,14 +85,15 @@ async function makeReadOnly(context: DeployContext, until: number, drainSeconds:
 }
 
 /** Nothing happens if the registry takes writes. */
-async function makeWritable(context: DeployContext, cleanupDocker: Docker, until: number): Promise<void> {
-  const { stack } = context.config;
+async function makeWritable(session: Session, until: number): Promise<void> {
+  const { config, docker, reporter } = session;
+  const { stack } = config;
   const work = async () => {
     try {
       // While something is still removed nobody may write.
-      await endLeftJobs(cleanupDocker, stack);
-      if (readOnlyUntil(await stackServices(cleanupDocker, stack), stack) === undefined) return;
-      await roll(context, cleanupDocker, ["--env-rm", READONLY_VARIABLE]);
+      await endLeftJobs(docker, stack);
+      if (readOnlyUntil(await stackServices(docker, stack), stack) === undefined) return;
+      await roll(session, ["--env-rm", READONLY_VARIABLE]);
     } catch (cause) {
       throw new OperatorError(`the registry could not be made writable: ${(cause as Error).message}`, {
         where: stack,
@@ -106,12 +104,12 @@ async function makeWritable(context: DeployContext, cleanupDocker: Docker, until
     }
   };
   const step = { id: "writable", title: "Writable" };
-  await inStep(context.reporter, step, work, () => "pushes are accepted again");
+  await inStep(reporter, step, work, () => "pushes are accepted again");
 }
 
-async function roll(context: DeployContext, docker: Docker, change: readonly string[]): Promise<void> {
-  const { config } = context;
+async function roll(session: Session, change: readonly string[]): Promise<void> {
+  const { config, docker } = session;
   const update = () => docker.run(updateRegistry(config.stack, change));
-  const result = await rollRegistry(context, docker, update, registryRollSeconds(config));
+  const result = await rollRegistry(session, update, registryRollSeconds(config));
   if (result.state !== "converged" || result.verdicts.length === 0) throw didNotRoll(config.stack, result);
 }

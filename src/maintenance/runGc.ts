@@ -4,9 +4,9 @@ import { type SwarmService, stackService, stackServices } from "../docker/object
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
-import type { DeployContext } from "../operation/context.js";
 import { registryRollSeconds } from "../operation/registryUpdate.js";
 import { withLock } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
 import { engineTime } from "../operation/stackUpdate.js";
 import { loadJobScript } from "../render/templates.js";
 import { drainSeconds, fitsBeside } from "../services/parts.js";
@@ -34,10 +34,10 @@ export interface GcResult {
 const MARGIN_SECONDS = 60;
 
 /** Runs a gc under the stack's lock, and records it. */
-export const runGc = (context: DeployContext, cleanupDocker: Docker, options: GcOptions): Promise<GcResult> =>
-  withLock(context.docker, cleanupDocker, context.config.stack, async () => {
-    const collection = await collectGarbage(context, cleanupDocker, options);
-    if (!options.dryRun) await recordEvent(context, "gc", describeGc(collection));
+export const runGc = (session: Session, options: GcOptions): Promise<GcResult> =>
+  withLock(session.docker, session.cleanupDocker, session.config.stack, async () => {
+    const collection = await collectGarbage(session, options);
+    if (!options.dryRun) await recordEvent(session, "gc", describeGc(collection));
     return collection;
   });
 
@@ -50,17 +50,12 @@ export const describeGc = ({ blobs, bytes }: GcResult): string =>
  * pushes. It accepts them again in any case: the registry is made writable afterwards, and if this process is killed
  * the lease of the registry ends by itself, after the job. The caller holds the stack's lock.
  *
- * @param cleanupDocker a docker that still works after an interruption
  * @throws OperatorError when the gc failed or did not finish; blobs that a manifest needs are never removed
  */
-export async function collectGarbage(
-  context: DeployContext,
-  cleanupDocker: Docker,
-  options: GcOptions,
-): Promise<GcResult> {
-  const { config, docker, reporter } = context;
+export async function collectGarbage(session: Session, options: GcOptions): Promise<GcResult> {
+  const { config, docker, cleanupDocker, reporter } = session;
   const { stack } = config;
-  const seconds = context.options.timeoutSeconds;
+  const seconds = session.options.timeoutSeconds;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
   const roll = registryRollSeconds(config);
   const lease = 2 * roll + drain + seconds + MARGIN_SECONDS;
@@ -84,10 +79,9 @@ export async function collectGarbage(
       ({ blobs, untagged }) =>
         `${blobs} blobs${options.deleteUntagged ? `, ${untagged.length} manifests` : ""}`,
     );
-  if (!options.dryRun)
-    return whileReadOnly(context, cleanupDocker, { until, drainSeconds: drain + roll }, collect);
+  if (!options.dryRun) return whileReadOnly(session, { until, drainSeconds: drain + roll }, collect);
   // Not needed for looking, but the next run repairs a registry that a killed one left.
-  await endLeftReadOnly(context, cleanupDocker);
+  await endLeftReadOnly(session);
   return collect();
 }
 

@@ -1,6 +1,6 @@
 import { firstMatch } from "../access/repositoryRules.js";
-import type { Login } from "../credentials/people.js";
-import type { DeployContext } from "../operation/context.js";
+import type { Login } from "../credentials/userLogin.js";
+import type { Session } from "../operation/stackSession.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { readStackAccount } from "../users/stackAccount.js";
@@ -14,14 +14,14 @@ import { retentionSelections, unseenOf } from "./retentionPolicy.js";
  * @returns sentences
  */
 export async function unseenRepositories(
-  context: DeployContext,
+  session: Session,
   url: string,
   { user }: Login,
   seen: readonly string[],
 ): Promise<string[]> {
-  const { config, signal } = context;
+  const { config, signal } = session;
   const byRules = unseenOf(retentionSelections(config), config, user, seen);
-  const own = byRules.length === 0 ? undefined : await readStackAccount(context);
+  const own = byRules.length === 0 ? undefined : await readStackAccount(session);
   if (own === undefined) return byRules;
   const names = new Set(seen);
   const all = await new RegistryApi(new RegistryClient(url, own, signal)).repositories();

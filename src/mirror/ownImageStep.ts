@@ -1,10 +1,10 @@
 import { runJob } from "../docker/jobs.js";
 import { stackServices } from "../docker/objects.js";
-import type { Docker } from "../docker/run.js";
-import type { Step } from "../operation/context.js";
+import type { Session } from "../operation/stackSession.js";
 import { REGSYNC } from "../services/mirror.js";
 import { ownParts, usedImage } from "../services/mirrorSources.js";
 import { UNPRIVILEGED } from "../services/parts.js";
+import { inStep } from "../terminal/inStep.js";
 
 /** A command that each image has, and that ends at once. */
 const HARMLESS = {
@@ -17,14 +17,11 @@ const HARMLESS = {
 /**
  * Pulls the stack's images from its own registry onto each node, before a rollout that could need them while the registry
  * is being replaced. Images that services run already are there.
- *
- * @param cleanupDocker a docker that still works after an interruption
  */
-export const pullOwnImages = (cleanupDocker: Docker): Step => ({
-  id: "own-images",
-  title: "Own images",
-  appliesTo: (config) => config.regsync.self === "use",
-  async run({ config, docker, options, reporter }) {
+export async function pullOwnImages(session: Session): Promise<void> {
+  const { config, docker, cleanupDocker, options, reporter } = session;
+  if (config.regsync.self !== "use") return;
+  await inStep(reporter, { id: "own-images", title: "Own images" }, async () => {
     const running = (await stackServices(docker, config.stack)).map(({ Spec }) =>
       Spec.TaskTemplate.ContainerSpec.Image.replace(/@.*$/, ""),
     );
@@ -49,5 +46,5 @@ export const pullOwnImages = (cleanupDocker: Docker): Step => ({
     return pulled.length === 0
       ? "the services run them already"
       : `pulled onto each node: ${pulled.join(", ")}`;
-  },
-});
+  });
+}

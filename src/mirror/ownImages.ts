@@ -1,7 +1,7 @@
 import { type Config, publicUrls } from "../config/resolve.js";
 import { SELF } from "../config/schema/imageMirror.js";
 import { OperatorError } from "../errors.js";
-import type { PreflightFinding } from "../operation/findings.js";
+import type { Problem } from "../operation/findings.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import { mirrorSources } from "../services/mirrorSources.js";
@@ -21,10 +21,7 @@ const ownImages = (config: Config) =>
   );
 
 /** What could prevent a deploy that takes the stack's images from the stack's own registry. */
-export async function judgeOwnImages(
-  config: Config,
-  signal: AbortSignal | undefined,
-): Promise<PreflightFinding[]> {
+export async function judgeOwnImages(config: Config, signal: AbortSignal | undefined): Promise<Problem[]> {
   if (config.regsync.self !== "use") return [];
   const { registry } = publicUrls(config);
   let missing: string[];

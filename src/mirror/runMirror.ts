@@ -1,9 +1,9 @@
 import { type Job, runJob } from "../docker/jobs.js";
 import { STACK_LABEL, type SwarmService, stackService, stackServices } from "../docker/objects.js";
-import { type Docker, dockerFailed } from "../docker/run.js";
+import { dockerFailed } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { DeployContext } from "../operation/context.js";
+import type { Session } from "../operation/stackSession.js";
 import { contentDigest, contentName } from "../services/contentName.js";
 import { REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG, regsyncText } from "../services/mirror.js";
 import type { MirrorSource } from "../services/mirrorSources.js";
@@ -17,14 +17,12 @@ export type MirrorMode = "once" | "check";
  * Runs regsync in a job, with the image, the account and the logins of the mirror that runs. The caller holds the
  * stack's lock.
  *
- * @param cleanupDocker a docker that still works after an interruption
  * @param onReport gets what is known so far
  * @returns what became of each image; that some failed is no error
  * @throws OperatorError when regsync did not run, or not to its end
  */
 export async function runMirror(
-  { config, docker, options }: DeployContext,
-  cleanupDocker: Docker,
+  { config, docker, cleanupDocker, options }: Session,
   sources: readonly MirrorSource[],
   mode: MirrorMode,
   onReport: (report: MirrorReport) => void,

@@ -1,9 +1,9 @@
 import { ExitCode, OperatorError } from "../errors.js";
-import type { DeployContext } from "./context.js";
+import type { Reporter } from "../terminal/reporter.js";
 import type { FindingCode } from "./findingCodes.js";
 
 /** An error that prevents a deploy, or a warning. */
-export interface PreflightFinding {
+export interface Problem {
   /** An error is a fault now; a warning is a possible or future fault. */
   severity: "error" | "warning";
   message: string;
@@ -12,7 +12,7 @@ export interface PreflightFinding {
 }
 
 /** Something that is wrong with a stack, or soon will be. */
-export interface Finding extends PreflightFinding {
+export interface Finding extends Problem {
   /** A name for machines, such as service-missing; several findings may have the same. */
   id: FindingCode;
   /** What shows it. */
@@ -20,7 +20,7 @@ export interface Finding extends PreflightFinding {
 }
 
 /** "1 error" and "2 warnings", each where there are some. */
-export function severityCounts(findings: readonly Pick<PreflightFinding, "severity">[]): string[] {
+export function severityCounts(findings: readonly Pick<Problem, "severity">[]): string[] {
   const errors = findings.filter(({ severity }) => severity === "error").length;
   return [counted(errors, "error"), counted(findings.length - errors, "warning")].filter(Boolean);
 }
@@ -33,9 +33,9 @@ const counted = (count: number, word: string): string =>
  *
  * @throws OperatorError with all errors and their remedies, if there are any
  */
-export function reportFindings({ reporter }: DeployContext, findings: readonly PreflightFinding[]): void {
-  const errors = findings.filter(({ severity }) => severity === "error");
-  for (const { severity, message, remedy } of findings) {
+export function reportProblems(reporter: Reporter, problems: readonly Problem[]): void {
+  const errors = problems.filter(({ severity }) => severity === "error");
+  for (const { severity, message, remedy } of problems) {
     if (severity === "warning") reporter.note("warning", `${message}\n    ${remedy}`);
   }
   if (errors.length > 0) {

@@ -1,10 +1,9 @@
 import type { Config } from "../config/resolve.js";
-import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { rollSeconds } from "../services/parts.js";
-import type { DeployContext } from "./context.js";
 import { describe } from "./convergence.js";
 import { asRolloutFailure } from "./rolloutFailure.js";
+import type { Session } from "./stackSession.js";
 import { type Convergence, engineTime, waitForConvergence } from "./stackUpdate.js";
 
 /** The registry's service. */
@@ -26,13 +25,11 @@ export const updateRegistry = (stack: string, change: readonly string[]): string
 /**
  * Changes the registry's service and waits for its tasks.
  *
- * @param docker one that may still work after an interruption
  * @param change what changes it
  * @throws OperatorError when docker fails
  */
 export async function rollRegistry(
-  { config, reporter }: Pick<DeployContext, "config" | "reporter">,
-  docker: Docker,
+  { config, docker, reporter }: Pick<Session, "config" | "docker" | "reporter">,
   change: () => Promise<unknown>,
   timeoutSeconds: number,
 ): Promise<Convergence> {

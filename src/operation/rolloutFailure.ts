@@ -1,5 +1,5 @@
 import { ExitCode, OperatorError } from "../errors.js";
-import type { DeployContext } from "./context.js";
+import type { Session } from "./stackSession.js";
 import { type Convergence, lastLogLines } from "./stackUpdate.js";
 
 /**
@@ -26,7 +26,7 @@ export function asRolloutFailure(error: OperatorError, outcome = ""): OperatorEr
 
 /** Why services did not converge: the reasons of their tasks, and the last lines of their logs. */
 export async function failureMessage(
-  { docker, options }: Pick<DeployContext, "docker" | "options">,
+  { docker, options }: Pick<Session, "docker" | "options">,
   { state, verdicts }: Convergence,
 ): Promise<string> {
   const guilty = verdicts.filter(

@@ -3,7 +3,7 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import { allServices, type SwarmService } from "../docker/objects.js";
 import { OperatorError } from "../errors.js";
 import { insideAddress } from "../services/addresses.js";
-import type { DeployContext } from "./context.js";
+import type { Session } from "./stackSession.js";
 
 /**
  * A service keeps the login that it was deployed with (`--with-registry-auth`), and uses it whenever a task starts on a node
@@ -51,7 +51,7 @@ export async function warnOfStoredLogins({
   config,
   docker,
   reporter,
-}: Pick<DeployContext, "config" | "docker" | "reporter">): Promise<void> {
+}: Pick<Session, "config" | "docker" | "reporter">): Promise<void> {
   try {
     const services = servicesWithLogins(config, await allServices(docker));
     if (services.length === 0) return;

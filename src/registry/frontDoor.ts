@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { includes, isAnyPublic, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { secondsOf } from "../config/text.js";
-import { basicAuthorization, type Login } from "../credentials/people.js";
+import { basicAuthorization, type Login } from "../credentials/userLogin.js";
 import { interrupted } from "../docker/run.js";
 import { type AutheliaFault, askAuthelia } from "./autheliaAnswers.js";
 import { NoAnswer, networkFault } from "./networkFaults.js";

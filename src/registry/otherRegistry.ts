@@ -1,5 +1,5 @@
-import type { Login } from "../credentials/people.js";
 import { Secret } from "../credentials/secret.js";
+import type { Login } from "../credentials/userLogin.js";
 import { RegistryApi } from "./registryApi.js";
 import { RegistryClient } from "./registryClient.js";
 

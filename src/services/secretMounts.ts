@@ -1,27 +1,11 @@
-import {
-  GENERATION_VARIABLE,
-  GIVEN_VARIABLES,
-  HTPASSWD,
-  HTTP_SECRET,
-  isGivenSecret,
-  isStorageSecret,
-  MACHINE_VARIABLE,
-  type SecretKind,
-  STORAGE_VARIABLE,
-  secretName,
-} from "../credentials/secretKinds.js";
+import { FAMILIES, familyOf, type SecretKind, secretName } from "../credentials/secretKinds.js";
 import { type ExternalSecret, FileMode, Interpolated, type SecretMount } from "./composeModel.js";
 
 /** The compose file's entry for a secret that deploy created; a bare `docker stack deploy` means generation 1. */
 export function externalSecret(stack: string, kind: SecretKind): ExternalSecret {
-  if (kind === HTTP_SECRET) return { external: true, name: secretName(stack, kind, 1) };
-  return { external: true, name: new Interpolated(secretName(stack, kind, `\${${variableOf(kind)}:-1}`)) };
-}
-
-function variableOf(kind: SecretKind): string {
-  if (kind === HTPASSWD) return GENERATION_VARIABLE;
-  if (isGivenSecret(kind)) return GIVEN_VARIABLES[kind];
-  return isStorageSecret(kind) ? STORAGE_VARIABLE : MACHINE_VARIABLE;
+  const { variable } = FAMILIES[familyOf(kind)];
+  if (variable === undefined) return { external: true, name: secretName(stack, kind, 1) };
+  return { external: true, name: new Interpolated(secretName(stack, kind, `\${${variable}:-1}`)) };
 }
 
 /** A mount that only the given user and group (by number, UID:GID) can read. */

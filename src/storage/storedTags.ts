@@ -2,8 +2,8 @@ import { runJob } from "../docker/jobs.js";
 import { runningContainers } from "../docker/objects.js";
 import { type Docker, dockerFailed } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { DeployContext } from "../operation/context.js";
 import { registryOf } from "../operation/registryUpdate.js";
+import type { Session } from "../operation/stackSession.js";
 import { loadJobScript } from "../render/templates.js";
 import { STORAGE } from "../services/storageParts.js";
 import { runningStorage } from "./runningStorage.js";
@@ -23,14 +23,15 @@ export interface StoredTags {
 /**
  * Looks at the folder of the running registry, in a job on its node. The caller holds the stack's lock.
  *
- * @param cleanupDocker a docker that still works after an interruption
  * @returns undefined where the images are not in a folder
  * @throws OperatorError when the list cannot be read to its end
  */
-export async function readStoredTags(
-  { docker, config, reporter }: DeployContext,
-  cleanupDocker: Docker,
-): Promise<(StoredTags & { node: string }) | undefined> {
+export async function readStoredTags({
+  docker,
+  cleanupDocker,
+  config,
+  reporter,
+}: Session): Promise<(StoredTags & { node: string }) | undefined> {
   const storage = await runningStorage(docker, config.stack);
   if (storage?.driver !== "filesystem") return undefined;
   const job = {

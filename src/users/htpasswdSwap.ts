@@ -9,11 +9,12 @@ import {
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { storedServices } from "../operation/baseline.js";
-import type { DeployContext, Step } from "../operation/context.js";
 import { describe } from "../operation/convergence.js";
 import { didNotRoll, registryOf, registryRollSeconds, rollRegistry } from "../operation/registryUpdate.js";
 import { failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
+import type { Session } from "../operation/stackSession.js";
 import { engineTime, waitForConvergence } from "../operation/stackUpdate.js";
+import { inStep } from "../terminal/inStep.js";
 
 /**
  * Users change with one secret of one service: the registry's htpasswd. Nothing else of the stack is touched, and no compose
@@ -21,7 +22,7 @@ import { engineTime, waitForConvergence } from "../operation/stackUpdate.js";
  */
 
 /**
- * The spec of a service with another htpasswd in the place of the one that it has, mounted in the same way. The order of the
+ * The spec of a service with another htpasswd instead of the one that it has, mounted in the same way. The order of the
  * secrets stays: a service whose secrets change their order gets new tasks with the next deploy.
  */
 function withHtpasswd(spec: ServiceSpec, next: { id: string; name: string }): ServiceSpec {
@@ -36,6 +37,8 @@ function withHtpasswd(spec: ServiceSpec, next: { id: string; name: string }): Se
 }
 
 const isHtpasswd = ({ File }: SecretReference): boolean => File?.Name === HTPASSWD;
+
+const REGISTRY = { id: "rollout", title: "Registry" } as const;
 
 /** The registry's service as the engine stores it. */
 async function storedRegistry(api: EngineApi, stack: string): Promise<SwarmService> {
@@ -60,56 +63,56 @@ async function swapTo(docker: Docker, stack: string, generation: number): Promis
   );
 }
 
-/** Rolls the registry onto the new htpasswd. */
-export const swapUsers: Step = {
-  id: "rollout",
-  title: "Registry",
-  async run(context) {
-    const { config, docker, generations, options, reporter } = context;
+/** Rolls the registry onto a generation of the htpasswd. */
+export const rollUsers = (session: Session, generation: number): Promise<string> =>
+  inStep(session.reporter, REGISTRY, async () => {
+    const { config, docker, options, reporter } = session;
     const roll = () =>
-      rollRegistry(
-        context,
-        docker,
-        () => swapTo(docker, config.stack, generations.people),
-        options.timeoutSeconds,
-      );
+      rollRegistry(session, () => swapTo(docker, config.stack, generation), options.timeoutSeconds);
     let result = await roll();
     if (result.state === "failed" && result.verdicts.some(({ reason }) => TRANSIENT_FAULT.test(reason))) {
       reporter.progress("a transient fault of the engine, trying again");
       result = await roll();
     }
     if (result.state === "converged") return describe(config.stack, result.verdicts);
-    throw new OperatorError(await failureMessage(context, result), {
+    throw new OperatorError(await failureMessage(session, result), {
       where: registryOf(config.stack),
       remedy: "Fix the cause above and run the same command again.",
       exitCode: ExitCode.rollout,
     });
-  },
-};
+  });
+
+/** What rollUsers would do. */
+export const showUserRoll = ({ reporter }: Session, generation: number): Promise<string> =>
+  inStep(
+    reporter,
+    REGISTRY,
+    async () => `would be rolled onto generation ${generation}; nothing else would change`,
+  );
 
 /**
- * Gives the registry the htpasswd from before again, where it does not have it, and waits until it runs with it.
+ * Gives the registry the htpasswd from before again, if it does not have it, and waits until it runs with it.
  *
- * @param docker one that still works after an interruption
+ * @param session whose docker still works after an interruption
  * @param previous the generation from before
  * @throws OperatorError when that does not succeed
  */
-export async function swapBack(context: DeployContext, docker: Docker, previous: number): Promise<void> {
-  const { stack } = context.config;
+export async function rollUsersBack({ config, docker, reporter }: Session, previous: number): Promise<void> {
+  const { stack } = config;
   const { Spec } = await storedRegistry(await engineApi(docker), stack);
   const inUse = Spec.TaskTemplate.ContainerSpec.Secrets?.find(isHtpasswd)?.SecretName;
   const since = await engineTime(docker);
   // Swarm may have done it by itself.
   if (inUse !== secretName(stack, HTPASSWD, previous)) {
-    context.reporter.note("info", `Going back to generation ${previous}.`);
+    reporter.note("info", `Going back to generation ${previous}.`);
     await swapTo(docker, stack, previous);
   }
-  const result = await waitForConvergence(docker, context.config, {
+  const result = await waitForConvergence(docker, config, {
     only: new Set([registryOf(stack)]),
     goal: "back",
     since,
-    timeoutSeconds: registryRollSeconds(context.config),
-    onProgress: (verdicts) => context.reporter.progress(`going back: ${describe(stack, verdicts)}`),
+    timeoutSeconds: registryRollSeconds(config),
+    onProgress: (verdicts) => reporter.progress(`going back: ${describe(stack, verdicts)}`),
   });
   if (result.state !== "converged") throw didNotRoll(stack, result);
 }

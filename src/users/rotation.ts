@@ -1,126 +1,112 @@
-import type { Docker } from "../docker/run.js";
+import { HTPASSWD } from "../credentials/secretKinds.js";
+import type { UserChange } from "../credentials/userChanges.js";
 import { OperatorError } from "../errors.js";
-import { recordUsersStep } from "../history/recordSteps.js";
-import { type DeployContext, runSteps, type Step } from "../operation/context.js";
-import { reportFindings } from "../operation/findings.js";
-import { markHandedOver, removeOldSecrets } from "../operation/leftovers.js";
-import { frontDoor, verify } from "../registry/frontDoorSteps.js";
-import { chooseGenerations } from "./generations.js";
-import { swapBack, swapUsers } from "./htpasswdSwap.js";
-import { createSecrets, discardChange, planSecrets } from "./secretSteps.js";
-import { underLock } from "./underLock.js";
+import { recordUsers } from "../history/recordSteps.js";
+import { reportProblems } from "../operation/findings.js";
+import { type Session, uninterruptible } from "../operation/stackSession.js";
+import { checkFrontDoor, verify } from "../registry/frontDoorSteps.js";
+import { markHandedOver } from "../secrets/handover.js";
+import { discardSecrets, removeOldSecrets } from "../secrets/removeSecrets.js";
+import { createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";
+import { type SecretsPlan, toHandOver } from "../secrets/secretsPlan.js";
+import { inStep, skipped } from "../terminal/inStep.js";
+import { rollUsers, rollUsersBack, showUserRoll } from "./htpasswdSwap.js";
+import { planUsers } from "./planUsers.js";
 
 /** Delivers a generated password: to a terminal, a pipe or a file. */
 export type HandOver = (user: string, password: string) => Promise<void>;
 
-/** Reads the users and plans the change. The files on disk are not needed. */
-const lookAtUsers: Step = {
-  id: "preflight",
-  title: "Users",
-  async run(context) {
-    const findings = await chooseGenerations(context);
-    if (context.change?.newMachines) {
-      findings.push({
-        severity: "error",
-        message: "the secrets of the machine accounts are incomplete",
-        remedy: "Repair them first: hephaestus deploy",
-      });
-    }
-    reportFindings(context, findings);
-    return `generation ${context.change?.previous ?? context.generations.people} is in use`;
-  },
-};
-
-/** Steps before anything is changed. */
-const LOOKING_STEPS: readonly Step[] = [lookAtUsers, frontDoor];
-
-/** Steps that make the new htpasswd valid and test it. Only the registry is updated; gateway, reader and library keep running. */
-const CHANGE_STEPS: readonly Step[] = [createSecrets, swapUsers, verify];
-
-/** Steps of a dry run. */
-const DRY_STEPS: readonly Step[] = [
-  planSecrets,
-  {
-    id: "rollout",
-    title: "Registry",
-    run: async ({ generations }) =>
-      `would be rolled onto generation ${generations.people}; nothing else would change`,
-  },
-];
-
-/** Removes the previous htpasswd, and leftovers of interrupted runs. */
-const removeSuperseded: Step = {
-  id: "clean-up",
-  title: "Clean-up",
-  async run({ config, docker, generations }) {
-    const removed = await removeOldSecrets(docker, config.stack, generations);
-    return removed.length === 0 ? "nothing left over" : `removed ${removed.join(", ")}`;
-  },
-};
-
-const handOverStep = (handOver: HandOver, cleanupDocker: Docker): Step => ({
-  id: "hand-over",
-  title: "New password",
-  skip: ({ change }) => (change?.origin === "generated" && change.login ? undefined : "given, not generated"),
-  async run({ change, config, generations }) {
-    const login = change?.login;
-    if (!login) return "";
-    await handOver(login.user, login.password.reveal());
-    await markHandedOver(cleanupDocker, config.stack, generations.people);
-    return "handed over";
-  },
-});
-
-/** Every step of a rotation, in order. */
-export const rotationSteps = (handOver: HandOver, cleanupDocker: Docker) => ({
-  looking: LOOKING_STEPS,
-  changing: [...CHANGE_STEPS, handOverStep(handOver, cleanupDocker)],
-  closing: [recordUsersStep, removeSuperseded],
-});
-
 /**
  * Changes the users: creates a new generation of the htpasswd, updates the registry, tests it at the front door, delivers
- * the password, and removes the old generation. If it fails before that, the old generation is used again.
+ * the password, and removes the old generation. If it fails before that, the old generation is used again. Only the registry is
+ * updated; gateway, reader and library keep running.
  *
- * @param cleanupDocker a docker that still works after an interruption
+ * @param handOver gets the password, if it was generated
+ * @returns what was done
  * @throws OperatorError that says which passwords are valid
  */
 export async function changeUsers(
-  context: DeployContext,
-  cleanupDocker: Docker,
-  handOver: HandOver,
-): Promise<void> {
-  const { looking, changing, closing } = rotationSteps(handOver, cleanupDocker);
-  await runSteps(looking, context);
-  if (context.options.dryRun) return runSteps(DRY_STEPS, context);
-  await underLock(context, cleanupDocker, async () => {
+  session: Session,
+  change: UserChange,
+  handOver: HandOver = async () => undefined,
+): Promise<SecretsPlan> {
+  const plan = await lookAtUsers(session, change);
+  const { users } = plan.generations;
+  await checkFrontDoor(session);
+  if (session.options.dryRun) {
+    await showSecrets(session, plan);
+    await showUserRoll(session, users);
+    return plan;
+  }
+  await underLock(session, plan.found, async () => {
     try {
-      await runSteps(changing, context);
+      await createSecrets(session, plan);
+      await rollUsers(session, users);
+      await verify(session, plan);
+      await deliver(session, plan, handOver);
     } catch (error) {
-      throw await takeBack(context, error, cleanupDocker);
+      throw await takeBack(uninterruptible(session), plan, error);
     }
     try {
-      await runSteps(closing, context);
+      await recordUsers(session, plan);
+      await removeSuperseded(session, plan);
     } catch (error) {
       throw withRemedy(error, "The change is valid. The next run removes the leftovers.");
     }
   });
+  return plan;
 }
 
+/** Reads the users and plans the change. The files on disk are not needed. */
+const lookAtUsers = (session: Session, change: UserChange): Promise<SecretsPlan> =>
+  inStep(
+    session.reporter,
+    { id: "preflight", title: "Users" },
+    async () => {
+      const { plan, problems } = await planUsers(session, { change, needsUsers: true });
+      if (plan.accounts.some(({ kind }) => kind !== HTPASSWD)) {
+        problems.push({
+          severity: "error",
+          message: "the secrets of the machine accounts are incomplete",
+          remedy: "Repair them first: hephaestus deploy",
+        });
+      }
+      reportProblems(session.reporter, problems);
+      return plan;
+    },
+    ({ previous }) => `generation ${previous} is in use`,
+  );
+
+/** Delivers a generated password, and marks that as done: without the mark the next run goes back. */
+const deliver = (session: Session, plan: SecretsPlan, handOver: HandOver): Promise<unknown> =>
+  inStep(session.reporter, { id: "hand-over", title: "New password" }, async () => {
+    const login = toHandOver(plan);
+    if (login === undefined) return skipped("given, not generated");
+    await handOver(login.user, login.password.reveal());
+    await markHandedOver(session.cleanupDocker, session.config.stack, plan.generations.users);
+    return "handed over";
+  });
+
+/** Removes the previous htpasswd, and leftovers of interrupted runs. */
+const removeSuperseded = ({ config, docker, reporter }: Session, plan: SecretsPlan): Promise<string> =>
+  inStep(reporter, { id: "clean-up", title: "Clean-up" }, async () => {
+    const removed = await removeOldSecrets(docker, config.stack, plan.generations);
+    return removed.length === 0 ? "nothing left over" : `removed ${removed.join(", ")}`;
+  });
+
 /** Restores the previous generation, and adds to the error which passwords are valid. */
-async function takeBack(context: DeployContext, error: unknown, docker: Docker): Promise<unknown> {
-  const { change } = context;
-  if (change?.previous === undefined) return error;
-  let outcome: string;
+async function takeBack(session: Session, plan: SecretsPlan, error: unknown): Promise<unknown> {
+  if (plan.change === undefined || plan.previous === undefined) return error;
   try {
-    await swapBack(context, docker, change.previous);
-    await discardChange({ ...context, docker });
-    outcome = "The old passwords are valid.";
+    await rollUsersBack(session, plan.previous);
+    await discardSecrets(session.docker, session.config.stack, plan.accounts);
   } catch {
-    outcome =
-      "The rollback failed too, so either the new or the old passwords are valid. Run the same command or hephaestus deploy again to repair it.";
+    return withRemedy(
+      error,
+      "The rollback failed too, so either the new or the old passwords are valid. Run the same command or hephaestus deploy again to repair it.",
+    );
   }
-  return withRemedy(error, outcome);
+  return withRemedy(error, "The old passwords are valid.");
 }
 
 /** The same error with a sentence before its remedy; what is no OperatorError stays a bug. */

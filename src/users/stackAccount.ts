@@ -1,11 +1,11 @@
-import { currentMachines } from "../credentials/generationState.js";
-import type { Login } from "../credentials/people.js";
+import { machineKinds } from "../credentials/machineAccounts.js";
 import { Secret } from "../credentials/secret.js";
 import { type MachineSecret, secretName } from "../credentials/secretKinds.js";
-import { stackSecrets } from "../docker/swarmSecrets.js";
-import type { DeployContext } from "../operation/context.js";
-import { readGenerationState } from "./generations.js";
-import { readSecretByService } from "./readSecret.js";
+import type { Login } from "../credentials/userLogin.js";
+import type { Session } from "../operation/stackSession.js";
+import { keptGeneration, readStackSecrets } from "../secrets/generations.js";
+import { readSecretByService } from "../secrets/readSecret.js";
+import { hasMirror } from "../services/mirrorSources.js";
 
 /** The account of the admin UI, which every stack has: no rule of `access` keeps it from pulling, and it cannot push. */
 const KIND: MachineSecret = "ui";
@@ -15,14 +15,13 @@ const KIND: MachineSecret = "ui";
  *
  * @returns undefined where the stack has none, or its secret cannot be read back
  */
-export async function readStackAccount(
-  context: Pick<DeployContext, "docker" | "config">,
-): Promise<Login | undefined> {
-  const {
-    docker,
-    config: { stack, gateway },
-  } = context;
-  const generation = currentMachines(await readGenerationState(context, await stackSecrets(docker, stack)));
+export async function readStackAccount({
+  docker,
+  config,
+}: Pick<Session, "docker" | "config">): Promise<Login | undefined> {
+  const { stack, gateway } = config;
+  const found = await readStackSecrets(docker, stack);
+  const generation = keptGeneration(found, machineKinds(hasMirror(config)));
   if (generation === undefined) return undefined;
   const name = secretName(stack, KIND, generation);
   const content = await readSecretByService(docker, stack, name, gateway.image);

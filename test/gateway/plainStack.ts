@@ -11,8 +11,8 @@ import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
-import { httpSecretContent, machineAccounts, machineKinds } from "../../src/credentials/generationState.js";
 import { formatHtpasswd, parseHtpasswd } from "../../src/credentials/htpasswd.js";
+import { httpSecretContent, machineAccounts, machineKinds } from "../../src/credentials/machineAccounts.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
@@ -89,7 +89,7 @@ export class PlainStack {
     const loaded = loadConfig(JSON.stringify(whole), "hephaestus.yaml", {});
     const rendered = renderFiles(loaded.config, loadTemplates(), "hephaestus.yaml");
     const accounts = machineAccounts(1, machineKinds(false));
-    const gatewaySecret = accounts.contents.gateway?.reveal() ?? "";
+    const gatewaySecret = accounts.find(({ kind }) => kind === "gateway")?.content.reveal() ?? "";
     const door = (name: string, at: number): Door => ({
       name,
       to: { host: HOST, port: at },
@@ -111,7 +111,10 @@ export class PlainStack {
       await mkdir(`${folder}/secrets`, { mode: 0o700 });
       await Promise.all([
         writeFile(`${folder}/secrets/gateway`, gatewaySecret),
-        writeFile(`${folder}/secrets/htpasswd`, formatHtpasswd([...people, ...accounts.entries]).reveal()),
+        writeFile(
+          `${folder}/secrets/htpasswd`,
+          formatHtpasswd([...people, ...accounts.map(({ entry }) => entry)]).reveal(),
+        ),
         writeFile(`${folder}/secrets/http-secret`, httpSecretContent().reveal()),
       ]);
       await Promise.all([stack.serve("registry", registryPort), stack.serve("reader", readerPort)]);

@@ -19,7 +19,6 @@ import { proveBackup, proveRegistry, requireComplete } from "../../src/backup/pr
 import { pruneBackups } from "../../src/backup/pruneBackups.js";
 import { presentImages, pushImages } from "../../src/backup/pushImages.js";
 import { ExitCode } from "../../src/errors.js";
-import type { DeployContext } from "../../src/operation/context.js";
 import { RegistryApi } from "../../src/registry/registryApi.js";
 import { RegistryClient } from "../../src/registry/registryClient.js";
 import { ProgressMeter } from "../../src/terminal/progress.js";
@@ -40,7 +39,14 @@ afterEach(() => {
 });
 
 const silent = () => undefined;
-const reporter = { begin: silent, end: silent, progress: silent, note: silent };
+const reporter = {
+  begin: silent,
+  end: silent,
+  progress: silent,
+  note: silent,
+  result: silent,
+  password: async () => undefined,
+};
 const meter = () => new ProgressMeter({ progress: silent });
 const { signal } = new AbortController();
 const apiOf = (server: RegistryServer) => new RegistryApi(new RegistryClient(server.url, undefined, signal));
@@ -48,7 +54,7 @@ const apiOf = (server: RegistryServer) => new RegistryApi(new RegistryClient(ser
 async function backup(path = folder, unseen: (seen: readonly string[]) => string[] = () => []) {
   const directory = await BackupDirectory.create(path);
   const request = { directory, url: source.url, login: undefined, tool: "hephaestus test", signal };
-  return backupImages(request, { reporter } as unknown as DeployContext, "forge", unseen);
+  return backupImages(request, reporter, "forge", unseen);
 }
 
 const opened = async (name?: string) => (await BackupDirectory.open(folder)).read(name);

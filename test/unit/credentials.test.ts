@@ -3,27 +3,20 @@ import bcrypt from "bcryptjs";
 import { describe, expect, test } from "vitest";
 import { credentialsFromEnvironment } from "../../src/actions/credentials.js";
 import {
-  candidates,
-  currentMachines,
-  machineAccounts,
-  machineKinds,
-  nextMachines,
-  nextPeople,
-  partHtpasswd,
-  readGenerations,
-} from "../../src/credentials/generationState.js";
-import {
   bcryptCost,
   checkPassword,
   htpasswdEntry,
   parseHtpasswd,
   verifyPassword,
 } from "../../src/credentials/htpasswd.js";
+import { machineAccounts, machineKinds, splitHtpasswd } from "../../src/credentials/machineAccounts.js";
 import { notificationHeadersFrom } from "../../src/credentials/notificationHeaders.js";
 import { generatePassword, PASSWORD_LENGTH } from "../../src/credentials/password.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { generationVariables } from "../../src/credentials/secretKinds.js";
+import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import { candidates, keptGeneration, nextGeneration } from "../../src/secrets/generations.js";
 import fc from "../support/properties.js";
 
 const hash = (password: string) => bcrypt.hashSync(password, 4);
@@ -150,11 +143,11 @@ describe("the environment's credentials", () => {
 
   test("are taken when they fit each other, and made from the password alone", () => {
     expect(credentialsFromEnvironment(settings, environment)).toMatchObject({ user: "ann", origin: "given" });
-    const { people, user } = credentialsFromEnvironment(settings, { REGISTRY_RAW_PASSWORD: "anvil" }) ?? {
-      people: [],
+    const { users, user } = credentialsFromEnvironment(settings, { REGISTRY_RAW_PASSWORD: "anvil" }) ?? {
+      users: [],
     };
     expect(user).toBe("admin");
-    expect(bcrypt.getRounds(people[0]?.hash ?? "")).toBe(10);
+    expect(bcrypt.getRounds(users[0]?.hash ?? "")).toBe(10);
     expect(credentialsFromEnvironment(settings, { REGISTRY_USERNAME: "ann" })).toBeUndefined();
   });
 
@@ -180,11 +173,12 @@ describe("machine accounts", () => {
     [1, ["hephaestus-gateway", "hephaestus-ui"]],
     [3, ["hephaestus-gateway-3", "hephaestus-ui-3"]],
   ])("of generation %i open the registry", (generation, names) => {
-    const { entries, contents } = machineAccounts(generation, ["gateway", "ui"]);
-    expect(entries.map(({ user }) => user)).toEqual(names);
+    const accounts = machineAccounts(generation, ["gateway", "ui"]);
+    expect(accounts.map(({ kind }) => kind)).toEqual(["gateway", "ui"]);
+    expect(accounts.map(({ entry }) => entry.user)).toEqual(names);
     const basics = [
-      /^default "Basic (\S+)";\n$/.exec(contents.gateway?.reveal() ?? "")?.[1],
-      /^NGINX_PROXY_HEADER_Authorization=Basic (\S+)\n$/.exec(contents.ui?.reveal() ?? "")?.[1],
+      /^default "Basic (\S+)";\n$/.exec(accounts[0]?.content.reveal() ?? "")?.[1],
+      /^NGINX_PROXY_HEADER_Authorization=Basic (\S+)\n$/.exec(accounts[1]?.content.reveal() ?? "")?.[1],
     ];
     for (const [index, basic] of basics.entries()) {
       const [user, password = ""] = Buffer.from(basic ?? "", "base64")
@@ -192,12 +186,12 @@ describe("machine accounts", () => {
         .split(":");
       expect(user).toBe(names[index]);
       expect(password).toMatch(/^[0-9a-f]{64}$/);
-      expect(bcrypt.compareSync(password, entries[index]?.hash ?? "")).toBe(true);
+      expect(bcrypt.compareSync(password, accounts[index]?.entry.hash ?? "")).toBe(true);
     }
     expect(basics[0]).not.toBe(basics[1]);
   });
 
-  test("are told from people, and those of other generations are left out", () => {
+  test("are told from users, and those of other generations are left out", () => {
     const lines = [
       "ann",
       "hephaestus.temporary",
@@ -207,15 +201,15 @@ describe("machine accounts", () => {
       "hephaestus-ui-2",
     ];
     const entries = lines.map((user) => ({ user, hash: "x" }));
-    const users = (generation: number | undefined) => {
-      const { people, machines } = partHtpasswd(entries, generation);
-      expect(people.map(({ user }) => user)).toEqual(["ann", "hephaestus.temporary"]);
+    const machinesOf = (generation: number | undefined) => {
+      const { users, machines } = splitHtpasswd(entries, generation);
+      expect(users.map(({ user }) => user)).toEqual(["ann", "hephaestus.temporary"]);
       return machines.map(({ user }) => user);
     };
-    expect(users(1)).toEqual(["hephaestus-gateway", "hephaestus-ui"]);
-    expect(users(2)).toEqual(["hephaestus-gateway-2", "hephaestus-ui-2"]);
-    expect(users(undefined)).toHaveLength(4);
-    expect(users(7)).toHaveLength(4);
+    expect(machinesOf(1)).toEqual(["hephaestus-gateway", "hephaestus-ui"]);
+    expect(machinesOf(2)).toEqual(["hephaestus-gateway-2", "hephaestus-ui-2"]);
+    expect(machinesOf(undefined)).toHaveLength(4);
+    expect(machinesOf(7)).toHaveLength(4);
   });
 });
 
@@ -257,22 +251,22 @@ describe("generations", () => {
       undefined,
       1,
     ],
-  ] as const)("are found among secrets: %s", (_name, secrets, used, people, next, machines, nextMachine) => {
-    const state = readGenerations("s", secrets, used, ["gateway", "ui"]);
-    expect(candidates(state)).toEqual(people);
-    expect(nextPeople(state)).toBe(next);
-    expect(currentMachines(state)).toBe(machines);
-    expect(nextMachines(state)).toBe(nextMachine);
+  ] as const)("are found among secrets: %s", (_name, secrets, used, users, next, machines, nextMachine) => {
+    const found = { stack: "s", used, secrets: secrets.map((name) => ({ name }) as SecretFacts) };
+    expect(candidates(found)).toEqual(users);
+    expect(nextGeneration(found, "users")).toBe(next);
+    expect(keptGeneration(found, ["gateway", "ui"])).toBe(machines);
+    expect(nextGeneration(found, "machines")).toBe(nextMachine);
   });
 });
 
 test("compose gets the generation of each secret that the stack has", () => {
-  expect(generationVariables({ people: 3, machines: 2 })).toEqual({
+  expect(generationVariables({ users: 3, machines: 2 })).toEqual({
     HEPHAESTUS_GENERATION: "3",
     HEPHAESTUS_MACHINE_GENERATION: "2",
   });
-  const given = { "mirror-logins": 5, "notification-headers": undefined };
-  expect(generationVariables({ people: 3, machines: 2, storage: 4, given })).toEqual({
+  const given = { storage: 4, "mirror-logins": 5, "notification-headers": undefined };
+  expect(generationVariables({ users: 3, machines: 2, ...given })).toEqual({
     HEPHAESTUS_GENERATION: "3",
     HEPHAESTUS_MACHINE_GENERATION: "2",
     HEPHAESTUS_S3_GENERATION: "4",

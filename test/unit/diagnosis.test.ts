@@ -10,9 +10,9 @@ import { judgeHandOver, judgeRegistryEnvironment, judgeSecretUse } from "../../s
 import { judgeServices } from "../../src/doctor/serviceChecks.js";
 import { judgeDataRoot, judgeStorage } from "../../src/doctor/storageChecks.js";
 import type { Disk } from "../../src/host/freeSpace.js";
+import type { SecretReport } from "../../src/secrets/secretsReport.js";
 import { secretsOf, serviceNames } from "../../src/stack.js";
 import { isReadOnly, type Storage } from "../../src/storage/disk.js";
-import type { SecretReport } from "../../src/users/secretsReport.js";
 import { service, task, template } from "./swarmObjects.js";
 
 /** What facts mean. Which facts there are, the end-to-end tests show. */

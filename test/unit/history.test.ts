@@ -25,7 +25,7 @@ const EVENT: Event = {
   by: "ann@forge",
   note: "new password of ann",
   config: "ab".repeat(32),
-  generations: { people: 3, machines: 1 },
+  generations: { users: 3, machines: 1 },
   images: { registry: `registry:2.8.3@sha256:${"1".repeat(64)}`, gateway: "nginx:1.28.0-alpine" },
 };
 
@@ -95,7 +95,7 @@ test("a rollback goes to the newest state that differs, or to the one that is na
     record(1, "deploy", { config: "a" }),
     record(2, "deploy", { config: "b" }),
     record(3, "gc"),
-    record(4, "rotate", { config: "b", generations: { people: 9, machines: 1 } }),
+    record(4, "rotate", { config: "b", generations: { users: 9, machines: 1 } }),
   ];
   expect(chooseRecord("forge", records, undefined).number).toBe(1);
   expect(chooseRecord("forge", records, 2).number).toBe(2);

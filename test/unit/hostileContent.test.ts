@@ -21,7 +21,6 @@ import { pruneBackups } from "../../src/backup/pruneBackups.js";
 import { pushImages } from "../../src/backup/pushImages.js";
 import { wholeImages } from "../../src/backup/wholeImages.js";
 import { planRetention } from "../../src/maintenance/retention.js";
-import type { DeployContext } from "../../src/operation/context.js";
 import type { Digest } from "../../src/registry/digest.js";
 import { parseReferences, type References } from "../../src/registry/references.js";
 import { RegistryApi } from "../../src/registry/registryApi.js";
@@ -50,7 +49,14 @@ afterEach(() => {
 });
 
 const silent = () => undefined;
-const reporter = { begin: silent, end: silent, progress: silent, note: silent };
+const reporter = {
+  begin: silent,
+  end: silent,
+  progress: silent,
+  note: silent,
+  result: silent,
+  password: async () => undefined,
+};
 const meter = () => new ProgressMeter({ progress: silent });
 const { signal } = new AbortController();
 const apiOf = (url: string) => new RegistryApi(new RegistryClient(url, undefined, signal));
@@ -59,7 +65,7 @@ async function backup() {
   const directory = await BackupDirectory.create(folder);
   const { url } = source;
   const request = { directory, url, login: undefined, tool: "hephaestus test", signal };
-  return backupImages(request, { reporter } as unknown as DeployContext, "forge", () => []);
+  return backupImages(request, reporter, "forge", () => []);
 }
 const opened = async () => (await BackupDirectory.open(folder)).read();
 

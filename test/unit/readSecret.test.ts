@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Docker } from "../../src/docker/run.js";
-import { readSecretByService } from "../../src/users/readSecret.js";
+import { readSecretByService } from "../../src/secrets/readSecret.js";
 
 /** An engine where the container of a service that was removed a moment ago still runs, with an older secret in it. */
 function engine(): Pick<Docker, "run" | "attempt"> {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { SecretKind } from "../../src/credentials/secretKinds.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
-import { judgeSecrets } from "../../src/users/secretsReport.js";
+import { judgeSecrets, newestGenerations } from "../../src/secrets/secretsReport.js";
 import { service } from "./swarmObjects.js";
 
 const secret = (kind: SecretKind, generation: number): SecretFacts => ({
@@ -18,7 +18,8 @@ const secret = (kind: SecretKind, generation: number): SecretFacts => ({
 function said(secrets: SecretFacts[], used: string[] = []): Record<string, string> {
   const registry = service();
   registry.Spec.TaskTemplate.ContainerSpec.Secrets = used.map((SecretName) => ({ SecretName }));
-  const reports = judgeSecrets("forge", secrets, [registry], { people: 3, machines: 2 });
+  const found = { stack: "forge", secrets, used };
+  const reports = judgeSecrets(found, [registry], { ...newestGenerations(found), users: 3, machines: 2 });
   return Object.fromEntries(reports.map(({ name, state, usedBy }) => [name, [state, ...usedBy].join(" ")]));
 }
 
@@ -33,7 +34,7 @@ test("what the next deploy would keep is no orphan: users and machine accounts h
   });
 });
 
-test("the keys of a storage are one generation, and what people give has generations of its own", () => {
+test("the keys of a storage are one generation, and what the operator gives has generations of its own", () => {
   const secrets = [
     secret("s3", 1),
     secret("s3-reader", 1),
@@ -49,6 +50,13 @@ test("the keys of a storage are one generation, and what people give has generat
     "forge_mirror-logins_4": "orphan",
     "forge_mirror-logins_10": "kept",
     "forge_notification-headers_1": "kept",
+  });
+});
+
+test("a generation that is newer than the one in use is left over: the next deploy keeps that one", () => {
+  expect(said([secret("s3", 1), secret("s3", 2)], ["forge_s3_1"])).toEqual({
+    forge_s3_1: "in use registry",
+    forge_s3_2: "orphan",
   });
 });
 

@@ -5,10 +5,9 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openSession } from "../../src/actions/session.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { Docker } from "../../src/docker/run.js";
-import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
-import type { DeployContext } from "../../src/operation/context.js";
-import { isUnchanged, readGenerationState } from "../../src/users/generations.js";
-import { pruneSecrets } from "../../src/users/secretsReport.js";
+import { isUnchanged, readStackSecrets } from "../../src/secrets/generations.js";
+import { OPERATOR_SECRETS, type OperatorFamily } from "../../src/secrets/operatorSecrets.js";
+import { pruneSecrets } from "../../src/secrets/secretsReport.js";
 
 let folder: string;
 
@@ -33,10 +32,11 @@ test("a command that needs no secret of the environment does not look at it", as
   vi.stubEnv("REGISTRY_S3_SECRET_ACCESS_KEY", "");
   vi.stubEnv("REGISTRY_HTPASSWD", "no htpasswd");
   const flags = { config: join(folder, "hephaestus.yaml"), timeout: 1, verify: false };
-  const { context } = await openSession(flags);
-  expect(() => context.givenSecret("mirror-logins")).toThrow("REGISTRY_MIRROR_LOGINS is not JSON");
-  expect(() => context.givenSecret("notification-headers")).toThrow("REGISTRY_NOTIFICATION_HEADERS");
-  expect(() => context.storageKeys()).toThrow("REGISTRY_S3_SECRET_ACCESS_KEY is not set");
+  const { config, environment } = await openSession(flags);
+  const given = (family: OperatorFamily) => () => OPERATOR_SECRETS[family].given(config, environment);
+  expect(given("mirror-logins")).toThrow("REGISTRY_MIRROR_LOGINS is not JSON");
+  expect(given("notification-headers")).toThrow("REGISTRY_NOTIFICATION_HEADERS");
+  expect(given("storage")).toThrow("REGISTRY_S3_SECRET_ACCESS_KEY is not set");
 });
 
 /** A Swarm with secrets, of which one service uses some. */
@@ -78,11 +78,10 @@ test.each([
   const old = names(["gateway_1", "ui_1"]);
   const { docker, left } = fakeDocker([...new Set([...names(used), ...old])], names(used));
   const { config } = loadConfig(`domain: example.com\nstack: forge\n${MIRROR}`, "hephaestus.yaml", {});
-  const context = { docker, config, state: undefined } as unknown as DeployContext;
-  const secrets = [...left].map((name) => ({ name }) as SecretFacts);
-  context.state = await readGenerationState(context, secrets);
-  expect(await isUnchanged(context)).toBe(true);
-  const removed = await pruneSecrets(context);
+  const found = await readStackSecrets(docker, "forge");
+  expect(isUnchanged(found, await readStackSecrets(docker, "forge"))).toBe(true);
+  const removed = await pruneSecrets({ docker, config }, found);
   expect(removed.sort()).toEqual(used.includes("gateway_1") ? [] : old);
   expect([...left].sort()).toEqual(names(used).sort());
+  if (removed.length > 0) expect(isUnchanged(found, await readStackSecrets(docker, "forge"))).toBe(false);
 });

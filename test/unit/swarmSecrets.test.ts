@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { CommandResult, Docker } from "../../src/docker/run.js";
-import { createSecret, generationsOf, inUseOrNewest, stackSecrets } from "../../src/docker/swarmSecrets.js";
+import { createSecret, type SecretFacts, stackSecrets } from "../../src/docker/swarmSecrets.js";
+import { keptGeneration } from "../../src/secrets/generations.js";
 
 const day = new Date("2026-11-24T10:00:00.123Z");
 const htpasswd = {
@@ -56,7 +57,6 @@ test("what the Swarm says of a secret is what it was created with", async () => 
   });
   expect(secrets[0]).toMatchObject({ origin: "given", changed: new Map() });
   expect(secrets[3]?.accessKey).toBe("AKIA");
-  expect(generationsOf(secrets, "htpasswd")).toEqual([1, 9, 10]);
 });
 
 test("an engine that does not answer has not lost its secrets; one that lost one says so", async () => {
@@ -69,8 +69,13 @@ test("an engine that does not answer has not lost its secrets; one that lost one
 });
 
 test("the generation that a service uses is kept, else the newest", () => {
-  const kept = (used: string[]) => inUseOrNewest("forge", "s3", [1, 2, 3], used);
+  const found = (generations: number[], used: string[]) => ({
+    stack: "forge",
+    secrets: generations.map((generation) => ({ name: `forge_s3_${generation}` }) as SecretFacts),
+    used,
+  });
+  const kept = (used: string[]) => keptGeneration(found([1, 3, 2], used), ["s3"]);
   expect(kept(["forge_s3_2"])).toBe(2);
   expect(kept(["other_s3_2"])).toBe(3);
-  expect(inUseOrNewest("forge", "s3", [], [])).toBeUndefined();
+  expect(keptGeneration(found([], []), ["s3"])).toBeUndefined();
 });

@@ -5,24 +5,30 @@ import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
 import { isDay } from "../../src/credentials/age.js";
-import { formatHtpasswd, htpasswdEntry, parseHtpasswd } from "../../src/credentials/htpasswd.js";
+import {
+  formatHtpasswd,
+  type HtpasswdEntry,
+  htpasswdEntry,
+  parseHtpasswd,
+} from "../../src/credentials/htpasswd.js";
+import { Secret } from "../../src/credentials/secret.js";
 import {
   addUser,
   changePassword,
-  mergePeople,
+  describeChange,
+  mergeUsers,
   removeUser,
   updateUser,
-} from "../../src/credentials/people.js";
-import { Secret } from "../../src/credentials/secret.js";
+} from "../../src/credentials/userChanges.js";
 import { createSecret, type SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { judgeEnds } from "../../src/doctor/passwordChecks.js";
-import { describeChange } from "../../src/operation/secretsChange.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
 import fc from "../support/properties.js";
 
 const COST = 4;
-const login = (user: string) => ({ user, password: new Secret("anvil") });
+const login = (user: string) =>
+  ({ user, password: new Secret("anvil"), origin: "given", cost: COST }) as const;
 const ann = htpasswdEntry("ann", new Secret("anvil"), COST);
 const ci = {
   ...htpasswdEntry("ci", new Secret("anvil"), COST),
@@ -57,52 +63,42 @@ describe("a user's end and note", () => {
   });
 
   test("come with a new user, stay with a new password, and go with the user", () => {
-    const added = addUser([ann], login("bob"), COST, { until: "2027-03-01", note: "" }).people;
+    const added = addUser(login("bob"), { until: "2027-03-01", note: "" })([ann]).users;
     expect(added[1]).toMatchObject({ user: "bob", until: "2027-03-01" });
     expect(added[1]).not.toHaveProperty("note");
-    expect(changePassword([ann, ci], login("ci"), COST).people[1]).toMatchObject({
+    expect(changePassword(login("ci"))([ann, ci]).users[1]).toMatchObject({
       until: ci.until,
       note: ci.note,
     });
-    expect(addUser(removeUser([ann, ci], "ci").people, login("ci"), COST).people[1]).not.toHaveProperty(
-      "until",
-    );
+    expect(addUser(login("ci"))(removeUser("ci")([ann, ci]).users).users[1]).not.toHaveProperty("until");
   });
 
   test("are changed one by one, and taken away", () => {
-    expect(updateUser([ann, ci], "ci", { until: "2028-01-01" })).toEqual({
-      people: [ann, { ...ci, until: "2028-01-01" }],
+    expect(updateUser("ci", { until: "2028-01-01" })([ann, ci])).toEqual({
+      users: [ann, { ...ci, until: "2028-01-01" }],
       changed: [],
       removed: [],
       updated: ["ci"],
     });
-    const { people } = updateUser([ann, ci], "ci", { until: "never", note: "" });
-    expect(people[1]).toEqual({ user: "ci", hash: ci.hash });
-    expect(() => updateUser([ann], "zoe", { note: "x" })).toThrow("there is no user zoe");
+    const { users } = updateUser("ci", { until: "never", note: "" })([ann, ci]);
+    expect(users[1]).toEqual({ user: "ci", hash: ci.hash });
+    expect(() => updateUser("zoe", { note: "x" })([ann])).toThrow("there is no user zoe");
   });
 
   test("come with the htpasswd of a deploy, and stay where it does not have them", () => {
-    const known = login("ann");
+    const bringing = (...users: readonly HtpasswdEntry[]) => mergeUsers({ ...login("ann"), users });
     const bare = { user: "ci", hash: ci.hash };
-    expect(mergePeople([ann, ci], [ann, bare], known)).toEqual({
-      people: [ann, ci],
-      changed: [],
-      removed: [],
-    });
+    const nothing = { users: [ann, ci], changed: [], removed: [], updated: [] };
+    expect(bringing(ann, bare)([ann, ci])).toMatchObject(nothing);
     const later = { ...ci, until: "2028-01-01" };
-    expect(mergePeople([ann, ci], [ann, later], known)).toMatchObject({
-      people: [ann, later],
+    expect(bringing(ann, later)([ann, ci])).toMatchObject({
+      users: [ann, later],
       updated: ["ci"],
     });
     // With a new password, too.
     const changed = htpasswdEntry("ci", new Secret("hammer"), COST);
-    expect(mergePeople([ann, ci], [ann, changed], known).people[1]).toEqual({ ...ci, hash: changed.hash });
-    expect(mergePeople([ann, bare], [ann, ci], known)).toEqual({
-      people: [ann, ci],
-      changed: [],
-      removed: [],
-      updated: ["ci"],
-    });
+    expect(bringing(ann, changed)([ann, ci]).users[1]).toEqual({ ...ci, hash: changed.hash });
+    expect(bringing(ann, ci)([ann, bare])).toMatchObject({ ...nothing, updated: ["ci"] });
   });
 
   test("stand in the labels and in the history", () => {
@@ -113,21 +109,12 @@ describe("a user's end and note", () => {
       ends: new Map([["ci", "2027-03-01"]]),
     } as const;
     expect(createSecret("s", secret)).toContain("hephaestus.until.ci=2027-03-01");
-    const change = {
-      people: [ann, ci],
-      machines: [],
-      newMachines: false,
-      dates: new Map(),
-      origin: "given",
-      login: undefined,
-      former: undefined,
-      previous: 1,
-    } as const;
-    const mutable = { ...change, people: [...change.people], machines: [] };
-    expect(describeChange({ ...mutable, changed: ["ci"], removed: [] })).toBe(
+    const change = { users: [ann, ci], changed: [], removed: [], updated: [] };
+    expect(describeChange(change)).toBe("");
+    expect(describeChange({ ...change, changed: ["ci"] })).toBe(
       "new password of ci until 2027-03-01 (builds of team a)",
     );
-    expect(describeChange({ ...mutable, changed: [], removed: ["bob"], updated: ["ci"] })).toBe(
+    expect(describeChange({ ...change, removed: ["bob"], updated: ["ci"] })).toBe(
       "changed ci until 2027-03-01 (builds of team a); without bob",
     );
   });

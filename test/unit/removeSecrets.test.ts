@@ -1,12 +1,10 @@
 import { expect, test } from "vitest";
+import { Secret } from "../../src/credentials/secret.js";
 import type { Generations } from "../../src/credentials/secretKinds.js";
 import type { CommandResult, Docker } from "../../src/docker/run.js";
-import {
-  removeHtpasswd,
-  removeOldSecrets,
-  unusedConfigs,
-  wasHandedOver,
-} from "../../src/operation/leftovers.js";
+import { unusedConfigs } from "../../src/operation/leftovers.js";
+import { wasHandedOver } from "../../src/secrets/handover.js";
+import { discardSecrets, removeOldSecrets, removeSecret } from "../../src/secrets/removeSecrets.js";
 import { service } from "./swarmObjects.js";
 
 const done = (stdout = ""): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
@@ -53,7 +51,7 @@ async function removed(keep: Generations, used: readonly string[] = []) {
 }
 
 test("the generations that are kept stay, and those of which nothing is said", async () => {
-  const { names, left } = await removed({ people: 2, machines: 2 });
+  const { names, left } = await removed({ users: 2, machines: 2 });
   expect(names).toEqual(["forge_gateway_1", "forge_htpasswd_1", "forge_htpasswd_3"]);
   expect(left).toEqual([
     ...SECRETS.filter((name) => !names.includes(name)),
@@ -62,8 +60,8 @@ test("the generations that are kept stay, and those of which nothing is said", a
   ]);
 });
 
-test("the keys of a storage and what people gave go where another generation is kept", async () => {
-  const { names } = await removed({ people: 3, machines: 2, storage: 2, given: { "mirror-logins": 2 } });
+test("the keys of a storage and what the operator gave go if another generation is kept", async () => {
+  const { names } = await removed({ users: 3, machines: 2, storage: 2, "mirror-logins": 2 });
   expect(names).toEqual([
     "forge_gateway_1",
     "forge_htpasswd_1",
@@ -75,19 +73,30 @@ test("the keys of a storage and what people gave go where another generation is 
 
 test("what a service uses stays, and is not told as removed", async () => {
   const used = ["forge_htpasswd_1", "forge_gateway_1"];
-  const { names, left } = await removed({ people: 3, machines: 2 }, used);
+  const { names, left } = await removed({ users: 3, machines: 2 }, used);
   expect(names).toEqual(["forge_htpasswd_2"]);
   expect(left).toEqual(expect.arrayContaining(used));
 });
 
 test("the marker of users goes with them, and stays where a service uses them", async () => {
   const { docker, left } = swarm(SECRETS, MARKERS, ["forge_htpasswd_1"]);
-  expect(await removeHtpasswd(docker, "forge", 1)).toBe(false);
-  expect(await removeHtpasswd(docker, "forge", 2)).toBe(true);
+  expect(await removeSecret(docker, "forge", { kind: "htpasswd", generation: 1 })).toBe(false);
+  expect(await removeSecret(docker, "forge", { kind: "htpasswd", generation: 2 })).toBe(true);
   expect(left().filter((name) => name.startsWith("forge_handed-over"))).toEqual([
     "forge_handed-over_1",
     "forge_handed-over_3",
   ]);
+});
+
+test("what a run wrote is taken back, but for what a service uses", async () => {
+  const { docker, left } = swarm(SECRETS, MARKERS, ["forge_s3_2"]);
+  const content = new Secret("anvil");
+  const written = (["gateway", "htpasswd", "s3", "mirror-logins"] as const).map(
+    (kind) => ({ kind, generation: 2, origin: "given", content }) as const,
+  );
+  await discardSecrets(docker, "forge", written);
+  const gone = ["forge_gateway_2", "forge_htpasswd_2", "forge_mirror-logins_2", "forge_handed-over_2"];
+  expect(left()).toEqual([...SECRETS, ...MARKERS].filter((name) => !gone.includes(name)));
 });
 
 test("a marker that cannot be asked for does not mean that a password was never shown", async () => {

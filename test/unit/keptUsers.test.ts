@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { readGenerations } from "../../src/credentials/generationState.js";
+import type { PasswordOrigin } from "../../src/credentials/userLogin.js";
 import type { CommandResult, Docker } from "../../src/docker/run.js";
-import type { PasswordOrigin, SecretFacts } from "../../src/docker/swarmSecrets.js";
+import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { createRecord, type EventKind } from "../../src/history/records.js";
-import { keptGeneration } from "../../src/users/keptGeneration.js";
+import { keptUsers } from "../../src/secrets/keptUsers.js";
 
 interface Swarm {
   /** Where the password of each generation of the htpasswd comes from. */
@@ -29,9 +29,9 @@ function kept({ origins, used, shown = [], history = [] }: Swarm) {
       ends: new Map(),
     }),
   );
-  const records = history.map(([kind, people], index) => {
+  const records = history.map(([kind, users], index) => {
     const at = new Date(Date.UTC(2026, 0, index + 1));
-    const event = { kind, at, by: "ann@far", note: "", generations: { people, machines: 1 } };
+    const event = { kind, at, by: "ann@far", note: "", generations: { users, machines: 1 } };
     const args = createRecord("forge", index + 1, event);
     const labels = args.flatMap((arg, place) => (args[place - 1] === "--label" ? [arg.split("=", 2)] : []));
     return { Spec: { Name: args.at(-2) ?? "", Labels: Object.fromEntries(labels) } };
@@ -47,9 +47,8 @@ function kept({ origins, used, shown = [], history = [] }: Swarm) {
     attempt: async (args) => answer(args),
     run: async (args) => answer(args).stdout,
   };
-  const names = secrets.map(({ name }) => name);
   const inUse = used === undefined ? [] : [`forge_htpasswd_${used}`];
-  return keptGeneration(docker, "forge", readGenerations("forge", names, inUse, []), secrets);
+  return keptUsers(docker, { stack: "forge", secrets, used: inUse });
 }
 
 const done = (stdout: string): CommandResult => ({ exitCode: 0, stdout, stderr: "" });

@@ -1,33 +1,30 @@
-import { candidates, type GenerationState } from "../credentials/generationState.js";
+import { HTPASSWD } from "../credentials/secretKinds.js";
 import type { Docker } from "../docker/run.js";
-import { htpasswdFacts, type SecretFacts } from "../docker/swarmSecrets.js";
 import { type HistoryRecord, readRecords } from "../history/records.js";
-import { wasHandedOver } from "../operation/leftovers.js";
+import { candidates, generationInUse, htpasswdFacts, type StackSecrets } from "./generations.js";
+import { wasHandedOver } from "./handover.js";
 
 /** The generation of the htpasswd that a run starts from. */
-export interface Kept {
+export interface KeptUsers {
   generation: number;
   /** Whether its passwords are known, as far as the Swarm can tell. */
   isKnown: boolean;
 }
 
 /**
- * The generation to start from. A generated one that a killed run never showed is of no use where the one before is still
- * there. Where none other is left, it is kept all the same: that nothing proves its hand-over any more (a clean-up removes
+ * The generation to start from. A generated one that a killed run never showed is of no use if the one before is still
+ * there. If no other is left, it is kept all the same: that nothing proves its hand-over any more (a clean-up removes
  * unused configs) is no reason to lose a user.
  */
-export async function keptGeneration(
-  docker: Docker,
-  stack: string,
-  state: GenerationState,
-  secrets: readonly SecretFacts[],
-): Promise<Kept | undefined> {
-  const available = candidates(state).filter(
-    (generation) => generation === state.inUse.people || htpasswdFacts(secrets, generation),
+export async function keptUsers(docker: Docker, found: StackSecrets): Promise<KeptUsers | undefined> {
+  const { stack } = found;
+  const inUse = generationInUse(found, HTPASSWD);
+  const available = candidates(found).filter(
+    (generation) => generation === inUse || htpasswdFacts(found, generation),
   );
   let records: HistoryRecord[] | undefined;
   for (const generation of available) {
-    if (htpasswdFacts(secrets, generation)?.origin !== "generated") return { generation, isKnown: true };
+    if (htpasswdFacts(found, generation)?.origin !== "generated") return { generation, isKnown: true };
     if (await wasHandedOver(docker, stack, generation)) return { generation, isKnown: true };
     records ??= await readRecords(docker, stack);
     if (isProven(records, generation)) return { generation, isKnown: true };
@@ -41,6 +38,6 @@ export async function keptGeneration(
  * on from it. The deploy that made it is recorded before.
  */
 export function isProven(records: readonly HistoryRecord[], generation: number): boolean {
-  const own = records.filter(({ generations }) => generations?.people === generation);
+  const own = records.filter(({ generations }) => generations?.users === generation);
   return own.length > 1 || own.some(({ kind }) => kind !== "deploy");
 }

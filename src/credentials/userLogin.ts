@@ -1,0 +1,19 @@
+import type { Secret } from "./secret.js";
+
+/** A user's password, in the clear. */
+export interface Login {
+  user: string;
+  password: Secret;
+}
+
+/** Whether the operator gave a secret, or it was generated: then somebody has to be shown it. */
+export type PasswordOrigin = "given" | "generated";
+
+/** A login whose password this run brings. */
+export interface NewLogin extends Login {
+  origin: PasswordOrigin;
+}
+
+/** The value of an Authorization header (RFC 7617). */
+export const basicAuthorization = ({ user, password }: Login): string =>
+  `Basic ${Buffer.from(`${user}:${password.reveal()}`).toString("base64")}`;

@@ -1,0 +1,131 @@
+import type { Config } from "../config/resolve.js";
+import { MIRROR_LOGINS_VARIABLE, mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
+import {
+  NOTIFICATION_HEADERS_VARIABLE,
+  notificationHeadersFrom,
+} from "../credentials/notificationHeaders.js";
+import { type Family, type Generations, type SecretKind, secretName } from "../credentials/secretKinds.js";
+import { credentialsFile, storageKeysFrom, storageVariables } from "../credentials/storageKeys.js";
+import type { NewSecret } from "../docker/swarmSecrets.js";
+import type { Problem } from "../operation/findings.js";
+import type { Session } from "../operation/stackSession.js";
+import { hasMirror } from "../services/mirrorSources.js";
+import { hasNotificationHeaders } from "../services/notifier.js";
+import { keptGeneration, nextGeneration, type StackSecrets } from "./generations.js";
+import { readSecretByService } from "./readSecret.js";
+
+/** What the operator gives for one secret. */
+type GivenSecret = Pick<NewSecret, "kind" | "content" | "accessKey">;
+
+/** A family of secrets that the operator gives in variables of the environment. */
+interface OperatorSecret {
+  /** The kinds that a stack of this config needs. */
+  kinds(config: Config): readonly SecretKind[];
+  /**
+   * @returns what the environment has; empty if it has nothing
+   * @throws OperatorError if it has something else in its place
+   */
+  given(config: Config, environment: Session["environment"]): GivenSecret[];
+  /** What is said if the secrets are nowhere, and the variables to set. */
+  what: string;
+  remedy(config: Config): string;
+}
+
+export type OperatorFamily = Exclude<Family, "users" | "http" | "machines">;
+
+export const OPERATOR_SECRETS: Readonly<Record<OperatorFamily, OperatorSecret>> = {
+  storage: {
+    kinds: ({ registry: { storage } }) =>
+      storage.driver !== "s3" ? [] : storage.readerKeys ? ["s3", "s3-reader"] : ["s3"],
+    given({ registry: { storage } }, environment) {
+      if (storage.driver !== "s3") return [];
+      const keys = storageKeysFrom(environment, storage.readerKeys);
+      const pairs = [["s3", keys?.registry] as const, ["s3-reader", keys?.reader] as const];
+      return pairs.flatMap(([kind, key]) =>
+        key === undefined ? [] : [{ kind, content: credentialsFile(key), accessKey: key.id }],
+      );
+    },
+    what: "the keys of the S3 storage",
+    remedy: ({ registry: { storage } }) =>
+      `Set ${storageVariables(storage.driver === "s3" && storage.readerKeys)}.`,
+  },
+  "mirror-logins": {
+    kinds: (config) => (hasMirror(config) && config.regsync.logins ? ["mirror-logins"] : []),
+    given(_config, environment) {
+      const content = mirrorLoginsFrom(environment);
+      return content === undefined ? [] : [{ kind: "mirror-logins", content }];
+    },
+    what: "the logins of the mirror",
+    remedy: () => `Set ${MIRROR_LOGINS_VARIABLE} to a Docker config.json, or regsync.logins: false.`,
+  },
+  "notification-headers": {
+    kinds: (config) => (hasNotificationHeaders(config) ? ["notification-headers"] : []),
+    given(_config, environment) {
+      const content = notificationHeadersFrom(environment);
+      return content === undefined ? [] : [{ kind: "notification-headers", content }];
+    },
+    what: "the headers of notifications",
+    remedy: () => `Set ${NOTIFICATION_HEADERS_VARIABLE} to the headers of each receiver, as JSON.`,
+  },
+};
+
+const OPERATOR_FAMILIES = Object.keys(OPERATOR_SECRETS) as OperatorFamily[];
+
+/**
+ * Chooses a generation of each family that the stack needs: the one that is kept, or a new one if the environment has another
+ * content.
+ *
+ * @returns also the new secrets, and an error for each family that is needed and is nowhere
+ */
+export async function chooseOperatorSecrets(
+  session: Session,
+  found: StackSecrets,
+): Promise<{
+  generations: Partial<Generations>;
+  secrets: NewSecret[];
+  problems: Problem[];
+}> {
+  const { config, environment } = session;
+  const generations: Partial<Record<Family, number>> = {};
+  const secrets: NewSecret[] = [];
+  const problems: Problem[] = [];
+  for (const family of OPERATOR_FAMILIES) {
+    const { kinds, given, what, remedy } = OPERATOR_SECRETS[family];
+    const needed = kinds(config);
+    if (needed.length === 0) continue;
+    const brought = given(config, environment);
+    const kept = keptGeneration(found, needed);
+    const isKept = kept !== undefined && (await areSame(session, found, kept, brought));
+    const generation = isKept ? kept : nextGeneration(found, family);
+    generations[family] = generation;
+    if (isKept) continue;
+    secrets.push(...brought.map((secret) => ({ ...secret, generation, origin: "given" as const })));
+    if (brought.length === 0)
+      problems.push({
+        severity: "error",
+        message: `${what} are not in the Swarm yet`,
+        remedy: remedy(config),
+      });
+  }
+  return { generations, secrets, problems };
+}
+
+/** Whether a generation holds what the operator gave. */
+async function areSame(
+  { docker, config }: Session,
+  found: StackSecrets,
+  generation: number,
+  given: readonly GivenSecret[],
+): Promise<boolean> {
+  for (const { kind, content, accessKey } of given) {
+    const name = secretName(config.stack, kind, generation);
+    if (accessKey !== undefined) {
+      if (found.secrets.find((secret) => secret.name === name)?.accessKey !== accessKey) return false;
+      continue;
+    }
+    // Nothing about the content is noted, so it is read back.
+    const present = await readSecretByService(docker, config.stack, name, config.gateway.image);
+    if (present?.reveal().trim() !== content.reveal()) return false;
+  }
+  return true;
+}

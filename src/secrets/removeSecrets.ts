@@ -1,0 +1,65 @@
+import {
+  type Family,
+  familyOf,
+  generationOf,
+  HTPASSWD,
+  SECRET_KINDS,
+  secretName,
+} from "../credentials/secretKinds.js";
+import { readerServiceName, removeHelperService } from "../docker/helperService.js";
+import type { Docker } from "../docker/run.js";
+import { type NewSecret, removeSecrets, stackSecretNames } from "../docker/swarmSecrets.js";
+import { handoverName, oldMarkers } from "./handover.js";
+
+/**
+ * Removes one secret, and the marker of a hand-over with its users.
+ *
+ * @returns whether it is gone: Swarm refuses that while a service uses it
+ */
+export async function removeSecret(
+  docker: Docker,
+  stack: string,
+  { kind, generation }: Pick<NewSecret, "kind" | "generation">,
+): Promise<boolean> {
+  const { exitCode } = await docker.attempt(removeSecrets([secretName(stack, kind, generation)]));
+  if (exitCode !== 0) return false;
+  if (kind === HTPASSWD) await docker.attempt(["config", "rm", handoverName(stack, generation)]);
+  return true;
+}
+
+/** Takes back what a run wrote; what a service uses stays. */
+export async function discardSecrets(
+  docker: Docker,
+  stack: string,
+  written: readonly NewSecret[],
+): Promise<void> {
+  for (const secret of written.toReversed()) await removeSecret(docker, stack, secret);
+}
+
+/**
+ * Removes secrets that no service uses, and their markers.
+ *
+ * @param keep the generation in use of each family; what is said nothing of stays
+ * @returns names of what was removed
+ */
+export async function removeOldSecrets(
+  docker: Docker,
+  stack: string,
+  keep: Readonly<Partial<Record<Family, number | undefined>>>,
+): Promise<string[]> {
+  const removed: string[] = [];
+  // Reading an htpasswd back ends with removing this service, unless it was killed.
+  if (await removeHelperService(docker, stack, readerServiceName(stack)))
+    removed.push(readerServiceName(stack));
+  for (const name of await stackSecretNames(docker, stack)) {
+    for (const kind of SECRET_KINDS) {
+      const [kept, generation] = [keep[familyOf(kind)], generationOf(stack, kind, name)];
+      if (generation === undefined || kept === undefined || generation === kept) continue;
+      if (await removeSecret(docker, stack, { kind, generation })) removed.push(name);
+    }
+  }
+  if (keep.users !== undefined)
+    for (const name of await oldMarkers(docker, stack, [keep.users]))
+      await docker.attempt(["config", "rm", name]);
+  return removed;
+}

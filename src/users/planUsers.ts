@@ -1,0 +1,209 @@
+import { formatHtpasswd, type HtpasswdEntry } from "../credentials/htpasswd.js";
+import { machineAccounts, machineKinds, splitHtpasswd } from "../credentials/machineAccounts.js";
+import { HTPASSWD } from "../credentials/secretKinds.js";
+import {
+  type ChangedUsers,
+  type Credentials,
+  describeChange,
+  firstUsers,
+  keepUsers,
+  mergeUsers,
+  type UserChange,
+} from "../credentials/userChanges.js";
+import type { NewSecret } from "../docker/swarmSecrets.js";
+import type { Problem } from "../operation/findings.js";
+import type { Session } from "../operation/stackSession.js";
+import {
+  generationInUse,
+  htpasswdFacts,
+  keptGeneration,
+  nextGeneration,
+  readStackSecrets,
+} from "../secrets/generations.js";
+import { keptUsers } from "../secrets/keptUsers.js";
+import type { SecretsPlan } from "../secrets/secretsPlan.js";
+import { hasMirror } from "../services/mirrorSources.js";
+import { judgeAges } from "./judgeAges.js";
+import { judgeNames } from "./judgeNames.js";
+import { readEntries } from "./readUsers.js";
+
+/** Users for a stack that has none, and when their passwords last changed, if that is known. */
+export interface FirstUsers {
+  users: ChangedUsers;
+  dates?: ReadonlyMap<string, Date>;
+}
+
+/** What a command wants of the users. */
+export interface UserWishes {
+  /** What becomes of the users that are there; by default they stay. */
+  change?: UserChange | undefined;
+  /** The users of a stack that has none. */
+  first?: FirstUsers | undefined;
+  /** Whether a password can be asked for or generated after preflight. */
+  canObtain?: boolean;
+  /** Whether it changes users and nothing else, so that it needs some. */
+  needsUsers?: boolean;
+}
+
+/** What a deploy wants with credentials that it was given. */
+export const bringing = (given: Credentials | undefined): UserWishes =>
+  given === undefined ? {} : { change: mergeUsers(given), first: { users: firstUsers(given) } };
+
+/**
+ * Chooses the generations of the htpasswd and of the machine accounts, and makes the content of new ones.
+ *
+ * @returns the plan, and what preflight has to say of the users
+ * @throws OperatorError when a change is refused, or the users cannot be read back
+ */
+export async function planUsers(
+  session: Session,
+  { change, first, canObtain = false, needsUsers = false }: UserWishes,
+): Promise<{ plan: SecretsPlan; problems: Problem[] }> {
+  const { docker, config, options } = session;
+  const found = await readStackSecrets(docker, config.stack);
+  const kept = await keptUsers(docker, found);
+  const machines = keptGeneration(found, kindsOf(session));
+  const facts = kept && htpasswdFacts(found, kept.generation);
+  const plan: SecretsPlan = {
+    found,
+    previous: kept?.generation,
+    users: [...(facts?.changed.keys() ?? [])],
+    generations: {
+      users: kept?.generation ?? nextGeneration(found, "users"),
+      // Those of a stack without users are made with them, whatever a run that was killed has left.
+      machines: (kept && machines) ?? nextGeneration(found, "machines"),
+    },
+    change: undefined,
+    note: "",
+    login: undefined,
+    accounts: [],
+    given: [],
+    needsCredentials: false,
+  };
+  if (kept === undefined) {
+    if (needsUsers) return { plan, problems: [noUsers(config.stack)] };
+    if (options.dryRun) return { plan, problems: [] };
+    if (first) return { plan: withUsers(session, plan, first.users, first.dates), problems: [] };
+    return { plan: { ...plan, needsCredentials: true }, problems: canObtain ? [] : [nobodyToAsk()] };
+  }
+  const { generation, isKnown } = kept;
+  const inUse = generationInUse(found, HTPASSWD);
+  const needsCredentials = !isKnown && change === undefined && canObtain && !options.dryRun;
+  const problems = [
+    ...(generation === (inUse ?? generation) ? [] : [wentBack(inUse, generation)]),
+    ...judgeNames(config, plan.users),
+    ...judgeAges(config.credentials.maxAge, facts),
+    ...(isKnown || change !== undefined || needsCredentials ? [] : [neverShown(generation)]),
+  ];
+  const isSame = machines !== undefined && change === undefined;
+  const changed = isSame ? plan : await applyChange(session, plan, change ?? keepUsers);
+  return { plan: { ...changed, needsCredentials }, problems };
+}
+
+/**
+ * The plan with an obtained password. Existing users stay, even if no one knows their passwords.
+ *
+ * @throws OperatorError when they cannot be read back
+ */
+export const withCredentials = async (
+  session: Session,
+  plan: SecretsPlan,
+  credentials: Credentials,
+): Promise<SecretsPlan> =>
+  plan.previous === undefined
+    ? withUsers(session, plan, firstUsers(credentials))
+    : applyChange(session, plan, mergeUsers(credentials));
+
+/** The machine accounts of the stack. */
+const kindsOf = ({ config }: Pick<Session, "config">) => machineKinds(hasMirror(config));
+
+/** Applies a change to the users of the kept generation. One that changes nothing makes no new generation. */
+async function applyChange(session: Session, plan: SecretsPlan, change: UserChange): Promise<SecretsPlan> {
+  const { found, previous = 0, generations } = plan;
+  const kept = keptGeneration(found, kindsOf(session));
+  const { users, machines } = splitHtpasswd(await readEntries(session, previous), kept);
+  const changed = change(users);
+  const isNothing = [...changed.changed, ...changed.removed, ...changed.updated].length === 0;
+  if (isNothing && kept !== undefined) return { ...plan, login: changed.login };
+  const next = { ...plan, generations: { ...generations, users: nextGeneration(found, "users") } };
+  const dates = htpasswdFacts(found, previous)?.changed;
+  return withUsers(session, next, changed, dates, machines, kept === undefined);
+}
+
+/** The plan with users, whose new generation it writes. */
+function withUsers(
+  session: Session,
+  plan: SecretsPlan,
+  change: ChangedUsers,
+  dates: ReadonlyMap<string, Date> = new Map(),
+  machines: readonly HtpasswdEntry[] = [],
+  newMachines = true,
+): SecretsPlan {
+  const { generations, previous } = plan;
+  const machineSecrets = newMachines ? machineAccounts(generations.machines, kindsOf(session)) : [];
+  const note = [
+    describeChange(change),
+    ...(newMachines && previous !== undefined ? ["new machine accounts"] : []),
+  ];
+  const htpasswd: NewSecret = {
+    kind: HTPASSWD,
+    generation: generations.users,
+    origin: change.login?.origin ?? "given",
+    content: formatHtpasswd([...change.users, ...machines, ...machineSecrets.map(({ entry }) => entry)]),
+    changed: datesOf(change, dates),
+    ends: endsOf(change.users),
+  };
+  return {
+    ...plan,
+    change,
+    note: note.filter(Boolean).join("; "),
+    login: change.login,
+    accounts: [
+      ...machineSecrets.map(
+        ({ kind, content }): NewSecret => ({
+          kind,
+          content,
+          generation: generations.machines,
+          origin: "generated",
+        }),
+      ),
+      htpasswd,
+    ],
+  };
+}
+
+/** When each user's password last changed. */
+function datesOf({ users, changed }: ChangedUsers, dates: ReadonlyMap<string, Date>): Map<string, Date> {
+  const now = new Date();
+  const entries = users.map(({ user }) => [user, changed.includes(user) ? now : dates.get(user)] as const);
+  return new Map(entries.filter((entry): entry is [string, Date] => entry[1] !== undefined));
+}
+
+/** The first day on which each user that ends is refused. */
+const endsOf = (users: ChangedUsers["users"]): Map<string, string> =>
+  new Map(users.flatMap(({ user, until }) => (until === undefined ? [] : [[user, until] as const])));
+
+const noUsers = (stack: string): Problem => ({
+  severity: "error",
+  message: `${stack} has no users yet`,
+  remedy: "Deploy it first: hephaestus deploy",
+});
+
+const nobodyToAsk = (): Problem => ({
+  severity: "error",
+  message: "there is no password yet, and nobody to ask for one",
+  remedy:
+    "Set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --password-stdin or --generate-password.",
+});
+
+const neverShown = (generation: number): Problem => ({
+  severity: "warning",
+  message: `nothing shows that anyone was given the generated password of generation ${generation}; all users are kept`,
+  remedy: "If nobody knows it, set a new one: hephaestus rotate-password",
+});
+
+const wentBack = (from: number | undefined, to: number): Problem => ({
+  severity: "warning",
+  message: `the run that made generation ${from} ended before it showed the new password: going back to generation ${to}`,
+  remedy: "The passwords from before that run are valid.",
+});

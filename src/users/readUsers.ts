@@ -1,0 +1,109 @@
+import { bcryptCost, type HtpasswdEntry, parseHtpasswd } from "../credentials/htpasswd.js";
+import { splitHtpasswd } from "../credentials/machineAccounts.js";
+import type { Secret } from "../credentials/secret.js";
+import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
+import { readerServiceName } from "../docker/helperService.js";
+import { runningContainers, words } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { registryOf } from "../operation/registryUpdate.js";
+import type { Session } from "../operation/stackSession.js";
+import { htpasswdFacts, readStackSecrets } from "../secrets/generations.js";
+import { keptUsers } from "../secrets/keptUsers.js";
+import { readSecretByService, secretFile } from "../secrets/readSecret.js";
+
+type Stack = Pick<Session, "docker" | "config">;
+
+/** Users' lines of the htpasswd in the Swarm, and when each password last changed, if it was recorded. */
+export interface StackUsers {
+  users: HtpasswdEntry[];
+  changed: ReadonlyMap<string, Date>;
+}
+
+/** What is shown of a user. */
+export interface User {
+  user: string;
+  /** The first day, in UTC, on which the user is refused: YYYY-MM-DD. */
+  until: string | undefined;
+  note: string | undefined;
+  /** bcrypt's log2 of rounds. */
+  cost: number;
+  /** When the password last changed, if it was recorded. */
+  changed: Date | undefined;
+}
+
+/**
+ * The users as the Swarm has them.
+ *
+ * @throws OperatorError when the stack has none yet, or they cannot be read back
+ */
+export async function listUsers(stack: Stack): Promise<User[]> {
+  const found = await readUsers(stack);
+  if (found !== undefined)
+    return found.users.map((entry) => ({
+      user: entry.user,
+      until: entry.until,
+      note: entry.note,
+      cost: bcryptCost(entry),
+      changed: found.changed.get(entry.user),
+    }));
+  throw new OperatorError("has no users yet", {
+    where: stack.config.stack,
+    remedy: "Deploy it first: hephaestus deploy",
+    exitCode: ExitCode.preflight,
+  });
+}
+
+/**
+ * Reads the users back; machine accounts are left out.
+ *
+ * @returns undefined if the stack has no users yet
+ * @throws OperatorError when they cannot be read back
+ */
+export async function readUsers(stack: Stack): Promise<StackUsers | undefined> {
+  const { docker, config } = stack;
+  const found = await readStackSecrets(docker, config.stack);
+  const kept = await keptUsers(docker, found);
+  if (kept === undefined) return undefined;
+  const entries = await readEntries(stack, kept.generation);
+  return {
+    users: splitHtpasswd(entries, undefined).users,
+    changed: htpasswdFacts(found, kept.generation)?.changed ?? new Map(),
+  };
+}
+
+/**
+ * The lines of one generation of the htpasswd: from a task of the registry, or from a service that is started for it.
+ *
+ * @throws OperatorError when no task gives it
+ */
+export async function readEntries(
+  { docker, config: { stack, gateway } }: Stack,
+  generation: number,
+): Promise<HtpasswdEntry[]> {
+  const secret = secretName(stack, HTPASSWD, generation);
+  const text =
+    (await fromRegistry(docker, stack, secret)) ??
+    (await readSecretByService(docker, stack, secret, gateway.image));
+  if (text !== undefined) return parseHtpasswd(text, secret, true);
+  throw new OperatorError(`the users in ${secret} cannot be read back`, {
+    where: stack,
+    remedy: `See why its service does not start (docker service ps ${readerServiceName(stack)}); it needs the image ${gateway.image} on this node.`,
+    exitCode: ExitCode.preflight,
+  });
+}
+
+/** From a task of the registry that runs on this engine and has this very secret: during a roll there are two. */
+async function fromRegistry(docker: Docker, stack: string, secret: string): Promise<Secret | undefined> {
+  const label = '{{index .Config.Labels "com.docker.swarm.task.id"}}';
+  const names = "{{range .Spec.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}";
+  for (const container of await runningContainers(docker, registryOf(stack))) {
+    const task = (await docker.attempt(["inspect", "--format", label, container])).stdout.trim();
+    if (task === "") continue;
+    const { stdout } = await docker.attempt(["inspect", "--type", "task", "--format", names, task]);
+    if (!words(stdout).includes(secret)) continue;
+    const content = await secretFile(docker, container, HTPASSWD);
+    if (content) return content;
+  }
+  return undefined;
+}
