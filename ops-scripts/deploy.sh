@@ -204,35 +204,25 @@ check_names() {
 # Seconds since the epoch of a time such as 2026-11-25T10:00:00.123Z or "2026-11-25T10:00:00Z".
 seconds_of() { date -u -d "$(printf '%s' "$1" | tr -d '"' | sed -e 's/\..*//' -e 's/Z$//' -e 's/T/ /')" +%s; }
 
-# Seconds since the lock $1 was created or its last heartbeat was sent, by the clock of the engine.
-silence_of() {
-  beats=$(ask config ls --filter "name=${stack}_lock-beat_$(printf %.12s "$1")_" --format '{{.Name}}') now=$(ask info --format '{{.SystemTime}}') last=0
-  for name in "$1" $beats; do
-    if at=$(docker config inspect --format '{{json .CreatedAt}}' "$name" 2>/dev/null </dev/null) && at=$(seconds_of "$at") && [ "$at" -gt "$last" ]; then last=$at; fi
-  done
-  echo $(($(seconds_of "$now") - last))
-}
-
-# The lock is the same as in hephaestus (src/operation/stackLock.ts): a config, whose name exists once in the Swarm. hephaestus
-# sends heartbeats and its lock expires 75 s after the last one. This script sends none; its lock expires at a fixed time.
-lock_seconds=75
+# The lock is the same as in hephaestus (src/operation/stackLock.ts): a config, whose name exists once in the Swarm. Its label
+# says how many seconds after its last update it expires. hephaestus updates its own every few seconds, this script never.
 take_lock() {
   host=$(uname -n)
   for _ in 1 2 3; do
     if said=$(echo "A deploy of $stack is running." | docker config create --label "hephaestus.stack=$stack" \
-      --label "hephaestus.lock.holder=$(id -un 2>/dev/null || id -u)@$host pid $$" --label "hephaestus.lock.host=$host" --label "hephaestus.lock.pid=$$" \
-      --label "hephaestus.lock.expires=$(($(date +%s) + timeout + 120))" "${stack}_lock" - 2>&1); then
+      --label "hephaestus.lock.holder=$(id -un 2>/dev/null || id -u)@$host pid $$" --label "hephaestus.lock.host=$host" \
+      --label "hephaestus.lock.seconds=$((timeout + 120))" "${stack}_lock" - 2>&1); then
       lock=$(printf '%s\n' "$said" | tail -n 1)
       return
     fi
     label='{{println (index .Spec.Labels "hephaestus.lock.'
-    held=$(docker config inspect --format "{{println .ID}}${label}renewed\")}}${label}expires\")}}${label}holder\")}}" "${stack}_lock" 2>/dev/null </dev/null) || continue
-    { read -r id; read -r renewed; read -r expires; read -r holder; } <<EOF
+    held=$(docker config inspect --format "{{println .ID}}{{println (json .UpdatedAt)}}${label}seconds\")}}${label}holder\")}}" "${stack}_lock" 2>/dev/null </dev/null) || continue
+    { read -r id; read -r updated; read -r seconds; read -r holder; } <<EOF
 $held
 EOF
-    if [ -z "$holder" ]; then die 4 "a config that is not a lock has the name ${stack}_lock" "see who needs it: docker config inspect ${stack}_lock"; fi
-    if [ -n "$renewed" ]; then expired=$(($(silence_of "$id") > lock_seconds)); else expired=$(($(date +%s) > expires)); fi
-    if [ $expired = 0 ]; then
+    if [ -z "$seconds" ]; then die 4 "a config that is not a lock has the name ${stack}_lock" "see who needs it: docker config inspect ${stack}_lock"; fi
+    now=$(ask info --format '{{.SystemTime}}')
+    if [ $(($(seconds_of "$now") - $(seconds_of "$updated"))) -le "$seconds" ]; then
       die 8 "another operation on $stack is running: $holder" "wait for it; if you know that it has ended, run: docker config rm ${stack}_lock"
     fi
     # By its id: another process may have taken the lock in the meantime.

@@ -1,6 +1,5 @@
 import { ExitCode, OperatorError } from "../errors.js";
-import { LOCK_SECONDS } from "../operation/lockObjects.js";
-import { type LockState, lookAtLock, releaseLock } from "../operation/stackLock.js";
+import { expiryOf, type LockState, lookAtLock, releaseLock } from "../operation/stackLock.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { durationText } from "../terminal/progress.js";
 import { openSession, type SessionFlags } from "./session.js";
@@ -25,36 +24,32 @@ export async function lockRelease(flags: LockFlags & { yes?: boolean }): Promise
   const { docker, config, reporter } = await open(flags);
   const state = await lookAtLock(docker, config.stack);
   if (state && !state.stale && !flags.yes && !(await isMeant(config.stack, state))) return ExitCode.ok;
-  const holder = await releaseLock(docker, config.stack);
-  reporter.result({ stack: config.stack, released: holder?.holder ?? null }, [
-    holder ? `Released the lock of ${holder.holder}.` : `${config.stack} has no lock.`,
+  const released = await releaseLock(docker, config.stack);
+  reporter.result({ stack: config.stack, released: released?.holder ?? null }, [
+    released ? `Released the lock of ${released.holder}.` : `${config.stack} has no lock.`,
   ]);
   return ExitCode.ok;
 }
 
-const asData = ({ holder, silence, stale }: LockState) => ({
-  holder: holder.holder,
-  host: holder.host,
-  since: holder.since.toISOString(),
+const asData = ({ holder, host, since, silence, stale }: LockState) => ({
+  holder,
+  host,
+  since: since.toISOString(),
   silenceSeconds: Math.round(silence),
   stale,
 });
 
-function sentence(stack: string, { holder, silence, stale }: LockState): string {
-  const since = holder.since.toISOString().replace(/\.\d+Z$/, "Z");
-  const sign = holder.renewed
-    ? `last heartbeat ${durationText(silence)} ago`
-    : `valid until ${new Date(holder.expires * 1000).toISOString()}`;
-  const end = stale
-    ? "The lock has expired, and the next command takes it over."
-    : `The lock expires ${LOCK_SECONDS} s after the last heartbeat.`;
-  return `${holder.holder} is working on ${stack} since ${since}, ${sign}.\n${end}`;
+function sentence(stack: string, state: LockState): string {
+  const since = state.since.toISOString().replace(/\.\d+Z$/, "Z");
+  const beat = `last heartbeat ${durationText(state.silence)} ago`;
+  const end = state.stale ? "The lock has expired, and the next command takes it over." : expiryOf(state);
+  return `${state.holder} is working on ${stack} since ${since}, ${beat}.\n${end}`;
 }
 
 /** An operation that still runs would run beside the next one until it notices that it lost the lock. */
 async function isMeant(stack: string, state: LockState): Promise<boolean> {
   if (!isInteractive()) {
-    throw new OperatorError(`${state.holder.holder} may still be working on it`, {
+    throw new OperatorError(`${state.holder} may still be working on it`, {
       where: stack,
       remedy: "Check that it has ended, then use --yes.",
       exitCode: ExitCode.locked,

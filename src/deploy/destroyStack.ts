@@ -41,7 +41,7 @@ async function removeConfigs({ config: { stack }, docker }: Session): Promise<st
   return removeAll(
     docker,
     "config",
-    names.filter((name) => !name.startsWith(lockName(stack))),
+    names.filter((name) => name !== lockName(stack)),
   );
 }
 

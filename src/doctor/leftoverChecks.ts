@@ -1,8 +1,7 @@
 import { readOnlyUntil } from "../maintenance/lease.js";
 import { unusedConfigs } from "../operation/leftovers.js";
 import { lockName } from "../operation/lockObjects.js";
-import type { LockState } from "../operation/stackLock.js";
-import { oldMarkers } from "../secrets/handover.js";
+import { describeLock, type LockState } from "../operation/stackLock.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
@@ -15,7 +14,7 @@ export function judgeLock(stack: string, lock: LockState | undefined): Finding[]
     warning(
       "lock-left",
       "an operation that ended early left its lock",
-      `${lockName(stack)} of ${lock.holder.holder}, last heartbeat ${Math.round(lock.silence)} s ago`,
+      `${lockName(stack)} of ${describeLock(lock)}`,
       "Run hephaestus deploy to take the lock over and finish the operation, or only release it with: hephaestus lock release",
     ),
   ];

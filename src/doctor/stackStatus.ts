@@ -76,7 +76,7 @@ export async function readStatus({ config, docker, options, signal }: Session): 
   const records = await readRecords(docker, stack);
   const until = readOnlyUntil(running, stack);
   const lock = until === undefined ? undefined : await lookAtLock(docker, stack);
-  const holder = lock && !lock.stale ? lock.holder.holder : undefined;
+  const holder = lock && !lock.stale ? lock.holder : undefined;
   const [frontDoor, certificate, disk, tags] = await Promise.all([
     options.verify ? verifyFrontDoor(config, {}, 0, signal) : [],
     certificateExpiry(urls.registry),

@@ -1,20 +1,16 @@
-import { randomBytes } from "node:crypto";
-import { words } from "../docker/objects.js";
-import { type Docker, dockerFailed } from "../docker/run.js";
+import type { EngineApi } from "../docker/engineApi.js";
+import { type Docker, dockerFailed, saysAbsent } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 
-/** The Swarm configs that make up a stack's lock: the lock itself, and the heartbeats of its holder. */
+/** The Swarm config that is a stack's lock. Its name is unique in the Swarm, and the update of a label renews it. */
 
 const LOCK_LABELS = {
   holder: "hephaestus.lock.holder",
   host: "hephaestus.lock.host",
-  pid: "hephaestus.lock.pid",
-  /** Boot, namespace, id and start of the process. */
+  /** What processIdentity returned. */
   process: "hephaestus.lock.process",
-  /** Seconds between heartbeats; versions before left none. */
-  renewed: "hephaestus.lock.renewed",
-  /** Seconds since the epoch: what versions before go by. */
-  expires: "hephaestus.lock.expires",
+  /** Seconds after the last heartbeat until the lock is free. */
+  seconds: "hephaestus.lock.seconds",
 } as const;
 
 /** Seconds between two heartbeats. */
@@ -23,148 +19,91 @@ export const BEAT_SECONDS = 10;
 /** Seconds after the last heartbeat until a lock is free: an engine that restarts may be silent for a minute. */
 export const LOCK_SECONDS = 75;
 
-/** For versions that know no heartbeats. */
-const EXPIRES_SECONDS = 86_400;
-
 export const lockName = (stack: string): string => `${stack}_lock`;
 
-const beatName = (stack: string, lock: string, number: number | string): string =>
-  `${stack}_lock-beat_${lock.slice(0, 12)}_${number}`;
-
-export interface Holder {
-  /** The lock's id. */
+export interface Lock {
   id: string;
   /** Whether the config of that name is a lock at all. */
   isOurs: boolean;
+  /** Who holds it, for people. */
   holder: string;
   host: string;
-  pid: number;
+  /** The identity of the process that holds it, if it is known. */
   process: string | undefined;
-  /** Whether it sends heartbeats. */
-  renewed: boolean;
-  /** Seconds since the epoch. */
-  expires: number;
-  /** When the lock was taken. */
+  /** Seconds after the last heartbeat until it is free. */
+  seconds: number;
+  /** When it was taken, and its last heartbeat, by the clock of the Swarm. */
   since: Date;
+  renewed: Date;
 }
 
 export function createLock(
   stack: string,
-  { holder, host, pid, process }: Pick<Holder, "holder" | "host" | "pid" | "process">,
+  { holder, host, process }: Pick<Lock, "holder" | "host" | "process">,
 ): string[] {
   const labels = [
     `${LABELS.stack}=${stack}`,
     `${LOCK_LABELS.holder}=${holder}`,
     `${LOCK_LABELS.host}=${host}`,
-    `${LOCK_LABELS.pid}=${pid}`,
     ...(process === undefined ? [] : [`${LOCK_LABELS.process}=${process}`]),
-    `${LOCK_LABELS.renewed}=${BEAT_SECONDS}`,
-    `${LOCK_LABELS.expires}=${Math.floor(Date.now() / 1000) + EXPIRES_SECONDS}`,
+    `${LOCK_LABELS.seconds}=${LOCK_SECONDS}`,
   ];
   return ["config", "create", ...labels.flatMap((label) => ["--label", label]), lockName(stack), "-"];
 }
 
 interface InspectedConfig {
   ID: string;
+  Version: { Index: number };
   CreatedAt: string;
+  UpdatedAt: string;
   Spec: { Name: string; Labels?: Record<string, string> };
 }
 
-/** Who holds the stack's lock; undefined where nobody does. */
-export async function readLock(docker: Docker, stack: string): Promise<Holder | undefined> {
-  const inspect = ["config", "inspect", "--format", "{{json .}}", lockName(stack)];
+/**
+ * @param config its name or id
+ * @returns undefined if it is not there
+ * @throws OperatorError when docker does not answer
+ */
+async function inspectConfig(docker: Docker, config: string): Promise<InspectedConfig | undefined> {
+  const inspect = ["config", "inspect", "--format", "{{json .}}", config];
   const result = await docker.attempt(inspect);
-  if (result.exitCode !== 0) {
-    if (/no such|not found/i.test(result.stderr)) return undefined;
-    throw dockerFailed(inspect, result);
-  }
-  const { ID, CreatedAt, Spec } = JSON.parse(result.stdout) as InspectedConfig;
-  const labels = Spec.Labels ?? {};
+  if (result.exitCode === 0) return JSON.parse(result.stdout) as InspectedConfig;
+  if (saysAbsent(result)) return undefined;
+  throw dockerFailed(inspect, result);
+}
+
+/** The lock of a stack; undefined if nobody holds it. */
+export async function readLock(docker: Docker, stack: string): Promise<Lock | undefined> {
+  const config = await inspectConfig(docker, lockName(stack));
+  if (config === undefined) return undefined;
+  const labels = config.Spec.Labels ?? {};
   return {
-    id: ID,
-    isOurs: labels[LOCK_LABELS.holder] !== undefined,
+    id: config.ID,
+    isOurs: labels[LOCK_LABELS.seconds] !== undefined,
     holder: labels[LOCK_LABELS.holder] ?? "unknown",
     host: labels[LOCK_LABELS.host] ?? "",
-    pid: Number(labels[LOCK_LABELS.pid] ?? 0),
     process: labels[LOCK_LABELS.process],
-    renewed: labels[LOCK_LABELS.renewed] !== undefined,
-    expires: Number(labels[LOCK_LABELS.expires] ?? 0),
-    since: new Date(CreatedAt),
+    seconds: Number(labels[LOCK_LABELS.seconds]),
+    since: new Date(config.CreatedAt),
+    renewed: new Date(config.UpdatedAt),
   };
 }
 
-/** Whether the time is over that a lock without heartbeats names. */
-export const isExpired = ({ expires }: Holder): boolean => expires < Date.now() / 1000;
-
-const listBeats = (stack: string): string[] => [
-  ...["config", "ls", "--filter", `name=${stack}_lock-beat_`, "--format", "{{.Name}}"],
-];
-
-async function beatNames(docker: Docker, stack: string): Promise<string[]> {
-  return words(await docker.run(listBeats(stack))).filter((name) => name.startsWith(`${stack}_lock-beat_`));
-}
-
-/** When the holder of a lock gave its last heartbeat, in milliseconds of the Swarm's clock. */
-export async function lastSign(docker: Docker, stack: string, { id, since }: Holder): Promise<number> {
-  const own = (await beatNames(docker, stack)).filter((name) => name.startsWith(beatName(stack, id, "")));
-  if (own.length === 0) return since.getTime();
-  // One that is replaced meanwhile is missing in the answer.
-  const { stdout } = await docker.attempt(["config", "inspect", ...own]);
-  const beats = JSON.parse(stdout.trim() || "[]") as InspectedConfig[];
-  return Math.max(since.getTime(), ...beats.map(({ CreatedAt }) => Date.parse(CreatedAt)));
-}
-
-/** Now, by the clock that stamps the Swarm's objects: that of an object made for it. */
-export async function swarmTime(docker: Docker, stack: string): Promise<number> {
-  const probe = `${stack}_lock-probe_${randomBytes(4).toString("hex")}`;
-  await docker.run(["config", "create", "--label", `${LABELS.stack}=${stack}`, probe, "-"], {
-    input: "hephaestus\n",
-  });
-  try {
-    return Date.parse(
-      (await docker.run(["config", "inspect", "--format", "{{json .CreatedAt}}", probe])).replaceAll('"', ""),
-    );
-  } finally {
-    await docker.attempt(["config", "rm", probe]);
-  }
-}
-
 /**
- * Leaves a heartbeat, and removes the one before.
+ * Sends a heartbeat: the engine notes the time of every update, also of one that changes nothing.
  *
+ * @param id of the lock
  * @returns whether the lock is still there
  * @throws OperatorError when docker does not answer
  */
-export async function beat(docker: Docker, stack: string, lock: string, number: number): Promise<boolean> {
-  const create = [
-    "config",
-    "create",
-    "--label",
-    `${LABELS.stack}=${stack}`,
-    beatName(stack, lock, number),
-    "-",
-  ];
-  const created = await docker.attempt(create, { input: "hephaestus\n" });
-  if (created.exitCode !== 0) throw dockerFailed(create, created);
-  if (number > 1) await docker.attempt(["config", "rm", beatName(stack, lock, number - 1)]);
-  const inspect = ["config", "inspect", "--format", "{{.ID}}", lock];
-  const found = await docker.attempt(inspect);
-  if (found.exitCode === 0) return true;
-  if (/no such|not found/i.test(found.stderr)) return false;
-  throw dockerFailed(inspect, found);
+export async function renewLock(docker: Docker, api: EngineApi, id: string): Promise<boolean> {
+  const config = await inspectConfig(docker, id);
+  if (config === undefined) return false;
+  await api.post(`/configs/${id}/update?version=${config.Version.Index}`, config.Spec);
+  return true;
 }
 
-/** Frees a lock by its id, so that no other one is ever removed, and the signs of its holder. */
-export async function freeLock(docker: Docker, stack: string, id: string): Promise<void> {
+/** Frees a lock by its id, so that no other lock is ever removed. */
+export async function freeLock(docker: Docker, id: string): Promise<void> {
   await docker.attempt(["config", "rm", id]);
-  await removeBeats(docker, stack, id);
-}
-
-/** Removes the heartbeats of one lock, or of all. Only who just took the lock, or releases it, may remove all. */
-export async function removeBeats(docker: Docker, stack: string, lock = ""): Promise<void> {
-  const { exitCode, stdout } = await docker.attempt(listBeats(stack));
-  if (exitCode !== 0) return;
-  const prefix = lock === "" ? `${stack}_lock-beat_` : beatName(stack, lock, "");
-  const names = words(stdout).filter((name) => name.startsWith(prefix));
-  if (names.length > 0) await docker.attempt(["config", "rm", ...names]);
 }

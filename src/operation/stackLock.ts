@@ -1,30 +1,24 @@
 import { hostname, userInfo } from "node:os";
+import { engineApi } from "../docker/engineApi.js";
 import { endLeftJobs } from "../docker/jobs.js";
 import { type Docker, dockerFailed } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { LockKeeper } from "./lockKeeper.js";
-import {
-  createLock,
-  freeLock,
-  type Holder,
-  isExpired,
-  LOCK_SECONDS,
-  lastSign,
-  lockName,
-  readLock,
-  removeBeats,
-  swarmTime,
-} from "./lockObjects.js";
+import { keepLock } from "./lockKeeper.js";
+import { createLock, freeLock, type Lock, lockName, readLock } from "./lockObjects.js";
 import { hasEnded, processIdentity } from "./processIdentity.js";
 import { engineTime } from "./stackUpdate.js";
 
 /**
- * One operation on a stack at a time, from whatever machine. ops-scripts/deploy.sh uses the same lock:
+ * One operation on a stack at a time, from whatever machine:
  *
  * - The lock is a Swarm config, whose name is unique in the Swarm.
- * - While the operation runs, its holder sends heartbeats every few seconds: another config, since a config cannot be changed.
- * - The lock expires LOCK_SECONDS after the last heartbeat. Both times come from the clock of the Swarm.
+ * - While the operation runs, its holder sends a heartbeat every few seconds, which updates the config.
+ * - The lock expires as many seconds after the last heartbeat as it says. Both times come from the Swarm, so the clock of
+ *   an operator's machine may be wrong.
+ * - A lock whose holder was a process of this machine that has ended is free at once.
  * - A holder that was suspended checks its lock before the next docker command, and stops if it lost it.
+ *
+ * ops-scripts/deploy.sh takes the same lock. It sends no heartbeats, and its lock says how long the script may take.
  */
 
 /**
@@ -37,41 +31,43 @@ export async function takeLock(docker: Docker, stack: string): Promise<string> {
   const create = createLock(stack, {
     holder: `${operator()} (process ${process.pid})`,
     host: hostname(),
-    pid: process.pid,
     process: processIdentity(),
   });
   for (let attempts = 0; attempts < 3; attempts++) {
     const created = await docker.attempt(create, { input: "hephaestus\n" });
-    if (created.exitCode === 0) {
-      // Those of holders that were killed; this one has sent none yet.
-      await removeBeats(docker, stack);
-      return created.stdout.trim();
-    }
+    if (created.exitCode === 0) return created.stdout.trim();
     if (!/already exists/i.test(created.stderr)) throw dockerFailed(create, created);
-    const holder = await readLock(docker, stack);
+    const lock = await readLock(docker, stack);
     // It may have been freed between the two calls.
-    if (holder === undefined) continue;
-    if (!holder.isOurs) throw foreign(stack);
-    const silence = await secondsOfSilence(docker, stack, holder);
-    if (!isStale(holder, silence)) throw locked(stack, holder, silence);
-    await freeLock(docker, stack, holder.id);
+    if (lock === undefined) continue;
+    if (!lock.isOurs) throw foreign(stack);
+    const state = await stateOf(docker, lock);
+    if (!state.stale) throw locked(stack, state);
+    await freeLock(docker, lock.id);
   }
-  throw locked(stack, undefined, 0);
+  throw locked(stack, undefined);
 }
 
-/** Seconds since the last heartbeat of a lock's holder, by the clock of the Swarm. */
-async function secondsOfSilence(docker: Docker, stack: string, holder: Holder): Promise<number> {
-  const last = await lastSign(docker, stack, holder);
-  return ((await swarmTime(docker, stack)) - last) / 1000;
+/** A lock, and how it is now. */
+export interface LockState extends Lock {
+  /** Seconds since the last heartbeat of its holder. */
+  silence: number;
+  /** Whether it is free: its holder was a process of this machine that has ended, or its heartbeats stopped. */
+  stale: boolean;
 }
 
-/**
- * Whether an existing lock is stale: its holder was a process of this machine that has ended, or its heartbeats stopped. A lock of
- * a version without heartbeats is stale when its time is over.
- */
-const isStale = (holder: Holder, silence: number): boolean =>
-  (holder.process !== undefined && hasEnded(holder.process)) ||
-  (holder.renewed ? silence > LOCK_SECONDS : isExpired(holder));
+async function stateOf(docker: Docker, lock: Lock): Promise<LockState> {
+  const now = Date.parse(await engineTime(docker));
+  const silence = Math.max(0, (now - lock.renewed.getTime()) / 1000);
+  const hasHolderEnded = lock.process !== undefined && hasEnded(lock.process);
+  return { ...lock, silence, stale: hasHolderEnded || silence > lock.seconds };
+}
+
+/** Reads the lock of a stack without changing anything. */
+export async function lookAtLock(docker: Docker, stack: string): Promise<LockState | undefined> {
+  const lock = await readLock(docker, stack);
+  return lock?.isOurs ? stateOf(docker, lock) : undefined;
+}
 
 /**
  * Runs an operation under the lock of the stack. Jobs that a killed holder left behind are ended first.
@@ -85,46 +81,28 @@ export async function withLock<T>(
   stack: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const keeper = new LockKeeper(cleanupDocker, stack, await takeLock(docker, stack));
-  docker.guard = () => keeper.check();
-  keeper.begin();
+  const api = await engineApi(cleanupDocker);
+  const kept = keepLock(cleanupDocker, api, stack, await takeLock(docker, stack));
+  docker.guard = kept.check;
   try {
     await endLeftJobs(docker, stack);
     return await work();
   } finally {
     docker.guard = undefined;
-    await keeper.end();
+    await kept.end();
   }
 }
 
 /**
  * Releases a lock, even if another operation holds it.
  *
- * @returns the holder that it was taken from; undefined where there was none
+ * @returns the lock that was released; undefined if there was none
  */
-export async function releaseLock(docker: Docker, stack: string): Promise<Holder | undefined> {
-  const holder = await readLock(docker, stack);
-  if (holder && !holder.isOurs) throw foreign(stack);
-  if (holder) await freeLock(docker, stack, holder.id);
-  await removeBeats(docker, stack);
-  return holder;
-}
-
-/** The state of a lock. */
-export interface LockState {
-  holder: Holder;
-  /** Seconds since the last heartbeat of its holder. */
-  silence: number;
-  stale: boolean;
-}
-
-/** Reads the lock of a stack without changing anything. The time is that of the engine. */
-export async function lookAtLock(docker: Docker, stack: string): Promise<LockState | undefined> {
-  const holder = await readLock(docker, stack);
-  if (!holder?.isOurs) return undefined;
-  const now = Date.parse(await engineTime(docker));
-  const silence = Math.max(0, (now - (await lastSign(docker, stack, holder))) / 1000);
-  return { holder, silence, stale: isStale(holder, silence) };
+export async function releaseLock(docker: Docker, stack: string): Promise<Lock | undefined> {
+  const lock = await readLock(docker, stack);
+  if (lock && !lock.isOurs) throw foreign(stack);
+  if (lock) await freeLock(docker, lock.id);
+  return lock;
 }
 
 /** Who runs this: user@host. */
@@ -147,15 +125,16 @@ const foreign = (stack: string): OperatorError =>
     exitCode: ExitCode.preflight,
   });
 
-function locked(stack: string, holder: Holder | undefined, silence: number): OperatorError {
-  const seen = holder?.renewed ? `, last heartbeat ${Math.max(0, Math.round(silence))} s ago` : "";
-  return new OperatorError(
-    `another operation on ${stack} is running: ${holder?.holder ?? "unknown"}${seen}`,
-    {
-      remedy: holder?.renewed
-        ? `Wait for it to end. The lock expires ${LOCK_SECONDS} s after the last heartbeat. See: hephaestus lock`
-        : "Wait for it to end. If it has ended, release its lock with: hephaestus lock release",
-      exitCode: ExitCode.locked,
-    },
-  );
-}
+const locked = (stack: string, state: LockState | undefined): OperatorError =>
+  new OperatorError(`another operation on ${stack} is running: ${state ? describeLock(state) : "unknown"}`, {
+    remedy: `Wait for it to end. ${state ? `${expiryOf(state)} ` : ""}See: hephaestus lock`,
+    exitCode: ExitCode.locked,
+  });
+
+/** "ann@forge (process 7), last heartbeat 12 s ago" */
+export const describeLock = ({ holder, silence }: LockState): string =>
+  `${holder}, last heartbeat ${Math.round(silence)} s ago`;
+
+/** When a lock is free, as a sentence. */
+export const expiryOf = ({ seconds }: Lock): string =>
+  `The lock expires ${seconds} s after the last heartbeat.`;

@@ -308,7 +308,7 @@ test("faults in the Swarm, all at once, which the next deploy takes away", async
     "--label",
     "hephaestus.lock.holder=ann@gone",
     "--label",
-    "hephaestus.lock.expires=1",
+    "hephaestus.lock.seconds=0",
   ];
   await workspace.run("docker", ["config", "create", ...lock, "ill_lock", "-"], { input: "x" });
   const old = [...stack, "--label", "com.docker.stack.namespace=ill"];

@@ -7,7 +7,7 @@ export class ConfigSwarm {
   private next = 1;
   private readonly configs = new Map<
     string,
-    { ID: string; CreatedAt: string; Labels: Record<string, string> }
+    { ID: string; Version: number; CreatedAt: string; UpdatedAt: string; Labels: Record<string, string> }
   >();
   silent = false;
 
@@ -15,12 +15,14 @@ export class ConfigSwarm {
 
   docker(): Docker {
     const docker: Docker = {
-      attempt: async (args) => {
+      attempt: async (args, { input = "" } = {}) => {
         await docker.guard?.();
-        return this.silent ? { exitCode: 1, stdout: "", stderr: "no answer" } : this.answer(args);
+        return this.silent
+          ? { exitCode: 1, stdout: "", stderr: "no answer" }
+          : this.answer(args, String(input));
       },
-      run: async (args) => {
-        const { exitCode, stdout, stderr } = await docker.attempt(args);
+      run: async (args, options) => {
+        const { exitCode, stdout, stderr } = await docker.attempt(args, options);
         if (exitCode !== 0) throw new Error(stderr);
         return stdout;
       },
@@ -28,21 +30,19 @@ export class ConfigSwarm {
     return docker;
   }
 
-  private answer(args: readonly string[]): CommandResult {
+  private answer(args: readonly string[], input: string): CommandResult {
     const done = (stdout = ""): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
     const missing = { exitCode: 1, stdout: "[]", stderr: "Error: no such config" };
     const [type, verb] = args;
     if (type === "info") return done(new Date(this.now).toISOString());
+    if (type === "version") return done('{"ApiVersion":"1.41"}');
+    if (type === "system") return done(this.update(input));
     if (type === "service") return done();
     const find = (name = "") =>
       this.configs.has(name) ? name : this.names().find((of) => this.configs.get(of)?.ID === name);
     const shown = (name: string) => {
-      const { ID, CreatedAt, Labels } = this.configs.get(name) as {
-        ID: string;
-        CreatedAt: string;
-        Labels: object;
-      };
-      return { ID, CreatedAt, Spec: { Name: name, Labels } };
+      const { Labels, Version, ...facts } = this.configs.get(name) ?? { Labels: {} };
+      return { ...facts, Version: { Index: Version }, Spec: { Name: name, Labels } };
     };
     if (verb === "create") {
       const name = args.at(-2) ?? "";
@@ -53,7 +53,9 @@ export class ConfigSwarm {
       const ID = `id${String(this.next++).padStart(4, "0")}`.padEnd(25, "x");
       this.configs.set(name, {
         ID,
+        Version: 1,
         CreatedAt: new Date(this.now).toISOString(),
+        UpdatedAt: new Date(this.now).toISOString(),
         Labels: Object.fromEntries(labels),
       });
       return done(`${ID}\n`);
@@ -73,12 +75,7 @@ export class ConfigSwarm {
     }
     if (args[2] === "--format") {
       const name = find(args.at(-1));
-      if (name === undefined) return missing;
-      const one = shown(name);
-      const format = args[3] ?? "";
-      return done(
-        JSON.stringify(format.includes("CreatedAt") ? one.CreatedAt : format.includes("ID") ? one.ID : one),
-      );
+      return name === undefined ? missing : done(JSON.stringify(shown(name)));
     }
     return done(
       JSON.stringify(
@@ -88,5 +85,18 @@ export class ConfigSwarm {
           .map(shown),
       ),
     );
+  }
+
+  /** Updates a config through the API, as `docker system dial-stdio` hands it on. */
+  private update(request: string): string {
+    const [, id, version] = /^POST \/v1\.41\/configs\/(\w+)\/update\?version=(\d+) /.exec(request) ?? [];
+    const config = [...this.configs.values()].find(({ ID }) => ID === id);
+    const refused = (status: number, message: string) =>
+      `HTTP/1.0 ${status} x\r\n\r\n${JSON.stringify({ message })}`;
+    if (config === undefined) return refused(404, `config ${id} not found`);
+    if (config.Version !== Number(version)) return refused(500, "update out of sequence");
+    config.Version++;
+    config.UpdatedAt = new Date(this.now).toISOString();
+    return "HTTP/1.0 200 OK\r\n\r\n";
   }
 }

@@ -277,13 +277,13 @@ test("a registry that was left read-only refuses pushes until its lease ends, an
 });
 
 test("a lock that somebody holds is none that was left", () => {
-  const holder = {
-    ...{ id: "l1", isOurs: true, holder: "ann@forge (process 7)", host: "forge", pid: 7, process: undefined },
-    ...{ renewed: true, expires: 1_800_000_000, since: new Date(0) },
+  const lock = {
+    ...{ id: "l1", isOurs: true, holder: "ann@forge (process 7)", host: "forge", process: undefined },
+    ...{ seconds: 75, since: new Date(0), renewed: new Date(0) },
   };
   expect(judgeLock("forge", undefined)).toEqual([]);
-  expect(judgeLock("forge", { holder, silence: 12, stale: false })).toEqual([]);
-  expect(judgeLock("forge", { holder, silence: 120, stale: true })[0]?.evidence).toMatch(
+  expect(judgeLock("forge", { ...lock, silence: 12, stale: false })).toEqual([]);
+  expect(judgeLock("forge", { ...lock, silence: 120, stale: true })[0]?.evidence).toMatch(
     /forge_lock of ann@forge.*last heartbeat 120 s ago/,
   );
 });
