@@ -221,8 +221,8 @@ export const CONFIG: readonly Subject[] = [
         rule: "the line stays without --major",
       },
       {
-        what: "compareVersions(one.version, version) > 0);\n  const best",
-        by: "compareVersions(one.version, version) >= 0);\n  const best",
+        what: "compareVersions(one.version, version) > 0);",
+        by: "compareVersions(one.version, version) >= 0);",
         rule: "a version is not newer than itself",
       },
       { what: "if (digest !== undefined) return", by: "if (false) return", rule: "a digest is not replaced" },
@@ -247,11 +247,11 @@ export const CONFIG: readonly Subject[] = [
         rule: "an image keeps its suffix",
       },
       {
-        what: "line !== registryLine(node.value)",
+        what: "hasLine && line !== registryLine(node.value)",
         by: "false",
         rule: "a line that is written stays true",
       },
-      { what: "versions.at(-1);", by: "versions.at(0);", rule: "the newest is taken" },
+      { what: "allowed.at(-1);", by: "allowed.at(0);", rule: "the newest is taken" },
     ],
   },
 ];

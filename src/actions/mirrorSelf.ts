@@ -1,4 +1,4 @@
-import { EditableConfig } from "../config/editable.js";
+import { withValue } from "../config/editable.js";
 import { loadConfig } from "../config/load.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -26,7 +26,7 @@ export async function mirrorSelf(flags: MirrorSelfFlags): Promise<ExitCode> {
     return ExitCode.ok;
   }
   if (value === "use") await requireImages(config, flags);
-  const text = new EditableConfig(source).withSetting("regsync", "self", value);
+  const text = withValue(source, ["regsync", "self"], value);
   if (text === undefined)
     throw new OperatorError("cannot be edited here", {
       where: `${flags.config}: regsync`,

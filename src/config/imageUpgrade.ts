@@ -1,10 +1,38 @@
-import { isAlias, isScalar } from "yaml";
-import { type Edit, EditableConfig } from "./editable.js";
-import { KNOWN_IMAGES, type KnownImage, type KnownVersion } from "./knownImages.js";
+import { isAlias, isScalar, parseDocument } from "yaml";
+import { withValue } from "./editable.js";
+import known from "./knownImages.json" with { type: "json" };
 import { compareVersions, registryLine } from "./resolve.js";
 
+/** A version of an image that fits here. It was judged by its release notes. */
+export interface KnownVersion {
+  version: string;
+  /** Day of its release; if that is not known, the first day on which it is known to have been there. */
+  date: string;
+  /** What changed, as far as it matters here. */
+  note: string;
+  /** What to watch for on the way to it. */
+  mind?: string;
+}
+
+/** The versions of one image, from whatever registry it comes. */
+interface KnownImage {
+  /** Its section of the config. */
+  section: string;
+  /** Last part of the repository's name. */
+  name: string;
+  /** What follows the version in the tag. */
+  suffix: string;
+  /** In rising order. */
+  versions: readonly KnownVersion[];
+}
+
+export const KNOWN_IMAGES: readonly KnownImage[] = known.images;
+
+/** When somebody last looked for newer versions. */
+export const KNOWN_DATE = new Date(known.date);
+
 /** An image of the config that gets a newer version. */
-export interface Upgrade {
+interface Upgrade {
   path: string;
   from: string;
   to: string;
@@ -12,38 +40,30 @@ export interface Upgrade {
   versions: readonly KnownVersion[];
 }
 
-/** An image that stays, and why. */
-export interface Left {
-  path: string;
-  image: string;
-  reason: string;
-}
-
 export interface UpgradePlan {
   upgrades: Upgrade[];
-  left: Left[];
+  /** Images that stay, and why. */
+  left: Array<{ path: string; image: string; reason: string }>;
   /** The file's text afterwards: nothing but the changed values differs. */
   text: string;
 }
 
 /**
  * What the table knows to be newer than what a config file names. Pure. Images that the file leaves to the defaults are
- * nothing to edit.
+ * not changed.
  *
- * @param source text of a config file that is valid
+ * @param source text of a valid config file
  * @param major whether the first number of a version may change too
  */
-export function planUpgrade(
-  source: string,
-  major: boolean,
-  known: readonly KnownImage[] = KNOWN_IMAGES,
-): UpgradePlan {
-  const config = new EditableConfig(source);
-  const plan: Omit<UpgradePlan, "text"> = { upgrades: [], left: [] };
-  const edits: Edit[] = [];
-  for (const image of known) {
-    const node = config.document.getIn(image.path, true);
-    const path = image.path.join(".");
+export function planUpgrade(source: string, major: boolean): UpgradePlan {
+  const document = parseDocument(source);
+  const plan: UpgradePlan = { upgrades: [], left: [], text: source };
+  const replace = (path: readonly [string, string], value: string) => {
+    plan.text = withValue(plan.text, path, value) ?? plan.text;
+  };
+  for (const image of KNOWN_IMAGES) {
+    const node = document.getIn([image.section, "image"], true);
+    const path = `${image.section}.image`;
     if (isAlias(node)) plan.left.push({ path, image: `*${node.source}`, reason: "is an alias" });
     if (!isScalar(node) || typeof node.value !== "string") continue;
     const verdict = judge(node.value, image, major);
@@ -52,13 +72,13 @@ export function planUpgrade(
       continue;
     }
     plan.upgrades.push({ path, from: node.value, ...verdict });
-    edits.push({ path: image.path, value: verdict.to });
-    // The line may stand beside the image, and has to stay true; where it does not, nothing is added.
+    replace([image.section, "image"], verdict.to);
+    // If the file names the line of the registry too, that has to stay true.
     const line = registryLine(verdict.to);
-    if (image.name === "registry" && line !== registryLine(node.value))
-      edits.push({ path: ["registry", "version"], value: String(line) });
+    const hasLine = image.name === "registry" && isScalar(document.getIn(["registry", "version"], true));
+    if (hasLine && line !== registryLine(node.value)) replace(["registry", "version"], String(line));
   }
-  return { ...plan, text: config.withValues(edits) };
+  return plan;
 }
 
 /** [mirror/]name[:tag][@digest] */
@@ -74,13 +94,13 @@ function judge(
   if (repository !== name) return { reason: "is an unknown image" };
   const version = tag?.endsWith(suffix) ? tag.slice(0, tag.length - suffix.length) : "";
   if (!/^\d+\.\d+\.\d+$/.test(version)) {
-    return { reason: `does not name a version; the table has ${name}:${newest(versions)?.version}${suffix}` };
+    return { reason: `does not name a version; the table has ${name}:${versions.at(-1)?.version}${suffix}` };
   }
-  const ofLine = versions.filter((one) => major || majorOf(one.version) === majorOf(version));
-  const newer = ofLine.filter((one) => compareVersions(one.version, version) > 0);
-  const best = newest(newer);
-  if (best) return { to: `${prefix}${name}:${best.version}${suffix}`, versions: newer };
-  const beyond = newest(versions.filter((one) => compareVersions(one.version, version) > 0));
+  const newer = versions.filter((one) => compareVersions(one.version, version) > 0);
+  const allowed = newer.filter((one) => major || majorOf(one.version) === majorOf(version));
+  const best = allowed.at(-1);
+  if (best) return { to: `${prefix}${name}:${best.version}${suffix}`, versions: allowed };
+  const beyond = newer.at(-1);
   const hint = beyond ? `; with --major it goes to ${beyond.version}` : "";
   const isKnown = versions.some((one) => one.version === version);
   return {
@@ -89,5 +109,3 @@ function judge(
 }
 
 const majorOf = (version: string): string => version.split(".")[0] ?? "";
-
-const newest = (versions: readonly KnownVersion[]): KnownVersion | undefined => versions.at(-1);

@@ -1,5 +1,5 @@
 import type { Check } from "./check.js";
-import { configCheck, fileCheck } from "./configChecks.js";
+import { configCheck, fileCheck, versionCheck } from "./configChecks.js";
 import { driftCheck } from "./driftCheck.js";
 import { engineClockCheck, engineDiskCheck, swarmCheck } from "./engineChecks.js";
 import { certificateCheck, frontDoorCheck, frontDoorClockCheck, nameCheck } from "./frontDoorChecks.js";
@@ -29,6 +29,7 @@ export const CHECKS: readonly Check[] = [
   mtuCheck,
   configCheck,
   fileCheck,
+  versionCheck,
   serviceCheck,
   namespaceCheck,
   driftCheck,

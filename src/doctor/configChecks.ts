@@ -1,9 +1,11 @@
 import type { Finding as ConfigFinding } from "../config/configFindings.js";
+import { KNOWN_DATE } from "../config/imageUpgrade.js";
+import { daysBetween } from "../credentials/age.js";
 import { readerOf } from "../host/files.js";
 import type { FindingCode } from "../operation/findingCodes.js";
 import { type Comparison, compare } from "../render/compare.js";
 import type { Check } from "./check.js";
-import { error, type Finding } from "./finding.js";
+import { error, type Finding, warning } from "./finding.js";
 
 /** Names for what the config's own rules warn of. */
 const RULES: ReadonlyArray<readonly [RegExp, FindingCode]> = [
@@ -56,6 +58,34 @@ function changedLines(diff: string): string {
     diff.split("\n").filter((line) => line.startsWith(mark) && !line.startsWith(mark.repeat(3))).length;
   return `+${count("+")} -${count("-")} lines`;
 }
+
+/** Days after which hephaestus's own table of versions is old. */
+const OLD_TABLE_DAYS = 365;
+
+/**
+ * The table of versions that `hephaestus upgrade` uses.
+ *
+ * @param looked when somebody last looked for newer versions
+ */
+export function judgeVersions(looked: Date, now: Date): Finding[] {
+  const days = daysBetween(looked, now);
+  if (days <= OLD_TABLE_DAYS) return [];
+  return [
+    warning(
+      "versions-old",
+      "hephaestus upgrade does not know the newest versions of the images",
+      `its table of versions is ${days} days old`,
+      "Install a newer hephaestus, and look at the releases of the registry, of nginx and of the UI until then.",
+    ),
+  ];
+}
+
+export const versionCheck: Check = {
+  id: "versions",
+  title: "known versions of the images",
+  theme: "Config and files",
+  run: async () => judgeVersions(KNOWN_DATE, new Date()),
+};
 
 export const configCheck: Check = {
   id: "config",

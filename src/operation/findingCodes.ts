@@ -22,6 +22,7 @@ export const FINDING_CODES = {
   "library-shows-all": "pulls need a login, but the public library shows every image",
   "files-missing": "rendered files are missing",
   "files-stale": "rendered files differ from what the config renders to",
+  "versions-old": "nobody has looked for newer versions of the images for a year",
   // Services
   "not-deployed": "the stack is not deployed",
   "namespace-foreign": "other objects have names of the stack",

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import type { SwarmService, SwarmTask } from "../../src/docker/objects.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
+import { judgeVersions } from "../../src/doctor/configChecks.js";
 import { judgeDrift } from "../../src/doctor/driftCheck.js";
 import { judgeClock } from "../../src/doctor/engineChecks.js";
 import type { Finding } from "../../src/doctor/finding.js";
@@ -252,6 +253,15 @@ describe("storage", () => {
     expect(judgeDataRoot("/var/lib/docker", room(1e12, 9e10))).toEqual([]);
     expect(ids(judgeDataRoot("/var/lib/docker", room(1e12, 4e10)))).toEqual(["warning engine-disk-full"]);
     expect(ids(judgeDataRoot("/var/lib/docker", room(1e12, 1e9)))).toEqual(["error engine-disk-full"]);
+  });
+});
+
+test("the table of versions is old after a year", () => {
+  const looked = new Date("2026-11-24");
+  expect(judgeVersions(looked, new Date("2027-11-24"))).toEqual([]);
+  expect(judgeVersions(looked, new Date("2027-11-25"))[0]).toMatchObject({
+    id: "versions-old",
+    evidence: "its table of versions is 366 days old",
   });
 });
 

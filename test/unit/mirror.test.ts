@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigError, formatFinding } from "../../src/config/configFindings.js";
-import { EditableConfig } from "../../src/config/editable.js";
+import { withValue } from "../../src/config/editable.js";
 import { loadConfig } from "../../src/config/load.js";
 import { isVersionRange } from "../../src/config/schema/imageMirror.js";
 import { mirrorLoginsFrom } from "../../src/credentials/mirrorLogins.js";
@@ -211,18 +211,20 @@ test.each([
 test.each([
   ["domain: a.example\n", "domain: a.example\n\nregsync:\n  self: use\n"],
   ["domain: a.example # end", "domain: a.example # end\n\nregsync:\n  self: use\n"],
-  ["regsync:\n    # mine\n    image: x:1\n", "regsync:\n    # mine\n    self: use\n    image: x:1\n"],
-  ["regsync: { image: 'x:1' } # here\n", 'regsync: { "self": "use", image: \'x:1\' } # here\n'],
-  ["regsync:\n  self: off # not yet\n", "regsync:\n  self: use # not yet\n"],
-  ['{ "domain": "a.example" }\n', '{ "regsync": { "self": "use" }, "domain": "a.example" }\n'],
-])("a setting is added to a config file, and every other byte stays: %j", (before, after) => {
-  expect(new EditableConfig(before).withSetting("regsync", "self", "use")).toBe(after);
+  [
+    "domain:   a.example\r\nregsync: { self: 'off' }   # not yet\r\n",
+    "domain:   a.example\r\nregsync: { self: 'use' }   # not yet\r\n",
+  ],
+  ["regsync:\n  # mine\n  image: x:1 # here\n", "regsync:\n  # mine\n  image: x:1 # here\n  self: use\n"],
+  ["regsync: { image: 'x:1' } # here\n", "regsync: { image: 'x:1', self: use } # here\n"],
+  ['{ "domain": "a.example" }\n', '{ "domain": "a.example", regsync: { self: use } }\n'],
+])("a setting is put into a config file, and what people wrote there stays: %j", (before, after) => {
+  expect(withValue(before, ["regsync", "self"], "use")).toBe(after);
 });
 
 test.each([
   "a: &x { image: y }\nregsync: *x\n",
   "regsync:\n",
-  "regsync: {}\n",
 ])("a section with no place for a setting is left alone: %j", (text) => {
-  expect(new EditableConfig(text).withSetting("regsync", "self", "use")).toBeUndefined();
+  expect(withValue(text, ["regsync", "self"], "use")).toBeUndefined();
 });
