@@ -24,9 +24,9 @@ Environment:
 
 The first deploy creates the Swarm secrets from the three REGISTRY_ variables. Later deploys use the secrets that
 are in use. If the variables are set then and differ from the users in the Swarm, the script stops: change users
-with `hephaestus rotate-password` and `hephaestus user`. It needs docker, and perl or htpasswd if the variables are
-set. Passwords go through pipes only: not into a command line, not into the environment of another program, and
-not to disk.
+with `hephaestus rotate-password` and `hephaestus user`. They are compared if a task of the registry runs on the node
+that docker talks to. The script needs docker, and perl if the variables are set. Passwords go through pipes only: not
+into a command line, not into the environment of another program, and not to disk.
 
 Exit codes: 0 all services run; 2 wrong command line, or a variable is missing; 3 COMPOSE_FILE is missing or was
 not rendered by hephaestus; 4 docker, the Swarm or this machine is not ready; 5 the htpasswd or the password was
@@ -38,19 +38,18 @@ set -eu +x +a # The caller's sh -x or sh -a must not spread secrets.
 umask 077
 
 # Copies that are not exported, even if the environment has variables of these names.
-unset mirror_logins notification_headers s3_id s3_secret s3_reader_id s3_reader_secret htpasswd user password line basic machine hash found present differing
+unset logins headers s3_id s3_secret s3_reader_id s3_reader_secret htpasswd user password line lines basic machine hash found present differing content
 htpasswd=${REGISTRY_HTPASSWD:-} user=${REGISTRY_USERNAME:-} password=${REGISTRY_RAW_PASSWORD:-}
-unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD
-mirror_logins=${REGISTRY_MIRROR_LOGINS:-} notification_headers=${REGISTRY_NOTIFICATION_HEADERS:-}
-unset REGISTRY_MIRROR_LOGINS REGISTRY_NOTIFICATION_HEADERS
-s3_id=${REGISTRY_S3_ACCESS_KEY_ID:-} s3_secret=${REGISTRY_S3_SECRET_ACCESS_KEY:-}
-s3_reader_id=${REGISTRY_S3_READER_ACCESS_KEY_ID:-} s3_reader_secret=${REGISTRY_S3_READER_SECRET_ACCESS_KEY:-}
-unset REGISTRY_S3_ACCESS_KEY_ID REGISTRY_S3_SECRET_ACCESS_KEY REGISTRY_S3_READER_ACCESS_KEY_ID REGISTRY_S3_READER_SECRET_ACCESS_KEY
-export LC_ALL=C
-
-lock='' scratch='' reader=''
+logins=${REGISTRY_MIRROR_LOGINS:-} headers=${REGISTRY_NOTIFICATION_HEADERS:-}
 newline='
 '
+s3_id=${REGISTRY_S3_ACCESS_KEY_ID:-} s3_secret=${REGISTRY_S3_SECRET_ACCESS_KEY:-}
+s3_reader_id=${REGISTRY_S3_READER_ACCESS_KEY_ID:-} s3_reader_secret=${REGISTRY_S3_READER_SECRET_ACCESS_KEY:-}
+unset REGISTRY_HTPASSWD REGISTRY_USERNAME REGISTRY_RAW_PASSWORD REGISTRY_MIRROR_LOGINS REGISTRY_NOTIFICATION_HEADERS REGISTRY_S3_ACCESS_KEY_ID \
+  REGISTRY_S3_SECRET_ACCESS_KEY REGISTRY_S3_READER_ACCESS_KEY_ID REGISTRY_S3_READER_SECRET_ACCESS_KEY
+export LC_ALL=C
+lock='' scratch=''
+
 say() { printf '%s\n' "$*"; }
 
 # die CODE MESSAGE [REMEDY]
@@ -65,9 +64,8 @@ ask() { docker "$@" </dev/null || die 4 "docker $1 $2 failed (see its message ab
 
 release() {
   if [ -n "$scratch" ]; then rm -rf "$scratch"; fi
-  [ -z "$reader" ] || docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
   [ -z "$lock" ] || docker config rm "$lock" >/dev/null 2>&1 </dev/null || say "deploy: the lock ${stack}_lock could not be removed; it expires" >&2
-  lock='' scratch='' reader=''
+  lock='' scratch=''
 }
 
 read_arguments() {
@@ -105,30 +103,14 @@ check_machine() {
 }
 
 # Reads a line with a bcrypt setting or hash, then a line with the password. Prints the hash.
-perl_crypt() { perl -C0 -e 'my ($s, $p) = <STDIN>; chomp($s, $p); print crypt($p, $s) // ""' 2>/dev/null; }
+bcrypt() { perl -C0 -e 'my ($s, $p) = <STDIN>; chomp($s, $p); print crypt($p, $s) // ""' 2>/dev/null; }
 
-# Only some C libraries have bcrypt in crypt(), so perl is tried with a known answer. It comes first because htpasswd checks files only.
-# shellcheck disable=SC2016
-find_bcrypt() {
-  if [ "$(printf '%s\n' '$2y$05$CCCCCCCCCCCCCCCCCCCCC.' 'U*U' | perl_crypt)" = '$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW' ]; then bcrypt=perl
-  elif command -v htpasswd >/dev/null 2>&1; then bcrypt=htpasswd
-  else die 4 "nothing here computes bcrypt" "install perl, or apache2-utils (Debian, Ubuntu, Alpine), or httpd-tools (Fedora, RHEL)"
-  fi
-}
-
-# Is $password the password of $user in the lines $1? $2a$, $2b$ and $2y$ are one algorithm, but not every program knows all names.
+# Is $password the password of $user in the lines $1? $2a$, $2b$ and $2y$ are one algorithm, but not every C library knows all names.
 password_opens() {
   found=$(printf '%s\n' "$user:" "$1" | awk 'NR == 1 { u = $0; next } index($0, u) == 1 { h = substr($0, length(u) + 1) } END { print h }')
   # shellcheck disable=SC2016
   hash='$2y$'${found#????}
-  if [ -z "$found" ]; then return 1; fi
-  if [ "$bcrypt" = perl ]; then [ "$(printf '%s\n%s\n' "$hash" "$password" | perl_crypt)" = "$hash" ]; return; fi
-  # Only the hash is written to a file, and to memory where possible.
-  directory=/dev/shm
-  if [ ! -w $directory ]; then directory=${TMPDIR:-/tmp}; fi
-  scratch=${scratch:-$(mktemp -d "$directory/deploy.XXXXXX")} || die 4 "cannot create a temporary folder in $directory"
-  printf 'x:%s\n' "$hash" >"$scratch/htpasswd"
-  printf '%s' "$password" | htpasswd -vi "$scratch/htpasswd" x >/dev/null 2>&1
+  [ -n "$found" ] && [ "$(printf '%s\n%s\n' "$hash" "$password" | bcrypt)" = "$hash" ]
 }
 
 # Removes blanks and comments from $htpasswd, but for ends and notes of users, and checks it against $user and $password.
@@ -151,54 +133,43 @@ check_credentials() {
     }') || die 5 "REGISTRY_HTPASSWD was refused:$newline$htpasswd"
   case $user in *:* | *"$newline"*) die 5 "REGISTRY_USERNAME contains a colon or a line break" "set it to one user name" ;; esac
   case $password in *"$newline"*) die 5 "REGISTRY_RAW_PASSWORD contains a line break" "remove it; printf writes none, echo does" ;; esac
-  find_bcrypt
+  # Only some C libraries have bcrypt in crypt(): a known answer.
+  # shellcheck disable=SC2016
+  if [ "$(printf '%s\n' '$2y$05$CCCCCCCCCCCCCCCCCCCCC.' 'U*U' | bcrypt)" != '$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW' ]; then
+    die 4 "nothing here computes bcrypt" "install perl, on Linux; or use hephaestus deploy"
+  fi
   if password_opens "$htpasswd"; then return; fi
   if [ -z "$found" ]; then die 5 "REGISTRY_USERNAME: $user is not in REGISTRY_HTPASSWD" "add a line for $user, or name one of its users"; fi
   die 5 "REGISTRY_RAW_PASSWORD is not the password of $user in REGISTRY_HTPASSWD" "correct one of the two; nothing was changed"
 }
 
-# Prints a line for each service in the namespace of the stack, or with a name of ours: own or foreign, and its name.
-classify_services() {
-  named=$(docker service ls --quiet --filter "name=${stack}_" </dev/null) || return
-  inside=$(docker service ls --quiet --filter "label=com.docker.stack.namespace=$stack" </dev/null) || return
-  if [ -z "$named$inside" ]; then return; fi
-  # shellcheck disable=SC2046
-  facts=$(docker service inspect --format '{{.Spec.Name}}|{{index .Spec.Labels "com.docker.stack.namespace"}}|{{index .Spec.Labels "hephaestus.stack"}}' \
-    $(printf '%s\n' "$named" "$inside" | sort -u) </dev/null) || return
-  printf '%s\n' "$facts" | awk -F '|' -v stack="$stack" -v service="$known_services" '
-    $2 == stack || $1 ~ "^" stack "_" service "$" { print ($2 == stack && $3 == stack) ? "own" : "foreign service", $1 }'
+# Names in the namespace of the stack: inside service|config|network|secret [OPTION...]
+inside() {
+  kind=$1
+  shift
+  ask "$kind" ls --filter "label=com.docker.stack.namespace=$stack" --format '{{.Name}}' "$@"
 }
-known_services='(registry|reader|gateway|registry-ui|registry-admin|mirror|notifier|registry-metrics)'
+own() { inside "$1" --filter "label=hephaestus.stack=$stack"; }
 
-# The configs in the stack's namespace, classified like the services.
-classify_configs() {
-  listed=$(docker config ls --filter "label=com.docker.stack.namespace=$stack" --format '{{.Name}} {{.Label "hephaestus.stack"}}' </dev/null) || return
-  printf '%s\n' "$listed" | awk -v stack="$stack" '$1 != "" { print $2 == stack ? "own" : "foreign config", $1 }'
-}
-
-# Sets $own to our services. Stops if anything else is in the namespace of the stack.
+# Stops if something else is in the namespace of the stack, or has the name of one of its services.
 check_namespace() {
-  inside="label=com.docker.stack.namespace=$stack"
-  classified=$(classify_services) || die 4 "docker service ls or inspect failed (see its message above)"
-  configs=$(classify_configs) || die 4 "docker config ls failed (see its message above)"
-  own=$(printf '%s\n' "$classified" | sed -n 's/^own //p')
-  foreign=$(ask secret ls --filter "$inside" --format 'secret {{.Name}}')
-  networks=$(ask network ls --filter "$inside" --format 'network {{.Name}} {{.Label "hephaestus.stack"}}')
-  foreign=$(printf '%s\n' "$classified" "$configs" "$networks" "$foreign" |
-    sed -n -e "/^network .* $stack\$/d" -e 's/^foreign //p' -e 's/^\(network [^ ]*\) .*/\1/p' -e '/^secret /p' | paste -s -d , -)
+  foreign=''
+  for kind in service config network secret; do
+    ours=$(own $kind)
+    all=$(inside $kind)
+    if [ $kind = service ]; then
+      named=$(ask service ls --filter "name=${stack}_" --format '{{.Name}}')
+      all=$all$newline$(printf '%s\n' "$named" | grep -xF "$wanted" || :)
+    fi
+    foreign=$foreign$(printf '%s\n' "$ours" -- "$all" | awk -v kind=$kind '
+      $0 == "--" { second = 1; next }
+      second && $0 != "" && !($0 in known) { printf ", %s %s", kind, $0 }
+      { known[$0] }')
+  done
   if [ -n "$foreign" ]; then
-    die 4 "the stack name $stack is in use by something else: $foreign" \
+    die 4 "the stack name $stack is in use by something else: ${foreign#, }" \
       "set another stack name in hephaestus.yaml and render again, or remove them if they are not needed"
   fi
-}
-
-# Sets $own again. Stops if docker stack deploy would take over a service that was created since.
-check_names() {
-  classified=$(classify_services) || die 4 "docker service ls or inspect failed (see its message above)"
-  own=$(printf '%s\n' "$classified" | sed -n 's/^own //p')
-  foreign=$(printf '%s\n' "$wanted" -- "$classified" |
-    awk '$0 == "--" { second = 1; next } !second { w[$1]; next } $1 == "foreign" && $3 in w { print $3 }' | paste -s -d , -)
-  if [ -n "$foreign" ]; then die 4 "another service has the name $foreign" "set another stack name in hephaestus.yaml and render again"; fi
 }
 
 # Seconds since the epoch of a time such as 2026-11-25T10:00:00.123Z or "2026-11-25T10:00:00Z".
@@ -237,88 +208,72 @@ check_jobs() {
   if [ -n "$jobs" ]; then die 4 "$jobs is left over from an operation that was killed" "end it with: hephaestus deploy, or: docker service rm $jobs"; fi
 }
 
-# The generation of a secret that a service uses: used SERVICE KIND
-used() {
-  printf '%s\n' "$own" | grep -qx "${stack}_$1" || return 0
-  refers=$(ask service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}' "${stack}_$1") || exit 4
-  printf '%s\n' "$refers" | sed -n "s/^${stack}_$2_\([1-9][0-9]*\)\$/\1/p" | head -n 1
-}
-
 # The newest generation of our secrets of a kind: newest KIND
 newest() { printf '%s\n' "$secrets" | sed -n "s/^${stack}_$1_\([1-9][0-9]*\) $stack\$/\1/p" | sort -n | tail -n 1; }
 
-# create_secret NAME KIND GENERATION [OPTION...]; the content comes on standard input.
-create_secret() {
-  secret=$1 kind=$2 number=$3
-  shift 3
+# Sets $chosen to the generation of a secret that a service uses, or else to the newest: choose SERVICE KIND
+choose() {
+  chosen=''
+  if printf '%s\n' "$services" | grep -qx "${stack}_$1"; then
+    refers=$(ask service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}' "${stack}_$1")
+    chosen=$(printf '%s\n' "$refers" | sed -n "s/^${stack}_$2_\([1-9][0-9]*\)\$/\1/p" | head -n 1)
+  fi
+  chosen=${chosen:-$(newest "$2")}
+}
+
+# Whether the compose file names a secret of a kind: names_secret KIND
+names_secret() { grep -q "^ *name: .*${stack}_$1_" <"$file"; }
+
+# Whether a secret is ours: has KIND GENERATION
+has() { printf '%s\n' "$secrets" | grep -qxF "${stack}_$1_$2 $stack"; }
+
+# create KIND GENERATION [OPTION...]; the content comes on standard input.
+create() {
+  kind=$1 number=$2 name=${stack}_$1_$2
+  shift 2
   docker secret create --label "hephaestus.stack=$stack" --label "hephaestus.secret=$kind" --label "hephaestus.generation=$number" \
-    --label hephaestus.password=given "$@" "$secret" - >/dev/null || die 4 "docker secret create $secret failed (see its message above)"
-  say "secrets: $secret created"
+    --label hephaestus.password=given "$@" "$name" - >/dev/null || die 4 "docker secret create $name failed (see its message above)"
+  say "secrets: $name created"
 }
 
 random_hex() { od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n'; }
 
-# Makes a machine account with 256 random bits, for which the lowest bcrypt cost is enough. Sets $line and $basic.
+# Makes a machine account with 256 random bits, for which the lowest bcrypt cost is enough. Sets $machine and $basic, and adds to $lines.
 make_account() {
-  machine=$(random_hex)
+  machine=$(random_hex) account=hephaestus-$1
+  if [ "$machine_generation" != 1 ]; then account=$account-$machine_generation; fi
   # shellcheck disable=SC2016
-  if [ "$bcrypt" = perl ]; then hash=$(printf '$2y$04$%s.\n%s\n' "$(random_hex | cut -c 1-21)" "$machine" | perl_crypt)
-  else hash=$(printf '%s' "$machine" | htpasswd -niB -C 4 x | sed -n 's/^x://p'); fi
-  line=$1:$hash basic=$(printf '%s' "$1:$machine" | base64 | tr -d '\n')
-  if [ ${#machine} -ne 64 ] || [ ${#hash} -ne 60 ] || [ -z "$basic" ]; then die 4 "cannot create the account $1 with od, $bcrypt and base64"; fi
+  hash=$(printf '$2y$04$%s.\n%s\n' "$(random_hex | cut -c 1-21)" "$machine" | bcrypt)
+  lines=$lines$account:$hash$newline basic=$(printf '%s' "$account:$machine" | base64 | tr -d '\n')
+  if [ ${#machine} -ne 64 ] || [ ${#hash} -ne 60 ] || [ -z "$basic" ]; then die 4 "cannot create the account $account with od, perl and base64"; fi
 }
 
 # Creates the secrets of a new stack. The htpasswd comes last: if it exists, the others do.
 create_secrets() {
-  if [ -z "$user" ]; then die 2 "the first deploy of $stack needs REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD" "set them in the environment"; fi
-  generation=1 machine_generation=$(($(newest gateway || :) + 1))
-  suffix=-$machine_generation
-  if [ $machine_generation = 1 ]; then suffix=''; fi
-  make_account "hephaestus-gateway$suffix"
-  lines=$line
-  printf 'default "Basic %s";\n' "$basic" | create_secret "${stack}_gateway_$machine_generation" gateway $machine_generation
-  make_account "hephaestus-ui$suffix"
-  lines=$lines$newline$line
-  printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$basic" | create_secret "${stack}_ui_$machine_generation" ui $machine_generation
+  generation=1 machine_generation=$(($(newest gateway || :) + 1)) lines=''
+  make_account gateway
+  printf 'default "Basic %s";\n' "$basic" | create gateway $machine_generation
+  make_account ui
+  printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$basic" | create ui $machine_generation
   if names_secret mirror; then
-    make_account "hephaestus-mirror$suffix"
-    lines=$lines$newline$line
-    printf '%s' "hephaestus-mirror$suffix:$machine" | create_secret "${stack}_mirror_$machine_generation" mirror $machine_generation
+    make_account mirror
+    printf '%s' "$account:$machine" | create mirror $machine_generation
   fi
   labels=$(printf '%s\n' "$htpasswd" | sed -n -e "s/^\([a-zA-Z0-9][a-zA-Z0-9._@-]*\):.*/--label hephaestus.changed.\1=$(date -u +%Y-%m-%dT%H:%M:%SZ)/p" \
     -e "s/^# until \([^ ]*\) \(....\)\(..\)\(..\)\$/--label hephaestus.until.\1=\2-\3-\4/p")
   # Names in labels are single words.
   # shellcheck disable=SC2086
-  printf '%s\n' "$htpasswd" "$lines" | create_secret "${stack}_htpasswd_1" htpasswd 1 $labels
-}
-
-# Sets $present to the htpasswd in use, read in a container on this node: of the registry, or of a service that only holds the secret.
-read_users() {
-  present=$(htpasswd_of "${stack}_registry")
-  if [ -n "$present" ]; then return; fi
-  reader=${stack}_htpasswd-reader image=$(sed -n '/^  gateway:/,/^  [^ ]/s/^    image: *//p' <"$file" | tr -d "\"'" | head -n 1) tries=0
-  docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
-  ask service create --detach --quiet --no-resolve-image --with-registry-auth --name "$reader" --label "hephaestus.stack=$stack" \
-    --constraint "node.id==$(ask info --format '{{.Swarm.NodeID}}')" --restart-condition none --limit-pids 4096 --no-healthcheck --log-driver none \
-    --secret "source=${stack}_htpasswd_$generation,target=htpasswd" --entrypoint sleep "$image" 60 >/dev/null
-  while [ -z "$present" ] && [ $tries -lt 30 ]; do
-    sleep 1
-    tries=$((tries + 1)) present=$(htpasswd_of "$reader")
-  done
-  docker service rm "$reader" >/dev/null 2>&1 </dev/null || :
-  reader=''
-  [ -n "$present" ] || die 4 "the users in ${stack}_htpasswd_$generation cannot be read on this node" \
-    "set DOCKER_HOST to the manager that runs ${stack}_registry, or pull $image there; without the REGISTRY_ variables the users are not compared"
-}
-
-htpasswd_of() {
-  docker ps --quiet --filter "label=com.docker.swarm.service.name=$1" --filter status=running 2>/dev/null </dev/null |
-    while read -r id; do if docker exec "$id" cat /run/secrets/htpasswd 2>/dev/null </dev/null; then break; fi; done
+  printf '%s\n%s' "$htpasswd" "$lines" | create htpasswd 1 $labels
 }
 
 # Stops if the environment has a user or a password that is not in use. The salt of $user may differ.
 compare_users() {
-  read_users
+  present=$(docker ps --quiet --filter "label=com.docker.swarm.service.name=${stack}_registry" --filter status=running 2>/dev/null </dev/null |
+    while read -r id; do if docker exec "$id" cat /run/secrets/htpasswd 2>/dev/null </dev/null; then break; fi; done)
+  if [ -z "$present" ]; then
+    say "secrets: the users were not compared, since no task of ${stack}_registry runs on this node"
+    return
+  fi
   same=''
   if password_opens "$present"; then same=$user; fi
   differing=$(printf '%s\n' "$same" "$present" -- "$htpasswd" | awk '
@@ -336,67 +291,36 @@ compare_users() {
 }
 
 choose_secrets() {
-  generation=$(used registry htpasswd)
-  generation=${generation:-$(newest htpasswd)}
-  machine_generation=$(used gateway gateway)
-  machine_generation=${machine_generation:-$(newest gateway)}
-  case $newline$secrets in *"$newline${stack}_http-secret_1 "*) ;; *) printf '  secret: %s\n' "$(random_hex)" | create_secret "${stack}_http-secret_1" http-secret 1 ;; esac
+  services=$(own service)
+  has http-secret 1 || printf '  secret: %s\n' "$(random_hex)" | create http-secret 1
+  choose registry htpasswd
+  generation=$chosen
   if [ -z "$generation" ]; then create_secrets; return; fi
-  case $newline$secrets$newline in
-    *"$newline${stack}_gateway_$machine_generation $stack$newline"*"$newline${stack}_ui_$machine_generation $stack$newline"*) ;;
-    *) die 4 "the secrets of the machine accounts are incomplete" "create them with: hephaestus deploy" ;;
-  esac
-  case $newline$secrets$newline in
-    *"$newline${stack}_mirror_$machine_generation $stack$newline"*) ;;
-    *) if names_secret mirror; then die 4 "the mirror has no account yet" "create it with: hephaestus deploy"; fi ;;
-  esac
+  choose gateway gateway
+  machine_generation=$chosen
+  for kind in gateway ui mirror; do
+    if [ $kind = mirror ] && ! names_secret mirror; then continue; fi
+    has $kind "$machine_generation" || die 4 "the secrets of the machine accounts are incomplete" "create them with: hephaestus deploy"
+  done
   if [ -n "$user" ]; then compare_users; fi
   say "secrets: generation $generation kept"
 }
 
-# Whether the compose file names a secret of a kind: names_secret KIND
-names_secret() { grep -q "^ *name: .*${stack}_$1_" <"$file"; }
+# Stops before anything is created if the first deploy lacks a secret that is given: need KIND CONTENT VARIABLES
+need() { if names_secret "$1" && [ -z "$(newest "$1")$2" ]; then die 2 "the secret ${stack}_$1_1 is not in the Swarm yet" "set $3"; fi; }
 
-# Stops before anything is created if the first deploy lacks keys of the S3 storage, logins of the mirror or headers of notifications.
-check_storage_keys() {
-  if names_secret mirror-logins && [ -z "$(newest mirror-logins)$mirror_logins" ]; then die 2 "the logins of the mirror are not in the Swarm yet" "set REGISTRY_MIRROR_LOGINS"; fi
-  if names_secret notification-headers && [ -z "$(newest notification-headers)$notification_headers" ]; then
-    die 2 "the headers of notifications are not in the Swarm yet" "set REGISTRY_NOTIFICATION_HEADERS"
-  fi
-  if ! names_secret s3 || [ -n "$(newest s3)" ]; then return; fi
-  if [ -z "$s3_id" ] || [ -z "$s3_secret" ]; then die 2 "the keys of the S3 storage are not in the Swarm yet" "set REGISTRY_S3_ACCESS_KEY_ID and REGISTRY_S3_SECRET_ACCESS_KEY"; fi
-  if names_secret s3-reader && { [ -z "$s3_reader_id" ] || [ -z "$s3_reader_secret" ]; }; then
-    die 2 "the reader's keys of the S3 storage are not in the Swarm yet" "set REGISTRY_S3_READER_ACCESS_KEY_ID and REGISTRY_S3_READER_SECRET_ACCESS_KEY"
-  fi
-}
+# The file that the AWS SDK reads: aws_file ID SECRET
+aws_file() { printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s' "$1" "$2"; }
 
-# Chooses the generation of the keys of an S3 storage, and creates the first. Sets $storage_generation.
-choose_storage_keys() {
-  storage_generation=''
-  names_secret s3 || return 0
-  storage_generation=$(used registry s3)
-  storage_generation=${storage_generation:-$(newest s3)}
-  if [ -n "$storage_generation" ]; then return; fi
-  storage_generation=1
-  if names_secret s3-reader; then store_key s3-reader "$s3_reader_id" "$s3_reader_secret"; fi
-  store_key s3 "$s3_id" "$s3_secret"
-}
-
-# store_key KIND ID SECRET: the file that the AWS SDK reads.
-store_key() {
-  printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$2" "$3" |
-    create_secret "${stack}_$1_1" "$1" 1 --label "hephaestus.access-key=$2"
-}
-
-# choose_given KIND SERVICE CONTENT: chooses the generation of a secret that is given as it is, and creates the first. Sets $given_generation.
-choose_given() {
-  given_generation=''
+# Chooses the generation of a secret that is given as it is, and creates the first: give KIND SERVICE CONTENT [OPTION...]
+give() {
+  chosen=''
   names_secret "$1" || return 0
-  given_generation=$(used "$2" "$1")
-  given_generation=${given_generation:-$(newest "$1")}
-  if [ -n "$given_generation" ]; then return; fi
-  given_generation=1
-  printf '%s' "$3" | create_secret "${stack}_$1_1" "$1" 1
+  choose "$2" "$1"
+  if [ -n "$chosen" ]; then return; fi
+  chosen=1 kind=$1 content=$3
+  shift 3
+  printf '%s' "$content" | create "$kind" 1 "$@"
 }
 
 # Prints a line for each service: ok, wait or failed; its name; running/desired tasks; the state of its update.
@@ -454,24 +378,24 @@ record() {
   done
   tar -c -f "$scratch/tar" -C "$scratch/files" . && gzip "$scratch/tar" || return
   records=$(docker config ls --filter "label=hephaestus.stack=$stack" --filter "name=${stack}_history_" --format '{{.Name}} {{.Label "hephaestus.history"}}' </dev/null) || return
-  numbers=$(printf '%s\n' "$records" | sed -n "s/^${stack}_history_\([1-9][0-9]*\) \([a-z]*\)\$/\1 \2/p" | sort -n)
+  numbers=$(printf '%s\n' "$records" | sed -n "s/^${stack}_history_\([1-9][0-9]*\) /\1 /p" | sort -rn)
   # shellcheck disable=SC2086
   images=$(docker service inspect --format '{{.Spec.Name}}={{.Spec.TaskTemplate.ContainerSpec.Image}}' $wanted </dev/null) || return
   docker config create --label "hephaestus.stack=$stack" --label hephaestus.history=deploy --label "hephaestus.history.at=$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
     --label "hephaestus.history.by=$(id -un 2>/dev/null || id -u)@$host" --label hephaestus.history.note=deploy.sh \
     --label "hephaestus.history.config=$(sed '/^    image: /d' <"$file" | sha256sum | cut -c 1-64)" --label "hephaestus.history.generations=$generation/$machine_generation" \
-    --label "hephaestus.history.images=$(printf '%s\n' "$images" | sed "s/^${stack}_//" | sort | paste -s -d ' ' -)" "${stack}_history_$(($(printf '%s\n' "$numbers" | sed -n '$s/ .*//p') + 1))" - >/dev/null <"$scratch/tar.gz" || return
-  for old in $(printf '%s\n' "$numbers" | awk '$2 ~ /^(deploy|rotate|rollback)$/ { n[++count] = $1 } END { for (i = 1; i <= count - 19; i++) print n[i] }'); do
+    --label "hephaestus.history.images=$(printf '%s\n' "$images" | sed "s/^${stack}_//" | sort | paste -s -d ' ' -)" "${stack}_history_$(($(printf '%s\n' "$numbers" | sed -n '1s/ .*//p') + 1))" - >/dev/null <"$scratch/tar.gz" || return
+  for old in $(printf '%s\n' "$numbers" | awk '$2 ~ /^(deploy|rotate|rollback)$/ && ++count >= 20 { print $1 }'); do
     docker config rm "${stack}_history_$old" >/dev/null 2>&1 </dev/null || :
   done
 }
 
 # Removes services that the compose file no longer has, and configs that no service uses; Docker keeps those in use.
 remove_unused() {
-  for name in $own; do
+  for name in $services; do
     printf '%s\n' "$wanted" | grep -qx "$name" || ! docker service rm "$name" >/dev/null </dev/null || say "stack: removed $name"
   done
-  for name in $(classify_configs | sed -n 's/^own //p'); do
+  for name in $(own config); do
     grep -q "name: $name\$" <"$file" || docker config rm "$name" >/dev/null 2>&1 </dev/null || :
   done
   docker config rm "${stack}_baseline" >/dev/null 2>&1 </dev/null || : # What ran before a hephaestus deploy that was killed.
@@ -485,22 +409,24 @@ main() {
   if [ -n "$user" ]; then check_credentials; fi
   check_namespace
   secrets=$(ask secret ls --filter "name=${stack}_" --format '{{.Name}} {{.Label "hephaestus.stack"}}')
-  if [ -z "$user$(newest htpasswd)" ]; then create_secrets; fi # It stops there, before the lock.
-  check_storage_keys
+  need htpasswd "$user" "REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD"
+  need s3 "${s3_id:+$s3_secret}" "REGISTRY_S3_ACCESS_KEY_ID and REGISTRY_S3_SECRET_ACCESS_KEY"
+  need s3-reader "${s3_reader_id:+$s3_reader_secret}" "REGISTRY_S3_READER_ACCESS_KEY_ID and REGISTRY_S3_READER_SECRET_ACCESS_KEY"
+  need mirror-logins "$logins" REGISTRY_MIRROR_LOGINS
+  need notification-headers "$headers" REGISTRY_NOTIFICATION_HEADERS
   take_lock
   check_jobs
   choose_secrets
-  choose_storage_keys
-  choose_given mirror-logins mirror "$mirror_logins"
-  logins_generation=$given_generation
-  choose_given notification-headers notifier "$notification_headers"
-  headers_generation=$given_generation
-  check_names
-  if ! HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation HEPHAESTUS_S3_GENERATION=$storage_generation \
-    HEPHAESTUS_MIRROR_GENERATION=$logins_generation HEPHAESTUS_NOTIFICATION_GENERATION=$headers_generation docker stack deploy --with-registry-auth \
-    ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null; then
+  give s3-reader reader "$(aws_file "$s3_reader_id" "$s3_reader_secret")$newline" --label "hephaestus.access-key=$s3_reader_id"
+  give s3 registry "$(aws_file "$s3_id" "$s3_secret")$newline" --label "hephaestus.access-key=$s3_id"
+  HEPHAESTUS_S3_GENERATION=$chosen
+  give mirror-logins mirror "$logins"
+  HEPHAESTUS_MIRROR_GENERATION=$chosen
+  give notification-headers notifier "$headers"
+  HEPHAESTUS_NOTIFICATION_GENERATION=$chosen HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation
+  export HEPHAESTUS_GENERATION HEPHAESTUS_MACHINE_GENERATION HEPHAESTUS_S3_GENERATION HEPHAESTUS_MIRROR_GENERATION HEPHAESTUS_NOTIFICATION_GENERATION
+  docker stack deploy --with-registry-auth ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null ||
     die 6 "docker stack deploy failed (see its message above)" "run it again; it continues where it stopped"
-  fi
   wait_for_services
   # It looks for missing images when it starts, which may have been before the registry answered.
   if names_secret mirror; then docker service update --detach --quiet --force "${stack}_mirror" >/dev/null </dev/null || say "mirror: could not be restarted"; fi

@@ -20,22 +20,24 @@ const DOCKER_STUB = `#!/bin/sh
 { printf 'docker'; for word; do printf ' [%s]' "$word"; done; echo; } >> "$STUB/argv"
 [ ! -e "$STUB/watched" ] || env >> "$STUB/environment"
 for last; do :; done
+words=$*
+# Of lines with a name and the stack that it belongs to, the names that the filters ask for; all are in the namespace.
+matching() {
+  case $words in *hephaestus.stack=reg*) sed -n 's/ reg$//p' ;; *) sed 's/ .*//' ;; esac
+}
 case "$1 $2" in
   "info "*)
     if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi
     case $* in
-    *NodeID*) echo node-1 ;;
-    *SystemTime*) date -u +%Y-%m-%dT%H:%M:%S.123456789Z ;;
     *) cat "$STUB/info" ;;
     esac ;;
   "secret ls") case $* in
-    *namespace*) cat "$STUB/foreign-secrets" 2>/dev/null || : ;;
-    *--quiet*) ls "$STUB/secrets" | sed -n "/_htpasswd_/p" ;;
+    *namespace*) matching 2>/dev/null < "$STUB/stack-secrets" || : ;;
     *) for f in "$STUB"/secrets/*; do
       [ ! -e "$f" ] || echo "\${f##*/} reg"
     done ;;
     esac ;;
-  "network ls") cat "$STUB/networks" 2>/dev/null || : ;;
+  "network ls") matching 2>/dev/null < "$STUB/stack-networks" || : ;;
   "secret rm")
     ! grep -qx "$3" "$STUB"/services/* 2>/dev/null || { echo "Error response from daemon: $3 is in use" >&2; exit 1; }
     rm "$STUB/secrets/$3" ;;
@@ -46,7 +48,7 @@ case "$1 $2" in
     for word; do case $word in hephaestus.*) echo "$word" >> "$STUB/labels/$name" ;; esac; done
     cat > "$STUB/$1s/$name"; echo "id-of-$name" ;;
   "config ls") case $* in
-    *namespace*) cat "$STUB/stack-configs" 2>/dev/null || : ;;
+    *namespace*) matching 2>/dev/null < "$STUB/stack-configs" || : ;;
     *_history_*) ls "$STUB/configs" | sed -n "s/.*_history_.*/& deploy/p" ;;
     *) ls "$STUB/configs" | sed -n "/handed-over/p" ;;
     esac ;;
@@ -55,20 +57,16 @@ case "$1 $2" in
   "service ls") case $* in
     *_job-*) ls "$STUB/services" | sed -n "/_job-/p" ;;
     *Replicas*) echo "reg_registry 1/1"; echo "reg_gateway 2/2"; echo "reg_web 0/1" ;;
-    *) ls "$STUB/services" ;;
+    *) for f in "$STUB"/services/*; do
+      case $words in *namespace*) [ ! -e "$STUB/outside-\${f##*/}" ] || continue ;; esac
+      [ ! -e "$f" ] || echo "\${f##*/} $(cat "$STUB/owner-\${f##*/}" 2>/dev/null || echo reg)"
+    done | matching ;;
     esac ;;
   "service inspect") case $* in
-    *"|"*)
-      for word; do
-        [ ! -e "$STUB/services/$word" ] || cat "$STUB/facts-$word" 2>/dev/null || echo "$word|reg|reg"
-      done ;;
     *SecretName*) cat "$STUB/services/$last" ;;
     *Image*) [ ! -e "$STUB/services/reg_gateway" ] || echo "nginx:running" ;;
     *) cat "$STUB/updates" ;;
     esac ;;
-  "service create")
-    for word; do case $word in source=*,target=htpasswd) word=\${word#source=}; echo "\${word%,*}" > "$STUB/services/reg_htpasswd-reader" ;; esac; done
-    case " $* " in *" $(cat "$STUB/pullable") 60 ") ;; *) rm "$STUB/services/reg_htpasswd-reader" ;; esac ;;
   "service rm") rm "$STUB/services/$3" ;;
   "service ps") echo 'reg_registry.1 on node-1: Failed 3 seconds ago: "task: non-zero exit (1)"' ;;
   "service logs") printf "the registry's last words \\033[2J\\007\\r\\302\\233\\n" ;;
@@ -118,7 +116,7 @@ describe("deploy.sh", () => {
   /** Everything that the script may run. */
   const tools = [
     ...["awk", "base64", "cat", "cut", "date", "env", "grep", "head", "id", "ls", "mktemp", "od", "paste"],
-    ...["perl", "htpasswd", "readlink", "rm", "sed", "sort", "tail", "timeout", "tr", "uname", "wc"],
+    ...["perl", "readlink", "rm", "sed", "sort", "tail", "timeout", "tr", "uname", "wc"],
   ];
   let stub: string;
 
@@ -134,7 +132,6 @@ describe("deploy.sh", () => {
     // Waiting is cut short.
     writeFileSync(join(stub, "bin", "sleep"), "#!/bin/sh\n", { mode: 0o755 });
     writeFileSync(join(stub, "info"), "active true\n");
-    writeFileSync(join(stub, "pullable"), "nginx:1.28.0-alpine");
     writeFileSync(join(stub, "updates"), "reg_registry completed\nreg_gateway \n");
     writeFileSync(join(home, "compose.yml"), COMPOSE);
   });
@@ -514,25 +511,14 @@ describe("deploy.sh", () => {
       expect(read("argv")).not.toContain("[exec]");
     });
 
-    it("are read by a service of its own where no task of the registry is at hand, which is removed", async () => {
+    it("are not compared where no task of the registry is at hand, which is said", async () => {
       writeFileSync(join(stub, "elsewhere-reg_registry"), "");
-      expect((await deploy(changed)).code).toBe(ExitCode.credentials);
-      expect(read("argv").match(/^docker \[service\] \[create\].*$/gm)).toEqual([
-        "docker [service] [create] [--detach] [--quiet] [--no-resolve-image] [--with-registry-auth] [--name] [reg_htpasswd-reader] " +
-          "[--label] [hephaestus.stack=reg] [--constraint] [node.id==node-1] [--restart-condition] [none] [--limit-pids] [4096] [--no-healthcheck] " +
-          "[--log-driver] [none] [--secret] [source=reg_htpasswd_1,target=htpasswd] [--entrypoint] [sleep] [nginx:1.28.0-alpine] [60]",
-      ]);
-      expect(existsSync(join(stub, "services", "reg_htpasswd-reader"))).toBe(false);
-    });
-
-    it("stop a deploy where they cannot be read", { timeout: 30_000 }, async () => {
-      writeFileSync(join(stub, "elsewhere-reg_registry"), "");
-      writeFileSync(join(stub, "pullable"), "nothing");
-      const { code, err } = await deploy(changed);
-      expect(code).toBe(ExitCode.preflight);
-      expect(err).toContain("deploy: the users in reg_htpasswd_1 cannot be read on this node");
-      expectNothingChanged();
-      expect(existsSync(join(stub, "services", "reg_htpasswd-reader"))).toBe(false);
+      const { code, out } = await deploy(changed);
+      expect(code).toBe(ExitCode.ok);
+      expect(out).toContain(
+        "secrets: the users were not compared, since no task of reg_registry runs on this node\nsecrets: generation 1 kept\n",
+      );
+      expect(users(1)).toEqual(["alice", "bob", "hephaestus-gateway", "hephaestus-ui"]);
     });
 
     it("are those of the generation in use, whatever other generations there are", async () => {
@@ -562,9 +548,8 @@ describe("deploy.sh", () => {
     expect(err).toContain("REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD are not all set\n");
     const first = await deploy();
     expect(first.code).toBe(ExitCode.usage);
-    expect(first.err).toContain(
-      "the first deploy of reg needs REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD\n",
-    );
+    expect(first.err).toContain("the secret reg_htpasswd_1 is not in the Swarm yet\n");
+    expect(first.err).toContain("set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD");
     expect(changes()).toEqual([]);
   });
 
@@ -613,34 +598,11 @@ describe("deploy.sh", () => {
     expect(code).toBe(0);
   });
 
-  it("takes htpasswd where there is no perl, and leaves no file behind", async (context) => {
-    if (!which("htpasswd")) context.skip("htpasswd is not installed (apt-get install apache2-utils)");
-    rmSync(join(stub, "bin", "perl"));
-    watch();
-    mkdirSync(join(home, "tmp"));
-    const env = { ...credentials, TMPDIR: join(home, "tmp") };
-    const wrong = await deploy({ ...env, REGISTRY_RAW_PASSWORD: "wrong" });
-    expect(wrong).toMatchObject({ code: ExitCode.credentials });
-    expect(changes()).toEqual([]);
-    expect(await deploy(env)).toMatchObject({ code: 0, err: "" });
-    const basic = /Basic (\S+)"/.exec(read("secrets/reg_gateway_1"))?.[1] ?? "";
-    const reader = Buffer.from(basic, "base64").toString().split(":")[1] ?? "";
-    const readerHash = /^hephaestus-gateway:(\$2y\$04\$.+)$/m.exec(read("secrets/reg_htpasswd_1"))?.[1] ?? "";
-    expect(bcrypt.compareSync(reader, readerHash)).toBe(true);
-    const other = { REGISTRY_HTPASSWD: `bob:${bcrypt.hashSync("other", 4)}`, REGISTRY_RAW_PASSWORD: "other" };
-    expect((await deploy({ ...env, ...other })).err).toContain("the password of bob differs");
-    const scratches = read("children").match(/\S+\/deploy\.(?!X{6})[A-Za-z0-9]{6}/g) ?? [];
-    expect(new Set(scratches).size).toBe(3);
-    expect(scratches.filter((path) => existsSync(path))).toEqual([]);
-    for (const secret of [password, hash, reader, readerHash]) expect(told()).not.toContain(secret);
-  });
-
-  it("says which packages bring bcrypt where nothing has it", async () => {
+  it("says what brings bcrypt if nothing has it", async () => {
     rmSync(join(stub, "bin", "perl"), { force: true });
-    rmSync(join(stub, "bin", "htpasswd"), { force: true });
     const { code, err } = await deploy(credentials);
     expect(code).toBe(ExitCode.preflight);
-    expect(err).toContain("install perl, or apache2-utils");
+    expect(err).toContain("install perl, on Linux");
     expect(changes()).toEqual([]);
   });
 
@@ -691,24 +653,28 @@ describe("deploy.sh", () => {
   });
 
   describe("what others have under the stack's name", () => {
-    const facts = (name: string, ...rest: string[]) => {
+    const foreign = (name: string, owner = "") => {
       writeFileSync(join(stub, "services", name), "");
-      writeFileSync(join(stub, `facts-${name}`), `${[name, ...rest].join("|")}\n`);
+      writeFileSync(join(stub, `owner-${name}`), `${owner}\n`);
     };
 
     it("is named before anything is made", async () => {
-      facts("reg_web", "reg", "");
-      facts("reg_reader", "", "");
-      facts("reg_registry-metrics", "", "");
-      facts("reg_gateway", "reg", "other");
-      facts("reg_more_registry", "reg_more", "reg_more");
+      foreign("reg_web");
+      foreign("reg_gateway", "other");
+      for (const [name, owner] of [
+        ["reg_registry", "reg"],
+        ["reg_more_registry", "reg_more"],
+      ] as const) {
+        foreign(name, owner);
+        writeFileSync(join(stub, `outside-${name}`), "");
+      }
       writeFileSync(join(stub, "stack-configs"), "reg_web_conf \nreg_registry_0123456789ab reg\n");
-      writeFileSync(join(stub, "foreign-secrets"), "secret reg_key\n");
-      writeFileSync(join(stub, "networks"), "network reg_default \nnetwork reg_internal reg\n");
+      writeFileSync(join(stub, "stack-secrets"), "reg_key \n");
+      writeFileSync(join(stub, "stack-networks"), "reg_default \nreg_internal reg\n");
       const { code, err } = await deploy(credentials);
       expect(code).toBe(ExitCode.preflight);
       expect(err).toContain(
-        "deploy: the stack name reg is in use by something else: service reg_gateway,service reg_reader,service reg_registry-metrics,service reg_web,config reg_web_conf,network reg_default,secret reg_key\n",
+        "deploy: the stack name reg is in use by something else: service reg_gateway, service reg_web, service reg_registry, config reg_web_conf, network reg_default, secret reg_key\n",
       );
       expect(err).toContain("set another stack name in hephaestus.yaml");
       expect(changes()).toEqual([]);
@@ -723,7 +689,7 @@ describe("deploy.sh", () => {
       join(stub, "stack-configs"),
       `reg_gateway_21fe189a3f32 reg\nreg_gateway_${digest} reg\nreg_registry-admin_${digest} reg\n`,
     );
-    writeFileSync(join(stub, "networks"), "network reg_internal reg\n");
+    writeFileSync(join(stub, "stack-networks"), "reg_internal reg\n");
     const { code, out, err } = await deploy(credentials);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toContain("stack: removed reg_reader\nstack: removed reg_registry-admin\n");
