@@ -1,4 +1,4 @@
-import picomatch from "picomatch";
+import { matchesGlob } from "../access/glob.js";
 import { timeFrom } from "../credentials/age.js";
 import { dockerCommand } from "../docker/run.js";
 import { missingText } from "../docker/serviceLogs.js";
@@ -47,12 +47,12 @@ export async function audit(flags: AuditFlags): Promise<ExitCode> {
 }
 
 function filterOf({ user, repository, action, all }: AuditFlags): (access: Access) => boolean {
-  const matches = repository === undefined ? undefined : picomatch(repository);
   return (access) =>
     (all === true || isEvent(access)) &&
     (user === undefined || access.user === user || access.via === user) &&
     (action === undefined || access.action === action) &&
-    (matches === undefined || (access.repository !== undefined && matches(access.repository)));
+    (repository === undefined ||
+      (access.repository !== undefined && matchesGlob(repository, access.repository)));
 }
 
 const HEAD = ["WHEN (UTC)", "USER", "ACTION", "IMAGE", "STATUS", "ADDRESS", "CLIENT"];

@@ -1,5 +1,4 @@
-import picomatch from "picomatch";
-import { REPOSITORY_GLOB } from "../access/glob.js";
+import { matchesGlob } from "../access/glob.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { pruneRepositories, type RuleFor } from "../maintenance/pruneRepositories.js";
@@ -40,10 +39,15 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   const login = await loginFrom(flags, config.credentials);
   if (login === undefined) throw noPassword();
   const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login));
-  const wanted = picomatch(flags.repository);
   const hidden = (seen: readonly string[]) => unseenOf(selectionsOf(flags, config), config, login.user, seen);
   const [dryRun, explain] = [flags.dryRun ?? false, flags.explain ?? false];
-  const options = { ruleFor, wanted: (name: string) => wanted(name), hidden, dryRun, explain };
+  const options = {
+    ruleFor,
+    wanted: (name: string) => matchesGlob(flags.repository, name),
+    hidden,
+    dryRun,
+    explain,
+  };
   const { removed, skipped, unseen, decisions } = await inStep(
     reporter,
     { id: "prune", title: dryRun ? "Tags that would go" : "Tags" },
@@ -58,12 +62,11 @@ export async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   return skipped + unseen.length > 0 ? ExitCode.verify : ExitCode.ok;
 }
 
-/** What is pruned. A glob of another kind than those of the config may match anything. */
+/** What is pruned. */
 function selectionsOf({ keepLast, olderThan, repository }: PruneTagsFlags, config: Config) {
   if (repository === "**" && keepLast === undefined && olderThan === undefined)
     return retentionSelections(config);
-  const glob = REPOSITORY_GLOB.test(repository) ? repository : "**";
-  return [{ what: `--repository ${repository}`, repositories: [glob] }];
+  return [{ what: `--repository ${repository}`, repositories: [repository] }];
 }
 
 /** @throws OperatorError where neither the flags nor the config have a rule: every tag would be deleted, or none */
@@ -75,10 +78,10 @@ function rulesOf(flags: PruneTagsFlags, config: Config, now: Date): RuleFor {
       exitCode: ExitCode.usage,
     });
   }
-  const tags = picomatch(flags.match);
   return (repository) => {
     const immutable = immutableReason(config, repository);
-    const keptBecause = (tag: string) => (tags(tag) ? immutable(tag) : `does not match ${flags.match}`);
+    const keptBecause = (tag: string) =>
+      matchesGlob(flags.match, tag) ? immutable(tag) : `does not match ${flags.match}`;
     return {
       matches: (tag) => keptBecause(tag) === undefined,
       keepLast: flags.keepLast,

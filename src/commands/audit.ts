@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { timeFrom } from "../credentials/age.js";
 import { ACTIONS } from "../services/accessActions.js";
 import type { AddCommand } from "./command.js";
-import { configOption, contextOption, jsonOption } from "./options.js";
+import { configOption, contextOption, jsonOption, repositoryGlob } from "./options.js";
 
 export const addAudit: AddCommand = (program, finish) => {
   program
@@ -16,7 +16,11 @@ export const addAudit: AddCommand = (program, finish) => {
         .argParser(pastTime),
     )
     .option("--user <name>", "only this user")
-    .option("--repository <glob>", "only these repositories; ** matches slashes too")
+    .addOption(
+      new Option("--repository <glob>", "only these repositories; ** matches slashes too").argParser(
+        repositoryGlob,
+      ),
+    )
     .addOption(new Option("--action <action>", "only this action").choices(ACTIONS))
     .option("--all", "every request, also those that are part of a pull, a push or a login")
     .addOption(jsonOption())

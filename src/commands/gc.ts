@@ -1,18 +1,12 @@
 import { Option } from "commander";
 import type { AddCommand } from "./command.js";
-import { calendar, dryRunOption, stackOptions, wholeNumber } from "./options.js";
+import { dryRunOption, stackOptions, wholeNumber } from "./options.js";
 
 export const addGc: AddCommand = (program, finish) => {
   stackOptions(program.command("gc"))
     .description("free the space of blobs that no image needs; pulls continue, pushes are refused meanwhile")
     .option("--delete-untagged", "delete manifests without a tag first")
     .addOption(dryRunOption())
-    .addOption(
-      new Option(
-        "--schedule <calendar>",
-        'print systemd units that run gc at these times, such as "Sun 04:00"',
-      ).argParser(calendar),
-    )
     .addOption(
       new Option("--timeout <seconds>", "time limit of the gc")
         .default(3600)

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { REPOSITORY_GLOB, TAG_GLOB } from "../access/glob.js";
 import { ROLLOUT_SECONDS } from "../config/limits.js";
 import { CALENDAR } from "../config/schema/maintenancePlan.js";
 import { isDay } from "../credentials/age.js";
@@ -108,6 +109,22 @@ export const editOptions = (command: Command): Command =>
 
 export const portOption = (flags: string, description: string, value: number) =>
   new Option(flags, description).default(value).argParser(wholeNumber(1, 65_535));
+
+/** Parses a glob for repositories, as the config has them. */
+export const repositoryGlob = globOf(
+  REPOSITORY_GLOB,
+  "Enter segments of lower-case letters, digits and . _ - with * or **, such as: team-a/**",
+);
+
+/** Parses a glob for tags, as the config has them. */
+export const tagGlob = globOf(TAG_GLOB, "Enter letters, digits and . _ - with *, such as: pr-*");
+
+function globOf(form: RegExp, help: string): (value: string) => string {
+  return (value) => {
+    if (form.test(value)) return value;
+    throw new InvalidArgumentError(help);
+  };
+}
 
 /** Parses a time of a systemd timer. */
 export function calendar(value: string): string {

@@ -1,6 +1,15 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { AddCommand } from "./command.js";
-import { configOption, dryRunOption, jsonOption, loginOptions, quietOption, wholeNumber } from "./options.js";
+import {
+  configOption,
+  dryRunOption,
+  jsonOption,
+  loginOptions,
+  quietOption,
+  repositoryGlob,
+  tagGlob,
+  wholeNumber,
+} from "./options.js";
 
 export const addPruneTags: AddCommand = (program, finish) => {
   loginOptions(program.command("prune-tags"))
@@ -16,8 +25,12 @@ export const addPruneTags: AddCommand = (program, finish) => {
     .addOption(
       new Option("--older-than <days>", "delete only what was built longer ago, such as 30d").argParser(days),
     )
-    .option("--match <glob>", "tags that may be deleted", "*")
-    .option("--repository <glob>", "repositories to prune; ** matches slashes too", "**")
+    .addOption(new Option("--match <glob>", "tags that may be deleted").default("*").argParser(tagGlob))
+    .addOption(
+      new Option("--repository <glob>", "repositories to prune; ** matches slashes too")
+        .default("**")
+        .argParser(repositoryGlob),
+    )
     .addOption(dryRunOption())
     .option("--explain", "list each tag with the reason why it stays or goes")
     .addOption(jsonOption())

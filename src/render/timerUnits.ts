@@ -5,7 +5,7 @@ import type { Templates } from "./templates.js";
 export interface Schedule {
   stack: string;
   /** The command, which the units are named after. */
-  task: "gc" | "maintain" | "doctor";
+  task: "maintain" | "doctor";
   /** What it is, for people. */
   description: string;
   /** When it runs, as systemd.time(7) has it: "Sun 04:00". */

@@ -61,6 +61,12 @@ export function say(text: string): void {
   process.stderr.write(`${shown(text, process.stderr)}\n`);
 }
 
+/** Shows a line below all others on the terminal of standard error, in the place of the one before; an empty one is none. */
+export function showBelow(line: string): void {
+  const room = Math.max(0, (process.stderr.columns ?? 0) - 1);
+  process.stderr.write(`\r\x1b[K${[...oneLine(line)].slice(0, room).join("")}`);
+}
+
 /** A file, byte for byte, on standard output; its text is ours, or the operator's. */
 export function printFile(text: string): void {
   process.stdout.write(text);

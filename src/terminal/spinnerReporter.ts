@@ -1,38 +1,53 @@
-import ora, { type Ora } from "ora";
-import { shown } from "./output.js";
+import { colours, say, showBelow } from "./output.js";
 import { plainReporter } from "./plainReporter.js";
-import type { Reporter } from "./reporter.js";
+import type { Outcome, Reporter } from "./reporter.js";
+
+const FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
+const FRAME_MILLISECONDS = 80;
 
 /**
  * For a terminal: the running step turns, what is done stays as a line. Standard input is left alone, so that Ctrl-C
- * reaches the command as a signal and it can clean up.
+ * reaches the command as a signal and it can clean up; the spinner of @clack/prompts takes it.
  */
 export function spinnerReporter(): Reporter {
   const plain = plainReporter();
+  const marks: Record<Outcome, string> = {
+    done: colours.green("✔"),
+    skipped: colours.cyan("ℹ"),
+    failed: colours.red("✖"),
+  };
   let title = "";
-  let turning: Ora | undefined;
-  /** Lines between steps go above the spinner. */
-  const above = (print: () => void) => {
-    turning?.clear();
-    print();
-    turning?.render();
+  let text = "";
+  let frame = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const draw = () => {
+    frame = (frame + 1) % FRAMES.length;
+    showBelow(`${FRAMES[frame]} ${text}`);
   };
   return {
     ...plain,
     begin(_id, newTitle) {
-      title = newTitle;
-      turning = ora({ text: shown(title), stream: process.stderr, discardStdin: false }).start();
+      [title, text] = [newTitle, newTitle];
+      clearInterval(timer);
+      timer = setInterval(draw, FRAME_MILLISECONDS).unref();
+      draw();
     },
     progress(message) {
-      if (turning) turning.text = shown(`${title}: ${message}`);
+      text = `${title}: ${message}`;
     },
     end(outcome, message) {
-      const line = shown(`${title}${message && outcome !== "failed" ? `: ${message}` : ""}`, process.stderr);
-      if (outcome === "failed") turning?.fail(line);
-      else if (outcome === "skipped") turning?.info(`${line} (skipped)`);
-      else turning?.succeed(line);
-      turning = undefined;
+      clearInterval(timer);
+      timer = undefined;
+      showBelow("");
+      const told = message && outcome !== "failed" ? `: ${message}` : "";
+      say(`${marks[outcome]} ${title}${told}${outcome === "skipped" ? " (skipped)" : ""}`);
     },
-    note: (level, message) => above(() => plain.note(level, message)),
+    // Lines between steps go above the one that turns.
+    note(level, message) {
+      if (timer === undefined) return plain.note(level, message);
+      showBelow("");
+      plain.note(level, message);
+      draw();
+    },
   };
 }

@@ -38,6 +38,37 @@ const TOLD =
   "a\\x1b[2J\\x1b]0;x\\x07\\x9b31m\\x0db\\u{202e}c\\u{2066}d\\u{200b}e\\u{2028}f\\x7f\\x00\\u{e0041}";
 const STEERS = /[^\P{C}\n\t]|[\u2028\u2029]/u;
 
+test("a spinner stays on its line, above which remarks go, and leaves what was done", async () => {
+  vi.useFakeTimers();
+  vi.stubEnv("NO_COLOR", "1");
+  vi.stubEnv("CI", "");
+  terminal(true);
+  Object.assign(process.stderr, { columns: 20 });
+  try {
+    const reporter = await chooseReporter({});
+    reporter.begin("x", "Stack");
+    reporter.progress(`1\n${EVIL}`);
+    vi.advanceTimersByTime(80);
+    reporter.note("info", "a remark");
+    reporter.end("done", "all of it");
+    const turns = vi.getTimerCount();
+    reporter.note("info", "between steps");
+    for (const outcome of ["skipped", "failed"] as const) {
+      reporter.begin("y", "Other");
+      reporter.end(outcome, "why");
+    }
+    expect(turns).toBe(0);
+  } finally {
+    vi.useRealTimers();
+    Object.assign(process.stderr, { columns: undefined });
+  }
+  const [line, erased] = ["\r\x1b[K. Stack: 1\\x0aa\\x1b", "\r\x1b[K"];
+  expect(err.replace(/[⠀-⣿]/g, ".")).toBe(
+    `${erased}. Stack${line}${erased}a remark\n${line}${erased}✔ Stack: all of it\nbetween steps\n` +
+      `${erased}. Other${erased}ℹ Other: why (skipped)\n${erased}. Other${erased}✖ Other\n`,
+  );
+});
+
 describe("what comes from outside cannot steer a terminal", () => {
   test.each([
     ["a terminal", false],

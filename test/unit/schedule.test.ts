@@ -8,8 +8,8 @@ const units = (command: string[]) =>
   systemdUnits(
     {
       stack: "forge",
-      task: "gc",
-      description: "Garbage collection",
+      task: "maintain",
+      description: "Maintenance",
       calendar: "Sun 04:00",
       folder: "/srv/100% ours",
       command,
@@ -17,12 +17,12 @@ const units = (command: string[]) =>
     templates,
   );
 
-test("a garbage collection at fixed times is a service and its timer", () => {
-  const [service, timer] = units(["/usr/bin/node", "/opt/hephaestus.js", "gc", "--delete-untagged"]);
-  expect(service?.path).toBe("forge-gc.service");
+test("maintenance at fixed times is a service and its timer", () => {
+  const [service, timer] = units(["/usr/bin/node", "/opt/hephaestus.js", "maintain", "--quiet"]);
+  expect(service?.path).toBe("forge-maintain.service");
   expect(service?.text).toContain("WorkingDirectory=/srv/100%% ours\n");
-  expect(service?.text).toContain("ExecStart=/usr/bin/node /opt/hephaestus.js gc --delete-untagged\n");
-  expect(timer?.path).toBe("forge-gc.timer");
+  expect(service?.text).toContain("ExecStart=/usr/bin/node /opt/hephaestus.js maintain --quiet\n");
+  expect(timer?.path).toBe("forge-maintain.timer");
   expect(timer?.text).toContain("OnCalendar=Sun 04:00\n");
   expect(timer?.text).toContain("WantedBy=timers.target\n");
 });

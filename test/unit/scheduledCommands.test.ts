@@ -51,7 +51,7 @@ const OF_UNITS = [
   "--password-file",
 ];
 
-describe.each(["gc", "maintain", "doctor"])("%s --schedule", (name) => {
+describe.each(["maintain", "doctor"])("%s --schedule", (name) => {
   const command = buildProgram(() => undefined).commands.find((one) => one.name() === name);
   const flags = (command?.options ?? []).map(({ long }) => long ?? "").filter((f) => !OF_UNITS.includes(f));
   // Both at once are refused.

@@ -30,6 +30,9 @@ test.each([
   ["deploy --timeout soon"],
   ["init --traefik-version 4"],
   ["deploy --quiet --verbose"],
+  ["prune-tags --match {a,b}"],
+  ["prune-tags --repository a//b"],
+  ["audit --repository [ab]"],
 ])("refuses the command line %j in two lines", async (line) => {
   const { exitCode, stderr } = await hephaestus(...line.split(" "));
   expect(exitCode).toBe(ExitCode.usage);
