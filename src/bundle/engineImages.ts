@@ -52,7 +52,10 @@ async function pull(docker: Docker, name: string, digest: string | undefined): P
   if (digest !== undefined) await docker.run(["tag", reference, name]);
 }
 
-/** The platform of an image, and the digests by which the engine pulled or pushed it; undefined if there is none. */
+/**
+ * The platform of an image, and the digests by which the engine pulled or pushed it; undefined if there is
+ * none.
+ */
 async function inspectImage(
   docker: Docker,
   name: string,
@@ -65,7 +68,8 @@ async function inspectImage(
 }
 
 /**
- * Saves images of the engine, each part once and under its digest, so that the same images make the same files.
+ * Saves images of the engine, each part once and under its digest, so that the same images make the same
+ * files.
  *
  * @param folder for the parts
  * @returns what an archive has to have so that `docker load` reads it
@@ -120,8 +124,8 @@ async function saveImage(
 }
 
 /**
- * Unpacks an archive of `docker save`: files, and links to layers that occur twice. Its names are no paths here: each file gets
- * a number, and no link is made.
+ * Unpacks an archive of `docker save`: files, and links to layers that occur twice. Its names are no paths
+ * here: each file gets a number, and no link is made.
  *
  * @param folder which is created
  * @returns the file on the disk that has a name in the archive; undefined if there is none

@@ -10,8 +10,8 @@ import { SUMS_FILE, sumsText } from "./bundleFormat.js";
 export type Entry = { path: string; mode: number } & ({ file: string; size: number } | { text: string });
 
 /**
- * Writes an archive of files with their sums at its end. The same entries give the same bytes: there is no time and no
- * owner in it.
+ * Writes an archive of files with their sums at its end. The same entries give the same bytes: there is no
+ * time and no owner in it.
  *
  * @param file which is overwritten
  */

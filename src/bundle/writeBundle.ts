@@ -4,7 +4,8 @@ import { writing } from "../backup/blobFiles.js";
 import { type Entry, writeTar } from "./tarFile.js";
 
 /**
- * Writes a bundle: first into a folder next to the file, then under its name. Nothing is left of one that failed.
+ * Writes a bundle: first into a folder next to the file, then under its name. Nothing is left of one that
+ * failed.
  *
  * @param collect makes the files; it may use the folder
  * @returns bytes of the bundle

@@ -2,8 +2,9 @@ import { parse } from "yaml";
 import { type ComposeFile, FileMode, Interpolated } from "../services/composeModel.js";
 
 /**
- * The model of a compose file that Hephaestus rendered, so the inverse of `composeText`. A deploy and a rollback hand a file
- * to docker, and that of a record may come from another version: what it says is what happens. Pure.
+ * The model of a compose file that Hephaestus rendered, the inverse of `composeText`. A deploy and a rollback
+ * give docker a file, and the file of a record may come from another version of this program: what it says is
+ * what happens. Pure.
  */
 export const readComposeFile = (text: string): ComposeFile =>
   parse(text, modelValue, { version: "1.1" }) as ComposeFile;

@@ -119,7 +119,10 @@ function containerSpec(
 const interpolated = ({ text }: Interpolated, variables: Readonly<Record<string, string>>): string =>
   text.replace(/\$\{(\w+):-([^}]*)\}/g, (_, name: string, fallback: string) => variables[name] || fallback);
 
-/** A group of settings whose keys are the same words in both: failure_action and FailureAction. Durations become nanoseconds. */
+/**
+ * A group of settings whose keys are the same words in both: failure_action and FailureAction. Durations
+ * become nanoseconds.
+ */
 const inSpec = (settings: object): Spec =>
   Object.fromEntries(
     Object.entries(settings).map(([key, value]) => [

@@ -23,7 +23,7 @@ export function factChanges(from: Facts, to: Facts): FactChange[] {
   });
 }
 
-/** A user may have added one where none belongs. */
+/** Somebody may have set one by hand. */
 const holdsSecret = (fact: string): boolean =>
   /^(?:environment|label|container label) /.test(fact) && namesSecret(fact);
 

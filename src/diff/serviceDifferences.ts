@@ -24,8 +24,8 @@ export interface ServiceDifference {
 }
 
 /**
- * What a deploy of the config would change in the Swarm, service by service; services that stay as they are are left
- * out. What lies on the disk does not count, and nothing is touched.
+ * What a deploy of the config would change in the Swarm, service by service; services that stay as they are
+ * are left out. What lies on the disk does not count, and nothing is touched.
  *
  * @param generations those that the services will use; a family that is not among them stays as it is
  * @param resolveImage as deploy has it: with `always` it also puts back an image that another user changed
@@ -103,7 +103,7 @@ const contentsOf = ({ configs }: ComposeFile, files: readonly RenderedFile[]): M
     ]),
   );
 
-/** Swarm shows the content of a config, unlike that of a secret. */
+/** Swarm shows the content of a config, but not of a secret. */
 async function withContent(
   docker: Docker,
   change: FactChange,

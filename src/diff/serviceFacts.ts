@@ -2,8 +2,8 @@ import { generationOf, SECRET_KINDS, type SecretKind } from "../credentials/secr
 import { IMAGE_LABEL, type Spec } from "./composedService.js";
 
 /**
- * A service's spec as flat facts, so that two can be compared and read. What is not set, and what is what the engine
- * takes anyway, is no fact. A field that nobody knew of when this was written is one, under its own name.
+ * A service's spec as flat facts, so that two can be compared and read. What is not set, or set to the
+ * engine's default, is no fact. A field that this program does not know is a fact under its own name.
  */
 
 /** What swarmkit does when the fact changes. Source: swarmkit, manager/orchestrator/task.go, IsTaskDirty. */
@@ -35,17 +35,17 @@ const IGNORED = [
   "Name",
   "TaskTemplate.ForceUpdate",
   "TaskTemplate.Runtime",
-  // From the manifest of the image, where the engine looked it up.
+  // From the manifest of the image, if the engine looked it up.
   "TaskTemplate.Placement.Platforms",
 ];
 
-/** What is the same as not set. Source: Docker Engine API v1.41, ServiceSpec. */
+/** Values that mean the same as not set. Source: Docker Engine API v1.41, ServiceSpec. */
 const DEFAULTS: Record<string, unknown> = {
   "TaskTemplate.ContainerSpec.Isolation": "default",
   "TaskTemplate.ContainerSpec.StopSignal": "SIGTERM",
 };
 
-/** Where a zero is a number like others. */
+/** Fields in which zero means zero, and not "not set". */
 const NUMBERS = ["Mode.Replicated.Replicas", "UpdateConfig.Parallelism", "RollbackConfig.Parallelism"];
 
 /** Names that say more than the API's own. */
@@ -164,8 +164,8 @@ export const imageLabel = ({ Labels }: Spec): string | undefined =>
   (Labels as Record<string, string> | undefined)?.[IMAGE_LABEL];
 
 /**
- * The image as the compose file named it, where it still is that one: the engine adds the digest that the tag had then,
- * and writes the name in its short form.
+ * The image as the compose file named it, if it still is that image: the engine adds the digest that the tag
+ * had then, and writes the name in its short form.
  *
  * @param named the image that `docker stack deploy` was given
  */
@@ -224,7 +224,9 @@ function shown(path: string, value: unknown): string {
     : String(value);
 }
 
-/** A command as words, the others as a list; capabilities without the prefix that Docker takes and leaves out. */
+/**
+ * A command as words, the others as a list; capabilities without the prefix that Docker takes and leaves out.
+ */
 function list(path: string, values: readonly unknown[]): string {
   if (/\.Capability(?:Add|Drop)$/.test(path))
     return values

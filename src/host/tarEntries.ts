@@ -13,8 +13,8 @@ export interface TarEntry {
 }
 
 /**
- * The entries of a tar, in order. Content that the caller does not read is skipped. Every fault of a stream ends the
- * iteration, and the end of the iteration closes the streams.
+ * The entries of a tar, in order. Content that the caller does not read is skipped. Every fault of a stream
+ * ends the iteration, and the end of the iteration closes the streams.
  *
  * @throws Error if it cannot be read, is not a tar, or ends too early
  */

@@ -14,9 +14,9 @@ import { READONLY_VARIABLE } from "../services/registry.js";
 import { inStep } from "../terminal/inStep.js";
 
 /**
- * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every write 405.
- * Pulls, the library and logins keep working. It is a lease that ends by the registry's own clock: if the process that asked
- * for it dies, the registry takes pushes again by itself.
+ * The registry in read-only mode: its own switch (storage.maintenance.readonly), with which it answers every
+ * write 405. Pulls, the library and logins keep working. It is a lease that ends by the registry's own clock:
+ * if the process that asked for it dies, the registry takes pushes again by itself.
  */
 
 /**

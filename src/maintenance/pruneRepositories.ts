@@ -5,7 +5,7 @@ import type { Reporter } from "../terminal/reporter.js";
 import { planRetention, type Retention } from "./retention.js";
 import { type Decision, explainRetention, type PolicyRule } from "./retentionPolicy.js";
 
-/** The rule for a repository; undefined where every tag stays. */
+/** The rule for a repository; undefined if every tag stays. */
 export type RuleFor = (repository: string) => PolicyRule | undefined;
 
 export interface PruneOptions {
@@ -30,7 +30,7 @@ export interface PruneResult {
   skipped: number;
   /** What the caller does not see of what would be pruned, as sentences. */
   unseen: string[];
-  /** Of each tag, where they are explained. */
+  /** For each tag, if they are explained. */
   decisions: (Decision & { repository: string })[];
 }
 

@@ -30,9 +30,9 @@ export interface Retention {
 }
 
 /**
- * Plans the deletion. A registry deletes manifests, and with a manifest all of its tags. So an image is deleted only if the rule selects all of
- * its tags, and if no index that stays holds it. Referrers are kept and deleted together with their image; if
- * the subject is not in this repository, the referrer is kept.
+ * Plans the deletion. A registry deletes manifests, and with a manifest all of its tags. So an image is
+ * deleted only if the rule selects all of its tags, and if no index that stays holds it. Referrers are kept
+ * and deleted together with their image; if the subject is not in this repository, the referrer is kept.
  */
 export function planRetention(images: readonly TaggedImage[], rule: Rule): Retention {
   const versions = images.filter(({ subject }) => subject === undefined);
@@ -59,7 +59,7 @@ export function planRetention(images: readonly TaggedImage[], rule: Rule): Reten
 }
 
 /**
- * The tags that belong to the newest so many, and those of which it is not known: a tag is left out only if so many others are
+ * The tags that are among the newest `number`, or may be: a tag is left out only if that many others are
  * surely newer.
  */
 export function newest(images: readonly TaggedImage[], number: number): Set<string> {
@@ -70,9 +70,9 @@ export function newest(images: readonly TaggedImage[], number: number): Set<stri
 }
 
 /**
- * When one image is surely newer than another: by their dates, and by their versions where the dates are equal or unknown. A
- * dated image and an undated one are compared by version only where the dates and the versions of the dated ones agree:
- * otherwise the comparisons could form a circle.
+ * When one image is surely newer than another: by their dates, and by their versions if the dates are equal
+ * or unknown. A dated image and an undated one are compared by version only if the dates and the versions of
+ * the dated ones agree: otherwise the comparisons could form a circle.
  */
 function orderOf(images: readonly TaggedImage[]): (a: TaggedImage, b: TaggedImage) => boolean {
   const versions = new Map(images.map(({ tag }) => [tag, parseVersion(tag)]));

@@ -13,7 +13,7 @@ type Policy = Pick<Config, "retention" | "access" | "groups"> & {
 
 /** A rule of the config with the words for its reasons. */
 export interface PolicyRule extends Rule {
-  /** Why a tag stays whatever its age is; undefined where it may go. */
+  /** Why a tag stays at any age; undefined if it may go. */
   keptBecause(tag: string): string | undefined;
 }
 
@@ -24,11 +24,11 @@ export function immutableReason(config: Policy, repository: string): (tag: strin
 }
 
 /**
- * The rule for a repository: the first of `retention` that matches. The conditions of `keep` are joined by "or": the newest
- * `last` of the tags that `tags` does not keep, those that were built `within` so many days, and those that `tags` matches. An image
- * without a date counts as within.
+ * The rule for a repository: the first of `retention` that matches. The conditions of `keep` are joined by
+ * "or": the newest `last` of the tags that `tags` does not keep, those that were built `within` that many
+ * days, and those that `tags` matches. An image without a date counts as within.
  *
- * @returns undefined where no rule matches: every tag stays
+ * @returns undefined if no rule matches: every tag stays
  */
 export function policyRule(config: Policy, repository: string, now: Date): PolicyRule | undefined {
   const found = firstMatch(config.retention, repository);

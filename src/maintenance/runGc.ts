@@ -47,8 +47,8 @@ export const describeGc = ({ blobs, bytes }: GcResult): string =>
 
 /**
  * Runs the garbage collector of the registry in a job on the node of the storage, while the registry refuses
- * pushes. It accepts them again in any case: the registry is made writable afterwards, and if this process is killed
- * the lease of the registry ends by itself, after the job. The caller holds the stack's lock.
+ * pushes. It accepts them again in any case: the registry is made writable afterwards, and if this process is
+ * killed the lease of the registry ends by itself, after the job. The caller holds the stack's lock.
  *
  * @throws OperatorError when the gc failed or did not finish; blobs that a manifest needs are never removed
  */

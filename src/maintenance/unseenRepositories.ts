@@ -7,7 +7,8 @@ import { readStackAccount } from "../users/stackAccount.js";
 import { retentionSelections, unseenOf } from "./retentionPolicy.js";
 
 /**
- * What of the repositories that `retention` decides about a user does not see: by name, where the stack's own account can be asked.
+ * The repositories with a rule of `retention` that a user does not see: by name, if the stack's own account
+ * can be asked.
  *
  * @param url where the registry answers
  * @param seen names of the repositories that the user sees

@@ -8,7 +8,7 @@ import { STORAGE } from "../services/storageParts.js";
 export interface Storage {
   /** Bytes of the file system that it lies on. */
   disk: Disk | undefined;
-  /** Its inodes; undefined where the file system has no fixed number of them. */
+  /** Its inodes; undefined if the file system has no fixed number of them. */
   inodes: Disk | undefined;
   /** Whether the registry's user may write into it. */
   writable: boolean;
@@ -19,7 +19,7 @@ export interface Storage {
 /**
  * Room at the registry's storage, as a task of the registry on this engine sees it.
  *
- * @returns undefined where none runs here
+ * @returns undefined if none runs here
  */
 export async function storageDisk(docker: Docker, stack: string): Promise<Disk | undefined> {
   const [container] = await runningContainers(docker, registryOf(stack));
@@ -27,9 +27,10 @@ export async function storageDisk(docker: Docker, stack: string): Promise<Disk |
 }
 
 /**
- * Looks at the storage from inside a task of the registry on this engine, as the registry's user. Nothing is written.
+ * Looks at the storage from inside a task of the registry on this engine, as the registry's user. Nothing is
+ * written.
  *
- * @returns undefined where none runs here
+ * @returns undefined if none runs here
  */
 export async function readStorage(docker: Docker, stack: string): Promise<Storage | undefined> {
   const [container] = await runningContainers(docker, registryOf(stack));
@@ -72,7 +73,10 @@ export function parseDf(text: string, unit = 1024): Disk | undefined {
   return { size, used, free };
 }
 
-/** Whether the storage is mounted read-only, by the text of /proc/self/mounts (proc(5)); the last mount counts. */
+/**
+ * Whether the storage is mounted read-only, by the text of /proc/self/mounts (proc(5)); the last mount
+ * counts.
+ */
 export function isReadOnly(mounts: string): boolean {
   const lines = mounts.split("\n").map((line) => line.split(" "));
   const options = lines.findLast(([, target]) => target === STORAGE)?.[3] ?? "";

@@ -33,10 +33,10 @@ export interface BucketStorage {
 const NOT_STARTED = new Set(["new", "pending", "assigned", "rejected", "orphaned"]);
 
 /**
- * The storage by the service and the tasks of the registry, from any manager. A registry that is down counts too: its last task
- * that started says where the images are.
+ * The storage by the service and the tasks of the registry, from any manager. A registry that is down counts
+ * too: its last task that started says where the images are.
  *
- * @returns undefined where the stack has no registry, or none of its tasks has ever started
+ * @returns undefined if the stack has no registry, or none of its tasks has ever started
  * @throws OperatorError when Docker does not answer
  */
 export async function runningStorage(docker: Docker, stack: string): Promise<RunningStorage | undefined> {
@@ -47,7 +47,7 @@ export async function runningStorage(docker: Docker, stack: string): Promise<Run
 /**
  * The storage of a registry whose service is known already.
  *
- * @returns undefined where none of its tasks has ever started
+ * @returns undefined if none of its tasks has ever started
  */
 export async function storageOfRegistry(
   docker: Docker,

@@ -9,9 +9,10 @@ export interface ServiceTasks {
 }
 
 /**
- * Tasks of the registry and the reader that see different folders: what is pushed on one cannot be pulled from the other. Pure.
+ * Tasks of the registry and the reader that see different folders: what is pushed on one cannot be pulled
+ * from the other. Pure.
  *
- * @returns the tasks, such as "forge_reader on node abc"; none where all see the same images
+ * @returns the tasks, such as "forge_reader on node abc"; none if all see the same images
  */
 export function splitTasks(config: Config, services: readonly ServiceTasks[]): string[] {
   if (isSharedStorage(config)) return [];

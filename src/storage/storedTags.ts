@@ -12,7 +12,7 @@ import { runningStorage } from "./runningStorage.js";
 const JOB_SECONDS = 120;
 const TASK_SECONDS = 30;
 
-/** What the storage holds, whatever the front door shows. */
+/** What the storage holds, which may be more than the front door shows. */
 export interface StoredTags {
   /** Repositories with tags. */
   repositories: string[];
@@ -23,7 +23,7 @@ export interface StoredTags {
 /**
  * Looks at the folder of the running registry, in a job on its node. The caller holds the stack's lock.
  *
- * @returns undefined where the images are not in a folder
+ * @returns undefined if the images are not in a folder
  * @throws OperatorError when the list cannot be read to its end
  */
 export async function readStoredTags({
@@ -49,7 +49,7 @@ export async function readStoredTags({
 /**
  * Looks at the folder from inside a task of the registry on this engine. Nothing is started or written.
  *
- * @returns undefined where none runs here
+ * @returns undefined if none runs here
  * @throws OperatorError when the list cannot be read to its end
  */
 export async function tagsOfTask(docker: Docker, stack: string): Promise<StoredTags | undefined> {
@@ -64,7 +64,7 @@ export async function tagsOfTask(docker: Docker, stack: string): Promise<StoredT
 /**
  * Reads what templates/jobs/tags.sh printed.
  *
- * @throws OperatorError where some of it is missing
+ * @throws OperatorError if some of it is missing
  */
 export function parseStoredTags(lines: readonly string[]): StoredTags {
   const after = (word: string) =>
