@@ -1,5 +1,6 @@
 import { ACCESS } from "./access.js";
 import { BACKUPS } from "./backups.js";
+import { BUNDLE } from "./bundle.js";
 import { CONFIG } from "./config.js";
 import { DIFF } from "./diff.js";
 import { GATEWAY } from "./gateway.js";
@@ -16,6 +17,7 @@ import { USERS } from "./users.js";
 export const SUBJECTS: readonly Subject[] = [
   ...ACCESS,
   ...BACKUPS,
+  ...BUNDLE,
   ...CONFIG,
   ...DIFF,
   ...GATEWAY,
