@@ -6,10 +6,9 @@ import { z } from "zod";
 import { words } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { tarEntries } from "../host/tarEntries.js";
 import { type Digest, digestOfStream, hexOf } from "../registry/digest.js";
 import { readJson } from "../registry/readJson.js";
-import { type Entry, fileEntry } from "./tarFile.js";
+import { type Entry, fileEntry, readTar } from "./tarFile.js";
 
 /** What `docker load` reads: where the parts of each image are. Source: moby, image/tarexport. */
 const MANIFEST_FILE = "manifest.json";
@@ -138,13 +137,13 @@ export async function extractTar(
   const places = new Map<string, string>();
   const links = new Map<string, string>();
   await mkdir(folder, { recursive: true });
-  for await (const { name, type, target, content } of tarEntries(createReadStream(file))) {
+  for await (const { name, type, target, content } of readTar(file)) {
     const path = posix.normalize(name);
     if (type === "file") {
       const place = join(folder, String(places.size));
       await pipeline(content, createWriteStream(place, { flags: "wx" }));
       places.set(path, place);
-    } else if (type === "symlink" && target !== undefined) links.set(path, posix.join(path, "..", target));
+    } else if (type === "symlink") links.set(path, posix.join(path, "..", target));
     else if (type !== "directory") throw new Error(`${name} is neither a file nor a folder nor a link`);
   }
   return (name) => places.get(posix.normalize(name)) ?? places.get(links.get(posix.normalize(name)) ?? "");

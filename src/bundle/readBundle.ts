@@ -1,8 +1,6 @@
-import { createReadStream } from "node:fs";
 import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readAtMost } from "../host/readAtMost.js";
-import { type TarEntry, tarEntries } from "../host/tarEntries.js";
 import { digestOf, digestOfStream, hexOf } from "../registry/digest.js";
 import { readJson } from "../registry/readJson.js";
 import type { RenderedFile } from "../render/renderedFile.js";
@@ -15,6 +13,7 @@ import {
   STACK_FOLDER,
   SUMS_FILE,
 } from "./bundleFormat.js";
+import { readTar, type TarEntry } from "./tarFile.js";
 
 /** Bytes of a file that is read into the memory: the sums, and the files of the stack. */
 const LARGEST_KEPT = 64 * 1024 * 1024;
@@ -61,7 +60,7 @@ interface Archive {
 async function readArchive(file: string): Promise<Archive> {
   const archive: Archive = { sums: new Map(), kept: new Map() };
   try {
-    for await (const entry of tarEntries(createReadStream(file))) await readEntry(file, entry, archive);
+    for await (const entry of readTar(file)) await readEntry(file, entry, archive);
     return archive;
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause;

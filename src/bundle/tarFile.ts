@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Pack, pack } from "tar-stream";
+import { extract, type Header, type Pack, pack } from "tar-stream";
 import { Hashing, hexOf } from "../registry/digest.js";
 import { SUMS_FILE, sumsText } from "./bundleFormat.js";
 
@@ -51,4 +51,33 @@ async function addEntry(archive: Pack, entry: Entry): Promise<string> {
 export async function fileEntry(file: string, path: string): Promise<Entry> {
   const { size, mode } = await lstat(file);
   return { path, file, size, mode: mode & 0o111 ? 0o755 : 0o644 };
+}
+
+/** What an archive has under a name, as it is read. */
+export interface TarEntry {
+  name: string;
+  type: Header["type"];
+  /** Where a link leads. */
+  target: string;
+  content: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * The entries of an archive, in order. Every fault ends the iteration, and the end of the iteration closes the
+ * file.
+ *
+ * @throws Error if it cannot be read, is not a tar, or ends too early
+ */
+export async function* readTar(file: string): AsyncGenerator<TarEntry> {
+  const archive = extract();
+  const done = pipeline(createReadStream(file), archive);
+  // It is told by `await done` below, or by the iteration.
+  done.catch(() => undefined);
+  for await (const entry of archive) {
+    const { name, type, linkname } = entry.header;
+    yield { name, type, target: linkname ?? "", content: entry as AsyncIterable<Uint8Array> };
+    // Content that the caller did not read.
+    entry.resume();
+  }
+  await done;
 }
