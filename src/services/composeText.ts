@@ -21,7 +21,7 @@ export function composeText(model: ComposeFile, header: string): string {
 /** Numbers of Go (0o17, 0X1f, 1e1_0, -_1) that YAML 1.1 takes for text: Docker's parser would change them. */
 const GO_NUMBER = /^(?:[-+]?(?:0_*[box][\da-f_]*|[\d_.]+e[-+\d_]+)|[-+]_.*)$/i;
 
-/** The model as plain data in which a literal `$` is `$$`. */
+/** The model as plain data in which a literal `$` is `$$`. Docker interpolates values, and no keys. */
 function literal(value: unknown): unknown {
   if (typeof value === "string") return value.replaceAll("$", "$$$$");
   if (value instanceof Interpolated) return value.text;
@@ -32,7 +32,7 @@ function literal(value: unknown): unknown {
   }
   if (Array.isArray(value)) return value.map(literal);
   if (value !== null && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [literal(key), literal(inner)]));
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, literal(inner)]));
   }
   return value;
 }
