@@ -7,7 +7,6 @@ import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
-import { partNote } from "../maintenance/maintenanceNote.js";
 import { pruneRepositories } from "../maintenance/pruneRepositories.js";
 import { policyRule } from "../maintenance/retentionPolicy.js";
 import { collectGarbage, describeGc } from "../maintenance/runGc.js";
@@ -63,29 +62,36 @@ export async function maintain(flags: MaintainFlags): Promise<ExitCode> {
   if (flags.schedule !== undefined || flags.install) return schedule(flags, passwordFile, config);
   const login = await loginFrom(flags, config.credentials);
   const outcomes: Outcome[] = [];
+  const inState = (state: State) =>
+    outcomes.filter((outcome) => stateOf(outcome) === state).map(({ part }) => part);
   await withLock(docker, cleanupDocker, config.stack, async () => {
     // A run that was killed in its gc left a registry that refuses what follows.
     await endLeftReadOnly(session);
     for (const part of partsOf(flags, session, login)) outcomes.push(await outcomeOf(part, session));
-    const notes = outcomes.filter(({ exitCode }) => exitCode !== undefined);
-    await recordEvent(
-      session,
-      "maintain",
-      notes.map(({ part, said, exitCode }) => partNote(part, said, exitCode !== ExitCode.ok)).join("; "),
-    );
+    const [done, failed] = [inState("done"), inState("failed")];
+    const notes = outcomes.filter((outcome) => stateOf(outcome) !== "left out").map(noteOf);
+    await recordEvent(session, "maintain", notes.join("; "), { done, failed });
   });
-  const failed = outcomes.filter(({ exitCode }) => (exitCode ?? ExitCode.ok) !== ExitCode.ok);
-  const state = ({ exitCode }: Outcome) =>
-    exitCode === undefined ? "left out" : exitCode === ExitCode.ok ? "done" : "failed";
   reporter.result(
-    { parts: outcomes.map((outcome) => ({ ...outcome, state: state(outcome) })) },
+    { parts: outcomes.map((outcome) => ({ ...outcome, state: stateOf(outcome) })) },
     table(
       ["PART", "STATE", ""],
-      outcomes.map((outcome) => [outcome.part, state(outcome), outcome.said]),
+      outcomes.map((outcome) => [outcome.part, stateOf(outcome), outcome.said]),
     ),
   );
-  return failed[0]?.exitCode ?? ExitCode.ok;
+  return outcomes.find((outcome) => stateOf(outcome) === "failed")?.exitCode ?? ExitCode.ok;
 }
+
+type State = "done" | "failed" | "left out";
+
+function stateOf({ exitCode }: Outcome): State {
+  if (exitCode === undefined) return "left out";
+  return exitCode === ExitCode.ok ? "done" : "failed";
+}
+
+/** For people who read the history. */
+const noteOf = (outcome: Outcome): string =>
+  `${outcome.part}: ${stateOf(outcome) === "failed" ? "failed: " : ""}${outcome.said}`;
 
 /** A part that fails keeps none of the others from running, but an interruption does. */
 async function outcomeOf({ name, leftOut, run }: Part, { reporter, signal }: Session): Promise<Outcome> {

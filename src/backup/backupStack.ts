@@ -4,7 +4,6 @@ import type { Login } from "../credentials/userLogin.js";
 import { interrupted } from "../docker/run.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
-import { INCOMPLETE } from "../maintenance/maintenanceNote.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
 import type { Digest } from "../registry/digest.js";
@@ -50,13 +49,14 @@ export const backupStack = (
 ): Promise<BackupReport> =>
   withLock(session.docker, session.cleanupDocker, session.config.stack, async () => {
     const report = await backupLocked(session, request, configText);
-    await recordEvent(session, "backup", describeBackup(report));
+    const parts = report.damage.length > 0 ? { failed: ["backup"] } : { done: ["backup"] };
+    await recordEvent(session, "backup", describeBackup(report), parts);
     return report;
   });
 
 /** What a backup holds, for the history. */
 export const describeBackup = ({ images, bytes, damage }: BackupFacts): string =>
-  `${images} images, ${bytes} bytes${damage.length > 0 ? INCOMPLETE : ""}`;
+  `${images} images, ${bytes} bytes${damage.length > 0 ? ", incomplete" : ""}`;
 
 /**
  * Backs up the config, the users and the images of a stack while it runs. The caller holds the stack's lock: it keeps a

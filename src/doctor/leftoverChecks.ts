@@ -2,6 +2,7 @@ import { readOnlyUntil } from "../maintenance/lease.js";
 import { unusedConfigs } from "../operation/leftovers.js";
 import { lockName } from "../operation/lockObjects.js";
 import { describeLock, type LockState } from "../operation/stackLock.js";
+import { oldMarkers } from "../secrets/handover.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";

@@ -1,7 +1,6 @@
 import { daysBetween } from "../credentials/age.js";
 import type { ServiceLog } from "../docker/serviceLogs.js";
-import type { HistoryRecord } from "../history/records.js";
-import { FAILED_PART, lastDone } from "../maintenance/maintenanceNote.js";
+import { type HistoryRecord, lastDone } from "../history/records.js";
 import { failedCopies, parseRegsyncLog } from "../mirror/regsyncLog.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { hasNotifications } from "../services/notifier.js";
@@ -17,20 +16,19 @@ const BACKUP_DAYS = 8;
  * @param records the oldest first
  */
 export function judgeMaintenance(
-  records: readonly Pick<HistoryRecord, "kind" | "at" | "note">[],
+  records: readonly Pick<HistoryRecord, "kind" | "at" | "note" | "done" | "failed">[],
   hasBackup: boolean,
   now: Date,
 ): Finding[] {
   const last = records.findLast(({ kind }) => kind === "maintain");
-  const failed = (last?.note ?? "").split("; ").filter((part) => part.includes(FAILED_PART));
   const backup = lastDone(records, "backup");
   const age = backup && daysBetween(backup, now);
   return [
-    ...failed.map((part) =>
+    ...(last?.failed ?? []).map((part) =>
       error(
         "maintenance-failed",
-        `the last maintenance failed in ${part.split(":")[0]}`,
-        `${part}, on ${last?.at.toISOString().slice(0, 10)}`,
+        `the last maintenance failed in ${part}`,
+        `${last?.note}, on ${last?.at.toISOString().slice(0, 10)}`,
         "Fix the cause, then run: hephaestus maintain",
       ),
     ),

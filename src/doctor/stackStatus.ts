@@ -9,10 +9,9 @@ import {
   tasksOf,
 } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { readRecords } from "../history/records.js";
+import { lastDone, readRecords } from "../history/records.js";
 import type { Disk } from "../host/freeSpace.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
-import { lastDone } from "../maintenance/maintenanceNote.js";
 import { judge } from "../operation/convergence.js";
 import { lookAtLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";

@@ -96,8 +96,14 @@ export async function recordEvent(
   { docker, config }: Pick<Session, "docker" | "config">,
   kind: EventKind,
   note: string,
+  parts: Pick<Event, "done" | "failed"> = {},
 ): Promise<void> {
-  await writeRecord(docker, config.stack, { kind, at: new Date(), by: operator(), note }, undefined);
+  await writeRecord(
+    docker,
+    config.stack,
+    { kind, at: new Date(), by: operator(), note, ...parts },
+    undefined,
+  );
 }
 
 /** SHA-256 of the compose file without its images; the other files stand in it by their digests. */

@@ -26,6 +26,9 @@ const HISTORY_LABELS = {
   /** "registry=registry:2.8.3@sha256:… gateway=…" */
   images: "hephaestus.history.images",
   note: "hephaestus.history.note",
+  /** "gc backup" */
+  done: "hephaestus.history.done",
+  failed: "hephaestus.history.failed",
 } as const;
 
 /** An event. Nothing in it is a secret, or was derived from one. */
@@ -36,6 +39,10 @@ export interface Event {
   by: string;
   /** What came of it, in words. */
   note: string;
+  /** Parts of a maintenance that were done well and whole, by themselves or in one run: "gc", "backup". */
+  done?: readonly string[] | undefined;
+  /** Those that failed, or left something out. */
+  failed?: readonly string[] | undefined;
   /** Of a state: what was deployed. */
   config?: string | undefined;
   generations?: { users: number; machines: number } | undefined;
@@ -67,6 +74,8 @@ export function createRecord(stack: string, number: number, event: Event): strin
     [HISTORY_LABELS.at, event.at.toISOString().replace(/\.\d+/, "")],
     [HISTORY_LABELS.by, event.by],
     [HISTORY_LABELS.note, event.note],
+    [HISTORY_LABELS.done, event.done?.join(" ") || undefined],
+    [HISTORY_LABELS.failed, event.failed?.join(" ") || undefined],
     [HISTORY_LABELS.config, event.config],
     [HISTORY_LABELS.generations, generations && `${generations.users}/${generations.machines}`],
     [
@@ -104,6 +113,8 @@ export function parseRecord(stack: string, { Spec }: InspectedConfig): HistoryRe
     at,
     by: labels[HISTORY_LABELS.by] ?? "unknown",
     note: labels[HISTORY_LABELS.note] ?? "",
+    done: words(labels[HISTORY_LABELS.done] ?? ""),
+    failed: words(labels[HISTORY_LABELS.failed] ?? ""),
     config: labels[HISTORY_LABELS.config],
     generations: generations
       ? { users: Number(generations[1]), machines: Number(generations[2]) }
@@ -115,6 +126,12 @@ export function parseRecord(stack: string, { Spec }: InspectedConfig): HistoryRe
     archive: archiveIn(Buffer.from(Spec.Data ?? "", "base64")),
   };
 }
+
+/** When a part of the maintenance was last done well and whole; undefined if no record says so. */
+export const lastDone = (
+  records: readonly Pick<HistoryRecord, "at" | "done">[],
+  part: "backup" | "gc",
+): Date | undefined => records.findLast(({ done }) => done?.includes(part))?.at;
 
 /** A config cannot be empty, so one without files has some other content. */
 const NO_ARCHIVE = "hephaestus\n";

@@ -37,7 +37,7 @@ const MARGIN_SECONDS = 60;
 export const runGc = (session: Session, options: GcOptions): Promise<GcResult> =>
   withLock(session.docker, session.cleanupDocker, session.config.stack, async () => {
     const collection = await collectGarbage(session, options);
-    if (!options.dryRun) await recordEvent(session, "gc", describeGc(collection));
+    if (!options.dryRun) await recordEvent(session, "gc", describeGc(collection), { done: ["gc"] });
     return collection;
   });
 

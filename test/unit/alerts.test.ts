@@ -8,7 +8,6 @@ import { alertState } from "../../src/alerts/alertState.js";
 import { keyOf, textOf } from "../../src/alerts/alertText.js";
 import { notify } from "../../src/alerts/notify.js";
 import { judgeLog, judgeMaintenance, judgeMirror } from "../../src/doctor/maintenanceChecks.js";
-import { partNote } from "../../src/maintenance/maintenanceNote.js";
 import type { Finding } from "../../src/operation/findings.js";
 
 let folder: string;
@@ -135,25 +134,25 @@ test("the text names what is new and what is resolved", () => {
 const at = (day: string) => new Date(`2026-11-${day}T03:30:00Z`);
 
 test("a part of the last maintenance that failed is found, and a backup that is too old", () => {
-  const good = partNote("backup", "3 images; 5 bytes", false);
-  const bad = partNote("prune", "a password is needed", true);
-  const maintained = (day: string, ...notes: string[]) => ({
+  const maintained = (day: string, done: string[], failed: string[] = []) => ({
     kind: "maintain" as const,
     at: at(day),
-    note: notes.join("; "),
+    note: "what was done",
+    done,
+    failed,
   });
   const ids = (records: Parameters<typeof judgeMaintenance>[0], hasBackup = true) =>
     judgeMaintenance(records, hasBackup, at("20")).map(({ id }) => id);
-  expect(ids([maintained("19", good)])).toEqual([]);
-  expect(ids([maintained("19", bad, good)])).toEqual(["maintenance-failed"]);
-  expect(ids([maintained("11", good)])).toEqual(["backup-old"]);
+  expect(ids([maintained("19", ["backup"])])).toEqual([]);
+  expect(ids([maintained("19", ["backup"], ["prune"])])).toEqual(["maintenance-failed"]);
+  expect(ids([maintained("11", ["backup"])])).toEqual(["backup-old"]);
   expect(
     ids([
-      { kind: "backup", at: at("13"), note: "" },
-      maintained("19", partNote("backup", "disk full", true)),
+      { kind: "backup", at: at("13"), note: "", done: ["backup"], failed: [] },
+      maintained("19", [], ["backup"]),
     ]),
   ).toEqual(["maintenance-failed"]);
-  expect(ids([maintained("19", bad)], false)).toEqual(["maintenance-failed"]);
+  expect(ids([maintained("19", [], ["prune"])], false)).toEqual(["maintenance-failed"]);
   expect(ids([])).toEqual([]);
 });
 

@@ -9,11 +9,11 @@ import {
   type Event,
   type EventKind,
   type HistoryRecord,
+  lastDone,
   outdated,
   parseRecord,
 } from "../../src/history/records.js";
 import { readOnlyUntil } from "../../src/maintenance/lease.js";
-import { lastDone, partNote } from "../../src/maintenance/maintenanceNote.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
 import { withImages } from "../../src/render/pin.js";
 import fc from "../support/properties.js";
@@ -24,6 +24,8 @@ const EVENT: Event = {
   at: new Date("2026-11-24T10:00:00Z"),
   by: "ann@forge",
   note: "new password of ann",
+  done: ["gc", "backup"],
+  failed: ["prune"],
   config: "ab".repeat(32),
   generations: { users: 3, machines: 1 },
   images: { registry: `registry:2.8.3@sha256:${"1".repeat(64)}`, gateway: "nginx:1.28.0-alpine" },
@@ -78,14 +80,17 @@ test("the last twenty states are kept, and of other events the newest", () => {
 });
 
 test("what a maintenance did counts for when it was last done, also when the next one failed in it", () => {
-  const note = (...failed: string[]) =>
-    ["gc", "backup"].map((part) => partNote(part, "5 blobs; 9 bytes", failed.includes(part))).join("; ");
   const maintained = (number: number, ...failed: string[]) =>
-    record(number, "maintain", { at: new Date(number), note: note(...failed) });
-  const done = [record(1, "gc", { at: new Date(1) }), maintained(2), maintained(3, "backup")];
+    record(number, "maintain", {
+      at: new Date(number),
+      done: ["gc", "backup"].filter((part) => !failed.includes(part)),
+      failed,
+    });
+  const gcOnly = (number: number) => record(number, "gc", { at: new Date(number), done: ["gc"] });
+  const done = [gcOnly(1), maintained(2), maintained(3, "backup")];
   expect(lastDone(done, "gc")).toEqual(new Date(3));
   expect(lastDone(done, "backup")).toEqual(new Date(2));
-  expect(lastDone([maintained(2, "gc"), record(3, "gc", { at: new Date(3) })], "gc")).toEqual(new Date(3));
+  expect(lastDone([maintained(2, "gc"), gcOnly(3)], "gc")).toEqual(new Date(3));
   expect(lastDone([maintained(2, "gc")], "gc")).toBeUndefined();
   expect(outdated(done, "maintain")).toEqual([]);
 });

@@ -29,6 +29,7 @@ case "$1 $2" in
   "info "*)
     if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi
     case $* in
+    *SystemTime*) date -u +%Y-%m-%dT%H:%M:%S.123456789Z ;;
     *) cat "$STUB/info" ;;
     esac ;;
   "secret ls") case $* in
