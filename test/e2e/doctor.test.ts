@@ -2,13 +2,16 @@ import { chown, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { Authelia } from "../support/authelia.js";
 import { selfSigned } from "../support/selfSigned.js";
+import { addressForTasks } from "./addresses.js";
 import { Target } from "./attacks/target.js";
 import { entrypoint, listen, openDoor, router, traefikApi } from "./doctor/fakes.js";
-import { type Changes, CREDENTIALS, DEPLOY, writeConfig } from "./stack.js";
+import { type Changes, CREDENTIALS, DEPLOY, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
 /** doctor finds nothing on a sound stack, and each fault that is planted. */
@@ -373,6 +376,61 @@ test("a storage folder that is gone, and a service that is scaled to 0", async (
     await serviceShows(/^Running/m, service, "{{.CurrentState}}", "ps", "--filter", "desired-state=running");
   // On a slow machine the registry has failed so often meanwhile that it is said for an hour.
   await soundAgain("service-crash-loop");
+});
+
+/** What status says of Authelia, and what doctor finds at the front door. */
+async function diagnoses(): Promise<{ status: string; ids: string[] }> {
+  const status = await target.workspace.hephaestus(["status"]);
+  expect([ExitCode.ok, ExitCode.unhealthy], status.all).toContain(status.exitCode);
+  expect(status.exitCode === ExitCode.unhealthy).toBe(status.all.includes("not healthy"));
+  const { findings } = (await doctor()).told;
+  const ids = findings.map(({ id }) => id).filter((id) => /^(?:authelia|front-door|library)/.test(id));
+  return { status: status.all, ids };
+}
+
+test("Authelia that is down, and a rule that is stale, are seen by status, doctor and deploy, which does not fail", async () => {
+  const { workspace } = target;
+  const authelia = new Authelia(await addressForTasks(), 9091, "localhost", {});
+  closing.push(() => authelia.stop());
+  await authelia.start();
+  await target.redeploy({
+    root: { users: { provider: "authelia" }, authelia: { url: authelia.url } },
+    registry: { storage: { driver: "filesystem", path: storage() } },
+    gateway: { remember: "1s" },
+  });
+  for (const args of [
+    ["user", "add", "smitty"],
+    ["user", "remove", USER],
+    ["rotate-password", "--user", USER],
+  ]) {
+    const run = await workspace.hephaestus(args);
+    expect(run.exitCode, run.all).toBe(ExitCode.preflight);
+    expect(run.all).toContain("its users are Authelia's (users.provider: authelia)");
+  }
+  expect((await diagnoses()).ids).toEqual([]);
+  const before = authelia.questions.length;
+  for (const [cause, id, words] of [
+    ["down", "authelia-silent", "Authelia does not answer"],
+    ["bypass", "authelia-refuses", "Authelia cannot tell who logs in"],
+  ] as const) {
+    if (cause === "down") await authelia.become("down");
+    else {
+      await authelia.become("answers");
+      authelia.policy = "bypass";
+    }
+    // Then the gateway asks again.
+    await sleep(2000);
+    const { status, ids } = await diagnoses();
+    expect(status).toContain(words);
+    expect(ids).toEqual([id]);
+    const deploy = await workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
+    expect(deploy.exitCode, deploy.all).toBe(ExitCode.ok);
+    expect(deploy.all).toContain(words);
+    expect(deploy.all).toMatch(/docker login -u USER localhost:5000 .*a user of Authelia/);
+    expect(deploy.all).not.toContain(`docker login -u ${USER}`);
+  }
+  const asked = authelia.questions.slice(before).filter((question) => question.login === "nobody");
+  expect(asked.every(({ password }) => password === "")).toBe(true);
 });
 
 /** Changes a label of a secret, which the engine's API alone can; gives the way back. */

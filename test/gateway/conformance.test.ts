@@ -10,9 +10,8 @@ import { SECRETS } from "../e2e/stack.js";
 import { theLogHoldsNoCredentialAndNoQuery } from "./attacks/edgeProbes.js";
 import { replace } from "./attacks/mutation.js";
 import { ANONYMOUS, OCI, RIGHT } from "./attacks/site.js";
-import { startGateways } from "./gateways.js";
 import { place, recorded, type Step, seen } from "./recording.js";
-import { processesOf, type Served, serve } from "./served.js";
+import { processesOf, type Served, serve, serveGateway } from "./served.js";
 
 /** The rendered limits of an upload, which hold between two pieces of it; those of the hasty gateway are this short. */
 const UPLOAD_LIMIT = /(?<=(?:client_body|proxy_read|proxy_send)_timeout )900s;/g;
@@ -193,10 +192,9 @@ test("a connection serves one request after the other", async () => {
 
 /** Pieces to a gateway whose limits are short: without a pause that is longer than they are, and with one. */
 async function uploadSlowly(): Promise<number[][]> {
-  const config = served.stack.file("gateway/nginx.conf");
-  const changed = replace(config, UPLOAD_LIMIT, `${HASTY_SECONDS}s;`);
-  const [hasty] = await startGateways(served.stack, [{ config: changed, around: "stack" }], served.image);
-  const door = hasty?.door as Door;
+  const { door } = await serveGateway(served.stack, served.image, (config) =>
+    replace(config, UPLOAD_LIMIT, `${HASTY_SECONDS}s;`),
+  );
   const upload = async (pauses: readonly number[]) => {
     const location = await startUpload(door, RIGHT, "tools/hello");
     const pieces = pauses.map((_, index) => `piece ${index}\n`.padEnd(1000, "."));

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { MANIFEST_TYPE } from "../e2e/attacks/image.js";
 import { basic } from "../e2e/attacks/raw.js";
 import { rate } from "../e2e/load.js";
-import { USER } from "../e2e/stack.js";
+import { BCRYPT_COST, CREDENTIALS } from "../e2e/stack.js";
 import { ask } from "./attacks/site.js";
-import { type Served, serve, serveGateway, userLine } from "./served.js";
+import { type Served, serve, serveGateway } from "./served.js";
 
 const USERS = Array.from({ length: 40 }, (_, index) => `smith-${index}`);
 /** One for all, so that the test computes one hash; a credential is the name with it. */
@@ -25,10 +25,10 @@ let served: Served;
 
 beforeAll(async () => {
   // A check costs little: what is measured is how the gateway lets them wait, not how busy the machine is.
-  const hash = bcrypt.hashSync(SHARED, 4);
-  const lines = USERS.map((user) => userLine(user, hash));
+  const hash = bcrypt.hashSync(SHARED, BCRYPT_COST);
+  const lines = USERS.map((user) => `${user}:${hash}\n`);
   const config = { ui: { enabled: false }, gateway: { remember: `${MEMORY_SECONDS}s` } };
-  served = await serve(config, { htpasswd: userLine(USER) + lines.join("") });
+  served = await serve(config, { htpasswd: CREDENTIALS.REGISTRY_HTPASSWD + lines.join("") });
 });
 
 afterAll(() => served?.stack.stop());

@@ -1,14 +1,10 @@
 /** A stack with one gateway that serves what the product renders. */
 import { readFile } from "node:fs/promises";
-import bcrypt from "bcryptjs";
 import { pushImage } from "../e2e/attacks/image.js";
-import { PASSWORD, USER } from "../e2e/stack.js";
+import { CREDENTIALS } from "../e2e/stack.js";
 import { RIGHT, type Site } from "./attacks/site.js";
 import { startGateways } from "./gateways.js";
 import { HOST, PlainStack } from "./plainStack.js";
-
-/** A line of an htpasswd. The registry is asked often, so a check costs little. */
-export const userLine = (user: string, hash = bcrypt.hashSync(PASSWORD, 4)): string => `${user}:${hash}\n`;
 
 export interface Served extends Site {
   stack: PlainStack;
@@ -18,10 +14,18 @@ export interface Served extends Site {
   url: string;
 }
 
-/** Starts one more gateway before a stack, which knows nothing of what the others remember. */
-export async function serveGateway(stack: PlainStack, image: Site["image"]): Promise<Served> {
+/**
+ * Starts one more gateway before a stack, which knows nothing of what the others remember.
+ *
+ * @param change of the rendered config
+ */
+export async function serveGateway(
+  stack: PlainStack,
+  image: Site["image"],
+  change = (config: string): string => config,
+): Promise<Served> {
   const script = stack.files.get("gateway/access.js");
-  const plan = { config: stack.file("gateway/nginx.conf"), around: "stack" as const };
+  const plan = { config: change(stack.file("gateway/nginx.conf")), around: "stack" as const };
   const [site] = await startGateways(stack, [script === undefined ? plan : { ...plan, script }], image);
   if (site === undefined) throw new Error("startGateways() lost a gateway.");
   const { port } = site.door.to as { port: number };
@@ -37,7 +41,7 @@ export async function serveGateway(stack: PlainStack, image: Site["image"]): Pro
  */
 export async function serve(
   config: Record<string, unknown>,
-  { htpasswd = userLine(USER), repository = "tools/hello" } = {},
+  { htpasswd = CREDENTIALS.REGISTRY_HTPASSWD, repository = "tools/hello" } = {},
 ): Promise<Served> {
   const stack = await PlainStack.start(config, htpasswd);
   return serveGateway(stack, await pushImage(stack.registry, RIGHT, repository, "latest"));

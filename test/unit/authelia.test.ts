@@ -4,7 +4,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
 
-/** What is rendered for users of Authelia; test/e2e/authelia.test.ts has the gateway's answers. */
+/** What is rendered for users of Authelia; test/gateway/authelia.test.ts has the gateway's answers. */
 
 const templates = loadTemplates();
 

@@ -1,16 +1,15 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { ExitCode } from "../../src/errors.js";
-import { Authelia } from "../support/authelia.js";
-import { addressForTasks } from "./addresses.js";
-import { MANIFEST_TYPE, pushImage } from "./attacks/image.js";
-import { type Answer, ask, basic } from "./attacks/raw.js";
-import { SMITH, Target } from "./attacks/target.js";
-import { type Changes, CREDENTIALS, DEPLOY, forgotten, PASSWORD, QUICK_TO_FORGET, USER } from "./stack.js";
-import { useSwarm } from "./swarm.js";
-
 /** Users of Authelia beside those of the htpasswd, and alone. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { MANIFEST_TYPE, pushImage } from "../e2e/attacks/image.js";
+import { type Answer, basic, type Door } from "../e2e/attacks/raw.js";
+import { PASSWORD, USER } from "../e2e/stack.js";
+import { Authelia } from "../support/authelia.js";
+import { replace } from "./attacks/mutation.js";
+import { ask, RIGHT } from "./attacks/site.js";
+import { freePorts, HOST } from "./plainStack.js";
+import { type Served, serve, serveGateway } from "./served.js";
 
-const swarm = useSwarm();
 const WRONG_NAMES = {
   comma: "ann,admins",
   space: "a b",
@@ -21,16 +20,22 @@ const WRONG_NAMES = {
   restoreInCapitals: "HEPHAESTUS.TEMPORARY",
   adminInCapitals: "Hephaestus-UI",
 };
+/** How long Authelia may take: less than Docker's command waits for a login, 15 seconds. */
+const PATIENCE = /proxy_read_timeout 10s;/g;
+const MEMORY_SECONDS = 3;
 /** As in a large directory. */
 const MANY_GROUPS = Array.from({ length: 500 }, (_, index) => `Department of smiths ${index}`);
 const secretOf = (login: string): string => `Bellows-of-${login}`;
 const credential = (login: string): string => basic(login, secretOf(login));
 
 let authelia: Authelia;
-let target: Target;
+let served: Served;
+/** The gateway that is asked. */
+let gateway: Door;
 
 beforeAll(async () => {
-  authelia = new Authelia(await addressForTasks(), 9091, "localhost", {
+  const [port = 0] = await freePorts(1);
+  authelia = new Authelia(HOST, port, "localhost", {
     ann: { password: secretOf("ann"), groups: ["devs", "all staff"] },
     bob: { password: secretOf("bob"), groups: ["sales"] },
     devs: { password: secretOf("devs"), groups: ["sales"] },
@@ -47,47 +52,45 @@ beforeAll(async () => {
     ),
   });
   await authelia.start();
-  target = await Target.deploy("sso", [5000, 8080], swarm, changes("both"));
+  served = await serve(configOf("both"), { repository: "tools/app" });
 });
 
 beforeEach(async () => {
+  gateway = served.door;
   authelia.policy = "one_factor";
   await authelia.become("answers");
 });
 
 afterAll(async () => {
-  await target?.destroy();
+  await served?.stack.stop();
   await authelia?.stop();
 });
 
-const changes = (provider: string): Changes => ({
-  root: {
-    users: { provider },
-    authelia: { url: authelia.url },
-    access: [
-      {
-        repositories: ["team/**"],
-        pull: ["group:devs", `user:${USER}`],
-        push: ["group:devs"],
-        immutable: ["v*"],
-      },
-      { repositories: ["y/**"], pull: ["group:y"], push: ["group:y"] },
-      { repositories: ["z/**"], pull: ["group:z"], push: ["group:z"] },
-      { repositories: ["admins/**"], pull: ["group:admins", "group:b", "user:b"] },
-      { repositories: ["staff/**"], pull: ["group:all staff"] },
-      { repositories: ["gruen/**"], push: ["group:Grüne Wiese"], pull: [] },
-      { repositories: ["apart/**"], pull: ["user:devs", "user:bob"] },
-      { repositories: ["users/**"], pull: "authenticated" },
-    ],
-  },
+const configOf = (provider: string) => ({
+  users: { provider },
+  authelia: { url: authelia.url },
+  access: [
+    {
+      repositories: ["team/**"],
+      pull: ["group:devs", `user:${USER}`],
+      push: ["group:devs"],
+      immutable: ["v*"],
+    },
+    { repositories: ["y/**"], pull: ["group:y"], push: ["group:y"] },
+    { repositories: ["z/**"], pull: ["group:z"], push: ["group:z"] },
+    { repositories: ["admins/**"], pull: ["group:admins", "group:b", "user:b"] },
+    { repositories: ["staff/**"], pull: ["group:all staff"] },
+    { repositories: ["gruen/**"], push: ["group:Grüne Wiese"], pull: [] },
+    { repositories: ["apart/**"], pull: ["user:devs", "user:bob"] },
+    { repositories: ["users/**"], pull: "authenticated" },
+  ],
   registry: { delete: true },
   ui: { enabled: false },
-  gateway: QUICK_TO_FORGET,
 });
 
 /** No answer names Authelia to a client. */
 async function answer(method: string, path: string, ...headers: string[]): Promise<Answer> {
-  const given = await ask(target.gateway, method, path, headers);
+  const given = await ask(gateway, method, path, headers);
   expect(given.headers).not.toHaveProperty("set-cookie");
   expect(given.headers["www-authenticate"] ?? "").not.toContain("Authorization Required");
   expect(given.headers).not.toHaveProperty("remote-user");
@@ -108,14 +111,14 @@ async function expectRefusal(question: Promise<Answer>, status: number, message:
 }
 
 test("users of both log in, and the groups that Authelia names decide", async () => {
-  expect(await statusOf(login(SMITH))).toBe(200);
-  await pushImage(target.gateway, credential("ann"), "team/app", "1");
-  await pushImage(target.gateway, credential("bob"), "tools/app", "1");
+  expect(await statusOf(login(RIGHT))).toBe(200);
+  await pushImage(gateway, credential("ann"), "team/app", "1");
+  await pushImage(gateway, credential("bob"), "tools/app", "1");
   await expectRefusal(upload("team/app", credential("bob")), 403, "bob may not push to team/app");
-  await expectRefusal(upload("team/app", SMITH), 403, `${USER} may not push to team/app`);
+  await expectRefusal(upload("team/app", RIGHT), 403, `${USER} may not push to team/app`);
   await expectRefusal(tags("team/app", credential("bob")), 403, "bob may not pull team/app");
   expect(await statusOf(tags("team/app", credential("ann")))).toBe(200);
-  expect(await statusOf(tags("team/app", SMITH))).toBe(200);
+  expect(await statusOf(tags("team/app", RIGHT))).toBe(200);
   expect(await statusOf(tags("team/app"))).toBe(401);
   expect(await statusOf(tags("tools/app"))).toBe(200);
   const catalog = async (...headers: string[]) =>
@@ -198,7 +201,7 @@ test("a user and a group of one name have nothing in common", async () => {
 });
 
 test("a group with a space or an umlaut in its name can be named", async () => {
-  await pushImage(target.gateway, credential("uwe"), "gruen/app", "1");
+  await pushImage(gateway, credential("uwe"), "gruen/app", "1");
   for (const repository of ["staff/app", "gruen/app"]) {
     expect(await statusOf(upload(repository, credential("uwe")))).toBe(202);
     await expectRefusal(upload(repository, credential("bob")), 403, `bob may not push to ${repository}`);
@@ -208,10 +211,10 @@ test("a group with a space or an umlaut in its name can be named", async () => {
 });
 
 test("a user of 500 groups may do what the rules say, also where tags are immutable", async () => {
-  const image = await pushImage(target.gateway, credential("many"), "team/many", "v1");
+  const image = await pushImage(gateway, credential("many"), "team/many", "v1");
   await expectRefusal(
     ask(
-      target.gateway,
+      gateway,
       "PUT",
       "/v2/team/many/manifests/v1",
       [credential("many"), `Content-Type: ${MANIFEST_TYPE}`],
@@ -237,6 +240,11 @@ test("a policy of two factors refuses a password alone", async () => {
 });
 
 test.each(["down", "silent"] as const)("while Authelia is %s, all works that needs it not", async (mood) => {
+  const patience = served.stack.file("gateway/nginx.conf").match(PATIENCE);
+  expect(patience).toEqual(["proxy_read_timeout 10s;"]);
+  ({ door: gateway } = await serveGateway(served.stack, served.image, (config) =>
+    replace(config, PATIENCE, "proxy_read_timeout 1s;"),
+  ));
   await authelia.become(mood);
   const message = "Authelia does not answer, so its users cannot log in at the moment";
   await expectRefusal(login(basic("new", mood)), 503, message);
@@ -250,15 +258,18 @@ test.each(["down", "silent"] as const)("while Authelia is %s, all works that nee
   expect(
     await statusOf(answer("GET", "/auth/token?scope=repository%3Ateam%2Fapp%3Apull", basic("new", mood))),
   ).toBe(503);
-  expect(await statusOf(login(SMITH))).toBe(200);
-  expect(await statusOf(upload("tools/app", SMITH))).toBe(202);
+  expect(await statusOf(login(RIGHT))).toBe(200);
+  expect(await statusOf(upload("tools/app", RIGHT))).toBe(202);
 });
 
 test("a password that Authelia no longer knows is refused when it is asked again", async () => {
+  ({ door: gateway } = await serveGateway(served.stack, served.image, (config) =>
+    replace(config, "proxy_cache_valid 200 401 45s;", `proxy_cache_valid 200 401 ${MEMORY_SECONDS}s;`),
+  ));
   for (const who of ["fred", "hal"]) expect(await statusOf(login(credential(who)))).toBe(200);
   authelia.users.hal = { password: "another one" };
   expect(await statusOf(login(credential("hal")))).toBe(200);
-  await forgotten();
+  await sleep((MEMORY_SECONDS + 1) * 1000);
   const before = authelia.asked("fred");
   await authelia.become("down");
   await expectRefusal(login(credential("fred")), 503, "Authelia does not answer");
@@ -269,7 +280,7 @@ test("a password that Authelia no longer knows is refused when it is asked again
 });
 
 test("guesses are limited, and known users log in meanwhile", async () => {
-  expect(await statusOf(login(SMITH))).toBe(200);
+  expect(await statusOf(login(RIGHT))).toBe(200);
   const statuses: (number | undefined)[] = [];
   const before = authelia.questions.length;
   while (statuses.length < 60 && statuses.at(-1) !== 429)
@@ -280,60 +291,16 @@ test("guesses are limited, and known users log in meanwhile", async () => {
   expect(authelia.questions.length - before).toBe(statuses.length);
   expect(await statusOf(login(basic("ann", "one more")))).toBe(429);
   expect(authelia.questions.length - before).toBe(statuses.length);
-  expect(await statusOf(login(SMITH))).toBe(200);
+  expect(await statusOf(login(RIGHT))).toBe(200);
   expect(await statusOf(tags("tools/app"))).toBe(200);
 });
 
-test("with Authelia alone the htpasswd's users are refused, and no command changes them", async () => {
-  await target.redeploy(changes("authelia"));
-  expect(await statusOf(login(SMITH))).toBe(401);
+test("with Authelia alone the htpasswd's users are refused", async () => {
+  const alone = await serve(configOf("authelia"), { repository: "tools/app" });
+  gateway = alone.door;
+  expect(await statusOf(login(RIGHT))).toBe(401);
   expect(await statusOf(upload("tools/app", credential("bob")))).toBe(202);
   expect(await statusOf(upload("team/app", credential("ann")))).toBe(202);
   expect(await statusOf(login(basic("ann", PASSWORD)))).toBe(401);
-  for (const args of [
-    ["user", "add", "smitty"],
-    ["user", "remove", USER],
-    ["rotate-password", "--user", USER],
-  ]) {
-    const run = await target.workspace.hephaestus(args);
-    expect(run.exitCode, run.all).toBe(ExitCode.preflight);
-    expect(run.all).toContain("its users are Authelia's (users.provider: authelia)");
-  }
-});
-
-/** What status and doctor say, once the gateway asks again. */
-async function diagnoses(): Promise<{ status: string; ids: string[] }> {
-  const status = await target.workspace.hephaestus(["status"]);
-  expect([ExitCode.ok, ExitCode.unhealthy], status.all).toContain(status.exitCode);
-  expect(status.exitCode === ExitCode.unhealthy).toBe(status.all.includes("not healthy"));
-  const doctor = await target.workspace.hephaestus(["doctor", "--json"]);
-  const { findings } = JSON.parse(doctor.stdout) as { findings: { id: string }[] };
-  const ids = findings.map(({ id }) => id).filter((id) => /^(?:authelia|front-door|library)/.test(id));
-  return { status: status.all, ids };
-}
-
-test("Authelia that is down, and a rule that is stale, are seen by status, doctor and deploy, which does not fail", async () => {
-  expect((await diagnoses()).ids).toEqual([]);
-  const before = authelia.questions.length;
-  for (const [cause, id, words] of [
-    ["down", "authelia-silent", "Authelia does not answer"],
-    ["bypass", "authelia-refuses", "Authelia cannot tell who logs in"],
-  ] as const) {
-    if (cause === "down") await authelia.become("down");
-    else {
-      await authelia.become("answers");
-      authelia.policy = "bypass";
-    }
-    await forgotten();
-    const { status, ids } = await diagnoses();
-    expect(status).toContain(words);
-    expect(ids).toEqual([id]);
-    const deploy = await target.workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
-    expect(deploy.exitCode, deploy.all).toBe(ExitCode.ok);
-    expect(deploy.all).toContain(words);
-    expect(deploy.all).toMatch(/docker login -u USER localhost:5000 .*a user of Authelia/);
-    expect(deploy.all).not.toContain(`docker login -u ${USER}`);
-  }
-  const asked = authelia.questions.slice(before).filter((question) => question.login === "nobody");
-  expect(asked.every(({ password }) => password === "")).toBe(true);
+  await alone.stack.stop();
 });
