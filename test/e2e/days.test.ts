@@ -1,14 +1,16 @@
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
+import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { ENDED, LAST, withManyUsers } from "../support/manyUsers.js";
 import { story } from "../support/story.js";
 import { Terminal } from "../support/terminal.js";
 import { ask, basic } from "./attacks/raw.js";
 import { SMITH, Target } from "./attacks/target.js";
 import { buildImage, buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { Pusher } from "./population.js";
-import { DEPLOY, PASSWORD, swarmObjects, USER } from "./stack.js";
+import { BCRYPT_COST, DEPLOY, PASSWORD, pullDuring, swarmObjects, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { CLI } from "./workspace.js";
 
@@ -399,6 +401,46 @@ test("prune-tags keeps signatures with their image, ignores impossible dates, an
     });
     expect(response.status).toBe(200);
   }
+});
+
+test("with as many users as fit into a secret another one is added, and no pull fails meanwhile", async () => {
+  const { workspace } = target;
+  const { id } = await target.container("registry");
+  const present = await target.docker("exec", id, "cat", "/run/secrets/htpasswd");
+  const input = withManyUsers(present, bcrypt.hashSync(PASSWORD, BCRYPT_COST));
+  const [mounted = ""] =
+    (
+      await target.docker(
+        ...[
+          "service",
+          "inspect",
+          "--format",
+          "{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}",
+        ],
+        "days_registry",
+      )
+    ).match(/^days_htpasswd_\d+$/m) ?? [];
+  const generation = Number(mounted.split("_").at(-1)) + 1;
+  const labels = ["stack=days", `generation=${generation}`, "secret=htpasswd"];
+  const name = `days_htpasswd_${generation}`;
+  const create = ["secret", "create", ...labels.flatMap((label) => ["--label", `hephaestus.${label}`])];
+  const created = await workspace.run("docker", [...create, name, "-"], { input });
+  expect(created.exitCode, created.all).toBe(0);
+  await target.docker(
+    ...["service", "update", "--quiet", "--secret-rm", mounted],
+    ...["--secret-add", `source=${name},target=htpasswd,mode=0444`, "days_registry"],
+  );
+  const file = `${workspace.folder}/one-more`;
+  const add = ["user", "add", "one-more", "--until", "2099-12-31", "--password-file", file];
+  const { result, count } = await pullDuring(workspace, "tools/hello", workspace.hephaestus(add));
+  expect(result.exitCode, result.all).toBe(ExitCode.ok);
+  expect(count.failures).toEqual([]);
+  const token = async (user: string, password: string) =>
+    (await ask(target.gateway, "GET", "/auth/token", [basic(user, password)])).status;
+  expect(await token("one-more", (await readFile(file, "utf8")).trim())).toBe(200);
+  expect(await token(ENDED, PASSWORD)).toBe(403);
+  expect(await token(LAST, PASSWORD)).toBe(200);
+  expect(await token(USER, PASSWORD)).toBe(200);
 });
 
 test("destroy asks, removes the stack and nothing else, and leaves the images; --data removes those", async () => {
