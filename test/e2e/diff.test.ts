@@ -21,10 +21,12 @@ const REGISTRY = {
   placement: { constraints: ["node.role == manager"] },
   resources: { limits: { cpus: 0.75, memory: "300M" }, reservations: { memory: "64m" } },
 };
+/** With a volume. */
+const GATEWAY = { cache: "100M" };
 let target: Target;
 
 beforeAll(async () => {
-  target = await Target.deploy("drift", [5000, 8080], swarm, { registry: REGISTRY });
+  target = await Target.deploy("drift", [5000, 8080], swarm, { registry: REGISTRY, gateway: GATEWAY });
 });
 
 afterAll(() => target?.destroy());
@@ -237,7 +239,7 @@ test("a config that changed shows what that means for each service, before it is
   const { workspace } = target;
   await writeConfig(workspace, swarm, {
     registry: { ...REGISTRY, delete: true },
-    gateway: { resources: { limits: { memory: "256M" } } },
+    gateway: { ...GATEWAY, resources: { limits: { memory: "256M" } } },
     ui: { title: "Forge and sons" },
   });
   const { exitCode, lines, stderr } = await diff();
@@ -272,7 +274,7 @@ test("a config that changed shows what that means for each service, before it is
 
 test("after a rotation nothing would change, but for variables that still hold the old password", async () => {
   const { workspace } = target;
-  await writeConfig(workspace, swarm, { registry: REGISTRY });
+  await writeConfig(workspace, swarm, { registry: REGISTRY, gateway: GATEWAY });
   await workspace.hephaestus(["render"]);
   const rotated = await workspace.hephaestus(["rotate-password", "--no-verify", "--user", USER]);
   expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);

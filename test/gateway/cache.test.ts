@@ -1,40 +1,36 @@
+/** A gateway that keeps layers, and manifests by digest. What is removed from the storage behind it shows where an answer comes from. */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ExitCode } from "../../src/errors.js";
-import { Target } from "./attacks/target.js";
-import { MEDIA } from "./clients/images.js";
-import { type Blob, push, putManifest, randomBlob } from "./load.js";
-import { PASSWORD, USER } from "./stack.js";
-import { useSwarm } from "./swarm.js";
+import { MANIFEST_TYPE } from "../e2e/attacks/image.js";
+import { type Blob, push, putManifest, randomBlob } from "../e2e/load.js";
+import { RIGHT } from "./attacks/site.js";
+import { type Served, serve } from "./served.js";
 
-/** A gateway that keeps layers, and manifests by digest. What is removed from the storage behind it shows where an answer comes from. */
-
-const swarm = useSwarm();
-const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+const authorization = RIGHT.replace("Authorization: ", "");
 /** Larger than two pieces of the cache. */
 const SIZE = 34_000_000;
-let target: Target;
+let served: Served;
 let url: string;
 let layer: Blob;
 
 beforeAll(async () => {
-  target = await Target.deploy("hoard", [5000, 8080], swarm, { gateway: { cache: "100M" } });
-  url = target.workspace.registryUrl;
+  served = await serve({ gateway: { cache: "100M" } });
+  ({ url } = served);
   layer = randomBlob(SIZE);
   await push(url, "team/app", [layer], { authorization });
   await putManifest(url, "team/app", [layer], { authorization });
 });
 
-afterAll(() => target?.destroy());
+afterAll(() => served?.stack.stop());
 
 const ask = (path: string, headers: Record<string, string> = {}, method = "GET") =>
-  fetch(`${url}/v2/team/app/${path}`, { method, headers: { accept: MEDIA.manifest, ...headers } });
+  fetch(`${url}/v2/team/app/${path}`, { method, headers: { accept: MANIFEST_TYPE, ...headers } });
 const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
 /** Takes a blob out of the storage, as nothing but a damaged disk does. */
 function lose(digest: string): void {
   const hex = digest.slice("sha256:".length);
-  rmSync(`${target.storage}/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}`, { recursive: true });
+  rmSync(`${served.storage}/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}`, { recursive: true });
 }
 
 test("a layer is read from the storage once, for whole pulls and for parts of it", async () => {
@@ -86,9 +82,4 @@ test("what is not there is not remembered", async () => {
 test("another repository does not get it", async () => {
   const response = await fetch(`${url}/v2/other/app/blobs/${layer.digest}`);
   expect(response.status).toBe(404);
-});
-
-test("the stack runs as its config says, the cache's volume included", async () => {
-  const diff = await target.workspace.hephaestus(["diff"]);
-  expect(diff.exitCode, diff.all).toBe(ExitCode.ok);
 });
