@@ -4,6 +4,7 @@ import bcrypt from "bcryptjs";
 import { execa } from "execa";
 import { test } from "vitest";
 import { clientAddresses } from "../test/e2e/addresses.js";
+import { basicValue } from "../test/e2e/attacks/raw.js";
 import { type Blob, pull, push, putManifest, type Rate, randomBlob, rate } from "../test/e2e/load.js";
 import { DEPLOY, writeConfig } from "../test/e2e/stack.js";
 import { useSwarm } from "../test/e2e/swarm.js";
@@ -14,9 +15,7 @@ import { ALONE, GUIDE, startNeighbours, stopNeighbours } from "./neighbours.js";
 
 const USER = "smith";
 const PASSWORD = "Anvil-and-hammer-7";
-const basic = (user: string, password: string) =>
-  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-const AUTHORIZATION = { authorization: basic(USER, PASSWORD) };
+const AUTHORIZATION = { authorization: basicValue(USER, PASSWORD) };
 const MEGABYTES = 500;
 const ROUNDS = 5;
 const LOAD = { connections: 32, seconds: 5 };
@@ -178,7 +177,7 @@ async function guesses(
 ): Promise<void> {
   const [office = ""] = addresses;
   const login = ({ user, password }: (typeof USERS)[number]) => {
-    const headers = { authorization: basic(user, password) };
+    const headers = { authorization: basicValue(user, password) };
     return rate(`${url}/auth/token`, headers, { connections: 1, seconds: 20, most: 1, localAddress: office });
   };
   const first = await Promise.all(USERS.slice(0, 14).map(login));

@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import bcrypt from "bcryptjs";
 import { test } from "vitest";
+import { basicValue } from "../test/e2e/attacks/raw.js";
 import { push, putManifest, type Rate, randomBlob, rate } from "../test/e2e/load.js";
 import { DEPLOY, writeConfig } from "../test/e2e/stack.js";
 import { useSwarm } from "../test/e2e/swarm.js";
@@ -20,7 +21,7 @@ const ENV = {
   REGISTRY_USERNAME: "smith-0",
   REGISTRY_RAW_PASSWORD: PASSWORD,
 };
-const AUTHORIZATION = { authorization: `Basic ${Buffer.from(`smith-0:${PASSWORD}`).toString("base64")}` };
+const AUTHORIZATION = { authorization: basicValue("smith-0", PASSWORD) };
 const RULES = {
   access: [
     ...Array.from({ length: 199 }, (_, index) => ({

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { test } from "vitest";
+import { basicValue } from "../test/e2e/attacks/raw.js";
 import { type Blob, push, putManifest, randomBlob } from "../test/e2e/load.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "../test/e2e/stack.js";
 import { useSwarm } from "../test/e2e/swarm.js";
@@ -15,7 +16,7 @@ import { startCountingProxy } from "./countingProxy.js";
 const CLIENTS = 100;
 const LAYERS = 4;
 const LAYER_BYTES = 50_000_000;
-const AUTHORIZATION = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+const AUTHORIZATION = basicValue(USER, PASSWORD);
 const PROXY_PORT = 7071;
 
 test("a storm of pulls", { timeout: 1_200_000 }, async () => {

@@ -6,8 +6,8 @@ import { ExitCode } from "../../src/errors.js";
 import { ENDED, LAST, withManyUsers } from "../support/manyUsers.js";
 import { story } from "../support/story.js";
 import { Terminal } from "../support/terminal.js";
-import { ask, basic } from "./attacks/raw.js";
-import { SMITH, Target } from "./attacks/target.js";
+import { ask, basic, basicValue } from "./attacks/raw.js";
+import { Target } from "./attacks/target.js";
 import { buildImage, buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { Pusher } from "./population.js";
 import { BCRYPT_COST, DEPLOY, PASSWORD, pullDuring, swarmObjects, USER } from "./stack.js";
@@ -158,7 +158,7 @@ test("logs prints lines of all services, of one, and refuses a name that is none
 test("audit lists who pushed, pulled and deleted an image, and what was refused", async () => {
   const { workspace } = target;
   const { manifestDigest } = await target.pushImage("audited/app", "v1");
-  const headers = { authorization: SMITH.replace("Authorization: ", "") };
+  const headers = { authorization: basicValue(USER, PASSWORD) };
   const url = `${workspace.registryUrl}/v2/audited/app`;
   const accept = { accept: MEDIA.manifest };
   expect((await fetch(`${url}/manifests/v1`, { headers: accept })).status).toBe(200);

@@ -7,6 +7,7 @@ import { ExitCode } from "../../src/errors.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
 import { type S3Server, startS3Server } from "../support/s3Server.js";
 import { story } from "../support/story.js";
+import { basicValue } from "./attacks/raw.js";
 import { MEDIA } from "./clients/images.js";
 import { type Population, Pusher, populate } from "./population.js";
 import { slowUpload } from "./rotation/traffic.js";
@@ -184,7 +185,7 @@ class Load {
   }
 }
 
-const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+const authorization = basicValue(USER, PASSWORD);
 
 /**
  * Layers on their way through each gateway, enough of them that each task of the registry has some.

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "./attacks/raw.js";
 import { atOnce } from "./clients/client.js";
 import { findLeaks } from "./leaks.js";
 import { watchProcesses } from "./processes.js";
@@ -117,7 +118,7 @@ describe("a deployed registry", () => {
     const catalog = await fetch(`${forge.uiUrl}/v2/_catalog`);
     expect(await catalog.json()).toEqual({ repositories: ["tools/hello"] });
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "PROPFIND"]) {
-      for (const authorization of ["", `Basic ${Buffer.from(":").toString("base64")}`]) {
+      for (const authorization of ["", basicValue("", "")]) {
         const headers: Record<string, string> = authorization ? { authorization } : {};
         const { status } = await fetch(`${forge.uiUrl}/v2/tools/hello/manifests/latest`, { method, headers });
         expect([401, 403], `${method} was answered ${status}`).toContain(status);
@@ -126,7 +127,7 @@ describe("a deployed registry", () => {
   });
 
   test("gives upload addresses that lead back through the gateway", async () => {
-    const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+    const authorization = basicValue(USER, PASSWORD);
     const upload = await fetch(`${forge.registryUrl}/v2/tools/hello/blobs/uploads/`, {
       method: "POST",
       headers: { authorization },

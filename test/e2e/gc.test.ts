@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { story } from "../support/story.js";
+import { basicValue } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { inParallel, type Population, Pusher, populate } from "./population.js";
@@ -50,7 +51,7 @@ const bytesOf = (blobs: Array<[string, number]>) => blobs.reduce((sum, [, size])
 async function upload(): Promise<{ status: number; body: string }> {
   const response = await fetch(`${target.workspace.registryUrl}/v2/team/new/blobs/uploads/`, {
     method: "POST",
-    headers: { authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}` },
+    headers: { authorization: basicValue(USER, PASSWORD) },
   }).catch((error: unknown) => ({ status: 0, text: async () => String(error) }));
   return { status: response.status, body: await response.text() };
 }

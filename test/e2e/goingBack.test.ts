@@ -2,6 +2,7 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "./attacks/raw.js";
 import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, swarmObjects, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { OPS_SCRIPTS, Workspace } from "./workspace.js";
@@ -47,7 +48,7 @@ async function writeBroken(changes: Changes = BROKEN): Promise<void> {
 
 async function expectSame(before: Record<string, unknown>): Promise<void> {
   expect(await specs()).toEqual(before);
-  const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+  const authorization = basicValue(USER, PASSWORD);
   const login = () => fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } });
   await expect
     .poll(async () => (await login().catch(() => undefined))?.status, { timeout: 30_000 })

@@ -7,6 +7,7 @@ import { selfSigned } from "../support/selfSigned.js";
 import { buildStandins } from "../support/standIns.js";
 import { STANDINS } from "../support/standins/recipes.js";
 import { addressForTasks, addressOfContainer } from "./addresses.js";
+import { basicValue } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { alertTests, testedAlerts, withoutAnnotations } from "./metrics/alertTests.js";
 import { Monitor, program, type Sample } from "./metrics/monitor.js";
@@ -27,7 +28,7 @@ const DAY = 86_400_000;
 const inDays = (days: number) =>
   selfSigned(HOSTS, new Date(Date.now() - DAY), new Date(Date.now() + days * DAY));
 const [sound, ending] = [inDays(60), inDays(10)];
-const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+const authorization = basicValue(USER, PASSWORD);
 
 let target: Target;
 let forge: Workspace;

@@ -7,6 +7,7 @@ import { ExitCode } from "../../src/errors.js";
 import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
 import { startSshServer } from "../support/sshServer.js";
 import { story } from "../support/story.js";
+import { basicValue } from "./attacks/raw.js";
 import { CommandTable } from "./commandTable.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
@@ -19,7 +20,7 @@ const swarm = useSwarm();
 story();
 const STORAGE = "/srv/registry";
 const DEPLOY = ["deploy", "--resolve-image", "never", "--timeout", "120"];
-const basic = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+const basic = basicValue(USER, PASSWORD);
 let dir: string;
 let swarmOfThree: Nodes;
 let first: ManagerNode;
@@ -164,7 +165,7 @@ test("a manager that has no task of the stack rolls it, rotates and frees", {
   const added = await on(third, ["user", "add", "ann"]);
   expect(added.exitCode, added.all).toBe(ExitCode.ok);
   const headers = {
-    authorization: `Basic ${Buffer.from(`ann:${added.stdout.trim()}`).toString("base64")}`,
+    authorization: basicValue("ann", added.stdout.trim()),
   };
   expect((await fetch(`${url}/auth/token`, { headers })).status).toBe(200);
   const gc = await on(third, ["gc", "--delete-untagged"]);

@@ -1,6 +1,7 @@
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "./attacks/raw.js";
 import {
   CREDENTIALS,
   DEPLOY,
@@ -33,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(() => forge.destroy());
 
-const basic = `Basic ${Buffer.from(`${SECOND.user}:${SECOND.password}`).toString("base64")}`;
+const basic = basicValue(SECOND.user, SECOND.password);
 
 /** What the gateway answers to a user's request, with the token that a login gave. */
 async function statusFor(authorization: string): Promise<number> {
@@ -95,7 +96,7 @@ test("a removed user is out as soon as the gateway asks again", async () => {
 });
 
 test("a new password that nobody reads is taken back", async () => {
-  const own = `Basic ${Buffer.from(`${USER}:${CREDENTIALS.REGISTRY_RAW_PASSWORD}`).toString("base64")}`;
+  const own = basicValue(USER, CREDENTIALS.REGISTRY_RAW_PASSWORD);
   const command = `'${process.execPath}' '${CLI}' rotate-password --user ${USER} | true`;
   const run = await forge.run("bash", ["-o", "pipefail", "-c", command]);
   expect([run.exitCode, run.stdout], run.all).toEqual([ExitCode.interrupted, ""]);

@@ -1,6 +1,8 @@
 /** A registry with many images that share layers, pushed quickly through the front door. */
+
 import { randomBytes } from "node:crypto";
 import { digestOf } from "./attacks/image.js";
+import { basicValue } from "./attacks/raw.js";
 import { type Descriptor, MEDIA, PLATFORMS } from "./clients/images.js";
 import { PASSWORD, USER } from "./stack.js";
 
@@ -30,7 +32,7 @@ export interface Population {
 /** Requests under way at once. */
 const CONCURRENCY = 8;
 
-const AUTHORIZATION = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+const AUTHORIZATION = basicValue(USER, PASSWORD);
 
 /**
  * Fills a registry: each shared layer is uploaded once and mounted into the other repositories; each image has a layer and a

@@ -4,6 +4,7 @@ import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { story } from "../support/story.js";
+import { basicValue } from "./attacks/raw.js";
 import { findLeaks } from "./leaks.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { watchProcesses } from "./processes.js";
@@ -31,13 +32,10 @@ let forge: Workspace;
 let password = PASSWORD;
 const seen: string[] = [];
 
-const basicOf = (user: string, secret: string) =>
-  `Basic ${Buffer.from(`${user}:${secret}`).toString("base64")}`;
-
 /** What a login with this password is answered. */
 async function login(user: string, secret: string): Promise<number> {
   const { status } = await fetch(`${forge.registryUrl}/auth/token`, {
-    headers: { authorization: basicOf(user, secret) },
+    headers: { authorization: basicValue(user, secret) },
   });
   return status;
 }
@@ -64,7 +62,7 @@ beforeAll(async () => {
 afterAll(() => forge.destroy());
 
 test("two rotations under load: no pull fails, no push of another user, and a running push finishes", async () => {
-  const authorization = basicOf(SECOND.user, SECOND.password);
+  const authorization = basicValue(SECOND.user, SECOND.password);
   const layer = randomBlob(50_000);
   await push(forge.registryUrl, "tools/hello", [layer], { authorization });
   const mediaType = await putManifest(forge.registryUrl, "tools/hello", [layer], { authorization });

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import bcrypt from "bcryptjs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "./attacks/raw.js";
 import {
   type Changes,
   CREDENTIALS,
@@ -106,8 +107,8 @@ describe("a first deploy that does not come to its end", () => {
   /** What a deploy shows opens the account, and neither a lock nor another generation is left. */
   async function expectWhole({ exitCode, all, stdout }: Run): Promise<void> {
     expect(exitCode, all).toBe(ExitCode.ok);
-    const password = /password of admin: (\S+)/.exec(stdout)?.[1];
-    const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+    const password = /password of admin: (\S+)/.exec(stdout)?.[1] ?? "";
+    const authorization = basicValue("admin", password);
     const login = await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } });
     expect(login.status).toBe(200);
     const names = await swarmObjects(forge);
@@ -150,7 +151,7 @@ test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps w
   const first = await forge.run("sh", script, { env });
   expect(first.exitCode, first.all).toBe(0);
   expect(first.all).not.toContain(PASSWORD);
-  const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
+  const authorization = basicValue(USER, PASSWORD);
   expect((await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } })).status).toBe(200);
   expect((await fetch(`${forge.uiUrl}/v2/_catalog`)).status).toBe(200);
 
@@ -173,7 +174,7 @@ test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps w
   expect(await runningContainers(forge)).toEqual(before);
   const rotated = await forge.hephaestus(DEPLOY, { env: { ...CREDENTIALS, ...another } });
   expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
-  const login = { authorization: `Basic ${Buffer.from(`${USER}:${fresh}`).toString("base64")}` };
+  const login = { authorization: basicValue(USER, fresh) };
   expect((await fetch(`${forge.registryUrl}/auth/token`, { headers: login })).status).toBe(200);
   const kept = async () => (await runningContainers(forge)).filter((id) => before.includes(id));
   await expect.poll(kept, { timeout: 30_000 }).toHaveLength(before.length - 1);

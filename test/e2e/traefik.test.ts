@@ -4,6 +4,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { selfSigned } from "../support/selfSigned.js";
+import { basicValue } from "./attacks/raw.js";
 import { entrypoint, listen, router, traefikApi } from "./doctor/fakes.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
@@ -78,7 +79,7 @@ async function ask(
   return JSON.parse(run.stdout) as Answer;
 }
 
-const basic = { authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}` };
+const basic = { authorization: basicValue(USER, PASSWORD) };
 
 test("the stack runs on Traefik's network, with the labels that were rendered", async () => {
   const { stdout } = await forge.docker(
@@ -182,7 +183,7 @@ test("on Traefik's network registry:5000 is the gateway, which names itself ther
 test("an address that no network of Traefik vouches for is not believed when wrong passwords are counted", async () => {
   const wrong = (client: string) =>
     ask("gateway", 5000, "GET", "/auth/token", {
-      authorization: `Basic ${Buffer.from(`nobody:${Math.random()}`).toString("base64")}`,
+      authorization: basicValue("nobody", String(Math.random())),
       "x-forwarded-for": client,
     });
   // The container asks itself here, from an address that is no network of Traefik's: it is not believed.

@@ -2,11 +2,12 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MANIFEST_TYPE } from "../e2e/attacks/image.js";
+import { basicValue } from "../e2e/attacks/raw.js";
 import { type Blob, push, putManifest, randomBlob } from "../e2e/load.js";
-import { RIGHT } from "./attacks/site.js";
+import { PASSWORD, USER } from "../e2e/stack.js";
 import { type Served, serve } from "./served.js";
 
-const authorization = RIGHT.replace("Authorization: ", "");
+const authorization = basicValue(USER, PASSWORD);
 /** Larger than two pieces of the cache. */
 const SIZE = 34_000_000;
 let served: Served;

@@ -5,8 +5,8 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { digestOf, type Image, MANIFEST_TYPE, pushImage, startUpload } from "../e2e/attacks/image.js";
-import { ask, type Door, request, talk } from "../e2e/attacks/raw.js";
-import { SECRETS } from "../e2e/stack.js";
+import { ask, basicValue, type Door, request, talk } from "../e2e/attacks/raw.js";
+import { PASSWORD, SECRETS, USER } from "../e2e/stack.js";
 import { theLogHoldsNoCredentialAndNoQuery } from "./attacks/edgeProbes.js";
 import { replace } from "./attacks/mutation.js";
 import { ANONYMOUS, OCI, RIGHT } from "./attacks/site.js";
@@ -231,7 +231,7 @@ test("a blob of 300 MB streams through, and nothing of it lies in the gateway", 
     ...gateway.to,
     method: "PUT",
     path: `${path}&digest=sha256:${hash.digest("hex")}`,
-    headers: { authorization: RIGHT.slice(15), "content-length": piece.length * pieces },
+    headers: { authorization: basicValue(USER, PASSWORD), "content-length": piece.length * pieces },
   });
   const answer = once(upload, "response") as Promise<[{ statusCode: number; resume(): void }]>;
   const kilobytes: number[] = [];

@@ -126,5 +126,10 @@ function joined(chunks: string): string {
   return size > 0 ? chunks.slice(start, start + size) + joined(chunks.slice(start + size + 2)) : "";
 }
 
+/** The value of an Authorization header. */
+export const basicValue = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+
+/** The header. */
 export const basic = (user: string, password: string): string =>
-  `Authorization: Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+  `Authorization: ${basicValue(user, password)}`;

@@ -1,7 +1,9 @@
 /** A stack whose rotations are broken on purpose, and what has to be true of it afterwards. */
+
 import bcrypt from "bcryptjs";
 import { expect } from "vitest";
 import { ExitCode } from "../../../src/errors.js";
+import { basicValue } from "../attacks/raw.js";
 import { DEFAULT_TIMES, DEPLOY, swarmObjects, USER, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
 import { type Run, type RunSettings, Workspace } from "../workspace.js";
@@ -62,7 +64,7 @@ export class Patient {
   }
 
   async login(password: string): Promise<number> {
-    const authorization = `Basic ${Buffer.from(`${USER}:${password}`).toString("base64")}`;
+    const authorization = basicValue(USER, password);
     const { status } = await fetch(`${this.workspace.registryUrl}/auth/token`, {
       headers: { authorization },
     });
