@@ -7,7 +7,7 @@ import { type Blob, push, putManifest, randomBlob } from "../test/e2e/load.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "../test/e2e/stack.js";
 import { useSwarm } from "../test/e2e/swarm.js";
 import { Workspace } from "../test/e2e/workspace.js";
-import { type ManagerNode, startNodes } from "../test/support/nodes.js";
+import { type ManagerNode, Nodes, startNodes } from "../test/support/nodes.js";
 import { startS3Server } from "../test/support/s3Server.js";
 import { startCountingProxy } from "./countingProxy.js";
 
@@ -23,7 +23,8 @@ test("a storm of pulls", { timeout: 1_200_000 }, async () => {
   const swarm = useSwarm();
   const dir = await mkdtemp(`${tmpdir()}/s-`);
   const { registry3, nginx } = swarm.images;
-  const nodes = await startNodes(dir, 1, swarm.dockerHost, [registry3, nginx]);
+  const nodes = new Nodes(dir, 1, 78);
+  await startNodes(nodes, swarm.dockerHost, [registry3, nginx]);
   const s3 = await startS3Server(process.env.HEPHAESTUS_CACHE ?? "", `${dir}/s3`, nodes.address, ["images"]);
   const proxy = await startCountingProxy(nodes.address, PROXY_PORT, { host: nodes.address, port: 7070 });
   const forge = await Workspace.create("forge", 5000, 8080);

@@ -7,7 +7,7 @@ import type { BundleFacts } from "../../src/bundle/bundleFormat.js";
 import { STACK_LABEL } from "../../src/docker/objects.js";
 import { ExitCode } from "../../src/errors.js";
 import { OWNER_LABEL } from "../../src/services/composeModel.js";
-import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
+import { type ManagerNode, Nodes, startNodes } from "../support/nodes.js";
 import { buildImage } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
@@ -30,7 +30,8 @@ let file: string;
 beforeAll(async () => {
   folder = await mkdtemp(`${tmpdir()}/b-`);
   hub = await Hub.start(swarm.images.registry3, folder);
-  nodes = await startNodes(folder, 1, swarm.dockerHost, []);
+  nodes = new Nodes(folder, 1, 78);
+  await startNodes(nodes, swarm.dockerHost, []);
   [node] = nodes.nodes as [ManagerNode];
   here = await Workspace.create("carried", 5050, 8130);
   file = `${here.folder}/forge.bundle`;

@@ -2,16 +2,17 @@ import { chown, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
+import type { ManagerNode, Nodes } from "../support/nodes.js";
 import { type S3Server, startS3Server } from "../support/s3Server.js";
+import { useNodes } from "./nodes/threeNodes.js";
 import { type Population, Pusher, populate, pullFaults } from "./population.js";
 import { CREDENTIALS, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { Workspace } from "./workspace.js";
 
 /**
- * The whole life of a stack from each of three managers, with another kind of storage from each; with HEPHAESTUS_ALL_MANAGERS=1 all kinds from
- * each, which takes three times as long. Prints a table.
+ * The whole life of a stack whose storage is a folder that all nodes share, each command from the next of three managers. `nodes.test.ts`
+ * and `bucket.test.ts` have the other kinds. With HEPHAESTUS_ALL_MANAGERS=1 all kinds, and all commands from each manager. Prints a table.
  */
 
 const swarm = useSwarm();
@@ -26,11 +27,10 @@ const rows: string[] = [];
 
 beforeAll(async () => {
   dir = await mkdtemp(`${tmpdir()}/m-`);
-  const { registry3, nginx } = swarm.images;
-  nodes = await startNodes(dir, 3, swarm.dockerHost, [registry3, nginx]);
+  nodes = await useNodes(swarm);
   // These nodes share the file system of the tests, so a deploy would prepare it here. nodes.test.ts shows how it does elsewhere.
-  for (const number of [1, 2, 3]) {
-    for (const folder of [`${second().srv}/registry-${number}`, `${dir}/shared/registry-${number}`]) {
+  for (const number of [0, 1, 2, 3]) {
+    for (const folder of [`${second().srv}/registry-${number}`, `${nodes.dir}/shared/registry-${number}`]) {
       await mkdir(folder, { mode: 0o750 });
       await chown(folder, 10_001, 10_001);
     }
@@ -41,7 +41,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   console.log([`storage | manager | ${COLUMNS.join(" | ")}`, ...rows].join("\n"));
-  await nodes?.stop();
   s3?.stop();
   await rm(dir, { recursive: true, force: true });
 });
@@ -64,27 +63,26 @@ const STORAGES: Record<string, (number: number) => Record<string, unknown>> = {
   }),
 };
 
-/** One storage after the other: three stacks at once on three engines slow down the tests beside this one. */
-test.each([1, 2, 3])("everything works from manager %i", { timeout: 500_000 }, async (number) => {
-  const manager = nodes.nodes[number - 1] as ManagerNode;
-  const kinds = [...Object.keys(STORAGES).entries()];
-  const asked = process.env.HEPHAESTUS_ALL_MANAGERS === "1" ? kinds : kinds.slice(number - 1, number);
-  for (const [place, kind] of asked) await life(kind, place, number, manager);
-});
+const LIVES =
+  process.env.HEPHAESTUS_ALL_MANAGERS === "1"
+    ? Object.keys(STORAGES).flatMap((kind) => [1, 2, 3].map((number) => [kind, number] as const))
+    : [["shared folder", 0] as const];
 
-/**
- * @param place which of the storages it is: each has a stack and a port of its own
- * @param number of the manager, from 1
- */
-async function life(kind: string, place: number, number: number, manager: ManagerNode): Promise<void> {
-  const forge = await Workspace.create(`forge-${place}`, 5000 + place, 8080 + place);
+/** One after the other: three stacks at once on three engines slow down the tests beside this one. */
+test.each(LIVES)("a stack with a %s works from manager %i; 0: from each in turn", async (kind, number) => {
+  const turns = number === 0 ? nodes.nodes : nodes.nodes.slice(number - 1, number);
+  const [manager] = turns as [ManagerNode];
+  // Each kind has a stack and a port of its own.
+  const place = Object.keys(STORAGES).indexOf(kind);
+  const forge = await Workspace.create(`life-${place}`, 5030 + place, 8110 + place);
   const cells: string[] = [];
   const done = (column: string) => {
     expect(column).toBe(COLUMNS[cells.length]);
     cells.push("ok");
   };
   const hephaestus = async (column: string, args: readonly string[], env: Record<string, string> = {}) => {
-    const run = await forge.hephaestus(args, { env: { DOCKER_HOST: manager.dockerHost, ...env } });
+    const { dockerHost } = turns[cells.length % turns.length] as ManagerNode;
+    const run = await forge.hephaestus(args, { env: { DOCKER_HOST: dockerHost, ...env } });
     expect(run.exitCode, `${args.join(" ")}: ${run.all}`).toBe(ExitCode.ok);
     done(column);
     return run;
@@ -139,9 +137,9 @@ async function life(kind: string, place: number, number: number, manager: Manage
     await hephaestus("destroy again", ["destroy", "--yes", ...data]);
   } finally {
     rows.push(
-      `${kind} | ${manager.name} | ${[...cells, ...COLUMNS.slice(cells.length).map(() => "-")].join(" | ")}`,
+      `${kind} | ${turns.map(({ name }) => name)} | ${[...cells, ...COLUMNS.slice(cells.length).map(() => "-")].join(" | ")}`,
     );
-    await forge.hephaestus(["destroy", "--yes"], { env: { DOCKER_HOST: manager.dockerHost } });
+    await forge.run("docker", ["--host", manager.dockerHost, "stack", "rm", forge.stack]);
     await rm(forge.folder, { recursive: true, force: true });
   }
-}
+});

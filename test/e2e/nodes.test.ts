@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { type ManagerNode, type Nodes, startNodes } from "../support/nodes.js";
+import type { ManagerNode, Nodes } from "../support/nodes.js";
 import { startSshServer } from "../support/sshServer.js";
 import { story } from "../support/story.js";
 import { basicValue } from "./attacks/raw.js";
 import { CommandTable } from "./commandTable.js";
 import { push, putManifest, randomBlob } from "./load.js";
+import { useNodes } from "./nodes/threeNodes.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { type Run, Workspace } from "./workspace.js";
@@ -34,8 +35,7 @@ const indexes = new Set<string>();
 
 beforeAll(async () => {
   dir = await mkdtemp(`${tmpdir()}/n-`);
-  const { registry, nginx, ui } = swarm.images;
-  swarmOfThree = await startNodes(dir, 3, swarm.dockerHost, [registry, nginx, ui]);
+  swarmOfThree = await useNodes(swarm);
   [first, second, third] = swarmOfThree.nodes as [ManagerNode, ManagerNode, ManagerNode];
   forge = await Workspace.create("forge", 5000, 8080);
   url = `http://${second.address}:5000`;
@@ -44,7 +44,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   console.log(String(table));
-  await swarmOfThree?.stop();
+  await forge?.run("docker", ["--host", first.dockerHost, "stack", "rm", forge.stack]);
   await rm(forge?.folder ?? "", { recursive: true, force: true });
   await rm(dir, { recursive: true, force: true });
 });
@@ -53,10 +53,12 @@ async function configure(constraints?: string[]): Promise<void> {
   await writeConfig(forge, swarm, {
     root: { domain: second.address },
     registry: {
+      image: swarm.images.registry3,
       delete: true,
       storage: { driver: "filesystem", path: STORAGE },
       ...(constraints ? { placement: { constraints } } : {}),
     },
+    ui: { enabled: false },
   });
   const rendered = await forge.hephaestus(["render"]);
   expect(rendered.exitCode, rendered.all).toBe(ExitCode.ok);
@@ -99,7 +101,7 @@ test("a deploy from another manager prepares the storage on its node, without ss
 test("a deploy prepares the storage over ssh, where --host or the engine's address says so", async () => {
   const folder = `${second.srv}/registry`;
   const owner = () => statSync(folder).uid;
-  const pid = Number(readFileSync(`${dir}/${second.name}/docker.pid`, "utf8"));
+  const pid = (await swarmOfThree.processOf(second)) as number;
   const server = await startSshServer(`${dir}/ssh`, second.address, [22, 2222], pid);
   try {
     chownSync(folder, 0, 0);
@@ -132,7 +134,8 @@ test("a deploy prepares the storage over ssh, where --host or the engine's addre
   }
 });
 
-test.each([1, 2, 3])("commands work from manager %i", async (number) => {
+/** One has nothing of the storage, the other one has it. */
+test.each([1, 2])("commands work from manager %i", async (number) => {
   const node = swarmOfThree.nodes[number - 1] as ManagerNode;
   const repository = `team/from-${number}`;
   await pushImage(repository);
@@ -170,7 +173,7 @@ test("a manager that has no task of the stack rolls it, rotates and frees", {
   expect((await fetch(`${url}/auth/token`, { headers })).status).toBe(200);
   const gc = await on(third, ["gc", "--delete-untagged"]);
   expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
-  expect(gc.stdout).toMatch(/freed .* in 9 blobs/);
+  expect(gc.stdout).toMatch(/freed .* in 6 blobs/);
   expect(await manifest("team/app")).toBe(200);
 });
 

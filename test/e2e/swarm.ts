@@ -6,6 +6,8 @@ export interface Swarm {
   dockerHost: string;
   /** Names of the stand-in images that it has. */
   images: typeof STANDINS;
+  /** The folder of the Swarm of three nodes; see `nodes/threeNodes.ts`. */
+  nodes: string;
 }
 
 declare module "vitest" {

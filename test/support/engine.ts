@@ -208,7 +208,7 @@ async function readState(dir: string): Promise<EngineState | undefined> {
 }
 
 /** @returns the process id in the pidfile, if it is (still) that of a dockerd: after a reboot it may be anybody's. */
-async function readPid(dir: string): Promise<number | undefined> {
+export async function readPid(dir: string): Promise<number | undefined> {
   const pid = Number(await readFile(`${dir}/docker.pid`, "utf8").catch(() => ""));
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
   const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");

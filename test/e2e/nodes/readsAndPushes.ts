@@ -51,7 +51,7 @@ export class Load {
     const manifests = [...this.population.manifests];
     const blobs = [...this.population.blobs];
     // As fast as it can it would only measure the machine.
-    for (let turn = offset; !this.ended; turn++, await sleep(50)) {
+    for (let turn = offset; !this.ended; turn++, await sleep(150)) {
       const [name = "", digest = ""] = manifests[turn % manifests.length] ?? [];
       const [repository, tag] = name.split(":");
       const [blob = "", { repository: owner } = { repository: "" }] = blobs[turn % blobs.length] ?? [];
@@ -117,7 +117,7 @@ export class Load {
         await sleep(1000);
       }
       this.counts.pushes++;
-      await sleep(200);
+      await sleep(500);
     }
   }
 }
