@@ -31,6 +31,7 @@ async function deploy(mirror: object[]): Promise<void> {
   await writeConfig(workspace, swarm, {
     root: { mirror, regsync: { image: swarm.images.regsync } },
     registry: { delete: true },
+    ui: { enabled: false },
   });
   await hephaestus("render");
   const run = await hephaestus(...DEPLOY);

@@ -17,7 +17,8 @@ http: { addr: 127.0.0.1:${PORT} }
 /**
  * What is wrong with the hub behind a door:
  * - limited: pulls of manifests are answered 429, as Docker Hub does.
- * - breaking: blobs end in the middle.
+ * - breaking: a blob ends in the middle, also when it is continued. The next two times it is not there: regsync waits ever longer
+ *   between its attempts to read on, up to 90 seconds in all.
  * - dying: when a blob is asked for, the hub is gone.
  */
 export type Fault = "limited" | "breaking" | "dying";
@@ -25,6 +26,8 @@ export type Fault = "limited" | "breaking" | "dying";
 interface Door {
   server: Server;
   fault: Fault | undefined;
+  /** How often each blob was asked for. */
+  asked: Map<string, number>;
 }
 
 export class Hub {
@@ -53,7 +56,7 @@ export class Hub {
    * @returns how containers reach it: the registry in the name of an image
    */
   async open(fault?: Fault): Promise<string> {
-    const door: Door = { server: createServer(), fault };
+    const door: Door = { server: createServer(), fault, asked: new Map() };
     door.server.on("request", (incoming, outgoing) => this.pass(door, incoming, outgoing));
     await new Promise<void>((resolve) => door.server.listen(0, "0.0.0.0", resolve));
     this.doors.push(door);
@@ -75,7 +78,7 @@ export class Hub {
     await execa("docker", ["rm", "--force", "--volumes", CONTAINER], { reject: false });
   }
 
-  private pass({ fault }: Door, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  private pass({ fault, asked }: Door, incoming: IncomingMessage, outgoing: ServerResponse): void {
     const { method = "", url = "", headers } = incoming;
     const isBlob = url.includes("/blobs/");
     if (fault === "dying" && isBlob) {
@@ -87,6 +90,14 @@ export class Hub {
       outgoing.writeHead(429, { "content-type": "application/json" });
       outgoing.end(JSON.stringify({ errors: [error] }));
       return;
+    }
+    if (fault === "breaking" && isBlob) {
+      const times = asked.get(url) ?? 0;
+      asked.set(url, times + 1);
+      if (times % 4 >= 2) {
+        outgoing.writeHead(404).end();
+        return;
+      }
     }
     const upstream = request({ host: "127.0.0.1", port: PORT, method, path: url, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
