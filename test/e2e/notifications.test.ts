@@ -10,7 +10,7 @@ import { buildImage, type Image } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
 import { findLeaks } from "./leaks.js";
-import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { BCRYPT_COST, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { Workspace } from "./workspace.js";
 
@@ -92,7 +92,7 @@ beforeAll(async () => {
   const missing = await workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
   expect(missing.exitCode, missing.all).toBe(ExitCode.preflight);
   expect(missing.all).toContain("the headers of notifications are not in the Swarm yet");
-  const htpasswd = `${CREDENTIALS.REGISTRY_HTPASSWD}ann:${bcrypt.hashSync(ANN, 10)}\n`;
+  const htpasswd = `${CREDENTIALS.REGISTRY_HTPASSWD}ann:${bcrypt.hashSync(ANN, BCRYPT_COST)}\n`;
   const headers = JSON.stringify({ all: { Authorization: TOKEN } });
   const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: htpasswd, REGISTRY_NOTIFICATION_HEADERS: headers };
   const run = await workspace.hephaestus(DEPLOY, { env });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { basicValue } from "./attacks/raw.js";
 import {
+  BCRYPT_COST,
   CREDENTIALS,
   DEPLOY,
   MEMORY_SECONDS,
@@ -26,7 +27,7 @@ beforeAll(async () => {
     gateway: QUICK_TO_FORGET,
   });
   await forge.hephaestus(["render"]);
-  const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, 10)}\n`;
+  const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, BCRYPT_COST)}\n`;
   const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: CREDENTIALS.REGISTRY_HTPASSWD + line };
   const run = await forge.hephaestus(DEPLOY, { env });
   expect(run.exitCode, run.all).toBe(ExitCode.ok);

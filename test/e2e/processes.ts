@@ -35,7 +35,8 @@ export function watchProcesses(secrets: readonly string[]): ProcessWatch {
       }
     }
   };
-  const timer = setInterval(look, 5);
+  // A docker command lives for longer. Looking again at once would keep a core busy.
+  const timer = setInterval(look, 20);
   return {
     expectIn: (pid) => expected.add(pid),
     stop() {

@@ -118,7 +118,7 @@ export async function pullDuring<T>(
       }).catch((error: unknown) => ({ status: String(error) }));
       count.pulls++;
       if (response.status !== 200) count.failures.push(String(response.status));
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   })();
   const result = await work.finally(() => {

@@ -23,7 +23,8 @@ case "$*" in
 	case $request in "POST "*/configs/*) exec ${real} "$@" ;; esac
 	;;
 esac
-phase=$(cat "$WRAPPER_FOLDER/phase" 2>/dev/null || echo 0)
+phase=0
+[ ! -e "$WRAPPER_FOLDER/phase" ] || read -r phase < "$WRAPPER_FOLDER/phase"
 key="$phase $(echo "$*" | sed -E 's/\\b([0-9a-f]{64}|[0-9a-z]{25}|[0-9a-z]{12})\\b/ID/g; s/(ID )+ID/ID/g; s/_[0-9]+/_N/g; s/=[0-9][0-9T:Z-]*/=N/g; s/process [0-9]+/process N/; s#lock\\.(process|pid)=[^ ]*#lock.\\1=N#g; s/( [^ ]*_history_N)+$/ HISTORY/')"
 echo "$key" >> "$WRAPPER_FOLDER/calls"
 case "$1 $2 $3" in
