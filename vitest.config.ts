@@ -37,6 +37,8 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 120_000,
           maxWorkers: "100%",
+          // Most of them wait: for turns, and until something is forgotten.
+          maxConcurrency: 20,
         },
       },
       {

@@ -237,10 +237,10 @@ export const guessesOfEverybodyAreLimited: Probe = async ({ door }) => {
 /** Where X-Forwarded-For is believed: as long as nobody guesses, many unknown credentials are checked, some from one network. */
 export const whoComesBackAfterARollIsCheckedAtOnce: Probe = async ({ door }) => {
   const busy = (answers: Answer[]) => answers.filter(({ body }) => body.includes(BUSY)).length;
-  const ofOne = await atOnce(100, () => guessFrom(door, "198.51.100.7"));
-  // 60 have a place; some end while others are still being sent.
-  expect(busy(ofOne)).toBeGreaterThan(22);
-  expect(busy(ofOne)).toBeLessThanOrEqual(40);
+  const ofOne = await atOnce(105, () => guessFrom(door, "198.51.100.7"));
+  // 60 have a place. 15 end at once, and 8 in each second that the sending takes. All networks together have 111.
+  expect(busy(ofOne)).toBeGreaterThan(5);
+  expect(busy(ofOne)).toBeLessThanOrEqual(45);
 };
 
 /** Where X-Forwarded-For is believed. */
