@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basicValue } from "attacks/raw.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import type { ManagerNode, Nodes } from "../support/nodes.js";
 import { type S3Server, startS3Server } from "../support/s3Server.js";
 import { story } from "../support/story.js";
+import { basicValue } from "./attacks/raw.js";
 import { type Counts, Load } from "./nodes/readsAndPushes.js";
 import { useNodes } from "./nodes/threeNodes.js";
 import { type Population, Pusher, populate } from "./population.js";

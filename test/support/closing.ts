@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Failure, Report } from "./runReport.js";
 
-/** What a run leaves out, and why. */
+/** What a run leaves out of a project, all of it, and why. */
 export interface LeftOut {
+  project: string;
   suites: string[];
   reason: string;
 }
@@ -12,7 +13,7 @@ export interface LeftOut {
 export interface Run {
   /** Reports by their name; undefined where there is none, though its tests were to run. */
   reports: Readonly<Record<string, Report | undefined>>;
-  leftOut?: LeftOut | undefined;
+  leftOut?: readonly LeftOut[];
   /** Exit code of the test command. */
   status: number;
   /** In CI all is to run: what did not is a failure. */
@@ -26,21 +27,21 @@ export const QUICK = ["unit", "gateway"];
 const END_TO_END = ["e2e", "e2e-rolls", "e2e-faults"];
 
 /** @returns the lines, what failed last but one, and the exit code */
-export function closing({ reports, leftOut, status, isComplete }: Run): {
+export function closing({ reports, leftOut = [], status, isComplete }: Run): {
   lines: string[];
   exitCode: number;
 } {
   const found = Object.entries(reports);
   const passed = found.reduce((sum, [, report]) => sum + (report?.passed ?? 0), 0);
   const skipped = found.flatMap(([, report]) => report?.skipped ?? []);
-  const suites = leftOut?.suites ?? [];
+  const suites = leftOut.flatMap(({ suites, reason }) => suites.map((name) => ({ name, reason })));
   // A run that failed before its tests began has no report, and counts as a failure.
   const failures: Failure[] = found.flatMap(([name, report]) =>
     report ? report.failures : [{ name: `no report of the ${name} tests`, messages: [] }],
   );
   if (isComplete) {
     failures.push(...skipped.map((name) => ({ name, messages: ["was skipped"] })));
-    failures.push(...suites.map((name) => ({ name, messages: [`was left out: ${leftOut?.reason}`] })));
+    failures.push(...suites.map(({ name, reason }) => ({ name, messages: [`was left out: ${reason}`] })));
   }
   if (status !== 0 && failures.length === 0)
     failures.push({ name: `the test command ended with exit code ${status}`, messages: [] });
@@ -48,7 +49,7 @@ export function closing({ reports, leftOut, status, isComplete }: Run): {
     ? []
     : [
         ...skipped.map((name) => `SKIPPED ${name}`),
-        ...(leftOut ? [`LEFT OUT ${suites.join(", ")}: ${leftOut.reason}`] : []),
+        ...leftOut.map(({ suites, reason }) => `LEFT OUT ${suites.join(", ")}: ${reason}`),
       ];
   const failed = failures.flatMap(({ name, messages }) => [
     `FAILED ${name}`,
@@ -57,7 +58,7 @@ export function closing({ reports, leftOut, status, isComplete }: Run): {
   const counts = [
     `${passed} passed, ${failures.length} failed`,
     ...(isComplete ? [] : [`${skipped.length} skipped`]),
-    ...(leftOut && !isComplete ? [`${suites.length} suites left out`] : []),
+    ...(suites.length > 0 && !isComplete ? [`${suites.length} suites left out`] : []),
   ].join(", ");
   return { lines: [...notRun, ...failed, counts], exitCode: failures.length === 0 ? 0 : 1 };
 }
@@ -74,8 +75,11 @@ export const leftOutFile = (folder: string): string => `${folder}/leftOut.json`;
 export function close(folder: string, status: number, isQuick = false): number {
   const read = <T>(file: string): T | undefined =>
     existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
-  const leftOut = read<LeftOut>(leftOutFile(folder));
-  const names = isQuick || leftOut ? QUICK : [...QUICK, ...END_TO_END];
+  const leftOut = read<LeftOut[]>(leftOutFile(folder)) ?? [];
+  const isLeftOut = (name: string) => leftOut.some(({ project }) => project === name);
+  const names = [...QUICK, ...(isQuick || isLeftOut("e2e") ? [] : END_TO_END)].filter(
+    (name) => !isLeftOut(name),
+  );
   const reports = Object.fromEntries(names.map((name) => [name, read<Report>(`${folder}/${name}.json`)]));
   const { lines, exitCode } = closing({ reports, leftOut, status, isComplete: Boolean(process.env.CI) });
   console.log(lines.join("\n"));

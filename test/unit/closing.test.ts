@@ -3,7 +3,10 @@ import { closing, type Run } from "../support/closing.js";
 
 const report = (passed: number, more = {}) => ({ passed, failures: [], skipped: [], ...more });
 const skipped = report(3, { skipped: ["a.test.ts > fish (is not installed)"] });
-const leftOut = { suites: ["gc", "deploy"], reason: "needs root" };
+const leftOut = [
+  { project: "e2e", suites: ["gc", "deploy"], reason: "needs root" },
+  { project: "gateway", suites: ["rules"], reason: "needs Debian" },
+];
 
 const close = (run: Partial<Run>) => closing({ reports: {}, status: 0, isComplete: false, ...run });
 
@@ -19,7 +22,8 @@ describe("the closing lines", () => {
       lines: [
         "SKIPPED a.test.ts > fish (is not installed)",
         "LEFT OUT gc, deploy: needs root",
-        "3 passed, 0 failed, 1 skipped, 2 suites left out",
+        "LEFT OUT rules: needs Debian",
+        "3 passed, 0 failed, 1 skipped, 3 suites left out",
       ],
       exitCode: 0,
     });
@@ -34,7 +38,9 @@ describe("the closing lines", () => {
         "    was left out: needs root",
         "FAILED deploy",
         "    was left out: needs root",
-        "3 passed, 3 failed",
+        "FAILED rules",
+        "    was left out: needs Debian",
+        "3 passed, 4 failed",
       ],
       exitCode: 1,
     });
