@@ -167,10 +167,6 @@ describe("a deployed registry", () => {
     expect(count.failures).toEqual([]);
     expect(count.pulls).toBeGreaterThan(0);
     expect(await runningContainers(forge)).toEqual(before);
-
-    await configure();
-    await forge.hephaestus(["render"]);
-    expect((await forge.hephaestus(DEPLOY, { env: CREDENTIALS })).exitCode).toBe(ExitCode.ok);
   });
 
   test("loses its library, and what belonged to it, when the config does", async () => {
