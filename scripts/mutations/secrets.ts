@@ -74,7 +74,6 @@ export const SECRETS: readonly Subject[] = [
         what: "others.every((kind) =>",
         by: "others.some((kind) =>",
         rule: "a generation is complete with every secret",
-        survives: "every family that can be incomplete has two kinds in its tests",
       },
       {
         what: "generationInUse(found, kind) ?? 0,",

@@ -147,6 +147,79 @@ export const USERS: readonly Subject[] = [
     ],
   },
   {
+    file: "src/users/planUsers.ts",
+    tests: ["planUsers.test.ts"],
+    mutations: [
+      {
+        what: "if (isNothing && kept !== undefined)",
+        by: "if (isNothing)",
+        rule: "machine accounts that lack a secret are made again",
+      },
+      {
+        what: "if (isNothing && kept !== undefined)",
+        by: "if (false)",
+        rule: "the same password again is no new generation",
+      },
+      {
+        what: "const dates = htpasswdFacts(found, previous)?.changed;",
+        by: "const dates = undefined;",
+        rule: "the passwords of others are as old as they were",
+      },
+      {
+        what: "= !isKnown && change === undefined && canObtain",
+        by: "= change === undefined && canObtain",
+        rule: "nobody is asked for a password that is known",
+      },
+      {
+        what: "isKnown || change !== undefined || needsCredentials ? []",
+        by: "true ? []",
+        rule: "that nobody knows the password is told",
+      },
+      {
+        what: 'origin: change.login?.origin ?? "given",',
+        by: 'origin: "given",',
+        rule: "the secret says that its password was generated",
+      },
+      {
+        what: "[...change.users, ...machines, ...machineSecrets",
+        by: "[...change.users, ...machineSecrets",
+        rule: "the machine accounts stay in the htpasswd",
+      },
+    ],
+  },
+  {
+    file: "src/secrets/secretsPlan.ts",
+    tests: ["planUsers.test.ts"],
+    mutations: [
+      {
+        what: 'change?.login?.origin === "generated" ?',
+        by: "change?.login ?",
+        rule: "only a generated password is shown",
+      },
+    ],
+  },
+  {
+    file: "src/secrets/operatorSecrets.ts",
+    tests: ["planUsers.test.ts", "session.test.ts"],
+    mutations: [
+      {
+        what: "?.accessKey !== accessKey) return false;",
+        by: "?.accessKey !== accessKey) return true;",
+        rule: "other keys are a new generation",
+      },
+      {
+        what: "if (isKept) continue;",
+        by: "",
+        rule: "keys that are kept are no problem",
+      },
+      {
+        what: "if (needed.length === 0) continue;",
+        by: "",
+        rule: "what the config does not need is not asked for",
+      },
+    ],
+  },
+  {
     file: "src/users/judgeAges.ts",
     tests: ["ages.test.ts"],
     mutations: [

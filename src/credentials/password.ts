@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { Secret } from "./secret.js";
 
-/** Letters and digits that nobody mistakes for each other: no 0 O o, 1 I l. 57 characters, 5.8 bits each. */
+/** Letters and digits that nobody mistakes for each other: no 0 O o, 1 I l. 56 characters, 5.8 bits each. */
 const ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz";
 
 /** 24 characters of the alphabet: 139 bits. */
