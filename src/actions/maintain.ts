@@ -58,13 +58,13 @@ interface Part {
 export async function maintain(flags: MaintainFlags): Promise<ExitCode> {
   const passwordFile = unitsFile("--password-file", flags.passwordFile, flags);
   const session = await openSession({ ...flags, verify: false });
-  const { config, docker, cleanupDocker, reporter } = session;
+  const { config, reporter } = session;
   if (flags.schedule !== undefined || flags.install) return schedule(flags, passwordFile, config);
   const login = await loginFrom(flags, config.credentials);
   const outcomes: Outcome[] = [];
   const inState = (state: State) =>
     outcomes.filter((outcome) => stateOf(outcome) === state).map(({ part }) => part);
-  await withLock(docker, cleanupDocker, config.stack, async () => {
+  await withLock(session, config.stack, async () => {
     // A run that was killed in its gc left a registry that refuses what follows.
     await endLeftReadOnly(session);
     for (const part of partsOf(flags, session, login)) outcomes.push(await outcomeOf(part, session));

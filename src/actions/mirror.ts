@@ -28,8 +28,8 @@ const STEP = { id: "mirror", title: "Mirror" } as const;
 /** Copies images here now, of all sources or of those with a name. */
 export async function mirrorRun(name: string | undefined, flags: MirrorFlags): Promise<ExitCode> {
   const session = await openSession({ ...flags, verify: false });
-  const { config, docker, cleanupDocker } = session;
-  const report = await withLock(docker, cleanupDocker, config.stack, async () => {
+  const { config } = session;
+  const report = await withLock(session, config.stack, async () => {
     const done = await mirrorStep(session, namedSources(config, name));
     await recordEvent(session, "mirror", summaryOf(done));
     return done;
@@ -104,11 +104,11 @@ export function namedSources(config: Config, name: string | undefined): MirrorSo
 /** Compares each image here with its source. */
 export async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
   const session = await openSession({ ...flags, verify: false });
-  const { config, docker, cleanupDocker, reporter, signal } = session;
+  const { config, docker, reporter, signal } = session;
   const sources = namedSources(config, undefined);
   const login = await loginFrom(flags, config.credentials);
   const lookUp = async () => {
-    const report = await withLock(docker, cleanupDocker, config.stack, () =>
+    const report = await withLock(session, config.stack, () =>
       runMirror(session, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
     );
     const copies = await copiesOf(report, {

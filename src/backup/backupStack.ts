@@ -47,7 +47,7 @@ export const backupStack = (
   request: BackupRequest,
   configText: string,
 ): Promise<BackupReport> =>
-  withLock(session.docker, session.cleanupDocker, session.config.stack, async () => {
+  withLock(session, session.config.stack, async () => {
     const report = await backupLocked(session, request, configText);
     const parts = report.damage.length > 0 ? { failed: ["backup"] } : { done: ["backup"] };
     await recordEvent(session, "backup", describeBackup(report), parts);

@@ -54,7 +54,7 @@ export interface RestoreReport {
  * @throws OperatorError from the step that failed; the same command continues where it stopped
  */
 export async function restoreStack(session: Session, request: RestoreRequest): Promise<RestoreReport> {
-  const { docker, cleanupDocker, config, reporter, signal } = session;
+  const { config, reporter, signal } = session;
   const { backup, given, login: pusher, url } = request;
   const began = Date.now();
   const content = await contentOf(backup);
@@ -65,7 +65,7 @@ export async function restoreStack(session: Session, request: RestoreRequest): P
   if (deployed) await applyPlan(session, plan, restoredFrom(backup));
   else await addUsers(session, backup, request);
   const push = (login: Login) =>
-    withLock(docker, cleanupDocker, config.stack, () =>
+    withLock(session, config.stack, () =>
       restoreImages(reporter, request, new RegistryApi(new RegistryClient(url, login, signal)), content),
     );
   const written = await (pusher ? push(pusher) : withTemporaryUser(session, push)).catch((error: unknown) => {

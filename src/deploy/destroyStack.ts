@@ -50,10 +50,8 @@ async function removeConfigs({ config: { stack }, docker }: Session): Promise<st
  *
  * @param storage where the registry ran; undefined where it never did: then the config says where its images would be
  */
-async function removeData(
-  { config, docker, cleanupDocker, options, reporter }: Session,
-  storage: FolderStorage | undefined,
-): Promise<string> {
+async function removeData(session: Session, storage: FolderStorage | undefined): Promise<string> {
+  const { config, options, reporter } = session;
   const path = storage?.path ?? storageFolder(config) ?? "";
   const job = {
     name: "remove-data",
@@ -63,7 +61,7 @@ async function removeData(
     mounts: [{ source: path, target: "/storage", readOnly: false }],
     constraints: storage ? [`node.id==${storage.node.id}`] : config.registry.placement.constraints,
   };
-  await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds, reporter.progress);
+  await runJob(session, config.stack, job, options.timeoutSeconds, reporter.progress);
   return `removed ${path}/${DATA}${storage ? ` on ${storage.node.hostname}` : ""}`;
 }
 
@@ -74,8 +72,8 @@ async function removeData(
  * @param withData whether the stored images go too
  */
 export async function destroyStack(session: Session, withData: boolean): Promise<void> {
-  const { config, docker, cleanupDocker } = session;
-  await withLock(docker, cleanupDocker, config.stack, async () => {
+  const { config, docker } = session;
+  await withLock(session, config.stack, async () => {
     // Read while the registry exists.
     const storage = withData ? await runningStorage(docker, config.stack) : undefined;
     if (withData && (storage?.driver === "s3" || (!storage && !storageFolder(config))))

@@ -13,10 +13,8 @@ const HOST = "/host";
  * @returns the last line of the script
  * @throws OperatorError with the lines of the script when the node cannot be prepared
  */
-export async function setupHostByJob(
-  { config, docker, cleanupDocker, options, reporter }: Session,
-  { id }: NamedNode,
-): Promise<string> {
+export async function setupHostByJob(session: Session, { id }: NamedNode): Promise<string> {
+  const { config, options, reporter } = session;
   const script = await loadSetupScript();
   const job = {
     name: "setup-host",
@@ -26,7 +24,6 @@ export async function setupHostByJob(
     mounts: [{ source: "/", target: HOST, readOnly: false }],
     constraints: [`node.id==${id}`],
   };
-  const { timeoutSeconds } = options;
-  const lines = await runJob(docker, cleanupDocker, config.stack, job, timeoutSeconds, reporter.progress);
+  const lines = await runJob(session, config.stack, job, options.timeoutSeconds, reporter.progress);
   return lines.at(-1) ?? "";
 }

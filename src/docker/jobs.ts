@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
 import { createHelperService } from "./helperService.js";
 import { listTasks, serviceTasks, words } from "./objects.js";
-import { type Docker, dockerFailed, saysAbsent } from "./run.js";
+import { type Docker, type Dockers, dockerFailed, saysAbsent } from "./run.js";
 import { readServiceLog } from "./serviceLogs.js";
 import { LABELS } from "./swarmSecrets.js";
 
@@ -67,14 +67,12 @@ const END_SECONDS = 60;
 /**
  * Runs a job to its end and removes its service, whatever happens.
  *
- * @param cleanupDocker a docker that still works after an interruption
  * @param onProgress gets the task's state and for how long it has been waited for, in steps of ten seconds
  * @returns the lines that it printed
  * @throws OperatorError when it fails, or has not ended in time
  */
 export async function runJob(
-  docker: Docker,
-  cleanupDocker: Docker,
+  { docker, cleanupDocker }: Dockers,
   stack: string,
   job: Job,
   timeoutSeconds: number,

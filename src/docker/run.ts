@@ -55,6 +55,12 @@ export interface Docker {
   guard?: (() => Promise<void>) | undefined;
 }
 
+/** The docker of a command, and one that still works after an interruption. */
+export interface Dockers {
+  readonly docker: Docker;
+  readonly cleanupDocker: Docker;
+}
+
 export interface DockerOptions {
   /** A docker context; without it DOCKER_CONTEXT, DOCKER_HOST and docker's own default count. */
   context?: string | undefined;

@@ -35,7 +35,7 @@ const MARGIN_SECONDS = 60;
 
 /** Runs a gc under the stack's lock, and records it. */
 export const runGc = (session: Session, options: GcOptions): Promise<GcResult> =>
-  withLock(session.docker, session.cleanupDocker, session.config.stack, async () => {
+  withLock(session, session.config.stack, async () => {
     const collection = await collectGarbage(session, options);
     if (!options.dryRun) await recordEvent(session, "gc", describeGc(collection), { done: ["gc"] });
     return collection;
@@ -53,7 +53,7 @@ export const describeGc = ({ blobs, bytes }: GcResult): string =>
  * @throws OperatorError when the gc failed or did not finish; blobs that a manifest needs are never removed
  */
 export async function collectGarbage(session: Session, options: GcOptions): Promise<GcResult> {
-  const { config, docker, cleanupDocker, reporter } = session;
+  const { config, docker, reporter } = session;
   const { stack } = config;
   const seconds = session.options.timeoutSeconds;
   const drain = drainSeconds(fitsBeside(config.registry.placement));
@@ -75,7 +75,7 @@ export async function collectGarbage(session: Session, options: GcOptions): Prom
     inStep(
       reporter,
       { id: "gc", title: options.dryRun ? "What would be removed" : "gc" },
-      async () => parseGcOutput(await runJob(docker, cleanupDocker, stack, job, seconds, reporter.progress)),
+      async () => parseGcOutput(await runJob(session, stack, job, seconds, reporter.progress)),
       ({ blobs, untagged }) =>
         `${blobs} blobs${options.deleteUntagged ? `, ${untagged.length} manifests` : ""}`,
     );

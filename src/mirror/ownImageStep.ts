@@ -19,7 +19,7 @@ const HARMLESS = {
  * is being replaced. Images that services run already are there.
  */
 export async function pullOwnImages(session: Session): Promise<void> {
-  const { config, docker, cleanupDocker, options, reporter } = session;
+  const { config, docker, options, reporter } = session;
   if (config.regsync.self !== "use") return;
   await inStep(reporter, { id: "own-images", title: "Own images" }, async () => {
     const running = (await stackServices(docker, config.stack)).map(({ Spec }) =>
@@ -38,7 +38,7 @@ export async function pullOwnImages(session: Session): Promise<void> {
         constraints: [],
         everywhere: true,
       } as const;
-      await runJob(docker, cleanupDocker, config.stack, job, options.timeoutSeconds, (message) =>
+      await runJob(session, config.stack, job, options.timeoutSeconds, (message) =>
         reporter.progress(`${image}: ${message}`),
       );
       pulled.push(image);

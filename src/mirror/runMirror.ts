@@ -22,11 +22,12 @@ export type MirrorMode = "once" | "check";
  * @throws OperatorError when regsync did not run, or not to its end
  */
 export async function runMirror(
-  { config, docker, cleanupDocker, options }: Session,
+  session: Session,
   sources: readonly MirrorSource[],
   mode: MirrorMode,
   onReport: (report: MirrorReport) => void,
 ): Promise<MirrorReport> {
+  const { config, docker, cleanupDocker, options } = session;
   const { stack } = config;
   const service = stackService(await stackServices(docker, stack), stack, "mirror");
   if (service === undefined) throw notDeployed(stack);
@@ -43,7 +44,7 @@ export async function runMirror(
     onReport(parseRegsyncLog(printed));
   });
   try {
-    await runJob(docker, cleanupDocker, stack, job, options.timeoutSeconds, () => {});
+    await runJob(session, stack, job, options.timeoutSeconds, () => {});
     return parseRegsyncLog(lines);
   } catch (error) {
     // regsync ends with an error where one image failed; what it printed says which.

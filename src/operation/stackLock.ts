@@ -1,7 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import { engineApi } from "../docker/engineApi.js";
 import { endLeftJobs } from "../docker/jobs.js";
-import { type Docker, dockerFailed } from "../docker/run.js";
+import { type Docker, type Dockers, dockerFailed } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { keepLock } from "./lockKeeper.js";
 import { createLock, freeLock, type Lock, lockName, readLock } from "./lockObjects.js";
@@ -72,12 +72,10 @@ export async function lookAtLock(docker: Docker, stack: string): Promise<LockSta
 /**
  * Runs an operation under the lock of the stack. Jobs that a killed holder left behind are ended first.
  *
- * @param cleanupDocker a docker that still works after an interruption, to keep and free the lock
  * @throws OperatorError when another operation works on the stack, or took the lock over while this one was suspended
  */
 export async function withLock<T>(
-  docker: Docker,
-  cleanupDocker: Docker,
+  { docker, cleanupDocker }: Dockers,
   stack: string,
   work: () => Promise<T>,
 ): Promise<T> {

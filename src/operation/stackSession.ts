@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import type { Docker } from "../docker/run.js";
+import type { Dockers } from "../docker/run.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import type { Reporter } from "../terminal/reporter.js";
 import type { ResolveImage } from "./stackUpdate.js";
@@ -19,13 +19,10 @@ export interface SessionOptions {
 }
 
 /** What a command works with. Nothing in it changes; what a step finds out, it returns. */
-export interface Session {
+export interface Session extends Dockers {
   readonly config: Config;
   /** What the config renders to. */
   readonly files: readonly RenderedFile[];
-  readonly docker: Docker;
-  /** One that still works after an interruption. */
-  readonly cleanupDocker: Docker;
   /** Aborts on an interruption. */
   readonly signal: AbortSignal;
   readonly reporter: Reporter;

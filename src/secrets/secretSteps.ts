@@ -17,12 +17,13 @@ import type { SecretsPlan } from "./secretsPlan.js";
  * @throws OperatorError when another operation works on it, or has changed its secrets since preflight
  */
 export async function underLock<T>(
-  { config: { stack }, docker, cleanupDocker }: Session,
+  session: Session,
   found: StackSecrets,
   work: () => Promise<T>,
 ): Promise<T> {
-  return withLock(docker, cleanupDocker, stack, async () => {
-    if (isUnchanged(found, await readStackSecrets(docker, stack))) return work();
+  const { stack } = session.config;
+  return withLock(session, stack, async () => {
+    if (isUnchanged(found, await readStackSecrets(session.docker, stack))) return work();
     throw new OperatorError(`the secrets of ${stack} were changed by another process`, {
       remedy: "Nothing was changed. Run the same command again.",
       exitCode: ExitCode.locked,

@@ -26,12 +26,8 @@ export interface StoredTags {
  * @returns undefined if the images are not in a folder
  * @throws OperatorError when the list cannot be read to its end
  */
-export async function readStoredTags({
-  docker,
-  cleanupDocker,
-  config,
-  reporter,
-}: Session): Promise<(StoredTags & { node: string }) | undefined> {
+export async function readStoredTags(session: Session): Promise<(StoredTags & { node: string }) | undefined> {
+  const { docker, config, reporter } = session;
   const storage = await runningStorage(docker, config.stack);
   if (storage?.driver !== "filesystem") return undefined;
   const job = {
@@ -42,7 +38,7 @@ export async function readStoredTags({
     mounts: [{ source: storage.path, target: STORAGE, readOnly: true }],
     constraints: [`node.id==${storage.node.id}`],
   };
-  const lines = await runJob(docker, cleanupDocker, config.stack, job, JOB_SECONDS, reporter.progress);
+  const lines = await runJob(session, config.stack, job, JOB_SECONDS, reporter.progress);
   return { ...parseStoredTags(lines), node: storage.node.hostname };
 }
 

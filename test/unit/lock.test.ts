@@ -100,7 +100,7 @@ test("a holder that stood still and lost its lock runs no further command", asyn
   try {
     const swarm = new ConfigSwarm();
     const docker = swarm.docker();
-    const work = withLock(docker, swarm.docker(), "forge", async () => {
+    const work = withLock({ docker, cleanupDocker: swarm.docker() }, "forge", async () => {
       await vi.advanceTimersByTimeAsync(25_000);
       expect((await lookAtLock(swarm.docker(), "forge"))?.silence).toBe(0);
       await docker.run(["info"]);
@@ -147,7 +147,7 @@ test("heartbeats keep the lock for as long as the work takes, one at a time, and
       asked++;
       return undefined;
     });
-    await withLock(swarm.docker(), counting, "forge", async () => {
+    await withLock({ docker: swarm.docker(), cleanupDocker: counting }, "forge", async () => {
       for (let beats = 1; beats <= 20; beats++) {
         swarm.now += 10_000;
         await vi.advanceTimersByTimeAsync(10_000);
@@ -218,7 +218,7 @@ test("jobs that a killed holder left are ended before the work begins", async ()
     return args[0] === "service" && args[1] === "ls" ? { exitCode: 0, stdout: names, stderr: "" } : undefined;
   });
   docker.run = async (args) => (await docker.attempt(args)).stdout;
-  await withLock(docker, docker, "forge", async () => void commands.push("work"));
+  await withLock({ docker, cleanupDocker: docker }, "forge", async () => void commands.push("work"));
   const told = commands.filter((command) => /^(?:service rm|work)/.test(command));
   expect(told).toEqual(["service rm forge_job-gc", "service rm forge_job-x_other", "work"]);
 });
