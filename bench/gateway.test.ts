@@ -4,11 +4,11 @@ import bcrypt from "bcryptjs";
 import { execa } from "execa";
 import { test } from "vitest";
 import { clientAddresses } from "../test/e2e/addresses.js";
-import { basicValue } from "../test/e2e/attacks/raw.js";
 import { type Blob, pull, push, putManifest, type Rate, randomBlob, rate } from "../test/e2e/load.js";
 import { DEPLOY, writeConfig } from "../test/e2e/stack.js";
 import { useSwarm } from "../test/e2e/swarm.js";
 import { Workspace } from "../test/e2e/workspace.js";
+import { basicValue } from "../test/support/basic.js";
 import { ALONE, GUIDE, startNeighbours, stopNeighbours } from "./neighbours.js";
 
 /** Prints what the gateway costs and what it saves; asserts nothing about time. Run with: npm run bench:gateway */

@@ -1,11 +1,11 @@
 import { cpus } from "node:os";
 import bcrypt from "bcryptjs";
 import { test } from "vitest";
-import { basicValue } from "../test/e2e/attacks/raw.js";
 import { push, putManifest, type Rate, randomBlob, rate } from "../test/e2e/load.js";
 import { DEPLOY, writeConfig } from "../test/e2e/stack.js";
 import { useSwarm } from "../test/e2e/swarm.js";
 import { Workspace } from "../test/e2e/workspace.js";
+import { basicValue } from "../test/support/basic.js";
 
 /**
  * Prints what rules cost: a gateway with 200 rules and 50 users beside one without. The repository that is asked for matches the last

@@ -26,6 +26,7 @@ import { startSparingDoor } from "./sparingDoor.js";
 import { CREDENTIALS, SECRETS, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import type { Run, RunSettings } from "./workspace.js";
+import { expectOk } from "./workspace.js";
 
 /** Backups of a registry that runs on, and what comes back from them. */
 
@@ -60,7 +61,7 @@ beforeAll(async () => {
   const doomed = await pusher.image("team/gone", [], "1");
   await pusher.remove("team/gone", doomed.digest);
   const run = await backup(DIRECTORY);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 });
 
 afterAll(() => target?.destroy());
@@ -113,7 +114,7 @@ test("a backup is whole and for its owner alone, and a second one reads what is 
   expect(own("htpasswd")).toBe(CREDENTIALS.REGISTRY_HTPASSWD);
   expect(own("hephaestus.yaml")).toBe(readFileSync(inFolder("hephaestus.yaml"), "utf8"));
   const proof = await restore(DIRECTORY, "--dry-run");
-  expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
+  expectOk(proof);
   expect(proof.stdout).toMatch(/^33 tags, 35 images, .* all whole$/m);
 
   cpSync(inFolder(DIRECTORY), inFolder("more"), { recursive: true });
@@ -122,11 +123,11 @@ test("a backup is whole and for its owner alone, and a second one reads what is 
   const watch = watchProcesses(SECRETS);
   const run = await target.workspace.hephaestus(["backup", "more", "--json"]);
   expect(watch.stop()).toEqual([]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(SECRETS.filter((secret) => run.all.includes(secret))).toEqual([]);
   expect(resultOf<Report>(run)).toMatchObject({ tags: 34, read: { blobs: 2 } });
   const again = await restore("more", "--dry-run");
-  expect(again.exitCode, again.all).toBe(ExitCode.ok);
+  expectOk(again);
   expect(again.stdout).toContain("34 tags");
   const listed = await target.workspace.hephaestus(["backup", "list", "more"]);
   expect(listed.stdout.split("\n").filter((line) => line.endsWith("complete"))).toHaveLength(2);
@@ -137,7 +138,7 @@ test("a backup is whole and for its owner alone, and a second one reads what is 
 test("skopeo alone copies an image out of it, and sha256sum checks it", async () => {
   const { workspace } = target;
   const copied = await workspace.run("skopeo", [...["copy", `oci:${DIRECTORY}:team/app-3:v1`, "dir:copied"]]);
-  expect(copied.exitCode, copied.all).toBe(0);
+  expectOk(copied);
   const digest = population.manifests.get("team/app-3:v1") ?? "";
   const manifest = readFileSync(inFolder("copied/manifest.json"));
   expect(manifest.equals(population.manifestBytes.get(digest) ?? Buffer.alloc(0))).toBe(true);
@@ -147,7 +148,7 @@ test("skopeo alone copies an image out of it, and sha256sum checks it", async ()
     ["-c", `cd ${DIRECTORY}/blobs/sha256 && sha256sum --check --quiet`],
     { input: sums.join("") },
   );
-  expect(check.exitCode, check.all).toBe(0);
+  expectOk(check);
 });
 
 test("a backup needs no Docker for the images alone, of this registry or another", async () => {
@@ -155,7 +156,7 @@ test("a backup needs no Docker for the images alone, of this registry or another
   const noDocker = { env: { DOCKER_HOST: "tcp://127.0.0.1:1" } };
   for (const flags of [["--images-only"], ["--from", workspace.registryUrl]]) {
     const run = await workspace.hephaestus(["backup", "images", ...flags, "--json"], noDocker);
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     expect(resultOf<Report>(run).tags).toBe(34);
   }
 });
@@ -193,7 +194,7 @@ test("pushes and deletes during a backup never fail, and it is consistent", asyn
   expect(exitCode, all).toBe(ExitCode.ok);
   expect(pushed).toBeGreaterThan(0);
   const proof = await restore("busy", "--dry-run");
-  expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
+  expectOk(proof);
 });
 
 test("oras copies an image of Docker's own media types out of it, which skopeo does not see", async () => {
@@ -205,10 +206,10 @@ test("oras copies an image of Docker's own media types out of it, which skopeo d
   const config = await pusher.upload("busy/docker", "application/vnd.docker.container.image.v1+json", bytes);
   const image = await pusher.manifest("busy/docker", "1", MEDIA.dockerManifest, { config, layers: [] });
   const run = await backup("busy");
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   const from = ["--from-oci-layout-path", "busy", "busy/docker:1"];
   const copied = await workspace.run(ORAS, ["cp", ...from, "--to-oci-layout", "by-oras:1"]);
-  expect(copied.exitCode, copied.all).toBe(0);
+  expectOk(copied);
   const { mediaType, digest } = JSON.parse(readFileSync(inFolder("by-oras/index.json"), "utf8")).manifests[0];
   expect([mediaType, digest]).toEqual([MEDIA.dockerManifest, image.digest]);
 });
@@ -245,12 +246,12 @@ test("a backup that is interrupted, then killed, is resumed and reads nothing tw
   expect(there).toBeGreaterThan(3 * LARGE.size);
 
   const run = await target.workspace.hephaestus(["backup", "killed", "--json"]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   const { bytes, read } = resultOf<Report>(run);
   expect(read.bytes).toBeLessThan(bytes - there + MIB);
   expect(readdirSync(inFolder("killed/blobs/sha256")).filter((name) => name.endsWith(".part"))).toEqual([]);
   const proof = await restore("killed", "--dry-run");
-  expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
+  expectOk(proof);
 });
 
 test("restore on a registry that runs brings back what was deleted, and asks before it mixes with other images", async () => {
@@ -271,7 +272,7 @@ test("restore on a registry that runs brings back what was deleted, and asks bef
   expect(asked.all).toContain("--force");
   expect(await status(`${lost}/manifests/v1`)).toBe(404);
   const run = await target.workspace.hephaestus([...flags, "--force"], login);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(await status(`${lost}/manifests/v1`)).toBe(200);
   expect(await status(`${lost}/manifests/${digest}`)).toBe(200);
   expect(await status("team/newer/manifests/1")).toBe(200);
@@ -338,9 +339,9 @@ test("a directory that cannot take a backup is named, and no half backup counts"
 test("backup, destroy with the data, restore: every image pulls by digest, byte for byte", async () => {
   const { workspace } = target;
   const last = await backup(DIRECTORY);
-  expect(last.exitCode, last.all).toBe(ExitCode.ok);
+  expectOk(last);
   const destroyed = await workspace.hephaestus(["destroy", "--yes", "--data"]);
-  expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
+  expectOk(destroyed);
 
   // A new machine has nothing but the backup.
   for (const name of ["hephaestus.yaml", "docker-compose.yml", "registry", "gateway", "registry-ui"])
@@ -362,7 +363,7 @@ test("backup, destroy with the data, restore: every image pulls by digest, byte 
   const watch = watchProcesses(SECRETS);
   const run = await restore(DIRECTORY, "--read-back", "--resolve-image", "never");
   expect(watch.stop()).toEqual([]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(run.all).toMatch(/Proof: ok: \d+ images and \d+ blobs are right/);
   expect(await pullFaults(workspace.registryUrl, population)).toEqual([]);
   // The users are back with their passwords, and the one who pushed is gone.
@@ -376,5 +377,5 @@ test("backup, destroy with the data, restore: every image pulls by digest, byte 
   expect(await findLeaks(workspace, SECRETS, { restore: run.all, backup: last.all })).toEqual([]);
 
   const stored = await workspace.hephaestus(["status", "--json"]);
-  expect(stored.exitCode, stored.all).toBe(ExitCode.ok);
+  expectOk(stored);
 });

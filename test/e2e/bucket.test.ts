@@ -13,7 +13,7 @@ import { useNodes } from "./nodes/threeNodes.js";
 import { type Population, Pusher, populate, pullFaults } from "./population.js";
 import { CREDENTIALS, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { type Run, Workspace } from "./workspace.js";
+import { expectOk, type Run, Workspace } from "./workspace.js";
 
 /** The real registry 3.1.2 with its images in a bucket, on three managers. */
 
@@ -62,7 +62,7 @@ async function configure(registry: Record<string, unknown> = {}, gateway: Record
     ui: { enabled: false },
   });
   const rendered = await forge.hephaestus(["render"]);
-  expect(rendered.exitCode, rendered.all).toBe(ExitCode.ok);
+  expectOk(rendered);
 }
 
 const keys = () => ({
@@ -78,9 +78,9 @@ test("a deploy needs the keys of the bucket once", async () => {
   expect(refused.exitCode, refused.all).toBe(ExitCode.preflight);
   expect(refused.stderr).toContain("Set REGISTRY_S3_ACCESS_KEY_ID, REGISTRY_S3_SECRET_ACCESS_KEY.");
   const run = await on(first, DEPLOY, { ...CREDENTIALS, ...keys() });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   const again = await on(third, DEPLOY);
-  expect(again.exitCode, again.all).toBe(ExitCode.ok);
+  expectOk(again);
   expect(again.all).toContain("nothing changed");
 });
 
@@ -101,21 +101,21 @@ test("gc keeps what a tagged index holds, and the commands around it know the bu
   await pusher.manifest(repository, "index", MEDIA.index, { manifests: [child] });
   const doomed = await pusher.image(repository, [], "doomed");
   const status = await on(node, ["status", "--json"]);
-  expect(status.exitCode, status.all).toBe(ExitCode.ok);
+  expectOk(status);
   const doctor = await on(node, ["doctor"]);
   expect([ExitCode.ok, ExitCode.found], doctor.all).toContain(doctor.exitCode);
   expect(doctor.all).not.toMatch(/error:/);
   const users = await on(node, ["user", "list"]);
-  expect(users.exitCode, users.all).toBe(ExitCode.ok);
+  expectOk(users);
   const prune = ["prune-tags", "--repository", repository, "--match", "doomed", "--keep-last", "0"];
   const pruned = await on(node, prune, CREDENTIALS);
-  expect(pruned.exitCode, pruned.all).toBe(ExitCode.ok);
+  expectOk(pruned);
   const planned = await on(node, ["gc", "--delete-untagged", "--dry-run"]);
-  expect(planned.exitCode, planned.all).toBe(ExitCode.ok);
+  expectOk(planned);
   // The manifest, its layer and its config; what the index holds stays.
   expect(planned.stdout).toContain("would free 3 blobs");
   const gc = await on(node, ["gc", "--delete-untagged"]);
-  expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
+  expectOk(gc);
   expect(gc.stdout).toContain("freed 3 blobs");
   const headers = { accept: MEDIA.manifest };
   const answers = async (path: string) =>
@@ -131,7 +131,7 @@ test("keys with another id are a new generation, and keys that do not open the b
   expect(wrong.exitCode, wrong.all).toBe(ExitCode.rollout);
   expect(await pullFaults(url, population)).toEqual([]);
   const healed = await on(third, DEPLOY, keys());
-  expect(healed.exitCode, healed.all).toBe(ExitCode.ok);
+  expectOk(healed);
   await new Pusher(url).image("team/after", [], "1");
 });
 
@@ -143,18 +143,18 @@ test("no key is anywhere but in its secret", async () => {
 
 test("a backup of the bucket is restored into a folder of another node", async () => {
   const last = await on(first, ["backup", "from-1"]);
-  expect(last.exitCode, last.all).toBe(ExitCode.ok);
+  expectOk(last);
   expect(last.stdout).toContain("23 tags");
   const refused = await on(first, ["destroy", "--yes", "--data"]);
   expect(refused.exitCode, refused.all).toBe(ExitCode.usage);
   const destroyed = await on(first, ["destroy", "--yes"]);
-  expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
+  expectOk(destroyed);
   await configure({
     storage: { driver: "filesystem", path: "/srv/restored" },
     placement: { constraints: [`node.hostname == ${third.name}`] },
   });
   const restored = await on(second, ["restore", "from-1", "--read-back", "--resolve-image", "never"]);
-  expect(restored.exitCode, restored.all).toBe(ExitCode.ok);
+  expectOk(restored);
   expect(await pullFaults(url, population)).toEqual([]);
   expect(readdirSync(`${third.srv}/restored/docker/registry/v2`).sort()).toEqual(["blobs", "repositories"]);
 });

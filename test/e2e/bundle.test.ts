@@ -15,7 +15,7 @@ import { startCurrentRelease } from "./clients/release.js";
 import { Hub } from "./mirror/hub.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** A bundle is made where there are images, and loaded into a Swarm that has none and reaches nothing. */
 
@@ -37,7 +37,7 @@ beforeAll(async () => {
   file = `${here.folder}/forge.bundle`;
   // One image is in a registry alone, and the engine has the others.
   await here.docker("tag", swarm.images.nginx, nginx());
-  expect((await here.docker("push", nginx())).exitCode).toBe(0);
+  expectOk(await here.docker("push", nginx()));
   await here.docker("image", "rm", nginx());
   await writeConfig(here, swarm, { root: { domain: node.address }, gateway: { image: nginx() } });
 });
@@ -59,7 +59,7 @@ async function createGateway(image: string): Promise<void> {
   const labels = [OWNER_LABEL, STACK_LABEL].flatMap((label) => ["--label", `${label}=carried`]);
   const service = ["--name", "carried_gateway", ...labels, "--replicas", "0", "--no-resolve-image"];
   const create = await here.docker("service", "create", "--detach", ...service, image);
-  expect(create.exitCode, create.all).toBe(0);
+  expectOk(create);
 }
 
 test("a bundle has each image, and the engine pulls what it lacks by the digest that the stack runs", async () => {
@@ -70,7 +70,7 @@ test("a bundle has each image, and the engine pulls what it lacks by the digest 
   await createGateway(`${nginx()}@${digest}`);
   const run = await here.hephaestus(["bundle", file]);
   await here.docker("service", "rm", "carried_gateway");
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   const known = await here.docker("image", "inspect", "--format", "{{.RepoDigests}}", nginx());
   expect(known.stdout).toContain(digest);
   const { images } = await factsOf();
@@ -88,7 +88,7 @@ test("the same images and config make the same bytes", async () => {
   const twice = [];
   for (const name of ["one", "two"]) {
     const run = await here.hephaestus(["bundle", "--from-engine", `${here.folder}/${name}`]);
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     twice.push((await execa("sha256sum", [`${here.folder}/${name}`])).stdout.slice(0, 64));
   }
   expect(twice[0]).toBe(twice[1]);
@@ -118,7 +118,7 @@ test("an engine that keeps images in containerd's store has them by their names,
     const env = { DOCKER_HOST: release.dockerHost };
     const output = `${folder}/of-containerd`;
     const load = await here.hephaestus(["bundle", "load", file, "--output", output], { env });
-    expect(load.exitCode, load.all).toBe(ExitCode.ok);
+    expectOk(load);
     for (const name of (await factsOf()).images) {
       const layers = ["image", "inspect", "--format", "{{json .RootFS.Layers}}", name];
       const found = await here.run("docker", layers, { env });
@@ -148,11 +148,11 @@ test("the program of the bundle loads and deploys it on a Swarm without any netw
   await run("tar", "-xf", "forge.bundle", "hephaestus");
   const program = ["node", `${there}/hephaestus/bin/hephaestus.js`];
   const load = await run(...program, "bundle", "load", "forge.bundle");
-  expect(load.exitCode, load.all).toBe(ExitCode.ok);
+  expectOk(load);
   expect(load.stdout).toContain("hephaestus deploy --resolve-image never");
   const deploy = ["deploy", "--config", "carried/hephaestus.yaml", "--resolve-image", "never"];
   const deployed = await run(...program, ...deploy);
-  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  expectOk(deployed);
 
   const client = new OciClient(`http://${node.address}:5050`, `${USER}:${PASSWORD}`);
   await pushLayout(client, buildImage(folder, "pushed", [20_000]), "own/app:1");

@@ -3,16 +3,17 @@ import { readFile, writeFile } from "node:fs/promises";
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "../support/basic.js";
 import { ENDED, LAST, withManyUsers } from "../support/manyUsers.js";
 import { story } from "../support/story.js";
 import { Terminal } from "../support/terminal.js";
-import { ask, basic, basicValue } from "./attacks/raw.js";
+import { ask, basic } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { buildImage, buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { Pusher } from "./population.js";
 import { BCRYPT_COST, DEPLOY, PASSWORD, pullDuring, swarmObjects, USER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { CLI } from "./workspace.js";
+import { CLI, expectOk } from "./workspace.js";
 
 /** The days after a deploy: how the stack is, what it says, and its end. */
 
@@ -60,7 +61,7 @@ test("status says healthy, on one screen, and the exit code too", async () => {
   expect(told.disk.free).toBeGreaterThan(0);
 
   const shown = await target.workspace.hephaestus(["status"]);
-  expect(shown.exitCode, shown.all).toBe(ExitCode.ok);
+  expectOk(shown);
   expect(shown.stdout).toMatch(/^healthy$/m);
   expect(shown.stdout).toMatch(/^storage +[\d.]+ GB used, [\d.]+ GB free of [\d.]+ GB$/m);
   expect(shown.stdout.split("\n").length).toBeLessThan(24);
@@ -137,7 +138,7 @@ test("lock release asks before it takes the lock from an operation that is alive
     await held;
   }
   const none = await workspace.hephaestus(["lock", "release", "--json"]);
-  expect(none.exitCode, none.all).toBe(ExitCode.ok);
+  expectOk(none);
   expect(JSON.parse(none.stdout)).toMatchObject({ released: null });
 });
 
@@ -168,7 +169,7 @@ test("audit lists who pushed, pulled and deleted an image, and what was refused"
 
   const audit = async (...more: string[]) => {
     const run = await workspace.hephaestus(["audit", "--repository", "audited/**", ...more]);
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     return run.stdout;
   };
   const events = async (...more: string[]) => {
@@ -195,7 +196,7 @@ test("a machine user has an end and a note, which list, status and history show,
   const { workspace } = target;
   const hephaestus = async (...args: string[]) => {
     const run = await workspace.hephaestus(args);
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     return run.stdout;
   };
   const in10Days = new Date(Date.now() + 10 * 86_400_000).toISOString().slice(0, 10);
@@ -257,7 +258,7 @@ test("prune-tags deletes what the rule lets go, and never an image that another 
         ...["--dest-creds", `${USER}:${PASSWORD}`, `oci:${image.layout}:${TAG}`],
         `docker://${workspace.registry}/team/app:${tag}`,
       ]);
-      expect(copy.exitCode, copy.all).toBe(0);
+      expectOk(copy);
     }
   }
   const tags = async () => {
@@ -272,12 +273,12 @@ test("prune-tags deletes what the rule lets go, and never an image that another 
   const wrong = await workspace.hephaestus(prune, { env: { ...env, REGISTRY_RAW_PASSWORD: "wrong" } });
   expect(wrong.exitCode, wrong.all).toBe(ExitCode.credentials);
   const dry = await workspace.hephaestus([...prune, "--dry-run"], { env });
-  expect(dry.exitCode, dry.all).toBe(ExitCode.ok);
+  expectOk(dry);
   expect(dry.all).toContain("2 would go");
   expect(await tags()).toEqual(all);
 
   const pruned = await workspace.hephaestus(prune, { env });
-  expect(pruned.exitCode, pruned.all).toBe(ExitCode.ok);
+  expectOk(pruned);
   expect(pruned.all).toContain("stays  team/app:pr-3 (is the same image as latest, which stays)");
   expect(pruned.all).toContain("stays  team/app:pr-4 (is the same image as stable, which stays)");
   expect(await tags()).toEqual(["latest", "pr-3", "pr-4", "stable"]);
@@ -285,7 +286,7 @@ test("prune-tags deletes what the rule lets go, and never an image that another 
     ...["copy", "--all", "--insecure-policy", "--src-tls-verify=false"],
     ...[`docker://${workspace.registry}/team/app:stable`, `oci:${workspace.folder}/pulled:1`],
   ]);
-  expect(pull.exitCode, pull.all).toBe(0);
+  expectOk(pull);
 });
 
 test("usage counts shared layers once, and shows the last push and pull", async () => {
@@ -294,7 +295,7 @@ test("usage counts shared layers once, and shows the last push and pull", async 
     headers: { accept: `${MEDIA.manifest}, ${MEDIA.index}, ${MEDIA.dockerManifest}` },
   });
   const run = await workspace.hephaestus(["usage", "--json"]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   const told = JSON.parse(run.stdout.trim().split("\n").at(-1) ?? "") as {
     bytes: number;
     repositories: {
@@ -333,7 +334,7 @@ test("prune-tags without options goes by the rules of the config, and says why e
       ];
       const to = `docker://${workspace.registry}/${repository}:${tag}`;
       const run = await workspace.run("skopeo", [...copy, `oci:${image.layout}:${TAG}`, to]);
-      expect(run.exitCode, run.all).toBe(0);
+      expectOk(run);
     }
   const file = `${workspace.folder}/hephaestus.yaml`;
   const config = await readFile(file, "utf8");
@@ -341,7 +342,7 @@ test("prune-tags without options goes by the rules of the config, and says why e
   await writeFile(file, JSON.stringify({ ...JSON.parse(config), retention }));
   try {
     const run = await workspace.hephaestus(["prune-tags", "--explain"], { env });
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     expect(run.all).toMatch(/stays {2}nightly\/app:latest \(matches latest\)/);
     expect(run.all).toMatch(/stays {2}nightly\/app:3 \(is one of the newest 1, or may be\)/);
     expect(run.all).toMatch(/goes {3}nightly\/app:1 \(has no date\)/);
@@ -382,7 +383,7 @@ test("prune-tags keeps signatures with their image, ignores impossible dates, an
   const before = await tags();
   const prune = ["prune-tags", "--repository", "team/signed"];
   const run = await workspace.hephaestus([...prune, "--older-than", "30d"], { env });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(run.all).toContain("2 removed");
   const after = await tags();
   expect(after).toHaveLength(before.length - 2);
@@ -391,7 +392,7 @@ test("prune-tags keeps signatures with their image, ignores impossible dates, an
 
   // The collection keeps the layers that the cache lists.
   const collected = await workspace.hephaestus(["gc", "--delete-untagged"]);
-  expect(collected.exitCode, collected.all).toBe(ExitCode.ok);
+  expectOk(collected);
   const index = JSON.parse(String(pusher.manifestBytes.get(cache.digest))) as {
     manifests: Array<{ digest: string }>;
   };
@@ -425,7 +426,7 @@ test("with as many users as fit into a secret another one is added, and no pull 
   const name = `days_htpasswd_${generation}`;
   const create = ["secret", "create", ...labels.flatMap((label) => ["--label", `hephaestus.${label}`])];
   const created = await workspace.run("docker", [...create, name, "-"], { input });
-  expect(created.exitCode, created.all).toBe(0);
+  expectOk(created);
   await target.docker(
     ...["service", "update", "--quiet", "--secret-rm", mounted],
     ...["--secret-add", `source=${name},target=htpasswd,mode=0444`, "days_registry"],
@@ -433,7 +434,7 @@ test("with as many users as fit into a secret another one is added, and no pull 
   const file = `${workspace.folder}/one-more`;
   const add = ["user", "add", "one-more", "--until", "2099-12-31", "--password-file", file];
   const { result, count } = await pullDuring(workspace, "tools/hello", workspace.hephaestus(add));
-  expect(result.exitCode, result.all).toBe(ExitCode.ok);
+  expectOk(result);
   expect(count.failures).toEqual([]);
   const token = async (user: string, password: string) =>
     (await ask(target.gateway, "GET", "/auth/token", [basic(user, password)])).status;
@@ -454,7 +455,7 @@ test("destroy asks, removes the stack and nothing else, and leaves the images; -
   expect((await status()).told.healthy).toBe(true);
 
   const destroyed = await workspace.hephaestus(["destroy", "--yes"]);
-  expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
+  expectOk(destroyed);
   expect(await swarmObjects(workspace)).toEqual(["secret days_of-others"]);
   expect(existsSync(image)).toBe(true);
   const gone = await status();
@@ -462,7 +463,7 @@ test("destroy asks, removes the stack and nothing else, and leaves the images; -
   expect(gone.told.faults).toContain("registry: 0/0 tasks run: is not deployed");
 
   const data = await workspace.hephaestus(["destroy", "--yes", "--data"]);
-  expect(data.exitCode, data.all).toBe(ExitCode.ok);
+  expectOk(data);
   expect(existsSync(`${target.storage}/docker`)).toBe(false);
   expect(existsSync(target.storage)).toBe(true);
   expect(await swarmObjects(workspace)).toEqual(["secret days_of-others"]);

@@ -1,18 +1,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "../support/basic.js";
 import type { ManagerNode, Nodes } from "../support/nodes.js";
 import { type S3Server, startS3Server } from "../support/s3Server.js";
 import { story } from "../support/story.js";
-import { basicValue } from "./attacks/raw.js";
 import { type Counts, Load } from "./nodes/readsAndPushes.js";
 import { useNodes } from "./nodes/threeNodes.js";
 import { type Population, Pusher, populate } from "./population.js";
 import { slowUpload } from "./rotation/traffic.js";
 import { CREDENTIALS, DEFAULT_TIMES, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** Images in a bucket, two tasks of registry and reader, a gateway on each of three nodes. Then nodes die. */
 
@@ -53,7 +52,7 @@ beforeAll(async () => {
   const run = await forge.hephaestus(["deploy", "--resolve-image", "never", "--timeout", "120"], {
     env: { DOCKER_HOST: first.dockerHost, ...CREDENTIALS, ...keys },
   });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   population = await populate(doorOf(first), {
     repositories: 3,
     tagsPerRepository: 4,

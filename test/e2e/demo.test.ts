@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { CACHE, copyCheckout } from "../support/checkout.js";
 import { useSwarm } from "./swarm.js";
+import { expectOk } from "./workspace.js";
 
 /** The trial of the README on a fresh machine: a network and mounts of its own, without an engine and without a way out. */
 
@@ -102,7 +103,7 @@ test("it deploys, pushes, pulls and asks the library; again after the engine die
     process.kill(engine, "SIGKILL");
   }
   const removed = await demo("--down");
-  expect(removed.exitCode, removed.all).toBe(ExitCode.ok);
+  expectOk(removed);
   expect(existsSync(`${checkout}/.demo`)).toBe(false);
   expect(processes()).toEqual([]);
   expect(await traces()).toEqual(before);
@@ -124,14 +125,14 @@ test("with an engine that is there it leaves all that it did not make", async ()
   await linkCache();
   const ports = ["--registry-port", "5055", "--ui-port", "8055"];
   const run = await here(...ports);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(run.stdout).toContain("registry   http://localhost:5055");
   // Its own ports are taken by itself.
   const again = await here(...ports);
-  expect(again.exitCode, again.all).toBe(ExitCode.ok);
+  expectOk(again);
   expect(again.stdout).toContain("nothing changed");
   const removed = await here("--down");
-  expect(removed.exitCode, removed.all).toBe(ExitCode.ok);
+  expectOk(removed);
   expect(existsSync(`${checkout}/.demo`)).toBe(false);
   expect(await all()).toEqual(before);
 });

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { basicValue } from "./attacks/raw.js";
+import { basicValue } from "../support/basic.js";
 import { atOnce } from "./clients/client.js";
 import { findLeaks } from "./leaks.js";
 import { watchProcesses } from "./processes.js";
@@ -19,7 +19,7 @@ import {
   writeConfig,
 } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { type Run, Workspace } from "./workspace.js";
+import { expectOk, type Run, Workspace } from "./workspace.js";
 
 const swarm = useSwarm();
 let forge: Workspace;
@@ -54,7 +54,7 @@ describe("a deployed registry", () => {
   test("comes up with one command", () => {
     expect(first.all).toContain("login as smith");
     expect(first.stdout).toContain("docker login -u smith localhost:5000");
-    expect(first.exitCode, first.all).toBe(ExitCode.ok);
+    expectOk(first);
   });
 
   test("has the times that the pages promise", async () => {
@@ -99,13 +99,13 @@ describe("a deployed registry", () => {
     expect(wrong.all).toMatch(/401|unauthorized|wrong user name/i);
 
     const login = await docker("smith", "login", "-u", USER, "--password-stdin", forge.registry);
-    expect(login.exitCode, login.all).toBe(0);
+    expectOk(login);
     const push = await docker("smith", "push", image());
-    expect(push.exitCode, push.all).toBe(0);
+    expectOk(push);
 
     await docker("nobody", "image", "rm", image());
     const pull = await docker("nobody", "pull", image());
-    expect(pull.exitCode, pull.all).toBe(0);
+    expectOk(pull);
   });
 
   test("refuses a push without a login at once, and says to log in", async () => {
@@ -147,7 +147,7 @@ describe("a deployed registry", () => {
   test("is left alone by a second deploy of the same", async () => {
     const before = await runningContainers(forge);
     const again = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
-    expect(again.exitCode, again.all).toBe(ExitCode.ok);
+    expectOk(again);
     expect(again.all).toContain("nothing changed");
     expect(await runningContainers(forge)).toEqual(before);
   });
@@ -173,7 +173,7 @@ describe("a deployed registry", () => {
     await configure({ ui: { enabled: false } });
     await forge.hephaestus(["render"]);
     const run = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     const names = await swarmObjects(forge);
     expect(names).not.toContain("service forge_registry-ui");
     expect(names.filter((name) => name.startsWith("config forge_registry-ui"))).toEqual([]);

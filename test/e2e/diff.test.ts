@@ -4,7 +4,7 @@ import { story } from "../support/story.js";
 import { Target } from "./attacks/target.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** What deploy would change, against services that docker itself made and changed. */
 
@@ -76,7 +76,7 @@ test("right after a deploy nothing would change", async () => {
   const json = await target.workspace.hephaestus(["diff", "--json"]);
   expect(JSON.parse(json.stdout)).toEqual({ event: "result", differences: [], stale: [] });
   // The password that the environment gives is the one that is there.
-  expect((await diff(CREDENTIALS)).exitCode).toBe(ExitCode.ok);
+  expectOk(await diff(CREDENTIALS));
   const dry = await target.workspace.hephaestus([...DEPLOY, "--dry-run"], { env: CREDENTIALS });
   expect(dry.all).toContain("Stack: ok: nothing would change");
 });
@@ -115,7 +115,7 @@ describe("behind Traefik, with Authelia and an admin UI", () => {
     ]);
     // Whether its tasks come up does not matter here.
     const started = await workspace.hephaestus([...DEPLOY, "--no-wait"], { env: CREDENTIALS });
-    expect(started.exitCode, started.all).toBe(ExitCode.ok);
+    expectOk(started);
     await isUnchanged(workspace);
   });
 
@@ -229,7 +229,7 @@ test("what does not restart a task is told apart, and an image that was changed 
   await update("registry-ui", "--image", swarm.images.ui, "--no-resolve-image");
   // Told to be quiet, a deploy says where the registry is, and nothing of its steps.
   const run = await target.workspace.hephaestus([...DEPLOY, "--quiet"], { env: CREDENTIALS });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(run.stderr).toBe("");
   expect(run.stdout).toContain(`registry  ${target.workspace.registryUrl}`);
   await isUnchanged();
@@ -277,7 +277,7 @@ test("after a rotation nothing would change, but for variables that still hold t
   await writeConfig(workspace, swarm, { registry: REGISTRY, gateway: GATEWAY });
   await workspace.hephaestus(["render"]);
   const rotated = await workspace.hephaestus(["rotate-password", "--no-verify", "--user", USER]);
-  expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
+  expectOk(rotated);
   await isUnchanged();
   const { exitCode, lines, all } = await diff(CREDENTIALS);
   expect(exitCode).toBe(ExitCode.stale);

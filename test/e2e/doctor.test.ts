@@ -13,6 +13,7 @@ import { Target } from "./attacks/target.js";
 import { entrypoint, listen, openDoor, router, traefikApi } from "./doctor/fakes.js";
 import { type Changes, CREDENTIALS, DEPLOY, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
+import { expectOk } from "./workspace.js";
 
 /** doctor finds nothing on a sound stack, and each fault that is planted. */
 
@@ -75,7 +76,7 @@ const soundAgain = (but?: string) =>
 /** What a person is told to do in the end, and what the planted faults are taken away with. */
 async function deployAgain(): Promise<void> {
   const run = await target.workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 }
 
 /** What docker says about a service of the stack; waiting for it costs less than to ask doctor again. */
@@ -124,7 +125,7 @@ test("nothing is found on a sound stack", async () => {
   expect(exitCode).toBe(ExitCode.ok);
   expect(told.checked.length).toBeGreaterThanOrEqual(17);
   const shown = await target.workspace.hephaestus(["doctor", "--verbose"]);
-  expect(shown.exitCode, shown.all).toBe(ExitCode.ok);
+  expectOk(shown);
   expect(shown.stdout).toMatch(/^nothing found; \d\d things checked$/);
   const commands = shown.stderr.split("\n").filter((line) => line.startsWith("docker "));
   expect(commands.length).toBeGreaterThan(20);
@@ -142,7 +143,7 @@ test("its units report to the address of their environment file, and their envir
   const variable = `HEPHAESTUS_ALERT_URL=${(await listen(chat)).url}`;
   await writeFile(`${workspace.folder}/alert.env`, `${variable}\n`, { mode: 0o600 });
   const units = await workspace.hephaestus(["doctor", "--schedule", "--environment-file", "alert.env"]);
-  expect(units.exitCode, units.all).toBe(ExitCode.ok);
+  expectOk(units);
   expect(units.all).not.toContain(variable);
   const line = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(units.stdout)?.[1] ?? "";
   // As systemd does: the folder, the environment of the file, the command.
@@ -164,7 +165,7 @@ test("its units report to the address of their environment file, and their envir
   expect(again.exitCode, again.all).toBe(ExitCode.found);
   expect(received).toHaveLength(1);
   const sound = await run(swarm.dockerHost);
-  expect(sound.exitCode, sound.all).toBe(ExitCode.ok);
+  expectOk(sound);
   expect(received[1]).toMatchObject({ found: [], resolved: [expect.any(String)] });
 });
 
@@ -428,7 +429,7 @@ test("Authelia that is down, and a rule that is stale, are seen by status, docto
     expect(status).toContain(words);
     expect(ids).toEqual([id]);
     const deploy = await workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
-    expect(deploy.exitCode, deploy.all).toBe(ExitCode.ok);
+    expectOk(deploy);
     expect(deploy.all).toContain(words);
     expect(deploy.all).toMatch(/docker login -u USER localhost:5000 .*a user of Authelia/);
     expect(deploy.all).not.toContain(`docker login -u ${USER}`);

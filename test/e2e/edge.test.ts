@@ -2,14 +2,13 @@ import { writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { createServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ExitCode } from "../../src/errors.js";
 import { selfSigned } from "../support/selfSigned.js";
 import { ask, type Door } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { listen } from "./doctor/fakes.js";
 import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /**
  * A Traefik that wants a label of its services, behind a tunnel that ends TLS on another port, on nodes with a small
@@ -44,13 +43,13 @@ const config = (networks: object, traefik: object = {}): Changes => ({
 async function render(changes: Changes): Promise<void> {
   await writeConfig(forge, swarm, changes);
   const run = await forge.hephaestus(["render"]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 }
 
 /** @returns what it says */
 async function deploy(env = {}): Promise<string> {
   const run = await forge.hephaestus([...DEPLOY, "--no-verify"], { env });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   return run.all;
 }
 
@@ -71,7 +70,7 @@ afterAll(async () => {
 async function mtus(): Promise<number[]> {
   const { pid } = await target.container("gateway");
   const run = await forge.run("nsenter", ["-t", String(pid), "-n", "ip", "-o", "link"]);
-  expect(run.exitCode, run.all).toBe(0);
+  expectOk(run);
   const lines = run.stdout.split("\n").filter((line) => line !== "" && !/^\d+: lo:/.test(line));
   return lines.map((line) => Number(/ mtu (\d+) /.exec(line)?.[1])).sort();
 }
@@ -109,7 +108,7 @@ async function startTunnel(): Promise<() => void> {
 /** The registry's name leads to this machine while the work is done; only the tests see it. */
 async function withName<T>(work: () => Promise<T>): Promise<T> {
   await writeFile(`${forge.folder}/hosts`, `127.0.0.1 localhost ${HOST}\n`);
-  expect((await forge.run("mount", ["--bind", `${forge.folder}/hosts`, "/etc/hosts"])).exitCode).toBe(0);
+  expectOk(await forge.run("mount", ["--bind", `${forge.folder}/hosts`, "/etc/hosts"]));
   const close = await startTunnel();
   try {
     return await work();
@@ -161,14 +160,14 @@ test("docker logs in, pushes and pulls through a tunnel that ends TLS on another
     await target.docker("tag", swarm.images.hello, name);
     closing.push(() => forge.docker("rmi", name));
     const login = await client(["login", "-u", USER, "--password-stdin", AUTHORITY], PASSWORD);
-    expect(login.exitCode, login.all).toBe(0);
+    expectOk(login);
     const push = await client(["push", name]);
-    expect(push.exitCode, push.all).toBe(0);
+    expectOk(push);
     await target.docker("rmi", name);
     const logout = await client(["logout", AUTHORITY]);
-    expect(logout.exitCode, logout.all).toBe(0);
+    expectOk(logout);
     const pull = await client(["pull", name]);
-    expect(pull.exitCode, pull.all).toBe(0);
+    expectOk(pull);
   });
 });
 
@@ -177,7 +176,7 @@ test("realm and upload addresses name the public port and https, and doctor find
     const ask = async (...args: string[]) => {
       const trust = ["--cacert", `${forge.folder}/authority.pem`];
       const run = await forge.run("curl", ["--silent", "--include", ...trust, ...args]);
-      expect(run.exitCode, run.all).toBe(0);
+      expectOk(run);
       return run.stdout;
     };
     expect(await ask(`https://${AUTHORITY}/v2/`)).toContain(
@@ -245,8 +244,8 @@ test("a network that exists keeps its MTU: deploy, diff and doctor say so, and w
   expect((await forge.hephaestus(["diff"])).all).not.toMatch(/edge_internal is/);
   await withName(async () => {
     const login = await client(["login", "-u", USER, "--password-stdin", AUTHORITY], PASSWORD);
-    expect(login.exitCode, login.all).toBe(0);
+    expectOk(login);
     const pull = await client(["pull", `${AUTHORITY}/tools/hello:1`]);
-    expect(pull.exitCode, pull.all).toBe(0);
+    expectOk(pull);
   });
 });

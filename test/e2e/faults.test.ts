@@ -3,6 +3,7 @@ import { ExitCode } from "../../src/errors.js";
 import { restartEngine } from "../support/engine.js";
 import { Patient } from "./rotation/patient.js";
 import { useSwarm } from "./swarm.js";
+import { expectOk } from "./workspace.js";
 
 /** Rotations that are broken at every place: whatever happens, a known password is valid and the next run heals. */
 
@@ -21,7 +22,7 @@ afterAll(() => Promise.all((patients ?? []).map(({ workspace }) => workspace.des
 /** The ids of all steps, as a rotation tells them. */
 async function stepsOf(patient: Patient): Promise<string[]> {
   const { run, fresh } = await patient.rotate(false, {});
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   patient.password = fresh ?? "";
   return [...run.all.matchAll(/"event":"begin","step":"([^"]+)"/g)].map(([, id = ""]) => id);
 }
@@ -85,7 +86,7 @@ test("a rotation whose docker fails at each of its calls in turn", { timeout: TI
   await Promise.all(
     patients.map(async (patient) => {
       const { run, fresh } = await patient.rotate(true, { env: await patient.wrapper.environment() });
-      expect(run.exitCode, run.all).toBe(ExitCode.ok);
+      expectOk(run);
       patient.password = fresh ?? "";
     }),
   );

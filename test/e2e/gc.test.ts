@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "../support/basic.js";
 import { story } from "../support/story.js";
-import { basicValue } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { buildIndex, MEDIA, TAG } from "./clients/images.js";
 import { inParallel, type Population, Pusher, populate } from "./population.js";
 import { PASSWORD, USER } from "./stack.js";
 import { walkStorage } from "./storage.js";
 import { useSwarm } from "./swarm.js";
+import { expectOk } from "./workspace.js";
 
 /** Garbage collection while people pull and try to push. */
 
@@ -34,7 +35,7 @@ interface Told {
 /** Runs it with --json, and gives its result. */
 async function gc(...args: string[]): Promise<Told> {
   const run = await target.workspace.hephaestus(["gc", "--json", ...args]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   const line = run.stdout.split("\n").find((text) => text.includes('"event":"result"'));
   return JSON.parse(line ?? "") as Told;
 }
@@ -151,7 +152,7 @@ test("--delete-untagged frees what no tag needs, and nothing that an index holds
     ...["copy", "--all", "--dest-tls-verify=false", "--dest-creds", `${USER}:${PASSWORD}`],
     ...[`oci:${index.layout}:${TAG}`, url],
   );
-  expect(pushed.exitCode, pushed.all).toBe(0);
+  expectOk(pushed);
   const old = await pusher.image("team/moved", [], "latest");
   const subject = { mediaType: MEDIA.manifest, digest: old.digest, size: old.size };
   const kept = await pusher.image("team/moved", [], "latest");
@@ -196,7 +197,7 @@ test("--delete-untagged frees what no tag needs, and nothing that an index holds
     url,
     `oci:${workspace.folder}/pulled:1`,
   );
-  expect(pulled.exitCode, pulled.all).toBe(0);
+  expectOk(pulled);
 
   // What was collected can be pushed again: the registry remembers nothing of it.
   expect(walkStorage(target.storage).blobs.has(again.digest)).toBe(false);
@@ -240,7 +241,7 @@ test("killed in the middle, the next command makes the registry writable; Ctrl-C
   expect(status.stdout).toContain("pushes are refused until");
 
   const dry = await workspace.hephaestus(["gc", "--dry-run"]);
-  expect(dry.exitCode, dry.all).toBe(ExitCode.ok);
+  expectOk(dry);
   await uploadsAre(202);
   expect(await target.docker("service", "ls", "--format", "{{.Name}}")).not.toContain("job");
 

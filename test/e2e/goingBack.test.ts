@@ -2,10 +2,10 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { basicValue } from "./attacks/raw.js";
+import { basicValue } from "../support/basic.js";
 import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, swarmObjects, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { OPS_SCRIPTS, Workspace } from "./workspace.js";
+import { expectOk, OPS_SCRIPTS, Workspace } from "./workspace.js";
 
 /** After a deploy that failed, whatever it was that failed, each service has exactly the spec that it had before. */
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
   await writeConfig(forge, swarm);
   await forge.hephaestus(["render"]);
   const run = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 });
 
 afterAll(() => forge.destroy());
@@ -156,5 +156,5 @@ test("deploy.sh says what failed, and the next one that works repairs it", { tim
   await writeConfig(forge, swarm);
   await forge.hephaestus(["render"]);
   const repaired = await forge.run("sh", script, { env: { ...env, HEPHAESTUS_TIMEOUT: "100" } });
-  expect(repaired.exitCode, repaired.all).toBe(0);
+  expectOk(repaired);
 });

@@ -6,7 +6,7 @@ import { Target } from "./attacks/target.js";
 import { configContents, findLeaks } from "./leaks.js";
 import { SECRETS } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { OPS_SCRIPTS } from "./workspace.js";
+import { expectOk, OPS_SCRIPTS } from "./workspace.js";
 
 /** What was done to a stack, as its Swarm remembers it, and the way back. */
 
@@ -32,7 +32,7 @@ interface Told {
 
 async function history(): Promise<Told[]> {
   const run = await target.workspace.hephaestus(["history", "--json"]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   return (JSON.parse(run.stdout) as { records: Told[] }).records;
 }
 
@@ -46,7 +46,7 @@ test("deploys, rotations and deploy.sh leave who, when and what; a rollback brin
   const deployed = await workspace.run("sh", [`${OPS_SCRIPTS}deploy.sh`, "annals", compose], {
     env: { HEPHAESTUS_RESOLVE_IMAGE: "never" },
   });
-  expect(deployed.exitCode, deployed.all).toBe(0);
+  expectOk(deployed);
   expect(await title()).toContain("By hand");
   await writeFile(compose, text);
   // Users change without a deploy: what runs goes on as it is.
@@ -57,7 +57,7 @@ test("deploys, rotations and deploy.sh leave who, when and what; a rollback brin
     "--password-file",
     `${workspace.folder}/ann`,
   ]);
-  expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
+  expectOk(rotated);
   expect(await title()).toContain("By hand");
 
   const [first, byHand, rotation] = await history();
@@ -79,11 +79,11 @@ test("deploys, rotations and deploy.sh leave who, when and what; a rollback brin
   );
 
   const dry = await workspace.hephaestus(["rollback", "--dry-run"]);
-  expect(dry.exitCode, dry.all).toBe(ExitCode.ok);
+  expectOk(dry);
   expect(dry.all).toContain("First");
   expect((await history()).length).toBe(3);
   const back = await workspace.hephaestus(["rollback"]);
-  expect(back.exitCode, back.all).toBe(ExitCode.ok);
+  expectOk(back);
   expect(await title()).toContain("First");
   // The users stay: nobody is removed by going back.
   expect((await history()).at(-1)).toMatchObject({
@@ -96,7 +96,7 @@ test("deploys, rotations and deploy.sh leave who, when and what; a rollback brin
   expect((await workspace.hephaestus(["user", "list"])).stdout).toContain("ann");
 
   const further = await workspace.hephaestus(["rollback", "3"]);
-  expect(further.exitCode, further.all).toBe(ExitCode.ok);
+  expectOk(further);
   expect(await title()).toContain("By hand");
   expect((await workspace.hephaestus(["rollback", "9"])).exitCode).toBe(ExitCode.usage);
 });

@@ -10,7 +10,7 @@ import { Hub } from "./mirror/hub.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import type { Run, RunSettings } from "./workspace.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** Mirror, prune, gc and backup in one run. */
 
@@ -42,7 +42,7 @@ beforeAll(async () => {
   });
   await workspace.hephaestus(["render"]);
   const run = await workspace.hephaestus(DEPLOY, { env: CREDENTIALS });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 });
 
 afterAll(async () => {
@@ -58,7 +58,7 @@ async function work(number: number): Promise<void> {
 }
 
 async function expectDone(run: Run, number: number): Promise<void> {
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(run.stdout).toMatch(/^mirror +done +\d+ copied/m);
   expect(run.stdout).toMatch(/^prune +done +[01] tags removed$/m);
   expect(run.stdout).toMatch(/^gc +done +freed \d+ blobs/m);

@@ -3,18 +3,18 @@ import { chmod, mkdir, readFile, statfs, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "../support/basic.js";
 import { selfSigned } from "../support/selfSigned.js";
 import { buildStandins } from "../support/standIns.js";
 import { STANDINS } from "../support/standins/recipes.js";
 import { addressForTasks, addressOfContainer } from "./addresses.js";
-import { basicValue } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { alertTests, testedAlerts, withoutAnnotations } from "./metrics/alertTests.js";
 import { Monitor, program, type Sample } from "./metrics/monitor.js";
 import { type Asked, TlsDoor } from "./metrics/tlsDoor.js";
 import { CREDENTIALS, DEFAULT_TIMES, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** A real Prometheus looks at a stack whose services have two tasks each, and every fault that it shall notice is made. */
 
@@ -79,7 +79,7 @@ async function configure(registry: string): Promise<void> {
     },
     gateway: { image: STANDINS.nginx26, replicas: 2 },
   });
-  expect((await forge.hephaestus(["render"])).exitCode).toBe(ExitCode.ok);
+  expectOk(await forge.hephaestus(["render"]));
 }
 
 const deploy = () => forge.hephaestus([...DEPLOY, "--no-verify"], { env: CREDENTIALS });
@@ -120,7 +120,7 @@ test("a network that is missing is found before anything is changed", async () =
   expect(run.all).toContain("metrics.network");
   await forge.docker("network", "create", "--driver", "overlay", "--attachable", NETWORK);
   const again = await deploy();
-  expect(again.exitCode, again.all).toBe(ExitCode.ok);
+  expectOk(again);
 });
 
 test("promtool finds nothing wrong with the rendered files, and each alert fires after its time and not before", async () => {
@@ -131,7 +131,7 @@ test("promtool finds nothing wrong with the rendered files, and each alert fires
     ["check", "rules", "--lint-fatal", `${folder}/alerts.yml`],
   ]) {
     const run = await promtool(...check);
-    expect(run.exitCode, run.all).toBe(0);
+    expectOk(run);
   }
   const tests = `${forge.folder}/alert-tests`;
   await mkdir(tests);
@@ -139,7 +139,7 @@ test("promtool finds nothing wrong with the rendered files, and each alert fires
   await writeFile(`${tests}/alerts.yml`, withoutAnnotations(rules));
   await writeFile(`${tests}/tests.yml`, alertTests(STACK, target.storage));
   const run = await promtool("test", "rules", `${tests}/tests.yml`);
-  expect(run.exitCode, run.all).toBe(0);
+  expectOk(run);
   expect(new Set(testedAlerts(STACK))).toEqual(new Set(alertNames(rules)));
 });
 
@@ -258,7 +258,7 @@ test("services that nobody shall reach have no name on Traefik's network, nor on
 
 test("diff, status and doctor know the service", async () => {
   const diff = await forge.hephaestus(["diff"]);
-  expect(diff.exitCode, diff.all).toBe(ExitCode.ok);
+  expectOk(diff);
   const status = JSON.parse((await forge.hephaestus(["status", "--json"])).stdout) as {
     services: Array<{ name: string; healthy: boolean }>;
   };
@@ -318,7 +318,7 @@ test("destroy leaves Prometheus's network alone", async () => {
   clearInterval(traffic);
   monitor.stop();
   const destroy = await forge.hephaestus(["destroy", "--yes"]);
-  expect(destroy.exitCode, destroy.all).toBe(ExitCode.ok);
+  expectOk(destroy);
   expect(await target.docker("service", "ls", "--quiet", "--filter", `name=${STACK}_`)).toBe("");
   expect(await target.docker("network", "ls", "--quiet", "--filter", `name=${NETWORK}`)).not.toBe("");
 });

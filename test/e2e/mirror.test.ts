@@ -9,7 +9,7 @@ import { OciClient } from "./clients/ociClient.js";
 import { Hub } from "./mirror/hub.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** Images are brought home by the real regsync, from a second real registry. */
 
@@ -35,7 +35,7 @@ async function deploy(mirror: object[]): Promise<void> {
   });
   await hephaestus("render");
   const run = await hephaestus(...DEPLOY);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 }
 
 const source = (registry: string, name: string, ...tags: string[]) => ({
@@ -116,7 +116,7 @@ test("secrets prune removes a generation from before the mirror", async () => {
       input: "x",
     });
   const run = await hephaestus("secrets", "prune");
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(run.stdout).toBe("removed mirror_gateway_77\nremoved mirror_ui_77");
 });
 
@@ -135,14 +135,14 @@ test("a tag that moved is seen, and copied by a run", async () => {
   expect(images.find(({ tag }) => tag === "4.1.0")).toMatchObject({ state: "same" });
 
   const run = await hephaestus("mirror", "run", "app");
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(run.stdout).toContain(`${home}/library/app:3.20 -> ${workspace.registry}/mirror/app:3.20`);
   expect(await digest(anyone, "mirror/app", "3.20")).toBe(moved.root.digest);
   // What it was can still be pulled by its digest.
   expect(await digest(anyone, "mirror/app", multi.root.digest)).toBe(multi.root.digest);
 
   const after = await hephaestus("mirror", "status");
-  expect(after.exitCode, after.all).toBe(ExitCode.ok);
+  expectOk(after);
   expect(after.stdout).toMatch(
     /^mirror\/app:3\.20 +\S+library\/app:3\.20 +(\w{12}) +\1 +same +\d{4}-\d\d-\d\d \d\d:\d\d$/m,
   );
@@ -168,7 +168,7 @@ test("a hub that limits pulls, breaks off or has no such image is named, and the
   hub.recover();
   for (const name of ["limited", "breaking"]) {
     const again = await hephaestus("mirror", "run", name);
-    expect(again.exitCode, again.all).toBe(ExitCode.ok);
+    expectOk(again);
     expect(await digest(anyone, `mirror/${name}`, "1")).toBe(await digest(hub.oci, `library/${name}`, "1"));
   }
 });
@@ -207,7 +207,7 @@ test("the stack's own images come home, and a deploy takes them from here though
     for (const target of [there, own[name] ?? ""])
       await workspace.docker("tag", swarm.images[name as keyof typeof images], target);
     const push = await workspace.docker("push", there);
-    expect(push.exitCode, push.all).toBe(0);
+    expectOk(push);
   }
   await writeConfig(
     workspace,
@@ -221,10 +221,10 @@ test("the stack's own images come home, and a deploy takes them from here though
   expect(early.exitCode, early.all).toBe(ExitCode.preflight);
   const redeploy = async (...args: string[]) => {
     const edit = await hephaestus("mirror", "self", "--yes", ...args);
-    expect(edit.exitCode, edit.all).toBe(ExitCode.ok);
+    expectOk(edit);
     await hephaestus("render");
     const run = await hephaestus("deploy");
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
   };
   const imageOf = async (service: string) =>
     (
@@ -238,7 +238,7 @@ test("the stack's own images come home, and a deploy takes them from here though
     ).stdout.trim();
   await redeploy();
   const run = await hephaestus("mirror", "run", "self");
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   await redeploy("--use");
   for (const [service, image] of [
     ["registry", "registry:2.8.2"],
@@ -255,7 +255,7 @@ test("the stack's own images come home, and a deploy takes them from here though
     .poll(() => digest(anyone, "own/app", "latest").then((found) => found ?? "down"), { timeout: 30_000 })
     .not.toMatch(/^sha256:/);
   const repair = await hephaestus("deploy");
-  expect(repair.exitCode, repair.all).toBe(ExitCode.ok);
+  expectOk(repair);
   expect(repair.all).toContain("cannot be asked for the stack's images");
   expect(await digest(anyone, "own/app", "latest")).toMatch(/^sha256:/);
 });

@@ -4,16 +4,16 @@ import { tmpdir } from "node:os";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "../support/basic.js";
 import type { ManagerNode, Nodes } from "../support/nodes.js";
 import { startSshServer } from "../support/sshServer.js";
 import { story } from "../support/story.js";
-import { basicValue } from "./attacks/raw.js";
 import { CommandTable } from "./commandTable.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { useNodes } from "./nodes/threeNodes.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { type Run, Workspace } from "./workspace.js";
+import { expectOk, type Run, Workspace } from "./workspace.js";
 
 /** Three managers. The storage is a folder of node2, whichever manager a command talks to. */
 
@@ -61,7 +61,7 @@ async function configure(constraints?: string[]): Promise<void> {
     ui: { enabled: false },
   });
   const rendered = await forge.hephaestus(["render"]);
-  expect(rendered.exitCode, rendered.all).toBe(ExitCode.ok);
+  expectOk(rendered);
 }
 
 const on = (node: ManagerNode, args: readonly string[], env: Record<string, string> = {}): Promise<Run> =>
@@ -90,7 +90,7 @@ test("several nodes that fit are an error with the ways out", async () => {
 test("a deploy from another manager prepares the storage on its node, without ssh", async () => {
   await configure([`node.hostname == ${second.name}`]);
   const run = await on(first, DEPLOY, CREDENTIALS);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(run.all).toMatch(/Host: ok: .* on node2/);
   expect(statSync(`${second.srv}/registry`).uid).toBe(10001);
   for (const node of [first, third]) expect(existsSync(`${node.srv}/registry`)).toBe(false);
@@ -112,11 +112,11 @@ test("a deploy prepares the storage over ssh, where --host or the engine's addre
     expect(stranger.stderr).toContain(`See that this works: ssh root@${second.address} true`);
     await server.introduce();
     const planned = await on(first, [...overSsh, "--dry-run"]);
-    expect(planned.exitCode, planned.all).toBe(ExitCode.ok);
+    expectOk(planned);
     expect(planned.all).toMatch(/Host: ok: would prepare it: .*\/srv\/registry/);
     expect(owner()).toBe(0);
     const run = await on(first, overSsh);
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     expect(owner()).toBe(10001);
     expect(existsSync(`${first.srv}/registry`)).toBe(false);
 
@@ -127,7 +127,7 @@ test("a deploy prepares the storage over ssh, where --host or the engine's addre
     const socket = second.dockerHost.slice("unix://".length);
     await execa("nsenter", ["--target", String(pid), "--mount", "ln", "-s", socket, "/run/docker.sock"]);
     const far = await on({ ...second, dockerHost: `ssh://${otherPort}` }, [...DEPLOY, "--dry-run"]);
-    expect(far.exitCode, far.all).toBe(ExitCode.ok);
+    expectOk(far);
     expect(far.all).toContain("Host: ok: ready");
   } finally {
     await server.stop();
@@ -141,20 +141,20 @@ test.each([1, 2])("commands work from manager %i", async (number) => {
   await pushImage(repository);
   expect(await manifest(repository)).toBe(200);
   const status = await on(node, ["status", "--json"]);
-  expect(status.exitCode, status.all).toBe(ExitCode.ok);
+  expectOk(status);
   const doctor = await on(node, ["doctor"]);
   expect([ExitCode.ok, ExitCode.found], doctor.all).toContain(doctor.exitCode);
   expect(doctor.all).not.toMatch(/error:/);
   const users = await on(node, ["user", "list"]);
-  expect(users.exitCode, users.all).toBe(ExitCode.ok);
+  expectOk(users);
   expect(users.stdout).toContain(USER);
   const pruned = await on(node, ["prune-tags", "--repository", repository, "--keep-last", "0"], CREDENTIALS);
-  expect(pruned.exitCode, pruned.all).toBe(ExitCode.ok);
+  expectOk(pruned);
   const gc = await on(node, ["gc", "--delete-untagged", "--dry-run"]);
-  expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
+  expectOk(gc);
   expect(gc.stdout).toMatch(new RegExp(`would free .* in ${3 * number} blobs`));
   const backup = await on(node, ["backup", `from-${number}`]);
-  expect(backup.exitCode, backup.all).toBe(ExitCode.ok);
+  expectOk(backup);
   expect(backup.stdout).toContain("1 tags, 1 images");
   indexes.add(readFileSync(`${forge.folder}/from-${number}/index.json`, "utf8"));
   expect(indexes.size).toBe(1);
@@ -164,15 +164,15 @@ test("a manager that has no task of the stack rolls it, rotates and frees", {
   timeout: 600_000,
 }, async () => {
   const deployed = await on(third, DEPLOY);
-  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  expectOk(deployed);
   const added = await on(third, ["user", "add", "ann"]);
-  expect(added.exitCode, added.all).toBe(ExitCode.ok);
+  expectOk(added);
   const headers = {
     authorization: basicValue("ann", added.stdout.trim()),
   };
   expect((await fetch(`${url}/auth/token`, { headers })).status).toBe(200);
   const gc = await on(third, ["gc", "--delete-untagged"]);
-  expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
+  expectOk(gc);
   expect(gc.stdout).toMatch(/freed .* in 6 blobs/);
   expect(await manifest("team/app")).toBe(200);
 });
@@ -180,9 +180,9 @@ test("a manager that has no task of the stack rolls it, rotates and frees", {
 test("the running registry says where the storage is, when the config on disk says something else", async () => {
   await configure([`node.hostname == ${third.name}`]);
   const gc = await on(first, ["gc", "--dry-run"]);
-  expect(gc.exitCode, gc.all).toBe(ExitCode.ok);
+  expectOk(gc);
   const backup = await on(second, ["backup", "other-config"]);
-  expect(backup.exitCode, backup.all).toBe(ExitCode.ok);
+  expectOk(backup);
   expect(backup.stdout).toContain("1 tags, 1 images");
 });
 
@@ -212,6 +212,6 @@ test("a registry and a reader on two nodes are found", async () => {
 test("destroy --data removes the images on the node that has them, from any manager", async () => {
   expect(existsSync(`${second.srv}/registry/docker`)).toBe(true);
   const run = await on(third, ["destroy", "--yes", "--data"]);
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   expect(existsSync(`${second.srv}/registry/docker`)).toBe(false);
 });

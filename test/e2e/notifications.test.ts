@@ -12,7 +12,7 @@ import { OciClient } from "./clients/ociClient.js";
 import { findLeaks } from "./leaks.js";
 import { BCRYPT_COST, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** Receivers get pushes and deletions, with the user who did it. */
 
@@ -96,7 +96,7 @@ beforeAll(async () => {
   const headers = JSON.stringify({ all: { Authorization: TOKEN } });
   const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: htpasswd, REGISTRY_NOTIFICATION_HEADERS: headers };
   const run = await workspace.hephaestus(DEPLOY, { env });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 });
 
 afterAll(async () => {
@@ -149,6 +149,6 @@ test("no secret header is anywhere but in the secret", async () => {
     REGISTRY_NOTIFICATION_HEADERS: JSON.stringify({ all: { Authorization: TOKEN } }),
   };
   const again = await workspace.hephaestus(DEPLOY, { env });
-  expect(again.exitCode, again.all).toBe(ExitCode.ok);
+  expectOk(again);
   expect(again.all).toContain("nothing changed");
 });

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { CREDENTIALS, DEPLOY, swarmObjects, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { OPS_SCRIPTS, Workspace } from "./workspace.js";
+import { expectOk, OPS_SCRIPTS, Workspace } from "./workspace.js";
 
 /** Somebody else's services, networks, configs and secrets under the stack's name: they are named, and never touched. */
 
@@ -45,7 +45,7 @@ async function deployOther(): Promise<void> {
   const run = await infra.docker(
     ...["stack", "deploy", "--resolve-image", "never", "-c", `${infra.folder}/other.yml`, "infra"],
   );
-  expect(run.exitCode, run.all).toBe(0);
+  expectOk(run);
 }
 
 const THEIRS = ["config infra_page", "secret infra_key", "service infra_web"];
@@ -88,7 +88,7 @@ test("a stack name that something else uses is an obstacle, and nothing of it is
   const { findings } = JSON.parse(doctor.stdout) as { findings: Array<{ id: string; message: string }> };
   expect(findings.map(({ id }) => id).sort()).toEqual(["namespace-foreign", "not-deployed"]);
   const destroyed = await infra.hephaestus(["destroy", "--yes"]);
-  expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
+  expectOk(destroyed);
   expect(await swarmObjects(infra)).toEqual(THEIRS);
   expect(await networks()).toEqual(["infra_default"]);
 });
@@ -100,19 +100,19 @@ test("what something else puts under the stack's name later is not waited for, a
     env: CREDENTIALS,
     onOutput: intrude("infra_worker", /Secrets \.\.\./),
   });
-  expect(first.exitCode, first.all).toBe(ExitCode.ok);
+  expectOk(first);
   expect(await swarmObjects(infra)).toContain("service infra_worker");
 
   // Neither waits for it, or judges it, or removes it.
   const status = await infra.hephaestus(["status", "--json"]);
-  expect(status.exitCode, status.all).toBe(ExitCode.ok);
+  expectOk(status);
   const refused = await infra.hephaestus(DEPLOY, { env: CREDENTIALS });
   expect(refused.exitCode, refused.all).toBe(ExitCode.preflight);
   expect(refused.stderr).toContain("service infra_worker");
   expect(refused.stderr).not.toContain("infra_registry");
 
   const destroyed = await infra.hephaestus(["destroy", "--yes"]);
-  expect(destroyed.exitCode, destroyed.all).toBe(ExitCode.ok);
+  expectOk(destroyed);
   expect(await swarmObjects(infra)).toEqual(["service infra_worker"]);
   expect(await networks()).toEqual([]);
 });
@@ -152,11 +152,9 @@ test("a service that takes one of our names after preflight is not taken over", 
 test("deploy.sh removes services that the compose file no longer has, and nothing of others", {
   timeout: TIMEOUT,
 }, async () => {
-  expect(
-    (await infra.run("sh", [`${OPS_SCRIPTS}setup_host.sh`, "--path", `${infra.folder}/data`])).exitCode,
-  ).toBe(0);
+  expectOk(await infra.run("sh", [`${OPS_SCRIPTS}setup_host.sh`, "--path", `${infra.folder}/data`]));
   const first = await deployScript();
-  expect(first.exitCode, first.all).toBe(0);
+  expectOk(first);
   expect(await swarmObjects(infra)).toContain("service infra_registry-ui");
   await writeConfig(infra, swarm, { ui: { enabled: false } });
   await infra.hephaestus(["render"]);
@@ -165,7 +163,7 @@ test("deploy.sh removes services that the compose file no longer has, and nothin
     env: { ...CREDENTIALS, HEPHAESTUS_RESOLVE_IMAGE: "never" },
     onOutput: intrude("infra_worker", /secrets: generation/),
   });
-  expect(second.exitCode, second.all).toBe(0);
+  expectOk(second);
   const names = await swarmObjects(infra);
   expect(names.filter((name) => name.startsWith("service "))).toEqual([
     "service infra_gateway",

@@ -1,7 +1,7 @@
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { basicValue } from "./attacks/raw.js";
+import { basicValue } from "../support/basic.js";
 import {
   BCRYPT_COST,
   CREDENTIALS,
@@ -13,7 +13,7 @@ import {
   writeConfig,
 } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { CLI, Workspace } from "./workspace.js";
+import { CLI, expectOk, Workspace } from "./workspace.js";
 
 const swarm = useSwarm();
 const SECOND = { user: "wayland", password: "Ring-of-swords-9" };
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, BCRYPT_COST)}\n`;
   const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: CREDENTIALS.REGISTRY_HTPASSWD + line };
   const run = await forge.hephaestus(DEPLOY, { env });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 });
 
 afterAll(() => forge.destroy());
@@ -56,7 +56,7 @@ test("a removed user is out as soon as the gateway asks again", async () => {
   const create = await forge.run("docker", ["secret", "create", "words_htpasswd_99", "-"], {
     input: `${others.join("\n")}\n`,
   });
-  expect(create.exitCode, create.all).toBe(0);
+  expectOk(create);
   const mount = "source=words_htpasswd_99,target=htpasswd,uid=10001,gid=10001,mode=0400";
   const update = await forge.docker(
     ...[
@@ -70,7 +70,7 @@ test("a removed user is out as soon as the gateway asks again", async () => {
       "words_registry",
     ],
   );
-  expect(update.exitCode, update.all).toBe(0);
+  expectOk(update);
 
   const removed = performance.now();
   const seconds = () => (performance.now() - removed) / 1000;
@@ -113,11 +113,11 @@ test("services whose images need a login are named when a password changes, unti
     ["shop-web", image],
     ["shop-db", swarm.images.hello],
   ] as const)
-    expect((await forge.docker(...create, "--name", name, from)).exitCode).toBe(0);
+    expectOk(await forge.docker(...create, "--name", name, from));
   try {
     const rotate = ["rotate-password", "--user", USER, "--password-file", "new-password"];
     const run = await forge.hephaestus(rotate);
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     const command = "docker service update --detach --with-registry-auth shop-web";
     expect(run.all).toContain(command);
     expect(run.all).not.toContain("shop-db");
@@ -128,7 +128,7 @@ test("services whose images need a login are named when a password changes, unti
     };
     expect(await found()).toMatchObject([{ remedy: expect.stringContaining(command) }]);
     const update = command.split(" ").slice(1);
-    expect((await forge.docker(...update, "--quiet", "--no-resolve-image")).exitCode).toBe(0);
+    expectOk(await forge.docker(...update, "--quiet", "--no-resolve-image"));
     expect(await found()).toEqual([]);
     const removal = await forge.hephaestus(["user", "remove", USER]);
     expect(removal.exitCode, removal.all).toBe(ExitCode.credentials);

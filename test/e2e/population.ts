@@ -1,8 +1,8 @@
 /** A registry with many images that share layers, pushed quickly through the front door. */
 
 import { randomBytes } from "node:crypto";
+import { basicValue } from "../support/basic.js";
 import { digestOf } from "./attacks/image.js";
-import { basicValue } from "./attacks/raw.js";
 import { type Descriptor, MEDIA, PLATFORMS } from "./clients/images.js";
 import { PASSWORD, USER } from "./stack.js";
 

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "../support/basic.js";
 import { story } from "../support/story.js";
-import { basicValue } from "./attacks/raw.js";
 import { findLeaks } from "./leaks.js";
 import { push, putManifest, randomBlob } from "./load.js";
 import { watchProcesses } from "./processes.js";
@@ -21,7 +21,7 @@ import {
   writeConfig,
 } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { CLI, OPS_SCRIPTS, type Run, Workspace } from "./workspace.js";
+import { CLI, expectOk, OPS_SCRIPTS, type Run, Workspace } from "./workspace.js";
 
 /** Passwords that change under load, on a real Swarm. */
 
@@ -56,7 +56,7 @@ beforeAll(async () => {
   const line = `${SECOND.user}:${bcrypt.hashSync(SECOND.password, BCRYPT_COST)}\n`;
   const env = { ...CREDENTIALS, REGISTRY_HTPASSWD: CREDENTIALS.REGISTRY_HTPASSWD + line };
   const deployed = await forge.hephaestus(DEPLOY, { env });
-  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  expectOk(deployed);
 });
 
 afterAll(() => forge.destroy());
@@ -81,7 +81,7 @@ test("two rotations under load: no pull fails, no push of another user, and a ru
       const env = { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: password };
       const proves = rotation === 1;
       const rotated = await run(["rotate-password", "--user", USER], proves ? { env } : {});
-      expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
+      expectOk(rotated);
       // Into a pipe goes the password alone.
       expect(rotated.stdout).toMatch(/^[2-9A-HJ-NP-Za-km-z]{24}\n?$/);
       expect(rotated.stderr.includes(`the old password of ${USER} is refused`)).toBe(proves);
@@ -126,14 +126,14 @@ test("a deploy with the same password changes nothing, with another one it rotat
   });
   for (const env of [variables(), {}]) {
     const again = await run(DEPLOY, { env });
-    expect(again.exitCode, again.all).toBe(ExitCode.ok);
+    expectOk(again);
     expect(again.all).toContain("generation 3 kept");
   }
   expect(await runningContainers(forge)).toEqual(before);
 
   password = "Second-heat-8";
   const changed = await run(DEPLOY, { env: variables() });
-  expect(changed.exitCode, changed.all).toBe(ExitCode.ok);
+  expectOk(changed);
   expect(changed.all).toContain(`generation 4 created: new password of ${USER}`);
   expect(await login(USER, password)).toBe(200);
   expect(await login(SECOND.user, SECOND.password)).toBe(200);
@@ -145,7 +145,7 @@ test("users come and go from another checkout, which has nothing but the committ
   const laptop = await forge.secondCheckout();
   const list = async () => {
     const listed = await laptop.hephaestus(["user", "list", "--json"]);
-    expect(listed.exitCode, listed.all).toBe(ExitCode.ok);
+    expectOk(listed);
     expect(listed.all).not.toMatch(/\$2/);
     return (JSON.parse(listed.stdout) as { users: Array<{ user: string; cost: number; changed: string }> })
       .users;
@@ -157,7 +157,7 @@ test("users come and go from another checkout, which has nothing but the committ
 
   const file = `${laptop.folder}/ci-password`;
   const added = await laptop.hephaestus(["user", "add", "ci", "--password-file", file, "--length", "32"]);
-  expect(added.exitCode, added.all).toBe(ExitCode.ok);
+  expectOk(added);
   const given = (await readFile(file, "utf8")).trim();
   expect(given).toHaveLength(32);
   expect(((await stat(file)).mode & 0o777).toString(8)).toBe("600");
@@ -173,7 +173,7 @@ test("users come and go from another checkout, which has nothing but the committ
   expect(twice.all).toContain("the user ci exists already");
 
   const removed = await laptop.hephaestus(["user", "remove", SECOND.user]);
-  expect(removed.exitCode, removed.all).toBe(ExitCode.ok);
+  expectOk(removed);
   expect((await list()).map(({ user }) => user)).toEqual([USER, "ci"]);
   expect(await login("ci", given)).toBe(200);
   expect(await login(USER, password)).toBe(200);
@@ -181,18 +181,18 @@ test("users come and go from another checkout, which has nothing but the committ
 
 test("users are read back where no task of the registry runs", async () => {
   const scaled = await forge.docker("service", "scale", "--detach", "turn_registry=0");
-  expect(scaled.exitCode, scaled.all).toBe(0);
+  expectOk(scaled);
   const filter = "label=com.docker.swarm.service.name=turn_registry";
   const running = async () => (await forge.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
   await expect.poll(running, { timeout: 30_000 }).toBe("");
   const listed = await run(["user", "list"]);
-  expect(listed.exitCode, listed.all).toBe(ExitCode.ok);
+  expectOk(listed);
   expect(listed.stdout).toContain(USER);
   expect((await forge.docker("service", "ls", "--format", "{{.Name}}")).stdout).not.toContain(
     "htpasswd-reader",
   );
   const healed = await run(DEPLOY);
-  expect(healed.exitCode, healed.all).toBe(ExitCode.ok);
+  expectOk(healed);
   expect(await login(USER, password)).toBe(200);
 });
 
@@ -219,7 +219,7 @@ test("a change of users changes one secret of the registry, whatever the checkou
   await writeFile(`${old.folder}/hephaestus.yaml`, JSON.stringify(changed));
   await rm(`${old.folder}/docker-compose.yml`);
   const rotated = await old.hephaestus(["rotate-password", "--user", USER]);
-  expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
+  expectOk(rotated);
   password = rotated.stdout.trim();
   expect(await login(USER, password)).toBe(200);
 
@@ -230,7 +230,7 @@ test("a change of users changes one secret of the registry, whatever the checkou
   const removal = [process.execPath, CLI, "user", "remove", "ci", "--stack", "turn"];
   const removed = await forge.run("sh", ["-c", 'cd "$0" && exec "$@"', elsewhere, ...removal]);
   await rm(elsewhere, { recursive: true });
-  expect(removed.exitCode, removed.all).toBe(ExitCode.ok);
+  expectOk(removed);
 
   const withoutHtpasswd = (specs: unknown) =>
     JSON.stringify(specs).replace(/turn_htpasswd_\d+|"SecretID":"\w+"/g, "");
@@ -239,11 +239,11 @@ test("a change of users changes one secret of the registry, whatever the checkou
 
 test("the only user need not be named", async () => {
   const only = await run(["rotate-password"]);
-  expect(only.exitCode, only.all).toBe(ExitCode.ok);
+  expectOk(only);
   password = only.stdout.trim();
   expect(await login(USER, password)).toBe(200);
   const deployed = await run(DEPLOY);
-  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  expectOk(deployed);
   expect(deployed.stdout).toContain(`docker login -u ${USER} `);
 });
 
@@ -257,11 +257,11 @@ test("a clean-up that takes the markers and the history costs nobody the account
     await forge.docker("config", "rm", ...unused);
   };
   const add = await run(["user", "add", "ann"]);
-  expect(add.exitCode, add.all).toBe(ExitCode.ok);
+  expectOk(add);
   const ann = add.stdout.trim();
   await remove();
   const kept = await run(DEPLOY);
-  expect(kept.exitCode, kept.all).toBe(ExitCode.ok);
+  expectOk(kept);
   expect(kept.all).toContain("all users are kept");
   const line = (user: string, secret: string) => `${user}:${bcrypt.hashSync(secret, 10)}\n`;
   const env = {
@@ -270,7 +270,7 @@ test("a clean-up that takes the markers and the history costs nobody the account
     REGISTRY_RAW_PASSWORD: "Third-party-3",
   };
   const deployed = await run(DEPLOY, { env });
-  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  expectOk(deployed);
   for (const [user, secret] of [
     [USER, password],
     ["ann", ann],
@@ -278,9 +278,9 @@ test("a clean-up that takes the markers and the history costs nobody the account
   ] as const)
     expect(await login(user, secret), user).toBe(200);
 
-  expect((await run(["user", "remove", "carl"])).exitCode).toBe(ExitCode.ok);
+  expectOk(await run(["user", "remove", "carl"]));
   const again = await run(["rotate-password", "--user", "ann"]);
-  expect(again.exitCode, again.all).toBe(ExitCode.ok);
+  expectOk(again);
   await remove();
   const script = ["-c", `sh ${OPS_SCRIPTS}deploy.sh turn docker-compose.yml`];
   for (const [variables, exitCode] of [
@@ -312,7 +312,7 @@ test("a rotation that does not converge leaves the old password and no new secre
   expect(await login(USER, password)).toBe(200);
   expect(await secretNames()).toEqual(names);
   const healed = await run(DEPLOY);
-  expect(healed.exitCode, healed.all).toBe(ExitCode.ok);
+  expectOk(healed);
   expect(await login(USER, password)).toBe(200);
   expect(await secretNames()).toEqual(names);
 });
@@ -322,7 +322,7 @@ test("secrets tells what is used and what is left over, and prune removes that a
   await forge.run("docker", ["secret", "create", "--label", label, "turn_htpasswd_99", "-"], { input: "x" });
   await forge.run("docker", ["secret", "create", "turn_other", "-"], { input: "x" });
   const listed = await run(["secrets"]);
-  expect(listed.exitCode, listed.all).toBe(ExitCode.ok);
+  expectOk(listed);
   expect(listed.stdout).toMatch(/turn_htpasswd_99 +99 +0 days +orphan/);
   expect(listed.stdout).toMatch(/turn_gateway_1 +1 +0 days +in use +gateway/);
   expect(listed.stdout).not.toContain("turn_other");
@@ -346,7 +346,7 @@ test("no password is seen in argv, environments, labels, logs, output or files",
     env: { REGISTRY_USERNAME: USER, REGISTRY_RAW_PASSWORD: password },
     onStart: watch.expectIn,
   });
-  expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
+  expectOk(rotated);
   expect(rotated.all).toContain("docker secret create");
   expect(watch.stop()).toEqual([]);
   expect(await findLeaks(forge, secrets, { output: rotated.all, outputs: seen.join("\n") })).toEqual([]);
@@ -357,7 +357,7 @@ test("no password is seen in argv, environments, labels, logs, output or files",
 test("a dry run touches nothing", async () => {
   const names = await secretNames();
   const dry = await run(["rotate-password", "--user", USER, "--dry-run"]);
-  expect(dry.exitCode, dry.all).toBe(ExitCode.ok);
+  expectOk(dry);
   expect(dry.all).toContain(`would be created: new password of ${USER}`);
   expect(dry.stdout).toBe("");
   expect(await secretNames()).toEqual(names);

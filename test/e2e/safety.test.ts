@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import bcrypt from "bcryptjs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { basicValue } from "./attacks/raw.js";
+import { basicValue } from "../support/basic.js";
 import {
   type Changes,
   CREDENTIALS,
@@ -14,7 +14,7 @@ import {
   writeConfig,
 } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { OPS_SCRIPTS, type Run, Workspace } from "./workspace.js";
+import { expectOk, OPS_SCRIPTS, type Run, Workspace } from "./workspace.js";
 
 const swarm = useSwarm();
 let forge: Workspace;
@@ -29,7 +29,7 @@ afterAll(() => forge?.destroy());
 async function configure(changes: Changes = {}): Promise<void> {
   await writeConfig(forge, swarm, changes);
   const rendered = await forge.hephaestus(["render"]);
-  expect(rendered.exitCode, rendered.all).toBe(ExitCode.ok);
+  expectOk(rendered);
 }
 
 const nothingExists = async () => {
@@ -83,7 +83,7 @@ describe("before anything is created", () => {
 
   test("a dry run shows what would be done, and does nothing", async () => {
     const run = await forge.hephaestus([...DEPLOY, "--dry-run"], { env: CREDENTIALS });
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     expect(run.all).toContain("generation 1 would be created");
     expect(run.all).toContain("create trial_registry");
     await nothingExists();
@@ -140,7 +140,7 @@ describe("a first deploy that does not come to its end", () => {
 test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps what it finds", async () => {
   await configure();
   const setup = [`${OPS_SCRIPTS}setup_host.sh`, "--path", `${forge.folder}/data`];
-  expect((await forge.run("sh", setup)).exitCode).toBe(0);
+  expectOk(await forge.run("sh", setup));
   const script = [`${OPS_SCRIPTS}deploy.sh`, "trial", "docker-compose.yml"];
   const env = { ...CREDENTIALS, HEPHAESTUS_RESOLVE_IMAGE: "never" };
 
@@ -149,17 +149,17 @@ test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps w
   expect(await swarmObjects(forge)).toEqual([]);
 
   const first = await forge.run("sh", script, { env });
-  expect(first.exitCode, first.all).toBe(0);
+  expectOk(first);
   expect(first.all).not.toContain(PASSWORD);
   const authorization = basicValue(USER, PASSWORD);
   expect((await fetch(`${forge.registryUrl}/auth/token`, { headers: { authorization } })).status).toBe(200);
   expect((await fetch(`${forge.uiUrl}/v2/_catalog`)).status).toBe(200);
 
   const before = await runningContainers(forge);
-  expect((await forge.run("sh", script, { env })).exitCode).toBe(0);
+  expectOk(await forge.run("sh", script, { env }));
   // Both tools understand each other's secrets.
   const node = await forge.hephaestus(DEPLOY, { env: CREDENTIALS });
-  expect(node.exitCode, node.all).toBe(ExitCode.ok);
+  expectOk(node);
   expect(node.all).toContain("generation 1 kept");
   expect(await runningContainers(forge)).toEqual(before);
 
@@ -173,7 +173,7 @@ test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps w
   expect(changed.all).not.toContain(fresh);
   expect(await runningContainers(forge)).toEqual(before);
   const rotated = await forge.hephaestus(DEPLOY, { env: { ...CREDENTIALS, ...another } });
-  expect(rotated.exitCode, rotated.all).toBe(ExitCode.ok);
+  expectOk(rotated);
   const login = { authorization: basicValue(USER, fresh) };
   expect((await fetch(`${forge.registryUrl}/auth/token`, { headers: login })).status).toBe(200);
   const kept = async () => (await runningContainers(forge)).filter((id) => before.includes(id));
@@ -186,6 +186,6 @@ test("without Node, ops-scripts/deploy.sh deploys what was rendered, and keeps w
     "trial_ui_1",
   ]);
   const then = await forge.run("sh", script, { env: another });
-  expect(then.exitCode, then.all).toBe(0);
+  expectOk(then);
   expect(then.all).toContain("generation 2 kept");
 });

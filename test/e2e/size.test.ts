@@ -13,7 +13,7 @@ import { Hub } from "./mirror/hub.js";
 import { inParallel, Pusher } from "./population.js";
 import { CREDENTIALS, DEPLOY, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { type Run, Workspace } from "./workspace.js";
+import { expectOk, type Run, Workspace } from "./workspace.js";
 
 /** A Swarm of real size: two tasks of the gateway with 10,000 log lines each, and 300 repositories. */
 
@@ -84,7 +84,7 @@ beforeAll(async () => {
   });
   await forge.hephaestus(["render"]);
   const run = await forge.hephaestus([...DEPLOY, "--no-verify"], { env: CREDENTIALS });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
   const containers = await Target.of(forge, swarm).containers("gateway");
   const tasks = await Promise.all(containers.map((id) => addressOfContainer(forge, id)));
   expect(tasks).toHaveLength(2);
@@ -145,5 +145,5 @@ test("logs prints all lines of a service, and follows those of all its tasks", a
   const seen = () => followed.split('"size/').length - 1;
   await expect.poll(seen, { timeout: 60_000 }).toBe(2 * LINES);
   await door?.ask(HOST, `/v2/${name(9)}/tags/list`, { headers: { "user-agent": "the-last-one" } });
-  expect((await follow).exitCode).toBe(ExitCode.ok);
+  expectOk(await follow);
 });

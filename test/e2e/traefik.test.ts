@@ -2,13 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ExitCode } from "../../src/errors.js";
+import { basicValue } from "../support/basic.js";
 import { selfSigned } from "../support/selfSigned.js";
-import { basicValue } from "./attacks/raw.js";
 import { entrypoint, listen, router, traefikApi } from "./doctor/fakes.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** There is no Traefik here, but its network is, and the requests that it would pass on are made in its place. */
 const swarm = useSwarm();
@@ -38,7 +37,7 @@ beforeAll(async () => {
   });
   await forge.hephaestus(["render"]);
   const run = await forge.hephaestus([...DEPLOY, "--no-verify"], { env: CREDENTIALS });
-  expect(run.exitCode, run.all).toBe(ExitCode.ok);
+  expectOk(run);
 });
 
 afterAll(async () => {
@@ -75,7 +74,7 @@ async function ask(
     { method, headers, redirect: "manual" },
   ]);
   const run = await forge.run("nsenter", ["-t", pid, "-n", process.execPath, "-e", script, argument]);
-  expect(run.exitCode, run.all).toBe(0);
+  expectOk(run);
   return JSON.parse(run.stdout) as Answer;
 }
 
@@ -221,7 +220,7 @@ test("doctor finds nothing behind a sound Traefik, and UIs that ask nobody for a
   const names = `${forge.folder}/hosts`;
   await writeFile(names, HOSTS.map((host) => `127.0.0.1 ${host}\n`).join(""));
   // Only here: the tests have mounts of their own.
-  expect((await forge.run("mount", ["--bind", names, "/etc/hosts"])).exitCode).toBe(0);
+  expectOk(await forge.run("mount", ["--bind", names, "/etc/hosts"]));
   try {
     const doctor = async () => {
       const run = await forge.hephaestus(["doctor", "--json"], { env: { NODE_EXTRA_CA_CERTS: authority } });

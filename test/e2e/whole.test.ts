@@ -10,7 +10,7 @@ import { OciClient } from "./clients/ociClient.js";
 import { BCRYPT_COST, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import type { Run } from "./workspace.js";
-import { Workspace } from "./workspace.js";
+import { expectOk, Workspace } from "./workspace.js";
 
 /** Nothing is left out without a word: what the caller may not pull, what is damaged, and the secrets that a restore needs. */
 
@@ -47,7 +47,7 @@ beforeAll(async () => {
   const htpasswd = `${CREDENTIALS.REGISTRY_HTPASSWD}ann:${bcrypt.hashSync(ANN, BCRYPT_COST)}\n`;
   const env = { ...CREDENTIALS, ...HEADERS, REGISTRY_HTPASSWD: htpasswd };
   const deployed = await workspace.hephaestus(DEPLOY, { env });
-  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  expectOk(deployed);
   await pushLayout(ann, buildImage(folder, "hidden", [20_000]), "secret/app:1");
   await pushLayout(smith, buildImage(folder, "open", [20_000]), "open/app:1");
 });
@@ -59,10 +59,10 @@ afterAll(async () => {
 
 test("a backup of the stack has what its caller may not pull, and one of the images alone names it", async () => {
   const whole = await run("backup", "whole");
-  expect(whole.exitCode, whole.all).toBe(ExitCode.ok);
+  expectOk(whole);
   expect(whole.stdout).toContain("2 tags, 2 images");
   const proof = await run("restore", "whole", "--dry-run");
-  expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
+  expectOk(proof);
 
   const part = await run("backup", "part", "--images-only");
   expect(part.exitCode, part.all).toBe(ExitCode.verify);
@@ -89,10 +89,10 @@ test("usage and prune-tags say what their caller does not see", async () => {
   expect(hidden.exitCode, hidden.all).toBe(ExitCode.verify);
   expect(hidden.all).toContain("--repository secret/** matches nothing that you can see; secret/** (rule 1");
   const seen = await prune("open/**");
-  expect(seen.exitCode, seen.all).toBe(ExitCode.ok);
+  expectOk(seen);
   const env = { REGISTRY_USERNAME: "ann", REGISTRY_RAW_PASSWORD: ANN };
   const all = await workspace.hephaestus(["usage", "--no-log"], { env });
-  expect(all.exitCode, all.all).toBe(ExitCode.ok);
+  expectOk(all);
 });
 
 test("maintain backs up all, and says which repositories it could not prune", async () => {
@@ -102,7 +102,7 @@ test("maintain backs up all, and says which repositories it could not prune", as
   expect(maintained.stdout).toMatch(/^prune +failed +0 tags removed, some repositories not seen$/m);
   expect(maintained.stdout).toMatch(/^backup +done +2 images/m);
   const proof = await run("restore", `${folder}/kept`, "--dry-run");
-  expect(proof.exitCode, proof.all).toBe(ExitCode.ok);
+  expectOk(proof);
 });
 
 test("a tag that a power cut emptied is named by doctor, status, usage and backup", async () => {
@@ -123,7 +123,7 @@ test("a tag that a power cut emptied is named by doctor, status, usage and backu
   expect(backup.all).toContain("open/torn:1 names no manifest in the storage");
   await pushLayout(smith, buildImage(folder, "mended", [20_000]), name);
   const mended = await run("status");
-  expect(mended.exitCode, mended.all).toBe(ExitCode.ok);
+  expectOk(mended);
 });
 
 const users = async (): Promise<string[]> => {
@@ -141,7 +141,7 @@ const restore = (env: Record<string, string>) =>
   workspace.hephaestus(["restore", "last", "--read-back", "--resolve-image", "never"], { env });
 
 test("a restore asks for the secrets that the stack needs before it changes anything, and brings back all", async () => {
-  expect((await run("backup", "last")).exitCode).toBe(ExitCode.ok);
+  expectOk(await run("backup", "last"));
   await lose();
   const asked = await restore({});
   expect(asked.exitCode, asked.all).toBe(ExitCode.preflight);
@@ -149,7 +149,7 @@ test("a restore asks for the secrets that the stack needs before it changes anyt
   expect((await workspace.docker("service", "ls", "--quiet")).stdout).toBe("");
   expect((await workspace.docker("secret", "ls", "--quiet")).stdout).toBe("");
   const restored = await restore(HEADERS);
-  expect(restored.exitCode, restored.all).toBe(ExitCode.ok);
+  expectOk(restored);
   expect(restored.all).toContain("Proof: ok");
   expect((await ann.manifest("secret/app", "1")).status).toBe(200);
   expect(await users()).toEqual(["ann", USER]);
@@ -164,9 +164,9 @@ test("who deploys before the restore keeps the users of the backup", async () =>
     REGISTRY_RAW_PASSWORD: PASSWORD,
   };
   const deployed = await workspace.hephaestus(DEPLOY, { env });
-  expect(deployed.exitCode, deployed.all).toBe(ExitCode.ok);
+  expectOk(deployed);
   const restored = await restore({});
-  expect(restored.exitCode, restored.all).toBe(ExitCode.ok);
+  expectOk(restored);
   expect(await users()).toEqual(["ann", "carl", USER]);
   expect((await ann.manifest("secret/app", "1")).status).toBe(200);
 });

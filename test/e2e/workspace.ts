@@ -2,6 +2,7 @@ import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { expect } from "vitest";
 
 export const CLI = fileURLToPath(new URL("../../bin/hephaestus.js", import.meta.url));
 export const OPS_SCRIPTS = fileURLToPath(new URL("../../ops-scripts/", import.meta.url));
@@ -26,6 +27,11 @@ export interface RunSettings {
   /** Called with each piece of output. */
   onOutput?: (text: string) => void;
   killSignalAfter?: { signal: NodeJS.Signals; when: RegExp };
+}
+
+/** @throws with all that it wrote, unless it ended well */
+export function expectOk(run: { exitCode?: number | undefined; all?: string | undefined }): void {
+  expect(run.exitCode, run.all).toBe(0);
 }
 
 /** A folder with a registry stack of its own, and everything that a test does with it. */

@@ -2,9 +2,9 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MANIFEST_TYPE } from "../e2e/attacks/image.js";
-import { basicValue } from "../e2e/attacks/raw.js";
 import { type Blob, push, putManifest, randomBlob } from "../e2e/load.js";
 import { PASSWORD, USER } from "../e2e/stack.js";
+import { basicValue } from "../support/basic.js";
 import { type Served, serve } from "./served.js";
 
 const authorization = basicValue(USER, PASSWORD);

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { basicValue } from "../../support/basic.js";
 
 /** Where raw bytes go: a port of this machine, from an address of it, or a Unix socket that a relay passes on. */
 export interface Door {
@@ -125,10 +126,6 @@ function joined(chunks: string): string {
   const start = chunks.indexOf("\r\n") + 2;
   return size > 0 ? chunks.slice(start, start + size) + joined(chunks.slice(start + size + 2)) : "";
 }
-
-/** The value of an Authorization header. */
-export const basicValue = (user: string, password: string): string =>
-  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 
 /** The header. */
 export const basic = (user: string, password: string): string =>

@@ -1,6 +1,8 @@
 /** The rows of the matrix: what is asked of a client, and which clients have a command for it. */
+
 import { expect } from "vitest";
 import type { Run } from "../workspace.js";
+import { expectOk } from "../workspace.js";
 import { atOnce, type Client } from "./client.js";
 import { type Image, MEDIA, PLATFORMS, TAG } from "./images.js";
 import { pushLayout } from "./oci.js";
@@ -34,10 +36,6 @@ export interface Row {
 const REFUSED = /log in first|unauthorized|authentication required|403 Forbidden/i;
 const WRONG = /wrong user name or password|unauthorized|invalid username/i;
 
-export function succeeds(run: Run): void {
-  expect(run.exitCode, run.all).toBe(0);
-}
-
 export function fails(run: Run, message: RegExp): void {
   expect(run.exitCode, run.all).not.toBe(0);
   expect(run.all).toMatch(message);
@@ -45,7 +43,7 @@ export function fails(run: Run, message: RegExp): void {
 
 async function pushWhole(client: Client, site: Site, image: Image): Promise<void> {
   await client.load(image);
-  succeeds(await client.push("smith", image, `${client.title}/${image.name}:1`));
+  expectOk(await client.push("smith", image, `${client.title}/${image.name}:1`));
   const { body } = await site.oci.manifest(`${client.title}/${image.name}`, TAG);
   const { layers } = JSON.parse(String(body)) as { layers: { size: number }[] };
   expect(layers).toHaveLength(image.layers);
@@ -57,7 +55,7 @@ export const ROWS = {
   anonymousPull: {
     title: "pull without a login",
     clients: COLUMNS,
-    cell: async (client) => succeeds(await client.pull("nobody", SEED)),
+    cell: async (client) => expectOk(await client.pull("nobody", SEED)),
   },
   refusedPull: {
     title: "pull without a login is refused",
@@ -77,7 +75,7 @@ export const ROWS = {
   login: {
     title: "login",
     clients: [...COLUMNS.filter((column) => column !== "ctr"), "cosign"],
-    cell: async (client) => succeeds(await client.login("smith")),
+    cell: async (client) => expectOk(await client.login("smith")),
   },
   wrongPassword: {
     title: "wrong password is refused",
@@ -96,7 +94,7 @@ export const ROWS = {
     title: "push",
     clients: COLUMNS,
     cell: async (client, site) => {
-      succeeds(await client.push("smith", site.images.small, `${client.title}/small:1`));
+      expectOk(await client.push("smith", site.images.small, `${client.title}/small:1`));
       const { body } = await site.oci.manifest(`${client.title}/small`, TAG);
       expect(JSON.parse(String(body)).layers).toHaveLength(site.images.small.layers);
     },
@@ -104,13 +102,13 @@ export const ROWS = {
   pull: {
     title: "pull",
     clients: COLUMNS,
-    cell: async (client) => succeeds(await client.pull("smith", SEED)),
+    cell: async (client) => expectOk(await client.pull("smith", SEED)),
   },
   digest: {
     title: "pull by digest",
     clients: COLUMNS,
     cell: async (client, site) =>
-      succeeds(await client.pull("smith", `library/seed@${site.images.seed.root.digest}`)),
+      expectOk(await client.pull("smith", `library/seed@${site.images.seed.root.digest}`)),
   },
   // Each library has its own way to send a layer that does not fit into one piece, and each program its own for many of them.
   big: {
@@ -128,7 +126,7 @@ export const ROWS = {
     clients: COLUMNS,
     cell: async (client, site) => {
       const [from, to] = [`${client.title}/small`, `${client.title}/mounted`];
-      succeeds(await client.mount("smith", site.images.small, from, `${to}:1`));
+      expectOk(await client.mount("smith", site.images.small, from, `${to}:1`));
       expect(await site.digestOf(`${to}:1`)).toBe(await site.digestOf(`${from}:1`));
       await expect.poll(() => site.mounted(to)).toBeGreaterThanOrEqual(site.images.small.layers);
     },
@@ -138,13 +136,13 @@ export const ROWS = {
     clients: COLUMNS,
     cell: async (client, site) => {
       const repository = `${client.title}/multi`;
-      succeeds(await client.pushIndex("smith", `${repository}:1`));
+      expectOk(await client.pushIndex("smith", `${repository}:1`));
       const { body } = await site.oci.manifest(repository, TAG);
       const { mediaType, manifests } = JSON.parse(String(body));
       expect([MEDIA.index, MEDIA.dockerIndex]).toContain(mediaType);
       const found = manifests.map((one: { platform: { architecture: string } }) => one.platform.architecture);
       expect(found).toEqual(PLATFORMS);
-      succeeds(await client.pullIndex("smith", `${repository}:1`));
+      expectOk(await client.pullIndex("smith", `${repository}:1`));
     },
   },
   tags: {
@@ -154,7 +152,7 @@ export const ROWS = {
       for (const tag of ["one", "two"])
         await pushLayout(site.oci, site.images.parts.amd64, `${client.title}/tags:${tag}`);
       const run = await client.tags("smith", `${client.title}/tags`);
-      succeeds(run);
+      expectOk(run);
       expect(run.stdout).toMatch(/\bone\b.*\btwo\b/s);
     },
   },
@@ -163,7 +161,7 @@ export const ROWS = {
     clients: ["podman", "crane", "oras", "curl", "oci"],
     cell: async (client) => {
       const run = await client.catalog("smith");
-      succeeds(run);
+      expectOk(run);
       expect(run.stdout).toContain(`${client.title}/small`);
     },
   },
@@ -172,7 +170,7 @@ export const ROWS = {
     clients: ["podman", "crane", "oras", "curl", "oci"],
     cell: async (client) => {
       const run = await client.catalog("nobody");
-      succeeds(run);
+      expectOk(run);
       expect(run.stdout).toContain(`${client.title}/small`);
     },
   },
@@ -182,14 +180,14 @@ export const ROWS = {
     cell: async (client) => {
       // The client's own: this command of Docker 20.10 knows no manifests of OCI.
       const run = await client.inspect("nobody", `${client.title}/small:1`);
-      succeeds(run);
+      expectOk(run);
       expect(run.stdout).toMatch(/"schemaVersion": ?2/);
     },
   },
   refer: {
     title: "referrers",
     clients: ["oras", "oci"],
-    cell: async (client) => succeeds(await client.refer("smith", `${client.title}/small:1`)),
+    cell: async (client) => expectOk(await client.refer("smith", `${client.title}/small:1`)),
   },
   build: {
     title: "build with a cache in the registry and attestations",
@@ -197,9 +195,9 @@ export const ROWS = {
     current: true,
     cell: async (client, site) => {
       const [name, cache] = [`${client.title}/built`, `${client.title}/cache:1`];
-      succeeds(await client.build("smith", `${name}:1`, cache));
+      expectOk(await client.build("smith", `${name}:1`, cache));
       const again = await client.build("smith", `${name}:2`, cache);
-      succeeds(again);
+      expectOk(again);
       expect(again.all).toMatch(/CACHED/);
       const { body } = await site.oci.manifest(name, "2");
       const { manifests } = JSON.parse(String(body)) as { manifests: { annotations?: object }[] };
@@ -207,7 +205,7 @@ export const ROWS = {
       expect(manifests).toContainEqual(
         expect.objectContaining({ annotations: expect.objectContaining(attestation) }),
       );
-      succeeds(await client.pull("nobody", `${name}:2`));
+      expectOk(await client.pull("nobody", `${name}:2`));
     },
   },
   sign: {
@@ -216,8 +214,8 @@ export const ROWS = {
     cell: async (client, site) => {
       await pushLayout(site.oci, site.images.small, `${client.title}/signed:1`);
       const name = `${client.title}/signed@${site.images.small.root.digest}`;
-      succeeds(await client.sign("smith", name));
-      succeeds(await client.verify("nobody", name));
+      expectOk(await client.sign("smith", name));
+      expectOk(await client.verify("nobody", name));
       fails(await client.verify("nobody", SEED), /no signatures found/i);
       fails(await client.sign("nobody", SEED), REFUSED);
     },
@@ -229,7 +227,7 @@ export const ROWS = {
       const repository = `${client.title}/small`;
       fails(await client.remove("nobody", `${repository}:1`), REFUSED);
       const digest = await site.digestOf(`${repository}:1`);
-      succeeds(await client.remove("smith", `${repository}:1`));
+      expectOk(await client.remove("smith", `${repository}:1`));
       await expect(site.oci.manifest(repository, digest)).rejects.toThrow("404");
     },
   },

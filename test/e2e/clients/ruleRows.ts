@@ -1,10 +1,12 @@
 /** Rows of the matrix for rules: what each client does and shows where the gateway refuses something. */
+
 import { expect } from "vitest";
 import type { Run } from "../workspace.js";
+import { expectOk } from "../workspace.js";
 import { atOnce, type Client, type Who } from "./client.js";
 import type { Descriptor } from "./images.js";
 import { pushLayout } from "./oci.js";
-import { COLUMNS, fails, ROWS, type Row, succeeds } from "./rows.js";
+import { COLUMNS, fails, ROWS, type Row } from "./rows.js";
 import { SEED } from "./site.js";
 
 /** The user smith has a namespace of its own, and one that anyone reads; what others push is public. */
@@ -64,7 +66,7 @@ async function refused(client: Client, row: string, work: () => Promise<Run>): P
 const LOGS_IN_EACH_TIME = ["ctr", "crane", "curl", "oci"];
 
 async function logIn(client: Client, who: Exclude<Who, "nobody">): Promise<void> {
-  if (!LOGS_IN_EACH_TIME.includes(client.program)) succeeds(await client.login(who));
+  if (!LOGS_IN_EACH_TIME.includes(client.program)) expectOk(await client.login(who));
 }
 
 const app = (client: Client) => `private/${client.title}/app`;
@@ -76,7 +78,7 @@ export const RULE_ROWS = {
     cell: async (client, site) => {
       await client.load(site.images.small);
       for (const who of ["smith", "guest"] as const) await logIn(client, who);
-      succeeds(await client.push("smith", site.images.small, `${app(client)}:1`));
+      expectOk(await client.push("smith", site.images.small, `${app(client)}:1`));
     },
   },
   refusedPush: {
@@ -104,7 +106,7 @@ export const RULE_ROWS = {
     cell: async (client) => {
       await refused(client, "pull without a login", () => client.pull("nobody", `${app(client)}:1`));
       await refused(client, "pull", () => client.pull("guest", `${app(client)}:1`));
-      succeeds(await client.pull("smith", `${app(client)}:1`));
+      expectOk(await client.pull("smith", `${app(client)}:1`));
     },
   },
   privateMount: {
@@ -122,10 +124,10 @@ export const RULE_ROWS = {
       const copy = await client.mount("guest", site.images.small, app(client), `${to}:1`);
       if (client.program === "curl") fails(copy, /MANIFEST_BLOB_UNKNOWN/);
       await client.load(site.images.small);
-      succeeds(await client.push("guest", site.images.small, `${to}:1`));
+      expectOk(await client.push("guest", site.images.small, `${to}:1`));
       await expect.poll(() => site.logged(`"PUT /v2/${to}/manifests/1" 201 `)).toBeGreaterThan(0);
       expect(await site.mounted(to)).toBe(0);
-      succeeds(await client.pull("nobody", `${to}:1`));
+      expectOk(await client.pull("nobody", `${to}:1`));
     },
   },
   immutableTag: {
@@ -135,8 +137,8 @@ export const RULE_ROWS = {
       const [name, { small, seed }] = [`${app(client)}:v1`, site.images];
       await client.load(small);
       await client.load(seed);
-      succeeds(await client.push("smith", small, name));
-      succeeds(await client.push("smith", small, name));
+      expectOk(await client.push("smith", small, name));
+      expectOk(await client.push("smith", small, name));
       const digest = await site.digestOf(name);
       await refused(client, "immutable tag", () => client.push("smith", seed, name));
       expect(await site.digestOf(name)).toBe(digest);
@@ -167,7 +169,7 @@ export const RULE_ROWS = {
       );
       expect(site.holds(name)).toBe(false);
       await refused(client, "pull of an ended user", () => client.pull("old", `${app(client)}:1`));
-      succeeds(await client.pull("nobody", SEED));
+      expectOk(await client.pull("nobody", SEED));
     },
   },
 } satisfies Record<string, Row>;

@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
 import bcrypt from "bcryptjs";
-import { expect } from "vitest";
-import { ExitCode } from "../../../src/errors.js";
 import { type Changes, CREDENTIALS, DEPLOY, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
-import { Workspace } from "../workspace.js";
+import { expectOk, Workspace } from "../workspace.js";
 import { PASSWORDS, userAndPassword, type Who } from "./client.js";
 import type { Images } from "./images.js";
 import { pushLayout } from "./oci.js";
@@ -32,7 +30,7 @@ export class Site {
     await writeConfig(workspace, swarm, changes);
     await workspace.hephaestus(["render"]);
     const run = await workspace.hephaestus(DEPLOY, { env: { ...CREDENTIALS, REGISTRY_HTPASSWD: HTPASSWD } });
-    expect(run.exitCode, run.all).toBe(ExitCode.ok);
+    expectOk(run);
     await pushLayout(site.oci, images.seed, SEED);
     return site;
   }

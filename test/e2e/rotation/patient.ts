@@ -3,7 +3,7 @@
 import bcrypt from "bcryptjs";
 import { expect } from "vitest";
 import { ExitCode } from "../../../src/errors.js";
-import { basicValue } from "../attacks/raw.js";
+import { basicValue } from "../../support/basic.js";
 import { DEFAULT_TIMES, DEPLOY, swarmObjects, USER, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
 import { type Run, type RunSettings, Workspace } from "../workspace.js";
