@@ -1,4 +1,4 @@
-import type { Command, Option } from "commander";
+import type { CommandUnknownOpts as Command, Option } from "@commander-js/extra-typings";
 import { buildProgram } from "../src/cli.js";
 import { EXIT_CODES } from "../src/errors.js";
 import { FINDING_CODES } from "../src/operation/findingCodes.js";

@@ -39,7 +39,7 @@ export const LAYERS = [
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@clack/prompts": ["terminal"],
   bcryptjs: ["credentials"],
-  commander: ["commands", "cli.ts"],
+  "@commander-js/extra-typings": ["commands", "cli.ts"],
   execa: ["docker", "host"],
   // The config, and documents from outside.
   zod: ["config", "registry", "backup", "bundle"],

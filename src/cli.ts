@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError } from "@commander-js/extra-typings";
 import { COMMANDS } from "./commands/allCommands.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
 import { PACKAGE } from "./packageFolder.js";
@@ -32,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
         });
       return ExitCode.usage;
     }
-    return showError(error, { debug: program.opts<{ debug?: boolean }>().debug ?? false, json });
+    return showError(error, { debug: program.opts().debug ?? false, json });
   }
   return exitCode;
 }
@@ -50,7 +50,7 @@ const exitCodeHelp = (): string =>
   ].join("\n");
 
 /** The whole program; parsing runs a command. */
-export function buildProgram(finish: (code: ExitCode) => void): Command {
+export function buildProgram(finish: (code: ExitCode) => void) {
   const program = new Command("hephaestus")
     .description("Your own container registry on Docker Swarm, behind Traefik and Authelia.")
     .version(packageVersion())

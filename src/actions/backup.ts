@@ -12,7 +12,7 @@ import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-export interface BackupFlags extends Omit<SessionFlags, "verify" | "timeout" | "output">, LoginFlags {
+export interface BackupFlags extends SessionFlags, LoginFlags {
   tool: string;
   /** Whether config and users are left out, which needs no Docker. */
   imagesOnly?: boolean;
@@ -22,7 +22,7 @@ export interface BackupFlags extends Omit<SessionFlags, "verify" | "timeout" | "
 
 /** Backs up config, users and images into a directory, or adds what is new to one. */
 export async function backup(path: string, flags: BackupFlags): Promise<ExitCode> {
-  const session = await openSession({ ...flags, verify: false, timeout: 60 });
+  const session = await openSession(flags);
   const { config, reporter, signal } = session;
   // It holds the hashes of passwords, and maybe private images.
   await checkNotCommitted(path);

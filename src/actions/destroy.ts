@@ -4,7 +4,7 @@ import { ExitCode } from "../errors.js";
 import { requireTerminal } from "../terminal/chooseReporter.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-export interface DestroyFlags extends Omit<SessionFlags, "output" | "verify"> {
+export interface DestroyFlags extends SessionFlags {
   data?: boolean;
   yes?: boolean;
 }

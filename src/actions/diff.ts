@@ -7,11 +7,11 @@ import { bringing, planUsers } from "../users/planUsers.js";
 import { credentialsFromEnvironment } from "./credentials.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-export type DiffFlags = Omit<SessionFlags, "timeout" | "verify" | "dryRun">;
+export type DiffFlags = SessionFlags;
 
 /** Shows what a deploy would change against what runs; exits 1 when that is something. */
 export async function diff(flags: DiffFlags): Promise<ExitCode> {
-  const session = await openSession({ ...flags, timeout: 60, verify: false, dryRun: true });
+  const session = await openSession({ ...flags, dryRun: true });
   const { config, docker, reporter } = session;
   const given = credentialsFromEnvironment(config.credentials, process.env);
   const { plan, problems } = await planUsers(session, bringing(given));

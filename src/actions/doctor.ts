@@ -19,7 +19,7 @@ import { commandNotes, type SessionFlags } from "./session.js";
 /** An engine that takes longer for one question does not answer. */
 const DOCKER_MILLISECONDS = 30_000;
 
-export interface DoctorFlags extends Omit<SessionFlags, "timeout" | "dryRun">, UnitFlags {
+export interface DoctorFlags extends SessionFlags, UnitFlags {
   /** Whether what is new is reported by the alerts of the config. */
   notify?: boolean;
   /** A file with HEPHAESTUS_ALERT_URL, for the units. */
@@ -47,7 +47,7 @@ export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
     docker: boundedDocker(docker, DOCKER_MILLISECONDS),
     signal,
   });
-  const diagnosis = await examine(CHECKS, facts, flags.verify);
+  const diagnosis = await examine(CHECKS, facts, flags.verify !== false);
   reporter.result({ ...diagnosis }, asLines(diagnosis));
   if (flags.notify) {
     const state = alertState(config.stack, process.env);

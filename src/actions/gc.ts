@@ -6,7 +6,7 @@ import { openSession, type SessionFlags } from "./session.js";
 /** Seconds for the gc by default. */
 export const GC_TIMEOUT_SECONDS = 3600;
 
-export interface GcFlags extends Omit<SessionFlags, "output" | "verify"> {
+export interface GcFlags extends SessionFlags {
   deleteUntagged?: boolean;
 }
 

@@ -5,8 +5,8 @@ import { table } from "../terminal/table.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 /** Shows what was done to the stack, the newest last. */
-export async function history(flags: Omit<SessionFlags, "output" | "timeout" | "verify">): Promise<ExitCode> {
-  const { config, docker, reporter } = await openSession({ ...flags, timeout: 60, verify: false });
+export async function history(flags: SessionFlags): Promise<ExitCode> {
+  const { config, docker, reporter } = await openSession(flags);
   const records = await readRecords(docker, config.stack);
   const head = ["NUMBER", "WHEN (UTC)", "WHAT", "WHO", "CONFIG", "USERS", ""];
   reporter.result(
@@ -39,7 +39,7 @@ const versionOf = (image: string): string =>
   /:([\w][\w.-]*)(?:@|$)/.exec(image.replace(/^.*\//, ""))?.[1] ??
   image.replace(/^.*@sha256:(.{12}).*$/, "$1");
 
-export interface RollbackFlags extends Omit<SessionFlags, "output"> {
+export interface RollbackFlags extends SessionFlags {
   dryRun?: boolean;
 }
 

@@ -4,13 +4,9 @@ import { isInteractive } from "../terminal/chooseReporter.js";
 import { durationText } from "../terminal/progress.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-type LockFlags = Omit<SessionFlags, "output" | "timeout" | "verify">;
-
-const open = (flags: LockFlags) => openSession({ ...flags, timeout: 60, verify: false });
-
 /** Shows which operation works on the stack. */
-export async function lockShow(flags: LockFlags): Promise<ExitCode> {
-  const { config, docker, reporter } = await open(flags);
+export async function lockShow(flags: SessionFlags): Promise<ExitCode> {
+  const { config, docker, reporter } = await openSession(flags);
   const { stack } = config;
   const state = await lookAtLock(docker, stack);
   reporter.result({ stack, lock: state ? asData(state) : null }, [
@@ -20,8 +16,8 @@ export async function lockShow(flags: LockFlags): Promise<ExitCode> {
 }
 
 /** Releases the lock of an operation that is known to be dead. */
-export async function lockRelease(flags: LockFlags & { yes?: boolean }): Promise<ExitCode> {
-  const { docker, config, reporter } = await open(flags);
+export async function lockRelease(flags: SessionFlags & { yes?: boolean }): Promise<ExitCode> {
+  const { docker, config, reporter } = await openSession(flags);
   const state = await lookAtLock(docker, config.stack);
   if (state && !state.stale && !flags.yes && !(await isMeant(config.stack, state))) return ExitCode.ok;
   const released = await releaseLock(docker, config.stack);

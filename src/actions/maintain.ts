@@ -26,10 +26,7 @@ import { noPassword } from "./pruneTags.js";
 import { passedOn, scheduledUnits, scheduleUnits, type UnitFlags, unitsFile } from "./schedule.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-export interface MaintainFlags
-  extends Omit<SessionFlags, "output" | "verify" | "dryRun">,
-    LoginFlags,
-    UnitFlags {
+export interface MaintainFlags extends SessionFlags, LoginFlags, UnitFlags {
   /** What writes a backup: name and version. */
   tool: string;
   /** A file with the password, for the units. */

@@ -21,7 +21,7 @@ import { table } from "../terminal/table.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-export interface MirrorFlags extends Omit<SessionFlags, "output" | "verify" | "dryRun">, LoginFlags {}
+export interface MirrorFlags extends SessionFlags, LoginFlags {}
 
 const STEP = { id: "mirror", title: "Mirror" } as const;
 

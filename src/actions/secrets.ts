@@ -6,13 +6,9 @@ import { pruneSecrets, reportSecrets } from "../secrets/secretsReport.js";
 import { table } from "../terminal/table.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-type Flags = Omit<SessionFlags, "output" | "timeout" | "verify">;
-
-const open = (flags: Flags) => openSession({ ...flags, timeout: 60, verify: false });
-
 /** Generations, ages, which service uses which, and what is left over. */
-export async function secretsList(flags: Flags): Promise<ExitCode> {
-  const session = await open(flags);
+export async function secretsList(flags: SessionFlags): Promise<ExitCode> {
+  const session = await openSession(flags);
   const secrets = await reportSecrets(session);
   const age = (created: Date) => `${daysBetween(created, new Date())} days`;
   const rows = secrets.map(({ name, generation, created, usedBy, state }) => [
@@ -32,8 +28,8 @@ export async function secretsList(flags: Flags): Promise<ExitCode> {
 }
 
 /** Removes what is left over; with --dry-run it only lists them. */
-export async function secretsPrune(flags: Flags): Promise<ExitCode> {
-  const session = await open(flags);
+export async function secretsPrune(flags: SessionFlags): Promise<ExitCode> {
+  const session = await openSession(flags);
   const { docker, config, reporter } = session;
   if (flags.dryRun) {
     const orphans = (await reportSecrets(session)).filter(({ state }) => state === "orphan");

@@ -1,3 +1,4 @@
+import { ROLLOUT_SECONDS } from "../config/limits.js";
 import { shownArguments } from "../credentials/secretNames.js";
 import { dockerCommand } from "../docker/run.js";
 import type { Session, SessionOptions } from "../operation/stackSession.js";
@@ -11,8 +12,8 @@ export interface SessionFlags {
   config: string;
   output?: string;
   context?: string;
-  timeout: number;
-  verify: boolean;
+  timeout?: number;
+  verify?: boolean;
   dryRun?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -59,8 +60,8 @@ export async function sessionOf(
     options: {
       ...options,
       folder,
-      timeoutSeconds: flags.timeout,
-      verify: flags.verify,
+      timeoutSeconds: flags.timeout ?? ROLLOUT_SECONDS,
+      verify: flags.verify ?? true,
       dryRun: flags.dryRun ?? false,
     },
   };

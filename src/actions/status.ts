@@ -8,7 +8,7 @@ import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-export interface StatusFlags extends Omit<SessionFlags, "output" | "timeout"> {
+export interface StatusFlags extends SessionFlags {
   watch?: boolean;
 }
 

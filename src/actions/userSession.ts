@@ -4,7 +4,7 @@ import { runningConfig } from "../history/recordSteps.js";
 import type { Session } from "../operation/stackSession.js";
 import { openSession, type SessionFlags, sessionOf } from "./session.js";
 
-export interface UserSessionFlags extends Omit<SessionFlags, "output"> {
+export interface UserSessionFlags extends SessionFlags {
   /** Name of the stack, where hephaestus.yaml is not at hand. */
   stack?: string;
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { timeFrom } from "../credentials/age.js";
 import { ACTIONS } from "../services/accessActions.js";
 import type { AddCommand } from "./command.js";

@@ -1,4 +1,4 @@
-import { Argument, type Command } from "commander";
+import { Argument, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ExitCode } from "../errors.js";
 import type { CommandTree } from "../terminal/completion.js";
 import type { AddCommand } from "./command.js";
@@ -17,7 +17,7 @@ export const addCompletion: AddCommand = (program, finish) => {
     });
 };
 
-const treeOf = (command: Command): CommandTree => ({
+const treeOf = (command: CommandUnknownOpts): CommandTree => ({
   name: command.name(),
   description: command.description(),
   flags: [...command.options.map(({ long }) => long ?? ""), "--help"].filter((flag) => flag.startsWith("--")),

@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { Option } from "@commander-js/extra-typings";
 import type { AddCommand } from "./command.js";
 import { calendar, noVerifyOption, outputOption, stackOptions } from "./options.js";
 

@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { Option } from "@commander-js/extra-typings";
 import type { AddCommand } from "./command.js";
 import { dryRunOption, stackOptions, wholeNumber } from "./options.js";
 

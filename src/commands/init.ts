@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { CI_SYSTEMS } from "../render/ciFiles.js";
 import type { AddCommand } from "./command.js";
 import { portOption } from "./options.js";

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option, type OptionValues } from "@commander-js/extra-typings";
 import { REPOSITORY_GLOB, TAG_GLOB } from "../access/glob.js";
 import { ROLLOUT_SECONDS } from "../config/limits.js";
 import { CALENDAR } from "../config/schema/maintenancePlan.js";
@@ -30,8 +30,8 @@ export const noVerifyOption = () => new Option("--no-verify", "do not test the p
 
 export const resolveImageOption = () =>
   new Option("--resolve-image <when>", "when docker looks up image digests")
-    .choices(["always", "changed", "never"])
-    .default("always");
+    .choices(["always", "changed", "never"] as const)
+    .default("always" as const);
 
 /** Folder of the rendered files. */
 export const outputOption = () =>
@@ -41,29 +41,29 @@ export const outputOption = () =>
   );
 
 /** How a command reports. */
-export const reportOptions = (command: Command): Command =>
+export const reportOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
   command
     .addOption(jsonOption())
     .addOption(quietOption())
     .addOption(new Option("--verbose", "print each docker command").conflicts("quiet"));
 
 /** Options of every command that works on a running stack. */
-export const stackOptions = (command: Command): Command =>
+export const stackOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
   reportOptions(command.addOption(configOption()).addOption(contextOption()));
 
 /** Options of every command that updates the running services. */
-export const rolloutOptions = (command: Command): Command =>
+export const rolloutOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
   command.addOption(timeoutOption()).addOption(noVerifyOption()).addOption(dryRunOption());
 
 /** Options of every command that works on the users. It needs no file of the stack. */
-export const userOptions = (command: Command): Command =>
+export const userOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
   stackOptions(command).option(
     "--stack <name>",
     "name of a running stack, if you have no hephaestus.yaml of it",
   );
 
 /** Options of every command that sets a password. */
-export const passwordOptions = (command: Command): Command =>
+export const passwordOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
   command
     .option("--password-stdin", "read the new password from standard input (default: generate one)")
     .addOption(
@@ -74,7 +74,7 @@ export const passwordOptions = (command: Command): Command =>
     .option("--password-file <file>", "write the new password to a file (mode 0600) instead of printing it");
 
 /** When a user ends, and what the user is for. */
-export const remarkOptions = (command: Command): Command =>
+export const remarkOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
   command
     .addOption(
       new Option(
@@ -98,16 +98,16 @@ function noteText(value: string): string {
 }
 
 /** The user of a command at the registry. */
-export const loginOptions = (command: Command): Command =>
+export const loginOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
   command
     .option("--user <name>", "user at the registry (default: REGISTRY_USERNAME, or credentials.username)")
     .option("--password-stdin", "read the password of that user from standard input");
 
 /** Options of every command that edits the config file. */
-export const editOptions = (command: Command): Command =>
+export const editOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
   command.addOption(configOption()).addOption(yesOption()).addOption(dryRunOption());
 
-export const portOption = (flags: string, description: string, value: number) =>
+export const portOption = <const F extends string>(flags: F, description: string, value: number) =>
   new Option(flags, description).default(value).argParser(wholeNumber(1, 65_535));
 
 /** Parses a glob for repositories, as the config has them. */

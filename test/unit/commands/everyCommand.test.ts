@@ -1,6 +1,6 @@
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { CommandUnknownOpts as Command } from "@commander-js/extra-typings";
 import { describe, expect, test } from "vitest";
 import { buildProgram } from "../../../src/cli.js";
 import { ExitCode } from "../../../src/errors.js";
