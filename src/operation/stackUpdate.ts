@@ -88,7 +88,7 @@ export async function waitForConvergence(
   config: Pick<Config, "stack" | "swarm">,
   waiting: Waiting,
 ): Promise<Convergence> {
-  const pause = Math.min(POLL_MILLISECONDS, secondsOf(config.swarm.probe) * 250);
+  const pause = Math.min(POLL_MILLISECONDS, secondsOf(config.swarm.probe) * 500);
   const end = Date.now() + waiting.timeoutSeconds * 1000;
   let heard = Date.now();
   let verdicts: Verdict[] = [];
