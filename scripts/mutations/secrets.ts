@@ -6,10 +6,10 @@ export const SECRETS: readonly Subject[] = [
     file: "src/credentials/secretKinds.ts",
     tests: ["credentials.test.ts", "swarm.test.ts", "differences.test.ts"],
     mutations: [
-      { what: "/^[1-9]\\d{0,8}$/", by: "/^\\d{1,9}$/", rule: "a generation has no leading zero" },
+      { what: "([1-9]\\d{0,8})$/", by: "(\\d{1,9})$/", rule: "a generation has no leading zero" },
       {
-        what: 'name.startsWith(prefix) ? name.slice(prefix.length) : ""',
-        by: "name.slice(prefix.length)",
+        what: "word === `${stack}_${candidate}`",
+        by: "word.endsWith(`_${candidate}`)",
         rule: "a secret of another stack has no generation",
       },
       {
@@ -22,6 +22,7 @@ export const SECRETS: readonly Subject[] = [
         by: "variable === undefined",
         rule: "a generation that is not there is not given",
       },
+      { what: ".sort((a, b) => a - b);", by: ".sort();", rule: "generation 10 is newer than 9" },
     ],
   },
   {
@@ -84,11 +85,6 @@ export const SECRETS: readonly Subject[] = [
         what: "...generationsOf(found, kind),",
         by: "...[keptGeneration(found, FAMILIES[family].kinds) ?? 0],",
         rule: "an incomplete generation is not made again",
-      },
-      {
-        what: ".sort((a, b) => a - b);",
-        by: ".sort();",
-        rule: "generation 10 is newer than 9",
       },
       {
         what: "isDeepStrictEqual(namesOf(before), namesOf(now))",
@@ -169,18 +165,18 @@ export const SECRETS: readonly Subject[] = [
     tests: ["removeSecrets.test.ts"],
     mutations: [
       {
-        what: "kept === undefined || generation === kept",
+        what: "kept === undefined || secret.generation === kept",
         by: "kept === undefined",
         rule: "the generations in use stay",
       },
       {
-        what: "kept === undefined || generation === kept",
-        by: "generation === kept",
+        what: "kept === undefined || secret.generation === kept",
+        by: "secret.generation === kept",
         rule: "what nobody looked at stays",
       },
       {
-        what: "generation })) removed.push(name);",
-        by: "generation }) || true) removed.push(name);",
+        what: "secret)) removed.push(name);",
+        by: "secret) || true) removed.push(name);",
         rule: "what a service uses was not removed",
       },
       {

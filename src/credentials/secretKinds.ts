@@ -46,12 +46,23 @@ export function secretName(stack: string, kind: SecretKind, generation: number |
   return `${stack}_${kind}_${generation}`;
 }
 
-/** The generation in a secret's name, or undefined where the name is of another stack or kind. */
-export function generationOf(stack: string, kind: SecretKind, name: string): number | undefined {
-  const prefix = secretName(stack, kind, "");
-  const number = name.startsWith(prefix) ? name.slice(prefix.length) : "";
-  return /^[1-9]\d{0,8}$/.test(number) ? Number(number) : undefined;
+/** What the name of a secret says; undefined if it is of another stack, or none of these. */
+export function parseSecretName(
+  stack: string,
+  name: string,
+): { kind: SecretKind; generation: number } | undefined {
+  const [, word = "", generation] = /^(.+)_([1-9]\d{0,8})$/.exec(name) ?? [];
+  const kind = SECRET_KINDS.find((candidate) => word === `${stack}_${candidate}`);
+  return kind && { kind, generation: Number(generation) };
 }
+
+/** The generations of a kind among the names of secrets, in rising order. */
+export const generationsIn = (stack: string, kind: SecretKind, names: readonly string[]): number[] =>
+  names
+    .map((name) => parseSecretName(stack, name))
+    .filter((parsed) => parsed?.kind === kind)
+    .map((parsed) => parsed?.generation ?? 0)
+    .sort((a, b) => a - b);
 
 /** The environment for compose. */
 export const generationVariables = (generations: Generations): Record<string, string> =>

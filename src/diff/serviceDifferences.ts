@@ -1,4 +1,9 @@
-import { FAMILIES, type Generations, generationOf, generationVariables } from "../credentials/secretKinds.js";
+import {
+  FAMILIES,
+  type Generations,
+  generationsIn,
+  generationVariables,
+} from "../credentials/secretKinds.js";
 import { type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Session } from "../operation/stackSession.js";
@@ -60,7 +65,7 @@ function usedGenerations(stack: string, services: readonly SwarmService[]): Part
   return Object.fromEntries(
     Object.entries(FAMILIES).map(([family, { kinds }]) => [
       family,
-      used.map((name) => generationOf(stack, kinds[0], name)).find((found) => found !== undefined),
+      generationsIn(stack, kinds[0], used).at(-1),
     ]),
   );
 }

@@ -1,4 +1,4 @@
-import { generationOf, SECRET_KINDS, type SecretKind } from "../credentials/secretKinds.js";
+import { parseSecretName, type SecretKind } from "../credentials/secretKinds.js";
 import { IMAGE_LABEL, type Spec } from "./composedService.js";
 
 /**
@@ -134,11 +134,9 @@ const KEYED: Record<string, (value: never, names: SpecNames, spec: Spec) => Name
     mounts.map(({ Target, ...mount }) => [`mount ${Target}`, summary(mount)]),
   "TaskTemplate.ContainerSpec.Secrets": (secrets: Mounted[], { stack }) =>
     secrets.flatMap(({ File: { Name, ...file } = {}, SecretName = "" }) => {
-      const own = SECRET_KINDS.find((kind) => generationOf(stack, kind, SecretName) !== undefined);
-      const mount: NamedValue = [`secret ${Name}`, `${own ?? SecretName}, ${summary(file)}`];
-      return own === undefined
-        ? [mount]
-        : [[SECRET_WORDS[own], `generation ${generationOf(stack, own, SecretName)}`], mount];
+      const own = parseSecretName(stack, SecretName);
+      const mount: NamedValue = [`secret ${Name}`, `${own?.kind ?? SecretName}, ${summary(file)}`];
+      return own === undefined ? [mount] : [[SECRET_WORDS[own.kind], `generation ${own.generation}`], mount];
     }),
   "TaskTemplate.ContainerSpec.Configs": (configs: Mounted[]) =>
     configs.flatMap(({ File: { Name, ...file } = {}, ConfigName = "" }): NamedValue[] => [

@@ -1,11 +1,5 @@
 import type { Secret } from "../credentials/secret.js";
-import {
-  generationOf,
-  HTPASSWD,
-  SECRET_KINDS,
-  type SecretKind,
-  secretName,
-} from "../credentials/secretKinds.js";
+import { HTPASSWD, parseSecretName, type SecretKind, secretName } from "../credentials/secretKinds.js";
 import type { PasswordOrigin } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
@@ -143,28 +137,24 @@ export async function stackSecrets(docker: Docker, stack: string): Promise<Secre
 }
 
 function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFacts[] {
+  const parsed = parseSecretName(stack, Spec.Name);
+  if (parsed === undefined) return [];
   const labels = Object.entries(Spec.Labels ?? {});
-  for (const kind of SECRET_KINDS) {
-    const generation = generationOf(stack, kind, Spec.Name);
-    if (generation === undefined) continue;
-    const changed = labels
-      .filter(([label, date]) => label.startsWith(LABELS.changed) && !Number.isNaN(Date.parse(date)))
-      .map(([label, date]) => [label.slice(LABELS.changed.length), new Date(date)] as const);
-    const ends = labels
-      .filter(([label, day]) => label.startsWith(LABELS.until) && /^\d{4}-\d\d-\d\d$/.test(day))
-      .map(([label, day]) => [label.slice(LABELS.until.length), day] as const);
-    return [
-      {
-        name: Spec.Name,
-        kind,
-        generation,
-        created: new Date(CreatedAt),
-        origin: Spec.Labels?.[LABELS.origin] === "generated" ? "generated" : "given",
-        changed: new Map(changed),
-        ends: new Map(ends),
-        accessKey: Spec.Labels?.[LABELS.accessKey],
-      },
-    ];
-  }
-  return [];
+  const changed = labels
+    .filter(([label, date]) => label.startsWith(LABELS.changed) && !Number.isNaN(Date.parse(date)))
+    .map(([label, date]) => [label.slice(LABELS.changed.length), new Date(date)] as const);
+  const ends = labels
+    .filter(([label, day]) => label.startsWith(LABELS.until) && /^\d{4}-\d\d-\d\d$/.test(day))
+    .map(([label, day]) => [label.slice(LABELS.until.length), day] as const);
+  return [
+    {
+      ...parsed,
+      name: Spec.Name,
+      created: new Date(CreatedAt),
+      origin: Spec.Labels?.[LABELS.origin] === "generated" ? "generated" : "given",
+      changed: new Map(changed),
+      ends: new Map(ends),
+      accessKey: Spec.Labels?.[LABELS.accessKey],
+    },
+  ];
 }

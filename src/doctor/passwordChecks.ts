@@ -1,5 +1,5 @@
 import { daysBetween } from "../credentials/age.js";
-import { generationOf, HTPASSWD, type SecretKind } from "../credentials/secretKinds.js";
+import { generationsIn, HTPASSWD, type SecretKind } from "../credentials/secretKinds.js";
 import type { SwarmService } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
 import type { SecretReport } from "../secrets/secretsReport.js";
@@ -27,13 +27,13 @@ export function judgeSecretUse(
     if (!service) continue;
     const names = service.Spec.TaskTemplate.ContainerSpec.Secrets?.map(({ SecretName }) => SecretName) ?? [];
     for (const kind of kinds) {
-      const has = generationsOf(stack, kind, names).at(-1);
+      const has = generationsIn(stack, kind, names).at(-1);
       if (has === undefined) {
         findings.push(noSecret(name, kind, names));
         continue;
       }
       used[kind] = Math.max(used[kind] ?? 0, has);
-      const newest = generationsOf(
+      const newest = generationsIn(
         stack,
         kind,
         reports.map((report) => report.name),
@@ -73,12 +73,6 @@ function noSecret(service: string, kind: SecretKind, names: readonly string[]): 
     ? error("registry-without-passwords", `${service} runs without an htpasswd`, evidence, remedy)
     : error("secret-missing", `${service} has no secret ${kind}`, evidence, remedy);
 }
-
-const generationsOf = (stack: string, kind: SecretKind, names: readonly string[]): number[] =>
-  names
-    .map((name) => generationOf(stack, kind, name))
-    .filter((generation) => generation !== undefined)
-    .sort((a, b) => a - b);
 
 /**
  * Whether a user knows the passwords in use.

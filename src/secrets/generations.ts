@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   FAMILIES,
   type Family,
-  generationOf,
+  generationsIn,
   HTPASSWD,
   type SecretKind,
   secretName,
@@ -37,14 +37,15 @@ const namesOf = ({ secrets, used }: StackSecrets) => [secrets.map(({ name }) => 
 
 /** The generations of a kind, in rising order. */
 const generationsOf = ({ stack, secrets }: StackSecrets, kind: SecretKind): number[] =>
-  secrets
-    .map(({ name }) => generationOf(stack, kind, name))
-    .filter((generation) => generation !== undefined)
-    .sort((a, b) => a - b);
+  generationsIn(
+    stack,
+    kind,
+    secrets.map(({ name }) => name),
+  );
 
 /** The generation of a kind that a service uses. */
 export const generationInUse = ({ stack, used }: StackSecrets, kind: SecretKind): number | undefined =>
-  used.map((name) => generationOf(stack, kind, name)).find((generation) => generation !== undefined);
+  generationsIn(stack, kind, used).at(-1);
 
 /**
  * The generation to keep: the complete one that a service uses, else the newest complete one.

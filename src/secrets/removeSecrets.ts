@@ -1,11 +1,4 @@
-import {
-  type Family,
-  familyOf,
-  generationOf,
-  HTPASSWD,
-  SECRET_KINDS,
-  secretName,
-} from "../credentials/secretKinds.js";
+import { type Family, familyOf, HTPASSWD, parseSecretName, secretName } from "../credentials/secretKinds.js";
 import { readerServiceName, removeHelperService } from "../docker/helperService.js";
 import type { Docker } from "../docker/run.js";
 import { type NewSecret, removeSecrets, stackSecretNames } from "../docker/swarmSecrets.js";
@@ -52,11 +45,10 @@ export async function removeOldSecrets(
   if (await removeHelperService(docker, stack, readerServiceName(stack)))
     removed.push(readerServiceName(stack));
   for (const name of await stackSecretNames(docker, stack)) {
-    for (const kind of SECRET_KINDS) {
-      const [kept, generation] = [keep[familyOf(kind)], generationOf(stack, kind, name)];
-      if (generation === undefined || kept === undefined || generation === kept) continue;
-      if (await removeSecret(docker, stack, { kind, generation })) removed.push(name);
-    }
+    const secret = parseSecretName(stack, name);
+    const kept = secret && keep[familyOf(secret.kind)];
+    if (secret === undefined || kept === undefined || secret.generation === kept) continue;
+    if (await removeSecret(docker, stack, secret)) removed.push(name);
   }
   if (keep.users !== undefined)
     for (const name of await oldMarkers(docker, stack, [keep.users]))
