@@ -188,7 +188,7 @@ export const USERS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/secrets/secretsPlan.ts",
+    file: "src/secrets/handover.ts",
     tests: ["planUsers.test.ts"],
     mutations: [
       {

@@ -17,11 +17,12 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
 import type { Session } from "../operation/stackSession.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
+import type { Deliver } from "../secrets/handover.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { delivered, printFile } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
 import { listUsers } from "../users/readUsers.js";
-import { changeUsers, type HandOver } from "../users/rotation.js";
+import { changeUsers } from "../users/rotation.js";
 import { passwordFromStdin, userName } from "./credentials.js";
 import { openUserSession, type UserSessionFlags } from "./userSession.js";
 
@@ -123,7 +124,7 @@ async function setPassword(
 ): Promise<void> {
   const { config, options, reporter } = session;
   const change = changeWith(await newPassword(checkUserName(user), flags, config));
-  await changeUsers(session, endingLogin(environmentLogin(user, config), change), handOverTo(flags, session));
+  await changeUsers(session, endingLogin(environmentLogin(user, config), change), deliverTo(flags, session));
   if (flags.dryRun) return;
   reporter.note(
     "info",
@@ -194,7 +195,7 @@ async function existingUser({ user }: UserFlags, session: Session): Promise<stri
 }
 
 /** To a file, as JSON, for a person, or, into a pipe, the password alone. */
-function handOverTo({ passwordFile, json }: UserFlags, { reporter }: Session): HandOver {
+function deliverTo({ passwordFile, json }: UserFlags, { reporter }: Session): Deliver {
   return async (user, password) => {
     if (passwordFile !== undefined) await writePasswordFile(passwordFile, password);
     else if (json || process.stdout.isTTY) await reporter.password(user, password);

@@ -5,9 +5,9 @@ import { recordState } from "../history/recordSteps.js";
 import { pullOwnImages } from "../mirror/ownImageStep.js";
 import type { Session } from "../operation/stackSession.js";
 import { verify } from "../registry/frontDoorSteps.js";
-import { markHandedOver } from "../secrets/handover.js";
+import { handOver } from "../secrets/handover.js";
 import { createOperatorSecrets, createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";
-import { type SecretsPlan, toHandOver } from "../secrets/secretsPlan.js";
+import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { inStep } from "../terminal/inStep.js";
 import { bringing, withCredentials } from "../users/planUsers.js";
 import { checkSplit } from "./checkSplit.js";
@@ -65,17 +65,9 @@ export async function applyPlan(session: Session, plan: DeployPlan, note?: strin
       await cleanUp(session, secrets.generations);
     } finally {
       // The new tasks run with it, whatever else is wrong.
-      await handOver(session, secrets);
+      await handOver(session, secrets, session.reporter.password);
     }
   });
-}
-
-/** Shows a generated password once, and marks that as done. */
-async function handOver(session: Session, secrets: SecretsPlan): Promise<void> {
-  const login = toHandOver(secrets);
-  if (login === undefined) return;
-  await session.reporter.password(login.user, login.password.reveal());
-  await markHandedOver(session.cleanupDocker, session.config.stack, secrets.generations.users);
 }
 
 /** The steps of --dry-run: each says what the real step would do, and changes nothing. */

@@ -1,12 +1,40 @@
+import type { Login } from "../credentials/userLogin.js";
 import { type Docker, dockerFailed, saysAbsent } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
+import type { Session } from "../operation/stackSession.js";
+import type { SecretsPlan } from "./secretsPlan.js";
+
+/** Delivers a generated password: to a terminal, a pipe or a file. */
+export type Deliver = (user: string, password: string) => Promise<void>;
+
+/** The login whose password somebody has to be shown, since it was generated. */
+export const toHandOver = ({ change }: Pick<SecretsPlan, "change">): Login | undefined =>
+  change?.login?.origin === "generated" ? change.login : undefined;
+
+/**
+ * Delivers a generated password once, and marks that as done. What is marked counts: without it the next run goes back to the
+ * generation before, so the mark is set also after an interruption.
+ *
+ * @returns whether there was one
+ */
+export async function handOver(
+  { config, cleanupDocker }: Session,
+  plan: SecretsPlan,
+  deliver: Deliver,
+): Promise<boolean> {
+  const login = toHandOver(plan);
+  if (login === undefined) return false;
+  await deliver(login.user, login.password.reveal());
+  await markHandedOver(cleanupDocker, config.stack, plan.generations.users);
+  return true;
+}
 
 /** Name of the marker that the generated password of a generation was shown to a user. */
 export const handoverName = (stack: string, generation: number | string): string =>
   `${stack}_handed-over_${generation}`;
 
-/** Without the marker the next run would return to the previous generation, so creating it is retried. */
-export async function markHandedOver(docker: Docker, stack: string, generation: number): Promise<void> {
+/** One failure of docker must not cost a password that was shown, so creating the marker is retried. */
+async function markHandedOver(docker: Docker, stack: string, generation: number): Promise<void> {
   const label = ["--label", `${LABELS.stack}=${stack}`];
   const create = ["config", "create", ...label, handoverName(stack, generation), "-"];
   for (let tries = 0; tries < 3; tries++) {

@@ -27,7 +27,3 @@ export interface SecretsPlan {
   /** Whether a password has to be asked for or generated: there is none yet, or the generated one was never shown. */
   readonly needsCredentials: boolean;
 }
-
-/** The login whose password somebody has to be shown, since it was generated. */
-export const toHandOver = ({ change }: SecretsPlan): Login | undefined =>
-  change?.login?.origin === "generated" ? change.login : undefined;

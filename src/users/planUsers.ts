@@ -35,14 +35,12 @@ export interface FirstUsers {
 
 /** What a command wants of the users. */
 export interface UserWishes {
-  /** What becomes of the users that are there; by default they stay. */
+  /** What becomes of the users that are there; by default they stay. Without `first` it needs some. */
   change?: UserChange | undefined;
   /** The users of a stack that has none. */
   first?: FirstUsers | undefined;
   /** Whether a password can be asked for or generated after preflight. */
   canObtain?: boolean;
-  /** Whether it changes users and nothing else, so that it needs some. */
-  needsUsers?: boolean;
 }
 
 /** What a deploy wants with credentials that it was given. */
@@ -57,7 +55,7 @@ export const bringing = (given: Credentials | undefined): UserWishes =>
  */
 export async function planUsers(
   session: Session,
-  { change, first, canObtain = false, needsUsers = false }: UserWishes,
+  { change, first, canObtain = false }: UserWishes,
 ): Promise<{ plan: SecretsPlan; problems: Problem[] }> {
   const { docker, config, options } = session;
   const found = await readStackSecrets(docker, config.stack);
@@ -81,7 +79,7 @@ export async function planUsers(
     needsCredentials: false,
   };
   if (kept === undefined) {
-    if (needsUsers) return { plan, problems: [noUsers(config.stack)] };
+    if (change && !first) return { plan, problems: [noUsers(config.stack)] };
     if (options.dryRun) return { plan, problems: [] };
     if (first) return { plan: withUsers(session, plan, first.users, first.dates), problems: [] };
     return { plan: { ...plan, needsCredentials: true }, problems: canObtain ? [] : [nobodyToAsk()] };

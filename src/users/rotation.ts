@@ -5,35 +5,33 @@ import { recordUsers } from "../history/recordSteps.js";
 import { reportProblems } from "../operation/findings.js";
 import { type Session, uninterruptible } from "../operation/stackSession.js";
 import { checkFrontDoor, verify } from "../registry/frontDoorSteps.js";
-import { markHandedOver } from "../secrets/handover.js";
+import { type Deliver, handOver } from "../secrets/handover.js";
 import { discardSecrets, removeOldSecrets } from "../secrets/removeSecrets.js";
 import { createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";
-import { type SecretsPlan, toHandOver } from "../secrets/secretsPlan.js";
+import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 import { rollUsers, rollUsersBack, showUserRoll } from "./htpasswdSwap.js";
 import { planUsers } from "./planUsers.js";
-
-/** Delivers a generated password: to a terminal, a pipe or a file. */
-export type HandOver = (user: string, password: string) => Promise<void>;
 
 /**
  * Changes the users: creates a new generation of the htpasswd, updates the registry, tests it at the front door, delivers
  * the password, and removes the old generation. If it fails before that, the old generation is used again. Only the registry is
  * updated; gateway, reader and library keep running.
  *
- * @param handOver gets the password, if it was generated
+ * @param deliver gets the password, if it was generated
  * @returns what was done
  * @throws OperatorError that says which passwords are valid
  */
 export async function changeUsers(
   session: Session,
   change: UserChange,
-  handOver: HandOver = async () => undefined,
+  deliver: Deliver = async () => undefined,
 ): Promise<SecretsPlan> {
   const plan = await lookAtUsers(session, change);
   const { users } = plan.generations;
+  const { options, reporter } = session;
   await checkFrontDoor(session);
-  if (session.options.dryRun) {
+  if (options.dryRun) {
     await showSecrets(session, plan);
     await showUserRoll(session, users);
     return plan;
@@ -43,7 +41,9 @@ export async function changeUsers(
       await createSecrets(session, plan);
       await rollUsers(session, users);
       await verify(session, plan);
-      await deliver(session, plan, handOver);
+      await inStep(reporter, { id: "hand-over", title: "New password" }, async () =>
+        (await handOver(session, plan, deliver)) ? "handed over" : skipped("given, not generated"),
+      );
     } catch (error) {
       throw await takeBack(uninterruptible(session), plan, error);
     }
@@ -63,7 +63,7 @@ const lookAtUsers = (session: Session, change: UserChange): Promise<SecretsPlan>
     session.reporter,
     { id: "preflight", title: "Users" },
     async () => {
-      const { plan, problems } = await planUsers(session, { change, needsUsers: true });
+      const { plan, problems } = await planUsers(session, { change });
       if (plan.accounts.some(({ kind }) => kind !== HTPASSWD)) {
         problems.push({
           severity: "error",
@@ -76,16 +76,6 @@ const lookAtUsers = (session: Session, change: UserChange): Promise<SecretsPlan>
     },
     ({ previous }) => `generation ${previous} is in use`,
   );
-
-/** Delivers a generated password, and marks that as done: without the mark the next run goes back. */
-const deliver = (session: Session, plan: SecretsPlan, handOver: HandOver): Promise<unknown> =>
-  inStep(session.reporter, { id: "hand-over", title: "New password" }, async () => {
-    const login = toHandOver(plan);
-    if (login === undefined) return skipped("given, not generated");
-    await handOver(login.user, login.password.reveal());
-    await markHandedOver(session.cleanupDocker, session.config.stack, plan.generations.users);
-    return "handed over";
-  });
 
 /** Removes the previous htpasswd, and leftovers of interrupted runs. */
 const removeSuperseded = ({ config, docker, reporter }: Session, plan: SecretsPlan): Promise<string> =>

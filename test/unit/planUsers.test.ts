@@ -10,8 +10,9 @@ import { Secret } from "../../src/credentials/secret.js";
 import { type Credentials, changePassword, removeUser } from "../../src/credentials/userChanges.js";
 import type { Docker } from "../../src/docker/run.js";
 import type { Session } from "../../src/operation/stackSession.js";
+import { toHandOver } from "../../src/secrets/handover.js";
 import { chooseOperatorSecrets } from "../../src/secrets/operatorSecrets.js";
-import { type SecretsPlan, toHandOver } from "../../src/secrets/secretsPlan.js";
+import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
 import { bringing, planUsers, type UserWishes, withCredentials } from "../../src/users/planUsers.js";
 
 /** What a run plans for the users, from what is in the Swarm. Nothing is written. */
@@ -90,10 +91,7 @@ const credentials = (password: string, origin: "given" | "generated" = "given"):
 
 test("a new password is one more generation of the htpasswd alone, and its login is proved and shown", async () => {
   const password = { user: "ann", password: new Secret("hammer"), origin: "generated", cost: COST } as const;
-  const { plan, messages } = await planned(sessionOf(ALL), {
-    change: changePassword(password),
-    needsUsers: true,
-  });
+  const { plan, messages } = await planned(sessionOf(ALL), { change: changePassword(password) });
   expect(messages).toEqual([]);
   expect(written(plan)).toEqual(["htpasswd_2"]);
   expect(plan).toMatchObject({
@@ -116,7 +114,7 @@ test("a new password is one more generation of the htpasswd alone, and its login
 test("a given password, and a removal, are shown to nobody", async () => {
   const given = await planned(sessionOf(ALL), bringing(credentials("hammer")));
   expect([given.plan.login?.user, toHandOver(given.plan)]).toEqual(["ann", undefined]);
-  const removal = await planned(sessionOf(ALL), { change: removeUser("bob"), needsUsers: true });
+  const removal = await planned(sessionOf(ALL), { change: removeUser("bob") });
   expect([removal.plan.login, toHandOver(removal.plan), removal.plan.note]).toEqual([
     undefined,
     undefined,
@@ -146,7 +144,7 @@ test("a stack without users gets those that it is given, or needs a password, or
   expect((await planned(sessionOf([]), {})).messages).toEqual([
     "there is no password yet, and nobody to ask for one",
   ]);
-  const rotation = await planned(sessionOf([]), { change: removeUser("ann"), needsUsers: true });
+  const rotation = await planned(sessionOf([]), { change: removeUser("ann") });
   expect(rotation.messages).toEqual(["forge has no users yet"]);
 });
 
