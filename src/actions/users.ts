@@ -1,6 +1,6 @@
 import type { Config } from "../config/resolve.js";
 import { userName as userNameSchema } from "../config/schema/edge.js";
-import { checkPassword } from "../credentials/htpasswd.js";
+import { bcryptCost, checkPassword } from "../credentials/htpasswd.js";
 import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import { Secret } from "../credentials/secret.js";
 import {
@@ -21,7 +21,7 @@ import type { Deliver } from "../secrets/handover.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { delivered, printFile } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
-import { listUsers } from "../users/readUsers.js";
+import { requireUsers } from "../users/readUsers.js";
 import { changeUsers } from "../users/rotation.js";
 import { passwordFromStdin, userName } from "./credentials.js";
 import { openUserSession, type UserSessionFlags } from "./userSession.js";
@@ -92,24 +92,23 @@ export async function userRemove(user: string, flags: ChangeFlags): Promise<Exit
 /** The users, with the bcrypt cost and the age of their passwords, their ends and notes; never a hash. */
 export async function userList(flags: ChangeFlags): Promise<ExitCode> {
   const session = await openUserSession(flags);
-  const users = await listUsers(session);
+  const found = await requireUsers(session);
+  const users = found.users.map((entry) => ({
+    user: entry.user,
+    cost: bcryptCost(entry),
+    changed: found.changed.get(entry.user)?.toISOString() ?? null,
+    until: entry.until ?? null,
+    note: entry.note ?? null,
+  }));
   const rows = users.map(({ user, cost, changed, until, note }) => [
     user,
     String(cost),
-    changed?.toISOString() ?? "not noted",
+    changed ?? "not noted",
     until ?? "-",
     note ?? "",
   ]);
   session.reporter.result(
-    {
-      users: users.map(({ user, cost, changed, until, note }) => ({
-        user,
-        cost,
-        changed: changed?.toISOString() ?? null,
-        until: until ?? null,
-        note: note ?? null,
-      })),
-    },
+    { users },
     table(["USER", "BCRYPT COST", "PASSWORD CHANGED", "UNTIL", "NOTE"], rows),
   );
   return ExitCode.ok;
@@ -177,7 +176,7 @@ async function openForChange(flags: UserSessionFlags): Promise<Session> {
 async function existingUser({ user }: UserFlags, session: Session): Promise<string> {
   const named = user ?? process.env.REGISTRY_USERNAME;
   if (named) return named;
-  const names = (await listUsers(session)).map((entry) => entry.user);
+  const names = (await requireUsers(session)).users.map((entry) => entry.user);
   const [only, ...others] = names;
   if (only !== undefined && others.length === 0) return only;
   if (isInteractive()) {

@@ -1,4 +1,4 @@
-import { bcryptCost, type HtpasswdEntry, parseHtpasswd } from "../credentials/htpasswd.js";
+import { type HtpasswdEntry, parseHtpasswd } from "../credentials/htpasswd.js";
 import { splitHtpasswd } from "../credentials/machineAccounts.js";
 import type { Secret } from "../credentials/secret.js";
 import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
@@ -20,33 +20,14 @@ export interface StackUsers {
   changed: ReadonlyMap<string, Date>;
 }
 
-/** What is shown of a user. */
-export interface User {
-  user: string;
-  /** The first day, in UTC, on which the user is refused: YYYY-MM-DD. */
-  until: string | undefined;
-  note: string | undefined;
-  /** bcrypt's log2 of rounds. */
-  cost: number;
-  /** When the password last changed, if it was recorded. */
-  changed: Date | undefined;
-}
-
 /**
- * The users as the Swarm has them.
+ * The users of a stack that has some.
  *
  * @throws OperatorError when the stack has none yet, or they cannot be read back
  */
-export async function listUsers(stack: Stack): Promise<User[]> {
+export async function requireUsers(stack: Stack): Promise<StackUsers> {
   const found = await readUsers(stack);
-  if (found !== undefined)
-    return found.users.map((entry) => ({
-      user: entry.user,
-      until: entry.until,
-      note: entry.note,
-      cost: bcryptCost(entry),
-      changed: found.changed.get(entry.user),
-    }));
+  if (found !== undefined) return found;
   throw new OperatorError("has no users yet", {
     where: stack.config.stack,
     remedy: "Deploy it first: hephaestus deploy",
