@@ -30,7 +30,6 @@ export const LAYERS = [
   "doctor",
   "alerts",
   "bundle",
-  "actions",
   "commands",
   "cli.ts",
 ];
@@ -62,10 +61,10 @@ const OUTPUT = { path: "terminal/output.ts", pattern: /\bprocess\.std(?:out|err)
  * What breaks the layout.
  *
  * @param modules text of each module, by its path below src/
- * @returns one sentence for each import or output that is not allowed
+ * @returns one sentence for each import or output that is not allowed, and for each circle
  */
 export function layoutFaults(modules: ReadonlyMap<string, string>): string[] {
-  return [...modules].flatMap(([path, text]) => {
+  const faults = [...modules].flatMap(([path, text]) => {
     const writes =
       path !== OUTPUT.path && OUTPUT.pattern.test(text)
         ? [`src/${path}: writes to the terminal by itself, which belongs in src/${OUTPUT.path}`]
@@ -77,6 +76,23 @@ export function layoutFaults(modules: ReadonlyMap<string, string>): string[] {
     });
     return [...imports, ...writes];
   });
+  return [...faults, ...circles(modules)];
+}
+
+/** Modules that need each other, each circle once. */
+function circles(modules: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    const start = way.indexOf(path);
+    if (start >= 0) found.push(`a circle of imports: ${[...way.slice(start), path].join(" -> ")}`);
+    if (start >= 0 || done.has(path)) return;
+    for (const [, specifier = ""] of (modules.get(path) ?? "").matchAll(IMPORT))
+      if (specifier.startsWith(".")) visit(targetOf(path, specifier), [...way, path]);
+    done.add(path);
+  };
+  for (const path of modules.keys()) visit(path, []);
+  return found;
 }
 
 const targetOf = (path: string, specifier: string): string =>

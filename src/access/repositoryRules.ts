@@ -12,7 +12,7 @@ export const TEMPORARY_USER = "hephaestus.temporary";
 
 /** What a person may do with a repository. Listing its tags and its referrers is pulling. */
 export const PERMISSIONS = ["pull", "push", "delete"] as const;
-export type Permission = (typeof PERMISSIONS)[number];
+type Permission = (typeof PERMISSIONS)[number];
 
 /** A rule as `access` has it. */
 export interface WrittenRule {

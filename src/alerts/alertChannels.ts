@@ -12,7 +12,7 @@ export interface AlertChannel {
 }
 
 /** The variable with an address that is secret, such as that of a chat's webhook. */
-export const ALERT_URL_VARIABLE = "HEPHAESTUS_ALERT_URL";
+const ALERT_URL_VARIABLE = "HEPHAESTUS_ALERT_URL";
 
 const SECONDS = 20;
 

@@ -9,7 +9,7 @@ import { addDestroy } from "./destroy.js";
 import { addDiff } from "./diff.js";
 import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
-import { addHistory } from "./history.js";
+import { addHistory, addRollback } from "./history.js";
 import { addInit } from "./init.js";
 import { addLock } from "./lock.js";
 import { addLogs } from "./logs.js";
@@ -18,14 +18,13 @@ import { addMirror } from "./mirror.js";
 import { addPruneTags } from "./pruneTags.js";
 import { addRender } from "./render.js";
 import { addRestore } from "./restore.js";
-import { addRollback } from "./rollback.js";
 import { addRotatePassword } from "./rotatePassword.js";
 import { addSchema } from "./schema.js";
 import { addSecrets } from "./secrets.js";
 import { addStatus } from "./status.js";
 import { addUpgrade } from "./upgrade.js";
 import { addUsage } from "./usage.js";
-import { addUser } from "./user.js";
+import { addUsers } from "./user.js";
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly AddCommand[] = [
@@ -33,7 +32,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addRender,
   addDeploy,
   addRotatePassword,
-  addUser,
+  addUsers,
   addAccess,
   addSecrets,
   addLock,

@@ -1,11 +1,31 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import { Option } from "@commander-js/extra-typings";
+import { BUNDLE_FILE, BUNDLE_VERSION, type BundleFacts, STACK_FOLDER } from "../bundle/bundleFormat.js";
+import { provideImage, saveImages } from "../bundle/engineImages.js";
+import { programEntries } from "../bundle/ownProgram.js";
+import { readBundle } from "../bundle/readBundle.js";
+import type { Entry } from "../bundle/tarFile.js";
+import { writeBundle } from "../bundle/writeBundle.js";
+import { stackServices, words } from "../docker/objects.js";
+import { type Docker, dockerCommand } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { readerOf, writeFiles } from "../host/files.js";
+import { compare } from "../render/compare.js";
+import { imageParts } from "../services/mirrorSources.js";
+import { stackImages } from "../stack.js";
+import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
+import { inStep } from "../terminal/inStep.js";
+import { interruptionSignal } from "../terminal/interruption.js";
+import { bytesText } from "../terminal/progress.js";
 import type { AddCommand } from "./command.js";
 import { configOption, contextOption, jsonOption, quietOption } from "./options.js";
+import { readAndRender } from "./render.js";
 
 export const addBundle: AddCommand = (program, finish) => {
-  const actions = () => import("../actions/bundle.js");
   const tool = `hephaestus ${program.version()}`;
-  const bundle = program
+  const group = program
     .command("bundle")
     .description("put this program, the stack and its images into one file, for a Swarm without internet")
     .argument("<file>", "file to write")
@@ -19,8 +39,8 @@ export const addBundle: AddCommand = (program, finish) => {
       "after",
       "\nThe images are those that the stack runs, for the platform of the engine, which pulls what it lacks. The file is an\narchive that docker load reads. It has no secrets.\n\nExample:\n  hephaestus bundle forge.bundle --from-engine",
     )
-    .action(async (file, options) => finish(await (await actions()).bundle(file, { ...options, tool })));
-  bundle
+    .action(async (file, options) => finish(await bundle(file, { ...options, tool })));
+  group
     .command("load")
     .description("give the images of a bundle to this engine, and write the files of its stack")
     .argument("<file>", "bundle")
@@ -33,7 +53,150 @@ export const addBundle: AddCommand = (program, finish) => {
       "after",
       "\nEvery byte is checked before anything is done. Afterwards hephaestus deploy --resolve-image never needs no network.\n\nExample:\n  hephaestus bundle load forge.bundle || echo none yet",
     )
-    .action(async (file, _options, command) =>
-      finish(await (await actions()).bundleLoad(file, command.optsWithGlobals())),
-    );
+    .action(async (file, _options, command) => finish(await bundleLoad(file, command.optsWithGlobals())));
 };
+
+interface BundleFlags extends ReportFlags {
+  config: string;
+  context?: string;
+  /** Whether no registry is asked. */
+  fromEngine?: boolean;
+  force?: boolean;
+  /** What writes it: name and version. */
+  tool: string;
+}
+
+/** Puts the program, the stack and its images into one file. */
+async function bundle(file: string, flags: BundleFlags): Promise<ExitCode> {
+  if (existsSync(file) && !flags.force) throw alreadyThere(file);
+  const { config, files } = await readAndRender(flags.config, undefined);
+  const names = stackImages(config);
+  const pinned = names.find((name) => imageParts(name).digest !== undefined);
+  if (pinned !== undefined) throw pinnedByDigest(pinned);
+  const reporter = await chooseReporter(flags);
+  const docker = dockerCommand({ context: flags.context, signal: interruptionSignal() });
+  const platform = await platformOf(docker);
+  const digests = await runningDigests(docker, config.stack);
+  const source = { path: basename(flags.config), text: await readFile(flags.config, "utf8") };
+  const stack = [source, ...files].map(({ path, text }) => textEntry(`${STACK_FOLDER}/${path}`, text));
+  const collect = async (folder: string): Promise<Entry[]> => {
+    for (const name of names) {
+      reporter.progress(name);
+      await provideImage(docker, name, {
+        running: digests.get(name),
+        platform,
+        canPull: !flags.fromEngine,
+      });
+    }
+    const facts: BundleFacts = {
+      version: BUNDLE_VERSION,
+      tool: flags.tool,
+      stack: config.stack,
+      platform,
+      images: names,
+    };
+    return [
+      textEntry(BUNDLE_FILE, `${JSON.stringify(facts, null, 2)}\n`),
+      ...(await saveImages(docker, names, folder)),
+      ...stack,
+      ...(await programEntries()),
+    ];
+  };
+  const bytes = await inStep(
+    reporter,
+    { id: "bundle", title: "Bundle" },
+    () => writeBundle(file, collect),
+    (size) => `${file}, ${bytesText(size)}`,
+  );
+  reporter.result({ bundle: file, bytes, platform, images: names }, [
+    `Images for ${platform}: ${names.join(", ")}`,
+    `On the other Swarm: hephaestus bundle load ${basename(file)}`,
+    `Without hephaestus there: tar -xf ${basename(file)} hephaestus && node hephaestus/bin/hephaestus.js bundle load ${basename(file)}`,
+  ]);
+  return ExitCode.ok;
+}
+
+const textEntry = (path: string, text: string): Entry => ({ path, mode: 0o644, text });
+
+/** The platform of the engine, as images name it. */
+async function platformOf(docker: Docker): Promise<string> {
+  return (await docker.run(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])).trim();
+}
+
+/** The digests that the services run, by image; none if there is no Swarm. */
+async function runningDigests(docker: Docker, stack: string): Promise<Map<string, string>> {
+  const services = await stackServices(docker, stack).catch(() => []);
+  const images = services.map(({ Spec }) => Spec.TaskTemplate.ContainerSpec.Image.split("@"));
+  return new Map(images.flatMap(([name = "", digest]) => (digest === undefined ? [] : [[name, digest]])));
+}
+
+interface BundleLoadFlags extends ReportFlags {
+  context?: string;
+  /** Folder for the files of the stack; named after it without it. */
+  output?: string;
+  force?: boolean;
+}
+
+/** Gives the images of a bundle to the engine, and writes the files of its stack. */
+async function bundleLoad(file: string, flags: BundleLoadFlags): Promise<ExitCode> {
+  const reporter = await chooseReporter(flags);
+  const { facts, files } = await inStep(
+    reporter,
+    { id: "check", title: "Check" },
+    () => readBundle(file),
+    (read) => `${read.facts.images.length} images of ${read.facts.stack}, made by ${read.facts.tool}`,
+  );
+  const folder = resolve(flags.output ?? facts.stack);
+  const states = compare(files, readerOf(folder));
+  const differing = states.filter(({ state }) => state === "stale").map(({ path }) => path);
+  if (differing.length > 0 && !flags.force) throw differs(folder, differing);
+  const docker = dockerCommand({ context: flags.context, signal: interruptionSignal() });
+  const platform = await platformOf(docker);
+  if (platform !== facts.platform) throw otherPlatform(file, facts.platform, platform);
+  const load = async () => {
+    await docker.run(["load"], { inputFile: file });
+    // It fails if the engine lacks one.
+    await docker.run(["image", "inspect", "--format", "{{.Id}}", ...facts.images]);
+  };
+  await inStep(reporter, { id: "images", title: "Images" }, load, () => facts.images.join(", "));
+  await writeFiles(folder, files);
+  const nodes = words((await docker.attempt(["node", "ls", "--format", "{{.Hostname}}"])).stdout);
+  reporter.result({ stack: facts.stack, folder, images: facts.images, nodes }, [
+    `${folder}: the files of the stack`,
+    ...(nodes.length > 1
+      ? [
+          `Each of the ${nodes.length} nodes needs the images. On the others: docker load --input ${basename(file)}`,
+        ]
+      : []),
+    `Next: cd ${folder} && hephaestus deploy --resolve-image never`,
+  ]);
+  return ExitCode.ok;
+}
+
+const alreadyThere = (file: string): OperatorError =>
+  new OperatorError("exists already", {
+    where: file,
+    remedy: "Use --force to overwrite it, or another name.",
+    exitCode: ExitCode.usage,
+  });
+
+const pinnedByDigest = (image: string): OperatorError =>
+  new OperatorError("is pinned by digest, and an engine that loads an image does not know its digest", {
+    where: image,
+    remedy: "Name it by its tag alone: the bundle has the image that the stack runs.",
+    exitCode: ExitCode.config,
+  });
+
+const otherPlatform = (file: string, has: string, wanted: string): OperatorError =>
+  new OperatorError(`has images for ${has}, and this engine runs on ${wanted}`, {
+    where: file,
+    remedy: `Make the bundle with an engine on ${wanted}: hephaestus bundle --context NAME`,
+    exitCode: ExitCode.preflight,
+  });
+
+const differs = (folder: string, paths: readonly string[]): OperatorError =>
+  new OperatorError(`${paths.join(", ")}: not those of the bundle`, {
+    where: folder,
+    remedy: "Use --output for another folder, or --force to overwrite them.",
+    exitCode: ExitCode.usage,
+  });

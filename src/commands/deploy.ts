@@ -1,4 +1,22 @@
+import { publicUrls } from "../config/resolve.js";
+import { Secret } from "../credentials/secret.js";
+import type { Credentials } from "../credentials/userChanges.js";
+import { deployStack } from "../deploy/deployStack.js";
+import { ExitCode } from "../errors.js";
+import type { Session } from "../operation/stackSession.js";
+import type { ResolveImage } from "../operation/stackUpdate.js";
+import { warnOfStoredLogins } from "../operation/storedLogins.js";
+import type { SecretsPlan } from "../secrets/secretsPlan.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
 import type { AddCommand } from "./command.js";
+import {
+  type CredentialSettings,
+  credentialsFromEnvironment,
+  fromPassword,
+  generated,
+  passwordFromStdin,
+  userName,
+} from "./credentials.js";
 import {
   configOption,
   contextOption,
@@ -9,6 +27,7 @@ import {
   resolveImageOption,
   timeoutOption,
 } from "./options.js";
+import { openSession, type SessionFlags } from "./session.js";
 
 export const addDeploy: AddCommand = (program, finish) => {
   reportOptions(program.command("deploy"))
@@ -32,6 +51,75 @@ export const addDeploy: AddCommand = (program, finish) => {
       "\nThe password comes from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, from standard input or\nfrom a prompt, or it is generated. If the stack has users, they stay, and a new password that you pass is set\nwith a rotation.\n\nExample:\n  hephaestus deploy --generate-password",
     )
     .action(async ({ skipHostSetup, ...options }) =>
-      finish(await (await import("../actions/deploy.js")).deploy({ ...options, hostSetup: !skipHostSetup })),
+      finish(await deploy({ ...options, hostSetup: !skipHostSetup })),
     );
 };
+
+export interface DeployFlags extends SessionFlags {
+  host?: string;
+  hostSetup: boolean;
+  passwordStdin?: boolean;
+  generatePassword?: boolean;
+  wait: boolean;
+  resolveImage: ResolveImage;
+}
+
+/** Prepares the host, creates the secrets, deploys the stack, waits, and asks at the front door. */
+async function deploy(flags: DeployFlags): Promise<ExitCode> {
+  const session = await openSession(flags, {
+    wait: flags.wait,
+    resolveImage: flags.resolveImage,
+    host: flags.host,
+    hostSetup: flags.hostSetup,
+  });
+  const { credentials } = session.config;
+  const given = flags.passwordStdin
+    ? fromPassword(userName(credentials, process.env), await passwordFromStdin(), credentials)
+    : credentialsFromEnvironment(credentials, process.env);
+  const secrets = await deployStack(session, given, obtainer(flags, credentials));
+  if (session.options.dryRun) return ExitCode.ok;
+  showResult(session, secrets);
+  const { change, previous } = secrets;
+  if (previous !== undefined && change && change.changed.length > 0) await warnOfStoredLogins(session);
+  return ExitCode.ok;
+}
+
+/** How a password comes about when none was given: generated when asked for, else asked for on a terminal. */
+function obtainer(
+  flags: DeployFlags,
+  settings: CredentialSettings,
+): (() => Promise<Credentials>) | undefined {
+  const user = userName(settings, process.env);
+  if (flags.generatePassword) return async () => generated(user);
+  if (!isInteractive() || flags.json) return undefined;
+  return async () => {
+    const { askForPassword } = await import("../terminal/prompts.js");
+    const answer = await askForPassword(`Password for ${user} (empty: generate one)`);
+    return answer === "" ? generated(user) : fromPassword(user, new Secret(answer), settings);
+  };
+}
+
+function showResult({ config, reporter }: Session, { login, users }: SecretsPlan): void {
+  const urls = publicUrls(config);
+  const host = urls.registry.replace(/^https?:\/\//, "");
+  // With Authelia alone nobody of the htpasswd may log in.
+  const isOfAuthelia = config.users.provider === "authelia";
+  const user = isOfAuthelia
+    ? "USER"
+    : (login?.user ?? loginName(users, userName(config.credentials, process.env)));
+  reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
+    "",
+    `registry  ${urls.registry}`,
+    ...(urls.ui ? [`library   ${urls.ui}`] : []),
+    ...(urls.admin ? [`admin     ${urls.admin}`] : []),
+    "",
+    "Next:",
+    `  docker login -u ${user} ${host}${isOfAuthelia ? "    (a user of Authelia)" : ""}`,
+    `  docker tag IMAGE ${host}/IMAGE && docker push ${host}/IMAGE`,
+    `  docker pull ${host}/IMAGE`,
+  ]);
+}
+
+/** Who may log in, for the next step that is shown: a user who exists, or a placeholder. */
+const loginName = (users: readonly string[], wanted: string): string =>
+  users.includes(wanted) ? wanted : users.length === 1 ? (users[0] ?? "") : "USER";

@@ -1,5 +1,13 @@
+import { staleFiles } from "../deploy/preflight.js";
+import { differenceLines } from "../diff/differenceLines.js";
+import { serviceDifferences } from "../diff/serviceDifferences.js";
+import { ExitCode } from "../errors.js";
+import { internalNetworkName, judgeInternalNetwork, readNetwork } from "../operation/internalNetwork.js";
+import { bringing, planUsers } from "../users/planUsers.js";
 import type { AddCommand } from "./command.js";
+import { credentialsFromEnvironment } from "./credentials.js";
 import { outputOption, stackOptions } from "./options.js";
+import { openSession, type SessionFlags } from "./session.js";
 
 export const addDiff: AddCommand = (program, finish) => {
   stackOptions(program.command("diff"))
@@ -11,5 +19,31 @@ export const addDiff: AddCommand = (program, finish) => {
       "after",
       "\nThe config is compared with the running services, so changes that were made by hand show up too. Passwords in the\nenvironment are taken into account as in deploy.\n\nExample:\n  hephaestus diff",
     )
-    .action(async (options) => finish(await (await import("../actions/diff.js")).diff(options)));
+    .action(async (options) => finish(await diff(options)));
 };
+
+type DiffFlags = SessionFlags;
+
+/** Shows what a deploy would change against what runs; exits 1 when that is something. */
+async function diff(flags: DiffFlags): Promise<ExitCode> {
+  const session = await openSession({ ...flags, dryRun: true });
+  const { config, docker, reporter } = session;
+  const given = credentialsFromEnvironment(config.credentials, process.env);
+  const { plan, problems } = await planUsers(session, bringing(given));
+  const network = await readNetwork(docker, internalNetworkName(config));
+  for (const { message, remedy } of [...problems, ...judgeInternalNetwork(config, network)])
+    reporter.note("warning", `${message}\n    ${remedy}`);
+  const differences = await serviceDifferences(session, plan.generations);
+  const stale = staleFiles(session);
+  if (stale.length > 0) {
+    reporter.note(
+      "warning",
+      `${stale.join(", ")}: stale; diff compares what the config renders to\n    Write them with: hephaestus render`,
+    );
+  }
+  reporter.result(
+    { differences, stale },
+    differences.length === 0 ? ["nothing would change"] : differenceLines(differences),
+  );
+  return differences.length === 0 ? ExitCode.ok : ExitCode.stale;
+}

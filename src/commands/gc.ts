@@ -1,6 +1,10 @@
 import { Option } from "@commander-js/extra-typings";
+import { ExitCode } from "../errors.js";
+import { runGc } from "../maintenance/runGc.js";
+import { bytesText } from "../terminal/progress.js";
 import type { AddCommand } from "./command.js";
 import { dryRunOption, stackOptions, wholeNumber } from "./options.js";
+import { openSession, type SessionFlags } from "./session.js";
 
 export const addGc: AddCommand = (program, finish) => {
   stackOptions(program.command("gc"))
@@ -16,5 +20,26 @@ export const addGc: AddCommand = (program, finish) => {
       "after",
       "\nUploads in progress may finish first, for at most 15 minutes. Pushes are accepted again afterwards, even if gc\nfails.\n\nExample:\n  hephaestus gc --dry-run",
     )
-    .action(async (options) => finish(await (await import("../actions/gc.js")).gc(options)));
+    .action(async (options) => finish(await gc(options)));
 };
+
+/** Seconds for the gc by default. */
+export const GC_TIMEOUT_SECONDS = 3600;
+
+interface GcFlags extends SessionFlags {
+  deleteUntagged?: boolean;
+}
+
+/** Frees the blobs that no manifest refers to. */
+async function gc(flags: GcFlags): Promise<ExitCode> {
+  const session = await openSession({ ...flags, verify: false });
+  const { deleteUntagged = false, dryRun = false } = flags;
+  const collection = await runGc(session, { deleteUntagged, dryRun });
+  const { blobs, bytes, untagged } = collection;
+  const amount = bytes === undefined ? "" : `${bytesText(bytes)} in `;
+  session.reporter.result({ ...collection, dryRun }, [
+    ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),
+    `${dryRun ? "would free" : "freed"} ${amount}${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
+  ]);
+  return ExitCode.ok;
+}

@@ -1,6 +1,23 @@
+import { existsSync } from "node:fs";
+import { join, resolve as resolvePath } from "node:path";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { CI_SYSTEMS } from "../render/ciFiles.js";
+import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig.js";
+import { jsonSchema } from "../config/jsonSchema.js";
+import { loadConfig } from "../config/load.js";
+import type { Config } from "../config/resolve.js";
+import { allServices } from "../docker/objects.js";
+import { boundedDocker, dockerCommand } from "../docker/run.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { CONFIG_FILE } from "../host/configFile.js";
+import { readerOf, writeFiles } from "../host/files.js";
+import { readTimeout, readTimeoutFlag } from "../operation/traefikService.js";
+import { CI_SYSTEMS, type CiSystem, ciFiles, ciPaths } from "../render/ciFiles.js";
+import type { RenderedFile } from "../render/renderedFile.js";
+import { loadTemplates } from "../render/templates.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
+import { print } from "../terminal/output.js";
 import type { AddCommand } from "./command.js";
+import { gatherAnswers, type InitFlags } from "./initAnswers.js";
 import { portOption } from "./options.js";
 
 export const addInit: AddCommand = (program, finish) => {
@@ -36,11 +53,85 @@ export const addInit: AddCommand = (program, finish) => {
     .option("--force", "overwrite existing files")
     .option("-o, --output <folder>", "folder to write to", ".")
     .addHelpText("after", "\nExample:\n  hephaestus init --yes --domain example.com")
-    .action(async (options) => finish(await (await import("../actions/init.js")).init(options)));
+    .action(async (options) => finish(await init(options)));
 };
 
 function traefikVersion(value: string): 2 | 3 {
   if (value === "2") return 2;
   if (value === "3") return 3;
   throw new InvalidArgumentError("Enter 2 or 3.");
+}
+
+interface InitOptions extends InitFlags {
+  output: string;
+  force?: boolean;
+  profile?: "traefik" | "local";
+  ci?: CiSystem;
+  registryPort: number;
+  uiPort: number;
+}
+
+const IGNORED = [
+  "# Secrets of hephaestus, written only when asked for",
+  ".hephaestus/secrets/",
+  "*.htpasswd",
+  "*.backup*",
+];
+
+/** Writes hephaestus.yaml, the schema for editors, a .gitignore entry, and a workflow when asked for. */
+async function init(options: InitOptions): Promise<ExitCode> {
+  const folder = resolvePath(options.output);
+  const planned = [CONFIG_FILE, ...(options.ci ? ciPaths(options.ci) : [])];
+  const existing = planned.filter((path) => existsSync(join(folder, path)));
+  if (existing.length > 0 && !options.force) {
+    throw new OperatorError(`${existing.join(" and ")} exists already`, {
+      where: options.output,
+      remedy: "Use --force to overwrite it, or --output for another folder.",
+      exitCode: ExitCode.usage,
+    });
+  }
+
+  const isLocal = options.profile === "local";
+  const config = isLocal
+    ? trialConfig(options.storage ? resolvePath(options.storage) : join(folder, "registry-data"), {
+        registry: options.registryPort,
+        ui: options.uiPort,
+      })
+    : initialConfig(await gatherAnswers(options, isInteractive()));
+  // What init writes has to be what the schema takes, whatever the flags said.
+  const { config: resolved } = loadConfig(config, CONFIG_FILE, {
+    DOMAIN_NAME: "example.com",
+    ...process.env,
+  });
+
+  const files: RenderedFile[] = [
+    { path: CONFIG_FILE, text: config },
+    { path: SCHEMA_FILE, text: `${JSON.stringify(jsonSchema(), null, 2)}\n` },
+    ...gitignore(folder, isLocal ? ["registry-data/"] : []),
+    ...(options.ci ? ciFiles(options.ci, resolved, loadTemplates()) : []),
+  ];
+  await writeFiles(folder, files);
+  print(files.map(({ path }) => `wrote ${path}`).join("\n"));
+  print("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy");
+  const hint = await readTimeoutHint(resolved);
+  if (hint) print(hint);
+  return ExitCode.ok;
+}
+
+/** That Traefik cuts large layers, as far as docker shows it from here; undefined where it does not. */
+async function readTimeoutHint(config: Config): Promise<string | undefined> {
+  const services = allServices(boundedDocker(dockerCommand({}), 5000));
+  const { finding, unknown } = readTimeout(config, await services.catch(() => []));
+  if (finding) return `${finding.message}. ${finding.remedy}`;
+  return unknown && `Large layers need a Traefik that is started with: ${readTimeoutFlag(config)}`;
+}
+
+/** The .gitignore with our entries behind what it has; no file when nothing is missing. */
+function gitignore(folder: string, more: readonly string[]): RenderedFile[] {
+  const present = readerOf(folder)(".gitignore") ?? "";
+  const lines = new Set(present.split(/\r?\n/));
+  const missing = [...IGNORED, ...more].filter((line) => !lines.has(line));
+  if (missing.length === 0) return [];
+  const gap = present === "" || present.endsWith("\n") ? "" : "\n";
+  return [{ path: ".gitignore", text: `${present}${gap}${missing.join("\n")}\n` }];
 }

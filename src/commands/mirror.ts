@@ -1,6 +1,29 @@
 import { Option } from "@commander-js/extra-typings";
+import { type Config, publicUrls } from "../config/resolve.js";
+import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
+import { missingText } from "../docker/serviceLogs.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { recordEvent } from "../history/recordSteps.js";
+import { copiesOf, type ImageCopy, lastCopies } from "../mirror/mirrorCopies.js";
+import { failuresOf, isUnchanged, type MirrorReport } from "../mirror/regsyncLog.js";
+import { runMirror } from "../mirror/runMirror.js";
+import { withLock } from "../operation/stackLock.js";
+import type { Session } from "../operation/stackSession.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
+import {
+  type MirrorSource,
+  mirrorSources,
+  plainRegistries,
+  registryName,
+} from "../services/mirrorSources.js";
+import { inStep } from "../terminal/inStep.js";
+import { table } from "../terminal/table.js";
 import type { AddCommand } from "./command.js";
+import { type LoginFlags, loginFrom } from "./login.js";
+import { mirrorSelf } from "./mirrorSelf.js";
 import { editOptions, loginOptions, stackOptions, wholeNumber } from "./options.js";
+import { openSession, type SessionFlags } from "./session.js";
 
 const timeLimit = () =>
   new Option("--timeout <seconds>", "time limit of the copies")
@@ -8,7 +31,6 @@ const timeLimit = () =>
     .argParser(wholeNumber(1, 86_400));
 
 export const addMirror: AddCommand = (program, finish) => {
-  const actions = () => import("../actions/mirror.js");
   const mirror = program
     .command("mirror")
     .description("copy images of other registries here")
@@ -21,7 +43,7 @@ export const addMirror: AddCommand = (program, finish) => {
       "after",
       "\nImages that are the same already are left as they are. Nothing is deleted here, whatever happens to a source.\n\nExample:\n  hephaestus mirror run alpine",
     )
-    .action(async (name, options) => finish(await (await actions()).mirrorRun(name, options)));
+    .action(async (name, options) => finish(await mirrorRun(name, options)));
   loginOptions(stackOptions(mirror.command("status")))
     .description("compare each image here with its source: digest here, digest there, when it was copied")
     .addOption(timeLimit())
@@ -29,7 +51,7 @@ export const addMirror: AddCommand = (program, finish) => {
       "after",
       "\nThe comparison runs in the Swarm. A digest at a source that this machine does not reach is shown as a dash.\n\nExample:\n  hephaestus mirror status",
     )
-    .action(async (options) => finish(await (await actions()).mirrorStatus(options)));
+    .action(async (options) => finish(await mirrorStatus(options)));
   loginOptions(editOptions(mirror.command("self")))
     .description("mirror the stack's own images, in the config file; with --use, deploy takes them from here")
     .addOption(
@@ -42,5 +64,145 @@ export const addMirror: AddCommand = (program, finish) => {
       "after",
       "\nThe registry may be down: nodes start tasks from the images that they have. For a new node the way back is to run\nthis command without --use, then render and deploy.\n\nExample:\n  hephaestus mirror self --dry-run",
     )
-    .action(async (options) => finish(await (await import("../actions/mirrorSelf.js")).mirrorSelf(options)));
+    .action(async (options) => finish(await mirrorSelf(options)));
 };
+
+interface MirrorFlags extends SessionFlags, LoginFlags {}
+
+const STEP = { id: "mirror", title: "Mirror" } as const;
+
+/** Copies images here now, of all sources or of those with a name. */
+async function mirrorRun(name: string | undefined, flags: MirrorFlags): Promise<ExitCode> {
+  const session = await openSession({ ...flags, verify: false });
+  const { config } = session;
+  const report = await withLock(session, config.stack, async () => {
+    const done = await mirrorStep(session, namedSources(config, name));
+    await recordEvent(session, "mirror", summaryOf(done));
+    return done;
+  });
+  return showRun(session, report);
+}
+
+/**
+ * Runs the mirror with progress. The caller holds the lock.
+ *
+ * @param sources what is copied
+ */
+export async function mirrorStep(session: Session, sources: readonly MirrorSource[]): Promise<MirrorReport> {
+  const { reporter } = session;
+  return inStep(
+    reporter,
+    STEP,
+    () => runMirror(session, sources, "once", (soFar) => reporter.progress(progressOf(soFar))),
+    (report) => ({
+      outcome: failuresOf(report).length > 0 ? "failed" : "done",
+      message: summaryOf(report),
+    }),
+  );
+}
+
+/** Shows what a run did; it fails where an image failed. */
+function showRun({ reporter }: Session, report: MirrorReport): ExitCode {
+  const failures = failuresOf(report);
+  for (const failure of failures) reporter.note("error", failure);
+  for (const source of report.unmatched)
+    reporter.note(
+      "warning",
+      `${source} has no tag that matches\n    Change tags of that source in the config.`,
+    );
+  const copied = report.images.filter(({ state }) => state === "copied");
+  reporter.result(
+    { ...report, failures },
+    copied.map(({ source, target }) => `${source} -> ${target}`),
+  );
+  return failures.length > 0 ? ExitCode.verify : ExitCode.ok;
+}
+
+/** What a run did, in a line. */
+export function summaryOf(report: MirrorReport): string {
+  const failed = failuresOf(report).length;
+  const unchanged = report.images.filter(isUnchanged).length;
+  const copied = report.images.filter(({ state }) => state === "copied").length;
+  return `${copied} copied, ${unchanged} unchanged${failed > 0 ? `, ${failed} failed` : ""}`;
+}
+
+const progressOf = (report: MirrorReport): string =>
+  report.waitsFor === undefined
+    ? [`${report.images.length} images`, report.images.at(-1)?.source].filter(Boolean).join(", now ")
+    : `waiting, since ${report.waitsFor} allows no more pulls for now`;
+
+/** @throws OperatorError where there is no source, or none of that name */
+export function namedSources(config: Config, name: string | undefined): MirrorSource[] {
+  const sources = mirrorSources(config);
+  const named = sources.filter((source) => name === undefined || source.name === name);
+  if (named.length > 0) return named;
+  const names = [...new Set(sources.map((source) => source.name))];
+  throw new OperatorError(
+    name === undefined ? "nothing is mirrored" : `nothing that is mirrored is called ${name}`,
+    {
+      where: "mirror",
+      remedy: names.length === 0 ? "Write mirror into the config." : `Use one of: ${names.join(", ")}.`,
+      exitCode: names.length === 0 ? ExitCode.preflight : ExitCode.usage,
+    },
+  );
+}
+
+/** Compares each image here with its source. */
+async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
+  const session = await openSession({ ...flags, verify: false });
+  const { config, docker, reporter, signal } = session;
+  const sources = namedSources(config, undefined);
+  const login = await loginFrom(flags, config.credentials);
+  const lookUp = async () => {
+    const report = await withLock(session, config.stack, () =>
+      runMirror(session, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
+    );
+    const copies = await copiesOf(report, {
+      here: new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal)),
+      registry: registryName(config),
+      plain: plainRegistries(config),
+      signal,
+      logins: () => mirrorLoginsFrom(process.env),
+    });
+    const { last, missing } = await lastCopies(docker, config.stack);
+    const failures = failuresOf(report);
+    const behind = copies.filter(({ state }) => state === "differs" || state === "missing").length;
+    return { report, copies, last, missing, failures, behind, isFine: failures.length === 0 && behind === 0 };
+  };
+  const { report, copies, last, missing, failures, isFine } = await inStep(
+    reporter,
+    STEP,
+    lookUp,
+    (found) => ({
+      outcome: found.isFine ? "done" : "failed",
+      message: `${found.copies.length} images, ${found.behind} behind, ${found.failures.length} failed`,
+    }),
+  );
+  for (const failure of failures) reporter.note("error", failure);
+  for (const source of report.unmatched) reporter.note("warning", `${source} has no tag that matches`);
+  if (missing.length > 0) reporter.note("warning", missingText(missing));
+  const at = (copy: ImageCopy) => last.get(`${copy.repository}:${copy.tag}`);
+  reporter.result(
+    {
+      images: copies.map((copy) => ({ ...copy, copiedAt: at(copy)?.toISOString() ?? null })),
+      failures,
+      missing,
+    },
+    table(
+      ["IMAGE", "SOURCE", "HERE", "THERE", "STATE", "COPIED (UTC)"],
+      copies.map((copy) => [
+        `${copy.repository}:${copy.tag}`,
+        copy.source,
+        short(copy.here),
+        short(copy.there),
+        copy.state,
+        at(copy)?.toISOString().slice(0, 16).replace("T", " ") ?? "-",
+      ]),
+    ),
+  );
+  if (!isFine) return ExitCode.unhealthy;
+  return missing.length > 0 ? ExitCode.docker : ExitCode.ok;
+}
+
+/** The begin of a digest; a dash where it is not known. */
+const short = (digest: string | undefined): string => digest?.replace(/^sha256:/, "").slice(0, 12) ?? "-";

@@ -1,5 +1,25 @@
+import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { type Backup, BackupDirectory } from "../backup/backupDirectory.js";
+import { proveBackup, requireComplete } from "../backup/proveBackup.js";
+import { restoreStack } from "../backup/restoreStack.js";
+import { countsOf } from "../backup/wholeImages.js";
+import { publicUrls } from "../config/resolve.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { readConfigText } from "../host/configFile.js";
+import { writeFiles } from "../host/files.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
+import { inStep } from "../terminal/inStep.js";
+import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
+import type { Reporter } from "../terminal/reporter.js";
+import { listed } from "../terminal/table.js";
 import type { AddCommand } from "./command.js";
+import { credentialsFromEnvironment } from "./credentials.js";
+import type { DeployFlags } from "./deploy.js";
+import { loginFrom } from "./login.js";
 import { resolveImageOption, stackOptions, timeoutOption } from "./options.js";
+import { readAndRender } from "./render.js";
+import { openSession } from "./session.js";
 
 export const addRestore: AddCommand = (program, finish) => {
   stackOptions(program.command("restore <directory>"))
@@ -21,10 +41,107 @@ export const addRestore: AddCommand = (program, finish) => {
     )
     .action(async (directory, { skipHostSetup, ...options }) =>
       finish(
-        await (await import("../actions/restore.js")).restore(directory, {
+        await restore(directory, {
           ...options,
           hostSetup: !skipHostSetup,
         }),
       ),
     );
 };
+
+interface RestoreFlags extends Omit<DeployFlags, "passwordStdin" | "generatePassword" | "wait" | "verify"> {
+  /** The name of a backup that is not the newest. */
+  at?: string;
+  force?: boolean;
+  readBack?: boolean;
+}
+
+/** Brings back config, users and images from a backup, or proves that it would. */
+async function restore(path: string, flags: RestoreFlags): Promise<ExitCode> {
+  const backup = await (await BackupDirectory.open(path)).read(flags.at);
+  const reporter = await chooseReporter(flags);
+  describeBackup(backup, reporter);
+  if (flags.dryRun) return checkBackup(backup, reporter);
+  await placeConfig(flags.config, backup, reporter);
+  const session = await openSession(
+    { ...flags, verify: true },
+    { wait: true, resolveImage: flags.resolveImage, host: flags.host, hostSetup: flags.hostSetup },
+  );
+  const { config } = session;
+  const given = backup.htpasswd ? undefined : credentialsFromEnvironment(config.credentials, process.env);
+  const report = await restoreStack(session, {
+    backup,
+    url: publicUrls(config).registry,
+    given,
+    login: await loginFrom({}, config.credentials),
+    force: flags.force ?? false,
+    readBack: flags.readBack ?? false,
+  });
+  const { tags, images, blobs, written, seconds } = report;
+  reporter.result({ restored: path, ...report }, [
+    `${tags} tags, ${images} images, ${blobs} blobs are there; wrote ${speedText(written.bytes, seconds)}`,
+  ]);
+  return ExitCode.ok;
+}
+
+function describeBackup({ directory, facts }: Backup, reporter: Reporter): void {
+  if (!facts) {
+    reporter.note("info", `${directory.path} is an OCI image layout of another program.`);
+    return;
+  }
+  reporter.note(
+    "info",
+    `${directory.path} holds ${facts.stack} as of ${facts.time.replace(/\.\d+Z$/, "Z")}.`,
+  );
+  if (facts.damage.length > 0)
+    reporter.note("warning", `It is incomplete. Left out was:\n    ${listed(facts.damage)}`);
+}
+
+/** Reads all of it, and touches nothing else. */
+async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode> {
+  const meter = new ProgressMeter(reporter);
+  const prove = async () => {
+    const proof = await proveBackup(backup, meter);
+    if (proof.damage.length === 0) {
+      requireComplete(backup);
+      return { ...proof, seconds: meter.state().seconds };
+    }
+    throw new OperatorError(listed(proof.damage), {
+      where: backup.directory.path,
+      remedy: "Use another copy of it, or make a new backup.",
+      exitCode: ExitCode.verify,
+    });
+  };
+  const proof = await inStep(
+    reporter,
+    { id: "proof", title: "Proof" },
+    prove,
+    ({ bytes, seconds }) => `read ${speedText(bytes, seconds)}`,
+  );
+  const { bytes, seconds } = proof;
+  const counts = countsOf(proof);
+  reporter.result({ proven: backup.directory.path, ...counts, bytes, seconds }, [
+    `${counts.tags} tags, ${counts.images} images, ${counts.blobs} blobs, ${bytesText(bytes)}: all whole`,
+  ]);
+  return ExitCode.ok;
+}
+
+/** Writes hephaestus.yaml and what it renders to where there is none; one that is there counts. */
+async function placeConfig(path: string, { config, directory }: Backup, reporter: Reporter): Promise<void> {
+  if (existsSync(path)) {
+    if (config !== undefined && (await readConfigText(path)) !== config)
+      reporter.note("info", `${path} differs from the one of the backup, and is used.`);
+    return;
+  }
+  if (config === undefined) {
+    throw new OperatorError("there is no such file, and the backup has none", {
+      where: path,
+      remedy: `Create it first: hephaestus init. Then restore ${directory.path}.`,
+      exitCode: ExitCode.config,
+    });
+  }
+  await writeFiles(dirname(path), [{ path: basename(path), text: config }]);
+  const { folder, files } = await readAndRender(path, undefined);
+  await writeFiles(folder, files);
+  reporter.note("info", `wrote ${path} from the backup, and the files that it renders to`);
+}

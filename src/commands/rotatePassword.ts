@@ -1,5 +1,12 @@
+import { changePassword } from "../credentials/userChanges.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import type { Session } from "../operation/stackSession.js";
+import { warnOfStoredLogins } from "../operation/storedLogins.js";
+import { isInteractive } from "../terminal/chooseReporter.js";
+import { listUsers } from "../users/readUsers.js";
 import type { AddCommand } from "./command.js";
 import { passwordOptions, rolloutOptions, userOptions } from "./options.js";
+import { checkPasswordFile, openForChange, setPassword, type UserFlags } from "./setPassword.js";
 
 export const addRotatePassword: AddCommand = (program, finish) => {
   passwordOptions(rolloutOptions(userOptions(program.command("rotate-password"))))
@@ -9,5 +16,40 @@ export const addRotatePassword: AddCommand = (program, finish) => {
       "after",
       "\nOnly the registry is updated. Pulls continue, and so do pushes of other users. If the rotation fails, the old\npassword stays valid. If standard output is a pipe, only the password is written to it.\n\nExample:\n  hephaestus rotate-password --user ci --password-file ci-password",
     )
-    .action(async (options) => finish(await (await import("../actions/users.js")).rotatePassword(options)));
+    .action(async (options) => finish(await rotatePassword(options)));
 };
+
+/** A new password for one user. */
+async function rotatePassword(flags: UserFlags): Promise<ExitCode> {
+  await checkPasswordFile(flags);
+  const session = await openForChange(flags);
+  const user = await existingUser(flags, session);
+  await setPassword(flags, session, user, changePassword);
+  if (!flags.dryRun) await warnOfStoredLogins(session);
+  return ExitCode.ok;
+}
+
+/**
+ * Whose password is meant: --user, REGISTRY_USERNAME, the only user, or the answer to a question.
+ *
+ * @throws OperatorError that lists the users if there are several and no terminal to ask at
+ */
+async function existingUser({ user }: UserFlags, session: Session): Promise<string> {
+  const named = user ?? process.env.REGISTRY_USERNAME;
+  if (named) return named;
+  const names = (await listUsers(session)).map((entry) => entry.user);
+  const [only, ...others] = names;
+  if (only !== undefined && others.length === 0) return only;
+  if (isInteractive()) {
+    const { askChoice } = await import("../terminal/prompts.js");
+    return askChoice(
+      "Whose password?",
+      names.map((name) => ({ value: name, label: name })),
+    );
+  }
+  throw new OperatorError(`there are several users: ${names.join(", ")}`, {
+    where: session.config.stack,
+    remedy: `Name one of them with --user, such as --user ${only}.`,
+    exitCode: ExitCode.usage,
+  });
+}

@@ -1,3 +1,6 @@
+import { jsonSchema } from "../config/jsonSchema.js";
+import { ExitCode } from "../errors.js";
+import { printFile } from "../terminal/output.js";
 import type { AddCommand } from "./command.js";
 
 export const addSchema: AddCommand = (program, finish) => {
@@ -5,5 +8,11 @@ export const addSchema: AddCommand = (program, finish) => {
     .command("schema")
     .description("print the JSON Schema of hephaestus.yaml, for editors")
     .addHelpText("after", "\nExample:\n  hephaestus schema > hephaestus.schema.json")
-    .action(async () => finish((await import("../actions/schema.js")).schema()));
+    .action(async () => finish(schema()));
 };
+
+/** Prints the JSON Schema of hephaestus.yaml. */
+function schema(): ExitCode {
+  printFile(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  return ExitCode.ok;
+}

@@ -1,5 +1,27 @@
+import { hiddenFrom } from "../access/repositoryRules.js";
+import { publicUrls } from "../config/resolve.js";
+import { type Docker, dockerCommand } from "../docker/run.js";
+import { missingText } from "../docker/serviceLogs.js";
+import { ExitCode } from "../errors.js";
+import { isOfManifest } from "../registry/accessLog.js";
+import { type LogRead, readGatewayLog } from "../registry/gatewayLog.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
+import {
+  contentOf,
+  type RepositoryContent,
+  type RepositoryUsage,
+  usageOf,
+} from "../registry/repositoryUsage.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
+import { inStep } from "../terminal/inStep.js";
+import { interruptionSignal } from "../terminal/interruption.js";
+import { bytesText } from "../terminal/progress.js";
+import { table } from "../terminal/table.js";
 import type { AddCommand } from "./command.js";
+import { type LoginFlags, loginFrom } from "./login.js";
 import { configOption, contextOption, jsonOption, loginOptions } from "./options.js";
+import { readAndRender } from "./render.js";
 
 export const addUsage: AddCommand = (program, finish) => {
   loginOptions(program.command("usage"))
@@ -12,5 +34,145 @@ export const addUsage: AddCommand = (program, finish) => {
       "after",
       "\nIt counts what tags hold. OWN is what no other repository holds: what a deletion of all its tags and a gc free.\nWhat is not public needs a login that may pull it; if the rules of access hide something from it, that is named, and\nthe exit code is 7. Last pushes and pulls come from the gateway's log, of which the Swarm keeps the last 30 MB of each\ntask.\n\nExample:\n  hephaestus usage",
     )
-    .action(async (options) => finish(await (await import("../actions/usage.js")).usage(options)));
+    .action(async (options) => finish(await usage(options)));
 };
+
+interface UsageFlags extends LoginFlags {
+  config: string;
+  context?: string;
+  /** Whether last pushes and pulls are looked up, which needs Docker. */
+  log: boolean;
+  json?: boolean;
+}
+
+/** When a repository was last pushed to and pulled from, as far as the log goes back. */
+interface LastUse {
+  pushed?: Date;
+  pulled?: Date;
+}
+
+/** Shows what each repository needs, and when it was used last. */
+async function usage(flags: UsageFlags): Promise<ExitCode> {
+  const { config } = await readAndRender(flags.config, undefined);
+  const reporter = await chooseReporter(flags);
+  const signal = interruptionSignal();
+  const login = await loginFrom(flags, config.credentials);
+  const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
+  const lookUp = async () => {
+    const contents: RepositoryContent[] = [];
+    const seen = await api.repositories();
+    const unseen = hiddenFrom(config, login?.user, seen);
+    for (const repository of seen) {
+      reporter.progress(repository);
+      contents.push(await contentOf(api, repository));
+    }
+    const log = flags.log
+      ? await readLastUse(dockerCommand({ context: flags.context, signal }), config.stack)
+      : { lastUse: new Map<string, LastUse>(), oldest: undefined, missing: [] };
+    return { contents, unseen, ...usageOf(contents), ...log };
+  };
+  const { contents, unseen, repositories, bytes, lastUse, oldest, missing } = await inStep(
+    reporter,
+    { id: "usage", title: "Repositories" },
+    lookUp,
+    (found) =>
+      `${found.repositories.length} ${found.repositories.length === 1 ? "repository" : "repositories"}, ${bytesText(found.bytes)}`,
+  );
+  const unreadable = contents.flatMap(({ repository, unreadable: names }) =>
+    names.map((name) => `${repository}: ${name}`),
+  );
+  for (const name of unreadable)
+    reporter.note(
+      "warning",
+      `${name} cannot be read, and is not counted\n    See why with: hephaestus logs registry`,
+    );
+  if (missing.length > 0) reporter.note("warning", missingText(missing));
+  for (const sentence of unseen)
+    reporter.note(
+      "warning",
+      `not seen, and not counted: ${sentence}\n    Use the login of a user who may pull all.`,
+    );
+  reporter.result(
+    {
+      bytes,
+      unseen,
+      missing,
+      logBegins: oldest?.toISOString() ?? null,
+      repositories: repositories.map((one) => asData(one, lastUse.get(one.repository))),
+    },
+    lines(repositories, bytes, lastUse, flags.log ? oldest : null, unseen.length > 0),
+  );
+  if (unreadable.length + unseen.length > 0) return ExitCode.verify;
+  return missing.length > 0 ? ExitCode.docker : ExitCode.ok;
+}
+
+async function readLastUse(
+  docker: Docker,
+  stack: string,
+): Promise<LogRead & { lastUse: Map<string, LastUse> }> {
+  const lastUse = new Map<string, LastUse>();
+  const log = await readGatewayLog(docker, stack, undefined, (access) => {
+    const { at, action, repository, status } = access;
+    if (repository === undefined || status >= 400 || !isOfManifest(access)) return;
+    const kind = action === "push" ? "pushed" : action === "pull" ? "pulled" : undefined;
+    if (kind === undefined) return;
+    const known = lastUse.get(repository) ?? {};
+    if (known[kind] === undefined || known[kind] < at) lastUse.set(repository, { ...known, [kind]: at });
+  });
+  return { lastUse, ...log };
+}
+
+const BAR_WIDTH = 12;
+
+/** A bar in eighths of a character, as long as the part of the whole. */
+export function bar(part: number): string {
+  const eighths = Math.round(Math.min(Math.max(part, 0), 1) * BAR_WIDTH * 8);
+  const rest = eighths % 8;
+  return "█".repeat(Math.floor(eighths / 8)) + (rest > 0 ? String.fromCodePoint(0x2590 - rest) : "");
+}
+
+function lines(
+  repositories: readonly RepositoryUsage[],
+  bytes: number,
+  lastUse: ReadonlyMap<string, LastUse>,
+  /** Null where the log was not read. */
+  oldest: Date | undefined | null,
+  isPartial: boolean,
+): string[] {
+  const largest = Math.max(1, ...repositories.map((one) => one.bytes));
+  const day = (date: Date | undefined) => date?.toISOString().slice(0, 10) ?? "-";
+  const head = ["REPOSITORY", "TAGS", "SIZE", "", "OWN", "SHARED WITH"];
+  const rows = repositories.map(({ repository, tags, bytes: size, own, sharedWith }) => {
+    const { pushed, pulled } = lastUse.get(repository) ?? {};
+    const [first = "-", ...more] = sharedWith;
+    return [
+      repository,
+      String(tags),
+      bytesText(size),
+      bar(size / largest),
+      bytesText(own),
+      more.length > 0 ? `${first} and ${more.length} more` : first,
+      ...(oldest === null ? [] : [day(pushed), day(pulled)]),
+    ];
+  });
+  return [
+    ...table([...head, ...(oldest === null ? [] : ["LAST PUSH", "LAST PULL"])], rows),
+    `${isPartial ? "What you can see" : "All"} together: ${bytesText(bytes)}, each blob counted once.`,
+    ...(oldest === null ? [] : [logLine(oldest)]),
+  ];
+}
+
+const logLine = (oldest: Date | undefined): string =>
+  oldest === undefined
+    ? "The gateway's log has no request."
+    : `The gateway's log begins at ${oldest.toISOString()}: a dash is a use before that, or none.`;
+
+const asData = ({ repository, tags, bytes, own, sharedWith }: RepositoryUsage, last: LastUse = {}) => ({
+  repository,
+  tags,
+  bytes,
+  own,
+  sharedWith,
+  lastPush: last.pushed?.toISOString() ?? null,
+  lastPull: last.pulled?.toISOString() ?? null,
+});

@@ -4,7 +4,7 @@ import known from "./knownImages.json" with { type: "json" };
 import { compareVersions, registryLine } from "./resolve.js";
 
 /** A version of an image that fits here. It was judged by its release notes. */
-export interface KnownVersion {
+interface KnownVersion {
   version: string;
   /** Day of its release; if that is not known, the first day on which it is known to have been there. */
   date: string;

@@ -80,10 +80,7 @@ export function loadConfig(source: string, file: string, environment: Environmen
  * @param file name to show in findings
  * @throws ConfigError when it is no YAML
  */
-export function readDocument(
-  source: string,
-  file: string,
-): { document: Document; at: (offset: number) => Place } {
+function readDocument(source: string, file: string): { document: Document; at: (offset: number) => Place } {
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   const at = (offset: number) => {

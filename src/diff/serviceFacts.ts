@@ -16,7 +16,7 @@ export type Reach =
   /** Nothing restarts: replicas, how to update. */
   | "settings";
 
-export interface Fact {
+interface Fact {
   value: string;
   reach: Reach;
 }
@@ -66,7 +66,7 @@ const WORDS: Record<string, string> = {
 };
 
 /** What the generations of a secret are generations of. */
-export const SECRET_WORDS: Record<SecretKind, string> = {
+const SECRET_WORDS: Record<SecretKind, string> = {
   htpasswd: "users",
   gateway: "machine account of the gateway",
   ui: "machine account of the admin UI",

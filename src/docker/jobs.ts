@@ -30,9 +30,9 @@ export interface Job {
   onLines?: (lines: string[]) => void;
 }
 
-export const jobName = (stack: string, name: string): string => `${stack}_job-${name}`;
+const jobName = (stack: string, name: string): string => `${stack}_job-${name}`;
 
-export function createJob(stack: string, job: Job): string[] {
+function createJob(stack: string, job: Job): string[] {
   const [uid, gid] = job.user.split(":");
   const more = [
     ...["--mode", job.everywhere ? "global-job" : "replicated-job"],

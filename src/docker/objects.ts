@@ -35,7 +35,7 @@ export interface ServiceSpec {
   EndpointSpec?: { Ports?: PublishedPort[] };
 }
 
-export interface PublishedPort {
+interface PublishedPort {
   Protocol?: string;
   TargetPort?: number;
   PublishedPort?: number;
@@ -84,7 +84,7 @@ export const listTasks = (services: readonly string[]) => [
   ...["service", "ps", "--quiet", "--no-trunc"],
   ...services,
 ];
-export const inspect = (type: string, ids: readonly string[]) => ["inspect", "--type", type, ...ids];
+const inspect = (type: string, ids: readonly string[]) => ["inspect", "--type", type, ...ids];
 
 /** The words of an output, such as ids. */
 export const words = (output: string) => output.split(/\s+/).filter(Boolean);

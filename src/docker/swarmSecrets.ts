@@ -23,7 +23,7 @@ export const LABELS = {
 /** Names that can stand in a label; all that hephaestus gives out can. */
 const LABEL_USER = /^[a-zA-Z0-9][a-zA-Z0-9._@-]*$/;
 
-export const listSecretNames = (stack: string) => [
+const listSecretNames = (stack: string) => [
   "secret",
   "ls",
   "--filter",

@@ -14,7 +14,7 @@ const RULES: ReadonlyArray<readonly [RegExp, FindingCode]> = [
 ];
 
 /** The warnings of the config's rules. */
-export const judgeConfig = (warnings: readonly ConfigFinding[]): Finding[] =>
+const judgeConfig = (warnings: readonly ConfigFinding[]): Finding[] =>
   warnings.map(({ severity, path, message, remedy, file, line, column }) => ({
     id: RULES.find(([pattern]) => pattern.test(path))?.[1] ?? "config-warning",
     severity,
@@ -24,7 +24,7 @@ export const judgeConfig = (warnings: readonly ConfigFinding[]): Finding[] =>
   }));
 
 /** The rendered files beside those on disk. */
-export function judgeFiles(comparisons: readonly Comparison[]): Finding[] {
+function judgeFiles(comparisons: readonly Comparison[]): Finding[] {
   const of = (wanted: Comparison["state"]) => comparisons.filter(({ state }) => state === wanted);
   const [missing, stale] = [of("missing"), of("stale")];
   const paths = (files: readonly Comparison[]) => files.map(({ path }) => path).join(", ");

@@ -11,7 +11,7 @@ import { judgeDataRoot } from "./storageChecks.js";
 const MOST_SECONDS_APART = 30;
 
 /** The finding for an engine that does not answer. */
-export function judgeSilence(cause: unknown): Finding {
+function judgeSilence(cause: unknown): Finding {
   const { where, message, remedy } =
     cause instanceof OperatorError ? cause : { where: "docker", message: String(cause), remedy: undefined };
   return error(

@@ -5,7 +5,14 @@ import { HTPASSWD } from "../credentials/secretKinds.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { readEndpoint } from "../docker/endpoint.js";
 import { readEngine } from "../docker/engine.js";
-import { allServices, type SwarmService, stackService, stackServices, tasksOf } from "../docker/objects.js";
+import {
+  allServices,
+  type SwarmService,
+  type SwarmTask,
+  stackService,
+  stackServices,
+  tasksOf,
+} from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { readServiceLog } from "../docker/serviceLogs.js";
 import { readRecords } from "../history/records.js";
@@ -25,8 +32,7 @@ import {
 import { wasHandedOver } from "../secrets/handover.js";
 import { reportSecrets } from "../secrets/secretsReport.js";
 import { hasMirror } from "../services/mirrorSources.js";
-import type { ServiceFacts } from "./serviceChecks.js";
-import { readTraefik } from "./traefikChecks.js";
+import { readTraefik } from "./traefikFacts.js";
 
 /** The stack that doctor examines. */
 export interface Subject {
@@ -39,6 +45,12 @@ export interface Subject {
   docker: Docker;
   /** Aborts on an interruption. */
   signal: AbortSignal;
+}
+
+/** A service with what the Swarm remembers of its tasks, the newest first. */
+export interface ServiceFacts {
+  service: SwarmService;
+  tasks: readonly SwarmTask[];
 }
 
 const DAY = 24 * 3600 * 1000;

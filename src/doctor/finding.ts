@@ -4,7 +4,7 @@ import type { Finding } from "../operation/findings.js";
 export type { Finding };
 
 /** What findings are grouped by, in the order of the report. */
-export const THEMES = [
+const THEMES = [
   "Docker and Swarm",
   "Config and files",
   "Services",

@@ -5,8 +5,8 @@ import { describeLock, type LockState } from "../operation/stackLock.js";
 import { oldMarkers } from "../secrets/handover.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
 import type { Check } from "./check.js";
+import type { ServiceFacts } from "./facts.js";
 import { error, type Finding, warning } from "./finding.js";
-import type { ServiceFacts } from "./serviceChecks.js";
 
 /** A lock whose holder has ended. */
 export function judgeLock(stack: string, lock: LockState | undefined): Finding[] {
@@ -38,7 +38,7 @@ export function judgeHelpers(helpers: readonly ServiceFacts[]): Finding[] {
 }
 
 /** Configs of older content, and markers of generations that are gone. */
-export function judgeConfigs(names: readonly string[]): Finding[] {
+function judgeConfigs(names: readonly string[]): Finding[] {
   if (names.length === 0) return [];
   return [
     warning(

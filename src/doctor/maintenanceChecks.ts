@@ -63,7 +63,7 @@ export const judgeMirror = (lines: readonly string[]): Finding[] =>
  *
  * @param lines the log of the notifier, in its own format: templates/notifier/nginx.conf
  */
-export function judgeReceivers(lines: readonly string[]): Finding[] {
+function judgeReceivers(lines: readonly string[]): Finding[] {
   const last = new Map<string, { status: string; time: string }>();
   for (const line of lines) {
     const [, receiver = "", status = "", time = ""] =

@@ -92,7 +92,7 @@ export function judgeHandOver(facts: SecretFacts | undefined, handedOver: boolea
 }
 
 /** Passwords that are older than the config wants. */
-export const judgeAge = (maxAge: string | undefined, facts: SecretFacts | undefined, now: Date): Finding[] =>
+const judgeAge = (maxAge: string | undefined, facts: SecretFacts | undefined, now: Date): Finding[] =>
   judgeAges(maxAge, facts, now).map((finding) => ({
     ...finding,
     id: "password-old",
@@ -100,7 +100,7 @@ export const judgeAge = (maxAge: string | undefined, facts: SecretFacts | undefi
   }));
 
 /** Days before the end of a user from which doctor and status say so. */
-export const END_DAYS = 14;
+const END_DAYS = 14;
 
 /** Users that have ended, or end soon. */
 export function judgeEnds(facts: SecretFacts | undefined, now: Date): Finding[] {

@@ -3,14 +3,9 @@ import { FAILED_TASK, isCurrent } from "../operation/convergence.js";
 import { judgeNamespace, readForeign } from "../operation/ownership.js";
 import { serviceNames } from "../stack.js";
 import type { Check } from "./check.js";
+import type { ServiceFacts } from "./facts.js";
 import { error, type Finding, warning } from "./finding.js";
 import { serviceStatus } from "./stackStatus.js";
-
-/** A service with what the Swarm remembers of its tasks, the newest first. */
-export interface ServiceFacts {
-  service: SwarmService;
-  tasks: readonly SwarmTask[];
-}
 
 /** So many failures of the same spec within an hour are a loop. */
 const LOOP_FAILURES = 3;

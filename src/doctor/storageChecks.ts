@@ -9,8 +9,8 @@ import { storageOf } from "../storage/runningStorage.js";
 import { splitTasks } from "../storage/storageSplit.js";
 import { tagsOfTask } from "../storage/storedTags.js";
 import type { Check } from "./check.js";
+import type { ServiceFacts } from "./facts.js";
 import { error, type Finding, warning } from "./finding.js";
-import type { ServiceFacts } from "./serviceChecks.js";
 
 /** How little may be free: a share of all, or an amount. */
 export interface Limits {
@@ -30,7 +30,7 @@ const ENGINE_LIMITS: Limits = { errorShare: 0.01, warningShare: 0.05, warningBel
 const MAKE_ROOM = "Free space with hephaestus prune-tags and hephaestus gc, or enlarge the file system.";
 
 /** Whether a file system runs out of bytes or inodes. */
-export function judgeRoom(
+function judgeRoom(
   id: FindingCode,
   what: string,
   { size, free }: Disk,
@@ -97,7 +97,7 @@ export const judgeDataRoot = (path: string, room: Disk): Finding[] =>
     "Remove what no container uses: docker system prune; or give the file system more.",
   );
 /** Tasks of registry and reader on several nodes, where the images are in a folder of one node. */
-export function judgeSplit(config: Config, services: readonly ServiceFacts[]): Finding[] {
+function judgeSplit(config: Config, services: readonly ServiceFacts[]): Finding[] {
   const split = splitTasks(config, services);
   if (split.length === 0) return [];
   return [
@@ -133,7 +133,7 @@ export const storageCheck: Check = {
 const NAMED_TAGS = 20;
 
 /** Tags that name no manifest: a pull of them fails. */
-export function judgeTags(damaged: readonly string[]): Finding[] {
+function judgeTags(damaged: readonly string[]): Finding[] {
   const rest = damaged.length - NAMED_TAGS;
   const named = damaged
     .slice(0, NAMED_TAGS)

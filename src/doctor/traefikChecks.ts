@@ -10,17 +10,8 @@ import { providerOf } from "../services/traefikLabels.js";
 import { routersOf } from "../stack.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
-import { TraefikApi, type TraefikEntrypoint, type TraefikRouter } from "./traefikApi.js";
-
-/** Answers of the API of Traefik, and the oldest API that the engine speaks. What is not known is left out. */
-export interface TraefikFacts {
-  routers: readonly TraefikRouter[];
-  /** Those that our routers name, and Traefik does not have. */
-  missingMiddlewares: readonly string[];
-  entrypoint: TraefikEntrypoint | undefined;
-  version?: string | undefined;
-  minApiVersion?: string | undefined;
-}
+import type { TraefikEntrypoint } from "./traefikApi.js";
+import type { TraefikFacts } from "./traefikFacts.js";
 
 /** From here on line 3 reads traefik.swarm.network. Source: traefik/traefik, CHANGELOG. */
 const READS_OUR_LABELS = "3.2.2";
@@ -29,30 +20,8 @@ const READS_OUR_LABELS = "3.2.2";
 const OLD_API = "1.24";
 const ASKS_FOR_A_NEWER_API = { 2: "2.11.31", 3: "3.6.1" };
 
-/** Names of the middlewares that the stack's routers have, with their providers. */
-export const middlewareNames = (config: Config): string[] => [
-  ...new Set(
-    routersOf(config).flatMap(({ middlewares }) =>
-      middlewares.map((name) => (name.includes("@") ? name : `${name}@${providerOf(config)}`)),
-    ),
-  ),
-];
-
-/** Asks the API that the config names. */
-export async function readTraefik(config: Config): Promise<TraefikFacts> {
-  const api = new TraefikApi(config.traefik.api ?? "");
-  const names = middlewareNames(config);
-  const isThere = await Promise.all(names.map((name) => api.hasMiddleware(name)));
-  return {
-    routers: await api.routers(),
-    missingMiddlewares: names.filter((_, index) => !isThere[index]),
-    entrypoint: await api.entrypoint(config.traefik.entrypoint),
-    version: await api.version(),
-  };
-}
-
 /** An API that did not answer, or is none. */
-export function judgeUnreachable(api: string | undefined, cause: unknown): Finding {
+function judgeUnreachable(api: string | undefined, cause: unknown): Finding {
   const { code } = ((cause as Error).cause ?? {}) as { code?: string };
   return warning(
     "traefik-unreachable",

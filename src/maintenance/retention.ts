@@ -15,7 +15,7 @@ export interface Rule {
   now: Date;
 }
 
-export interface Doomed {
+interface Doomed {
   digest: Digest;
   /** All of its tags. */
   tags: string[];

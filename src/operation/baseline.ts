@@ -14,7 +14,7 @@ import { ExitCode, OperatorError } from "../errors.js";
  */
 export type Baseline = readonly ServiceSpec[];
 
-export const baselineName = (stack: string): string => `${stack}_baseline`;
+const baselineName = (stack: string): string => `${stack}_baseline`;
 
 /** The stack's own services as the engine stores them, without the defaults that `docker service inspect` fills in. */
 export async function storedServices(api: EngineApi, stack: string): Promise<SwarmService[]> {
@@ -53,7 +53,7 @@ export type Restoration =
   | { action: "update"; service: SwarmService; spec: ServiceSpec };
 
 /** The changes that restore exactly the baseline. Pure. */
-export function restorations(baseline: Baseline, now: readonly SwarmService[]): Restoration[] {
+function restorations(baseline: Baseline, now: readonly SwarmService[]): Restoration[] {
   const before = new Map(baseline.map((spec) => [spec.Name, spec]));
   const present = new Set(now.map(({ Spec }) => Spec.Name));
   return [

@@ -60,7 +60,7 @@ export function judge(
 }
 
 /** The newest failure's own words. */
-export function failureOf(tasks: readonly SwarmTask[], since: string): string | undefined {
+function failureOf(tasks: readonly SwarmTask[], since: string): string | undefined {
   const failed = tasks.find((task) => hasFailed(task, since));
   return failed ? (failed.Status.Err ?? failed.Status.Message) : undefined;
 }

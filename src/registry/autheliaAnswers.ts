@@ -1,7 +1,4 @@
-import type { Fault, Get } from "./frontDoor.js";
-
-/** Authelia does not answer, or its rules suit no user of the host. */
-export type AutheliaFault = "silent" | "refuses";
+import type { AutheliaFault, Fault, Get } from "./frontDoorQuestion.js";
 
 /** How each fault is fixed. */
 export const AUTHELIA_REMEDIES: Readonly<Record<AutheliaFault, string>> = {

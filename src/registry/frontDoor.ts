@@ -4,41 +4,10 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import { secondsOf } from "../config/text.js";
 import { basicAuthorization, type Login } from "../credentials/userLogin.js";
 import { interrupted } from "../docker/run.js";
-import { type AutheliaFault, askAuthelia } from "./autheliaAnswers.js";
+import { askAuthelia } from "./autheliaAnswers.js";
+import { type Fault, type FrontDoorAnswer, type Get, PROBE, type Question } from "./frontDoorQuestion.js";
 import { NoAnswer, networkFault } from "./networkFaults.js";
 import { uiQuestions } from "./uiQuestions.js";
-
-/** What is asked. */
-export type QuestionId =
-  | "challenge"
-  | "anonymous-token"
-  | "anonymous-read"
-  | "anonymous-write"
-  | "storage"
-  | "login"
-  | "former-login"
-  | "library"
-  | "library-catalog"
-  | "library-write"
-  | "admin"
-  | "authelia";
-
-/** One question to the running stack, asked from outside. */
-export interface FrontDoorAnswer {
-  id: QuestionId;
-  title: string;
-  /** What was wrong, undefined when the answer was right. */
-  fault: string | undefined;
-  /** The status of a wrong answer. */
-  status?: number | undefined;
-  /** Node's code for why there was no answer: ENOTFOUND, ECONNREFUSED, … */
-  code?: string | undefined;
-  /** Where it is Authelia's: it does not answer, or its rules do not suit the host. */
-  authelia?: AutheliaFault | undefined;
-}
-
-/** What is wrong with an answer. */
-export type Fault = Omit<FrontDoorAnswer, "id" | "title">;
 
 export interface Logins {
   /** Has to be let in. */
@@ -52,9 +21,6 @@ const memorySeconds = ({ gateway }: Config): number => secondsOf(gateway.remembe
 
 /** Whether a client gets a token that names nobody: where some repository may be pulled without a login. */
 export const givesAnonymousTokens = (config: Config): boolean => isAnyPublic(repositoryRules(config));
-
-/** A name that no repository has: the probes ask for it, and none of them writes. */
-export const PROBE = "hephaestus-probe";
 
 /**
  * Asks the registry and the UI through their front door.
@@ -90,17 +56,6 @@ export async function verifyFrontDoor(
     throw signal?.aborted ? interrupted() : error;
   }
   return checks;
-}
-
-/** One request, bounded in time. */
-export type Get = (url: string, init?: RequestInit) => Promise<Response>;
-
-export interface Question {
-  id: QuestionId;
-  title: string;
-  ask: () => Promise<Fault | undefined>;
-  /** Seconds that a right answer may take longer than others. */
-  patience?: number;
 }
 
 function questions(config: Config, logins: Logins, get: Get): Question[] {

@@ -6,7 +6,8 @@ import type { Session } from "../operation/stackSession.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { AUTHELIA_REMEDIES } from "./autheliaAnswers.js";
-import { type FrontDoorAnswer, verifyFrontDoor } from "./frontDoor.js";
+import { verifyFrontDoor } from "./frontDoor.js";
+import type { FrontDoorAnswer } from "./frontDoorQuestion.js";
 
 /** How long the front door may need after the services have converged: Traefik may probe each task, too. */
 const patienceSeconds = ({ swarm }: Config): number => 20 + 2 * secondsOf(swarm.probe);

@@ -13,7 +13,7 @@ export interface TaggedImage {
 }
 
 /** Tags of what refers to an image: those of cosign (.sig, .att, .sbom) and of the distribution specification's fallback. */
-export const REFERRER_TAG = /^sha256-([0-9a-f]{64})(?:\..+)?$/;
+const REFERRER_TAG = /^sha256-([0-9a-f]{64})(?:\..+)?$/;
 
 /** The digest that a tag's name refers to; undefined where the tag is one of an image. */
 export function subjectOfTag(tag: string): Digest | undefined {
@@ -22,7 +22,7 @@ export function subjectOfTag(tag: string): Digest | undefined {
 }
 
 /** Before this day there was no container registry, so an earlier date is none: reproducible builds write 1970 or 1980. */
-export const FIRST_REGISTRY = Date.UTC(2013, 0, 1);
+const FIRST_REGISTRY = Date.UTC(2013, 0, 1);
 
 /** The date that an image claims to be built at; undefined where the text is no date that can be true. */
 export function buildDate(text: unknown): Date | undefined {

@@ -1,7 +1,7 @@
 import { isAnyPublic, repositoryRules } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { hasRules } from "../services/accessMaps.js";
-import { type Fault, type Get, PROBE, type Question } from "./frontDoor.js";
+import { type Fault, type Get, PROBE, type Question } from "./frontDoorQuestion.js";
 
 /** What the library and the admin UI are asked. */
 export function uiQuestions(config: Config, get: Get): Question[] {

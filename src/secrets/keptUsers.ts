@@ -37,7 +37,7 @@ export async function keptUsers(docker: Docker, found: StackSecrets): Promise<Ke
  * Whether the history proves that a generated password was shown: a rotation is recorded after that, and a later deploy went
  * on from it. The deploy that made it is recorded before.
  */
-export function isProven(records: readonly HistoryRecord[], generation: number): boolean {
+function isProven(records: readonly HistoryRecord[], generation: number): boolean {
   const own = records.filter(({ generations }) => generations?.users === generation);
   return own.length > 1 || own.some(({ kind }) => kind !== "deploy");
 }

@@ -15,7 +15,7 @@ const READER_SECONDS = 90;
 /** The file of the secret in the container. */
 const FILE = "secret";
 
-export function createReader(stack: string, secret: string, node: string, image: string): string[] {
+function createReader(stack: string, secret: string, node: string, image: string): string[] {
   const more = ["--log-driver", "none", "--secret", `source=${secret},target=${FILE}`];
   // It sleeps longer than it is needed: a run that is killed before removing it leaves a service that has ended.
   const command = ["sleep", "300"];

@@ -34,7 +34,7 @@ export interface Service {
   deploy: Deploy;
 }
 
-export interface PublishedPort {
+interface PublishedPort {
   target: number;
   published: number;
   protocol: "tcp";
@@ -88,7 +88,7 @@ export interface Amounts {
   memory?: string;
 }
 
-export interface UpdateConfig {
+interface UpdateConfig {
   parallelism: number;
   order: "start-first" | "stop-first";
   failure_action: "rollback";
@@ -99,7 +99,7 @@ export type Network =
   | { external: true; name: string }
   | { driver: "overlay"; driver_opts?: Record<string, string>; labels?: Record<string, string> };
 
-export interface FileConfig {
+interface FileConfig {
   file: string;
   name: string;
   labels?: Record<string, string>;

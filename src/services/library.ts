@@ -33,9 +33,9 @@ interface Role {
 }
 
 /** What a library needs: reading. Neither Traefik nor the UI's own nginx passes anything else. */
-export const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
+const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
 
-export const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
+const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
 
 /**
  * The service `registry-ui`: a read-only library, without a credential. Where rules restrict who may read, it asks the

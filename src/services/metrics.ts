@@ -7,7 +7,7 @@ import { nginxService } from "./nginx.js";
 import type { StackService, Texts } from "./stackService.js";
 
 /** For the healthcheck alone, on the loopback interface. */
-export const METRICS_HEALTH_PORT = 5002;
+const METRICS_HEALTH_PORT = 5002;
 
 /** The services that have metrics. */
 export const COUNTED_SERVICES = ["registry", "reader", "gateway"] as const;

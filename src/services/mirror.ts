@@ -22,7 +22,7 @@ export const REGSYNC_CONFIG = "/etc/regsync/regsync.yml";
 const LOGINS_FOLDER = "/etc/regsync";
 
 /** The account that the mirror pushes with, as USER:PASSWORD. */
-export const MIRROR_ACCOUNT = "/run/secrets/mirror";
+const MIRROR_ACCOUNT = "/run/secrets/mirror";
 
 /** The program of the image without a shell. Source: regclient, build/Dockerfile.regsync. */
 export const REGSYNC = "/regsync";

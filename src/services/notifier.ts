@@ -10,13 +10,13 @@ import { secretMount } from "./secretMounts.js";
 import type { StackService, Texts } from "./stackService.js";
 
 /** Where nginx finds the script that passes events on. */
-export const NOTIFY_SCRIPT = "/etc/nginx/notify.js";
+const NOTIFY_SCRIPT = "/etc/nginx/notify.js";
 
 /** Headers of each receiver, as JSON. */
-export const NOTIFICATION_HEADERS_PATH = "/run/secrets/notification-headers";
+const NOTIFICATION_HEADERS_PATH = "/run/secrets/notification-headers";
 
 /** Milliseconds that a receiver has to answer. */
-export const RECEIVER_PATIENCE = 10_000;
+const RECEIVER_PATIENCE = 10_000;
 
 /** Whether the config has receivers of notifications. */
 export const hasNotifications = ({ notifications }: Pick<ParsedConfig, "notifications">): boolean =>

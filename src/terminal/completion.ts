@@ -8,7 +8,7 @@ export interface CommandTree {
   commands: CommandTree[];
 }
 
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /** Each command with the words before it: [["user", "add"], …]; the program itself has none. */

@@ -1,5 +1,4 @@
 import { writeFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import bcrypt from "bcryptjs";
 import type { Swarm } from "./swarm.js";
 import type { Workspace } from "./workspace.js";
@@ -35,9 +34,6 @@ export const MEMORY_SECONDS = 5;
 
 /** For suites that wait until the gateway asks about a password again. */
 export const QUICK_TO_FORGET = { remember: `${MEMORY_SECONDS}s` };
-
-/** Waits until a gateway that is quick to forget asks about every password again. */
-export const forgotten = () => sleep((MEMORY_SECONDS + 1) * 1000);
 
 /** Writes the config of a trial with stand-in images; lines go behind it. */
 export async function writeConfig(

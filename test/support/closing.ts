@@ -22,7 +22,7 @@ export interface Run {
 
 const CHARACTERS = 1000;
 /** The projects of vitest.config.ts that need neither root nor Docker. Each writes a report of its name. */
-export const QUICK = ["unit", "gateway"];
+const QUICK = ["unit", "gateway"];
 /** Reports of the end-to-end tests, which run in parts. */
 const END_TO_END = ["e2e", "e2e-rolls", "e2e-faults"];
 

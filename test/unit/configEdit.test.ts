@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { upgrade } from "../../src/actions/upgrade.js";
+import { upgrade } from "../../src/commands/upgrade.js";
 import { ConfigError } from "../../src/config/configFindings.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import { HEPHAESTUS, Terminal } from "../support/terminal.js";

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import bcrypt from "bcryptjs";
 import { describe, expect, test } from "vitest";
-import { credentialsFromEnvironment } from "../../src/actions/credentials.js";
+import { credentialsFromEnvironment } from "../../src/commands/credentials.js";
 import {
   bcryptCost,
   checkPassword,

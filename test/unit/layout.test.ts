@@ -8,7 +8,7 @@ test("imports from the own layer and from those below are right", () => {
   expect(
     faults("deploy/a.ts", 'import { b } from "./b.js";\nimport { run } from "../docker/run.js";'),
   ).toEqual([]);
-  expect(faults("commands/a.ts", 'await import("../actions/a.js")')).toEqual([]);
+  expect(faults("commands/a.ts", 'await import("../alerts/a.js")')).toEqual([]);
   expect(faults("render/templates.ts", 'import { readFileSync } from "node:fs";')).toEqual([]);
 });
 
@@ -29,10 +29,22 @@ test("a package outside its layers is a fault, and so is an edge in the pure cor
   ]);
 });
 
+test("a circle of imports is a fault, also inside a folder", () => {
+  const modules = new Map([
+    ["docker/a.ts", 'import type { B } from "./b.js";'],
+    ["docker/b.ts", 'import { c } from "./c.js";'],
+    ["docker/c.ts", 'import { a } from "./a.js";\nimport { d } from "./d.js";'],
+    ["docker/d.ts", ""],
+  ]);
+  expect(layoutFaults(modules)).toEqual([
+    "a circle of imports: docker/a.ts -> docker/b.ts -> docker/c.ts -> docker/a.ts",
+  ]);
+});
+
 test("text reaches the terminal in one place", () => {
   const text = "process.stderr.write(name);";
-  expect(faults("actions/a.ts", text)).toEqual([
-    "src/actions/a.ts: writes to the terminal by itself, which belongs in src/terminal/output.ts",
+  expect(faults("commands/a.ts", text)).toEqual([
+    "src/commands/a.ts: writes to the terminal by itself, which belongs in src/terminal/output.ts",
   ]);
   expect(faults("terminal/output.ts", text)).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { openSession } from "../../src/actions/session.js";
+import { openSession } from "../../src/commands/session.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { Docker } from "../../src/docker/run.js";
 import { isUnchanged, readStackSecrets } from "../../src/secrets/generations.js";

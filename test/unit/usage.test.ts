@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bar } from "../../src/actions/usage.js";
+import { bar } from "../../src/commands/usage.js";
 import { ExitCode } from "../../src/errors.js";
 import { type Digest, digestOf } from "../../src/registry/digest.js";
 import type { RegistryApi } from "../../src/registry/registryApi.js";

@@ -3,7 +3,7 @@ import { shortName, text } from "../text.js";
 import { repositoryGlob } from "./repositoryAccess.js";
 
 /** Events that a receiver can ask for. Source: distribution, docs "Work with notifications". */
-export const NOTIFIED_ACTIONS = ["push", "delete"] as const;
+const NOTIFIED_ACTIONS = ["push", "delete"] as const;
 
 /** The receivers of pushes and deletions. */
 export const notifications = z

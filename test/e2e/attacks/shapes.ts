@@ -1,9 +1,4 @@
-/** What an attacker without a password may send. None of it may write or delete. */
-import { PASSWORD, USER } from "../stack.js";
 import { digestOf, type Image, MANIFEST_TYPE } from "./image.js";
-
-const base64 = (text: string): string => Buffer.from(text).toString("base64");
-const TOKEN = base64(`${USER}:${PASSWORD}`);
 
 /** A request, but for where it goes. */
 export interface Shape {
@@ -44,61 +39,6 @@ export function writes({ repository, tag, manifest, manifestDigest, blobDigest }
     shape("DELETE", `${base}/blobs/${blobDigest}`),
   ];
 }
-
-/** Methods that are no GET and no HEAD, however they are written. */
-export const METHODS = [
-  ..."POST PUT PATCH DELETE OPTIONS TRACE CONNECT PROPFIND MKCOL MOVE COPY LOCK".split(" "),
-  ..."post Put pAtCh dELETE get HEAd PURGE FORGE GETPOST GET\tPOST P\u00d6ST G PO-ST PRI".split(" "),
-  ...["X".repeat(60), "X".repeat(9000), "", " POST", "POST ", "\r\nPOST", "\0POST"],
-];
-
-/** Names and passwords that open nothing. */
-const PAIRS = [
-  ...[`${USER}:`, ":", `:${PASSWORD}`, USER, `${USER}:\0`, `${USER}:${PASSWORD}\n`],
-  ...[`${USER.toUpperCase()}:${PASSWORD}`, "anonymous:", "anonymous:anonymous", "hephaestus-gateway:"],
-  ...["hephaestus-gateway:hephaestus-gateway", "hephaestus-ui:", `hephaestus-ui:${PASSWORD}`],
-];
-
-/** Headers with which somebody without a password might pass for somebody else. */
-export const CREDENTIALS: string[][] = [
-  [],
-  ["authorization: bEaReR ANONYMOUS"],
-  ["Authorization:\tBearer\tanonymous"],
-  ["Authorization:Bearer anonymous"],
-  ["Authorization: Bearer\u00a0anonymous"],
-  ["Authorization: Basic anonymous"],
-  ["Authorization: basic anonymous="],
-  ["Authorization: Basic"],
-  ["Authorization: Basic "],
-  ["Authorization: Basic  ="],
-  ["Authorization: Bearer"],
-  ...["anonymous", "anonymous=", "anonymous==", " anonymous ", "null", "true", "$gateway_authorization"].map(
-    (token) => [`Authorization: Bearer ${token}`],
-  ),
-  ["Authorization: Bearer eyJhbGciOiJub25lIn0.eyJhY2Nlc3MiOlt7ImFjdGlvbnMiOlsicHVzaCJdfV19."],
-  [`Authorization: Digest username="${USER}"`],
-  ["Authorization: Negotiate YWJj"],
-  ["Authorization: Bearer anonymous", "Authorization: Bearer anonymous"],
-  ["Authorization: Bearer anonymous", `Authorization: Basic ${base64(`${USER}:wrong`)}`],
-  [`Authorization: Basic ${base64(`${USER}:wrong`)}`, "Authorization: Bearer anonymous"],
-  [`Authorization: Basic ${base64(`${USER}:wrong`)}, Bearer anonymous`],
-  [`Authorization: Bearer anonymous, Basic ${base64(`${USER}:wrong`)}`],
-  // A right token that is cut, longer, in another alphabet, or in another place.
-  ...[
-    TOKEN.slice(0, -4),
-    TOKEN.slice(0, 8),
-    `${TOKEN}AAAA`,
-    `${TOKEN}.x`,
-    TOKEN.toUpperCase(),
-    base64(TOKEN),
-  ].map((token) => [`Authorization: Bearer ${token}`]),
-  [`Authorization: Basic ${USER}:${PASSWORD}`],
-  [`Authorization : Basic ${TOKEN}`],
-  [`X-Authorization: Basic ${TOKEN}`],
-  [`Proxy-Authorization: Basic ${TOKEN}`],
-  [`Cookie: Authorization=Basic ${TOKEN}; token=${TOKEN}`],
-  ...PAIRS.map((pair) => [`Authorization: Basic ${base64(pair)}`]),
-];
 
 /** Headers that other servers obey. */
 export const OVERRIDES: string[][] = [
@@ -151,53 +91,3 @@ export const SPELLINGS: ((path: string) => string)[] = [
   (path) => `${path} HTTP/1.1\r\nX-Injected: 1`,
   (path) => `${path}\tHTTP/1.1`,
 ];
-
-const CODINGS = ["xchunked", "chunked, identity", "identity, chunked", "chunked,", '"chunked"', "\vchunked"];
-
-/** Requests that two servers might cut in different places, with a write in the rest. */
-export function smuggled(hidden: string): string[] {
-  const size = hidden.length;
-  const hex = size.toString(16);
-  const get = "GET /v2/_catalog HTTP/1.1\r\nHost: localhost\r\n";
-  const post = "POST /v2/tools/hello/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\n";
-  const chunked = "Transfer-Encoding: chunked";
-  const lengths = [
-    `+${size}`,
-    `-${size}`,
-    `0x${hex}`,
-    `${size}, ${size}`,
-    `${size} 0`,
-    "1e2",
-    "",
-    "9".repeat(30),
-  ];
-  return [get, post].flatMap((head) => [
-    `${head}Content-Length: ${size}\r\n${chunked}\r\n\r\n0\r\n\r\n${hidden}`,
-    `${head}${chunked}\r\nContent-Length: 4\r\n\r\n${hex}\r\n${hidden}\r\n0\r\n\r\n`,
-    ...CODINGS.map(
-      (coding) => `${head}Transfer-Encoding: ${coding}\r\nContent-Length: ${size}\r\n\r\n${hidden}`,
-    ),
-    ...["Transfer-Encoding : ", "Transfer-Encoding:\t", "Transfer-Encoding\n : ", "Transfer_Encoding: "].map(
-      (name) => `${head}${name}chunked\r\n\r\n0\r\n\r\n${hidden}`,
-    ),
-    `${head}X: y\r\n ${chunked}\r\nContent-Length: ${size}\r\n\r\n${hidden}`,
-    `${head}${chunked}\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n${hidden}`,
-    `${head}Content-Length: 0\r\nContent-Length: ${size}\r\n\r\n${hidden}`,
-    `${head}Content-Length: ${size}\r\nContent-Length: 0\r\n\r\n${hidden}`,
-    ...lengths.map((length) => `${head}Content-Length: ${length}\r\n\r\n${hidden}`),
-    `${head}${chunked}\r\n\r\n5;x="\r\n\r\n"\r\nhello\r\n0\r\n\r\n${hidden}`,
-    `${head}${chunked}\r\n\r\n0;${"x".repeat(5000)}\r\n\r\n${hidden}`,
-    `${head}${chunked}\r\n\r\n0\n\n${hidden}`,
-    `${head}${chunked}\r\n\r\n0\r\nAuthorization: Basic ${TOKEN}\r\n\r\n${hidden}`,
-    `${head}${chunked}\r\n\r\nfffffffffffffffff\r\n${hidden}`,
-    `${head}${chunked}\r\n\r\n${hex}\r\n${hidden}\r\n0\r\n\r\n`,
-    `${head.replaceAll("\r\n", "\n")}Content-Length: 0\n\n${hidden}`,
-    `${head}X: y\rAuthorization: Basic ${TOKEN}\r\n\r\n${hidden}`,
-    `${head}X: y\0Authorization: Basic ${TOKEN}\r\n\r\n${hidden}`,
-    `${head}Connection: Content-Length\r\nContent-Length: ${size}\r\n\r\n${hidden}`,
-    `${head.replace("HTTP/1.1", "HTTP/1.0")}${chunked}\r\n\r\n0\r\n\r\n${hidden}`,
-    ...[" HTTP/0.9", "", " HTTP/2.0"].map((version) => `${head.replace(" HTTP/1.1", version)}\r\n${hidden}`),
-    `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${hidden}`,
-    `\r\n\r\n${head}\r\n${hidden}`,
-  ]);
-}

@@ -16,7 +16,7 @@ export const STANDINS = {
 
 export type Standin = keyof typeof STANDINS;
 
-export interface ImageConfig {
+interface ImageConfig {
   Entrypoint?: string[];
   Cmd: string[];
   Env?: string[];

@@ -8,7 +8,7 @@ import { afterEach, beforeEach } from "vitest";
 
 /** The scripts, the shells that they promise to run under, and a folder for each test. */
 
-export const scripts = fileURLToPath(new URL("../../../ops-scripts/", import.meta.url));
+const scripts = fileURLToPath(new URL("../../../ops-scripts/", import.meta.url));
 export const SETUP_HOST = join(scripts, "setup_host.sh");
 export const DEPLOY = join(scripts, "deploy.sh");
 

@@ -1,6 +1,5 @@
 import { ConfigError } from "../config/configFindings.js";
-import type { InitAnswers } from "../config/initialConfig.js";
-import { initialConfig } from "../config/initialConfig.js";
+import { type InitAnswers, initialConfig } from "../config/initialConfig.js";
 import { loadConfig } from "../config/load.js";
 import { ExitCode, OperatorError } from "../errors.js";
 
