@@ -3,7 +3,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { Session } from "../operation/stackSession.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
-import { listUsers } from "../users/readUsers.js";
+import { requireUsers } from "../users/readUsers.js";
 import type { AddCommand } from "./command.js";
 import { passwordOptions, rolloutOptions, userOptions } from "./options.js";
 import { checkPasswordFile, openForChange, setPassword, type UserFlags } from "./setPassword.js";
@@ -37,7 +37,7 @@ async function rotatePassword(flags: UserFlags): Promise<ExitCode> {
 async function existingUser({ user }: UserFlags, session: Session): Promise<string> {
   const named = user ?? process.env.REGISTRY_USERNAME;
   if (named) return named;
-  const names = (await listUsers(session)).map((entry) => entry.user);
+  const names = (await requireUsers(session)).users.map((entry) => entry.user);
   const [only, ...others] = names;
   if (only !== undefined && others.length === 0) return only;
   if (isInteractive()) {

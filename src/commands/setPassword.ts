@@ -8,8 +8,9 @@ import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
 import type { Session } from "../operation/stackSession.js";
+import type { Deliver } from "../secrets/handover.js";
 import { delivered, printFile } from "../terminal/output.js";
-import { changeUsers, type HandOver } from "../users/rotation.js";
+import { changeUsers } from "../users/rotation.js";
 import { passwordFromStdin, userName } from "./credentials.js";
 import { openUserSession, type UserSessionFlags } from "./userSession.js";
 
@@ -33,7 +34,7 @@ export async function setPassword(
 ): Promise<void> {
   const { config, options, reporter } = session;
   const change = changeWith(await newPassword(checkUserName(user), flags, config));
-  await changeUsers(session, endingLogin(environmentLogin(user, config), change), handOverTo(flags, session));
+  await changeUsers(session, endingLogin(environmentLogin(user, config), change), deliverTo(flags, session));
   if (flags.dryRun) return;
   reporter.note(
     "info",
@@ -79,7 +80,7 @@ export async function openForChange(flags: UserSessionFlags): Promise<Session> {
 }
 
 /** To a file, as JSON, for a person, or, into a pipe, the password alone. */
-function handOverTo({ passwordFile, json }: UserFlags, { reporter }: Session): HandOver {
+function deliverTo({ passwordFile, json }: UserFlags, { reporter }: Session): Deliver {
   return async (user, password) => {
     if (passwordFile !== undefined) await writePasswordFile(passwordFile, password);
     else if (json || process.stdout.isTTY) await reporter.password(user, password);

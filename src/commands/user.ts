@@ -1,8 +1,9 @@
+import { bcryptCost } from "../credentials/htpasswd.js";
 import { addUser, endingLogin, removeUser, updateUser } from "../credentials/userChanges.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import { table } from "../terminal/table.js";
-import { listUsers } from "../users/readUsers.js";
+import { requireUsers } from "../users/readUsers.js";
 import { changeUsers } from "../users/rotation.js";
 import type { AddCommand } from "./command.js";
 import { passwordOptions, remarkOptions, rolloutOptions, userOptions } from "./options.js";
@@ -88,24 +89,23 @@ async function userRemove(user: string, flags: ChangeFlags): Promise<ExitCode> {
 /** The users, with the bcrypt cost and the age of their passwords, their ends and notes; never a hash. */
 async function userList(flags: ChangeFlags): Promise<ExitCode> {
   const session = await openUserSession(flags);
-  const users = await listUsers(session);
+  const found = await requireUsers(session);
+  const users = found.users.map((entry) => ({
+    user: entry.user,
+    cost: bcryptCost(entry),
+    changed: found.changed.get(entry.user)?.toISOString() ?? null,
+    until: entry.until ?? null,
+    note: entry.note ?? null,
+  }));
   const rows = users.map(({ user, cost, changed, until, note }) => [
     user,
     String(cost),
-    changed?.toISOString() ?? "not noted",
+    changed ?? "not noted",
     until ?? "-",
     note ?? "",
   ]);
   session.reporter.result(
-    {
-      users: users.map(({ user, cost, changed, until, note }) => ({
-        user,
-        cost,
-        changed: changed?.toISOString() ?? null,
-        until: until ?? null,
-        note: note ?? null,
-      })),
-    },
+    { users },
     table(["USER", "BCRYPT COST", "PASSWORD CHANGED", "UNTIL", "NOTE"], rows),
   );
   return ExitCode.ok;
