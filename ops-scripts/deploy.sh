@@ -172,8 +172,29 @@ check_namespace() {
   fi
 }
 
-# Seconds since the epoch of a time such as 2026-11-25T10:00:00.123Z or "2026-11-25T10:00:00Z".
-seconds_of() { date -u -d "$(printf '%s' "$1" | tr -d '"' | sed -e 's/\..*//' -e 's/Z$//' -e 's/T/ /')" +%s; }
+# Seconds since the epoch of a time as docker has it: 2026-11-25T10:00:00.123Z, or with the offset of the engine's own zone.
+seconds_of() {
+  time=$(printf '%s' "$1" | tr -d '"') zone=0
+  case $time in *[+-][0-9][0-9]:[0-9][0-9])
+    minutes=${time##*:} hours=${time%:*}
+    hours=${hours#"${hours%??}"}
+    zone=$(((1$hours - 100) * 3600 + (1$minutes - 100) * 60))
+    case $time in *-??:??) zone=-$zone ;; esac ;;
+  esac
+  echo $(($(date -u -d "$(printf '%.19s' "$time" | tr T ' ')" +%s) - zone))
+}
+
+# Sets $id, $updated, $seconds and $holder to what the lock says. Fails if nobody holds it.
+read_lock() {
+  label='{{println (index .Spec.Labels "hephaestus.lock.'
+  held=$(docker config inspect --format "{{println .ID}}{{println (json .UpdatedAt)}}${label}seconds\")}}${label}holder\")}}" "${stack}_lock" 2>/dev/null </dev/null) || return
+  { read -r id; read -r updated; read -r seconds; read -r holder; } <<EOF
+$held
+EOF
+  if [ -z "$seconds" ]; then die 4 "a config that is not a lock has the name ${stack}_lock" "see who needs it: docker config inspect ${stack}_lock"; fi
+}
+
+is_held() { die 8 "another operation on $stack is running: $holder" "wait for it; if you know that it has ended, run: docker config rm ${stack}_lock"; }
 
 # The lock is the same as in hephaestus (src/operation/stackLock.ts): a config, whose name exists once in the Swarm. Its label
 # says how many seconds after its last update it expires. hephaestus updates its own every few seconds, this script never.
@@ -186,16 +207,13 @@ take_lock() {
       lock=$(printf '%s\n' "$said" | tail -n 1)
       return
     fi
-    label='{{println (index .Spec.Labels "hephaestus.lock.'
-    held=$(docker config inspect --format "{{println .ID}}{{println (json .UpdatedAt)}}${label}seconds\")}}${label}holder\")}}" "${stack}_lock" 2>/dev/null </dev/null) || continue
-    { read -r id; read -r updated; read -r seconds; read -r holder; } <<EOF
-$held
-EOF
-    if [ -z "$seconds" ]; then die 4 "a config that is not a lock has the name ${stack}_lock" "see who needs it: docker config inspect ${stack}_lock"; fi
-    now=$(ask info --format '{{.SystemTime}}')
-    if [ $(($(seconds_of "$now") - $(seconds_of "$updated"))) -le "$seconds" ]; then
-      die 8 "another operation on $stack is running: $holder" "wait for it; if you know that it has ended, run: docker config rm ${stack}_lock"
-    fi
+    read_lock || continue
+    if [ $(($(seconds_of "$(ask info --format '{{.SystemTime}}')") - $(seconds_of "$updated"))) -le "$seconds" ]; then is_held; fi
+    # The clocks of two managers may differ: a holder that lives updates its lock within this time.
+    before=$id$updated
+    sleep 25
+    read_lock || continue
+    if [ "$id$updated" != "$before" ]; then is_held; fi
     # By its id: another process may have taken the lock in the meantime.
     docker config rm "$id" >/dev/null 2>&1 </dev/null && say "lock: removed the expired lock of $holder"
   done
@@ -395,10 +413,11 @@ remove_unused() {
   for name in $services; do
     printf '%s\n' "$wanted" | grep -qx "$name" || ! docker service rm "$name" >/dev/null </dev/null || say "stack: removed $name"
   done
-  for name in $(own config); do
+  # Also what ran before a hephaestus deploy that was killed.
+  baseline=$(ask config ls --filter "label=hephaestus.stack=$stack" --filter "name=${stack}_baseline" --format '{{.Name}}' | grep -xF "${stack}_baseline" || :)
+  for name in $(own config) $baseline; do
     grep -q "name: $name\$" <"$file" || docker config rm "$name" >/dev/null 2>&1 </dev/null || :
   done
-  docker config rm "${stack}_baseline" >/dev/null 2>&1 </dev/null || : # What ran before a hephaestus deploy that was killed.
 }
 
 main() {
@@ -425,6 +444,8 @@ main() {
   give notification-headers notifier "$headers"
   HEPHAESTUS_NOTIFICATION_GENERATION=$chosen HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation
   export HEPHAESTUS_GENERATION HEPHAESTUS_MACHINE_GENERATION HEPHAESTUS_S3_GENERATION HEPHAESTUS_MIRROR_GENERATION HEPHAESTUS_NOTIFICATION_GENERATION
+  # docker would take over a service that somebody else created meanwhile.
+  check_namespace
   docker stack deploy --with-registry-auth ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null ||
     die 6 "docker stack deploy failed (see its message above)" "run it again; it continues where it stopped"
   wait_for_services

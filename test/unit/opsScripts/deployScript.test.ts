@@ -29,7 +29,7 @@ case "$1 $2" in
   "info "*)
     if [ -e "$STUB/unreachable" ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi
     case $* in
-    *SystemTime*) date -u +%Y-%m-%dT%H:%M:%S.123456789Z ;;
+    *SystemTime*) cat "$STUB/time" 2>/dev/null || date -u +%Y-%m-%dT%H:%M:%S.123456789Z ;;
     *) cat "$STUB/info" ;;
     esac ;;
   "secret ls") case $* in
@@ -47,6 +47,7 @@ case "$1 $2" in
     [ ! -e "$STUB/no-$name" ] || { echo "Error response from daemon: no space left" >&2; exit 1; }
     [ ! -e "$STUB/$1s/$name" ] || { echo "Error response from daemon: $name already exists" >&2; exit 1; }
     for word; do case $word in hephaestus.*) echo "$word" >> "$STUB/labels/$name" ;; esac; done
+    [ ! -e "$STUB/meanwhile" ] || . "$STUB/meanwhile"
     cat > "$STUB/$1s/$name"; echo "id-of-$name" ;;
   "config ls") case $* in
     *namespace*) matching 2>/dev/null < "$STUB/stack-configs" || : ;;
@@ -377,7 +378,6 @@ describe("deploy.sh", () => {
       `${secret("ui", ` ${given}`)} [reg_ui_1] [-]`,
       `${secret("htpasswd", ` ${given}${changed}`)} [reg_htpasswd_1] [-]`,
       "docker [stack] [deploy] [--with-registry-auth] [--resolve-image] [never] [-c] [compose.yml] [reg]",
-      "docker [config] [rm] [reg_baseline]",
       "docker [config] [rm] [id-of-reg_lock]",
     ]);
     expect(read("deployed")).toBe("1 1\n");
@@ -638,6 +638,33 @@ describe("deploy.sh", () => {
       expect(code, err).toBe(0);
       expect(out).toContain("lock: removed the expired lock of carol@far");
       expect(existsSync(join(stub, "configs", "reg_lock"))).toBe(false);
+    });
+
+    it.each([
+      ["+01:00", 20, ExitCode.locked],
+      ["-05:30", 80, ExitCode.ok],
+    ])("counts the seconds on an engine whose zone is %s", async (zone, ago, exitCode) => {
+      hold(ago, 75);
+      const [, sign, hours, minutes] = /(.)(..):(..)/.exec(zone) ?? [];
+      const offset = Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+      const there = new Date(Date.now() + offset).toISOString();
+      writeFileSync(join(stub, "time"), `${there.slice(0, 19)}.123456789${zone}\n`);
+      expect((await deploy(credentials)).code).toBe(exitCode);
+    });
+
+    it("is not taken from a holder who updates it, whatever the clocks say", async () => {
+      hold(80, 75);
+      const renew = `#!/bin/sh\n[ "$1" -lt 20 ] || sed -i 2s/20/21/ '${join(stub, "configs", "reg_lock")}'\n`;
+      writeFileSync(join(stub, "bin", "sleep"), renew, { mode: 0o755 });
+      expect((await deploy(credentials)).code).toBe(ExitCode.locked);
+    });
+
+    it("does not keep a service from appearing, which is seen before it would be taken over", async () => {
+      const appear = ': > "$STUB/services/reg_gateway"; echo somebody > "$STUB/owner-reg_gateway"\n';
+      writeFileSync(join(stub, "meanwhile"), appear);
+      const { code, err } = await deploy(credentials);
+      expect([code, read("deployed")]).toEqual([ExitCode.preflight, ""]);
+      expect(err).toContain("service reg_gateway");
     });
 
     it("is given back once when docker refuses a secret half-way", async () => {
