@@ -8,11 +8,11 @@ import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type Digest, digestOfStream, hexOf } from "../registry/digest.js";
 import { readJson } from "../registry/readJson.js";
+import { blobPath, MANIFEST_FILE, manifestSchema } from "./bundleFormat.js";
 import { type Entry, fileEntry, readTar } from "./tarFile.js";
 
-/** What `docker load` reads: where the parts of each image are. Source: moby, image/tarexport. */
-const MANIFEST_FILE = "manifest.json";
-const manifestSchema = z.array(z.object({ Config: z.string(), Layers: z.array(z.string()) }));
+/** One image that was saved by its name. */
+const savedSchema = z.array(manifestSchema.element.pick({ Config: true, Layers: true }));
 
 /**
  * Sees to it that the engine has an image under its name: the one that the stack runs, if that is known.
@@ -79,9 +79,9 @@ export async function saveImages(docker: Docker, names: readonly string[], folde
   for (const name of names) {
     const saved = await saveImage(docker, name, join(folder, String(manifest.length)));
     for (const { digest, file } of [saved.config, ...saved.layers])
-      parts.set(digest, { ...(await fileEntry(file, blobPath(digest))), mode: 0o644 });
-    const Layers = saved.layers.map(({ digest }) => blobPath(digest));
-    manifest.push({ Config: blobPath(saved.config.digest), RepoTags: [name], Layers });
+      parts.set(digest, { ...(await fileEntry(file, blobPath(hexOf(digest)))), mode: 0o644 });
+    const Layers = saved.layers.map(({ digest }) => blobPath(hexOf(digest)));
+    manifest.push({ Config: blobPath(hexOf(saved.config.digest)), RepoTags: [name], Layers });
   }
   const text = `${JSON.stringify(manifest)}\n`;
   const entries = [...parts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
@@ -92,8 +92,6 @@ interface Part {
   digest: Digest;
   file: string;
 }
-
-const blobPath = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
 
 async function saveImage(
   docker: Docker,
@@ -115,7 +113,7 @@ async function saveImage(
     digest: await digestOfStream(createReadStream(place(path))),
     file: place(path),
   });
-  const [saved] = readJson(manifestSchema, await readFile(place(MANIFEST_FILE))) ?? [];
+  const [saved] = readJson(savedSchema, await readFile(place(MANIFEST_FILE))) ?? [];
   if (saved === undefined) throw cannotBundle(name, `what docker saved has no image in ${MANIFEST_FILE}`);
   const layers = [];
   for (const path of saved.Layers) layers.push(await part(path));

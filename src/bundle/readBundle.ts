@@ -8,7 +8,11 @@ import {
   BUNDLE_FILE,
   BUNDLE_VERSION,
   type BundleFacts,
+  blobPath,
   factsSchema,
+  MANIFEST_FILE,
+  manifestSchema,
+  PROGRAM_FOLDER,
   parseSums,
   STACK_FOLDER,
   SUMS_FILE,
@@ -17,6 +21,9 @@ import { readTar, type TarEntry } from "./tarFile.js";
 
 /** Bytes of a file that is read into the memory: the sums, and the files of the stack. */
 const LARGEST_KEPT = 64 * 1024 * 1024;
+
+/** What is beside the parts of the images. */
+const OWN = new RegExp(`^(?:${BUNDLE_FILE}|${MANIFEST_FILE}|(?:${STACK_FOLDER}|${PROGRAM_FOLDER})/.*)$`);
 
 export interface ReadBundle {
   facts: BundleFacts;
@@ -44,10 +51,31 @@ export async function readBundle(file: string): Promise<ReadBundle> {
   }
   const unknown = [...sums.keys()].find((path) => !wanted.has(path));
   if (unknown !== undefined) throw bundleError(file, `has a file that is not in ${SUMS_FILE}: ${unknown}`);
+  const facts = factsOf(file, description);
+  const manifest = readJson(manifestSchema, kept.get(MANIFEST_FILE) ?? Buffer.of());
+  if (manifest === undefined) throw bundleError(file, `has no ${MANIFEST_FILE} that can be read`);
+  checkImages(file, facts, manifest, sums);
   const files = [...kept]
     .filter(([path]) => path.startsWith(`${STACK_FOLDER}/`))
     .map(([path, content]) => ({ path: path.slice(STACK_FOLDER.length + 1), text: String(content) }));
-  return { facts: factsOf(file, description), files };
+  return { facts, files };
+}
+
+/** `docker load` gives an image every name that the manifest has for it, and takes the digest of a part from its path. */
+function checkImages(
+  file: string,
+  facts: BundleFacts,
+  manifest: z.infer<typeof manifestSchema>,
+  sums: ReadonlyMap<string, string>,
+): void {
+  const names = manifest.flatMap(({ RepoTags }) => RepoTags);
+  if (names.sort().join("\n") !== [...facts.images].sort().join("\n"))
+    throw bundleError(file, `has other images than its ${BUNDLE_FILE} names: ${names.join(", ")}`);
+  const parts = new Set(manifest.flatMap(({ Config, Layers }) => [Config, ...Layers]));
+  const others = [...sums.keys()].filter((path) => !OWN.test(path));
+  for (const path of [...parts, ...others])
+    if (!parts.has(path) || path !== blobPath(sums.get(path) ?? ""))
+      throw bundleError(file, `has ${path}, which is no part of its images`);
 }
 
 interface Archive {
@@ -73,11 +101,11 @@ async function readEntry(file: string, entry: TarEntry, { sums, kept }: Archive)
   const { name, type, content } = entry;
   if (type !== "file")
     throw bundleError(file, `has ${name}, which is no file but a ${type ?? "thing of unknown type"}`);
-  // What is written must not lead out of its folder.
-  if (name.split("/").some((part) => part === ".." || part === "." || part === ""))
-    throw bundleError(file, `has a path that leads out of it: ${name}`);
+  // What is written must not lead out of its folder. Programs read hidden files unasked: git runs what .git/config names.
+  if (name.split("/").some((part) => part === "" || part.startsWith(".")))
+    throw bundleError(file, `has a path that leads out of it, or is hidden: ${name}`);
   if (sums.has(name)) throw bundleError(file, `has ${name} twice`);
-  if (name !== SUMS_FILE && name !== BUNDLE_FILE && !name.startsWith(`${STACK_FOLDER}/`)) {
+  if (![SUMS_FILE, BUNDLE_FILE, MANIFEST_FILE].includes(name) && !name.startsWith(`${STACK_FOLDER}/`)) {
     sums.set(name, hexOf(await digestOfStream(content)));
     return;
   }

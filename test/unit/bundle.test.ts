@@ -2,10 +2,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { execaSync } from "execa";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type BundleFacts, parseSums, sumsText } from "../../src/bundle/bundleFormat.js";
+import { type BundleFacts, blobPath, parseSums, sumsText } from "../../src/bundle/bundleFormat.js";
 import { readBundle } from "../../src/bundle/readBundle.js";
 import { type Entry, writeTar } from "../../src/bundle/tarFile.js";
 import { writeBundle } from "../../src/bundle/writeBundle.js";
+import { digestOf, hexOf } from "../../src/registry/digest.js";
 
 let folder: string;
 
@@ -26,13 +27,24 @@ const facts = (version = 1) =>
 
 const text = (path: string, content: string): Entry => ({ path, mode: 0o644, text: content });
 
+const LAYER = blobPath(hexOf(digestOf(Buffer.from("a layer"))));
+
+/** Of one image, whose config is its layer. */
+const manifest = (names = ["nginx:1"], layers = [LAYER]) =>
+  text("manifest.json", JSON.stringify([{ Config: LAYER, RepoTags: names, Layers: layers }]));
+
 /** Writes a bundle with one layer. */
 const write = (file: string, fail = false) =>
   writeBundle(file, async (parts) => {
     writeFileSync(`${parts}/layer`, "a layer");
     if (fail) throw new Error("the engine is gone");
-    const layer = { path: "blobs/a", mode: 0o644, file: `${parts}/layer`, size: 7 };
-    return [text("bundle.json", facts()), layer, text("stack/hephaestus.yaml", "domain: example.com\n")];
+    const layer = { path: LAYER, mode: 0o644, file: `${parts}/layer`, size: 7 };
+    return [
+      text("bundle.json", facts()),
+      manifest(),
+      layer,
+      text("stack/hephaestus.yaml", "domain: example.com\n"),
+    ];
   });
 
 test("a bundle is read as it was written, by its owner alone", async () => {
@@ -48,7 +60,7 @@ test("sha256sum finds its sums right", async () => {
   await write(`${folder}/a`);
   execaSync("tar", ["-xf", `${folder}/a`, "-C", folder]);
   expect(execaSync("sha256sum", ["--check", "SHA256SUMS"], { cwd: folder }).stdout.split("\n")).toHaveLength(
-    3,
+    4,
   );
 });
 
@@ -94,6 +106,30 @@ test("a path that leads out of the bundle is refused", async () => {
   for (const path of ["stack/../../x", "/etc/x", "stack//x"]) {
     await writeTar(`${folder}/a`, [text("bundle.json", facts()), text(path, "x")]);
     await expect(readBundle(`${folder}/a`)).rejects.toThrow("leads out of it");
+  }
+});
+
+test("hidden files are refused: programs read them unasked", async () => {
+  for (const path of ["stack/.git/config", "stack/.envrc", "stack/a/.ssh/rc", ".x"]) {
+    await writeTar(`${folder}/a`, [text("bundle.json", facts()), manifest(), text(path, "x")]);
+    await expect(readBundle(`${folder}/a`)).rejects.toThrow(`or is hidden: ${path}`);
+  }
+});
+
+test("what docker would load is what the bundle names, each part under its digest", async () => {
+  const layer = text(LAYER, "a layer");
+  const cases: [Entry[], string][] = [
+    [[layer], "has no manifest.json"],
+    [[manifest(["nginx:1", "mycorp/payroll:prod"]), layer], "other images than its bundle.json names"],
+    [[manifest([]), layer], "other images than its bundle.json names"],
+    [[manifest(), text(LAYER, "another layer")], "no part of its images"],
+    [[manifest(["nginx:1"], [blobPath("0".repeat(64))]), layer], "no part of its images"],
+    [[manifest(), layer, text("repositories", "{}")], "has repositories, which is no part of its images"],
+    [[manifest(), layer, text(blobPath(hexOf(digestOf(Buffer.from("x")))), "x")], "no part of its images"],
+  ];
+  for (const [entries, fault] of cases) {
+    await writeTar(`${folder}/a`, [text("bundle.json", facts()), ...entries]);
+    await expect(readBundle(`${folder}/a`), fault).rejects.toThrow(fault);
   }
 });
 

@@ -11,11 +11,11 @@ import { tmpdir } from "node:os";
 import { pipeline } from "node:stream/promises";
 import { type Header, pack } from "tar-stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { sumsText } from "../../src/bundle/bundleFormat.js";
+import { blobPath, sumsText } from "../../src/bundle/bundleFormat.js";
 import { extractTar, provideImage, saveImages } from "../../src/bundle/engineImages.js";
 import { readBundle } from "../../src/bundle/readBundle.js";
 import type { Docker } from "../../src/docker/run.js";
-import { digestOf } from "../../src/registry/digest.js";
+import { digestOf, hexOf } from "../../src/registry/digest.js";
 
 /** Archives that were made to harm whoever makes or loads a bundle, and what an engine has under a name. */
 
@@ -43,10 +43,14 @@ const FACTS = {
   images: ["nginx:1"],
 };
 
+const CONFIG = blobPath(hexOf(digestOf(Buffer.from("{}"))));
+
 /** A bundle whose sums fit its files, with further entries. */
 function bundle(file: string, facts: object, more: readonly Part[] = []): Promise<void> {
   const parts: Part[] = [
     { name: "bundle.json", text: JSON.stringify(facts) },
+    { name: "manifest.json", text: JSON.stringify([{ Config: CONFIG, RepoTags: ["nginx:1"], Layers: [] }]) },
+    { name: CONFIG, text: "{}" },
     { name: "stack/hephaestus.yaml", text: "domain: a.example\n" },
   ];
   const sums = new Map(parts.map(({ name, text = "" }) => [name, digestOf(Buffer.from(text)).slice(7)]));
@@ -88,9 +92,9 @@ describe("a bundle", () => {
   test("that has a file twice, or one without a sum, is refused", async () => {
     await bundle(`${folder}/a`, FACTS, [{ name: "stack/hephaestus.yaml", text: "domain: b.example\n" }]);
     await expect(readBundle(`${folder}/a`)).rejects.toThrow("has stack/hephaestus.yaml twice");
-    await bundle(`${folder}/a`, FACTS, [{ name: "manifest.json", text: "[]" }]);
+    await bundle(`${folder}/a`, FACTS, [{ name: "stack/other", text: "[]" }]);
     await expect(readBundle(`${folder}/a`)).rejects.toThrow(
-      "has a file that is not in SHA256SUMS: manifest.json",
+      "has a file that is not in SHA256SUMS: stack/other",
     );
   });
 });
