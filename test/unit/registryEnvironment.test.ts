@@ -43,6 +43,8 @@ describe("registry.env refuses what the stack relies on", () => {
     ["REGISTRY_VALIDATION_MANIFESTS_INDEXES_PLATFORMS", "none"],
     ["REGISTRY_CATALOG_MAXENTRIES", "50"],
     ["REGISTRY_VERSION", "0.1"],
+    ["REGISTRY_HTTP_HEADERS", "{X-Foo: [bar]}"],
+    ["REGISTRY_NOTIFICATIONS_ENDPOINTS", "[{name: hook, url: 'https://hook.example/events'}]"],
     ["REGISTRY_LOGGER", "x"],
     ["HEPHAESTUS_READONLY_UNTIL", "9"],
     ["PATH", "/x"],
@@ -56,12 +58,6 @@ describe("registry.env refuses what the stack relies on", () => {
   });
 
   test.each([
-    ["a login in an address", "REGISTRY_NOTIFICATIONS_ENDPOINTS", "[{url: 'https://ann:pw@hook.example'}]"],
-    [
-      "a header with a credential",
-      "REGISTRY_NOTIFICATIONS_ENDPOINTS",
-      "[{headers: {Authorization: [Bearer abc]}}]",
-    ],
     ["a mail server's password", "REGISTRY_LOG_HOOKS", "[{options: {smtp: {password: abc}}}]"],
     ["a login of a proxy", "HTTPS_PROXY", "http://ann:pw@proxy.example:3128"],
     ["a password by its name", "REGISTRY_LOG_HOOKS_PASSWORD", "abc"],
@@ -78,11 +74,9 @@ test.each([
   ["REGISTRY_LOG_LEVEL", "debug"],
   ["REGISTRY_LOG_FORMATTER", "json"],
   ["REGISTRY_LOG_ACCESSLOG_DISABLED", "false"],
-  ["REGISTRY_NOTIFICATIONS_ENDPOINTS", "[{name: hook, url: 'https://hook.example/events', timeout: 5s}]"],
   ["REGISTRY_NOTIFICATIONS_EVENTS_INCLUDEREFERENCES", "true"],
   ["REGISTRY_HTTP_HTTP2_DISABLED", "true"],
   ["REGISTRY_HTTP_RELATIVEURLS", "true"],
-  ["REGISTRY_HTTP_HEADERS", "{X-Content-Type-Options: [nosniff]}"],
   ["REGISTRY_HTTP_DEBUG_ADDR", ":5002"],
   ["REGISTRY_STORAGE_FILESYSTEM_MAXTHREADS", "50"],
   ["REGISTRY_STORAGE_TAG_CONCURRENCYLIMIT", "8"],

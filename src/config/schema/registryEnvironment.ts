@@ -3,14 +3,14 @@ import { namesSecret, valueHoldsSecret } from "../../credentials/secretNames.js"
 import { text, UNPRINTABLE } from "../text.js";
 
 /**
- * Settings of the registry that the rest of the stack does not rely on, each with what is below it. Source: distribution's
- * configuration.md (every key is REGISTRY_<PATH>), lines 2 and 3.
+ * Settings of the registry that the rest of the stack does not rely on, each with what is below it. A variable replaces the whole
+ * setting, so http.headers is not among them: the registry tells the gateway there which users have ended. Source:
+ * distribution's configuration.md (every key is REGISTRY_<PATH>), lines 2 and 3.
  */
 const SETTINGS = [
   "REGISTRY_LOG",
-  "REGISTRY_NOTIFICATIONS",
+  "REGISTRY_NOTIFICATIONS_EVENTS",
   "REGISTRY_HTTP_DEBUG",
-  "REGISTRY_HTTP_HEADERS",
   "REGISTRY_HTTP_HTTP2",
   "REGISTRY_HTTP_RELATIVEURLS",
   "REGISTRY_STORAGE_FILESYSTEM_MAXTHREADS",
