@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { Image } from "../e2e/attacks/image.js";
+import { HeldChecks } from "./attacks/heldChecks.js";
 import { replace, type Surroundings } from "./attacks/mutation.js";
 import type { Site } from "./attacks/site.js";
 import { AUTHORITY, freePorts, HOST, type PlainStack } from "./plainStack.js";
@@ -34,13 +35,27 @@ const proxyTo = (config: string, address: string): string =>
     `map $route $destination { default ${address}; }`,
   );
 
+const trustingProxies = (config: string): string =>
+  replace(config, "http {", "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;");
+
+/** The config with checks that are held. Turns and guesses come back so slowly that it does not matter how fast this machine is. */
+const holding = (config: string, { addressOf }: HeldChecks): string =>
+  (["swift", "pace"] as const).reduce(
+    (changed, queue) =>
+      replace(changed, new RegExp(`(?<=server_name ${queue};[^}]*set \\$registry )[^;]+`), addressOf(queue)),
+    ["guesses", "pace"].reduce(
+      (changed, zone) => replace(changed, new RegExp(`(?<=zone=${zone}:1m rate=)\\d+`), "1"),
+      config,
+    ),
+  );
+
 /** The config with what its surroundings ask for. */
 const SURROUNDED: Record<Surroundings, (config: string, mirror: string) => string> = {
   stack: (config) => config,
   mirror: (config, mirror) => proxyTo(config, mirror),
   nothing: (config) => proxyTo(config, "127.0.0.1:1"),
-  proxy: (config) =>
-    replace(config, "http {", "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;"),
+  proxy: trustingProxies,
+  held: trustingProxies,
   forgetful: (config) => replace(config, /(?<=proxy_cache_valid 200.*)45s;/, "2s;"),
   // A mutation takes this line away. Where the rule is there, the probe fails without this change.
   narrow: (config) => config.replace(/(?<=limit_conn answers_of_network )\d+/, "6"),
@@ -78,7 +93,9 @@ export async function startGateways(
       await mkdir(home);
       if (plan.script !== undefined) await writeFile(`${home}/access.js`, plan.script);
       const door = { name: `gateway ${port}`, to: { host: HOST, port }, authority: AUTHORITY };
-      const config = stack.moved(SURROUNDED[plan.around](plan.config, mirror), `${home}/tmp`);
+      const checks = plan.around === "held" ? await HeldChecks.start() : undefined;
+      const surrounded = SURROUNDED[plan.around](plan.config, mirror);
+      const config = stack.moved(checks ? holding(surrounded, checks) : surrounded, `${home}/tmp`);
       await stack.serveNginx(placed(config, home, port), home, door);
       return {
         door,
@@ -86,6 +103,7 @@ export async function startGateways(
         storage: stack.storage,
         machineAuthorization: stack.machineAuthorization,
         log: () => readFile(`${home}/access.log`, "utf8"),
+        ...(checks && { checks }),
       };
     }),
   );

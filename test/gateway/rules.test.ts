@@ -10,6 +10,7 @@ import { CREDENTIALS } from "../e2e/stack.js";
 import * as access from "./attacks/accessProbes.js";
 import * as edge from "./attacks/edgeProbes.js";
 import { GENERAL_RULES } from "./attacks/generalRules.js";
+import * as guess from "./attacks/guessProbes.js";
 import { LOCATION_RULES } from "./attacks/locationRules.js";
 import { replace, type Surroundings } from "./attacks/mutation.js";
 import { type Probe, RIGHT, type Site } from "./attacks/site.js";
@@ -21,17 +22,18 @@ const nameOf = (probe: Probe): string => probe.name.replace(/[A-Z]/g, (letter) =
 /** The probes for each of the surroundings; the last ones use up the guesses of their address. */
 const PROBES: [Surroundings, Probe[]][] = [
   ["stack", [...Object.values(access), edge.addressesAreOfTheConfiguredHost, edge.largeBodiesStreamThrough]],
-  ["stack", [edge.theLogHoldsNoCredentialAndNoQuery, edge.guessesAreLimitedAndNobodyElseIs]],
-  ["stack", [edge.theSameWrongPasswordIsOneGuess, edge.aRefusalNeedsNoCheck]],
-  ["forgetful", [edge.whoWasRightBeforeWaitsForNobody]],
-  ["forgetful", [edge.aWrongPasswordIsNeverKnown]],
+  ["stack", [edge.theLogHoldsNoCredentialAndNoQuery, guess.guessesAreLimitedAndNobodyElseIs]],
+  ["held", [guess.theSameWrongPasswordIsOneGuess]],
+  ["stack", [guess.aRefusalNeedsNoCheck]],
+  ["forgetful", [guess.whoWasRightBeforeWaitsForNobody]],
+  ["forgetful", [guess.aWrongPasswordIsNeverKnown]],
   ["mirror", [edge.theRegistryHearsTheGatewayAlone]],
   ["nothing", [edge.aMissingRegistryIsSaidToBeMissing]],
-  ["proxy", [edge.guessesOfEverybodyAreLimited]],
-  ["proxy", [edge.oneAddressIsNotRefusedForAnother]],
-  ["proxy", [edge.aNetworkOfIpv6CountsAsOneAddress]],
-  ["proxy", [edge.whoComesBackAfterARollIsCheckedAtOnce]],
-  ["stack", [edge.guessesInAnyFormAreCounted]],
+  ["held", [guess.guessesOfEverybodyAreLimited]],
+  ["proxy", [guess.oneAddressIsNotRefusedForAnother]],
+  ["proxy", [guess.aNetworkOfIpv6CountsAsOneAddress]],
+  ["held", [guess.whoComesBackAfterARollIsCheckedAtOnce]],
+  ["stack", [guess.guessesInAnyFormAreCounted]],
   ["narrow", [edge.oneNetworkDoesNotTakeAllPlaces]],
 ];
 const MUTATIONS = [...GENERAL_RULES, ...LOCATION_RULES];

@@ -1,6 +1,7 @@
 /** Rules of the gateway inside of its locations. */
 import * as access from "./accessProbes.js";
 import * as edge from "./edgeProbes.js";
+import * as guess from "./guessProbes.js";
 import { inLocation, type Mutation } from "./mutation.js";
 
 const REFUSE = /if \(\$decision = refuse\) \{[^}]*\}/;
@@ -43,7 +44,7 @@ export const LOCATION_RULES: Mutation[] = [
     "",
     access.aRightPasswordOpensEverything,
   ),
-  inLocation("= /auth/check", "who is refused is refused", REFUSE, "", edge.aRefusalNeedsNoCheck),
+  inLocation("= /auth/check", "who is refused is refused", REFUSE, "", guess.aRefusalNeedsNoCheck),
   inLocation(
     "= /auth/check",
     "who has the anonymous token may not write",
@@ -90,21 +91,22 @@ export const LOCATION_RULES: Mutation[] = [
     "right passwords are remembered",
     "proxy_cache checks;",
     "",
-    edge.guessesAreLimitedAndNobodyElseIs,
+    guess.guessesAreLimitedAndNobodyElseIs,
   ),
   inLocation(
     "= /auth/check",
     "wrong ones are, too",
     "proxy_cache_valid 200 401",
     "proxy_cache_valid 200",
-    edge.theSameWrongPasswordIsOneGuess,
+    guess.theSameWrongPasswordIsOneGuess,
+    "held",
   ),
   inLocation(
     "= /auth/check",
     "a wrong one leaves no file",
     "error_page 401 = /auth/wrong;",
     "",
-    edge.aWrongPasswordIsNeverKnown,
+    guess.aWrongPasswordIsNeverKnown,
     "forgetful",
   ),
   inLocation(
@@ -112,14 +114,15 @@ export const LOCATION_RULES: Mutation[] = [
     "one asks for all who ask at once",
     "proxy_cache_lock on;",
     "",
-    edge.theSameWrongPasswordIsOneGuess,
+    guess.theSameWrongPasswordIsOneGuess,
+    "held",
   ),
   inLocation(
     "= /auth/check",
     "the last answer is the gateway's own",
     "proxy_set_header X-Last-Answer $upstream_cache_status;",
     "",
-    edge.whoWasRightBeforeWaitsForNobody,
+    guess.whoWasRightBeforeWaitsForNobody,
     "forgetful",
   ),
   inLocation(
@@ -127,14 +130,14 @@ export const LOCATION_RULES: Mutation[] = [
     "the address is the client's",
     "X-Client-Network $client_network",
     "X-Client-Network $http_x_forwarded_for",
-    edge.guessesAreLimitedAndNobodyElseIs,
+    guess.guessesAreLimitedAndNobodyElseIs,
   ),
   inLocation(
     "= /auth/check",
     "a check that cannot be made is no fault",
     "error_page 429 500 502 503 504 529 = /auth/unknown;",
     "",
-    edge.guessesAreLimitedAndNobodyElseIs,
+    guess.guessesAreLimitedAndNobodyElseIs,
   ),
   inLocation(
     "@challenge",
@@ -162,15 +165,15 @@ export const LOCATION_RULES: Mutation[] = [
     "too many guesses are told so",
     /if \(\$check_status = 429\)[\s\S]*?';\s*\}/,
     "",
-    edge.guessesAreLimitedAndNobodyElseIs,
+    guess.guessesAreLimitedAndNobodyElseIs,
   ),
   inLocation(
     "@unavailable",
     "too many checks are told so",
     /if \(\$check_status = 529\)[\s\S]*?';\s*\}/,
     "",
-    edge.guessesOfEverybodyAreLimited,
-    "proxy",
+    guess.guessesOfEverybodyAreLimited,
+    "held",
   ),
 
   inLocation(
@@ -178,7 +181,7 @@ export const LOCATION_RULES: Mutation[] = [
     "the answer of the check is known",
     "auth_request_set $check_status $upstream_status;",
     "",
-    edge.guessesAreLimitedAndNobodyElseIs,
+    guess.guessesAreLimitedAndNobodyElseIs,
   ),
   inLocation(
     "/v2/",

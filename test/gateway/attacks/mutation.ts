@@ -1,10 +1,11 @@
 import type { Probe } from "./site.js";
 
 /**
- * What stands behind the gateway: the stack, a mirror, nothing, the stack with a proxy before the gateway, or the stack with
- * a gateway that remembers the registry's answers for 2 seconds only, or that has few places for requests of one network.
+ * What stands behind the gateway: the stack, a mirror, nothing, the stack with a proxy before the gateway, the same with
+ * checks that are held (nothing else works there), or the stack with a gateway that remembers the registry's answers for 2
+ * seconds only, or that has few places for requests of one network.
  */
-export type Surroundings = "stack" | "mirror" | "nothing" | "proxy" | "forgetful" | "narrow";
+export type Surroundings = "stack" | "mirror" | "nothing" | "proxy" | "held" | "forgetful" | "narrow";
 
 /** A rule of the rendered gateway/nginx.conf, the change that takes it away, and the probe that must notice. */
 export interface Mutation {

@@ -3,6 +3,7 @@
 import { type Image, MANIFEST_TYPE } from "../../e2e/attacks/image.js";
 import { type Answer, basic, type Door, ask as rawAsk } from "../../e2e/attacks/raw.js";
 import { PASSWORD, USER } from "../../e2e/stack.js";
+import type { HeldChecks } from "./heldChecks.js";
 
 /** A gateway for pull: anonymous, and what is around it. */
 export interface Site {
@@ -13,6 +14,8 @@ export interface Site {
   /** What the gateway sends to the registry for a user who writes. */
   machineAuthorization: string;
   log(): Promise<string>;
+  /** Where checks are held. */
+  checks?: HeldChecks;
 }
 
 /** @throws Error where no answer comes: nothing about a rule is known then */
