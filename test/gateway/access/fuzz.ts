@@ -147,12 +147,19 @@ function givenAway(text: string, images: ReadonlyMap<string, Image>): string[] {
     .map(({ repository }) => repository);
 }
 
-/** Puts everything back that users with rights removed or changed. */
-async function restore(registry: Door, images: ReadonlyMap<string, Image>, more: string): Promise<void> {
-  for (const repository of images.keys()) {
+/** Puts images of some repositories where they belong, with a layer of their own. */
+async function fill(
+  registry: Door,
+  repositories: readonly string[],
+  more: string,
+): Promise<[string, Image][]> {
+  const filled: [string, Image][] = [];
+  for (const repository of repositories) {
     const image = await pushImage(registry, basic("ann", PASSWORD), repository, "latest", more);
     await putManifest(registry, basic("ann", PASSWORD), image, "v1");
+    filled.push([repository, image]);
   }
+  return filled;
 }
 
 /**
@@ -175,12 +182,9 @@ export async function fuzzRules(
   const result: FuzzResult = { violations: [], faults: [], statuses: {}, changed: [], sent: 0 };
   const isOver = () => only !== undefined && result.violations.length > 0;
   const more = ` ${seed}`;
-  const images = new Map<string, Image>();
-  for (const repository of REPOSITORIES)
-    images.set(repository, await pushImage(registry, basic("ann", PASSWORD), repository, "latest", more));
+  const images = new Map(await fill(registry, REPOSITORIES, more));
   const fuzzers = only ? [only.fuzzer] : FUZZERS;
   for (const caller of fuzzers) {
-    await restore(registry, images, more);
     const before = contents(storage);
     let left = Math.floor(most / fuzzers.length);
     const worker = async () => {
@@ -208,15 +212,24 @@ export async function fuzzRules(
     };
     await Promise.all(Array.from({ length: WORKERS }, worker));
     const after = contents(storage);
+    const changed: string[] = [];
     for (const repository of new Set([...before.keys(), ...after.keys()])) {
       const [old, now] = [before.get(repository), after.get(repository)];
       if (old?.all === now?.all) continue;
+      changed.push(repository);
       result.changed.push(`${caller}: ${repository}`);
       if (!may(caller, "push", repository) && !may(caller, "delete", repository))
         result.violations.push(`${caller} changed ${repository}`);
       if (isImmutable(repository, "v1") && old !== undefined && old.kept !== "" && old.kept !== now?.kept)
         result.violations.push(`${caller} changed the immutable tag v1 of ${repository}`);
     }
+    // The next one finds everything as it was.
+    if (caller !== fuzzers.at(-1))
+      await fill(
+        registry,
+        changed.filter((repository) => images.has(repository)),
+        more,
+      );
   }
   return result;
 }
