@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { concurrently } from "../../src/registry/concurrently.js";
 import type { Image } from "../e2e/attacks/image.js";
 import { HeldChecks } from "./attacks/heldChecks.js";
 import { replace, type Surroundings } from "./attacks/mutation.js";
@@ -86,25 +87,26 @@ export async function startGateways(
 ): Promise<Site[]> {
   const ports = await freePorts(plans.length);
   const mirror = plans.some(({ around }) => around === "mirror") ? await startMirror() : "";
-  return Promise.all(
-    plans.map(async (plan, index) => {
-      const port = ports[index] ?? 0;
-      const home = `${stack.folder}/gateway-${port}`;
-      await mkdir(home);
-      if (plan.script !== undefined) await writeFile(`${home}/access.js`, plan.script);
-      const door = { name: `gateway ${port}`, to: { host: HOST, port }, authority: AUTHORITY };
-      const checks = plan.around === "held" ? await HeldChecks.start() : undefined;
-      const surrounded = SURROUNDED[plan.around](plan.config, mirror);
-      const config = stack.moved(checks ? holding(surrounded, checks) : surrounded, `${home}/tmp`);
-      await stack.serveNginx(placed(config, home, port), home, door);
-      return {
-        door,
-        image,
-        storage: stack.storage,
-        machineAuthorization: stack.machineAuthorization,
-        log: () => readFile(`${home}/access.log`, "utf8"),
-        ...(checks && { checks }),
-      };
-    }),
-  );
+  const sites: Site[] = [];
+  // Some at once: who waits asks again and again.
+  await concurrently([...plans.entries()], 4, async ([index, plan]) => {
+    const port = ports[index] ?? 0;
+    const home = `${stack.folder}/gateway-${port}`;
+    await mkdir(home);
+    if (plan.script !== undefined) await writeFile(`${home}/access.js`, plan.script);
+    const door = { name: `gateway ${port}`, to: { host: HOST, port }, authority: AUTHORITY };
+    const checks = plan.around === "held" ? await HeldChecks.start() : undefined;
+    const surrounded = SURROUNDED[plan.around](plan.config, mirror);
+    const config = stack.moved(checks ? holding(surrounded, checks) : surrounded, `${home}/tmp`);
+    await stack.serveNginx(placed(config, home, port), home, door);
+    sites[index] = {
+      door,
+      image,
+      storage: stack.storage,
+      machineAuthorization: stack.machineAuthorization,
+      log: () => readFile(`${home}/access.log`, "utf8"),
+      ...(checks && { checks }),
+    };
+  });
+  return sites;
 }

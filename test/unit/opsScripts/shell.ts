@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,8 +23,11 @@ export function which(name: string): string | undefined {
 }
 
 export const isRoot = process.getuid?.() === 0;
-/** The shells that the scripts promise to run under, as far as this machine has them. */
-export const shells = ["sh", "dash", "busybox ash"].filter((name) => which(name.replace(/ .*/, "")));
+const programOf = (name: string): string => realpathSync(which(name.replace(/ .*/, "")) ?? "");
+/** The shells that the scripts promise to run under, as far as this machine has them: `sh` is often another one of them. */
+export const shells = ["sh", "dash", "busybox ash"]
+  .filter((name) => which(name.replace(/ .*/, "")))
+  .filter((name, index, all) => all.findIndex((other) => programOf(other) === programOf(name)) === index);
 
 export interface Outcome {
   code: number | undefined;
