@@ -123,7 +123,7 @@ behind_wall() {
 # Suites that share the Swarm of three nodes are in one part.
 if [ $# = 0 ]; then
 	rolls="rotation safety days passwords library deploy history backup ownership edge notifications"
-	faults="faults gc diff doctor goingBack maintain size bundle"
+	faults="faults gc diff doctor goingBack maintain size bundle whole"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	behind_wall -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
 	# shellcheck disable=SC2046,SC2086
