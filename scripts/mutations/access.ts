@@ -229,7 +229,7 @@ export const ACCESS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/users/judgeNames.ts",
+    file: "src/users/judgeUserNames.ts",
     tests: ["repositoryRules.test.ts"],
     mutations: [
       {

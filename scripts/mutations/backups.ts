@@ -58,7 +58,7 @@ export const BACKUPS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/credentials/age.ts",
+    file: "src/credentials/dates.ts",
     tests: ["ages.test.ts", "userEnds.test.ts"],
     mutations: [
       { what: "Math.floor((to.getTime()", by: "Math.ceil((to.getTime()", rule: "whole days are told" },

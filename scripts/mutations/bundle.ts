@@ -10,7 +10,18 @@ export const BUNDLE: readonly Subject[] = [
       { what: "if (unknown !== undefined)", by: "if (false)", rule: "a file without a sum is refused" },
       { what: "if (sums.has(name))", by: "if (false)", rule: "a file that is there twice is refused" },
       { what: 'if (type !== "file")', by: "if (false)", rule: "a link in a bundle is refused" },
-      { what: 'part === ".." ||', by: "", rule: "no path leads out of the bundle" },
+      {
+        what: '|| part.startsWith(".")',
+        by: "",
+        rule: "no path leads out of the bundle, and none is hidden",
+      },
+      {
+        what: 'names.sort().join("\\n") !== [...facts.images].sort().join("\\n")',
+        by: "false",
+        rule: "docker gets no names that the bundle does not name",
+      },
+      { what: "!parts.has(path) ||", by: "", rule: "nothing is in it that is no part of an image" },
+      { what: 'path !== blobPath(sums.get(path) ?? "")', by: "false", rule: "each part is under its digest" },
     ],
   },
   {

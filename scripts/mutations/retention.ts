@@ -104,8 +104,8 @@ export const RETENTION: readonly Subject[] = [
         rule: "an equal version is not newer",
       },
       {
-        what: "return first && second ? compareVersions(first, second) : 0;",
-        by: "return first && second ? compareVersions(first, second) : 1;",
+        what: "return first && second ? compareTagVersions(first, second) : 0;",
+        by: "return first && second ? compareTagVersions(first, second) : 1;",
         rule: "a name that is no version is not newer than one",
       },
       {

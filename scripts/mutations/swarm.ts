@@ -132,8 +132,8 @@ export const SWARM: readonly Subject[] = [
         rule: "an engine that does not answer is no empty stack",
       },
       {
-        what: "(await servicesOf(docker, listServices(stack))).filter((service) => isOwnService(stack, service));",
-        by: "servicesOf(docker, listServices(stack));",
+        what: "(await listedServices(docker, listServices(stack))).filter((service) => isOwnService(stack, service));",
+        by: "listedServices(docker, listServices(stack));",
         rule: "services of others in the namespace are left out",
       },
     ],
@@ -215,8 +215,8 @@ export const SWARM: readonly Subject[] = [
         rule: "a task that shall end does not count",
       },
       {
-        what: "const names = [registryOf(config.stack), readerOf(config.stack)];",
-        by: "const names = [registryOf(config.stack)];",
+        what: "const names = [registryService(config.stack), readerService(config.stack)];",
+        by: "const names = [registryService(config.stack)];",
         rule: "the reader has the registry's folder",
       },
     ],

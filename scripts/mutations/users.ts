@@ -236,7 +236,7 @@ export const USERS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/credentials/secretNames.ts",
+    file: "src/credentials/redaction.ts",
     tests: ["secretNames.test.ts", "reporters.test.ts"],
     mutations: [
       {

@@ -19,7 +19,7 @@ export async function seenIn({ directory, index }: Pick<Backup, "directory" | "i
  *
  * @returns its images, with a sentence for each that is not whole
  */
-export const contentOf = async (backup: Backup): Promise<Whole> => wholeImages(await seenIn(backup));
+export const readBackupContent = async (backup: Backup): Promise<Whole> => wholeImages(await seenIn(backup));
 
 /** What the manifests of a backup refer to, each read once. Manifests that cannot be read are left out. */
 export async function referencesOf(

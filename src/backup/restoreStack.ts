@@ -14,7 +14,7 @@ import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";
 import { bringing } from "../users/planUsers.js";
 import { withTemporaryUser } from "../users/temporaryUser.js";
-import { contentOf } from "./backupContent.js";
+import { readBackupContent } from "./backupContent.js";
 import type { Backup } from "./backupDirectory.js";
 import type { NamedManifest } from "./ociLayout.js";
 import { proveRegistry, requireComplete } from "./proveBackup.js";
@@ -57,7 +57,7 @@ export async function restoreStack(session: Session, request: RestoreRequest): P
   const { config, reporter, signal } = session;
   const { backup, given, login: pusher, url } = request;
   const began = Date.now();
-  const content = await contentOf(backup);
+  const content = await readBackupContent(backup);
   requireWhole(backup, content);
   const first = inheritedUsers(backup);
   const plan = await preflight(session, first ? { first } : bringing(given));

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { matchesGlob } from "../access/glob.js";
-import { timeFrom } from "../credentials/age.js";
+import { timeFrom } from "../credentials/dates.js";
 import { dockerCommand } from "../docker/run.js";
 import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";

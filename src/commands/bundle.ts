@@ -11,7 +11,7 @@ import { writeBundle } from "../bundle/writeBundle.js";
 import { stackServices, words } from "../docker/objects.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { readerOf, writeFiles } from "../host/files.js";
+import { readFrom, writeFiles } from "../host/files.js";
 import { compare } from "../render/compare.js";
 import { imageParts } from "../services/mirrorSources.js";
 import { stackImages } from "../stack.js";
@@ -147,7 +147,7 @@ async function bundleLoad(file: string, flags: BundleLoadFlags): Promise<ExitCod
     (read) => `${read.facts.images.length} images of ${read.facts.stack}, made by ${read.facts.tool}`,
   );
   const folder = resolve(flags.output ?? facts.stack);
-  const states = compare(files, readerOf(folder));
+  const states = compare(files, readFrom(folder));
   const differing = states.filter(({ state }) => state === "stale").map(({ path }) => path);
   if (differing.length > 0 && !flags.force) throw differs(folder, differing);
   const docker = dockerCommand({ context: flags.context, signal: interruptionSignal() });

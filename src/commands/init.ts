@@ -9,7 +9,7 @@ import { allServices } from "../docker/objects.js";
 import { boundedDocker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { CONFIG_FILE } from "../host/configFile.js";
-import { readerOf, writeFiles } from "../host/files.js";
+import { readFrom, writeFiles } from "../host/files.js";
 import { readTimeout, readTimeoutFlag } from "../operation/traefikService.js";
 import { CI_SYSTEMS, type CiSystem, ciFiles, ciPaths } from "../render/ciFiles.js";
 import type { RenderedFile } from "../render/renderedFile.js";
@@ -128,7 +128,7 @@ async function readTimeoutHint(config: Config): Promise<string | undefined> {
 
 /** The .gitignore with our entries behind what it has; no file when nothing is missing. */
 function gitignore(folder: string, more: readonly string[]): RenderedFile[] {
-  const present = readerOf(folder)(".gitignore") ?? "";
+  const present = readFrom(folder)(".gitignore") ?? "";
   const lines = new Set(present.split(/\r?\n/));
   const missing = [...IGNORED, ...more].filter((line) => !lines.has(line));
   if (missing.length === 0) return [];

@@ -5,7 +5,7 @@ import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { copiesOf, type ImageCopy, lastCopies } from "../mirror/mirrorCopies.js";
-import { failuresOf, isUnchanged, type MirrorReport } from "../mirror/regsyncLog.js";
+import { failuresOf, isUpToDate, type MirrorReport } from "../mirror/regsyncLog.js";
 import { runMirror } from "../mirror/runMirror.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
@@ -121,7 +121,7 @@ function showRun({ reporter }: Session, report: MirrorReport): ExitCode {
 /** What a run did, in a line. */
 export function summaryOf(report: MirrorReport): string {
   const failed = failuresOf(report).length;
-  const unchanged = report.images.filter(isUnchanged).length;
+  const unchanged = report.images.filter(isUpToDate).length;
   const copied = report.images.filter(({ state }) => state === "copied").length;
   return `${copied} copied, ${unchanged} unchanged${failed > 0 ? `, ${failed} failed` : ""}`;
 }

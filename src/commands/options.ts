@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option, type OptionValues } from "@
 import { REPOSITORY_GLOB, TAG_GLOB } from "../access/glob.js";
 import { ROLLOUT_SECONDS } from "../config/limits.js";
 import { CALENDAR } from "../config/schema/maintenancePlan.js";
-import { isDay } from "../credentials/age.js";
+import { isDay } from "../credentials/dates.js";
 import { PASSWORD_LENGTH } from "../credentials/password.js";
 import { NEVER } from "../credentials/userChanges.js";
 

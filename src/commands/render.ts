@@ -3,7 +3,7 @@ import { type Finding, formatFinding } from "../config/configFindings.js";
 import type { Config } from "../config/resolve.js";
 import { ExitCode } from "../errors.js";
 import { readConfig } from "../host/configFile.js";
-import { readerOf, writeFiles } from "../host/files.js";
+import { readFrom, writeFiles } from "../host/files.js";
 import { compare } from "../render/compare.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import { loadTemplates } from "../render/templates.js";
@@ -78,7 +78,7 @@ async function render(options: RenderOptions): Promise<ExitCode> {
     printFile(files[0]?.text ?? "");
     return ExitCode.ok;
   }
-  const differing = compare(files, readerOf(folder)).filter(({ state }) => state !== "current");
+  const differing = compare(files, readFrom(folder)).filter(({ state }) => state !== "current");
   if (options.check || options.diff) {
     for (const { diff } of differing) printFile(diff);
     if (!options.check || differing.length === 0) return ExitCode.ok;

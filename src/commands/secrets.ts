@@ -1,4 +1,4 @@
-import { daysBetween } from "../credentials/age.js";
+import { daysBetween } from "../credentials/dates.js";
 import { ExitCode } from "../errors.js";
 import { readStackSecrets } from "../secrets/generations.js";
 import { underLock } from "../secrets/secretSteps.js";

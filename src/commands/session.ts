@@ -1,5 +1,5 @@
 import { ROLLOUT_SECONDS } from "../config/limits.js";
-import { shownArguments } from "../credentials/secretNames.js";
+import { shownArguments } from "../credentials/redaction.js";
 import { dockerCommand } from "../docker/run.js";
 import type { Session, SessionOptions } from "../operation/stackSession.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { daysBetween } from "../credentials/age.js";
+import { daysBetween } from "../credentials/dates.js";
 import { interrupted } from "../docker/run.js";
 import { readStatus, type Status } from "../doctor/stackStatus.js";
 import { ExitCode } from "../errors.js";

@@ -8,9 +8,9 @@ import { type LogRead, readGatewayLog } from "../registry/gatewayLog.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 import {
-  contentOf,
   type RepositoryContent,
   type RepositoryUsage,
+  readRepositoryContent,
   usageOf,
 } from "../registry/repositoryUsage.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
@@ -64,7 +64,7 @@ async function usage(flags: UsageFlags): Promise<ExitCode> {
     const unseen = hiddenFrom(config, login?.user, seen);
     for (const repository of seen) {
       reporter.progress(repository);
-      contents.push(await contentOf(api, repository));
+      contents.push(await readRepositoryContent(api, repository));
     }
     const log = flags.log
       ? await readLastUse(dockerCommand({ context: flags.context, signal }), config.stack)

@@ -1,6 +1,6 @@
 import { isCovered } from "../access/glob.js";
 import { includes, isAnyPublic, namedBy, PERMISSIONS, repositoryRules } from "../access/repositoryRules.js";
-import { objectionError as error, type Objection, objectionWarning as warning } from "./objection.js";
+import { type ConfigIssue, issueError as error, issueWarning as warning } from "./configIssue.js";
 import type { ParsedConfig } from "./schema/index.js";
 
 /** Lists of rules of which the first that matches a repository decides. */
@@ -11,7 +11,7 @@ type Rules = readonly { repositories: readonly string[] }[];
 const RESERVED = ["anonymous", "authenticated"];
 
 /** What is wrong with `access`, `groups` and `retention`: rules that can never match or contradict themselves. */
-export function accessFindings(config: ParsedConfig): Objection[] {
+export function accessFindings(config: ParsedConfig): ConfigIssue[] {
   return [
     ...unreachable("access", config.access),
     ...unreachable("retention", config.retention),
@@ -25,8 +25,8 @@ export function accessFindings(config: ParsedConfig): Objection[] {
 }
 
 /** Globs that an earlier one matches completely. */
-function unreachable(key: RuleList, rules: Rules): Objection[] {
-  const found: Objection[] = [];
+function unreachable(key: RuleList, rules: Rules): ConfigIssue[] {
+  const found: ConfigIssue[] = [];
   const before: string[] = [];
   for (const [index, { repositories }] of rules.entries()) {
     for (const [place, glob] of repositories.entries()) {
@@ -49,10 +49,10 @@ function unreachable(key: RuleList, rules: Rules): Objection[] {
 }
 
 /** Rules whose `pull` excludes someone whom `push` or `delete` includes. */
-function contradictions({ access, groups, registry }: ParsedConfig): Objection[] {
+function contradictions({ access, groups, registry }: ParsedConfig): ConfigIssue[] {
   const members = (names: readonly string[]) => names.flatMap((name) => namedBy(name, groups));
   return access.flatMap((rule, index) =>
-    (["push", "delete"] as const).flatMap((permission): Objection[] => {
+    (["push", "delete"] as const).flatMap((permission): ConfigIssue[] => {
       const [pull, grant] = [rule.pull ?? registry.pull, rule[permission]];
       if (typeof pull === "string" || grant === undefined) return [];
       const outside =
@@ -72,7 +72,7 @@ function contradictions({ access, groups, registry }: ParsedConfig): Objection[]
   );
 }
 
-function reservedNames({ access, groups }: ParsedConfig): Objection[] {
+function reservedNames({ access, groups }: ParsedConfig): ConfigIssue[] {
   const inRules = access.flatMap((rule, index) =>
     (["pull", "push", "delete"] as const).flatMap((permission) => {
       const grant = rule[permission];
@@ -90,10 +90,10 @@ function reservedNames({ access, groups }: ParsedConfig): Objection[] {
 }
 
 /** Names that could be a user's and a group's, each once, and groups that are not there. */
-function usersOrGroups({ access, groups, users: { provider } }: ParsedConfig): Objection[] {
+function usersOrGroups({ access, groups, users: { provider } }: ParsedConfig): ConfigIssue[] {
   const isGroup = (name: string) => Object.hasOwn(groups, name);
   const seen = new Set<string>();
-  const judge = (name: string, path: Objection["path"]): Objection[] => {
+  const judge = (name: string, path: ConfigIssue["path"]): ConfigIssue[] => {
     const [, prefix, bare = ""] = /^(?:(user|group):)?(.+)$/.exec(name) ?? [];
     if (prefix === "user" || isGroup(bare) || seen.has(name)) return [];
     seen.add(name);
@@ -134,7 +134,7 @@ function usersOrGroups({ access, groups, users: { provider } }: ParsedConfig): O
 }
 
 /** A library that has nothing to show: with rules it sees what anyone may pull. */
-function emptyLibrary(config: ParsedConfig): Objection[] {
+function emptyLibrary(config: ParsedConfig): ConfigIssue[] {
   if (!config.ui.enabled || config.access.length === 0 || isAnyPublic(repositoryRules(config))) return [];
   return [
     warning(
@@ -145,7 +145,7 @@ function emptyLibrary(config: ParsedConfig): Objection[] {
   ];
 }
 
-function pruningThatIsOff({ retention, registry }: ParsedConfig): Objection[] {
+function pruningThatIsOff({ retention, registry }: ParsedConfig): ConfigIssue[] {
   if (registry.delete || retention.length === 0) return [];
   return [
     warning(
@@ -156,7 +156,7 @@ function pruningThatIsOff({ retention, registry }: ParsedConfig): Objection[] {
   ];
 }
 
-function deletesThatAreOff({ access, registry }: ParsedConfig): Objection[] {
+function deletesThatAreOff({ access, registry }: ParsedConfig): ConfigIssue[] {
   const index = access.findIndex((rule) => rule.delete !== undefined);
   if (registry.delete || index < 0) return [];
   return [

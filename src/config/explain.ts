@@ -8,6 +8,8 @@ export interface Explanation {
   path: readonly PropertyKey[];
   message: string;
   remedy: string;
+  /** Whether it is about the key itself and not about its value. */
+  ofKey?: true;
 }
 
 type Issue = z.core.$ZodIssue;
@@ -22,7 +24,11 @@ export function explain(issue: Issue, value: unknown): Explanation[] {
   const { path } = issue;
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => ({ path: [...path, key], ...explainUnknownKey(path, key) }));
+      return issue.keys.map((key) => ({
+        path: [...path, key],
+        ofKey: true,
+        ...explainUnknownKey(path, key),
+      }));
     case "invalid_value":
       return [{ path, ...explainValue(path, issue.values, value) }];
     case "invalid_union":

@@ -50,10 +50,9 @@ export function loadConfig(source: string, file: string, environment: Environmen
       explain(issue, valueAt(remaining, issue.path)),
     );
     for (const explanation of explanations) {
-      const { path, message, remedy } = explanation;
+      const { path, message, remedy, ofKey = false } = explanation;
       // A parent that lacks what was taken out is no mistake of its writer.
       if (findings.some((known) => `${known.path}.`.startsWith(`${dotted(path)}.`))) continue;
-      const ofKey = message.startsWith("unknown key");
       findings.push({ severity: "error", ...place(path, ofKey), path: dotted(path), message, remedy });
     }
     remaining = without(remaining, explanations);
@@ -61,9 +60,9 @@ export function loadConfig(source: string, file: string, environment: Environmen
   }
   if (parsed.success) {
     for (const rule of rules) {
-      for (const objection of [rule(parsed.data) ?? []].flat()) {
-        if (findings.some(({ path }) => path === dotted(objection.path))) continue;
-        findings.push({ ...objection, ...place(objection.path, false), path: dotted(objection.path) });
+      for (const issue of [rule(parsed.data) ?? []].flat()) {
+        if (findings.some(({ path }) => path === dotted(issue.path))) continue;
+        findings.push({ ...issue, ...place(issue.path, false), path: dotted(issue.path) });
       }
     }
   }

@@ -1,4 +1,4 @@
-import { error, type Objection, objectionError, type Rule, warning } from "./objection.js";
+import { type ConfigIssue, error, issueError, type Rule, warning } from "./configIssue.js";
 import { compareVersions } from "./resolve.js";
 
 /** The first stable branch with js_shared_dict_zone (njs 0.8.0). Source: nginx's and njs's lists of changes. */
@@ -44,7 +44,7 @@ const debugServerIsOurs: Rule = ({ registry }) => {
   const name = Object.keys(registry.env).find((variable) => /^REGISTRY_HTTP_DEBUG(?:_|$)/.test(variable));
   return name === undefined
     ? undefined
-    : objectionError(
+    : issueError(
         ["registry", "env", name],
         `${name} would move the metrics away from where they are asked for`,
         "Remove it: metrics.enabled: true sets up the registry's debug server.",
@@ -61,7 +61,7 @@ const bucketHasNoDisk: Rule = ({ metrics, registry: { storage } }) =>
     : undefined;
 
 /** What is wrong with `metrics`, where it is on. */
-export const metricsRule: Rule = (config): Objection[] =>
+export const metricsRule: Rule = (config): ConfigIssue[] =>
   config.metrics.enabled
     ? [needsNetwork, hasNetworkOfItsOwn, gatewayCounts, debugServerIsOurs, bucketHasNoDisk].flatMap(
         (rule) => rule(config) ?? [],

@@ -1,17 +1,17 @@
 import { isImmutable, type RepositoryRule, repositoryRules, ruleOf } from "../access/repositoryRules.js";
-import { objectionError as error, type Objection, objectionWarning as warning } from "./objection.js";
+import { type ConfigIssue, issueError as error, issueWarning as warning } from "./configIssue.js";
 import { resolve } from "./resolve.js";
 import { defaultName, SELF } from "./schema/imageMirror.js";
 import type { ParsedConfig } from "./schema/index.js";
 
-type Path = Objection["path"];
+type Path = ConfigIssue["path"];
 type Entry = ParsedConfig["mirror"][number];
 
 /** What is wrong with `mirror`: sources that cannot be, or that stand in each other's way. */
-export function mirrorFindings(config: ParsedConfig): Objection[] {
+export function mirrorFindings(config: ParsedConfig): ConfigIssue[] {
   const own = config.expose === "traefik" ? resolve(config).registry.host : undefined;
   const rules = repositoryRules(config);
-  return config.mirror.flatMap((entry, index): Objection[] => [
+  return config.mirror.flatMap((entry, index): ConfigIssue[] => [
     ...judgeSource(entry.from, own, ["mirror", index, "from"]),
     ...judgeTarget(entry, config.mirror.slice(0, index), ["mirror", index]),
     ...judgeTags(entry, ruleOf(rules, entry.to), ["mirror", index, "tags"]),
@@ -19,7 +19,7 @@ export function mirrorFindings(config: ParsedConfig): Objection[] {
 }
 
 /** @param own the host of this registry, where images are named by it */
-function judgeSource(from: string, own: string | undefined, path: Path): Objection[] {
+function judgeSource(from: string, own: string | undefined, path: Path): ConfigIssue[] {
   const [host = "", ...rest] = from.split("/");
   if (host === "docker.io" && rest.length === 1)
     return [
@@ -34,7 +34,7 @@ function judgeSource(from: string, own: string | undefined, path: Path): Objecti
   return [];
 }
 
-function judgeTarget(entry: Entry, earlier: readonly Entry[], path: Path): Objection[] {
+function judgeTarget(entry: Entry, earlier: readonly Entry[], path: Path): ConfigIssue[] {
   const named = [...path, entry.name === undefined ? "to" : "name"];
   if ((entry.name ?? defaultName(entry.to)) === SELF)
     return [error(named, `the name ${SELF} stands for the stack's own images`, "Choose another name.")];
@@ -50,7 +50,7 @@ function judgeTarget(entry: Entry, earlier: readonly Entry[], path: Path): Objec
 }
 
 /** A tag that moves at its source cannot move here where it is immutable. */
-function judgeTags(entry: Entry, rule: RepositoryRule, path: Path): Objection[] {
+function judgeTags(entry: Entry, rule: RepositoryRule, path: Path): ConfigIssue[] {
   const place = entry.tags.findIndex((tag) => !/[*<>=~^]/.test(tag) && isImmutable(rule, tag));
   if (place < 0) return [];
   return [

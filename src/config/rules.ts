@@ -1,7 +1,7 @@
 import { accessFindings } from "./accessFindings.js";
+import { error, type Rule, warning } from "./configIssue.js";
 import { metricsRule } from "./metricsRules.js";
 import { mirrorFindings } from "./mirrorFindings.js";
-import { error, type Rule, warning } from "./objection.js";
 import { compareVersions, registryLine, resolve } from "./resolve.js";
 import { AUTHELIA_URL } from "./schema/edge.js";
 import { isIPv4 } from "./text.js";

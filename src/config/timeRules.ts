@@ -1,5 +1,5 @@
+import { error, type Rule, warning } from "./configIssue.js";
 import { ROLLOUT_SECONDS } from "./limits.js";
-import { error, type Rule, warning } from "./objection.js";
 import { secondsOf } from "./text.js";
 
 /** Rules about times that depend on each other. */

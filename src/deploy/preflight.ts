@@ -1,7 +1,7 @@
 import { type Endpoint, readEndpoint } from "../docker/endpoint.js";
 import { allServices } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { readerOf } from "../host/files.js";
+import { readFrom } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { judgeOwnImages } from "../mirror/ownImages.js";
 import { type Problem, reportProblems } from "../operation/findings.js";
@@ -93,7 +93,7 @@ function asObstacle(error: unknown): Problem {
 
 /** Paths of rendered files that are missing or stale on disk. */
 export const staleFiles = ({ files, options }: Pick<Session, "files" | "options">): string[] =>
-  compare(files, readerOf(options.folder))
+  compare(files, readFrom(options.folder))
     .filter(({ state }) => state !== "current")
     .map(({ path }) => path);
 

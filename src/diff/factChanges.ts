@@ -1,4 +1,4 @@
-import { NOT_SHOWN, namesSecret } from "../credentials/secretNames.js";
+import { NOT_SHOWN, namesSecret } from "../credentials/redaction.js";
 import type { Facts, Reach } from "./serviceFacts.js";
 
 /** A fact that changes; undefined if it was not set, or will not be. */

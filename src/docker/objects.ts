@@ -106,7 +106,7 @@ async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[
 
 /** The stack's own services, by name; others in its namespace are left out. */
 export const stackServices = async (docker: Docker, stack: string): Promise<SwarmService[]> =>
-  (await servicesOf(docker, listServices(stack))).filter((service) => isOwnService(stack, service));
+  (await listedServices(docker, listServices(stack))).filter((service) => isOwnService(stack, service));
 
 /** Whether a service is one of the stack's own: whether it carries the stack's label. Pure. */
 export const isOwnService = (stack: string, { Spec }: Pick<SwarmService, "Spec">): boolean =>
@@ -114,10 +114,10 @@ export const isOwnService = (stack: string, { Spec }: Pick<SwarmService, "Spec">
 
 /** All services of the Swarm. */
 export const allServices = (docker: Docker): Promise<SwarmService[]> =>
-  servicesOf(docker, ["service", "ls", "--quiet"]);
+  listedServices(docker, ["service", "ls", "--quiet"]);
 
 /** Those that a list command names, by name. */
-export async function servicesOf(docker: Docker, list: readonly string[]): Promise<SwarmService[]> {
+export async function listedServices(docker: Docker, list: readonly string[]): Promise<SwarmService[]> {
   const services = await inspectAll<SwarmService>(docker, "service", words(await docker.run(list)));
   return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
 }

@@ -1,7 +1,7 @@
 import type { Finding as ConfigFinding } from "../config/configFindings.js";
 import { KNOWN_DATE } from "../config/imageUpgrade.js";
-import { daysBetween } from "../credentials/age.js";
-import { readerOf } from "../host/files.js";
+import { daysBetween } from "../credentials/dates.js";
+import { readFrom } from "../host/files.js";
 import type { FindingCode } from "../operation/findingCodes.js";
 import { type Comparison, compare } from "../render/compare.js";
 import type { Check } from "./check.js";
@@ -98,5 +98,5 @@ export const fileCheck: Check = {
   id: "files",
   title: "rendered files",
   theme: "Config and files",
-  run: async ({ files, folder }) => judgeFiles(compare(files, readerOf(folder))),
+  run: async ({ files, folder }) => judgeFiles(compare(files, readFrom(folder))),
 };

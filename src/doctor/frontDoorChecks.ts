@@ -1,6 +1,6 @@
 import { RENEWAL_DAYS } from "../config/limits.js";
 import type { Config } from "../config/resolve.js";
-import { DAY_MILLISECONDS } from "../credentials/age.js";
+import { DAY_MILLISECONDS } from "../credentials/dates.js";
 import { AUTHELIA_REMEDIES } from "../registry/autheliaAnswers.js";
 import { type Certificate, readCertificate } from "../registry/certificate.js";
 import { givesAnonymousTokens } from "../registry/frontDoor.js";
@@ -18,7 +18,7 @@ const NAME_CODES = new Set(["ENOTFOUND", "EAI_AGAIN", "ETIMEOUT", "ENODATA"]);
 const CERTIFICATE_CODE = /CERT|SIGNATURE|CRL|ISSUER/;
 
 /** Whether the public names stand for something, and for the same. */
-export function judgeNames(lookups: readonly Lookup[]): Finding[] {
+export function judgeHostNames(lookups: readonly Lookup[]): Finding[] {
   const findings = lookups
     .filter(({ code }) => code !== undefined)
     .map(({ host, code }) =>
@@ -187,7 +187,7 @@ export const nameCheck: Check = {
   needs: "front door",
   run: async ({ urls }) => {
     const hosts = Object.values(urls).flatMap((url) => (url === undefined ? [] : [new URL(url).hostname]));
-    return judgeNames(await Promise.all([...new Set(hosts)].map(lookUp)));
+    return judgeHostNames(await Promise.all([...new Set(hosts)].map(lookUp)));
   },
 };
 

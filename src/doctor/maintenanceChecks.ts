@@ -1,4 +1,4 @@
-import { daysBetween } from "../credentials/age.js";
+import { daysBetween } from "../credentials/dates.js";
 import type { ServiceLog } from "../docker/serviceLogs.js";
 import { type HistoryRecord, lastDone } from "../history/records.js";
 import { failedCopies, parseRegsyncLog } from "../mirror/regsyncLog.js";

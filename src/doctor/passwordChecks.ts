@@ -1,11 +1,11 @@
-import { daysBetween } from "../credentials/age.js";
+import { daysBetween } from "../credentials/dates.js";
 import { generationsIn, HTPASSWD, type SecretKind } from "../credentials/secretKinds.js";
 import type { SwarmService } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
 import type { SecretReport } from "../secrets/secretsReport.js";
 import { secretsOf } from "../stack.js";
 import { judgeAges } from "../users/judgeAges.js";
-import { judgeNames } from "../users/judgeNames.js";
+import { judgeUserNames } from "../users/judgeUserNames.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 
@@ -183,7 +183,7 @@ export const ruleNameCheck: Check = {
   applies: ({ access, groups }) => access.length > 0 || Object.keys(groups).length > 0,
   run: async ({ config, htpasswd }) => {
     const facts = await htpasswd();
-    return judgeNames(config, [...(facts?.changed.keys() ?? [])]).map((finding) => ({
+    return judgeUserNames(config, [...(facts?.changed.keys() ?? [])]).map((finding) => ({
       ...finding,
       evidence: `labels of ${facts?.name}`,
     }));

@@ -3,7 +3,7 @@ import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
 import type { SwarmTask } from "../docker/objects.js";
 import type { Disk } from "../host/freeSpace.js";
 import type { FindingCode } from "../operation/findingCodes.js";
-import { registryOf } from "../operation/registryUpdate.js";
+import { registryService } from "../operation/registryUpdate.js";
 import { readStorage, type Storage } from "../storage/disk.js";
 import { storageOf } from "../storage/runningStorage.js";
 import { splitTasks } from "../storage/storageSplit.js";
@@ -117,7 +117,7 @@ export const storageCheck: Check = {
   needs: "manager",
   run: async ({ config, docker, services }) => {
     const all = await services();
-    const registry = all.find(({ service }) => service.Spec.Name === registryOf(config.stack));
+    const registry = all.find(({ service }) => service.Spec.Name === registryService(config.stack));
     const seen = await readStorage(docker, config.stack);
     const running = registry && storageOf(registry.service, registry.tasks);
     const folder = running?.driver === "filesystem" ? running.path : storageFolder(config);

@@ -24,7 +24,7 @@ export const absentAs =
   };
 
 /** Reads text files below a folder; undefined where there is no such file. */
-export function readerOf(folder: string): (path: string) => string | undefined {
+export function readFrom(folder: string): (path: string) => string | undefined {
   return (path) => {
     try {
       return readFileSync(join(folder, path), "utf8");

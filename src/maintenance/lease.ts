@@ -4,8 +4,8 @@ import { type SwarmService, serviceTasks, stackService, stackServices } from "..
 import { ExitCode, OperatorError } from "../errors.js";
 import {
   didNotRoll,
-  registryOf,
   registryRollSeconds,
+  registryService,
   rollRegistry,
   updateRegistry,
 } from "../operation/registryUpdate.js";
@@ -68,7 +68,7 @@ async function makeReadOnly(session: Session, until: number, drainSeconds: numbe
   const { config, docker, reporter } = session;
   const variable = `${READONLY_VARIABLE}=${until}`;
   await roll(session, ["--env-add", variable]);
-  const service = registryOf(config.stack);
+  const service = registryService(config.stack);
   for (const end = Date.now() + drainSeconds * 1000; ; await sleep(500)) {
     const writing = (await serviceTasks(docker, service)).filter(
       ({ Spec, Status }) => Status.State === "running" && !Spec.ContainerSpec.Env?.includes(variable),

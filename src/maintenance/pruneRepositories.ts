@@ -1,4 +1,4 @@
-import { daysBetween } from "../credentials/age.js";
+import { daysBetween } from "../credentials/dates.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import { imagesOf } from "../registry/taggedImages.js";
 import type { Reporter } from "../terminal/reporter.js";

@@ -1,7 +1,7 @@
-import { DAY_MILLISECONDS } from "../credentials/age.js";
+import { DAY_MILLISECONDS } from "../credentials/dates.js";
 import type { Digest } from "../registry/digest.js";
 import type { TaggedImage } from "../registry/imageFacts.js";
-import { compareVersions, parseVersion } from "../registry/versions.js";
+import { compareTagVersions, parseVersion } from "../registry/versions.js";
 
 /** Which tags of a repository a rule deletes. Pure. */
 
@@ -79,7 +79,7 @@ function orderOf(images: readonly TaggedImage[]): (a: TaggedImage, b: TaggedImag
   const time = ({ created }: TaggedImage) => created?.getTime();
   const byVersion = (a: TaggedImage, b: TaggedImage): number => {
     const [first, second] = [versions.get(a.tag), versions.get(b.tag)];
-    return first && second ? compareVersions(first, second) : 0;
+    return first && second ? compareTagVersions(first, second) : 0;
   };
   const dated = images
     .filter((image) => image.created && versions.get(image.tag))

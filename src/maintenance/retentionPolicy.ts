@@ -1,7 +1,7 @@
 import { matchesGlob } from "../access/glob.js";
 import { firstMatch, hiddenFrom, isImmutable, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import type { Config } from "../config/resolve.js";
-import { daysBetween } from "../credentials/age.js";
+import { daysBetween } from "../credentials/dates.js";
 import type { TaggedImage } from "../registry/imageFacts.js";
 import { newest, type Retention, type Rule } from "./retention.js";
 

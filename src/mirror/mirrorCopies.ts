@@ -4,7 +4,7 @@ import { isOfManifest } from "../registry/accessLog.js";
 import { readGatewayLog } from "../registry/gatewayLog.js";
 import { otherRegistry } from "../registry/otherRegistry.js";
 import type { RegistryApi } from "../registry/registryApi.js";
-import { isUnchanged, type MirroredImage, type MirrorReport } from "./regsyncLog.js";
+import { isUpToDate, type MirroredImage, type MirrorReport } from "./regsyncLog.js";
 
 /** An image here, beside the one that it is a copy of. */
 export interface ImageCopy {
@@ -41,7 +41,7 @@ export async function copiesOf(report: MirrorReport, lookup: CopyLookup): Promis
   for (const image of report.images) {
     const [repository, tag] = nameOf(image.target, lookup.registry);
     const here = await lookup.here.digestOf(repository, tag);
-    const there = isUnchanged(image) ? here : await digestThere(image, lookup);
+    const there = isUpToDate(image) ? here : await digestThere(image, lookup);
     copies.push({ source: image.source, repository, tag, here, there, state: stateOf(image, here) });
   }
   return copies.sort((a, b) =>
@@ -50,7 +50,7 @@ export async function copiesOf(report: MirrorReport, lookup: CopyLookup): Promis
 }
 
 function stateOf(image: MirroredImage, here: string | undefined): ImageCopy["state"] {
-  if (isUnchanged(image)) return "same";
+  if (isUpToDate(image)) return "same";
   if (image.state === "failed") return "failed";
   return here === undefined ? "missing" : "differs";
 }

@@ -74,8 +74,7 @@ function entryOf(line: string): Entry {
 }
 
 /** Whether the copy of an image was the same already. */
-export const isUnchanged = ({ state }: MirroredImage): boolean =>
-  state === "current" || state === "refreshed";
+export const isUpToDate = ({ state }: MirroredImage): boolean => state === "current" || state === "refreshed";
 
 /** What failed, and why in words for a person. */
 export const failedCopies = ({ images, sources }: MirrorReport): { source: string; reason: string }[] =>

@@ -1,11 +1,11 @@
 import { listLabelledServices } from "../docker/helperService.js";
-import { STACK_LABEL, type SwarmService, servicesOf } from "../docker/objects.js";
+import { listedServices, STACK_LABEL, type SwarmService } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ownConfigs } from "./ownership.js";
 
 /** The services that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */
 export const helperServices = async (docker: Docker, stack: string): Promise<SwarmService[]> =>
-  (await servicesOf(docker, listLabelledServices(stack))).filter(
+  (await listedServices(docker, listLabelledServices(stack))).filter(
     // The stack's own services carry the label too, but stand in its namespace.
     ({ Spec }) => Spec.Labels?.[STACK_LABEL] === undefined,
   );

@@ -1,4 +1,4 @@
-import { isOwnService, listServices, STACK_LABEL, servicesOf } from "../docker/objects.js";
+import { isOwnService, listedServices, listServices, STACK_LABEL } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
 import { SERVICE_NAMES } from "../stack.js";
@@ -48,8 +48,8 @@ export function judgeNamespace(stack: string, foreign: readonly ForeignObject[])
 /** Names of the services in the stack's namespace, or with a name of the stack's, that are not its own. */
 export async function foreignServices(docker: Docker, stack: string): Promise<string[]> {
   const names = new Set(SERVICE_NAMES.map((service) => `${stack}_${service}`));
-  const named = await servicesOf(docker, ["service", "ls", "--quiet", "--filter", `name=${stack}_`]);
-  const inNamespace = await servicesOf(docker, listServices(stack));
+  const named = await listedServices(docker, ["service", "ls", "--quiet", "--filter", `name=${stack}_`]);
+  const inNamespace = await listedServices(docker, listServices(stack));
   const candidates = [...named.filter(({ Spec }) => names.has(Spec.Name)), ...inNamespace];
   const foreign = candidates.filter((service) => !isOwnService(stack, service)).map(({ Spec }) => Spec.Name);
   return [...new Set(foreign)].sort();

@@ -7,10 +7,10 @@ import type { Session } from "./stackSession.js";
 import { type Convergence, engineTime, waitForConvergence } from "./stackUpdate.js";
 
 /** The registry's service. */
-export const registryOf = (stack: string): string => `${stack}_registry`;
+export const registryService = (stack: string): string => `${stack}_registry`;
 
 /** The reader's service. */
-export const readerOf = (stack: string): string => `${stack}_reader`;
+export const readerService = (stack: string): string => `${stack}_reader`;
 
 /** Seconds for the registry to roll, without what runs on the old tasks. */
 export const registryRollSeconds = (config: Config): number => rollSeconds(config, config.registry.replicas);
@@ -19,7 +19,7 @@ export const registryRollSeconds = (config: Config): number => rollSeconds(confi
 export const updateRegistry = (stack: string, change: readonly string[]): string[] => [
   ...["service", "update", "--detach", "--quiet", "--no-resolve-image"],
   ...change,
-  registryOf(stack),
+  registryService(stack),
 ];
 
 /**
@@ -40,7 +40,7 @@ export async function rollRegistry(
     throw error instanceof OperatorError ? asRolloutFailure(error) : error;
   }
   return waitForConvergence(docker, config, {
-    only: new Set([registryOf(config.stack)]),
+    only: new Set([registryService(config.stack)]),
     goal: "forward",
     since,
     timeoutSeconds,
@@ -51,7 +51,7 @@ export async function rollRegistry(
 /** The error for a registry that did not converge. */
 export const didNotRoll = (stack: string, { verdicts }: Convergence): OperatorError =>
   new OperatorError(`did not roll: ${describe(stack, verdicts) || "it is not deployed"}`, {
-    where: registryOf(stack),
+    where: registryService(stack),
     remedy: "See what it says with: hephaestus logs registry",
     exitCode: ExitCode.rollout,
   });

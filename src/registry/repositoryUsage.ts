@@ -33,7 +33,10 @@ export interface RepositoryUsage {
  *
  * @throws OperatorError when the registry does not answer
  */
-export async function contentOf(api: RegistryApi, repository: string): Promise<RepositoryContent> {
+export async function readRepositoryContent(
+  api: RegistryApi,
+  repository: string,
+): Promise<RepositoryContent> {
   const tags = await api.tags(repository);
   const blobs = new Map<string, number>();
   const unreadable: string[] = [];

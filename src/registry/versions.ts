@@ -18,7 +18,7 @@ export function parseVersion(tag: string): Version | undefined {
 }
 
 /** A negative number where the first version is older, a positive one where it is newer, 0 where they are equal. */
-export function compareVersions(a: Version, b: Version): number {
+export function compareTagVersions(a: Version, b: Version): number {
   for (let at = 0; at < Math.max(a.numbers.length, b.numbers.length); at++) {
     const difference = (a.numbers[at] ?? 0) - (b.numbers[at] ?? 0);
     if (difference !== 0) return difference;

@@ -30,7 +30,7 @@ export async function readStackSecrets(docker: Docker, stack: string): Promise<S
 }
 
 /** Whether nothing happened between two looks. */
-export const isUnchanged = (before: StackSecrets, now: StackSecrets): boolean =>
+export const hasSameSecrets = (before: StackSecrets, now: StackSecrets): boolean =>
   isDeepStrictEqual(namesOf(before), namesOf(now));
 
 const namesOf = ({ secrets, used }: StackSecrets) => [secrets.map(({ name }) => name), used];

@@ -6,7 +6,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
 import { inStep } from "../terminal/inStep.js";
-import { isUnchanged, readStackSecrets, type StackSecrets } from "./generations.js";
+import { hasSameSecrets, readStackSecrets, type StackSecrets } from "./generations.js";
 import { OPERATOR_SECRETS, type OperatorFamily } from "./operatorSecrets.js";
 import type { SecretsPlan } from "./secretsPlan.js";
 
@@ -23,7 +23,7 @@ export async function underLock<T>(
 ): Promise<T> {
   const { stack } = session.config;
   return withLock(session, stack, async () => {
-    if (isUnchanged(found, await readStackSecrets(session.docker, stack))) return work();
+    if (hasSameSecrets(found, await readStackSecrets(session.docker, stack))) return work();
     throw new OperatorError(`the secrets of ${stack} were changed by another process`, {
       remedy: "Nothing was changed. Run the same command again.",
       exitCode: ExitCode.locked,

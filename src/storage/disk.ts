@@ -1,7 +1,7 @@
 import { runningContainers } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Disk } from "../host/freeSpace.js";
-import { registryOf } from "../operation/registryUpdate.js";
+import { registryService } from "../operation/registryUpdate.js";
 import { STORAGE } from "../services/storageParts.js";
 
 /** The storage as the registry sees it. */
@@ -22,7 +22,7 @@ export interface Storage {
  * @returns undefined if none runs here
  */
 export async function storageDisk(docker: Docker, stack: string): Promise<Disk | undefined> {
-  const [container] = await runningContainers(docker, registryOf(stack));
+  const [container] = await runningContainers(docker, registryService(stack));
   return container === undefined ? undefined : roomOf(docker, container);
 }
 
@@ -33,7 +33,7 @@ export async function storageDisk(docker: Docker, stack: string): Promise<Disk |
  * @returns undefined if none runs here
  */
 export async function readStorage(docker: Docker, stack: string): Promise<Storage | undefined> {
-  const [container] = await runningContainers(docker, registryOf(stack));
+  const [container] = await runningContainers(docker, registryService(stack));
   if (container === undefined) return undefined;
   const look = (...command: string[]) => docker.attempt(["exec", container, ...command]);
   const [disk, inodes, write, mounts] = await Promise.all([

@@ -1,6 +1,6 @@
 import { type Config, isSharedStorage } from "../config/resolve.js";
 import type { SwarmService, SwarmTask } from "../docker/objects.js";
-import { readerOf, registryOf } from "../operation/registryUpdate.js";
+import { readerService, registryService } from "../operation/registryUpdate.js";
 
 /** A service with its tasks. */
 export interface ServiceTasks {
@@ -16,7 +16,7 @@ export interface ServiceTasks {
  */
 export function splitTasks(config: Config, services: readonly ServiceTasks[]): string[] {
   if (isSharedStorage(config)) return [];
-  const names = [registryOf(config.stack), readerOf(config.stack)];
+  const names = [registryService(config.stack), readerService(config.stack)];
   const running = services
     .filter(({ service }) => names.includes(service.Spec.Name))
     .flatMap(({ service, tasks }) =>

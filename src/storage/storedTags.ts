@@ -2,7 +2,7 @@ import { runJob } from "../docker/jobs.js";
 import { runningContainers } from "../docker/objects.js";
 import { type Docker, dockerFailed } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { registryOf } from "../operation/registryUpdate.js";
+import { registryService } from "../operation/registryUpdate.js";
 import type { Session } from "../operation/stackSession.js";
 import { loadJobScript } from "../render/templates.js";
 import { STORAGE } from "../services/storageParts.js";
@@ -49,7 +49,7 @@ export async function readStoredTags(session: Session): Promise<(StoredTags & { 
  * @throws OperatorError when the list cannot be read to its end
  */
 export async function tagsOfTask(docker: Docker, stack: string): Promise<StoredTags | undefined> {
-  const [container] = await runningContainers(docker, registryOf(stack));
+  const [container] = await runningContainers(docker, registryService(stack));
   if (container === undefined) return undefined;
   const command = ["exec", container, "/bin/sh", "-c", loadJobScript("tags")];
   const result = await docker.attempt(command, { timeout: TASK_SECONDS * 1000 });

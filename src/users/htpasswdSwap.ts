@@ -10,7 +10,12 @@ import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { storedServices } from "../operation/baseline.js";
 import { describe } from "../operation/convergence.js";
-import { didNotRoll, registryOf, registryRollSeconds, rollRegistry } from "../operation/registryUpdate.js";
+import {
+  didNotRoll,
+  registryRollSeconds,
+  registryService,
+  rollRegistry,
+} from "../operation/registryUpdate.js";
 import { failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
 import type { Session } from "../operation/stackSession.js";
 import { engineTime, waitForConvergence } from "../operation/stackUpdate.js";
@@ -45,7 +50,7 @@ async function storedRegistry(api: EngineApi, stack: string): Promise<SwarmServi
   const found = stackService(await storedServices(api, stack), stack, "registry");
   if (found?.Spec.TaskTemplate.ContainerSpec.Secrets?.some(isHtpasswd)) return found;
   throw new OperatorError(found ? "has no htpasswd" : "is not deployed", {
-    where: registryOf(stack),
+    where: registryService(stack),
     remedy: "Deploy the stack first: hephaestus deploy",
     exitCode: ExitCode.preflight,
   });
@@ -76,7 +81,7 @@ export const rollUsers = (session: Session, generation: number): Promise<string>
     }
     if (result.state === "converged") return describe(config.stack, result.verdicts);
     throw new OperatorError(await failureMessage(session, result), {
-      where: registryOf(config.stack),
+      where: registryService(config.stack),
       remedy: "Fix the cause above and run the same command again.",
       exitCode: ExitCode.rollout,
     });
@@ -108,7 +113,7 @@ export async function rollUsersBack({ config, docker, reporter }: Session, previ
     await swapTo(docker, stack, previous);
   }
   const result = await waitForConvergence(docker, config, {
-    only: new Set([registryOf(stack)]),
+    only: new Set([registryService(stack)]),
     goal: "back",
     since,
     timeoutSeconds: registryRollSeconds(config),

@@ -1,4 +1,4 @@
-import { daysBetween } from "../credentials/age.js";
+import { daysBetween } from "../credentials/dates.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
 import type { Problem } from "../operation/findings.js";
 

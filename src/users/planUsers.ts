@@ -24,7 +24,7 @@ import { keptUsers } from "../secrets/keptUsers.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { judgeAges } from "./judgeAges.js";
-import { judgeNames } from "./judgeNames.js";
+import { judgeUserNames } from "./judgeUserNames.js";
 import { readEntries } from "./readUsers.js";
 
 /** Users for a stack that has none, and when their passwords last changed, if that is known. */
@@ -89,7 +89,7 @@ export async function planUsers(
   const needsCredentials = !isKnown && change === undefined && canObtain && !options.dryRun;
   const problems = [
     ...(generation === (inUse ?? generation) ? [] : [wentBack(inUse, generation)]),
-    ...judgeNames(config, plan.users),
+    ...judgeUserNames(config, plan.users),
     ...judgeAges(config.credentials.maxAge, facts),
     ...(isKnown || change !== undefined || needsCredentials ? [] : [neverShown(generation)]),
   ];

@@ -6,7 +6,7 @@ import { readerServiceName } from "../docker/helperService.js";
 import { runningContainers, words } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { registryOf } from "../operation/registryUpdate.js";
+import { registryService } from "../operation/registryUpdate.js";
 import type { Session } from "../operation/stackSession.js";
 import { htpasswdFacts, readStackSecrets } from "../secrets/generations.js";
 import { keptUsers } from "../secrets/keptUsers.js";
@@ -78,7 +78,7 @@ export async function readEntries(
 async function fromRegistry(docker: Docker, stack: string, secret: string): Promise<Secret | undefined> {
   const label = '{{index .Config.Labels "com.docker.swarm.task.id"}}';
   const names = "{{range .Spec.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}";
-  for (const container of await runningContainers(docker, registryOf(stack))) {
+  for (const container of await runningContainers(docker, registryService(stack))) {
     const task = (await docker.attempt(["inspect", "--format", label, container])).stdout.trim();
     if (task === "") continue;
     const { stdout } = await docker.attempt(["inspect", "--type", "task", "--format", names, task]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { timeFrom } from "../../src/credentials/age.js";
+import { timeFrom } from "../../src/credentials/dates.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { faultsOf } from "../../src/doctor/stackStatus.js";
 import { parseDf } from "../../src/storage/disk.js";

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { contentOf } from "../../src/backup/backupContent.js";
+import { readBackupContent } from "../../src/backup/backupContent.js";
 import { BackupDirectory } from "../../src/backup/backupDirectory.js";
 import { backupImages } from "../../src/backup/backupStack.js";
 import { proveBackup, proveRegistry, requireComplete } from "../../src/backup/proveBackup.js";
@@ -61,7 +61,7 @@ const opened = async (name?: string) => (await BackupDirectory.open(folder)).rea
 
 async function restore() {
   const own = await opened();
-  const content = await contentOf(own);
+  const content = await readBackupContent(own);
   const api = apiOf(target);
   const present = await presentImages(api, content.named);
   const named = content.named.filter((manifest) => !present.has(manifest));

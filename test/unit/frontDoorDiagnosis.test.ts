@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { lookUp } from "../../src/doctor/dns.js";
 import type { Finding } from "../../src/doctor/finding.js";
-import { judgeCertificate, judgeFrontDoor, judgeNames } from "../../src/doctor/frontDoorChecks.js";
+import { judgeCertificate, judgeFrontDoor, judgeHostNames } from "../../src/doctor/frontDoorChecks.js";
 import { judgeNeighbours } from "../../src/doctor/neighbourCheck.js";
 import { TraefikApi } from "../../src/doctor/traefikApi.js";
 import { judgeTraefik } from "../../src/doctor/traefikChecks.js";
@@ -103,10 +103,10 @@ describe("names", () => {
 
   test("each that does not resolve, and those that point elsewhere", () => {
     const [registry, ui] = [found("r", "10.0.0.1", "10.0.0.2"), found("u", "10.0.0.3")];
-    expect(judgeNames([registry, found("u", "10.0.0.2", "10.0.0.9")])).toEqual([]);
-    expect(ids(judgeNames([registry, ui]))).toEqual(["warning names-differ"]);
+    expect(judgeHostNames([registry, found("u", "10.0.0.2", "10.0.0.9")])).toEqual([]);
+    expect(ids(judgeHostNames([registry, ui]))).toEqual(["warning names-differ"]);
     const unknown = { host: "r", addresses: [], code: "ENOTFOUND" };
-    expect(ids(judgeNames([unknown, ui]))).toEqual(["error name-unknown"]);
+    expect(ids(judgeHostNames([unknown, ui]))).toEqual(["error name-unknown"]);
   });
 
   test("a name is looked up as every program would", async () => {

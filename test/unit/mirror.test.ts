@@ -4,7 +4,7 @@ import { withValue } from "../../src/config/editable.js";
 import { loadConfig } from "../../src/config/load.js";
 import { isVersionRange } from "../../src/config/schema/imageMirror.js";
 import { mirrorLoginsFrom } from "../../src/credentials/mirrorLogins.js";
-import { failuresOf, isUnchanged, parseRegsyncLog } from "../../src/mirror/regsyncLog.js";
+import { failuresOf, isUpToDate, parseRegsyncLog } from "../../src/mirror/regsyncLog.js";
 import {
   imageParts,
   mirrorSources,
@@ -142,7 +142,7 @@ test("regsync's log says what became of each image", () => {
     line({ msg: "Failed getting source tags", source: "quay.io/a/c:latest", error: "not found [http 404]" }),
   ]);
   expect(report.images.map(({ state }) => state)).toEqual(["failed", "current", "current", "refreshed"]);
-  expect(report.images.map(isUnchanged)).toEqual([false, true, true, true]);
+  expect(report.images.map(isUpToDate)).toEqual([false, true, true, true]);
   expect(report.unmatched).toEqual(["quay.io/a/b"]);
   expect(failuresOf(report)).toEqual([
     "quay.io/a/c: is not there (any more); the copies here stay (not found [http 404])",

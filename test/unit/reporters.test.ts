@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { main } from "../../src/cli.js";
-import { shownArguments } from "../../src/credentials/secretNames.js";
+import { shownArguments } from "../../src/credentials/redaction.js";
 import { ExitCode } from "../../src/errors.js";
 import { chooseReporter, type ReportFlags } from "../../src/terminal/chooseReporter.js";
 import { inStep } from "../../src/terminal/inStep.js";

@@ -14,7 +14,7 @@ import {
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { accessValues } from "../../src/services/accessMaps.js";
-import { judgeNames } from "../../src/users/judgeNames.js";
+import { judgeUserNames } from "../../src/users/judgeUserNames.js";
 import fc from "../support/properties.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\n${text}`, "f", {});
@@ -221,7 +221,7 @@ test("a deploy and doctor warn of names that no user has, with the nearest user"
   const { config } = load(
     "groups: { team: [anne] }\naccess:\n  - { repositories: ['a/**'], pull: [team, bob] }",
   );
-  expect(judgeNames(config, ["ann", "bob"])).toEqual([
+  expect(judgeUserNames(config, ["ann", "bob"])).toEqual([
     {
       id: "rule-names-nobody",
       severity: "warning",
@@ -229,13 +229,15 @@ test("a deploy and doctor warn of names that no user has, with the nearest user"
       remedy: "Did you mean ann? Add one with: hephaestus user add anne",
     },
   ]);
-  expect(judgeNames(config, [])).toEqual([]);
-  expect(judgeNames(config, ["anne", "bob", "hephaestus.temporary"])).toEqual([]);
-  expect(judgeNames(config, ["anne", "bob", "team", "HEPHAESTUS.ui"]).map(({ id }) => id)).toEqual([
+  expect(judgeUserNames(config, [])).toEqual([]);
+  expect(judgeUserNames(config, ["anne", "bob", "hephaestus.temporary"])).toEqual([]);
+  expect(judgeUserNames(config, ["anne", "bob", "team", "HEPHAESTUS.ui"]).map(({ id }) => id)).toEqual([
     "user-name-of-group",
     "user-name-reserved",
   ]);
-  expect(judgeNames(load("users: { provider: both }\ngroups: { team: [anne] }").config, ["bob"])).toEqual([]);
+  expect(judgeUserNames(load("users: { provider: both }\ngroups: { team: [anne] }").config, ["bob"])).toEqual(
+    [],
+  );
 });
 
 describe("what a user may not see", () => {

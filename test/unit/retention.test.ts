@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { planRetention, type Rule } from "../../src/maintenance/retention.js";
 import type { Digest } from "../../src/registry/digest.js";
 import { buildDate, subjectOfTag, type TaggedImage } from "../../src/registry/imageFacts.js";
-import { compareVersions, parseVersion } from "../../src/registry/versions.js";
+import { compareTagVersions, parseVersion } from "../../src/registry/versions.js";
 import fc from "../support/properties.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
@@ -214,7 +214,7 @@ test("versions are compared by numbers, a pre-release before its release", () =>
   for (const [at, one] of order.entries())
     for (const [other, tag] of order.entries()) {
       const [first, second] = [parseVersion(one), parseVersion(tag)];
-      expect(first && second && Math.sign(compareVersions(first, second)), `${one} ${tag}`).toBe(
+      expect(first && second && Math.sign(compareTagVersions(first, second)), `${one} ${tag}`).toBe(
         Math.sign(at - other),
       );
     }

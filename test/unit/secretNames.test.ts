@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { namesSecret, valueHoldsSecret } from "../../src/credentials/secretNames.js";
+import { namesSecret, valueHoldsSecret } from "../../src/credentials/redaction.js";
 
 test.each([
   "DB_PASSWORD",

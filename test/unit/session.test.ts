@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openSession } from "../../src/commands/session.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { Docker } from "../../src/docker/run.js";
-import { isUnchanged, readStackSecrets } from "../../src/secrets/generations.js";
+import { hasSameSecrets, readStackSecrets } from "../../src/secrets/generations.js";
 import { OPERATOR_SECRETS, type OperatorFamily } from "../../src/secrets/operatorSecrets.js";
 import { pruneSecrets } from "../../src/secrets/secretsReport.js";
 
@@ -79,9 +79,9 @@ test.each([
   const { docker, left } = fakeDocker([...new Set([...names(used), ...old])], names(used));
   const { config } = loadConfig(`domain: example.com\nstack: forge\n${MIRROR}`, "hephaestus.yaml", {});
   const found = await readStackSecrets(docker, "forge");
-  expect(isUnchanged(found, await readStackSecrets(docker, "forge"))).toBe(true);
+  expect(hasSameSecrets(found, await readStackSecrets(docker, "forge"))).toBe(true);
   const removed = await pruneSecrets({ docker, config }, found);
   expect(removed.sort()).toEqual(used.includes("gateway_1") ? [] : old);
   expect([...left].sort()).toEqual(names(used).sort());
-  if (removed.length > 0) expect(isUnchanged(found, await readStackSecrets(docker, "forge"))).toBe(false);
+  if (removed.length > 0) expect(hasSameSecrets(found, await readStackSecrets(docker, "forge"))).toBe(false);
 });

@@ -4,7 +4,7 @@ import { ExitCode } from "../../src/errors.js";
 import { type Digest, digestOf } from "../../src/registry/digest.js";
 import type { RegistryApi } from "../../src/registry/registryApi.js";
 import { UnexpectedAnswer } from "../../src/registry/registryClient.js";
-import { contentOf, usageOf } from "../../src/registry/repositoryUsage.js";
+import { readRepositoryContent, usageOf } from "../../src/registry/repositoryUsage.js";
 import fc from "../support/properties.js";
 
 const content = (repository: string, blobs: Record<string, number>, tags = ["1"]) => ({
@@ -86,7 +86,7 @@ test("an index counts with its images, and a manifest that several tags name cou
     ["torn", ""],
   ] as const)
     tags.set(tag, digest);
-  const { blobs, unreadable } = await contentOf(api, "a");
+  const { blobs, unreadable } = await readRepositoryContent(api, "a");
   expect([...blobs.keys()].sort()).toEqual([CONFIG, LAYER, image, index].sort());
   expect(blobs.get(LAYER)).toBe(1000);
   expect(unreadable).toEqual(["gone", "torn"]);
@@ -102,7 +102,7 @@ test.each([
 ])("a manifest with a layer of %s bytes is not believed", async (size) => {
   const { api, tags, put } = registry();
   tags.set("odd", put({ config: { digest: CONFIG, size: 10 }, layers: [{ digest: LAYER, size }] }));
-  expect(await contentOf(api, "a")).toMatchObject({ unreadable: ["odd"], blobs: new Map() });
+  expect(await readRepositoryContent(api, "a")).toMatchObject({ unreadable: ["odd"], blobs: new Map() });
 });
 
 test("a registry that makes up what it gives comes to an end", async () => {
@@ -112,7 +112,7 @@ test("a registry that makes up what it gives comes to an end", async () => {
   const get = manifests.get.bind(manifests);
   manifests.get = (key) =>
     get(key) ?? Buffer.from(JSON.stringify({ manifests: [{ digest: digestOf(Buffer.from(key)) }] }));
-  const { unreadable } = await contentOf(
+  const { unreadable } = await readRepositoryContent(
     {
       ...api,
       rawManifest: (...of) =>

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
-import { isDay } from "../../src/credentials/age.js";
+import { isDay } from "../../src/credentials/dates.js";
 import {
   formatHtpasswd,
   type HtpasswdEntry,

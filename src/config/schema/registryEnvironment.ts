@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { namesSecret, valueHoldsSecret } from "../../credentials/secretNames.js";
+import { namesSecret, valueHoldsSecret } from "../../credentials/redaction.js";
 import { text, UNPRINTABLE } from "../text.js";
 
 /**

@@ -17,7 +17,7 @@ const warning = (id: NameFinding["id"], message: string, remedy: string): NameFi
  * What is wrong with names, where it is known which users the htpasswd has: names of users that mean a group of the config or
  * are reserved, and names in the rules that no user has.
  */
-export function judgeNames(config: Config, users: readonly string[]): NameFinding[] {
+export function judgeUserNames(config: Config, users: readonly string[]): NameFinding[] {
   const twice = users
     .filter((name) => Object.hasOwn(config.groups, name))
     .map((name) =>
