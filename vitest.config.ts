@@ -36,6 +36,7 @@ export default defineConfig({
           include: ["test/gateway/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 120_000,
+          isolate: false,
           maxWorkers: "100%",
           // Most of them wait: for turns, and until something is forgotten.
           maxConcurrency: 20,

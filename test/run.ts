@@ -62,6 +62,7 @@ const prefetched = endToEnd
   ? once(spawn("sh", ["test/e2e/run.sh", "--prefetch"], { stdio: ["ignore", "inherit", "inherit"] }), "close")
   : undefined;
 if (isQuick) process.env.HEPHAESTUS_FUZZ ??= "2000";
+if (isQuick) process.env.HEPHAESTUS_SWEEP ??= "3";
 
 /** What runs side by side; each step only where all before it were well. What the second one says comes when it has ended. */
 const steps = [
