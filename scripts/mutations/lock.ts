@@ -47,9 +47,27 @@ export const LOCK: readonly Subject[] = [
         by: "Date.now()",
         rule: "the time is that of the Swarm",
       },
-      { what: "docker.guard = kept.check;", by: "", rule: "who lost the lock runs nothing more" },
+      {
+        what: "of [docker, cleanupDocker]) guarded.guard = kept",
+        by: "of [docker]) guarded.guard = kept",
+        rule: "who lost the lock cleans nothing up",
+      },
+      {
+        what: "of [docker, cleanupDocker]) guarded.guard = kept",
+        by: "of [cleanupDocker]) guarded.guard = kept",
+        rule: "who lost the lock runs nothing more",
+      },
+      {
+        what: "keepLock(lockDocker, api",
+        by: "keepLock(cleanupDocker, api",
+        rule: "a heartbeat never waits for itself",
+      },
       { what: "    await endLeftJobs(docker, stack);\n", by: "", rule: "jobs of a killed holder end first" },
-      { what: "docker.guard = undefined;", by: "", rule: "after its end a lock guards nothing" },
+      {
+        what: "of [docker, cleanupDocker]) guarded.guard = undefined;",
+        by: "of []) docker.guard = undefined;",
+        rule: "after its end a lock guards nothing",
+      },
       { what: "await kept.end();", by: "", rule: "the lock is freed, whatever the work does" },
       {
         what: "if (lock && !lock.isOurs) throw foreign(stack);",
@@ -106,6 +124,39 @@ export const LOCK: readonly Subject[] = [
       { what: "    beating = undefined;", by: "", rule: "there is more than one heartbeat" },
       { what: "clearInterval(timer);", by: "", rule: "heartbeats end with the work" },
       { what: "BEAT_SECONDS * 1000);", by: "BEAT_SECONDS * 100_000);", rule: "heartbeats come in time" },
+    ],
+  },
+  {
+    file: "src/operation/stackUpdate.ts",
+    tests: ["lock.test.ts"],
+    mutations: [
+      {
+        what: " || exitCode === ExitCode.locked;",
+        by: ";",
+        rule: "who lost the lock does not wait for services",
+      },
+    ],
+  },
+  {
+    file: "src/maintenance/lease.ts",
+    tests: ["lock.test.ts"],
+    mutations: [
+      {
+        what: "if ((cause as OperatorError).exitCode === ExitCode.locked) throw cause;",
+        by: "",
+        rule: "who lost the lock is told that, not that the registry stays read-only",
+      },
+    ],
+  },
+  {
+    file: "src/secrets/handover.ts",
+    tests: ["lock.test.ts"],
+    mutations: [
+      {
+        what: "  await cleanupDocker.guard?.();\n",
+        by: "",
+        rule: "who lost the lock shows no password",
+      },
     ],
   },
   {

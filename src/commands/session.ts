@@ -54,6 +54,7 @@ export async function sessionOf(
     files,
     docker: dockerCommand({ context: flags.context, onCommand, signal }),
     cleanupDocker: dockerCommand({ context: flags.context, onCommand }),
+    lockDocker: dockerCommand({ context: flags.context, onCommand }),
     signal,
     reporter,
     environment: process.env,

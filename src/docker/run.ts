@@ -55,10 +55,13 @@ export interface Docker {
   guard?: (() => Promise<void>) | undefined;
 }
 
-/** The docker of a command, and one that still works after an interruption. */
 export interface Dockers {
+  /** The docker of a command. */
   readonly docker: Docker;
+  /** One that still works after an interruption. */
   readonly cleanupDocker: Docker;
+  /** One for the lock itself: it works after an interruption, and has no guard. */
+  readonly lockDocker: Docker;
 }
 
 export interface DockerOptions {

@@ -95,6 +95,8 @@ async function makeWritable(session: Session, until: number): Promise<void> {
       if (readOnlyUntil(await stackServices(docker, stack), stack) === undefined) return;
       await roll(session, ["--env-rm", READONLY_VARIABLE]);
     } catch (cause) {
+      // Who has the lock now ends the lease, or it ends by itself.
+      if ((cause as OperatorError).exitCode === ExitCode.locked) throw cause;
       throw new OperatorError(`the registry could not be made writable: ${(cause as Error).message}`, {
         where: stack,
         remedy: `Run hephaestus deploy, which does it too. Otherwise it accepts pushes again at ${new Date(until * 1000).toISOString()}.`,

@@ -19,7 +19,7 @@ export interface KeptLock {
 /**
  * Keeps a lock while the operation runs: sends heartbeats, and notices when the lock was taken over.
  *
- * @param docker one that still works after an interruption
+ * @param docker one without a guard that still works after an interruption
  * @param id of the lock
  */
 export function keepLock(docker: Docker, api: EngineApi, stack: string, id: string): KeptLock {

@@ -16,7 +16,7 @@ import { engineTime } from "./stackUpdate.js";
  * - The lock expires as many seconds after the last heartbeat as it says. Both times come from the Swarm, so the clock of
  *   an operator's machine may be wrong.
  * - A lock whose holder was a process of this machine that has ended is free at once.
- * - A holder that was suspended checks its lock before the next docker command, and stops if it lost it.
+ * - A holder that was suspended checks its lock before the next docker command, and changes nothing more if it lost it.
  *
  * ops-scripts/deploy.sh takes the same lock. It sends no heartbeats, and its lock says how long the script may take.
  */
@@ -75,18 +75,18 @@ export async function lookAtLock(docker: Docker, stack: string): Promise<LockSta
  * @throws OperatorError when another operation works on the stack, or took the lock over while this one was suspended
  */
 export async function withLock<T>(
-  { docker, cleanupDocker }: Dockers,
+  { docker, cleanupDocker, lockDocker }: Dockers,
   stack: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const api = await engineApi(cleanupDocker);
-  const kept = keepLock(cleanupDocker, api, stack, await takeLock(docker, stack));
-  docker.guard = kept.check;
+  const api = await engineApi(lockDocker);
+  const kept = keepLock(lockDocker, api, stack, await takeLock(docker, stack));
+  for (const guarded of [docker, cleanupDocker]) guarded.guard = kept.check;
   try {
     await endLeftJobs(docker, stack);
     return await work();
   } finally {
-    docker.guard = undefined;
+    for (const guarded of [docker, cleanupDocker]) guarded.guard = undefined;
     await kept.end();
   }
 }

@@ -102,8 +102,9 @@ export async function waitForConvergence(
       rounds = settled && verdicts.every(({ state }) => state === "converged") ? rounds + 1 : 0;
       if (rounds >= 2) return { state: "converged", verdicts };
     } catch (error) {
-      const interrupted = (error as OperatorError).exitCode === ExitCode.interrupted;
-      if (interrupted || Date.now() > heard + SILENCE_SECONDS * 1000) throw error;
+      const { exitCode } = error as OperatorError;
+      const isFinal = exitCode === ExitCode.interrupted || exitCode === ExitCode.locked;
+      if (isFinal || Date.now() > heard + SILENCE_SECONDS * 1000) throw error;
       rounds = 0;
     }
     if (Date.now() > end) return { state: "timeout", verdicts };

@@ -16,6 +16,7 @@ export const toHandOver = ({ change }: Pick<SecretsPlan, "change">): Login | und
  * generation before, so the mark is set also after an interruption.
  *
  * @returns whether there was one
+ * @throws OperatorError before it is delivered when the lock was lost
  */
 export async function handOver(
   { config, cleanupDocker }: Session,
@@ -24,6 +25,8 @@ export async function handOver(
 ): Promise<boolean> {
   const login = toHandOver(plan);
   if (login === undefined) return false;
+  // Who lost the lock does not know which password is valid now.
+  await cleanupDocker.guard?.();
   await deliver(login.user, login.password.reveal());
   await markHandedOver(cleanupDocker, config.stack, plan.generations.users);
   return true;

@@ -13,10 +13,12 @@ export class ConfigSwarm {
 
   names = (): string[] => [...this.configs.keys()].sort();
 
-  docker(): Docker {
+  /** @param onCommand gets what passes the guard */
+  docker(onCommand: (args: readonly string[]) => void = () => {}): Docker {
     const docker: Docker = {
       attempt: async (args, { input = "" } = {}) => {
         await docker.guard?.();
+        onCommand(args);
         return this.silent
           ? { exitCode: 1, stdout: "", stderr: "no answer" }
           : this.answer(args, String(input));

@@ -1,11 +1,18 @@
 import { expect, test, vi } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { Secret } from "../../src/credentials/secret.js";
 import { engineApi } from "../../src/docker/engineApi.js";
 import type { CommandResult, Docker } from "../../src/docker/run.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
+import { whileReadOnly } from "../../src/maintenance/lease.js";
 import { keepLock } from "../../src/operation/lockKeeper.js";
 import { LOCK_SECONDS, readLock, renewLock } from "../../src/operation/lockObjects.js";
 import { hasEnded, processIdentity } from "../../src/operation/processIdentity.js";
 import { lookAtLock, releaseLock, takeLock, withLock } from "../../src/operation/stackLock.js";
+import { type Session, uninterruptible } from "../../src/operation/stackSession.js";
+import { waitForConvergence } from "../../src/operation/stackUpdate.js";
+import { handOver } from "../../src/secrets/handover.js";
+import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
 import { ConfigSwarm } from "./configSwarm.js";
 
 const codeOf = (error: OperatorError) => error.exitCode;
@@ -95,26 +102,79 @@ test("of a process of this machine that has ended is free at once; a process id 
   expect(await takeLock(swarm.docker(), "forge")).toMatch(/^id/);
 });
 
-test("a holder that stood still and lost its lock runs no further command", async () => {
+/** A session on the stack forge, and what its dockers were told. */
+function sessionOn(swarm: ConfigSwarm): { session: Session; told: string[] } {
+  const told: string[] = [];
+  const docker = () => swarm.docker((args) => told.push(args.join(" ")));
+  const { config } = loadConfig("domain: example.com\nstack: forge", "a config", {});
+  const reporter = { begin: () => {}, end: () => {}, note: () => {}, progress: () => {} };
+  const dockers = { docker: docker(), cleanupDocker: docker(), lockDocker: docker() };
+  return { session: { config, reporter, ...dockers } as unknown as Session, told };
+}
+
+/** The process stands still: no timer fires, and the clocks go on. */
+function standStill(swarm: ConfigSwarm, seconds: number): void {
+  vi.setSystemTime(Date.now() + seconds * 1000);
+  swarm.now += seconds * 1000;
+}
+
+const generated = {
+  change: { login: { user: "ann", password: new Secret("secret"), origin: "generated" } },
+  generations: { users: 2 },
+} as unknown as SecretsPlan;
+const waiting = { goal: "forward", since: "", timeoutSeconds: 300, onProgress: () => {} } as const;
+const lease = { until: 4e9, drainSeconds: 1 };
+
+test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
+  ["runs no command", ({ docker }) => docker.run(["info"])],
+  ["cleans nothing up", ({ cleanupDocker }) => cleanupDocker.attempt(["service", "rm", "forge_job-gc"])],
+  ["leaves the registry read-only", (session) => whileReadOnly(session, lease, async () => {})],
+  ["waits for nothing", ({ docker, config }) => waitForConvergence(docker, config, waiting)],
+  [
+    "shows no password",
+    (session, shown) => handOver(session, generated, async (user) => void shown.push(user)),
+  ],
+])("a holder that stood still and lost its lock %s", async (_, goOn) => {
   vi.useFakeTimers();
   try {
     const swarm = new ConfigSwarm();
-    const docker = swarm.docker();
-    const work = withLock({ docker, cleanupDocker: swarm.docker() }, "forge", async () => {
+    const { session, told } = sessionOn(swarm);
+    const shown: string[] = [];
+    const work = withLock(session, "forge", async () => {
       await vi.advanceTimersByTimeAsync(25_000);
       expect((await lookAtLock(swarm.docker(), "forge"))?.silence).toBe(0);
-      await docker.run(["info"]);
-      // It stands still: no timer fires, and the clocks go on.
-      vi.setSystemTime(Date.now() + 3600_000);
-      swarm.now += 3600_000;
+      await session.docker.run(["info"]);
+      standStill(swarm, 3600);
       await releaseLock(swarm.docker(), "forge");
-      await docker.run(["info"]);
+      told.length = 0;
+      await goOn(session, shown);
       throw new Error("it ran on");
     });
     await expect(work.catch(codeOf)).resolves.toBe(ExitCode.locked);
+    expect(shown).toEqual([]);
+    // It asks for its lock, and frees it by an id that nobody else has.
+    expect(told.filter((command) => !/^config (?:inspect|rm) .*id0001x+$/.test(command))).toEqual([]);
     expect(swarm.names()).toEqual([]);
-    // What it frees is never the lock of the next one.
-    expect(docker.guard).toBeUndefined();
+    expect([session.docker.guard, session.cleanupDocker.guard]).toEqual([undefined, undefined]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a heartbeat never waits for itself, whichever docker the work has", async () => {
+  vi.useFakeTimers();
+  try {
+    const swarm = new ConfigSwarm();
+    const { session, told } = sessionOn(swarm);
+    const work = uninterruptible(session);
+    await withLock(work, "forge", async () => {
+      standStill(swarm, 60);
+      told.length = 0;
+      await work.docker.run(["info"]);
+      expect(told.map((command) => command.split(" ", 2).join(" "))).toEqual([
+        ...["config inspect", "system dial-stdio", "info"],
+      ]);
+    });
   } finally {
     vi.useRealTimers();
   }
@@ -147,7 +207,8 @@ test("heartbeats keep the lock for as long as the work takes, one at a time, and
       asked++;
       return undefined;
     });
-    await withLock({ docker: swarm.docker(), cleanupDocker: counting }, "forge", async () => {
+    const dockers = { docker: swarm.docker(), cleanupDocker: swarm.docker(), lockDocker: counting };
+    await withLock(dockers, "forge", async () => {
       for (let beats = 1; beats <= 20; beats++) {
         swarm.now += 10_000;
         await vi.advanceTimersByTimeAsync(10_000);
@@ -218,7 +279,11 @@ test("jobs that a killed holder left are ended before the work begins", async ()
     return args[0] === "service" && args[1] === "ls" ? { exitCode: 0, stdout: names, stderr: "" } : undefined;
   });
   docker.run = async (args) => (await docker.attempt(args)).stdout;
-  await withLock({ docker, cleanupDocker: docker }, "forge", async () => void commands.push("work"));
+  await withLock(
+    { docker, cleanupDocker: docker, lockDocker: docker },
+    "forge",
+    async () => void commands.push("work"),
+  );
   const told = commands.filter((command) => /^(?:service rm|work)/.test(command));
   expect(told).toEqual(["service rm forge_job-gc", "service rm forge_job-x_other", "work"]);
 });
