@@ -164,14 +164,24 @@ export const LOCK: readonly Subject[] = [
     tests: ["lock.test.ts"],
     mutations: [
       {
-        what: "startsWith(`${boot}/${namespace}/`) === true",
-        by: "startsWith(``) === true",
+        what: "startsWith(`${boot}/${namespace}/`) !== true",
+        by: "startsWith(``) !== true",
         rule: "a process of another machine has not ended",
       },
       {
-        what: "processIdentity(Number(pid)) !== identity",
-        by: "processIdentity(Number(pid)) === undefined",
+        what: ": found !== identity",
+        by: ": false",
         rule: "another process with the same id is another",
+      },
+      {
+        what: "isAbsent(Number(pid)) :",
+        by: "true :",
+        rule: "a process that /proc hides lives",
+      },
+      {
+        what: 'code === "ESRCH"',
+        by: 'code !== "ESRCH"',
+        rule: "a process that no signal finds has ended, and one that takes none from here lives",
       },
       {
         what: '.split(" ")[19];',

@@ -20,14 +20,24 @@ export function processIdentity(pid = process.pid): string | undefined {
 }
 
 /**
- * Whether a process has certainly ended: it belongs to this boot and namespace, and is not there any more.
+ * Whether a process has certainly ended: it belongs to this boot and namespace, and is not there any more. /proc may hide the
+ * processes of other users (hidepid, proc(5)).
  *
  * @param identity as processIdentity returned it
  */
 export function hasEnded(identity: string): boolean {
   const [boot, namespace, pid] = identity.split("/");
-  return (
-    processIdentity()?.startsWith(`${boot}/${namespace}/`) === true &&
-    processIdentity(Number(pid)) !== identity
-  );
+  if (processIdentity()?.startsWith(`${boot}/${namespace}/`) !== true) return false;
+  const found = processIdentity(Number(pid));
+  return found === undefined ? isAbsent(Number(pid)) : found !== identity;
+}
+
+/** Any refusal but ESRCH, such as EPERM, is that of a process that lives. Source: kill(2). */
+function isAbsent(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
 }

@@ -93,6 +93,15 @@ test("of a process of this machine that has ended is free at once; a process id 
   const other = `${boot?.slice(0, -1)}${boot?.endsWith("0") ? "1" : "0"}`;
   expect(hasEnded(`${other}/${namespace}/4194304/${start}`)).toBe(false);
   expect(hasEnded(`${boot}/1/4194304/${start}`)).toBe(false);
+  // Where /proc hides the processes of other users, a signal still tells that there is one.
+  const refused = (code: string) => () => {
+    throw Object.assign(new Error(code), { code });
+  };
+  const kill = vi.spyOn(process, "kill").mockImplementation(refused("EPERM"));
+  expect(hasEnded(`${boot}/${namespace}/4194304/${start}`)).toBe(false);
+  kill.mockImplementation(() => true);
+  expect(hasEnded(`${boot}/${namespace}/4194304/${start}`)).toBe(false);
+  kill.mockRestore();
   const swarm = new ConfigSwarm();
   await takeFor(swarm, {
     holder: "ann",
