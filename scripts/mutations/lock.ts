@@ -23,18 +23,18 @@ export const LOCK: readonly Subject[] = [
         rule: "a config of others is never removed",
       },
       {
-        what: "if (!state.stale) throw",
-        by: "if (state.stale) throw",
+        what: "if (!lock.stale || hasHolderEnded(lock)) return lock.stale;",
+        by: "if (hasHolderEnded(lock)) return true;",
         rule: "a held lock is not taken",
       },
       {
-        what: "lock.process !== undefined && hasEnded(lock.process)",
+        what: "process !== undefined && hasEnded(process)",
         by: "false",
         rule: "the lock of a process that has ended is free",
       },
       {
-        what: "silence > lock.seconds }",
-        by: "silence > lock.seconds / 2 }",
+        what: "silence > lock.seconds ||",
+        by: "silence > lock.seconds / 2 ||",
         rule: "a lock is held for so long after its last heartbeat",
       },
       {
@@ -74,7 +74,32 @@ export const LOCK: readonly Subject[] = [
         by: "",
         rule: "lock release removes no config of others",
       },
-      { what: "Math.max(0, (now", by: "Math.min(0, (now", rule: "silence is told in seconds" },
+      {
+        what: " || isAhead;",
+        by: ";",
+        rule: "a lock from the future is no lock for hours",
+      },
+      {
+        what: "lock.seconds <= LOCK_SECONDS && silence <",
+        by: "silence <",
+        rule: "a lock without heartbeats is not watched for one",
+      },
+      {
+        what: "if (!(await isDead(docker, stack, state)))",
+        by: "if (!state.stale)",
+        rule: "the clocks alone free no lock",
+      },
+      {
+        what: "2.5 * BEAT_SECONDS",
+        by: "1.5 * BEAT_SECONDS",
+        rule: "a lock is watched for longer than two heartbeats",
+      },
+      {
+        what: "    if ((await readLock(docker, stack))?.version !== lock.version) return false;\n",
+        by: "",
+        rule: "a heartbeat while it is watched keeps the lock",
+      },
+      { what: "Math.max(0, silence", by: "Math.min(0, silence", rule: "silence is told in seconds" },
       { what: "Math.round(silence)", by: "Math.round(silence / 60)", rule: "silence is told in seconds" },
     ],
   },

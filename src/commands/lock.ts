@@ -1,5 +1,5 @@
 import { ExitCode, OperatorError } from "../errors.js";
-import { expiryOf, type LockState, lookAtLock, releaseLock } from "../operation/stackLock.js";
+import { expiryOf, isDead, type LockState, lookAtLock, releaseLock } from "../operation/stackLock.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { durationText } from "../terminal/progress.js";
 import type { AddCommand } from "./command.js";
@@ -35,8 +35,9 @@ async function lockShow(flags: SessionFlags): Promise<ExitCode> {
 /** Releases the lock of an operation that is known to be dead. */
 async function lockRelease(flags: SessionFlags & { yes?: boolean }): Promise<ExitCode> {
   const { docker, config, reporter } = await openSession(flags);
-  const state = await lookAtLock(docker, config.stack);
-  if (state && !state.stale && !flags.yes && !(await isMeant(config.stack, state))) return ExitCode.ok;
+  const state = flags.yes ? undefined : await lookAtLock(docker, config.stack);
+  const mayRun = state !== undefined && !(await isDead(docker, config.stack, state));
+  if (mayRun && !(await isMeant(config.stack, state))) return ExitCode.ok;
   const released = await releaseLock(docker, config.stack);
   reporter.result({ stack: config.stack, released: released?.holder ?? null }, [
     released ? `Released the lock of ${released.holder}.` : `${config.stack} has no lock.`,
@@ -55,7 +56,9 @@ const asData = ({ holder, host, since, silence, stale }: LockState) => ({
 function sentence(stack: string, state: LockState): string {
   const since = state.since.toISOString().replace(/\.\d+Z$/, "Z");
   const beat = `last heartbeat ${durationText(state.silence)} ago`;
-  const end = state.stale ? "The lock has expired, and the next command takes it over." : expiryOf(state);
+  const end = state.stale
+    ? "The lock looks dead. The next command takes it over if it sees no heartbeat."
+    : expiryOf(state);
   return `${state.holder} is working on ${stack} since ${since}, ${beat}.\n${end}`;
 }
 

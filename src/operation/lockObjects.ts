@@ -23,6 +23,8 @@ export const lockName = (stack: string): string => `${stack}_lock`;
 
 export interface Lock {
   id: string;
+  /** Every heartbeat changes it, and no other lock has it. */
+  version: number;
   /** Whether the config of that name is a lock at all. */
   isOurs: boolean;
   /** Who holds it, for people. */
@@ -79,6 +81,7 @@ export async function readLock(docker: Docker, stack: string): Promise<Lock | un
   const labels = config.Spec.Labels ?? {};
   return {
     id: config.ID,
+    version: config.Version.Index,
     isOurs: labels[LOCK_LABELS.seconds] !== undefined,
     holder: labels[LOCK_LABELS.holder] ?? "unknown",
     host: labels[LOCK_LABELS.host] ?? "",

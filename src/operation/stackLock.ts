@@ -1,10 +1,19 @@
 import { hostname, userInfo } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { engineApi } from "../docker/engineApi.js";
 import { endLeftJobs } from "../docker/jobs.js";
 import { type Docker, type Dockers, dockerFailed } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { keepLock } from "./lockKeeper.js";
-import { createLock, freeLock, type Lock, lockName, readLock } from "./lockObjects.js";
+import {
+  BEAT_SECONDS,
+  createLock,
+  freeLock,
+  LOCK_SECONDS,
+  type Lock,
+  lockName,
+  readLock,
+} from "./lockObjects.js";
 import { hasEnded, processIdentity } from "./processIdentity.js";
 import { engineTime } from "./stackUpdate.js";
 
@@ -13,12 +22,15 @@ import { engineTime } from "./stackUpdate.js";
  *
  * - The lock is a Swarm config, whose name is unique in the Swarm.
  * - While the operation runs, its holder sends a heartbeat every few seconds, which updates the config.
- * - The lock expires as many seconds after the last heartbeat as it says. Both times come from the Swarm, so the clock of
+ * - The lock looks dead as many seconds after the last heartbeat as it says. Both times come from the Swarm, so the clock of
  *   an operator's machine may be wrong.
+ * - The leader dates the heartbeat, and another manager may tell the time. So a lock that looks dead is taken over only if it
+ *   is then seen without a heartbeat for longer than two were due. This process measures that by a clock that nobody sets.
  * - A lock whose holder was a process of this machine that has ended is free at once.
  * - A holder that was suspended checks its lock before the next docker command, and changes nothing more if it lost it.
  *
- * ops-scripts/deploy.sh takes the same lock. It sends no heartbeats, and its lock says how long the script may take.
+ * ops-scripts/deploy.sh takes the same lock. It sends no heartbeats, and its lock says how long the script may take, with a
+ * margin for clocks that differ.
  */
 
 /**
@@ -42,7 +54,7 @@ export async function takeLock(docker: Docker, stack: string): Promise<string> {
     if (lock === undefined) continue;
     if (!lock.isOurs) throw foreign(stack);
     const state = await stateOf(docker, lock);
-    if (!state.stale) throw locked(stack, state);
+    if (!(await isDead(docker, stack, state))) throw locked(stack, state);
     await freeLock(docker, lock.id);
   }
   throw locked(stack, undefined);
@@ -52,15 +64,32 @@ export async function takeLock(docker: Docker, stack: string): Promise<string> {
 export interface LockState extends Lock {
   /** Seconds since the last heartbeat of its holder. */
   silence: number;
-  /** Whether it is free: its holder was a process of this machine that has ended, or its heartbeats stopped. */
+  /** Whether it looks dead: its holder was a process of this machine that has ended, or the clocks say so. */
   stale: boolean;
 }
 
 async function stateOf(docker: Docker, lock: Lock): Promise<LockState> {
   const now = Date.parse(await engineTime(docker));
-  const silence = Math.max(0, (now - lock.renewed.getTime()) / 1000);
-  const hasHolderEnded = lock.process !== undefined && hasEnded(lock.process);
-  return { ...lock, silence, stale: hasHolderEnded || silence > lock.seconds };
+  const silence = (now - lock.renewed.getTime()) / 1000;
+  // One clock is wrong, so that the other would say too late that the heartbeats stopped. deploy.sh sends none.
+  const isAhead = lock.seconds <= LOCK_SECONDS && silence < -LOCK_SECONDS;
+  const stale = hasHolderEnded(lock) || silence > lock.seconds || isAhead;
+  return { ...lock, silence: Math.max(0, silence), stale };
+}
+
+const hasHolderEnded = ({ process }: Lock): boolean => process !== undefined && hasEnded(process);
+
+/** Seconds for which a lock that looks dead is watched. */
+const WATCH_SECONDS = 2.5 * BEAT_SECONDS;
+
+/** Whether a lock that looks dead is dead: watches it, unless its holder has ended for certain. */
+export async function isDead(docker: Docker, stack: string, lock: LockState): Promise<boolean> {
+  if (!lock.stale || hasHolderEnded(lock)) return lock.stale;
+  const end = performance.now() + WATCH_SECONDS * 1000;
+  for (; performance.now() < end; await sleep(1000)) {
+    if ((await readLock(docker, stack))?.version !== lock.version) return false;
+  }
+  return true;
 }
 
 /** Reads the lock of a stack without changing anything. */

@@ -4,6 +4,8 @@ import type { CommandResult, Docker } from "../../src/docker/run.js";
 export class ConfigSwarm {
   /** Milliseconds since the epoch; far from this machine's. */
   now = Date.parse("2031-05-05T05:05:05Z");
+  /** Milliseconds by which the clock of the leader, which dates the configs, is ahead of that of the manager that answers. */
+  ahead = 0;
   private next = 1;
   private readonly configs = new Map<
     string,
@@ -32,6 +34,8 @@ export class ConfigSwarm {
     return docker;
   }
 
+  private dated = (): string => new Date(this.now + this.ahead).toISOString();
+
   private answer(args: readonly string[], input: string): CommandResult {
     const done = (stdout = ""): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
     const missing = { exitCode: 1, stdout: "[]", stderr: "Error: no such config" };
@@ -56,8 +60,8 @@ export class ConfigSwarm {
       this.configs.set(name, {
         ID,
         Version: 1,
-        CreatedAt: new Date(this.now).toISOString(),
-        UpdatedAt: new Date(this.now).toISOString(),
+        CreatedAt: this.dated(),
+        UpdatedAt: this.dated(),
         Labels: Object.fromEntries(labels),
       });
       return done(`${ID}\n`);
@@ -98,7 +102,7 @@ export class ConfigSwarm {
     if (config === undefined) return refused(404, `config ${id} not found`);
     if (config.Version !== Number(version)) return refused(500, "update out of sequence");
     config.Version++;
-    config.UpdatedAt = new Date(this.now).toISOString();
+    config.UpdatedAt = this.dated();
     return "HTTP/1.0 200 OK\r\n\r\n";
   }
 }

@@ -288,7 +288,14 @@ test("a registry that was left read-only refuses pushes until its lease ends, an
 
 test("a lock that somebody holds is none that was left", () => {
   const lock = {
-    ...{ id: "l1", isOurs: true, holder: "ann@forge (process 7)", host: "forge", process: undefined },
+    ...{
+      id: "l1",
+      version: 1,
+      isOurs: true,
+      holder: "ann@forge (process 7)",
+      host: "forge",
+      process: undefined,
+    },
     ...{ seconds: 75, since: new Date(0), renewed: new Date(0) },
   };
   expect(judgeLock("forge", undefined)).toEqual([]);

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { engineApi } from "../../src/docker/engineApi.js";
@@ -6,7 +6,7 @@ import type { CommandResult, Docker } from "../../src/docker/run.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import { whileReadOnly } from "../../src/maintenance/lease.js";
 import { keepLock } from "../../src/operation/lockKeeper.js";
-import { LOCK_SECONDS, readLock, renewLock } from "../../src/operation/lockObjects.js";
+import { BEAT_SECONDS, LOCK_SECONDS, readLock, renewLock } from "../../src/operation/lockObjects.js";
 import { hasEnded, processIdentity } from "../../src/operation/processIdentity.js";
 import { lookAtLock, releaseLock, takeLock, withLock } from "../../src/operation/stackLock.js";
 import { type Session, uninterruptible } from "../../src/operation/stackSession.js";
@@ -14,6 +14,13 @@ import { waitForConvergence } from "../../src/operation/stackUpdate.js";
 import { handOver } from "../../src/secrets/handover.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
 import { ConfigSwarm } from "./configSwarm.js";
+
+// Whoever waits lets the time pass.
+vi.mock("node:timers/promises", () => ({
+  setTimeout: (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds),
+}));
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
 
 const codeOf = (error: OperatorError) => error.exitCode;
 
@@ -72,6 +79,49 @@ test("of deploy.sh, which sends no heartbeats, is held for as long as it says", 
   await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.locked);
   swarm.now += 2000;
   expect(await takeLock(swarm.docker(), "forge")).toMatch(/^id/);
+  // That it stays as it is says nothing about its holder.
+  await releaseLock(swarm.docker(), "forge");
+  swarm.ahead = 7200_000;
+  await takeFor(swarm, { holder: "ann@far", seconds: 420 });
+  await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.locked);
+});
+
+/** Two hours: no two clocks of a Swarm differ as much by mistake alone. */
+const SKEWS = [["ahead of", 7200_000] as const, ["behind", -7200_000] as const];
+
+test.each(
+  SKEWS,
+)("is never taken while it is kept, though the leader's clock is far %s the other manager's", async (_, ahead) => {
+  const swarm = new ConfigSwarm();
+  swarm.ahead = ahead;
+  const kept = await keep(swarm.docker(), await takeElsewhere(swarm));
+  await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.locked);
+  await kept.check();
+  await kept.end();
+});
+
+test.each(
+  SKEWS,
+)("is taken after two missing heartbeats, though the leader's clock is far %s the other manager's", async (_, ahead) => {
+  const swarm = new ConfigSwarm();
+  swarm.ahead = ahead;
+  const id = await takeElsewhere(swarm);
+  const began = performance.now();
+  expect(await takeLock(swarm.docker(), "forge")).not.toBe(id);
+  expect(performance.now() - began).toBeGreaterThan(2 * BEAT_SECONDS * 1000);
+});
+
+test("that was taken by another process while it was watched is not removed", async () => {
+  const swarm = new ConfigSwarm();
+  await takeElsewhere(swarm);
+  swarm.now += (LOCK_SECONDS + 1) * 1000;
+  const results = takeLock(swarm.docker(), "forge").catch(codeOf);
+  setTimeout(async () => {
+    await releaseLock(swarm.docker(), "forge");
+    await takeElsewhere(swarm);
+  }, 5000);
+  expect(await results).toBe(ExitCode.locked);
+  expect(swarm.names()).toEqual(["forge_lock"]);
 });
 
 test("is no lock where something else has its name, and that is never removed", async () => {
@@ -144,110 +194,85 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
     (session, shown) => handOver(session, generated, async (user) => void shown.push(user)),
   ],
 ])("a holder that stood still and lost its lock %s", async (_, goOn) => {
-  vi.useFakeTimers();
-  try {
-    const swarm = new ConfigSwarm();
-    const { session, told } = sessionOn(swarm);
-    const shown: string[] = [];
-    const work = withLock(session, "forge", async () => {
-      await vi.advanceTimersByTimeAsync(25_000);
-      expect((await lookAtLock(swarm.docker(), "forge"))?.silence).toBe(0);
-      await session.docker.run(["info"]);
-      standStill(swarm, 3600);
-      await releaseLock(swarm.docker(), "forge");
-      told.length = 0;
-      await goOn(session, shown);
-      throw new Error("it ran on");
-    });
-    await expect(work.catch(codeOf)).resolves.toBe(ExitCode.locked);
-    expect(shown).toEqual([]);
-    // It asks for its lock, and frees it by an id that nobody else has.
-    expect(told.filter((command) => !/^config (?:inspect|rm) .*id0001x+$/.test(command))).toEqual([]);
-    expect(swarm.names()).toEqual([]);
-    expect([session.docker.guard, session.cleanupDocker.guard]).toEqual([undefined, undefined]);
-  } finally {
-    vi.useRealTimers();
-  }
+  const swarm = new ConfigSwarm();
+  const { session, told } = sessionOn(swarm);
+  const shown: string[] = [];
+  const work = withLock(session, "forge", async () => {
+    await vi.advanceTimersByTimeAsync(25_000);
+    expect((await lookAtLock(swarm.docker(), "forge"))?.silence).toBe(0);
+    await session.docker.run(["info"]);
+    standStill(swarm, 3600);
+    await releaseLock(swarm.docker(), "forge");
+    told.length = 0;
+    await goOn(session, shown);
+    throw new Error("it ran on");
+  });
+  await expect(work.catch(codeOf)).resolves.toBe(ExitCode.locked);
+  expect(shown).toEqual([]);
+  // It asks for its lock, and frees it by an id that nobody else has.
+  expect(told.filter((command) => !/^config (?:inspect|rm) .*id0001x+$/.test(command))).toEqual([]);
+  expect(swarm.names()).toEqual([]);
+  expect([session.docker.guard, session.cleanupDocker.guard]).toEqual([undefined, undefined]);
 });
 
 test("a heartbeat never waits for itself, whichever docker the work has", async () => {
-  vi.useFakeTimers();
-  try {
-    const swarm = new ConfigSwarm();
-    const { session, told } = sessionOn(swarm);
-    const work = uninterruptible(session);
-    await withLock(work, "forge", async () => {
-      standStill(swarm, 60);
-      told.length = 0;
-      await work.docker.run(["info"]);
-      expect(told.map((command) => command.split(" ", 2).join(" "))).toEqual([
-        ...["config inspect", "system dial-stdio", "info"],
-      ]);
-    });
-  } finally {
-    vi.useRealTimers();
-  }
+  const swarm = new ConfigSwarm();
+  const { session, told } = sessionOn(swarm);
+  const work = uninterruptible(session);
+  await withLock(work, "forge", async () => {
+    standStill(swarm, 60);
+    told.length = 0;
+    await work.docker.run(["info"]);
+    expect(told.map((command) => command.split(" ", 2).join(" "))).toEqual([
+      ...["config inspect", "system dial-stdio", "info"],
+    ]);
+  });
 });
 
 test("an engine that restarts costs nobody the lock", async () => {
-  vi.useFakeTimers();
-  try {
-    const swarm = new ConfigSwarm();
-    const id = await takeLock(swarm.docker(), "forge");
-    const kept = await keep(swarm.docker(), id);
-    swarm.silent = true;
-    await vi.advanceTimersByTimeAsync(60_000);
-    swarm.silent = false;
-    await kept.check();
-    expect(await readLock(swarm.docker(), "forge")).toMatchObject({ id });
-    await kept.end();
-    expect(swarm.names()).toEqual([]);
-  } finally {
-    vi.useRealTimers();
-  }
+  const swarm = new ConfigSwarm();
+  const id = await takeLock(swarm.docker(), "forge");
+  const kept = await keep(swarm.docker(), id);
+  swarm.silent = true;
+  await vi.advanceTimersByTimeAsync(60_000);
+  swarm.silent = false;
+  await kept.check();
+  expect(await readLock(swarm.docker(), "forge")).toMatchObject({ id });
+  await kept.end();
+  expect(swarm.names()).toEqual([]);
 });
 
 test("heartbeats keep the lock for as long as the work takes, one at a time, and end with it", async () => {
-  vi.useFakeTimers();
-  try {
-    const swarm = new ConfigSwarm();
-    let asked = 0;
-    const counting = except(swarm.docker(), () => {
-      asked++;
-      return undefined;
-    });
-    const dockers = { docker: swarm.docker(), cleanupDocker: swarm.docker(), lockDocker: counting };
-    await withLock(dockers, "forge", async () => {
-      for (let beats = 1; beats <= 20; beats++) {
-        swarm.now += 10_000;
-        await vi.advanceTimersByTimeAsync(10_000);
-      }
-      expect(await lookAtLock(swarm.docker(), "forge")).toMatchObject({ silence: 0, stale: false });
-      expect(swarm.names()).toEqual(["forge_lock"]);
-    });
-    expect(swarm.names()).toEqual([]);
-    const before = asked;
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(asked).toBe(before);
-  } finally {
-    vi.useRealTimers();
-  }
+  const swarm = new ConfigSwarm();
+  let asked = 0;
+  const counting = except(swarm.docker(), () => {
+    asked++;
+    return undefined;
+  });
+  const dockers = { docker: swarm.docker(), cleanupDocker: swarm.docker(), lockDocker: counting };
+  await withLock(dockers, "forge", async () => {
+    for (let beats = 1; beats <= 20; beats++) {
+      swarm.now += 10_000;
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    expect(await lookAtLock(swarm.docker(), "forge")).toMatchObject({ silence: 0, stale: false });
+    expect(swarm.names()).toEqual(["forge_lock"]);
+  });
+  expect(swarm.names()).toEqual([]);
+  const before = asked;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked).toBe(before);
 });
 
 test("who sent a heartbeat a moment ago asks for nothing before a command", async () => {
-  vi.useFakeTimers();
-  try {
-    const swarm = new ConfigSwarm();
-    const kept = await keep(swarm.docker(), await takeLock(swarm.docker(), "forge"));
-    await vi.advanceTimersByTimeAsync(60_000);
-    const { renewed } = (await readLock(swarm.docker(), "forge")) ?? {};
-    swarm.now += 1000;
-    await kept.check();
-    expect(await readLock(swarm.docker(), "forge")).toMatchObject({ renewed });
-    await kept.end();
-  } finally {
-    vi.useRealTimers();
-  }
+  const swarm = new ConfigSwarm();
+  const kept = await keep(swarm.docker(), await takeLock(swarm.docker(), "forge"));
+  await vi.advanceTimersByTimeAsync(60_000);
+  const { renewed } = (await readLock(swarm.docker(), "forge")) ?? {};
+  swarm.now += 1000;
+  await kept.check();
+  expect(await readLock(swarm.docker(), "forge")).toMatchObject({ renewed });
+  await kept.end();
 });
 
 /** The same docker, but for what is answered otherwise. */
