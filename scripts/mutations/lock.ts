@@ -135,11 +135,20 @@ export const LOCK: readonly Subject[] = [
     tests: ["lock.test.ts"],
     mutations: [
       {
-        what: "!isLost && Date.now() - last",
-        by: "!isLost && last - Date.now()",
-        rule: "who stood still asks first",
+        what: "silence() > 2 * BEAT_SECONDS) await beat();",
+        by: "silence() > 3 * BEAT_SECONDS) await beat();",
+        rule: "who missed two heartbeats asks first",
       },
-      { what: "if (!isLost) return;", by: "return;", rule: "who lost the lock stops" },
+      {
+        what: "if (!isLost && silence() <= LOCK_SECONDS) return;",
+        by: "if (silence() <= LOCK_SECONDS) return;",
+        rule: "who lost the lock stops",
+      },
+      {
+        what: "if (!isLost && silence() <= LOCK_SECONDS) return;",
+        by: "if (!isLost) return;",
+        rule: "who cannot renew the lock stops when it expires",
+      },
       { what: "else isLost = true;", by: "", rule: "a lock that is gone is lost" },
       {
         what: "(await renewLock(docker, api, id)) last = Date.now();",

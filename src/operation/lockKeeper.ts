@@ -7,9 +7,9 @@ import { BEAT_SECONDS, freeLock, LOCK_SECONDS, renewLock } from "./lockObjects.j
 export interface KeptLock {
   /**
    * Before each docker command of the work. A process that stood still (a laptop that slept, SIGSTOP) asks first whether
-   * it still has the lock.
+   * it still has the lock. Who missed two heartbeats may be taken for dead.
    *
-   * @throws OperatorError when it does not
+   * @throws OperatorError when it does not, or could not renew it until it expired
    */
   check(): Promise<void>;
   /** Frees the lock. */
@@ -25,13 +25,15 @@ export interface KeptLock {
 export function keepLock(docker: Docker, api: EngineApi, stack: string, id: string): KeptLock {
   let last = Date.now();
   let isLost = false;
+  let failure = "";
   let beating: Promise<void> | undefined;
   async function renew(): Promise<void> {
     try {
       if (await renewLock(docker, api, id)) last = Date.now();
       else isLost = true;
-    } catch {
-      // An engine that does not answer is asked again; the next command of the work says what is wrong.
+    } catch (error) {
+      // An engine that does not answer is asked again.
+      failure = (error as Error).message;
     }
     beating = undefined;
   }
@@ -42,11 +44,15 @@ export function keepLock(docker: Docker, api: EngineApi, stack: string, id: stri
   };
   const timer = setInterval(beat, BEAT_SECONDS * 1000);
   timer.unref();
+  const silence = () => (Date.now() - last) / 1000;
   return {
     async check() {
-      if (!isLost && Date.now() - last > (LOCK_SECONDS / 2) * 1000) await beat();
-      if (!isLost) return;
-      throw new OperatorError(`the lock of ${stack} was taken over while this command was suspended`, {
+      if (!isLost && silence() > 2 * BEAT_SECONDS) await beat();
+      if (!isLost && silence() <= LOCK_SECONDS) return;
+      const reason = isLost
+        ? "was taken over while this command was suspended"
+        : `could not be renewed for ${Math.round(silence())} s: ${failure}`;
+      throw new OperatorError(`the lock of ${stack} ${reason}`, {
         remedy: "Nothing was changed since. Run the same command again.",
         exitCode: ExitCode.locked,
       });

@@ -242,6 +242,30 @@ test("an engine that restarts costs nobody the lock", async () => {
   expect(swarm.names()).toEqual([]);
 });
 
+test("who cannot renew the lock until it has expired stops, and goes on when the engine answers again", async () => {
+  const swarm = new ConfigSwarm();
+  const kept = await keep(swarm.docker(), await takeLock(swarm.docker(), "forge"));
+  swarm.silent = true;
+  await vi.advanceTimersByTimeAsync((LOCK_SECONDS + 1) * 1000);
+  const error = await kept.check().catch((failure: OperatorError) => failure);
+  expect(error).toMatchObject({
+    exitCode: ExitCode.locked,
+    message: expect.stringMatching(/76 s.*no answer/),
+  });
+  swarm.silent = false;
+  await kept.check();
+  await kept.end();
+});
+
+test("who sent no heartbeat for as long as others watch a lock asks before the next command", async () => {
+  const swarm = new ConfigSwarm();
+  const kept = await keep(swarm.docker(), await takeLock(swarm.docker(), "forge"));
+  standStill(swarm, 2 * BEAT_SECONDS + 1);
+  await releaseLock(swarm.docker(), "forge");
+  await expect(kept.check().catch(codeOf)).resolves.toBe(ExitCode.locked);
+  await kept.end();
+});
+
 test("heartbeats keep the lock for as long as the work takes, one at a time, and end with it", async () => {
   const swarm = new ConfigSwarm();
   let asked = 0;
