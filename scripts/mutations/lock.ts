@@ -151,9 +151,14 @@ export const LOCK: readonly Subject[] = [
       },
       { what: "else isLost = true;", by: "", rule: "a lock that is gone is lost" },
       {
-        what: "(await renewLock(docker, api, id)) last = Date.now();",
+        what: "(await renewLock(docker, api, id)) last = asked;",
         by: "(await renewLock(docker, api, id)) last = 0;",
         rule: "a heartbeat is noted",
+      },
+      {
+        what: "(await renewLock(docker, api, id)) last = asked;",
+        by: "(await renewLock(docker, api, id)) last = Date.now();",
+        rule: "a heartbeat counts from when it was sent",
       },
       { what: "    beating = undefined;", by: "", rule: "there is more than one heartbeat" },
       { what: "clearInterval(timer);", by: "", rule: "heartbeats end with the work" },

@@ -28,8 +28,10 @@ export function keepLock(docker: Docker, api: EngineApi, stack: string, id: stri
   let failure = "";
   let beating: Promise<void> | undefined;
   async function renew(): Promise<void> {
+    // The answer may be read long after it was given.
+    const asked = Date.now();
     try {
-      if (await renewLock(docker, api, id)) last = Date.now();
+      if (await renewLock(docker, api, id)) last = asked;
       else isLost = true;
     } catch (error) {
       // An engine that does not answer is asked again.

@@ -266,6 +266,21 @@ test("who sent no heartbeat for as long as others watch a lock asks before the n
   await kept.end();
 });
 
+test("who stood still while a heartbeat was answered asks again", async () => {
+  const swarm = new ConfigSwarm();
+  let stands = true;
+  const docker = swarm.docker(([verb]) => {
+    if (verb !== "system" || !stands) return;
+    stands = false;
+    standStill(swarm, 3600);
+    void releaseLock(swarm.docker(), "forge");
+  });
+  const kept = await keep(docker, await takeLock(swarm.docker(), "forge"));
+  await vi.advanceTimersByTimeAsync(BEAT_SECONDS * 1000);
+  await expect(kept.check().catch(codeOf)).resolves.toBe(ExitCode.locked);
+  await kept.end();
+});
+
 test("heartbeats keep the lock for as long as the work takes, one at a time, and end with it", async () => {
   const swarm = new ConfigSwarm();
   let asked = 0;
