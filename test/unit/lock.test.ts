@@ -197,6 +197,7 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
   const swarm = new ConfigSwarm();
   const { session, told } = sessionOn(swarm);
   const shown: string[] = [];
+  let lostAt = 0;
   const work = withLock(session, "forge", async () => {
     await vi.advanceTimersByTimeAsync(25_000);
     expect((await lookAtLock(swarm.docker(), "forge"))?.silence).toBe(0);
@@ -204,10 +205,12 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
     standStill(swarm, 3600);
     await releaseLock(swarm.docker(), "forge");
     told.length = 0;
+    lostAt = performance.now();
     await goOn(session, shown);
     throw new Error("it ran on");
   });
   await expect(work.catch(codeOf)).resolves.toBe(ExitCode.locked);
+  expect(performance.now()).toBe(lostAt);
   expect(shown).toEqual([]);
   // It asks for its lock, and frees it by an id that nobody else has.
   expect(told.filter((command) => !/^config (?:inspect|rm) .*id0001x+$/.test(command))).toEqual([]);
