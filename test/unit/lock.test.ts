@@ -1,3 +1,5 @@
+import { syncBuiltinESMExports } from "node:module";
+import timers from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
@@ -15,12 +17,18 @@ import { handOver } from "../../src/secrets/handover.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
 import { ConfigSwarm } from "./configSwarm.js";
 
-// Whoever waits lets the time pass.
-vi.mock("node:timers/promises", () => ({
-  setTimeout: (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds),
-}));
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+// Whoever waits lets the time pass. Test files share their modules, so a mock of the module would stay.
+beforeEach(() => {
+  vi.useFakeTimers();
+  const pass = async (milliseconds?: number) => void (await vi.advanceTimersByTimeAsync(milliseconds ?? 0));
+  vi.spyOn(timers, "setTimeout").mockImplementation(pass as typeof timers.setTimeout);
+  syncBuiltinESMExports();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  syncBuiltinESMExports();
+});
 
 const codeOf = (error: OperatorError) => error.exitCode;
 
