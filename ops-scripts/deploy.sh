@@ -172,6 +172,13 @@ check_namespace() {
   fi
 }
 
+# docker would take over a service that somebody else created since.
+check_names() {
+  ours=$(own service)
+  taken=$(ask service ls --filter "name=${stack}_" --format '{{.Name}}' | grep -xF "$wanted" | grep -vxF "${ours:-$newline}" || :)
+  if [ -n "$taken" ]; then die 4 "another service has the name $(printf '%s\n' "$taken" | paste -s -d , -)" "set another stack name in hephaestus.yaml and render again"; fi
+}
+
 # Seconds since the epoch of a time as docker has it: 2026-11-25T10:00:00.123Z, or with the offset of the engine's own zone.
 seconds_of() {
   time=$(printf '%s' "$1" | tr -d '"') zone=0
@@ -444,8 +451,7 @@ main() {
   give notification-headers notifier "$headers"
   HEPHAESTUS_NOTIFICATION_GENERATION=$chosen HEPHAESTUS_GENERATION=$generation HEPHAESTUS_MACHINE_GENERATION=$machine_generation
   export HEPHAESTUS_GENERATION HEPHAESTUS_MACHINE_GENERATION HEPHAESTUS_S3_GENERATION HEPHAESTUS_MIRROR_GENERATION HEPHAESTUS_NOTIFICATION_GENERATION
-  # docker would take over a service that somebody else created meanwhile.
-  check_namespace
+  check_names
   docker stack deploy --with-registry-auth ${resolve:+--resolve-image "$resolve"} -c "$file" "$stack" </dev/null ||
     die 6 "docker stack deploy failed (see its message above)" "run it again; it continues where it stopped"
   wait_for_services

@@ -12,6 +12,9 @@ import { type Docker, dockerFailed } from "../docker/run.js";
 /** Seconds until its container has to be there: its image may have to be pulled. */
 const READER_SECONDS = 90;
 
+/** Seconds that another run may read before its service counts as left over. */
+const OTHERS_SECONDS = 10;
+
 /** The file of the secret in the container. */
 const FILE = "secret";
 
@@ -35,13 +38,8 @@ export async function readSecretByService(
   secret: string,
   image: string,
 ): Promise<Secret | undefined> {
-  const name = readerServiceName(stack);
-  await removeHelperService(docker, stack, name);
   const node = (await docker.run(["info", "--format", "{{.Swarm.NodeID}}"])).trim();
-  const create = createReader(stack, secret, node, image);
-  const created = await docker.attempt(create);
-  if (created.exitCode !== 0) throw dockerFailed(create, created);
-  const id = created.stdout.trim();
+  const id = await startReader(docker, stack, createReader(stack, secret, node, image));
   try {
     for (const end = Date.now() + READER_SECONDS * 1000; Date.now() < end; await sleep(500)) {
       const [container] = await runningContainersOf(docker, id);
@@ -49,9 +47,21 @@ export async function readSecretByService(
       if (content) return content;
     }
   } finally {
-    await docker.attempt(["service", "rm", name]);
+    await docker.attempt(["service", "rm", id]);
   }
   return undefined;
+}
+
+/** Starts it once nobody else reads. What a run that was killed left is removed. @returns its id */
+async function startReader(docker: Docker, stack: string, create: string[]): Promise<string> {
+  for (const end = Date.now() + OTHERS_SECONDS * 1000; ; await sleep(500)) {
+    const created = await docker.attempt(create);
+    if (created.exitCode === 0) return created.stdout.trim();
+    const isTaken = /already exists/.test(created.stderr);
+    const isLeft = isTaken && Date.now() > end;
+    if (!isTaken || (isLeft && !(await removeHelperService(docker, stack, readerServiceName(stack)))))
+      throw dockerFailed(create, created);
+  }
 }
 
 /** The content of a secret's file in a container of this engine; undefined where there is none. */

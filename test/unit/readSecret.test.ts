@@ -25,3 +25,19 @@ test("a secret is read in the container of its own service, and not in one that 
   const content = await readSecretByService(engine() as Docker, "forge", "forge_htpasswd_2", "nginx");
   expect(content?.reveal()).toBe("ann:new\nbob:new\n");
 });
+
+test("two that read at the same time read one after the other, and neither removes the service of the other", async () => {
+  const docker = engine() as Docker;
+  const asked: string[] = [];
+  let taken = 2;
+  const attempt: Docker["attempt"] = async (args) => {
+    asked.push(args.slice(0, 3).join(" "));
+    if (args[1] !== "create" || taken-- <= 0) return docker.attempt(args);
+    return { exitCode: 1, stdout: "", stderr: "service forge_htpasswd-reader already exists" } as Awaited<
+      ReturnType<Docker["attempt"]>
+    >;
+  };
+  const content = await readSecretByService({ ...docker, attempt }, "forge", "forge_htpasswd_2", "nginx");
+  expect(content?.reveal()).toBe("ann:new\nbob:new\n");
+  expect(asked.filter((line) => line.startsWith("service rm"))).toEqual(["service rm new-service"]);
+});

@@ -664,7 +664,7 @@ describe("deploy.sh", () => {
       writeFileSync(join(stub, "meanwhile"), appear);
       const { code, err } = await deploy(credentials);
       expect([code, read("deployed")]).toEqual([ExitCode.preflight, ""]);
-      expect(err).toContain("service reg_gateway");
+      expect(err).toContain("another service has the name reg_gateway");
     });
 
     it("is given back once when docker refuses a secret half-way", async () => {
