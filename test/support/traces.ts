@@ -17,7 +17,8 @@ export interface Surroundings {
   forwarding: string;
 }
 
-const LINKS = ["docker0", "docker_gwbridge"];
+/** Bridges, and the VXLAN of an overlay that a killed engine had not yet given to its containers. */
+const ENGINE_LINK = /^(?:docker0|docker_gwbridge|vx-[0-9a-f]{6}-\S+)$/;
 /** The last form is the rule that lets a container reach its own published port; a killed dockerd leaves it behind. */
 const DOCKER_RULE = /DOCKER|docker0|docker_gwbridge|-s (\S+) -d \1 .*MASQUERADE/;
 const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
@@ -25,14 +26,16 @@ const env = { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` };
 
 /** Reads the state of this network namespace that an engine would change. Changes nothing. */
 export async function surroundings(): Promise<Surroundings> {
-  const names = await readdir("/sys/class/net").catch((): string[] => []);
   return {
     engines: await engines(),
-    links: LINKS.filter((link) => names.includes(link)),
+    links: await engineLinks(),
     firewall: DOCKER_RULE.test(await firewall()),
     forwarding: (await readFile(FORWARDING, "utf8").catch(() => "")).trim(),
   };
 }
+
+const engineLinks = async (): Promise<string[]> =>
+  (await readdir("/sys/class/net").catch((): string[] => [])).filter((name) => ENGINE_LINK.test(name));
 
 /**
  * Removes what a stopped (or killed) engine left: processes that belong to `dir`, mounts below it, and in this network
@@ -41,7 +44,7 @@ export async function surroundings(): Promise<Surroundings> {
 export async function removeTraces(dir: string, before: Surroundings): Promise<void> {
   await killBelow(dir);
   for (const mount of await mountsBelow(dir)) await execa("umount", ["-l", mount], { env, reject: false });
-  for (const link of LINKS.filter((name) => !before.links.includes(name))) {
+  for (const link of (await engineLinks()).filter((name) => !before.links.includes(name))) {
     await execa("ip", ["link", "delete", link], { env, reject: false });
   }
   const rules = before.firewall ? "" : await firewall();

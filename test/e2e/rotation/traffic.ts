@@ -111,7 +111,7 @@ export async function slowUpload(
   });
   // Until it is waited for, a failure is nobody's.
   answered.catch(() => undefined);
-  outgoing.write(pieces[0]?.data);
+  await new Promise((resolve) => outgoing.write(pieces[0]?.data, resolve));
   return {
     finish() {
       outgoing.end(pieces[1]?.data);
