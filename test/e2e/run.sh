@@ -122,8 +122,8 @@ behind_wall() {
 # Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
 # Suites that share the Swarm of three nodes are in one part.
 if [ $# = 0 ]; then
-	rolls="rotation safety days passwords library deploy history backup ownership edge notifications"
-	faults="faults gc diff doctor goingBack maintain size bundle whole"
+	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain"
+	faults="faults gc diff doctor goingBack size bundle"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	behind_wall -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
 	# shellcheck disable=SC2046,SC2086
