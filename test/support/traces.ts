@@ -17,8 +17,11 @@ export interface Surroundings {
   forwarding: string;
 }
 
-/** Bridges, and the VXLAN of an overlay that a killed engine had not yet given to its containers. */
-const ENGINE_LINK = /^(?:docker0|docker_gwbridge|vx-[0-9a-f]{6}-\S+)$/;
+/**
+ * Bridges; and what an engine that was killed had not yet given to a container: the VXLAN of an overlay, and pairs of which both ends
+ * are here.
+ */
+const ENGINE_LINK = /^(?:docker0|docker_gwbridge|vx-[0-9a-f]{6}-\S+|veth[0-9a-f]{7}@veth[0-9a-f]{7})$/;
 /** The last form is the rule that lets a container reach its own published port; a killed dockerd leaves it behind. */
 const DOCKER_RULE = /DOCKER|docker0|docker_gwbridge|-s (\S+) -d \1 .*MASQUERADE/;
 const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
@@ -34,8 +37,14 @@ export async function surroundings(): Promise<Surroundings> {
   };
 }
 
-const engineLinks = async (): Promise<string[]> =>
-  (await readdir("/sys/class/net").catch((): string[] => [])).filter((name) => ENGINE_LINK.test(name));
+/** As ip(8) shows them. Not from /sys, which may be that of another network namespace. */
+async function engineLinks(): Promise<string[]> {
+  const { stdout = "" } = await execa("ip", ["-brief", "link"], { env, reject: false });
+  return stdout
+    .split("\n")
+    .flatMap((line) => line.match(/^\S+/) ?? [])
+    .filter((link) => ENGINE_LINK.test(link));
+}
 
 /**
  * Removes what a stopped (or killed) engine left: processes that belong to `dir`, mounts below it, and in this network
@@ -45,7 +54,7 @@ export async function removeTraces(dir: string, before: Surroundings): Promise<v
   await killBelow(dir);
   for (const mount of await mountsBelow(dir)) await execa("umount", ["-l", mount], { env, reject: false });
   for (const link of (await engineLinks()).filter((name) => !before.links.includes(name))) {
-    await execa("ip", ["link", "delete", link], { env, reject: false });
+    await execa("ip", ["link", "delete", link.replace(/@.*/, "")], { env, reject: false });
   }
   const rules = before.firewall ? "" : await firewall();
   if (DOCKER_RULE.test(rules)) {
