@@ -151,20 +151,28 @@ inside() {
 }
 own() { inside "$1" --filter "label=hephaestus.stack=$stack"; }
 
+# The services that the compose file names, and that are there, whoever's they are.
+wanted_there() {
+  named=$(ask service ls --filter "name=${stack}_" --format '{{.Name}}') || return
+  printf '%s\n' "$named" | grep -xF "$wanted" || :
+}
+
+# Lines that a text lacks, each once: others TEXT LINES
+others() {
+  printf '%s\n' "$1" -- "$2" | awk '
+    $0 == "--" { second = 1; next }
+    second && $0 != "" && !($0 in known)
+    { known[$0] }'
+}
+
 # Stops if something else is in the namespace of the stack, or has the name of one of its services.
 check_namespace() {
   foreign=''
   for kind in service config network secret; do
     ours=$(own $kind)
     all=$(inside $kind)
-    if [ $kind = service ]; then
-      named=$(ask service ls --filter "name=${stack}_" --format '{{.Name}}')
-      all=$all$newline$(printf '%s\n' "$named" | grep -xF "$wanted" || :)
-    fi
-    foreign=$foreign$(printf '%s\n' "$ours" -- "$all" | awk -v kind=$kind '
-      $0 == "--" { second = 1; next }
-      second && $0 != "" && !($0 in known) { printf ", %s %s", kind, $0 }
-      { known[$0] }')
+    if [ $kind = service ]; then all=$all$newline$(wanted_there); fi
+    foreign=$foreign$(others "$ours" "$all" | sed "s/^/, $kind /" | tr -d '\n')
   done
   if [ -n "$foreign" ]; then
     die 4 "the stack name $stack is in use by something else: ${foreign#, }" \
@@ -175,8 +183,9 @@ check_namespace() {
 # docker would take over a service that somebody else created since.
 check_names() {
   ours=$(own service)
-  taken=$(ask service ls --filter "name=${stack}_" --format '{{.Name}}' | grep -xF "$wanted" | grep -vxF "${ours:-$newline}" || :)
-  if [ -n "$taken" ]; then die 4 "another service has the name $(printf '%s\n' "$taken" | paste -s -d , -)" "set another stack name in hephaestus.yaml and render again"; fi
+  there=$(wanted_there)
+  taken=$(others "$ours" "$there" | paste -s -d , -)
+  if [ -n "$taken" ]; then die 4 "another service has the name $taken" "set another stack name in hephaestus.yaml and render again"; fi
 }
 
 # Seconds since the epoch of a time as docker has it: 2026-11-25T10:00:00.123Z, or with the offset of the engine's own zone.

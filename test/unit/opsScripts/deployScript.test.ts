@@ -56,7 +56,9 @@ case "$1 $2" in
     esac ;;
   "config inspect") cat "$STUB/configs/reg_lock" ;;
   "config rm") rm "$STUB/configs/\${3#id-of-}" 2>/dev/null || sed -i "/^$3 /d" "$STUB/stack-configs" ;;
-  "service ls") case $* in
+  "service ls")
+    [ ! -e "$STUB/blind" ] || case $* in *_job-* | *namespace*) ;; *) exit 1 ;; esac
+    case $* in
     *_job-*) ls "$STUB/services" | sed -n "/_job-/p" ;;
     *Replicas*) echo "reg_registry 1/1"; echo "reg_gateway 2/2"; echo "reg_web 0/1" ;;
     *) for f in "$STUB"/services/*; do
@@ -657,6 +659,13 @@ describe("deploy.sh", () => {
       const renew = `#!/bin/sh\n[ "$1" -lt 20 ] || sed -i 2s/20/21/ '${join(stub, "configs", "reg_lock")}'\n`;
       writeFileSync(join(stub, "bin", "sleep"), renew, { mode: 0o755 });
       expect((await deploy(credentials)).code).toBe(ExitCode.locked);
+    });
+
+    it("is given back when docker does not say whose the names are now", async () => {
+      writeFileSync(join(stub, "meanwhile"), ': > "$STUB/blind"\n');
+      const { code, err } = await deploy(credentials);
+      expect([code, read("deployed")]).toEqual([ExitCode.preflight, ""]);
+      expect(err).toContain("docker service ls failed");
     });
 
     it("does not keep a service from appearing, which is seen before it would be taken over", async () => {
