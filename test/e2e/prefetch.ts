@@ -2,12 +2,12 @@
 import { buildCurrentDebian, unpackCurrentNginx } from "../support/currentDebian.js";
 import { buildGoPrograms } from "../support/goPrograms.js";
 import { fetchMonitoringPrograms } from "../support/monitoringPrograms.js";
-import { fetchPackages } from "../support/packages.js";
+import { makeStandins } from "../support/standIns.js";
 
 const [cacheDir] = process.argv.slice(2);
 if (cacheDir === undefined) throw new Error("prefetch.ts needs the cache folder as its argument.");
-await fetchPackages(cacheDir, console.log);
 await buildGoPrograms(cacheDir, console.log);
 await buildCurrentDebian(cacheDir, console.log);
 await unpackCurrentNginx(cacheDir, console.log);
 await fetchMonitoringPrograms(cacheDir, console.log);
+await makeStandins({ cacheDir, report: console.log });

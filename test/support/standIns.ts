@@ -45,43 +45,63 @@ export async function buildStandins({
   report,
   only,
 }: StandinOptions): Promise<typeof STANDINS> {
-  const packages = await fetchPackages(cacheDir, report);
-  const inputs = await hashInputs([...packages.values()], cacheDir);
-  const has = ({ goProgram: program }: Recipe) => !program || existsSync(goProgram(cacheDir, program[0]));
-  // The demo builds no programs, and needs none of these images.
-  const wanted = ({ onDemand }: Recipe, name: Standin) => (only ? only.includes(name) : !onDemand);
-  const names = (Object.keys(STANDINS) as Standin[]).filter(
-    (name) => has(RECIPES[name]) && wanted(RECIPES[name], name),
+  const sources = await readSources(cacheDir, report);
+  // The demo needs none of the others.
+  const names = buildable(cacheDir).filter((name) =>
+    only ? only.includes(name) : !(RECIPES[name] as Recipe).onDemand,
   );
   const missing: Standin[] = [];
-  for (const name of names) if ((await builtFrom(dockerHost, STANDINS[name])) !== inputs) missing.push(name);
-  if (missing.length === 0) return STANDINS;
-  const archiveOf = (name: Standin) => `${cacheDir}/images/${name}-${inputs}.tar`;
-  const unmade = missing.filter((name) => !existsSync(archiveOf(name)));
-  if (unmade.length > 0) {
-    report(`Building the stand-in images ${unmade.join(", ")}`);
-    await makeArchives(unmade, packages, cacheDir, inputs, archiveOf);
-  }
-  for (const name of missing) await load(dockerHost, archiveOf(name), STANDINS[name]);
+  for (const name of names)
+    if ((await builtFrom(dockerHost, STANDINS[name])) !== sources.inputs) missing.push(name);
+  await makeArchives(sources, missing);
+  for (const name of missing) await load(dockerHost, archiveOf(sources, name), STANDINS[name]);
   return STANDINS;
 }
 
-/** Makes images as archives, which stay in the cache. */
-async function makeArchives(
-  names: readonly Standin[],
-  packages: ReadonlyMap<string, string>,
-  cacheDir: string,
-  inputs: string,
-  archiveOf: (name: Standin) => string,
-): Promise<void> {
+/** Makes all images as archives, unless the cache has them: engines that are started at once find them there. */
+export async function makeStandins({
+  cacheDir,
+  report,
+}: Pick<StandinOptions, "cacheDir" | "report">): Promise<void> {
+  await makeArchives(await readSources(cacheDir, report), buildable(cacheDir));
+}
+
+/** What the images are made from. */
+interface Sources extends Pick<StandinOptions, "cacheDir" | "report"> {
+  packages: ReadonlyMap<string, string>;
+  /** One hash over all of it. */
+  inputs: string;
+}
+
+async function readSources(cacheDir: string, report: StandinOptions["report"]): Promise<Sources> {
+  const packages = await fetchPackages(cacheDir, report);
+  return { cacheDir, report, packages, inputs: await hashInputs([...packages.values()], cacheDir) };
+}
+
+/** Images whose programs are there. The demo builds none. */
+const buildable = (cacheDir: string): Standin[] =>
+  (Object.keys(STANDINS) as Standin[]).filter((name) => {
+    const { goProgram: program }: Recipe = RECIPES[name];
+    return !program || existsSync(goProgram(cacheDir, program[0]));
+  });
+
+const archiveOf = ({ cacheDir, inputs }: Sources, name: Standin): string =>
+  `${cacheDir}/images/${name}-${inputs}.tar`;
+
+/** Makes the archives that the cache lacks. */
+async function makeArchives(sources: Sources, names: readonly Standin[]): Promise<void> {
+  const { cacheDir, report, packages, inputs } = sources;
+  const unmade = names.filter((name) => !existsSync(archiveOf(sources, name)));
+  if (unmade.length === 0) return;
+  report(`Building the stand-in images ${unmade.join(", ")}`);
   const work = await mkdtemp(`${tmpdir()}/standins-`);
   try {
     await mkdir(`${work}/packages`);
     for (const [name, deb] of packages)
       await execa("dpkg-deb", ["--extract", deb, `${work}/packages/${name}`]);
     await symlink(currentNginx(cacheDir), `${work}/packages/${CURRENT_NGINX}`);
-    for (const name of names)
-      await madeAside(cacheDir, archiveOf(name), async (folder) => {
+    for (const name of unmade)
+      await madeAside(cacheDir, archiveOf(sources, name), async (folder) => {
         await assemble(`${folder}/root`, `${work}/packages`, cacheDir, RECIPES[name]);
         return archive(folder, name, inputs);
       });
