@@ -1,9 +1,8 @@
-import { Option } from "@commander-js/extra-typings";
 import { ExitCode } from "../errors.js";
 import { runGc } from "../maintenance/runGc.js";
 import { bytesText } from "../terminal/progress.js";
 import type { AddCommand } from "./command.js";
-import { dryRunOption, stackOptions, wholeNumber } from "./options.js";
+import { dryRunOption, jobTimeoutOption, stackOptions } from "./options.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 export const addGc: AddCommand = (program, finish) => {
@@ -11,20 +10,13 @@ export const addGc: AddCommand = (program, finish) => {
     .description("free the space of blobs that no image needs; pulls continue, pushes are refused meanwhile")
     .option("--delete-untagged", "delete manifests without a tag first")
     .addOption(dryRunOption())
-    .addOption(
-      new Option("--timeout <seconds>", "time limit of the gc")
-        .default(3600)
-        .argParser(wholeNumber(1, 86_400)),
-    )
+    .addOption(jobTimeoutOption("the gc"))
     .addHelpText(
       "after",
       "\nUploads in progress may finish first, for at most 15 minutes. Pushes are accepted again afterwards, even if gc\nfails.\n\nExample:\n  hephaestus gc --dry-run",
     )
     .action(async (options) => finish(await gc(options)));
 };
-
-/** Seconds for the gc by default. */
-export const GC_TIMEOUT_SECONDS = 3600;
 
 interface GcFlags extends SessionFlags {
   deleteUntagged?: boolean;

@@ -3,6 +3,7 @@ import { Option } from "@commander-js/extra-typings";
 import { BackupDirectory } from "../backup/backupDirectory.js";
 import { backupLocked, describeBackup } from "../backup/backupStack.js";
 import { pruneBackups } from "../backup/pruneBackups.js";
+import { JOB_SECONDS } from "../config/limits.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -21,10 +22,9 @@ import { hasMirror } from "../services/mirrorSources.js";
 import { inStep } from "../terminal/inStep.js";
 import { table } from "../terminal/table.js";
 import type { AddCommand } from "./command.js";
-import { GC_TIMEOUT_SECONDS } from "./gc.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { mirrorStep, namedSources, summaryOf } from "./mirror.js";
-import { calendar, loginOptions, stackOptions, wholeNumber } from "./options.js";
+import { calendar, jobTimeoutOption, loginOptions, stackOptions } from "./options.js";
 import { noPassword } from "./pruneTags.js";
 import { passedOn, scheduledUnits, scheduleUnits, type UnitFlags, unitsFile } from "./schedule.js";
 import { openSession, type SessionFlags } from "./session.js";
@@ -32,11 +32,7 @@ import { openSession, type SessionFlags } from "./session.js";
 export const addMaintain: AddCommand = (program, finish) => {
   loginOptions(stackOptions(program.command("maintain")))
     .description("mirror, prune, gc and backup, each if it is configured: one report, one exit code")
-    .addOption(
-      new Option("--timeout <seconds>", "time limit of the mirror and of the gc, each")
-        .default(3600)
-        .argParser(wholeNumber(1, 86_400)),
-    )
+    .addOption(jobTimeoutOption("the mirror and of the gc, each"))
     .addOption(
       new Option(
         "--schedule [calendar]",
@@ -215,7 +211,7 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
 function schedule(flags: MaintainFlags, input: string | undefined, config: Config): Promise<ExitCode> {
   const calendar = typeof flags.schedule === "string" ? flags.schedule : config.maintenance.calendar;
   const { context, user, json, quiet, verbose } = flags;
-  const timeout = flags.timeout === GC_TIMEOUT_SECONDS ? undefined : flags.timeout;
+  const timeout = flags.timeout === JOB_SECONDS ? undefined : flags.timeout;
   const passwordStdin = input !== undefined;
   const units = scheduledUnits(flags.config, {
     stack: config.stack,

@@ -22,13 +22,10 @@ import { table } from "../terminal/table.js";
 import type { AddCommand } from "./command.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import { mirrorSelf } from "./mirrorSelf.js";
-import { editOptions, loginOptions, stackOptions, wholeNumber } from "./options.js";
+import { editOptions, jobTimeoutOption, loginOptions, stackOptions } from "./options.js";
 import { openSession, type SessionFlags } from "./session.js";
 
-const timeLimit = () =>
-  new Option("--timeout <seconds>", "time limit of the copies")
-    .default(3600)
-    .argParser(wholeNumber(1, 86_400));
+const timeLimit = () => jobTimeoutOption("the copies");
 
 export const addMirror: AddCommand = (program, finish) => {
   const mirror = program

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option, type OptionValues } from "@commander-js/extra-typings";
 import { REPOSITORY_GLOB, TAG_GLOB } from "../access/glob.js";
-import { ROLLOUT_SECONDS } from "../config/limits.js";
+import { JOB_SECONDS, ROLLOUT_SECONDS } from "../config/limits.js";
 import { CALENDAR } from "../config/schema/maintenancePlan.js";
 import { isDay } from "../credentials/dates.js";
 import { PASSWORD_LENGTH } from "../credentials/password.js";
@@ -13,10 +13,16 @@ export const configOption = () => new Option("-c, --config <file>", "config file
 export const contextOption = () =>
   new Option("--context <name>", "docker context of a manager (default: the current context)");
 
-export const timeoutOption = () =>
-  new Option("--timeout <seconds>", "time limit of the rollout")
-    .default(ROLLOUT_SECONDS)
+/** @param what is limited, and its limit unless it is said */
+const timeLimitOption = (what: string, seconds: number) =>
+  new Option("--timeout <seconds>", `time limit of ${what}`)
+    .default(seconds)
     .argParser(wholeNumber(1, 86_400));
+
+export const timeoutOption = () => timeLimitOption("the rollout", ROLLOUT_SECONDS);
+
+/** Of a command that waits for a job. */
+export const jobTimeoutOption = (what: string) => timeLimitOption(what, JOB_SECONDS);
 
 export const quietOption = () => new Option("-q, --quiet", "print only errors, warnings and results");
 

@@ -8,3 +8,6 @@ export const RENEWAL_DAYS = 14;
 
 /** Seconds for a rollout, where `--timeout` does not say another number. */
 export const ROLLOUT_SECONDS = 300;
+
+/** The same for a gc and for copies of images. */
+export const JOB_SECONDS = 3600;

@@ -1,15 +1,11 @@
-import {
-  FAMILIES,
-  type Generations,
-  generationsIn,
-  generationVariables,
-} from "../credentials/secretKinds.js";
+import { FAMILIES, type Generations, generationVariables } from "../credentials/secretKinds.js";
 import { type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Session } from "../operation/stackSession.js";
 import type { ResolveImage } from "../operation/stackUpdate.js";
 import { unifiedDiff } from "../render/compare.js";
 import type { RenderedFile } from "../render/renderedFile.js";
+import { generationInUse } from "../secrets/generations.js";
 import type { ComposeFile } from "../services/composeModel.js";
 import { COMPOSE_FILE } from "../stack.js";
 import { composedSpec, type Spec } from "./composedService.js";
@@ -61,12 +57,9 @@ export async function serviceDifferences(
 
 /** The generation of each family that the services use. */
 function usedGenerations(stack: string, services: readonly SwarmService[]): Partial<Generations> {
-  const used = secretNamesOf(services);
+  const found = { stack, used: secretNamesOf(services) };
   return Object.fromEntries(
-    Object.entries(FAMILIES).map(([family, { kinds }]) => [
-      family,
-      generationsIn(stack, kinds[0], used).at(-1),
-    ]),
+    Object.entries(FAMILIES).map(([family, { kinds }]) => [family, generationInUse(found, kinds[0])]),
   );
 }
 

@@ -44,8 +44,10 @@ const generationsOf = ({ stack, secrets }: StackSecrets, kind: SecretKind): numb
   );
 
 /** The generation of a kind that a service uses. */
-export const generationInUse = ({ stack, used }: StackSecrets, kind: SecretKind): number | undefined =>
-  generationsIn(stack, kind, used).at(-1);
+export const generationInUse = (
+  { stack, used }: Omit<StackSecrets, "secrets">,
+  kind: SecretKind,
+): number | undefined => generationsIn(stack, kind, used).at(-1);
 
 /**
  * The generation to keep: the complete one that a service uses, else the newest complete one.

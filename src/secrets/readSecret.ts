@@ -57,9 +57,9 @@ async function startReader(docker: Docker, stack: string, create: string[]): Pro
   for (const end = Date.now() + OTHERS_SECONDS * 1000; ; await sleep(500)) {
     const created = await docker.attempt(create);
     if (created.exitCode === 0) return created.stdout.trim();
-    const isTaken = /already exists/.test(created.stderr);
-    const isLeft = isTaken && Date.now() > end;
-    if (!isTaken || (isLeft && !(await removeHelperService(docker, stack, readerServiceName(stack)))))
+    if (!/already exists/.test(created.stderr)) throw dockerFailed(create, created);
+    if (Date.now() <= end) continue;
+    if (!(await removeHelperService(docker, stack, readerServiceName(stack))))
       throw dockerFailed(create, created);
   }
 }

@@ -6,7 +6,7 @@ import type { Service } from "./composeModel.js";
 export interface StackService {
   service: Service;
   /** The files that become Swarm configs, by the names with which services mount them. */
-  files?: (texts: Texts) => Readonly<Record<string, RenderedFile>>;
+  files: (texts: Texts) => Readonly<Record<string, RenderedFile>>;
 }
 
 /** What files are made of, beside the config. */

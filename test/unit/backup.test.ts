@@ -23,6 +23,7 @@ import { RegistryApi } from "../../src/registry/registryApi.js";
 import { RegistryClient } from "../../src/registry/registryClient.js";
 import { ProgressMeter } from "../../src/terminal/progress.js";
 import fc from "../support/properties.js";
+import { silentReporter } from "../support/silentReporter.js";
 import { digestOf, RegistryServer, TYPES } from "./registryServer.js";
 
 let folder: string;
@@ -38,23 +39,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const silent = () => undefined;
-const reporter = {
-  begin: silent,
-  end: silent,
-  progress: silent,
-  note: silent,
-  result: silent,
-  password: async () => undefined,
-};
-const meter = () => new ProgressMeter({ progress: silent });
+const meter = () => new ProgressMeter(silentReporter);
 const { signal } = new AbortController();
 const apiOf = (server: RegistryServer) => new RegistryApi(new RegistryClient(server.url, undefined, signal));
 
 async function backup(path = folder, unseen: (seen: readonly string[]) => string[] = () => []) {
   const directory = await BackupDirectory.create(path);
   const request = { directory, url: source.url, login: undefined, tool: "hephaestus test", signal };
-  return backupImages(request, reporter, "forge", unseen);
+  return backupImages(request, silentReporter, "forge", unseen);
 }
 
 const opened = async (name?: string) => (await BackupDirectory.open(folder)).read(name);

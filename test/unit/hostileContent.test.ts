@@ -29,6 +29,7 @@ import { readRepositoryContent as usedBy } from "../../src/registry/repositoryUs
 import { imagesOf } from "../../src/registry/taggedImages.js";
 import { ProgressMeter } from "../../src/terminal/progress.js";
 import fc from "../support/properties.js";
+import { silentReporter } from "../support/silentReporter.js";
 import { digestOf, RegistryServer, TYPES } from "./registryServer.js";
 
 /** Registries and backups that were made to harm: whatever they hold, each command comes to an end and stays in its folder. */
@@ -48,16 +49,7 @@ afterEach(() => {
   rmSync(parent, { recursive: true, force: true });
 });
 
-const silent = () => undefined;
-const reporter = {
-  begin: silent,
-  end: silent,
-  progress: silent,
-  note: silent,
-  result: silent,
-  password: async () => undefined,
-};
-const meter = () => new ProgressMeter({ progress: silent });
+const meter = () => new ProgressMeter(silentReporter);
 const { signal } = new AbortController();
 const apiOf = (url: string) => new RegistryApi(new RegistryClient(url, undefined, signal));
 
@@ -65,7 +57,7 @@ async function backup() {
   const directory = await BackupDirectory.create(folder);
   const { url } = source;
   const request = { directory, url, login: undefined, tool: "hephaestus test", signal };
-  return backupImages(request, reporter, "forge", () => []);
+  return backupImages(request, silentReporter, "forge", () => []);
 }
 const opened = async () => (await BackupDirectory.open(folder)).read();
 

@@ -4,6 +4,7 @@ import { type PruneOptions, pruneRepositories } from "../../src/maintenance/prun
 import { policyRule, retentionSelections, unseenOf } from "../../src/maintenance/retentionPolicy.js";
 import type { RegistryApi } from "../../src/registry/registryApi.js";
 import { UnexpectedAnswer } from "../../src/registry/registryClient.js";
+import { silentReporter } from "../support/silentReporter.js";
 
 const now = new Date("2026-11-26T12:00:00Z");
 const load = (text: string) =>
@@ -27,16 +28,15 @@ function registry(repositories: Readonly<Record<string, readonly string[]>>) {
 
 async function prune(api: RegistryApi, options: Partial<PruneOptions>) {
   const notes: string[] = [];
-  const silent = () => undefined;
-  const reporter = {
-    begin: silent,
-    end: silent,
-    progress: silent,
-    note: (_severity: string, line: string) => void notes.push(line),
-    password: async () => {},
-    result: silent,
+  const note = (_severity: string, line: string) => void notes.push(line);
+  const reporter = { ...silentReporter, note };
+  const defaults = {
+    ruleFor: () => undefined,
+    wanted: () => true,
+    hidden: () => [],
+    dryRun: false,
+    explain: false,
   };
-  const defaults = { ruleFor: silent, wanted: () => true, hidden: () => [], dryRun: false, explain: false };
   return { ...(await pruneRepositories(api, reporter, { ...defaults, ...options })), notes };
 }
 
