@@ -27,5 +27,5 @@ export const notifications = z
   .max(50)
   .default([])
   .describe(
-    "receivers of events: `name`, `url`, `actions` (`push`, `delete`), `repositories`, `headers` ([notifications](operations.md#notifications))",
+    "receivers of events: `name`, `url`, `actions` (`push`, `delete`), `repositories`, `headers` ([notifications](notifications.md))",
   );
