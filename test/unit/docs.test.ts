@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { generatedPages } from "../../scripts/reference.js";
+import { buildProgram } from "../../src/cli.js";
 import { loadConfig } from "../../src/config/load.js";
 import { FINDING_CODES } from "../../src/operation/findingCodes.js";
 import { loadTemplates } from "../../src/render/templates.js";
@@ -45,6 +46,46 @@ test("every page of docs/ is linked from the README", () => {
   const readme = read("README.md");
   for (const page of pages.filter((path) => /^docs\/[^/]+$/.test(path)))
     expect(readme).toContain(`(${page})`);
+});
+
+test("every command is in the README", () => {
+  const readme = read("README.md");
+  for (const command of buildProgram(() => undefined).commands)
+    expect(readme).toContain(`| \`hephaestus ${command.name()}\` `);
+});
+
+/** Files of the checkout, below the folders that the pages for developers name. */
+const files = [
+  ...readdirSync(ROOT),
+  ...[
+    "bench",
+    "docs",
+    "demo",
+    "ops-scripts",
+    "scripts",
+    "src",
+    "templates",
+    "test",
+    ".ci",
+    ".github",
+  ].flatMap((folder) =>
+    (readdirSync(join(ROOT, folder), { recursive: true }) as string[]).map((name) => `${folder}/${name}`),
+  ),
+];
+
+/** What a page names as code that looks like a path: with a slash in it, or with the ending of a source file. */
+const pathsIn = (page: string): string[] =>
+  [...read(page).matchAll(/`([^`\n]+)`/g)]
+    .flatMap(([, code = ""]) => code.split(" "))
+    .filter((word) => /^\w[\w.-]*(\/[\w.-]+)*\/?$/.test(word) && /\/|\.(ts|js|sh|conf|yml|json)$/.test(word));
+
+test("each path exists that a page for developers names", () => {
+  const named = ["docs/contributing.md", "docs/design.md", "test/README.md"].flatMap((page) =>
+    pathsIn(page).map((path) => ({ page, path })),
+  );
+  expect(named.length).toBeGreaterThan(50);
+  const isThere = (path: string) => files.some((file) => `/${file}`.endsWith(`/${path.replace(/\/$/, "")}`));
+  expect(named.filter(({ path }) => !isThere(path))).toEqual([]);
 });
 
 test("the README is short", () => {
