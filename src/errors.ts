@@ -1,5 +1,5 @@
 /**
- * What a process exit means. Documented in the README; scripts may rely on the numbers.
+ * What a process exit means. Documented in docs/commands.md; scripts may rely on the numbers.
  */
 export const ExitCode = {
   ok: 0,

@@ -19,6 +19,7 @@ import { print } from "../terminal/output.js";
 import type { AddCommand } from "./command.js";
 import { gatherAnswers, type InitFlags } from "./initAnswers.js";
 import { portOption } from "./options.js";
+import { flagOf } from "./schedule.js";
 
 export const addInit: AddCommand = (program, finish) => {
   program
@@ -92,6 +93,7 @@ async function init(options: InitOptions): Promise<ExitCode> {
   }
 
   const isLocal = options.profile === "local";
+  if (isLocal) refuseUnused(options);
   const config = isLocal
     ? trialConfig(options.storage ? resolvePath(options.storage) : join(folder, "registry-data"), {
         registry: options.registryPort,
@@ -116,6 +118,19 @@ async function init(options: InitOptions): Promise<ExitCode> {
   const hint = await readTimeoutHint(resolved);
   if (hint) print(hint);
   return ExitCode.ok;
+}
+
+/** @throws OperatorError naming the flags that a trial has no use for: it is on localhost, without Traefik */
+function refuseUnused({ domain, node, traefikVersion, traefikNetwork, ui }: InitFlags): void {
+  const given = Object.entries({ domain, node, traefikVersion, traefikNetwork, ui })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => flagOf(name));
+  if (given.length === 0) return;
+  throw new OperatorError(`the local profile does not use ${given.join(", ")}`, {
+    where: "init",
+    remedy: "Leave out these flags, or leave out --profile local.",
+    exitCode: ExitCode.usage,
+  });
 }
 
 /** That Traefik cuts large layers, as far as docker shows it from here; undefined where it does not. */

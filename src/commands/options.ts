@@ -75,7 +75,8 @@ export const passwordOptions = <A extends unknown[], O extends OptionValues>(com
     .addOption(
       new Option("--length <characters>", "length of a generated password, 5.8 bits per character")
         .default(PASSWORD_LENGTH)
-        .argParser(wholeNumber(16, 72)),
+        .argParser(wholeNumber(16, 72))
+        .conflicts("passwordStdin"),
     )
     .option("--password-file <file>", "write the new password to a file (mode 0600) instead of printing it");
 

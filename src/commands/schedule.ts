@@ -21,7 +21,7 @@ export function scheduledUnits(configFile: string, { args, ...schedule }: Schedu
 }
 
 /** A flag as it is typed. */
-const flagOf = (name: string): string =>
+export const flagOf = (name: string): string =>
   `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** What a person typed of these flags, as words for the command of the units. Those that are undefined or false are left out. */

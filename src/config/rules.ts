@@ -56,7 +56,7 @@ const proxyIsKnown: Rule = ({ expose, traefik }) =>
       )
     : undefined;
 
-/** Names of middlewares that our own labels may define; see stack/traefik.ts. */
+/** Names of middlewares that our own labels may define; see services/traefikLabels.ts. */
 const labelsKeepOurMiddlewares: Rule = ({ stack, traefik }) => {
   const own = ["authelia", "before-auth"].map((name) => `traefik.http.middlewares.${stack}-${name}.`);
   const label = Object.keys(traefik.labels).find((name) =>

@@ -19,7 +19,7 @@ export interface HtpasswdEntry {
 
 /**
  * A comment line that says when a user ends, or what the user is for: `# until ci 20270301`, `# note ci builds`. The
- * registry skips comments, and its start script reads the ends; see stack/registryService.ts.
+ * registry skips comments, and its start script reads the ends; see services/registry.ts.
  */
 const REMARK = /^# (until|note) ([a-zA-Z0-9][a-zA-Z0-9._@-]*) (.+)$/;
 const COMPACT_DAY = /^(\d{4})(\d\d)(\d\d)$/;

@@ -1,6 +1,6 @@
 # Runs in a job on the node that holds the storage, in the registry's image. Frees the blobs that no manifest refers to.
 #
-#   sh collect.sh CONFIG DEADLINE [--delete-untagged] [--dry-run]
+#   sh gc.sh CONFIG DEADLINE [--delete-untagged] [--dry-run]
 #
 # CONFIG is the registry's config file. DEADLINE, in seconds since the epoch, is when the registry takes pushes again:
 # nothing may be removed after it. Prints "goes REPOSITORY@DIGEST" for each manifest without a tag that goes, and at the

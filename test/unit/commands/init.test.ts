@@ -34,6 +34,14 @@ describe("init", () => {
     expect(existsSync(join(folder, "hephaestus.yaml"))).toBe(false);
   });
 
+  test("names the answers that a trial has no use for, and writes nothing", async () => {
+    const flags = ["--domain", "forge.example", "--ui", "none"];
+    const { exitCode, stderr } = await hephaestus("init", "--profile", "local", ...flags);
+    expect(exitCode).toBe(ExitCode.usage);
+    expect(stderr).toContain("--domain, --ui");
+    expect(existsSync(join(folder, "hephaestus.yaml"))).toBe(false);
+  });
+
   test("refuses answers that the schema would refuse", async () => {
     const { exitCode, stderr } = await hephaestus("init", "--yes", "--domain", "Forge!");
     expect(exitCode).toBe(ExitCode.config);

@@ -30,6 +30,8 @@ test.each([
   ["deploy --timeout soon"],
   ["init --traefik-version 4"],
   ["deploy --quiet --verbose"],
+  ["rotate-password --length 30 --password-stdin"],
+  ["user add ci --password-stdin --length 30"],
   ["prune-tags --match {a,b}"],
   ["prune-tags --repository a//b"],
   ["audit --repository [ab]"],
