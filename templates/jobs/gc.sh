@@ -32,7 +32,7 @@ in_time() {
     timeout "$left" "$@" || status=$?
     if [ "$(date +%s)" -lt "$deadline" ]; then return "$status"; fi
   fi
-  echo "there is no time left for the collection" >&2
+  echo "there is no time left for the gc" >&2
   exit 1
 }
 

@@ -12,7 +12,7 @@ shift 2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 left=$((deadline - $(date +%s)))
-if [ "$left" -le 0 ]; then echo "there is no time left for the collection"; exit 1; fi
+if [ "$left" -le 0 ]; then echo "there is no time left for the gc"; exit 1; fi
 if ! timeout "$left" registry garbage-collect "$@" "$config" >"$log" 2>&1; then
   tail -n 5 "$log"
   exit 1

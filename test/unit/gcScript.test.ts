@@ -229,7 +229,7 @@ echo "$seconds" > '${slow}/seconds'; echo ${deadline} > '${slow}/now'; exit 124`
   );
   const storage = storageOf([UNTAGGED], "app");
   const { exitCode, stderr } = await run(loadJobScript("gc"), storage, deadline, flags, `${slow}:${folder}`);
-  expect([exitCode, stderr]).toEqual([1, "there is no time left for the collection"]);
+  expect([exitCode, stderr]).toEqual([1, "there is no time left for the gc"]);
   expect(readFileSync(join(slow, "seconds"), "utf8")).toBe(`${deadline - now}\n`);
   expect(revisionsOf(storage, "app")).toHaveLength(1);
 });

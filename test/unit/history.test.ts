@@ -157,7 +157,7 @@ test("what the collection's job prints is read, and its silence is an error", ()
     bytes: 3456789012,
     untagged: ["a/b@sha256:1", "c@sha256:2"],
   });
-  expect(() => parseGcOutput(["there is no time left for the collection"])).toThrow(/no time left/);
+  expect(() => parseGcOutput(["there is no time left for the gc"])).toThrow(/no time left/);
 });
 
 test("a registry's read-only lease is read from its service", () => {
