@@ -266,7 +266,7 @@ create() {
   kind=$1 number=$2 name=${stack}_$1_$2
   shift 2
   docker secret create --label "hephaestus.stack=$stack" --label "hephaestus.secret=$kind" --label "hephaestus.generation=$number" \
-    --label hephaestus.password=given "$@" "$name" - >/dev/null || die 4 "docker secret create $name failed (see its message above)"
+    "$@" "$name" - >/dev/null || die 4 "docker secret create $name failed (see its message above)"
   say "secrets: $name created"
 }
 

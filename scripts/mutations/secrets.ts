@@ -98,39 +98,14 @@ export const SECRETS: readonly Subject[] = [
     tests: ["keptUsers.test.ts"],
     mutations: [
       {
-        what: 'origin !== "generated") return',
-        by: 'origin === "given") return',
-        rule: "a password of which nothing is noted is known",
+        what: "unseen.length < best.unseen.length",
+        by: "unseen.length <= best.unseen.length",
+        rule: "of two with the same unknown passwords, the one in use is kept",
       },
       {
-        what: "if (await wasHandedOver(docker, stack, generation)) return { generation, isKnown: true };",
-        by: "",
-        rule: "a password that was handed over is known",
-      },
-      {
-        what: "if (isProven(records, generation)) return",
-        by: "if (!isProven(records, generation)) return",
+        what: "best === undefined || unseen.length < best.unseen.length",
+        by: "best === undefined",
         rule: "a password that nobody was shown is not started from",
-      },
-      {
-        what: "isKnown: false };",
-        by: "isKnown: true };",
-        rule: "that nothing proves the hand-over is told",
-      },
-      {
-        what: "generation === inUse || htpasswdFacts(found, generation),",
-        by: "htpasswdFacts(found, generation),",
-        rule: "what the registry uses is kept",
-      },
-      {
-        what: "own.length > 1 ||",
-        by: "own.length > 0 ||",
-        rule: "the deploy that made a password proves nothing",
-      },
-      {
-        what: 'kind !== "deploy");',
-        by: 'kind === "deploy");',
-        rule: "a rotation is recorded after its hand-over",
       },
     ],
   },
@@ -213,6 +188,22 @@ export const SECRETS: readonly Subject[] = [
     ],
   },
   {
+    file: "src/secrets/handover.ts",
+    tests: ["keptUsers.test.ts"],
+    mutations: [
+      {
+        what: "!(isOwn(number) && isShown)",
+        by: "!isShown",
+        rule: "a marker says nothing of the passwords of earlier generations",
+      },
+      {
+        what: "!(isOwn(number) && isShown)",
+        by: "!isOwn(number)",
+        rule: "a generated password without a marker was shown to nobody",
+      },
+    ],
+  },
+  {
     file: "src/operation/leftovers.ts",
     tests: ["removeSecrets.test.ts"],
     mutations: [
@@ -253,8 +244,8 @@ export const SECRETS: readonly Subject[] = [
         rule: "an engine that does not answer is no empty Swarm",
       },
       {
-        what: '[LABELS.origin] === "generated" ? "generated" : "given"',
-        by: '[LABELS.origin] === "generated" ? "given" : "given"',
+        what: "label.startsWith(LABELS.generated)",
+        by: "label.startsWith(LABELS.changed)",
         rule: "a generated password is known as one",
       },
       { what: "&& !Number.isNaN(Date.parse(date)))", by: ")", rule: "a label without a date is none" },

@@ -176,8 +176,13 @@ export const USERS: readonly Subject[] = [
         rule: "that nobody knows the password is told",
       },
       {
-        what: 'origin: change.login?.origin ?? "given",',
-        by: 'origin: "given",',
+        what: "unseen.includes(user) && !isNew(user)",
+        by: "unseen.includes(user) && isNew(user)",
+        rule: "a password that nobody saw stays one with the next change",
+      },
+      {
+        what: "[[login.user, generations.users] as const] : []",
+        by: "[] : []",
         rule: "the secret says that its password was generated",
       },
       {

@@ -1,6 +1,5 @@
 import type { Secret } from "../credentials/secret.js";
 import { HTPASSWD, parseSecretName, type SecretKind, secretName } from "../credentials/secretKinds.js";
-import type { PasswordOrigin } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
 import { type Docker, dockerFailed, saysAbsent } from "./run.js";
@@ -10,8 +9,8 @@ export const LABELS = {
   stack: OWNER_LABEL,
   generation: "hephaestus.generation",
   kind: "hephaestus.secret",
-  /** given by the operator, or generated and so to be handed over. */
-  origin: "hephaestus.password",
+  /** With a user's name behind it: the generation in which this user got a generated password that nobody had been shown. */
+  generated: "hephaestus.generated.",
   /** The id of the access key of an S3 storage, which is not secret. It identifies a pair of keys. */
   accessKey: "hephaestus.access-key",
   /** With a user's name behind it: when this user's password last changed, ISO 8601. */
@@ -36,8 +35,9 @@ const listSecretNames = (stack: string) => [
 export interface NewSecret {
   kind: SecretKind;
   generation: number;
-  origin: PasswordOrigin;
   content: Secret;
+  /** Users whose passwords were generated and shown to nobody so far, each with the generation that made it; of an htpasswd. */
+  generated?: ReadonlyMap<string, number>;
   /** When the password of each user last changed; of an htpasswd. */
   changed?: ReadonlyMap<string, Date>;
   /** The first day on which each user that ends is refused; of an htpasswd. */
@@ -55,7 +55,7 @@ export function createSecret(stack: string, secret: Omit<NewSecret, "content">):
     `${LABELS.stack}=${stack}`,
     `${LABELS.generation}=${secret.generation}`,
     `${LABELS.kind}=${secret.kind}`,
-    `${LABELS.origin}=${secret.origin}`,
+    ...[...(secret.generated ?? [])].map(([user, made]) => `${LABELS.generated}${user}=${made}`),
     ...(secret.accessKey === undefined ? [] : [`${LABELS.accessKey}=${secret.accessKey}`]),
     ...[...(secret.changed ?? [])]
       .filter(([user]) => LABEL_USER.test(user))
@@ -110,7 +110,8 @@ export interface SecretFacts {
   kind: SecretKind;
   generation: number;
   created: Date;
-  origin: PasswordOrigin;
+  /** Users whose passwords were generated and shown to nobody when it was written, each with the generation that made it. */
+  generated: ReadonlyMap<string, number>;
   /** When the password of each user last changed; empty where nobody noted it. */
   changed: Map<string, Date>;
   /** The first day on which each user that ends is refused: YYYY-MM-DD. */
@@ -140,6 +141,9 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
   const parsed = parseSecretName(stack, Spec.Name);
   if (parsed === undefined) return [];
   const labels = Object.entries(Spec.Labels ?? {});
+  const generated = labels
+    .filter(([label]) => label.startsWith(LABELS.generated))
+    .map(([label, made]) => [label.slice(LABELS.generated.length), Number(made)] as const);
   const changed = labels
     .filter(([label, date]) => label.startsWith(LABELS.changed) && !Number.isNaN(Date.parse(date)))
     .map(([label, date]) => [label.slice(LABELS.changed.length), new Date(date)] as const);
@@ -151,7 +155,7 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
       ...parsed,
       name: Spec.Name,
       created: new Date(CreatedAt),
-      origin: Spec.Labels?.[LABELS.origin] === "generated" ? "generated" : "given",
+      generated: new Map(generated),
       changed: new Map(changed),
       ends: new Map(ends),
       accessKey: Spec.Labels?.[LABELS.accessKey],

@@ -29,7 +29,7 @@ import {
   keptGeneration,
   readStackSecrets,
 } from "../secrets/generations.js";
-import { wasHandedOver } from "../secrets/handover.js";
+import { unseenUsers } from "../secrets/handover.js";
 import { reportSecrets } from "../secrets/secretsReport.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { readTraefik } from "./traefikFacts.js";
@@ -92,7 +92,7 @@ export function factsOf(subject: Subject) {
     const generation = await usersInUse();
     return generation === undefined ? undefined : htpasswdFacts(await secrets(), generation);
   });
-  const handedOver = async () => wasHandedOver(docker, stack, (await usersInUse()) ?? 0);
+  const unseen = async () => unseenUsers(docker, stack, await htpasswd());
   const lock = once(() => lookAtLock(docker, stack));
 
   return {
@@ -126,7 +126,7 @@ export function factsOf(subject: Subject) {
     logOf: (service: string) =>
       readServiceLog(docker, `${stack}_${service}`, { since: new Date(Date.now() - DAY).toISOString() }),
     htpasswd,
-    handedOver,
+    unseen,
     lock,
     /** Whether an operation works on the stack now. */
     isLocked: async () => {

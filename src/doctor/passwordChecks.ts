@@ -75,18 +75,18 @@ function noSecret(service: string, kind: SecretKind, names: readonly string[]): 
 }
 
 /**
- * Whether a user knows the passwords in use.
+ * Whether somebody knows the passwords in use.
  *
- * @param handedOver whether a generated one of this generation was shown to a user
+ * @param unseen users whose generated passwords nobody was shown
  */
-export function judgeHandOver(facts: SecretFacts | undefined, handedOver: boolean): Finding[] {
-  if (facts?.origin !== "generated" || handedOver) return [];
+export function judgeHandOver(facts: SecretFacts | undefined, unseen: readonly string[]): Finding[] {
+  if (facts === undefined || unseen.length === 0) return [];
   return [
     error(
       "password-never-shown",
-      `nobody was shown the password of generation ${facts.generation}, which is in use`,
-      `${facts.name} was generated on ${facts.created.toISOString()}, and its marker of a hand-over is not there`,
-      "Run hephaestus deploy: it goes back to the password before, or makes a new one.",
+      `nobody was shown the password of ${unseen.join(", ")}, which is in use`,
+      `labels of ${facts.name} say that it was generated, and no marker says that it was handed over`,
+      `If nobody knows it, set a new one: hephaestus rotate-password --user ${unseen[0]}`,
     ),
   ];
 }
@@ -155,7 +155,7 @@ export const handOverCheck: Check = {
   theme: "Passwords and access",
   needs: "manager",
   onlyAtRest: true,
-  run: async ({ htpasswd, handedOver }) => judgeHandOver(await htpasswd(), await handedOver()),
+  run: async ({ htpasswd, unseen }) => judgeHandOver(await htpasswd(), await unseen()),
 };
 
 export const ageCheck: Check = {

@@ -1,6 +1,6 @@
 import type { Login } from "../credentials/userLogin.js";
 import { type Docker, dockerFailed, saysAbsent } from "../docker/run.js";
-import { LABELS } from "../docker/swarmSecrets.js";
+import { LABELS, type SecretFacts } from "../docker/swarmSecrets.js";
 import type { Session } from "../operation/stackSession.js";
 import type { SecretsPlan } from "./secretsPlan.js";
 
@@ -52,6 +52,22 @@ export async function wasHandedOver(docker: Docker, stack: string, generation: n
   if (result.exitCode === 0) return true;
   if (saysAbsent(result)) return false;
   throw dockerFailed(inspect, result);
+}
+
+/**
+ * Users of a generation whose generated passwords nobody was shown, as far as the Swarm can tell. The marker of a generation
+ * counts for the password that this generation brought, and not for those that it took over from the one before.
+ */
+export async function unseenUsers(
+  docker: Docker,
+  stack: string,
+  facts: Pick<SecretFacts, "generation" | "generated"> | undefined,
+): Promise<string[]> {
+  const made = [...(facts?.generated ?? [])];
+  const isOwn = (number: number) => number === facts?.generation;
+  const isShown =
+    made.some(([, number]) => isOwn(number)) && (await wasHandedOver(docker, stack, facts?.generation ?? 0));
+  return made.filter(([, number]) => !(isOwn(number) && isShown)).map(([user]) => user);
 }
 
 /** Names of the markers of other generations than the given ones. */

@@ -99,7 +99,7 @@ export async function chooseOperatorSecrets(
     const generation = isKept ? kept : nextGeneration(found, family);
     generations[family] = generation;
     if (isKept) continue;
-    secrets.push(...brought.map((secret) => ({ ...secret, generation, origin: "given" as const })));
+    secrets.push(...brought.map((secret) => ({ ...secret, generation })));
     if (brought.length === 0)
       problems.push({
         severity: "error",

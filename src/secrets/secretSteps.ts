@@ -41,7 +41,7 @@ export const createSecrets = (
   inStep(reporter, SECRETS, async () => {
     if (!(await stackSecretNames(docker, stack)).includes(secretName(stack, HTTP_SECRET, 1))) {
       const content = httpSecretContent();
-      await writeSecret(docker, stack, { kind: HTTP_SECRET, generation: 1, origin: "generated", content });
+      await writeSecret(docker, stack, { kind: HTTP_SECRET, generation: 1, content });
     }
     if (!change) return `generation ${generations.users} kept`;
     await writeAll(docker, stack, accounts);

@@ -10,6 +10,8 @@ export interface SecretsPlan {
   readonly found: StackSecrets;
   /** The generation of the htpasswd that it starts from; undefined if the stack has no users yet. */
   readonly previous: number | undefined;
+  /** Users of that generation whose generated passwords nobody was shown, as far as the Swarm can tell. */
+  readonly unseen: readonly string[];
   /** Names of the users in the Swarm, as far as labels show them. */
   readonly users: readonly string[];
   /** The generations that the services will use. */

@@ -65,6 +65,7 @@ export async function planUsers(
   const plan: SecretsPlan = {
     found,
     previous: kept?.generation,
+    unseen: kept?.unseen ?? [],
     users: [...(facts?.changed.keys() ?? [])],
     generations: {
       users: kept?.generation ?? nextGeneration(found, "users"),
@@ -84,14 +85,15 @@ export async function planUsers(
     if (first) return { plan: withUsers(session, plan, first.users, first.dates), problems: [] };
     return { plan: { ...plan, needsCredentials: true }, problems: canObtain ? [] : [nobodyToAsk()] };
   }
-  const { generation, isKnown } = kept;
+  const { generation, unseen } = kept;
+  const isKnown = unseen.length === 0;
   const inUse = generationInUse(found, HTPASSWD);
   const needsCredentials = !isKnown && change === undefined && canObtain && !options.dryRun;
   const problems = [
     ...(generation === (inUse ?? generation) ? [] : [wentBack(inUse, generation)]),
     ...judgeUserNames(config, plan.users),
     ...judgeAges(config.credentials.maxAge, facts),
-    ...(isKnown || change !== undefined || needsCredentials ? [] : [neverShown(generation)]),
+    ...(isKnown || change !== undefined || needsCredentials ? [] : [neverShown(unseen)]),
   ];
   const isSame = machines !== undefined && change === undefined;
   const changed = isSame ? plan : await applyChange(session, plan, change ?? keepUsers);
@@ -146,7 +148,7 @@ function withUsers(
   const htpasswd: NewSecret = {
     kind: HTPASSWD,
     generation: generations.users,
-    origin: change.login?.origin ?? "given",
+    generated: generatedOf(change, plan),
     content: formatHtpasswd([...change.users, ...machines, ...machineSecrets.map(({ entry }) => entry)]),
     changed: datesOf(change, dates),
     ends: endsOf(change.users),
@@ -162,7 +164,6 @@ function withUsers(
           kind,
           content,
           generation: generations.machines,
-          origin: "generated",
         }),
       ),
       htpasswd,
@@ -175,6 +176,19 @@ function datesOf({ users, changed }: ChangedUsers, dates: ReadonlyMap<string, Da
   const now = new Date();
   const entries = users.map(({ user }) => [user, changed.includes(user) ? now : dates.get(user)] as const);
   return new Map(entries.filter((entry): entry is [string, Date] => entry[1] !== undefined));
+}
+
+/** Users whose generated passwords nobody was shown yet: the new one, and those of before that stay. */
+function generatedOf(
+  { users, changed, login }: ChangedUsers,
+  { previous = 0, unseen, generations }: SecretsPlan,
+): Map<string, number> {
+  const isNew = (user: string) => changed.includes(user) || user === login?.user;
+  const stay = users.filter(({ user }) => unseen.includes(user) && !isNew(user));
+  return new Map([
+    ...stay.map(({ user }) => [user, previous] as const),
+    ...(login?.origin === "generated" ? [[login.user, generations.users] as const] : []),
+  ]);
 }
 
 /** The first day on which each user that ends is refused. */
@@ -194,10 +208,10 @@ const nobodyToAsk = (): Problem => ({
     "Set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --password-stdin or --generate-password.",
 });
 
-const neverShown = (generation: number): Problem => ({
+const neverShown = (users: readonly string[]): Problem => ({
   severity: "warning",
-  message: `nothing shows that anyone was given the generated password of generation ${generation}; all users are kept`,
-  remedy: "If nobody knows it, set a new one: hephaestus rotate-password",
+  message: `nothing shows that anyone was given the generated password of ${users.join(", ")}; all users are kept`,
+  remedy: `If nobody knows it, set a new one: hephaestus rotate-password --user ${users[0]}`,
 });
 
 const wentBack = (from: number | undefined, to: number): Problem => ({

@@ -11,7 +11,7 @@ const facts = (changed: Record<string, string>): SecretFacts => ({
   kind: "htpasswd",
   generation: 3,
   created: new Date("2026-01-01T00:00:00Z"),
-  origin: "given",
+  generated: new Map(),
   changed: new Map(Object.entries(changed).map(([user, date]) => [user, new Date(date)])),
   ends: new Map(),
 });

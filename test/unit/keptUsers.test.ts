@@ -1,96 +1,68 @@
 import { expect, test } from "vitest";
-import type { PasswordOrigin } from "../../src/credentials/userLogin.js";
 import type { CommandResult, Docker } from "../../src/docker/run.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
-import { createRecord, type EventKind } from "../../src/history/records.js";
 import { keptUsers } from "../../src/secrets/keptUsers.js";
 
 interface Swarm {
-  /** Where the password of each generation of the htpasswd comes from. */
-  origins: Readonly<Record<number, PasswordOrigin>>;
+  /** Of each generation of the htpasswd: users with generated passwords that nobody had been shown, and who made them. */
+  generated: Readonly<Record<number, Readonly<Record<string, number>>>>;
   /** The generation that the registry uses. */
   used?: number;
   /** Generations whose password was shown. */
   shown?: readonly number[];
-  /** What was recorded, of which generation. */
-  history?: readonly (readonly [EventKind, number])[];
 }
 
 /** The generation that a run on such a Swarm starts from. */
-function kept({ origins, used, shown = [], history = [] }: Swarm) {
-  const secrets = Object.entries(origins).map(
-    ([number, origin]): SecretFacts => ({
+function kept({ generated, used, shown = [] }: Swarm) {
+  const secrets = Object.entries(generated).map(
+    ([number, users]): SecretFacts => ({
       name: `forge_htpasswd_${number}`,
       kind: "htpasswd",
       generation: Number(number),
       created: new Date("2026-01-01T00:00:00Z"),
-      origin,
+      generated: new Map(Object.entries(users)),
       changed: new Map(),
       ends: new Map(),
     }),
   );
-  const records = history.map(([kind, users], index) => {
-    const at = new Date(Date.UTC(2026, 0, index + 1));
-    const event = { kind, at, by: "ann@far", note: "", generations: { users, machines: 1 } };
-    const args = createRecord("forge", index + 1, event);
-    const labels = args.flatMap((arg, place) => (args[place - 1] === "--label" ? [arg.split("=", 2)] : []));
-    return { Spec: { Name: args.at(-2) ?? "", Labels: Object.fromEntries(labels) } };
-  });
-  const answer = (args: readonly string[]): CommandResult => {
-    if (args[1] === "ls") return done(records.map(({ Spec }) => Spec.Name).join("\n"));
-    if (args[2]?.startsWith("forge_history_")) return done(JSON.stringify(records));
-    return shown.some((generation) => args[2] === `forge_handed-over_${generation}`)
-      ? done("[{}]")
+  const attempt = async (args: readonly string[]): Promise<CommandResult> =>
+    shown.some((generation) => args[2] === `forge_handed-over_${generation}`)
+      ? { exitCode: 0, stdout: "[{}]", stderr: "" }
       : { exitCode: 1, stdout: "[]", stderr: `Error: No such config: ${args[2]}` };
-  };
-  const docker: Docker = {
-    attempt: async (args) => answer(args),
-    run: async (args) => answer(args).stdout,
-  };
+  const docker: Docker = { attempt, run: async (args) => (await attempt(args)).stdout };
   const inUse = used === undefined ? [] : [`forge_htpasswd_${used}`];
   return keptUsers(docker, { stack: "forge", secrets, used: inUse });
 }
 
-const done = (stdout: string): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
-
-test.each<[string, Swarm, number | undefined, boolean?]>([
-  ["nothing, of an empty Swarm", { origins: {} }, undefined],
-  ["what was given", { origins: { 1: "given" } }, 1],
-  ["the generation in use, not the newest", { origins: { 1: "given", 2: "given" }, used: 1 }, 1],
-  ["the generation in use, though its secret is not listed", { origins: { 1: "given" }, used: 2 }, 2],
-  [
-    "a generated password that was shown",
-    { origins: { 1: "given", 2: "generated" }, used: 2, shown: [2] },
-    2,
-  ],
+test.each<[string, Swarm, number | undefined, string[]?]>([
+  ["nothing, of an empty Swarm", { generated: {} }, undefined],
+  ["what was given", { generated: { 1: {} } }, 1],
+  ["the generation in use, not the newest", { generated: { 1: {}, 2: {} }, used: 1 }, 1],
+  ["the generation in use, though its secret is not listed", { generated: { 1: {} }, used: 2 }, 2],
+  ["a generated password that was shown", { generated: { 1: {}, 2: { ann: 2 } }, used: 2, shown: [2] }, 2],
   [
     "the one before a generated password that was never shown",
-    { origins: { 1: "given", 2: "generated" }, used: 2, history: [["deploy", 2]] },
+    { generated: { 1: {}, 2: { ann: 2 } }, used: 2 },
     1,
   ],
   [
-    "a generated password of a rotation that is recorded",
-    { origins: { 1: "given", 2: "generated" }, used: 2, history: [["rotate", 2]] },
-    2,
-  ],
-  [
-    "a generated password that a later deploy went on from",
-    {
-      origins: { 1: "given", 2: "generated" },
-      used: 2,
-      history: [
-        ["deploy", 2],
-        ["deploy", 2],
-      ],
-    },
-    2,
-  ],
-  [
-    "a password that nobody knows where there is no other: no user is lost",
-    { origins: { 1: "generated" }, used: 1 },
+    "a password that nobody knows if there is no other: no user is lost",
+    { generated: { 1: { ann: 1 } }, used: 1 },
     1,
-    false,
+    ["ann"],
   ],
-])("a run starts from %s", async (_name, swarm, generation, isKnown = true) => {
-  expect(await kept(swarm)).toEqual(generation === undefined ? undefined : { generation, isKnown });
+  [
+    "the generation in use if the one before has the same unknown password",
+    { generated: { 1: { ann: 1 }, 2: { ann: 1, bob: 2 } }, used: 2, shown: [2] },
+    2,
+    ["ann"],
+  ],
+  [
+    "the one before if a password of the one in use is unknown too",
+    { generated: { 1: { ann: 1 }, 2: { ann: 1, bob: 2 } }, used: 2 },
+    1,
+    ["ann"],
+  ],
+])("a run starts from %s", async (_name, swarm, generation, unseen = []) => {
+  expect(await kept(swarm)).toEqual(generation === undefined ? undefined : { generation, unseen });
 });

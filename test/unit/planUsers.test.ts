@@ -7,7 +7,13 @@ import {
   verifyPassword,
 } from "../../src/credentials/htpasswd.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { type Credentials, changePassword, removeUser } from "../../src/credentials/userChanges.js";
+import {
+  type Credentials,
+  changePassword,
+  removeUser,
+  type UserChange,
+  updateUser,
+} from "../../src/credentials/userChanges.js";
 import type { Docker } from "../../src/docker/run.js";
 import type { Session } from "../../src/operation/stackSession.js";
 import { toHandOver } from "../../src/secrets/handover.js";
@@ -26,13 +32,13 @@ const HTPASSWD = formatHtpasswd([
   entry("hephaestus-ui", "machine"),
 ]).reveal();
 
-const LABELS = { "hephaestus.password": "given", "hephaestus.changed.bob": "2026-01-01T00:00:00Z" };
+const LABELS = { "hephaestus.changed.bob": "2026-01-01T00:00:00Z" };
 const ALL = ["htpasswd_1", "gateway_1", "ui_1"];
 
 /** A session with a stack that has these secrets, all in use. Commands that would change something fail. */
-function sessionOf(secrets: readonly string[], more: { config?: string; origin?: string } = {}): Session {
+function sessionOf(secrets: readonly string[], more: { config?: string; unseen?: string } = {}): Session {
   const names = secrets.map((name) => `forge_${name}`);
-  const Labels = { ...LABELS, ...(more.origin ? { "hephaestus.password": more.origin } : {}) };
+  const Labels = { ...LABELS, ...(more.unseen ? { [`hephaestus.generated.${more.unseen}`]: "1" } : {}) };
   const service = {
     ID: "s1",
     Spec: {
@@ -102,7 +108,10 @@ test("a new password is one more generation of the htpasswd alone, and its login
   });
   expect(toHandOver(plan)?.password.reveal()).toBe("hammer");
   const [htpasswd] = plan.accounts;
-  expect(htpasswd).toMatchObject({ origin: "generated", ends: new Map([["ann", "2999-01-01"]]) });
+  expect(htpasswd).toMatchObject({
+    generated: new Map([["ann", 2]]),
+    ends: new Map([["ann", "2999-01-01"]]),
+  });
   // Bob's password is as old as it was.
   expect(htpasswd?.changed?.get("bob")).toEqual(new Date("2026-01-01T00:00:00Z"));
   expect(htpasswd?.changed?.get("ann")?.getTime()).toBeGreaterThan(Date.parse("2026-01-01"));
@@ -149,7 +158,7 @@ test("a stack without users gets those that it is given, or needs a password, or
 });
 
 test("a generated password that nobody saw is made again if there is somebody to ask, and told otherwise", async () => {
-  const unseen = () => sessionOf(ALL, { origin: "generated" });
+  const unseen = () => sessionOf(ALL, { unseen: "ann" });
   const asked = await planned(unseen(), { canObtain: true });
   expect([asked.plan.needsCredentials, asked.messages]).toEqual([true, []]);
   const obtained = await withCredentials(unseen(), asked.plan, credentials("hammer", "generated"));
@@ -159,8 +168,30 @@ test("a generated password that nobody saw is made again if there is somebody to
   const told = await planned(unseen(), {});
   expect(told.plan.needsCredentials).toBe(false);
   expect(told.messages).toEqual([
-    "nothing shows that anyone was given the generated password of generation 1; all users are kept",
+    "nothing shows that anyone was given the generated password of ann; all users are kept",
   ]);
+});
+
+test.each<[string, UserChange, Array<[string, number]>]>([
+  ["taken over by a change of another user", removeUser("bob"), [["ann", 1]]],
+  ["taken over by a change that changes no password", updateUser("ann", { note: "smith" }), [["ann", 1]]],
+  [
+    "taken over beside a new one of another user",
+    changePassword({ user: "bob", password: new Secret("hammer"), origin: "generated", cost: COST }),
+    [
+      ["ann", 1],
+      ["bob", 2],
+    ],
+  ],
+  [
+    "gone with a given password",
+    changePassword({ user: "ann", password: new Secret("hammer"), origin: "given", cost: COST }),
+    [],
+  ],
+  ["gone with its user", removeUser("ann"), []],
+])("that nobody saw a generated password is %s", async (_what, change, generated) => {
+  const { plan } = await planned(sessionOf(ALL, { unseen: "ann" }), { change });
+  expect([...(plan.accounts.at(-1)?.generated ?? [])]).toEqual(generated);
 });
 
 const BUCKET =

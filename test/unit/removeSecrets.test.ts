@@ -92,7 +92,7 @@ test("what a run wrote is taken back, but for what a service uses", async () => 
   const { docker, left } = swarm(SECRETS, MARKERS, ["forge_s3_2"]);
   const content = new Secret("anvil");
   const written = (["gateway", "htpasswd", "s3", "mirror-logins"] as const).map(
-    (kind) => ({ kind, generation: 2, origin: "given", content }) as const,
+    (kind) => ({ kind, generation: 2, content }) as const,
   );
   await discardSecrets(docker, "forge", written);
   const gone = ["forge_gateway_2", "forge_htpasswd_2", "forge_mirror-logins_2", "forge_handed-over_2"];

@@ -9,7 +9,7 @@ const secret = (kind: SecretKind, generation: number): SecretFacts => ({
   kind,
   generation,
   created: new Date("2026-01-01T00:00:00Z"),
-  origin: "given",
+  generated: new Map(),
   changed: new Map(),
   ends: new Map(),
 });

@@ -66,8 +66,8 @@ describe("preflight", () => {
 });
 
 test("docker is called with exactly these words", () => {
-  expect(createSecret("forge", { kind: "ui", generation: 2, origin: "given" }).join(" ")).toBe(
-    "secret create --label hephaestus.stack=forge --label hephaestus.generation=2 --label hephaestus.secret=ui --label hephaestus.password=given forge_ui_2 -",
+  expect(createSecret("forge", { kind: "ui", generation: 2 }).join(" ")).toBe(
+    "secret create --label hephaestus.stack=forge --label hephaestus.generation=2 --label hephaestus.secret=ui forge_ui_2 -",
   );
   // Names that cannot stand in a label have no date.
   const changed = new Map([
@@ -75,9 +75,14 @@ test("docker is called with exactly these words", () => {
     ["b=b", new Date()],
   ]);
   expect(
-    createSecret("forge", { kind: "htpasswd", generation: 3, origin: "generated", changed }).join(" "),
+    createSecret("forge", {
+      kind: "htpasswd",
+      generation: 3,
+      generated: new Map([["ann", 3]]),
+      changed,
+    }).join(" "),
   ).toBe(
-    "secret create --label hephaestus.stack=forge --label hephaestus.generation=3 --label hephaestus.secret=htpasswd --label hephaestus.password=generated --label hephaestus.changed.ann=2026-01-02T03:04:05Z forge_htpasswd_3 -",
+    "secret create --label hephaestus.stack=forge --label hephaestus.generation=3 --label hephaestus.secret=htpasswd --label hephaestus.generated.ann=3 --label hephaestus.changed.ann=2026-01-02T03:04:05Z forge_htpasswd_3 -",
   );
   expect(deployStack("forge", "docker-compose.yml", "never").join(" ")).toBe(
     "stack deploy --with-registry-auth --resolve-image never --compose-file docker-compose.yml forge",
@@ -89,7 +94,6 @@ test("a secret goes to docker's standard input and nowhere else", async () => {
   await writeSecret(docker, "forge", {
     kind: "htpasswd",
     generation: 1,
-    origin: "given",
     content: new Secret("ann:hash"),
   });
   expect(JSON.stringify(calls.map(({ args }) => args))).not.toContain("ann");
@@ -100,7 +104,7 @@ test("a secret goes to docker's standard input and nowhere else", async () => {
 
 test("a secret that is larger than the Swarm takes is refused before docker is asked", async () => {
   const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
-  const secret = { kind: "htpasswd", generation: 2, origin: "given" } as const;
+  const secret = { kind: "htpasswd", generation: 2 } as const;
   const write = (bytes: number) =>
     writeSecret(docker, "forge", { ...secret, content: new Secret("x".repeat(bytes)) });
   await write(MOST_SECRET_BYTES);

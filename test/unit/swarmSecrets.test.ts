@@ -7,7 +7,7 @@ const day = new Date("2026-11-24T10:00:00.123Z");
 const htpasswd = {
   kind: "htpasswd",
   generation: 10,
-  origin: "generated",
+  generated: new Map([["ann", 10]]),
   changed: new Map([
     ["ann", day],
     ["b,ob", day],
@@ -35,8 +35,8 @@ function swarmOf(created: readonly (readonly string[])[], answer: Partial<Comman
 test("what the Swarm says of a secret is what it was created with", async () => {
   const docker = swarmOf([
     createSecret("forge", htpasswd),
-    createSecret("forge", { kind: "htpasswd", generation: 9, origin: "given" }),
-    createSecret("forge", { kind: "s3", generation: 1, origin: "given", accessKey: "AKIA" }),
+    createSecret("forge", { kind: "htpasswd", generation: 9 }),
+    createSecret("forge", { kind: "s3", generation: 1, accessKey: "AKIA" }),
     ["--label", "hephaestus.changed.ann=yesterday", "forge_htpasswd_1", "-"],
     ["forge_other_1", "-"],
   ]);
@@ -50,12 +50,12 @@ test("what the Swarm says of a secret is what it was created with", async () => 
   expect(secrets[1]).toMatchObject({
     kind: "htpasswd",
     generation: 10,
-    origin: "generated",
+    generated: new Map([["ann", 10]]),
     // A name that cannot stand in a label has none.
     changed: new Map([["ann", new Date("2026-11-24T10:00:00Z")]]),
     ends: new Map([["ann", "2027-03-01"]]),
   });
-  expect(secrets[0]).toMatchObject({ origin: "given", changed: new Map() });
+  expect(secrets[0]).toMatchObject({ generated: new Map(), changed: new Map() });
   expect(secrets[3]?.accessKey).toBe("AKIA");
 });
 

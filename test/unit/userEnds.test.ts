@@ -105,7 +105,6 @@ describe("a user's end and note", () => {
     const secret = {
       kind: "htpasswd",
       generation: 2,
-      origin: "given",
       ends: new Map([["ci", "2027-03-01"]]),
     } as const;
     expect(createSecret("s", secret)).toContain("hephaestus.until.ci=2027-03-01");

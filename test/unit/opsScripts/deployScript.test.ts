@@ -366,7 +366,7 @@ describe("deploy.sh", () => {
 
   it("labels the secrets and deploys with their generation, under a lock that it gives back", async () => {
     await deploy({ ...credentials, HEPHAESTUS_RESOLVE_IMAGE: "never" });
-    const given = "[--label] [hephaestus.generation=1] [--label] [hephaestus.password=given]";
+    const given = "[--label] [hephaestus.generation=1]";
     const changed = " [--label] [hephaestus.changed.alice=TIME] [--label] [hephaestus.changed.bob=TIME]";
     const secret = (kind: string, more = "") =>
       `docker [secret] [create] [--label] [hephaestus.stack=reg] [--label] [hephaestus.secret=${kind}]${more}`;
