@@ -160,6 +160,16 @@ export const SECRETS: readonly Subject[] = [
         rule: "a marker goes with its users",
       },
       {
+        what: "await removeBaselineOf(docker, stack, removed);",
+        by: "",
+        rule: "no deploy goes back to users who are gone",
+      },
+      {
+        what: "if (own.includes(secretName(stack, secret.kind, secret.generation)))",
+        by: "",
+        rule: "a secret of somebody else stays",
+      },
+      {
         what: "of written.toReversed())",
         by: "of written.slice(1))",
         rule: "all that a run wrote is taken back",
@@ -171,19 +181,9 @@ export const SECRETS: readonly Subject[] = [
     tests: ["removeSecrets.test.ts"],
     mutations: [
       {
-        what: "name.startsWith(prefix) && !kept.includes(name)",
-        by: "!kept.includes(name)",
-        rule: "only markers are markers",
-      },
-      {
-        what: "name.startsWith(prefix) && !kept.includes(name)",
-        by: "name.startsWith(prefix)",
+        what: "names.filter((name) => !kept.includes(name))",
+        by: "names",
         rule: "the marker of the users in use stays",
-      },
-      {
-        what: "if (saysAbsent(result)) return false;",
-        by: "return false;",
-        rule: "an engine that does not answer is no proof of anything",
       },
     ],
   },
@@ -200,6 +200,22 @@ export const SECRETS: readonly Subject[] = [
         what: "!(isOwn(number) && isShown)",
         by: "!isOwn(number)",
         rule: "a generated password without a marker was shown to nobody",
+      },
+    ],
+  },
+  {
+    file: "src/docker/stackConfigs.ts",
+    tests: ["removeSecrets.test.ts"],
+    mutations: [
+      {
+        what: '["--filter", `label=${LABELS.stack}=${stack}`, "--filter", `name=${prefix}`]',
+        by: '["--filter", `name=${prefix}`]',
+        rule: "what somebody else has made stays, whatever its name",
+      },
+      {
+        what: ".filter((name) => name.startsWith(prefix))",
+        by: "",
+        rule: "only markers are markers",
       },
     ],
   },

@@ -6,12 +6,10 @@ export interface Login {
   password: Secret;
 }
 
-/** Whether the operator gave a secret, or it was generated: then somebody has to be shown it. */
-export type PasswordOrigin = "given" | "generated";
-
 /** A login whose password this run brings. */
 export interface NewLogin extends Login {
-  origin: PasswordOrigin;
+  /** Whether the operator gave the password, or it was generated: then somebody has to be shown it. */
+  origin: "given" | "generated";
 }
 
 /** The value of an Authorization header (RFC 7617). */

@@ -174,7 +174,7 @@ async function runningWith(docker: Docker, label: string): Promise<string[]> {
 }
 
 /** Names of the secrets that services use. */
-export const secretNamesOf = (services: readonly SwarmService[]): string[] =>
+export const secretNamesOf = (services: readonly Pick<SwarmService, "Spec">[]): string[] =>
   services.flatMap(
     ({ Spec }) => Spec.TaskTemplate.ContainerSpec.Secrets?.map(({ SecretName }) => SecretName) ?? [],
   );

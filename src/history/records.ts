@@ -1,5 +1,6 @@
 import { words } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
+import { stackConfigNames } from "../docker/stackConfigs.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 
 /**
@@ -59,11 +60,6 @@ export interface HistoryRecord extends Event {
 }
 
 const recordName = (stack: string, number: number | string): string => `${stack}_history_${number}`;
-
-const listRecordNames = (stack: string) => [
-  ...["config", "ls", "--filter", `label=${LABELS.stack}=${stack}`],
-  ...["--filter", `name=${recordName(stack, "")}`, "--format", "{{.Name}}"],
-];
 
 /** The content comes on standard input: `-`. */
 export function createRecord(stack: string, number: number, event: Event): string[] {
@@ -139,7 +135,7 @@ const archiveIn = (data: Buffer): Buffer => (data.toString() === NO_ARCHIVE ? Bu
 
 /** All records of a stack, the oldest first. */
 export async function readRecords(docker: Docker, stack: string): Promise<HistoryRecord[]> {
-  const names = words(await docker.run(listRecordNames(stack)));
+  const names = await stackConfigNames(docker, stack, recordName(stack, ""));
   if (names.length === 0) return [];
   const { stdout } = await docker.attempt(["config", "inspect", ...names]);
   return (JSON.parse(stdout.trim() || "[]") as InspectedConfig[])

@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { type EngineApi, engineApi } from "../docker/engineApi.js";
-import { isOwnService, type ServiceSpec, STACK_LABEL, type SwarmService } from "../docker/objects.js";
+import {
+  isOwnService,
+  type ServiceSpec,
+  STACK_LABEL,
+  type SwarmService,
+  secretNamesOf,
+} from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
+import { removeStackConfig, stackConfigNames } from "../docker/stackConfigs.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 
@@ -25,11 +32,12 @@ export async function storedServices(api: EngineApi, stack: string): Promise<Swa
 
 /** The baseline of a deploy that did not finish; undefined if there is none. */
 export async function readBaseline(docker: Docker, stack: string): Promise<Baseline | undefined> {
-  const { exitCode, stdout } = await docker.attempt(["config", "inspect", baselineName(stack)]);
+  const name = baselineName(stack);
+  if (!(await stackConfigNames(docker, stack, name)).includes(name)) return undefined;
+  const { exitCode, stdout } = await docker.attempt(["config", "inspect", name]);
   if (exitCode !== 0) return undefined;
-  const [config] = JSON.parse(stdout) as Array<{ Spec: { Labels?: Record<string, string>; Data?: string } }>;
-  if (config?.Spec.Labels?.[LABELS.stack] !== stack) return undefined;
-  return JSON.parse(Buffer.from(config.Spec.Data ?? "", "base64").toString("utf8")) as Baseline;
+  const [config] = JSON.parse(stdout) as Array<{ Spec: { Data?: string } }>;
+  return JSON.parse(Buffer.from(config?.Spec.Data ?? "", "base64").toString("utf8")) as Baseline;
 }
 
 /** Records the current specs, and replaces an earlier record. */
@@ -43,7 +51,18 @@ export async function writeBaseline(docker: Docker, stack: string, baseline: Bas
 
 /** Removes the record once the deploy has finished or was rolled back. */
 export async function removeBaseline(docker: Docker, stack: string): Promise<void> {
-  await docker.attempt(["config", "rm", baselineName(stack)]);
+  await removeStackConfig(docker, stack, baselineName(stack));
+}
+
+/** Removes a record that names secrets which are gone: what a killed deploy has left is no way back any more. */
+export async function removeBaselineOf(
+  docker: Docker,
+  stack: string,
+  secrets: readonly string[],
+): Promise<void> {
+  const baseline = (await readBaseline(docker, stack)) ?? [];
+  const named = secretNamesOf(baseline.map((Spec) => ({ Spec })));
+  if (named.some((name) => secrets.includes(name))) await removeBaseline(docker, stack);
 }
 
 /** One change that restores the baseline. */

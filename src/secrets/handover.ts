@@ -1,5 +1,6 @@
 import type { Login } from "../credentials/userLogin.js";
-import { type Docker, dockerFailed, saysAbsent } from "../docker/run.js";
+import type { Docker } from "../docker/run.js";
+import { stackConfigNames } from "../docker/stackConfigs.js";
 import { LABELS, type SecretFacts } from "../docker/swarmSecrets.js";
 import type { Session } from "../operation/stackSession.js";
 import type { SecretsPlan } from "./secretsPlan.js";
@@ -47,11 +48,8 @@ async function markHandedOver(docker: Docker, stack: string, generation: number)
 }
 
 export async function wasHandedOver(docker: Docker, stack: string, generation: number): Promise<boolean> {
-  const inspect = ["config", "inspect", handoverName(stack, generation)];
-  const result = await docker.attempt(inspect);
-  if (result.exitCode === 0) return true;
-  if (saysAbsent(result)) return false;
-  throw dockerFailed(inspect, result);
+  const name = handoverName(stack, generation);
+  return (await stackConfigNames(docker, stack, name)).includes(name);
 }
 
 /**
@@ -72,8 +70,7 @@ export async function unseenUsers(
 
 /** Names of the markers of other generations than the given ones. */
 export async function oldMarkers(docker: Docker, stack: string, keep: readonly number[]): Promise<string[]> {
-  const prefix = handoverName(stack, "");
-  const names = await docker.run(["config", "ls", "--filter", `name=${prefix}`, "--format", "{{.Name}}"]);
   const kept = keep.map((generation) => handoverName(stack, generation));
-  return names.split("\n").filter((name) => name.startsWith(prefix) && !kept.includes(name));
+  const names = await stackConfigNames(docker, stack, handoverName(stack, ""));
+  return names.filter((name) => !kept.includes(name));
 }

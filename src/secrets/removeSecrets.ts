@@ -1,7 +1,9 @@
 import { type Family, familyOf, HTPASSWD, parseSecretName, secretName } from "../credentials/secretKinds.js";
 import { readerServiceName, removeHelperService } from "../docker/helperService.js";
 import type { Docker } from "../docker/run.js";
+import { removeStackConfig } from "../docker/stackConfigs.js";
 import { type NewSecret, removeSecrets, stackSecretNames } from "../docker/swarmSecrets.js";
+import { removeBaselineOf } from "../operation/baseline.js";
 import { handoverName, oldMarkers } from "./handover.js";
 
 /**
@@ -16,17 +18,20 @@ export async function removeSecret(
 ): Promise<boolean> {
   const { exitCode } = await docker.attempt(removeSecrets([secretName(stack, kind, generation)]));
   if (exitCode !== 0) return false;
-  if (kind === HTPASSWD) await docker.attempt(["config", "rm", handoverName(stack, generation)]);
+  if (kind === HTPASSWD) await removeStackConfig(docker, stack, handoverName(stack, generation));
   return true;
 }
 
-/** Takes back what a run wrote; what a service uses stays. */
+/** Takes back what a run wrote; what a service uses stays, and what could not be written since somebody else has that name. */
 export async function discardSecrets(
   docker: Docker,
   stack: string,
   written: readonly NewSecret[],
 ): Promise<void> {
-  for (const secret of written.toReversed()) await removeSecret(docker, stack, secret);
+  const own = await stackSecretNames(docker, stack);
+  for (const secret of written.toReversed())
+    if (own.includes(secretName(stack, secret.kind, secret.generation)))
+      await removeSecret(docker, stack, secret);
 }
 
 /**
@@ -50,6 +55,7 @@ export async function removeOldSecrets(
     if (secret === undefined || kept === undefined || secret.generation === kept) continue;
     if (await removeSecret(docker, stack, secret)) removed.push(name);
   }
+  await removeBaselineOf(docker, stack, removed);
   if (keep.users !== undefined)
     for (const name of await oldMarkers(docker, stack, [keep.users]))
       await docker.attempt(["config", "rm", name]);

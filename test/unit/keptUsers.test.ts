@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CommandResult, Docker } from "../../src/docker/run.js";
+import type { Docker } from "../../src/docker/run.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { keptUsers } from "../../src/secrets/keptUsers.js";
 
@@ -25,11 +25,8 @@ function kept({ generated, used, shown = [] }: Swarm) {
       ends: new Map(),
     }),
   );
-  const attempt = async (args: readonly string[]): Promise<CommandResult> =>
-    shown.some((generation) => args[2] === `forge_handed-over_${generation}`)
-      ? { exitCode: 0, stdout: "[{}]", stderr: "" }
-      : { exitCode: 1, stdout: "[]", stderr: `Error: No such config: ${args[2]}` };
-  const docker: Docker = { attempt, run: async (args) => (await attempt(args)).stdout };
+  const run = async () => shown.map((generation) => `forge_handed-over_${generation}`).join("\n");
+  const docker: Docker = { run, attempt: async () => ({ exitCode: 1, stdout: "", stderr: "" }) };
   const inUse = used === undefined ? [] : [`forge_htpasswd_${used}`];
   return keptUsers(docker, { stack: "forge", secrets, used: inUse });
 }

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { Secret } from "../../src/credentials/secret.js";
 import type { Generations } from "../../src/credentials/secretKinds.js";
 import type { CommandResult, Docker } from "../../src/docker/run.js";
+import { removeBaseline } from "../../src/operation/baseline.js";
 import { unusedConfigs } from "../../src/operation/leftovers.js";
 import { wasHandedOver } from "../../src/secrets/handover.js";
 import { discardSecrets, removeOldSecrets, removeSecret } from "../../src/secrets/removeSecrets.js";
@@ -9,13 +10,33 @@ import { service } from "./swarmObjects.js";
 
 const done = (stdout = ""): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
 
-/** A Swarm with these secrets and configs, of which some secrets are in use. */
-function swarm(secrets: readonly string[], configs: readonly string[], used: readonly string[] = []) {
-  const left = new Set([...secrets, ...configs]);
-  const answer = ([type = "", verb = "", name = ""]: readonly string[]): CommandResult => {
+/** Objects of somebody else with names as the stack's own have. */
+const FOREIGN = ["forge_ui_2", "forge_handed-over_9"];
+
+/** A Swarm with these secrets and configs, of which some secrets are in use, and with what a killed deploy has recorded. */
+function swarm(
+  secrets: readonly string[],
+  configs: readonly string[],
+  used: readonly string[] = [],
+  baseline?: { owner: string; names: string },
+) {
+  const left = new Set([...secrets, ...configs, ...FOREIGN, ...(baseline ? [BASELINE] : [])]);
+  const answer = (args: readonly string[]): CommandResult => {
+    const [type = "", verb = "", name = ""] = args;
     if (verb === "ls" && type === "secret") return done(secrets.join("\n"));
-    if (verb === "ls" && type === "config")
-      return done([...left].filter((one) => configs.includes(one)).join("\n"));
+    if (verb === "ls" && type === "config") {
+      const isOwn = args.includes("label=hephaestus.stack=forge");
+      const own = [...configs, ...(baseline?.owner === "forge" ? [BASELINE] : [])];
+      return done([...left].filter((one) => !isOwn || own.includes(one)).join("\n"));
+    }
+    if (verb === "inspect" && name === BASELINE && baseline && left.has(BASELINE)) {
+      const spec = {
+        Name: "forge_registry",
+        TaskTemplate: { ContainerSpec: { Secrets: [{ SecretName: baseline.names }] } },
+      };
+      const Data = Buffer.from(JSON.stringify([spec])).toString("base64");
+      return done(JSON.stringify([{ Spec: { Labels: { "hephaestus.stack": baseline.owner }, Data } }]));
+    }
     if (type === "service") return { exitCode: 1, stdout: "", stderr: `no such service: ${name}` };
     if (verb !== "rm") return done("[]");
     if (used.includes(name)) return { exitCode: 1, stdout: "", stderr: "is in use by the following service" };
@@ -25,6 +46,8 @@ function swarm(secrets: readonly string[], configs: readonly string[], used: rea
   const docker: Docker = { attempt: async (args) => answer(args), run: async (args) => answer(args).stdout };
   return { docker, left: () => [...left] };
 }
+
+const BASELINE = "forge_baseline";
 
 const SECRETS = [
   "forge_gateway_1",
@@ -57,6 +80,7 @@ test("the generations that are kept stay, and those of which nothing is said", a
     ...SECRETS.filter((name) => !names.includes(name)),
     "forge_handed-over_2",
     "my-forge_handed-over_1",
+    ...FOREIGN,
   ]);
 });
 
@@ -85,6 +109,7 @@ test("the marker of users goes with them, and stays where a service uses them", 
   expect(left().filter((name) => name.startsWith("forge_handed-over"))).toEqual([
     "forge_handed-over_1",
     "forge_handed-over_3",
+    "forge_handed-over_9",
   ]);
 });
 
@@ -94,18 +119,30 @@ test("what a run wrote is taken back, but for what a service uses", async () => 
   const written = (["gateway", "htpasswd", "s3", "mirror-logins"] as const).map(
     (kind) => ({ kind, generation: 2, content }) as const,
   );
-  await discardSecrets(docker, "forge", written);
+  // It could not be written, since somebody else has one of that name.
+  await discardSecrets(docker, "forge", [{ kind: "ui", generation: 2, content }, ...written]);
   const gone = ["forge_gateway_2", "forge_htpasswd_2", "forge_mirror-logins_2", "forge_handed-over_2"];
-  expect(left()).toEqual([...SECRETS, ...MARKERS].filter((name) => !gone.includes(name)));
+  expect(left()).toEqual([...SECRETS, ...MARKERS, ...FOREIGN].filter((name) => !gone.includes(name)));
+});
+
+test.each([
+  ["goes with a secret that it names", { owner: "forge", names: "forge_htpasswd_1" }, false],
+  ["stays if all that it names is there", { owner: "forge", names: "forge_htpasswd_3" }, true],
+  ["of somebody else stays", { owner: "anvil", names: "forge_htpasswd_1" }, true],
+])("what ran before a killed deploy %s", async (_what, baseline, stays) => {
+  const { docker, left } = swarm(SECRETS, MARKERS, [], baseline);
+  await removeOldSecrets(docker, "forge", { users: 3 });
+  expect(left().includes(BASELINE)).toBe(stays);
+  await removeBaseline(docker, "forge");
+  expect(left().includes(BASELINE)).toBe(baseline.owner !== "forge");
 });
 
 test("a marker that cannot be asked for does not mean that a password was never shown", async () => {
-  const answers = (stderr: string): Docker => {
-    const attempt = async () => ({ exitCode: 1, stdout: "", stderr });
-    return { attempt, run: async () => "" };
-  };
-  expect(await wasHandedOver(answers("Error: No such config: forge_handed-over_1"), "forge", 1)).toBe(false);
-  await expect(wasHandedOver(answers("no answer"), "forge", 1)).rejects.toThrow("no answer");
+  const { docker } = swarm([], MARKERS);
+  expect(await wasHandedOver(docker, "forge", 1)).toBe(true);
+  expect(await wasHandedOver(docker, "forge", 9)).toBe(false);
+  const run = async () => Promise.reject(new Error("no answer"));
+  await expect(wasHandedOver({ ...docker, run }, "forge", 1)).rejects.toThrow("no answer");
 });
 
 test("a config that a service uses is no leftover", async () => {
