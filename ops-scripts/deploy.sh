@@ -302,10 +302,16 @@ create_secrets() {
 
 # Stops if the environment has a user or a password that is not in use. The salt of $user may differ.
 compare_users() {
+  # During a roll there are tasks with the users from before, too.
   present=$(docker ps --quiet --filter "label=com.docker.swarm.service.name=${stack}_registry" --filter status=running 2>/dev/null </dev/null |
-    while read -r id; do if docker exec "$id" cat /run/secrets/htpasswd 2>/dev/null </dev/null; then break; fi; done)
+    while read -r id; do
+      task=$(docker inspect --format '{{index .Config.Labels "com.docker.swarm.task.id"}}' "$id" 2>/dev/null </dev/null) || continue
+      mounted=$(docker inspect --type task --format '{{range .Spec.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}' "$task" 2>/dev/null </dev/null) || continue
+      printf '%s\n' "$mounted" | grep -qxF "${stack}_htpasswd_$generation" || continue
+      if docker exec "$id" cat /run/secrets/htpasswd 2>/dev/null </dev/null; then break; fi
+    done)
   if [ -z "$present" ]; then
-    say "secrets: the users were not compared, since no task of ${stack}_registry runs on this node"
+    say "secrets: the users were not compared, since no task of ${stack}_registry with them runs on this node"
     return
   fi
   same=''
@@ -452,8 +458,8 @@ main() {
   take_lock
   check_jobs
   choose_secrets
-  give s3-reader reader "$(aws_file "$s3_reader_id" "$s3_reader_secret")$newline" --label "hephaestus.access-key=$s3_reader_id"
-  give s3 registry "$(aws_file "$s3_id" "$s3_secret")$newline" --label "hephaestus.access-key=$s3_id"
+  give s3-reader reader "$(aws_file "$s3_reader_id" "$s3_reader_secret")$newline"
+  give s3 registry "$(aws_file "$s3_id" "$s3_secret")$newline"
   HEPHAESTUS_S3_GENERATION=$chosen
   give mirror-logins mirror "$logins"
   HEPHAESTUS_MIRROR_GENERATION=$chosen

@@ -204,12 +204,23 @@ export const USERS: readonly Subject[] = [
     ],
   },
   {
+    file: "src/secrets/handover.ts",
+    tests: ["handover.test.ts"],
+    mutations: [
+      {
+        what: "if (options.wait) await",
+        by: "if (options) await",
+        rule: "a password whose rollout is unknown is no known one",
+      },
+    ],
+  },
+  {
     file: "src/secrets/operatorSecrets.ts",
     tests: ["planUsers.test.ts", "session.test.ts"],
     mutations: [
       {
-        what: "?.accessKey !== accessKey) return false;",
-        by: "?.accessKey !== accessKey) return true;",
+        what: "!== content.reveal().trim()) return false;",
+        by: "=== undefined) return false;",
         rule: "other keys are a new generation",
       },
       {

@@ -11,8 +11,6 @@ export const LABELS = {
   kind: "hephaestus.secret",
   /** With a user's name behind it: the generation in which this user got a generated password that nobody had been shown. */
   generated: "hephaestus.generated.",
-  /** The id of the access key of an S3 storage, which is not secret. It identifies a pair of keys. */
-  accessKey: "hephaestus.access-key",
   /** With a user's name behind it: when this user's password last changed, ISO 8601. */
   changed: "hephaestus.changed.",
   /** With a user's name behind it: the first day on which this user is refused. */
@@ -42,8 +40,6 @@ export interface NewSecret {
   changed?: ReadonlyMap<string, Date>;
   /** The first day on which each user that ends is refused; of an htpasswd. */
   ends?: ReadonlyMap<string, string>;
-  /** The id of the access key; of an S3 storage. */
-  accessKey?: string;
 }
 
 /** The most bytes of a secret. Source: swarmkit, "secret data must be … less than 512000 bytes". */
@@ -56,7 +52,6 @@ export function createSecret(stack: string, secret: Omit<NewSecret, "content">):
     `${LABELS.generation}=${secret.generation}`,
     `${LABELS.kind}=${secret.kind}`,
     ...[...(secret.generated ?? [])].map(([user, made]) => `${LABELS.generated}${user}=${made}`),
-    ...(secret.accessKey === undefined ? [] : [`${LABELS.accessKey}=${secret.accessKey}`]),
     ...[...(secret.changed ?? [])]
       .filter(([user]) => LABEL_USER.test(user))
       .map(([user, date]) => `${LABELS.changed}${user}=${date.toISOString().replace(/\.\d+/, "")}`),
@@ -116,8 +111,6 @@ export interface SecretFacts {
   changed: Map<string, Date>;
   /** The first day on which each user that ends is refused: YYYY-MM-DD. */
   ends: Map<string, string>;
-  /** The id of the access key that is in it; of an S3 storage. */
-  accessKey?: string | undefined;
 }
 
 interface InspectedSecret {
@@ -158,7 +151,6 @@ function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFac
       generated: new Map(generated),
       changed: new Map(changed),
       ends: new Map(ends),
-      accessKey: Spec.Labels?.[LABELS.accessKey],
     },
   ];
 }

@@ -14,13 +14,14 @@ export const toHandOver = ({ change }: Pick<SecretsPlan, "change">): Login | und
 
 /**
  * Delivers a generated password once, and marks that as done. What is marked counts: without it the next run goes back to the
- * generation before, so the mark is set also after an interruption.
+ * generation before, so the mark is set also after an interruption. It is not set if nobody waited for the rollout: Swarm may
+ * still go back, and then the password that was shown is wrong.
  *
  * @returns whether there was one
  * @throws OperatorError before it is delivered when the lock was lost
  */
 export async function handOver(
-  { config, cleanupDocker }: Session,
+  { config, cleanupDocker, options, reporter }: Session,
   plan: SecretsPlan,
   deliver: Deliver,
 ): Promise<boolean> {
@@ -29,7 +30,12 @@ export async function handOver(
   // Who lost the lock does not know which password is valid now.
   await cleanupDocker.guard?.();
   await deliver(login.user, login.password.reveal());
-  await markHandedOver(cleanupDocker, config.stack, plan.generations.users);
+  if (options.wait) await markHandedOver(cleanupDocker, config.stack, plan.generations.users);
+  else
+    reporter.note(
+      "warning",
+      `the rollout was not waited for, so nothing shows that the new password of ${login.user} works\n    Set one that is tested: hephaestus rotate-password --user ${login.user}`,
+    );
   return true;
 }
 

@@ -15,7 +15,7 @@ import { keptGeneration, nextGeneration, type StackSecrets } from "./generations
 import { readSecretByService } from "./readSecret.js";
 
 /** What the operator gives for one secret. */
-type GivenSecret = Pick<NewSecret, "kind" | "content" | "accessKey">;
+type GivenSecret = Pick<NewSecret, "kind" | "content">;
 
 /** A family of secrets that the operator gives in variables of the environment. */
 interface OperatorSecret {
@@ -42,7 +42,7 @@ export const OPERATOR_SECRETS: Readonly<Record<OperatorFamily, OperatorSecret>> 
       const keys = storageKeysFrom(environment, storage.readerKeys);
       const pairs = [["s3", keys?.registry] as const, ["s3-reader", keys?.reader] as const];
       return pairs.flatMap(([kind, key]) =>
-        key === undefined ? [] : [{ kind, content: credentialsFile(key), accessKey: key.id }],
+        key === undefined ? [] : [{ kind, content: credentialsFile(key) }],
       );
     },
     what: "the keys of the S3 storage",
@@ -95,7 +95,7 @@ export async function chooseOperatorSecrets(
     if (needed.length === 0) continue;
     const brought = given(config, environment);
     const kept = keptGeneration(found, needed);
-    const isKept = kept !== undefined && (await areSame(session, found, kept, brought));
+    const isKept = kept !== undefined && (await areSame(session, kept, brought));
     const generation = isKept ? kept : nextGeneration(found, family);
     generations[family] = generation;
     if (isKept) continue;
@@ -110,22 +110,20 @@ export async function chooseOperatorSecrets(
   return { generations, secrets, problems };
 }
 
-/** Whether a generation holds what the operator gave. */
+/** Whether a generation holds what the operator gave. Nothing about its content is noted, so it is read back. */
 async function areSame(
-  { docker, config }: Session,
-  found: StackSecrets,
+  { docker, config: { stack, gateway } }: Session,
   generation: number,
   given: readonly GivenSecret[],
 ): Promise<boolean> {
-  for (const { kind, content, accessKey } of given) {
-    const name = secretName(config.stack, kind, generation);
-    if (accessKey !== undefined) {
-      if (found.secrets.find((secret) => secret.name === name)?.accessKey !== accessKey) return false;
-      continue;
-    }
-    // Nothing about the content is noted, so it is read back.
-    const present = await readSecretByService(docker, config.stack, name, config.gateway.image);
-    if (present?.reveal().trim() !== content.reveal()) return false;
+  for (const { kind, content } of given) {
+    const present = await readSecretByService(
+      docker,
+      stack,
+      secretName(stack, kind, generation),
+      gateway.image,
+    );
+    if (present?.reveal().trim() !== content.reveal().trim()) return false;
   }
   return true;
 }

@@ -7,6 +7,7 @@ import {
   verifyPassword,
 } from "../../src/credentials/htpasswd.js";
 import { Secret } from "../../src/credentials/secret.js";
+import { credentialsFile } from "../../src/credentials/storageKeys.js";
 import {
   type Credentials,
   changePassword,
@@ -60,6 +61,8 @@ function sessionOf(secrets: readonly string[], more: { config?: string; unseen?:
     if (words.startsWith("inspect --format")) return "task";
     if (words.startsWith("inspect --type task")) return "forge_htpasswd_1\n";
     if (words === "exec container cat /run/secrets/htpasswd") return HTPASSWD.trimEnd();
+    if (words === "exec container cat /run/secrets/secret") return S3_FILE.trimEnd();
+    if (words.startsWith("info") || /^service (?:create|rm) /.test(words)) return "reader";
     if (words.startsWith("config ls")) return "";
     if (words.startsWith("config inspect")) return undefined;
     throw new Error(`docker ${words}`);
@@ -196,6 +199,7 @@ test.each<[string, UserChange, Array<[string, number]>]>([
 
 const BUCKET =
   "registry: { image: 'registry:3.1.2', storage: { driver: s3, bucket: images, region: eu-central-1 } }";
+const S3_FILE = credentialsFile({ id: "AKIA", secret: new Secret("anvil") }).reveal();
 const KEYS = { REGISTRY_S3_ACCESS_KEY_ID: "AKIA", REGISTRY_S3_SECRET_ACCESS_KEY: "anvil" };
 
 test("an obtained password leaves what the operator gave for the storage", async () => {
@@ -211,7 +215,15 @@ test("an obtained password leaves what the operator gave for the storage", async
 
 test.each([
   ["kept where the environment has nothing", {}, 1, [], []],
-  ["made again from other keys", KEYS, 2, ["s3_2"], []],
+  ["kept if the same keys come again", KEYS, 1, [], []],
+  ["made again from other keys", { ...KEYS, REGISTRY_S3_ACCESS_KEY_ID: "other" }, 2, ["s3_2"], []],
+  [
+    "made again from another secret key of the same id",
+    { ...KEYS, REGISTRY_S3_SECRET_ACCESS_KEY: "bellows" },
+    2,
+    ["s3_2"],
+    [],
+  ],
 ])("the keys of a storage that are in use are %s", async (_what, environment, generation, given, problems) => {
   const session = { ...sessionOf([...ALL, "s3_1"], { config: BUCKET }), environment };
   const { plan } = await planned(session, {});

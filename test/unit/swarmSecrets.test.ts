@@ -36,7 +36,7 @@ test("what the Swarm says of a secret is what it was created with", async () => 
   const docker = swarmOf([
     createSecret("forge", htpasswd),
     createSecret("forge", { kind: "htpasswd", generation: 9 }),
-    createSecret("forge", { kind: "s3", generation: 1, accessKey: "AKIA" }),
+    createSecret("forge", { kind: "s3", generation: 1 }),
     ["--label", "hephaestus.changed.ann=yesterday", "forge_htpasswd_1", "-"],
     ["forge_other_1", "-"],
   ]);
@@ -56,7 +56,6 @@ test("what the Swarm says of a secret is what it was created with", async () => 
     ends: new Map([["ann", "2027-03-01"]]),
   });
   expect(secrets[0]).toMatchObject({ generated: new Map(), changed: new Map() });
-  expect(secrets[3]?.accessKey).toBe("AKIA");
 });
 
 test("an engine that does not answer has not lost its secrets; one that lost one says so", async () => {

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { Secret } from "../../src/credentials/secret.js";
+import type { Session } from "../../src/operation/stackSession.js";
+import { handOver } from "../../src/secrets/handover.js";
+import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
+
+/** What a run with a generated password shows, says and writes. */
+async function handedOver(wait: boolean) {
+  const told: string[] = [];
+  const cleanupDocker = {
+    attempt: async (args: readonly string[]) => {
+      told.push(`docker ${args.slice(0, 2).join(" ")} ${args.at(-2)}`);
+      return { exitCode: 0, stdout: "", stderr: "" };
+    },
+  };
+  const reporter = { note: (level: string, message: string) => told.push(`${level}: ${message}`) };
+  const session = { config: { stack: "forge" }, cleanupDocker, reporter, options: { wait } };
+  const plan = {
+    change: { login: { user: "ann", password: new Secret("anvil"), origin: "generated" } },
+    generations: { users: 2 },
+  };
+  await handOver(session as unknown as Session, plan as unknown as SecretsPlan, async (user, password) => {
+    told.push(`${user}: ${password}`);
+  });
+  return told;
+}
+
+test("a password that was shown is marked as handed over", async () => {
+  expect(await handedOver(true)).toEqual(["ann: anvil", "docker config create forge_handed-over_2"]);
+});
+
+test("a password is no known one if nobody waited for its rollout, and that is said", async () => {
+  expect(await handedOver(false)).toEqual([
+    "ann: anvil",
+    "warning: the rollout was not waited for, so nothing shows that the new password of ann works\n    Set one that is tested: hephaestus rotate-password --user ann",
+  ]);
+});
