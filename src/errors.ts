@@ -86,4 +86,11 @@ export class OperatorError extends Error {
     this.remedy = details.remedy;
     this.exitCode = details.exitCode;
   }
+
+  /** The same error with the state afterwards, as a sentence before its remedy. */
+  withOutcome(outcome: string, exitCode = this.exitCode): OperatorError {
+    const { message, where } = this;
+    const remedy = [outcome, this.remedy].filter(Boolean).join("\n");
+    return new OperatorError(message, { where, remedy, exitCode, cause: this });
+  }
 }

@@ -94,7 +94,7 @@ export const SECRETS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/secrets/keptUsers.ts",
+    file: "src/secrets/generations.ts",
     tests: ["keptUsers.test.ts"],
     mutations: [
       {

@@ -151,18 +151,18 @@ export const USERS: readonly Subject[] = [
     tests: ["planUsers.test.ts"],
     mutations: [
       {
-        what: "if (isNothing && kept !== undefined)",
+        what: "if (isNothing && isComplete)",
         by: "if (isNothing)",
         rule: "machine accounts that lack a secret are made again",
       },
       {
-        what: "if (isNothing && kept !== undefined)",
+        what: "if (isNothing && isComplete)",
         by: "if (false)",
         rule: "the same password again is no new generation",
       },
       {
-        what: "const dates = htpasswdFacts(found, previous)?.changed;",
-        by: "const dates = undefined;",
+        what: "changed, facts?.changed, machines",
+        by: "changed, undefined, machines",
         rule: "the passwords of others are as old as they were",
       },
       {
@@ -176,8 +176,8 @@ export const USERS: readonly Subject[] = [
         rule: "that nobody knows the password is told",
       },
       {
-        what: "unseen.includes(user) && !isNew(user)",
-        by: "unseen.includes(user) && isNew(user)",
+        what: "kept?.unseen.includes(user) && !isNew(user)",
+        by: "kept?.unseen.includes(user) && isNew(user)",
         rule: "a password that nobody saw stays one with the next change",
       },
       {

@@ -61,7 +61,7 @@ export async function restoreStack(session: Session, request: RestoreRequest): P
   requireWhole(backup, content);
   const first = inheritedUsers(backup);
   const plan = await preflight(session, first ? { first } : bringing(given));
-  const deployed = plan.secrets.previous === undefined;
+  const deployed = plan.secrets.kept === undefined;
   if (deployed) await applyPlan(session, plan, restoredFrom(backup));
   else await addUsers(session, backup, request);
   const push = (login: Login) =>

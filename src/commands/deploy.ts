@@ -79,8 +79,8 @@ async function deploy(flags: DeployFlags): Promise<ExitCode> {
   const secrets = await deployStack(session, given, obtainer(flags, credentials));
   if (session.options.dryRun) return ExitCode.ok;
   showResult(session, secrets);
-  const { change, previous } = secrets;
-  if (previous !== undefined && change && change.changed.length > 0) await warnOfStoredLogins(session);
+  const { change, kept } = secrets;
+  if (kept !== undefined && change && change.changed.length > 0) await warnOfStoredLogins(session);
   return ExitCode.ok;
 }
 
@@ -99,14 +99,15 @@ function obtainer(
   };
 }
 
-function showResult({ config, reporter }: Session, { login, users }: SecretsPlan): void {
+function showResult({ config, reporter }: Session, { login, kept }: SecretsPlan): void {
   const urls = publicUrls(config);
   const host = urls.registry.replace(/^https?:\/\//, "");
   // With Authelia alone nobody of the htpasswd may log in.
   const isOfAuthelia = config.users.provider === "authelia";
   const user = isOfAuthelia
     ? "USER"
-    : (login?.user ?? loginName(users, userName(config.credentials, process.env)));
+    : (login?.user ??
+      loginName([...(kept?.facts?.changed.keys() ?? [])], userName(config.credentials, process.env)));
   reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
     "",
     `registry  ${urls.registry}`,

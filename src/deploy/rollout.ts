@@ -29,10 +29,11 @@ const ATTEMPTS = 2;
 export const rollOut = (session: Session, secrets: SecretsPlan): Promise<string> =>
   inStep(session.reporter, { id: "rollout", title: "Stack" }, async () => {
     const { docker, config } = session;
-    await refuseForeignNames(session, secrets);
+    const wanted = wantedServices(session);
+    await refuseForeignNames(session, wanted, secrets);
     const api = await engineApi(docker);
     const before = await chooseBaseline(docker, api, config.stack);
-    const result = await attempt(session, secrets, before, ATTEMPTS);
+    const result = await attempt(session, wanted, secrets, before, ATTEMPTS);
     await removeBaseline(docker, config.stack);
     if (result === undefined) return "handed to the Swarm, not waiting";
     const services = await storedServices(api, config.stack);
@@ -53,9 +54,12 @@ const wantedServices = ({ config, files }: Session): Set<string> =>
   );
 
 /** `docker stack deploy` would take such a service over. Preflight saw none, but that was before the lock. */
-async function refuseForeignNames(session: Session, { accounts, given }: SecretsPlan): Promise<void> {
+async function refuseForeignNames(
+  session: Session,
+  wanted: ReadonlySet<string>,
+  { accounts, given }: SecretsPlan,
+): Promise<void> {
   const { stack } = session.config;
-  const wanted = wantedServices(session);
   const taken = (await foreignServices(session.docker, stack)).filter((name) => wanted.has(name));
   if (taken.length === 0) return;
   await discardSecrets(session.docker, stack, [...accounts, ...given]);
@@ -69,6 +73,7 @@ async function refuseForeignNames(session: Session, { accounts, given }: Secrets
 /** Deploys and waits; undefined with --no-wait. */
 async function attempt(
   session: Session,
+  wanted: ReadonlySet<string>,
   secrets: SecretsPlan,
   before: Baseline,
   attempts: number,
@@ -84,7 +89,7 @@ async function attempt(
   }
   if (!options.wait) return undefined;
   const result = await waitForConvergence(docker, config, {
-    only: wantedServices(session),
+    only: wanted,
     goal: "forward",
     since,
     timeoutSeconds: options.timeoutSeconds,
@@ -93,7 +98,7 @@ async function attempt(
   if (result.state === "converged") return result;
   if (attempts > 1 && result.verdicts.some(({ reason }) => TRANSIENT_FAULT.test(reason))) {
     reporter.progress("a transient fault of the engine, trying again");
-    return attempt(session, secrets, before, attempts - 1);
+    return attempt(session, wanted, secrets, before, attempts - 1);
   }
   const message = await failureMessage(session, result);
   const outcome = await rollBackRollout(session, secrets, before, since);

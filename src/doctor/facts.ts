@@ -1,6 +1,5 @@
 import type { Finding as ConfigFinding } from "../config/configFindings.js";
 import { type Config, publicUrls } from "../config/resolve.js";
-import { machineKinds } from "../credentials/machineAccounts.js";
 import { HTPASSWD } from "../credentials/secretKinds.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { readEndpoint } from "../docker/endpoint.js";
@@ -26,12 +25,11 @@ import {
   candidates,
   generationInUse,
   htpasswdFacts,
-  keptGeneration,
+  keptMachines,
   readStackSecrets,
 } from "../secrets/generations.js";
 import { unseenUsers } from "../secrets/handover.js";
 import { reportSecrets } from "../secrets/secretsReport.js";
-import { hasMirror } from "../services/mirrorSources.js";
 import { readTraefik } from "./traefikFacts.js";
 
 /** The stack that doctor examines. */
@@ -86,11 +84,10 @@ export function factsOf(subject: Subject) {
     stackService(await bareServices(), stack, name);
 
   const secrets = once(() => readStackSecrets(docker, stack));
-  const usersInUse = async () => generationInUse(await secrets(), HTPASSWD);
   /** The htpasswd that the registry uses. */
   const htpasswd = once(async () => {
-    const generation = await usersInUse();
-    return generation === undefined ? undefined : htpasswdFacts(await secrets(), generation);
+    const found = await secrets();
+    return htpasswdFacts(found, generationInUse(found, HTPASSWD));
   });
   const unseen = async () => unseenUsers(docker, stack, await htpasswd());
   const lock = once(() => lookAtLock(docker, stack));
@@ -113,10 +110,7 @@ export function factsOf(subject: Subject) {
     /** What a deploy would change; none where a deploy would make secrets first. */
     differences: async () => {
       const found = await secrets();
-      const [users, machines] = [
-        candidates(found)[0],
-        keptGeneration(found, machineKinds(hasMirror(config))),
-      ];
+      const [users, machines] = [candidates(found)[0], keptMachines(found, config)];
       if (users === undefined || machines === undefined) return [];
       return serviceDifferences(subject, { users, machines });
     },

@@ -71,7 +71,7 @@ export async function readStatus({ config, docker, options, signal }: Session): 
   });
   const secrets = await readStackSecrets(docker, stack);
   const generation = generationInUse(secrets, HTPASSWD);
-  const facts = generation === undefined ? undefined : htpasswdFacts(secrets, generation);
+  const facts = htpasswdFacts(secrets, generation);
   const urls = publicUrls(config);
   const records = await readRecords(docker, stack);
   const until = readOnlyUntil(running, stack);

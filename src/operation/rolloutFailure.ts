@@ -1,4 +1,4 @@
-import { ExitCode, OperatorError } from "../errors.js";
+import { ExitCode, type OperatorError } from "../errors.js";
 import type { Session } from "./stackSession.js";
 import { type Convergence, lastLogLines } from "./stackUpdate.js";
 
@@ -13,16 +13,8 @@ export const TRANSIENT_FAULT = /unable to remount dir as readonly.*device or res
  *
  * @param outcome the state afterwards, as a sentence before the remedy
  */
-export function asRolloutFailure(error: OperatorError, outcome = ""): OperatorError {
-  const { message, where, remedy } = error;
-  const exitCode = error.exitCode === ExitCode.docker ? ExitCode.rollout : error.exitCode;
-  return new OperatorError(message, {
-    where,
-    remedy: `${outcome} ${remedy ?? ""}`.trim(),
-    exitCode,
-    cause: error,
-  });
-}
+export const asRolloutFailure = (error: OperatorError, outcome = ""): OperatorError =>
+  error.withOutcome(outcome, error.exitCode === ExitCode.docker ? ExitCode.rollout : error.exitCode);
 
 /** Why services did not converge: the reasons of their tasks, and the last lines of their logs. */
 export async function failureMessage(

@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Config } from "../config/resolve.js";
+import { machineKinds } from "../credentials/machineAccounts.js";
 import {
   FAMILIES,
   type Family,
@@ -10,6 +12,9 @@ import {
 import { secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { type SecretFacts, stackSecrets } from "../docker/swarmSecrets.js";
+import type { Session } from "../operation/stackSession.js";
+import { hasMirror } from "../services/mirrorSources.js";
+import { unseenUsers } from "./handover.js";
 
 /**
  * A secret in a Swarm cannot be changed. So each change writes a new generation, points the services to it, proves it, and removes
@@ -67,6 +72,10 @@ export function keptGeneration(
   return complete.find(isUsed) ?? complete.at(-1);
 }
 
+/** The generation of the machine accounts to keep; undefined if the stack needs new ones. */
+export const keptMachines = (found: StackSecrets, config: Config): number | undefined =>
+  keptGeneration(found, machineKinds(hasMirror(config)));
+
 /** The number of a generation that does not exist yet, not even in part. */
 export const nextGeneration = (found: StackSecrets, family: Family): number =>
   Math.max(
@@ -86,6 +95,58 @@ export function candidates(found: StackSecrets): number[] {
   return inUse === undefined ? others : [inUse, ...others];
 }
 
-/** What the Swarm says of one generation of the htpasswd. */
-export const htpasswdFacts = ({ secrets }: StackSecrets, generation: number): SecretFacts | undefined =>
+/** What the Swarm says of one generation of the htpasswd; undefined if it does not know it. */
+export const htpasswdFacts = (
+  { secrets }: StackSecrets,
+  generation: number | undefined,
+): SecretFacts | undefined =>
   secrets.find((secret) => secret.kind === HTPASSWD && secret.generation === generation);
+
+/** The generation of the htpasswd that a run starts from. */
+export interface KeptUsers {
+  readonly generation: number;
+  /** What the Swarm says of it; undefined if its secret is not listed. */
+  readonly facts: SecretFacts | undefined;
+  /** Users whose generated passwords nobody was shown, as far as the Swarm can tell. */
+  readonly unseen: readonly string[];
+}
+
+/**
+ * The generation to start from: the one in use, then the newest. One with a generated password that a killed run never showed is
+ * of no use if the one before is still there. If no other is left, it is kept all the same: that nothing proves its hand-over
+ * any more (a clean-up removes unused configs) is no reason to lose a user.
+ *
+ * @returns undefined if the stack has no users yet
+ */
+export async function keptUsers(docker: Docker, found: StackSecrets): Promise<KeptUsers | undefined> {
+  let best: KeptUsers | undefined;
+  for (const generation of candidates(found)) {
+    const facts = htpasswdFacts(found, generation);
+    const unseen = await unseenUsers(docker, found.stack, facts);
+    if (best === undefined || unseen.length < best.unseen.length) best = { generation, facts, unseen };
+    if (unseen.length === 0) break;
+  }
+  return best;
+}
+
+/** The users and machine accounts in the Swarm: what a run starts from, and the numbers of the generations that it may write. */
+export interface UserSecrets {
+  readonly found: StackSecrets;
+  readonly kept: KeptUsers | undefined;
+  /** The generation of the machine accounts to keep; undefined if the stack needs new ones. */
+  readonly machines: number | undefined;
+  readonly next: { readonly users: number; readonly machines: number };
+}
+
+export async function readUserSecrets({
+  docker,
+  config,
+}: Pick<Session, "docker" | "config">): Promise<UserSecrets> {
+  const found = await readStackSecrets(docker, config.stack);
+  return {
+    found,
+    kept: await keptUsers(docker, found),
+    machines: keptMachines(found, config),
+    next: { users: nextGeneration(found, "users"), machines: nextGeneration(found, "machines") },
+  };
+}

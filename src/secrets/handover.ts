@@ -1,15 +1,20 @@
-import type { Login } from "../credentials/userLogin.js";
+import type { Login, NewLogin } from "../credentials/userLogin.js";
 import type { Docker } from "../docker/run.js";
 import { stackConfigNames } from "../docker/stackConfigs.js";
 import { LABELS, type SecretFacts } from "../docker/swarmSecrets.js";
 import type { Session } from "../operation/stackSession.js";
-import type { SecretsPlan } from "./secretsPlan.js";
 
 /** Delivers a generated password: to a terminal, a pipe or a file. */
 export type Deliver = (user: string, password: string) => Promise<void>;
 
+/** What a run has written of the users. */
+interface NewUsers {
+  change: { login?: NewLogin | undefined } | undefined;
+  generations: { users: number };
+}
+
 /** The login whose password somebody has to be shown, since it was generated. */
-export const toHandOver = ({ change }: Pick<SecretsPlan, "change">): Login | undefined =>
+export const toHandOver = ({ change }: Pick<NewUsers, "change">): Login | undefined =>
   change?.login?.origin === "generated" ? change.login : undefined;
 
 /**
@@ -22,7 +27,7 @@ export const toHandOver = ({ change }: Pick<SecretsPlan, "change">): Login | und
  */
 export async function handOver(
   { config, cleanupDocker, options, reporter }: Session,
-  plan: SecretsPlan,
+  plan: NewUsers,
   deliver: Deliver,
 ): Promise<boolean> {
   const login = toHandOver(plan);

@@ -1,12 +1,16 @@
-import { machineKinds } from "../credentials/machineAccounts.js";
 import { FAMILIES, type Family, familyOf, type SecretKind } from "../credentials/secretKinds.js";
 import { type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { Session } from "../operation/stackSession.js";
-import { hasMirror } from "../services/mirrorSources.js";
-import { generationInUse, keptGeneration, readStackSecrets, type StackSecrets } from "./generations.js";
-import { keptUsers } from "./keptUsers.js";
+import {
+  generationInUse,
+  keptGeneration,
+  keptMachines,
+  keptUsers,
+  readStackSecrets,
+  type StackSecrets,
+} from "./generations.js";
 import { removeOldSecrets } from "./removeSecrets.js";
 
 export interface SecretReport extends Pick<SecretFacts, "name" | "kind" | "generation" | "created"> {
@@ -64,8 +68,7 @@ export async function pruneSecrets(stack: Stack, found: StackSecrets): Promise<s
 
 /** Those that the next deploy would use, else those in use: it may be about to make the first with a mirror. */
 async function keptGenerations({ docker, config }: Stack, found: StackSecrets): Promise<Kept> {
-  const machines =
-    keptGeneration(found, machineKinds(hasMirror(config))) ?? generationInUse(found, "gateway");
+  const machines = keptMachines(found, config) ?? generationInUse(found, "gateway");
   return { ...newestGenerations(found), machines, users: (await keptUsers(docker, found))?.generation };
 }
 

@@ -13,14 +13,7 @@ import {
 import type { NewSecret } from "../docker/swarmSecrets.js";
 import type { Problem } from "../operation/findings.js";
 import type { Session } from "../operation/stackSession.js";
-import {
-  generationInUse,
-  htpasswdFacts,
-  keptGeneration,
-  nextGeneration,
-  readStackSecrets,
-} from "../secrets/generations.js";
-import { keptUsers } from "../secrets/keptUsers.js";
+import { generationInUse, type KeptUsers, readUserSecrets } from "../secrets/generations.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { judgeAges } from "./judgeAges.js";
@@ -57,20 +50,15 @@ export async function planUsers(
   session: Session,
   { change, first, canObtain = false }: UserWishes,
 ): Promise<{ plan: SecretsPlan; problems: Problem[] }> {
-  const { docker, config, options } = session;
-  const found = await readStackSecrets(docker, config.stack);
-  const kept = await keptUsers(docker, found);
-  const machines = keptGeneration(found, kindsOf(session));
-  const facts = kept && htpasswdFacts(found, kept.generation);
+  const { config, options } = session;
+  const there = await readUserSecrets(session);
+  const { found, kept, machines, next } = there;
   const plan: SecretsPlan = {
-    found,
-    previous: kept?.generation,
-    unseen: kept?.unseen ?? [],
-    users: [...(facts?.changed.keys() ?? [])],
+    ...there,
     generations: {
-      users: kept?.generation ?? nextGeneration(found, "users"),
+      users: kept?.generation ?? next.users,
       // Those of a stack without users are made with them, whatever a run that was killed has left.
-      machines: (kept && machines) ?? nextGeneration(found, "machines"),
+      machines: (kept && machines) ?? next.machines,
     },
     change: undefined,
     note: "",
@@ -85,18 +73,18 @@ export async function planUsers(
     if (first) return { plan: withUsers(session, plan, first.users, first.dates), problems: [] };
     return { plan: { ...plan, needsCredentials: true }, problems: canObtain ? [] : [nobodyToAsk()] };
   }
-  const { generation, unseen } = kept;
+  const { generation, facts, unseen } = kept;
   const isKnown = unseen.length === 0;
   const inUse = generationInUse(found, HTPASSWD);
   const needsCredentials = !isKnown && change === undefined && canObtain && !options.dryRun;
   const problems = [
     ...(generation === (inUse ?? generation) ? [] : [wentBack(inUse, generation)]),
-    ...judgeUserNames(config, plan.users),
+    ...judgeUserNames(config, [...(facts?.changed.keys() ?? [])]),
     ...judgeAges(config.credentials.maxAge, facts),
     ...(isKnown || change !== undefined || needsCredentials ? [] : [neverShown(unseen)]),
   ];
   const isSame = machines !== undefined && change === undefined;
-  const changed = isSame ? plan : await applyChange(session, plan, change ?? keepUsers);
+  const changed = isSame ? plan : await applyChange(session, plan, kept, change ?? keepUsers);
   return { plan: { ...changed, needsCredentials }, problems };
 }
 
@@ -110,24 +98,24 @@ export const withCredentials = async (
   plan: SecretsPlan,
   credentials: Credentials,
 ): Promise<SecretsPlan> =>
-  plan.previous === undefined
+  plan.kept === undefined
     ? withUsers(session, plan, firstUsers(credentials))
-    : applyChange(session, plan, mergeUsers(credentials));
-
-/** The machine accounts of the stack. */
-const kindsOf = ({ config }: Pick<Session, "config">) => machineKinds(hasMirror(config));
+    : applyChange(session, plan, plan.kept, mergeUsers(credentials));
 
 /** Applies a change to the users of the kept generation. One that changes nothing makes no new generation. */
-async function applyChange(session: Session, plan: SecretsPlan, change: UserChange): Promise<SecretsPlan> {
-  const { found, previous = 0, generations } = plan;
-  const kept = keptGeneration(found, kindsOf(session));
-  const { users, machines } = splitHtpasswd(await readEntries(session, previous), kept);
+async function applyChange(
+  session: Session,
+  plan: SecretsPlan,
+  { generation, facts }: KeptUsers,
+  change: UserChange,
+): Promise<SecretsPlan> {
+  const isComplete = plan.machines !== undefined;
+  const { users, machines } = splitHtpasswd(await readEntries(session, generation), plan.machines);
   const changed = change(users);
   const isNothing = [...changed.changed, ...changed.removed, ...changed.updated].length === 0;
-  if (isNothing && kept !== undefined) return { ...plan, login: changed.login };
-  const next = { ...plan, generations: { ...generations, users: nextGeneration(found, "users") } };
-  const dates = htpasswdFacts(found, previous)?.changed;
-  return withUsers(session, next, changed, dates, machines, kept === undefined);
+  if (isNothing && isComplete) return { ...plan, login: changed.login };
+  const next = { ...plan, generations: { ...plan.generations, users: plan.next.users } };
+  return withUsers(session, next, changed, facts?.changed, machines, !isComplete);
 }
 
 /** The plan with users, whose new generation it writes. */
@@ -139,11 +127,12 @@ function withUsers(
   machines: readonly HtpasswdEntry[] = [],
   newMachines = true,
 ): SecretsPlan {
-  const { generations, previous } = plan;
-  const machineSecrets = newMachines ? machineAccounts(generations.machines, kindsOf(session)) : [];
+  const { generations, kept } = plan;
+  const kinds = newMachines ? machineKinds(hasMirror(session.config)) : [];
+  const machineSecrets = machineAccounts(generations.machines, kinds);
   const note = [
     describeChange(change),
-    ...(newMachines && previous !== undefined ? ["new machine accounts"] : []),
+    ...(newMachines && kept !== undefined ? ["new machine accounts"] : []),
   ];
   const htpasswd: NewSecret = {
     kind: HTPASSWD,
@@ -181,12 +170,12 @@ function datesOf({ users, changed }: ChangedUsers, dates: ReadonlyMap<string, Da
 /** Users whose generated passwords nobody was shown yet: the new one, and those of before that stay. */
 function generatedOf(
   { users, changed, login }: ChangedUsers,
-  { previous = 0, unseen, generations }: SecretsPlan,
+  { kept, generations }: SecretsPlan,
 ): Map<string, number> {
   const isNew = (user: string) => changed.includes(user) || user === login?.user;
-  const stay = users.filter(({ user }) => unseen.includes(user) && !isNew(user));
+  const stay = users.filter(({ user }) => kept?.unseen.includes(user) && !isNew(user));
   return new Map([
-    ...stay.map(({ user }) => [user, previous] as const),
+    ...stay.map(({ user }) => [user, kept?.generation ?? 0] as const),
     ...(login?.origin === "generated" ? [[login.user, generations.users] as const] : []),
   ]);
 }

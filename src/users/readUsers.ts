@@ -8,8 +8,7 @@ import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { registryService } from "../operation/registryUpdate.js";
 import type { Session } from "../operation/stackSession.js";
-import { htpasswdFacts, readStackSecrets } from "../secrets/generations.js";
-import { keptUsers } from "../secrets/keptUsers.js";
+import { readUserSecrets } from "../secrets/generations.js";
 import { readSecretByService, secretFile } from "../secrets/readSecret.js";
 
 type Stack = Pick<Session, "docker" | "config">;
@@ -42,15 +41,10 @@ export async function requireUsers(stack: Stack): Promise<StackUsers> {
  * @throws OperatorError when they cannot be read back
  */
 export async function readUsers(stack: Stack): Promise<StackUsers | undefined> {
-  const { docker, config } = stack;
-  const found = await readStackSecrets(docker, config.stack);
-  const kept = await keptUsers(docker, found);
+  const { kept } = await readUserSecrets(stack);
   if (kept === undefined) return undefined;
-  const entries = await readEntries(stack, kept.generation);
-  return {
-    users: splitHtpasswd(entries, undefined).users,
-    changed: htpasswdFacts(found, kept.generation)?.changed ?? new Map(),
-  };
+  const { users } = splitHtpasswd(await readEntries(stack, kept.generation), undefined);
+  return { users, changed: kept.facts?.changed ?? new Map() };
 }
 
 /**

@@ -51,7 +51,7 @@ export async function changeUsers(
       await recordUsers(session, plan);
       await removeSuperseded(session, plan);
     } catch (error) {
-      throw withRemedy(error, "The change is valid. The next run removes the leftovers.");
+      throw withOutcome(error, "The change is valid. The next run removes the leftovers.");
     }
   });
   return plan;
@@ -74,7 +74,7 @@ const lookAtUsers = (session: Session, change: UserChange): Promise<SecretsPlan>
       reportProblems(session.reporter, problems);
       return plan;
     },
-    ({ previous }) => `generation ${previous} is in use`,
+    ({ kept }) => `generation ${kept?.generation} is in use`,
   );
 
 /** Removes the previous htpasswd, and leftovers of interrupted runs. */
@@ -86,27 +86,19 @@ const removeSuperseded = ({ config, docker, reporter }: Session, plan: SecretsPl
 
 /** Restores the previous generation, and adds to the error which passwords are valid. */
 async function takeBack(session: Session, plan: SecretsPlan, error: unknown): Promise<unknown> {
-  if (plan.change === undefined || plan.previous === undefined) return error;
+  if (plan.change === undefined || plan.kept === undefined) return error;
   try {
-    await rollUsersBack(session, plan.previous);
+    await rollUsersBack(session, plan.kept.generation);
     await discardSecrets(session.docker, session.config.stack, plan.accounts);
   } catch {
-    return withRemedy(
+    return withOutcome(
       error,
       "The rollback failed too, so either the new or the old passwords are valid. Run the same command or hephaestus deploy again to repair it.",
     );
   }
-  return withRemedy(error, "The old passwords are valid.");
+  return withOutcome(error, "The old passwords are valid.");
 }
 
-/** The same error with a sentence before its remedy; what is no OperatorError stays a bug. */
-function withRemedy(error: unknown, sentence: string): unknown {
-  if (!(error instanceof OperatorError)) return error;
-  const { message, where, remedy, exitCode } = error;
-  return new OperatorError(message, {
-    where,
-    remedy: remedy ? `${sentence}\n${remedy}` : sentence,
-    exitCode,
-    cause: error,
-  });
-}
+/** What is no OperatorError stays a bug. */
+const withOutcome = (error: unknown, outcome: string): unknown =>
+  error instanceof OperatorError ? error.withOutcome(outcome) : error;

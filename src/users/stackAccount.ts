@@ -1,11 +1,9 @@
-import { machineKinds } from "../credentials/machineAccounts.js";
 import { Secret } from "../credentials/secret.js";
 import { type MachineSecret, secretName } from "../credentials/secretKinds.js";
 import type { Login } from "../credentials/userLogin.js";
 import type { Session } from "../operation/stackSession.js";
-import { keptGeneration, readStackSecrets } from "../secrets/generations.js";
+import { keptMachines, readStackSecrets } from "../secrets/generations.js";
 import { readSecretByService } from "../secrets/readSecret.js";
-import { hasMirror } from "../services/mirrorSources.js";
 
 /** The account of the admin UI, which every stack has: no rule of `access` keeps it from pulling, and it cannot push. */
 const KIND: MachineSecret = "ui";
@@ -21,7 +19,7 @@ export async function readStackAccount({
 }: Pick<Session, "docker" | "config">): Promise<Login | undefined> {
   const { stack, gateway } = config;
   const found = await readStackSecrets(docker, stack);
-  const generation = keptGeneration(found, machineKinds(hasMirror(config)));
+  const generation = keptMachines(found, config);
   if (generation === undefined) return undefined;
   const name = secretName(stack, KIND, generation);
   const content = await readSecretByService(docker, stack, name, gateway.image);

@@ -104,7 +104,7 @@ test("a new password is one more generation of the htpasswd alone, and its login
   expect(messages).toEqual([]);
   expect(written(plan)).toEqual(["htpasswd_2"]);
   expect(plan).toMatchObject({
-    previous: 1,
+    kept: { generation: 1 },
     generations: { users: 2, machines: 1 },
     note: "new password of ann until 2999-01-01",
     login: { user: "ann" },
@@ -151,7 +151,7 @@ test("machine accounts that lack a secret are made again, before the htpasswd, a
 test("a stack without users gets those that it is given, or needs a password, or somebody to ask", async () => {
   const first = await planned(sessionOf([]), bringing(credentials("anvil")));
   expect(written(first.plan)).toEqual(["gateway_1", "ui_1", "htpasswd_1"]);
-  expect(first.plan).toMatchObject({ previous: undefined, note: "new password of ann" });
+  expect(first.plan).toMatchObject({ kept: undefined, note: "new password of ann" });
   expect((await planned(sessionOf([]), { canObtain: true })).plan).toMatchObject({ needsCredentials: true });
   expect((await planned(sessionOf([]), {})).messages).toEqual([
     "there is no password yet, and nobody to ask for one",
