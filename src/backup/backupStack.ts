@@ -128,7 +128,7 @@ async function backUp(request: BackupRequest, reporter: Reporter, source: Source
   const { directory, login, signal, url } = request;
   const began = Date.now();
   const meter = new ProgressMeter(reporter);
-  const api = new RegistryApi(new RegistryClient(url, login, signal));
+  const api = new RegistryApi(new RegistryClient(url, login, { signal }));
   try {
     const { unseen, images } = await inStep(
       reporter,

@@ -1,3 +1,4 @@
+import { publicUrls } from "../config/resolve.js";
 import type { Credentials } from "../credentials/userChanges.js";
 import type { Login } from "../credentials/userLogin.js";
 import { applyPlan } from "../deploy/deployStack.js";
@@ -6,11 +7,10 @@ import { interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
+import type { RegistryApi } from "../registry/registryApi.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
-import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";
 import { bringing } from "../users/planUsers.js";
 import { withTemporaryUser } from "../users/temporaryUser.js";
@@ -24,8 +24,6 @@ import { countsOf, type Whole } from "./wholeImages.js";
 
 export interface RestoreRequest {
   backup: Backup;
-  /** Where the registry answers. */
-  url: string;
   /** Credentials of the environment, for a stack without users and a backup without them. */
   given: Credentials | undefined;
   /** A user who may push. If undefined, a temporary user is created for the restore. */
@@ -54,8 +52,8 @@ export interface RestoreReport {
  * @throws OperatorError from the step that failed; the same command continues where it stopped
  */
 export async function restoreStack(session: Session, request: RestoreRequest): Promise<RestoreReport> {
-  const { config, reporter, signal } = session;
-  const { backup, given, login: pusher, url } = request;
+  const { config, signal } = session;
+  const { backup, given, login: pusher } = request;
   const began = Date.now();
   const content = await readBackupContent(backup);
   requireWhole(backup, content);
@@ -63,11 +61,9 @@ export async function restoreStack(session: Session, request: RestoreRequest): P
   const plan = await preflight(session, first ? { first } : bringing(given));
   const deployed = plan.secrets.kept === undefined;
   if (deployed) await applyPlan(session, plan, restoredFrom(backup));
-  else await addUsers(session, backup, request);
+  else await addUsers(session, backup, pusher);
   const push = (login: Login) =>
-    withLock(session, config.stack, () =>
-      restoreImages(reporter, request, new RegistryApi(new RegistryClient(url, login, signal)), content),
-    );
+    withLock(session, config.stack, () => restoreImages(session, request, login, content));
   const written = await (pusher ? push(pusher) : withTemporaryUser(session, push)).catch((error: unknown) => {
     throw signal.aborted ? interrupted() : error;
   });
@@ -98,11 +94,14 @@ function requireWhole({ directory, index }: Backup, { damage }: Whole): void {
 
 /** Pushes the images that the registry does not have, and reads all of them back if that is asked for. */
 async function restoreImages(
-  reporter: Reporter,
-  { backup, force, readBack, url }: RestoreRequest,
-  api: RegistryApi,
+  session: Session,
+  { backup, force, readBack }: RestoreRequest,
+  login: Login,
   content: Whole,
 ): Promise<PushedImages> {
+  const { reporter } = session;
+  const api = stackRegistry(session, login);
+  const url = publicUrls(session.config).registry;
   const meter = new ProgressMeter(reporter);
   const { named } = content;
   const missing = await inStep(

@@ -5,21 +5,13 @@ import { addEntries, keepUsers } from "../credentials/userChanges.js";
 import type { Login } from "../credentials/userLogin.js";
 import { isReserved } from "../credentials/userNames.js";
 import type { Session } from "../operation/stackSession.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import { mirrorTargets } from "../services/mirrorSources.js";
 import type { FirstUsers } from "../users/planUsers.js";
 import { readUsers } from "../users/readUsers.js";
 import { changeUsers } from "../users/rotation.js";
 import { readStackAccount } from "../users/stackAccount.js";
 import type { Backup } from "./backupDirectory.js";
-
-/** Where the images of a stack are, and who reads them. */
-interface Images {
-  /** Where the registry answers. */
-  url: string;
-  login: Login | undefined;
-}
 
 /** The users of a backup. One that a killed restore had left behind then is none. */
 const usersOf = ({ htpasswd, directory }: Backup): HtpasswdEntry[] =>
@@ -32,12 +24,14 @@ const usersOf = ({ htpasswd, directory }: Backup): HtpasswdEntry[] =>
 /**
  * Adds the users that a running stack does not have. It has to be one without images, deployed for this restore: elsewhere a user
  * who was removed on purpose would be back.
+ *
+ * @param login who reads the images if the account of the stack cannot be read back
  */
-export async function addUsers(session: Session, backup: Backup, images: Images): Promise<void> {
+export async function addUsers(session: Session, backup: Backup, login: Login | undefined): Promise<void> {
   const there = (await readUsers(session))?.users.map(({ user }) => user) ?? [];
   const missing = usersOf(backup).filter(({ user }) => !there.includes(user));
   if (missing.length === 0) return;
-  if (await hasTags(session, images)) {
+  if (await hasTags(session, login)) {
     const names = missing.map(({ user }) => user).join(", ");
     session.reporter.note(
       "warning",
@@ -49,9 +43,8 @@ export async function addUsers(session: Session, backup: Backup, images: Images)
 }
 
 /** Whether somebody pushed: a repository has a tag, also one that the login may not pull. What the mirror copies does not count. */
-async function hasTags(session: Session, { url, login }: Images): Promise<boolean> {
-  const own = await readStackAccount(session);
-  const api = new RegistryApi(new RegistryClient(url, own ?? login, session.signal));
+async function hasTags(session: Session, login: Login | undefined): Promise<boolean> {
+  const api = stackRegistry(session, (await readStackAccount(session)) ?? login);
   const targets = mirrorTargets(session.config);
   for (const repository of await api.repositories()) {
     if (targets.some((glob) => matchesGlob(glob, repository))) continue;

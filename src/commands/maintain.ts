@@ -16,8 +16,7 @@ import { unseenRepositories } from "../maintenance/unseenRepositories.js";
 import { failuresOf } from "../mirror/regsyncLog.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { inStep } from "../terminal/inStep.js";
 import { table } from "../terminal/table.js";
@@ -139,7 +138,6 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
   const { config, reporter, signal } = session;
   const { backup, gc, deleteUntagged } = config.maintenance;
   const url = publicUrls(config).registry;
-  const api = new RegistryApi(new RegistryClient(url, login, signal));
   return [
     {
       name: "mirror",
@@ -160,14 +158,14 @@ function partsOf(flags: MaintainFlags, session: Session, login: Login | undefine
         const rules = {
           ruleFor: (repository: string) => policyRule(config, repository, now),
           wanted: () => true,
-          hidden: (seen: readonly string[]) => unseenRepositories(session, url, login, seen),
+          hidden: (seen: readonly string[]) => unseenRepositories(session, login, seen),
           dryRun: false,
           explain: false,
         };
         const { removed, skipped, unseen } = await inStep(
           reporter,
           { id: "prune", title: "Tags" },
-          () => pruneRepositories(api, reporter, rules),
+          () => pruneRepositories(stackRegistry(session, login), reporter, rules),
           (result) => `${result.removed} removed`,
         );
         const skips = skipped > 0 ? `, ${skipped} repositories skipped` : "";

@@ -1,5 +1,5 @@
 import { Option } from "@commander-js/extra-typings";
-import { type Config, publicUrls } from "../config/resolve.js";
+import type { Config } from "../config/resolve.js";
 import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
 import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -9,8 +9,7 @@ import { failuresOf, isUpToDate, type MirrorReport } from "../mirror/regsyncLog.
 import { runMirror } from "../mirror/runMirror.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import {
   type MirrorSource,
   mirrorSources,
@@ -155,7 +154,7 @@ async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
       runMirror(session, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
     );
     const copies = await copiesOf(report, {
-      here: new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal)),
+      here: stackRegistry(session, login),
       registry: registryName(config),
       plain: plainRegistries(config),
       signal,

@@ -3,8 +3,8 @@ import { loadConfig } from "../config/load.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { missingOwnImages } from "../mirror/ownImages.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
+import { interruptionSignal } from "../terminal/interruption.js";
 import { print } from "../terminal/output.js";
 import { applyEdit, type ConfigEditFlags, readForEdit } from "./configEdit.js";
 import { type LoginFlags, loginFrom } from "./login.js";
@@ -47,7 +47,7 @@ const NEXT = {
 /** @throws OperatorError where an image of the stack is not here */
 async function requireImages(config: Config, flags: LoginFlags): Promise<void> {
   const login = await loginFrom(flags, config.credentials);
-  const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login));
+  const api = stackRegistry({ config, signal: interruptionSignal() }, login);
   const missing = await missingOwnImages(config, api);
   if (missing.length === 0) return;
   throw new OperatorError(`${missing.join(", ")}: not here yet`, {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { matchesGlob } from "../access/glob.js";
-import { type Config, publicUrls } from "../config/resolve.js";
+import type { Config } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { pruneRepositories, type RuleFor } from "../maintenance/pruneRepositories.js";
 import {
@@ -9,10 +9,10 @@ import {
   retentionSelections,
   unseenOf,
 } from "../maintenance/retentionPolicy.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
+import { interruptionSignal } from "../terminal/interruption.js";
 import type { AddCommand } from "./command.js";
 import { type LoginFlags, loginFrom } from "./login.js";
 import {
@@ -87,7 +87,7 @@ async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
   const reporter = await chooseReporter(flags);
   const login = await loginFrom(flags, config.credentials);
   if (login === undefined) throw noPassword();
-  const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login));
+  const api = stackRegistry({ config, signal: interruptionSignal() }, login);
   const hidden = (seen: readonly string[]) => unseenOf(selectionsOf(flags, config), config, login.user, seen);
   const [dryRun, explain] = [flags.dryRun ?? false, flags.explain ?? false];
   const options = {

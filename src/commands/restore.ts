@@ -4,7 +4,6 @@ import { type Backup, BackupDirectory } from "../backup/backupDirectory.js";
 import { proveBackup, requireComplete } from "../backup/proveBackup.js";
 import { restoreStack } from "../backup/restoreStack.js";
 import { countsOf } from "../backup/wholeImages.js";
-import { publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readConfigText } from "../host/configFile.js";
 import { writeFiles } from "../host/files.js";
@@ -71,7 +70,6 @@ async function restore(path: string, flags: RestoreFlags): Promise<ExitCode> {
   const given = backup.htpasswd ? undefined : credentialsFromEnvironment(config.credentials, process.env);
   const report = await restoreStack(session, {
     backup,
-    url: publicUrls(config).registry,
     given,
     login: await loginFrom({}, config.credentials),
     force: flags.force ?? false,

@@ -1,18 +1,16 @@
 import { hiddenFrom } from "../access/repositoryRules.js";
-import { publicUrls } from "../config/resolve.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { isOfManifest } from "../registry/accessLog.js";
 import { type LogRead, readGatewayLog } from "../registry/gatewayLog.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
 import {
   type RepositoryContent,
   type RepositoryUsage,
   readRepositoryContent,
   usageOf,
 } from "../registry/repositoryUsage.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
 import { interruptionSignal } from "../terminal/interruption.js";
@@ -57,7 +55,7 @@ async function usage(flags: UsageFlags): Promise<ExitCode> {
   const reporter = await chooseReporter(flags);
   const signal = interruptionSignal();
   const login = await loginFrom(flags, config.credentials);
-  const api = new RegistryApi(new RegistryClient(publicUrls(config).registry, login, signal));
+  const api = stackRegistry({ config, signal }, login);
   const lookUp = async () => {
     const contents: RepositoryContent[] = [];
     const seen = await api.repositories();

@@ -2,8 +2,8 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import { SELF } from "../config/schema/imageMirror.js";
 import { OperatorError } from "../errors.js";
 import type { Problem } from "../operation/findings.js";
-import { RegistryApi } from "../registry/registryApi.js";
-import { RegistryClient } from "../registry/registryClient.js";
+import type { RegistryApi } from "../registry/registryApi.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import { mirrorSources } from "../services/mirrorSources.js";
 
 /** The images of the stack, as repository and tag here, that the registry does not have. */
@@ -21,15 +21,12 @@ const ownImages = (config: Config) =>
   );
 
 /** What could prevent a deploy that takes the stack's images from the stack's own registry. */
-export async function judgeOwnImages(config: Config, signal: AbortSignal | undefined): Promise<Problem[]> {
+export async function judgeOwnImages(config: Config, signal: AbortSignal): Promise<Problem[]> {
   if (config.regsync.self !== "use") return [];
   const { registry } = publicUrls(config);
   let missing: string[];
   try {
-    missing = await missingOwnImages(
-      config,
-      new RegistryApi(new RegistryClient(registry, undefined, signal)),
-    );
+    missing = await missingOwnImages(config, stackRegistry({ config, signal }, undefined));
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     return [

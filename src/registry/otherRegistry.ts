@@ -27,7 +27,7 @@ export function otherRegistry({
   signal,
 }: OtherRegistry): RegistryApi {
   const url = `${plainHttp ? "http" : "https"}://${name === HUB.name ? HUB.host : name}`;
-  return new RegistryApi(new RegistryClient(url, loginAt(name, logins), signal));
+  return new RegistryApi(new RegistryClient(url, loginAt(name, logins), { signal }));
 }
 
 /** The login of a Docker config.json at a registry. */

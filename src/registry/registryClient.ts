@@ -36,11 +36,20 @@ export interface ApiRequest {
   timeout?: number;
 }
 
+/** What holds for all requests of a client. */
+export interface ClientOptions {
+  /** Ends them when it aborts. */
+  signal?: AbortSignal | undefined;
+  /** Asked before each request that changes something: it throws if nothing may be changed any more. */
+  guard?: () => Promise<void> | undefined;
+}
+
 /** Milliseconds before a request that failed is sent again. */
 const PAUSES = [500, 2000, 5000];
 const TRANSIENT = new Set([429, 502, 503, 504]);
 /** Requests that may be sent twice. */
 const REPEATABLE = new Set(["GET", "HEAD", "PUT"]);
+const CHANGING = new Set(["POST", "PUT", "DELETE"]);
 
 const tokenSchema = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 /** Bytes of an answer with a token. */
@@ -53,8 +62,12 @@ export class RegistryClient {
   constructor(
     readonly url: string,
     private readonly login: Login | undefined,
-    private readonly signal?: AbortSignal,
+    private readonly options: ClientOptions = {},
   ) {}
+
+  private get signal(): AbortSignal | undefined {
+    return this.options.signal;
+  }
 
   /**
    * Sends a request, logs in where the registry asks for it, and tries again after a passing fault.
@@ -180,12 +193,13 @@ export class RegistryClient {
     return token === undefined ? undefined : `Bearer ${token}`;
   }
 
-  private send(
+  private async send(
     method: string,
     path: string,
     { headers, body, timeout = 30_000 }: ApiRequest,
     authorization: string | undefined,
   ): Promise<Response> {
+    if (CHANGING.has(method)) await this.options.guard?.();
     const content = typeof body === "function" ? body() : body;
     return fetch(new URL(path, this.url), {
       method,

@@ -41,7 +41,8 @@ afterEach(() => {
 
 const meter = () => new ProgressMeter(silentReporter);
 const { signal } = new AbortController();
-const apiOf = (server: RegistryServer) => new RegistryApi(new RegistryClient(server.url, undefined, signal));
+const apiOf = (server: RegistryServer) =>
+  new RegistryApi(new RegistryClient(server.url, undefined, { signal }));
 
 async function backup(path = folder, unseen: (seen: readonly string[]) => string[] = () => []) {
   const directory = await BackupDirectory.create(path);

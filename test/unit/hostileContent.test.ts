@@ -51,7 +51,7 @@ afterEach(() => {
 
 const meter = () => new ProgressMeter(silentReporter);
 const { signal } = new AbortController();
-const apiOf = (url: string) => new RegistryApi(new RegistryClient(url, undefined, signal));
+const apiOf = (url: string) => new RegistryApi(new RegistryClient(url, undefined, { signal }));
 
 async function backup() {
   const directory = await BackupDirectory.create(folder);

@@ -13,6 +13,8 @@ import { hasEnded, processIdentity } from "../../src/operation/processIdentity.j
 import { lookAtLock, releaseLock, takeLock, withLock } from "../../src/operation/stackLock.js";
 import { type Session, uninterruptible } from "../../src/operation/stackSession.js";
 import { waitForConvergence } from "../../src/operation/stackUpdate.js";
+import { digestOf } from "../../src/registry/digest.js";
+import { stackRegistry } from "../../src/registry/stackRegistry.js";
 import { handOver } from "../../src/secrets/handover.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
 import { ConfigSwarm } from "./configSwarm.js";
@@ -190,6 +192,7 @@ const generated = {
   generations: { users: 2 },
 } as unknown as SecretsPlan;
 const waiting = { goal: "forward", since: "", timeoutSeconds: 300, onProgress: () => {} } as const;
+const IMAGE = { digest: digestOf(Buffer.of()), mediaType: "application/json", bytes: Buffer.of() };
 const lease = { until: 4e9, drainSeconds: 1 };
 
 test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
@@ -197,6 +200,13 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
   ["cleans nothing up", ({ cleanupDocker }) => cleanupDocker.attempt(["service", "rm", "forge_job-gc"])],
   ["leaves the registry read-only", (session) => whileReadOnly(session, lease, async () => {})],
   ["waits for nothing", ({ docker, config }) => waitForConvergence(docker, config, waiting)],
+  ["deletes no image", (session) => stackRegistry(session, undefined).remove("a/app", IMAGE.digest)],
+  ["pushes no image", (session) => stackRegistry(session, undefined).putManifest("a/app", "1", IMAGE)],
+  [
+    "pushes no layer",
+    (session) =>
+      stackRegistry(session, undefined).putBlob("a/app", IMAGE.digest, undefined, () => new ReadableStream()),
+  ],
   [
     "shows no password",
     (session, shown) => handOver(session, generated, async (user) => void shown.push(user)),
@@ -205,6 +215,7 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
   const swarm = new ConfigSwarm();
   const { session, told } = sessionOn(swarm);
   const shown: string[] = [];
+  const fetched = vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("no network"));
   let lostAt = 0;
   const work = withLock(session, "forge", async () => {
     await vi.advanceTimersByTimeAsync(25_000);
@@ -220,6 +231,7 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
   await expect(work.catch(codeOf)).resolves.toBe(ExitCode.locked);
   expect(performance.now()).toBe(lostAt);
   expect(shown).toEqual([]);
+  expect(fetched).not.toHaveBeenCalled();
   // It asks for its lock, and frees it by an id that nobody else has.
   expect(told.filter((command) => !/^config (?:inspect|rm) .*id0001x+$/.test(command))).toEqual([]);
   expect(swarm.names()).toEqual([]);

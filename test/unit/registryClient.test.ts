@@ -139,7 +139,9 @@ describe("a passing fault", () => {
   test("ends with an interruption", async () => {
     answer = (_, response) => response.writeHead(503, { "retry-after": "50" }).end();
     const controller = new AbortController();
-    const run = new RegistryApi(new RegistryClient(url, undefined, controller.signal)).tags("team/app");
+    const run = new RegistryApi(new RegistryClient(url, undefined, { signal: controller.signal })).tags(
+      "team/app",
+    );
     setTimeout(() => controller.abort(), 100);
     await expect(run).rejects.toMatchObject({ exitCode: ExitCode.interrupted });
   });
