@@ -29,11 +29,20 @@ export const BUNDLE: readonly Subject[] = [
     tests: ["bundleArchive.test.ts"],
     mutations: [
       {
-        what: "there.digests.includes(running)",
-        by: "there.digests.length > 0",
+        what: "found.digests.includes(running)",
+        by: "found.digests.length > 0",
         rule: "another image than the stack runs is not taken",
       },
-      { what: "there.digests.length === 0 ||", by: "", rule: "an image that was built is taken" },
+      {
+        what: "const isPulled = !isRight && canPull",
+        by: "const isPulled = !isRight && canPull && found?.digests.length !== 0",
+        rule: "an image without a digest is not taken for the one that runs",
+      },
+      {
+        what: "!isRight && found.digests.length > 0",
+        by: "!isRight",
+        rule: "an image that was built is taken",
+      },
       { what: "if (has !== platform)", by: "if (false)", rule: "an image for another platform is refused" },
       {
         what: 'await docker.run(["tag", reference, name])',

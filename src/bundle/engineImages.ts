@@ -20,28 +20,28 @@ const savedSchema = z.array(manifestSchema.element.pick({ Config: true, Layers: 
  * @param running the digest that the stack runs; undefined if it is not known
  * @param platform os/architecture that it has to be for
  * @param canPull whether its registry may be asked
+ * @returns what is not known about it, as a sentence; undefined if it is the right one
  * @throws OperatorError if the engine cannot get it, or has it for another platform
  */
 export async function provideImage(
   docker: Docker,
   name: string,
   { running, platform, canPull }: { running: string | undefined; platform: string; canPull: boolean },
-): Promise<void> {
-  const there = await inspectImage(docker, name);
-  // One that was built or loaded has no digest.
-  const isRight =
-    there !== undefined &&
-    (running === undefined || there.digests.length === 0 || there.digests.includes(running));
-  if (!isRight && !canPull)
+): Promise<string | undefined> {
+  const found = await inspectImage(docker, name);
+  const isRight = found !== undefined && (running === undefined || found.digests.includes(running));
+  const isPulled = !isRight && canPull;
+  if (isPulled) await pull(docker, name, running);
+  else if (found === undefined) throw cannotBundle(name, "this engine does not have it");
+  else if (!isRight && found.digests.length > 0)
     throw cannotBundle(
       name,
-      there
-        ? `this engine has another image of that name than ${running}, which the stack runs`
-        : "this engine does not have it",
+      `this engine has another image of that name than ${running}, which the stack runs`,
     );
-  if (!isRight) await pull(docker, name, running);
-  const has = (isRight ? there : await inspectImage(docker, name))?.platform;
+  const has = (isPulled ? await inspectImage(docker, name) : found)?.platform;
   if (has !== platform) throw cannotBundle(name, `this engine has it for ${has}, and runs on ${platform}`);
+  if (isRight || isPulled) return undefined;
+  return `${name} was built or loaded here and has no digest, so it may be another image than the stack runs: ${running}`;
 }
 
 async function pull(docker: Docker, name: string, digest: string | undefined): Promise<void> {

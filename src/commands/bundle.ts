@@ -82,11 +82,12 @@ async function bundle(file: string, flags: BundleFlags): Promise<ExitCode> {
   const collect = async (folder: string): Promise<Entry[]> => {
     for (const name of names) {
       reporter.progress(name);
-      await provideImage(docker, name, {
+      const note = await provideImage(docker, name, {
         running: digests.get(name),
         platform,
         canPull: !flags.fromEngine,
       });
+      if (note !== undefined) reporter.note("warning", note);
     }
     const facts: BundleFacts = {
       version: BUNDLE_VERSION,

@@ -182,6 +182,8 @@ const savingDocker = (saved: Uint8Array | undefined) =>
 describe("an image of the engine", () => {
   const [running, other] = [`sha256:${"a".repeat(64)}`, `sha256:${"b".repeat(64)}`];
 
+  let note: string | undefined;
+
   /** @param images what `docker image inspect` prints of the name: before and after a pull */
   async function provide(images: string[], digest: string | undefined, canPull = true): Promise<string[]> {
     const calls: string[] = [];
@@ -195,16 +197,26 @@ describe("an image of the engine", () => {
       };
     };
     const docker = { attempt, run: attempt } as unknown as Docker;
-    await provideImage(docker, "nginx:1", { running: digest, platform: "linux/amd64", canPull });
+    note = await provideImage(docker, "nginx:1", { running: digest, platform: "linux/amd64", canPull });
     return calls;
   }
 
   test.each([
     ["that the stack runs", [`linux/amd64 nginx@${other} nginx@${running}\n`], running],
-    ["that was built or loaded", ["linux/amd64\n"], running],
+    ["that was built, if nothing is known to run,", ["linux/amd64\n"], undefined],
     ["of which nothing is known to run", [`linux/amd64 nginx@${other}\n`], undefined],
   ])("%s is taken as it is", async (_what, images, digest) => {
     expect(await provide(images, digest)).toEqual([]);
+  });
+
+  test("that was built or loaded has no digest, so the one that the stack runs is pulled", async () => {
+    const calls = await provide(["linux/amd64", `linux/amd64 nginx@${running}`], running);
+    expect(calls).toEqual([`pull --quiet nginx:1@${running}`, `tag nginx:1@${running} nginx:1`]);
+  });
+
+  test("that was built or loaded is taken if nothing may be pulled, and that is said", async () => {
+    expect(await provide(["linux/amd64"], running, false)).toEqual([]);
+    expect(note).toMatch(/^nginx:1 was built or loaded here .*: sha256:a+$/);
   });
 
   test("that is not there, or another one than the stack runs, is pulled", async () => {
@@ -212,6 +224,7 @@ describe("an image of the engine", () => {
     const byDigest = [`pull --quiet nginx:1@${running}`, `tag nginx:1@${running} nginx:1`];
     expect(await provide(["none", pulled], undefined)).toEqual(["pull --quiet nginx:1"]);
     expect(await provide(["none", pulled], running)).toEqual(byDigest);
+    expect(note).toBeUndefined();
     expect(await provide([`linux/amd64 nginx@${other}`, pulled], running)).toEqual(byDigest);
   });
 
