@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 export const LAYERS = [
   "errors.ts",
   "packageFolder.ts",
+  "json.ts",
   "credentials",
   "access",
   "config",
@@ -18,6 +19,7 @@ export const LAYERS = [
   "terminal",
   "operation",
   "registry",
+  "frontDoor",
   "history",
   "secrets",
   "users",
@@ -41,7 +43,18 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@commander-js/extra-typings": ["commands", "cli.ts"],
   execa: ["docker", "host"],
   // The config, and documents from outside.
-  zod: ["config", "registry", "backup", "bundle"],
+  zod: [
+    "config",
+    "json.ts",
+    "registry",
+    "frontDoor",
+    "history",
+    "maintenance",
+    "mirror",
+    "backup",
+    "alerts",
+    "bundle",
+  ],
 };
 
 /** Layers that compute and do nothing else: no program, no file, no network. */

@@ -197,7 +197,7 @@ export const RETENTION: readonly Subject[] = [
     ],
   },
   {
-    file: "src/registry/versions.ts",
+    file: "src/maintenance/versions.ts",
     tests: ["retention.test.ts"],
     mutations: [
       {
@@ -233,7 +233,7 @@ export const RETENTION: readonly Subject[] = [
     ],
   },
   {
-    file: "src/registry/imageFacts.ts",
+    file: "src/registry/registryApi.ts",
     tests: ["retention.test.ts", "retentionPolicy.test.ts", "storedTags.test.ts"],
     mutations: [
       {
@@ -241,6 +241,12 @@ export const RETENTION: readonly Subject[] = [
         by: "date.getTime() > 0 ? date",
         rule: "the date of a reproducible build is none",
       },
+    ],
+  },
+  {
+    file: "src/maintenance/taggedImages.ts",
+    tests: ["retention.test.ts", "retentionPolicy.test.ts", "storedTags.test.ts"],
+    mutations: [
       {
         what: "(?:\\..+)?$/;",
         by: "(?:\\..+)$/;",

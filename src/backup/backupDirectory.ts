@@ -4,7 +4,7 @@ import { z } from "zod";
 import { Secret } from "../credentials/secret.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { absentAs, writeFiles } from "../host/files.js";
-import { parseJson } from "../registry/readJson.js";
+import { parseJson } from "../json.js";
 import { BlobFiles, unusable, writing } from "./blobFiles.js";
 import { INDEX_FILE, LAYOUT, LAYOUT_FILE, type ParsedIndex, parseIndex } from "./ociLayout.js";
 

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { concurrently } from "../registry/concurrently.js";
+import { concurrently } from "../host/concurrently.js";
 import { type Digest, digestOf, isDigest } from "../registry/digest.js";
-import { mediaTypeOf } from "../registry/mediaTypes.js";
-import { type Content, parseReferences, type References } from "../registry/references.js";
+import { type Content, mediaTypeOf, parseReferences, type References } from "../registry/references.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import { UnexpectedAnswer } from "../registry/registryClient.js";
 import type { BlobFiles } from "./blobFiles.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
-import { concurrently } from "../registry/concurrently.js";
+import { concurrently } from "../host/concurrently.js";
 import type { Digest } from "../registry/digest.js";
 import type { Content } from "../registry/references.js";
 import type { RegistryApi } from "../registry/registryApi.js";

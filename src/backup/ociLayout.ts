@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { REPOSITORY_NAME, TAG_NAME } from "../access/glob.js";
+import { parseJson } from "../json.js";
 import { type Digest, digestSchema, hexOf } from "../registry/digest.js";
-import { parseJson } from "../registry/readJson.js";
 import { sizeSchema } from "../registry/references.js";
 
 /**

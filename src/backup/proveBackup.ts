@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { ExitCode, OperatorError } from "../errors.js";
-import { concurrently } from "../registry/concurrently.js";
+import { concurrently } from "../host/concurrently.js";
 import { type Digest, digestOfStream } from "../registry/digest.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import type { ProgressMeter } from "../terminal/progress.js";

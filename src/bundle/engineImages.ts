@@ -6,8 +6,8 @@ import { z } from "zod";
 import { words } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { readJson } from "../json.js";
 import { type Digest, digestOfStream, hexOf } from "../registry/digest.js";
-import { readJson } from "../registry/readJson.js";
 import { blobPath, MANIFEST_FILE, manifestSchema } from "./bundleFormat.js";
 import { type Entry, fileEntry, readTar } from "./tarFile.js";
 

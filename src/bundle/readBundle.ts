@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readAtMost } from "../host/readAtMost.js";
+import { readJson } from "../json.js";
 import { digestOf, digestOfStream, hexOf } from "../registry/digest.js";
-import { readJson } from "../registry/readJson.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import {
   BUNDLE_FILE,

@@ -2,14 +2,13 @@ import { hiddenFrom } from "../access/repositoryRules.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
-import { isOfManifest } from "../registry/accessLog.js";
-import { type LogRead, readGatewayLog } from "../registry/gatewayLog.js";
+import { isOfManifest, type LogRead, readGatewayLog } from "../frontDoor/gatewayLog.js";
 import {
   type RepositoryContent,
   type RepositoryUsage,
   readRepositoryContent,
   usageOf,
-} from "../registry/repositoryUsage.js";
+} from "../maintenance/repositoryUsage.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";

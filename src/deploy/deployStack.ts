@@ -1,10 +1,10 @@
 import type { Credentials } from "../credentials/userChanges.js";
 import { differenceLines } from "../diff/differenceLines.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
+import { verify } from "../frontDoor/frontDoor.js";
 import { recordState } from "../history/recordSteps.js";
 import { pullOwnImages } from "../mirror/ownImageStep.js";
 import type { Session } from "../operation/stackSession.js";
-import { verify } from "../registry/frontDoorSteps.js";
 import { handOver } from "../secrets/handover.js";
 import { createOperatorSecrets, createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";

@@ -1,10 +1,10 @@
 import { ExitCode, OperatorError } from "../errors.js";
+import { verify } from "../frontDoor/frontDoor.js";
 import { unpackFiles } from "../history/packedFiles.js";
 import { CONFIG_RECORD, configOf, recordState } from "../history/recordSteps.js";
 import { type HistoryRecord, readRecords } from "../history/records.js";
 import { withTemporaryFolder, writeFiles } from "../host/files.js";
 import type { Session } from "../operation/stackSession.js";
-import { verify } from "../registry/frontDoorSteps.js";
 import { withImages } from "../render/pin.js";
 import { createOperatorSecrets, createSecrets, underLock } from "../secrets/secretSteps.js";
 import { COMPOSE_FILE } from "../stack.js";

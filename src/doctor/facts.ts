@@ -14,12 +14,12 @@ import {
 } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { readServiceLog } from "../docker/serviceLogs.js";
+import { verifyFrontDoor } from "../frontDoor/frontDoor.js";
 import { readRecords } from "../history/records.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { helperServices } from "../operation/leftovers.js";
 import { lookAtLock } from "../operation/stackLock.js";
 import { readSwarmFacts } from "../operation/swarmFacts.js";
-import { verifyFrontDoor } from "../registry/frontDoor.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import {
   candidates,

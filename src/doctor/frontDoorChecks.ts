@@ -1,10 +1,9 @@
 import { RENEWAL_DAYS } from "../config/limits.js";
 import type { Config } from "../config/resolve.js";
 import { DAY_MILLISECONDS } from "../credentials/dates.js";
-import { AUTHELIA_REMEDIES } from "../registry/autheliaAnswers.js";
-import { type Certificate, readCertificate } from "../registry/certificate.js";
-import { givesAnonymousTokens } from "../registry/frontDoor.js";
-import type { FrontDoorAnswer } from "../registry/frontDoorQuestion.js";
+import { type Certificate, readCertificate } from "../frontDoor/certificate.js";
+import type { FrontDoorAnswer } from "../frontDoor/questions.js";
+import { AUTHELIA_REMEDIES, givesAnonymousTokens } from "../frontDoor/questions.js";
 import type { Check } from "./check.js";
 import { readClock } from "./clock.js";
 import { type Lookup, lookUp } from "./dns.js";

@@ -9,15 +9,15 @@ import {
   tasksOf,
 } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { readCertificate } from "../frontDoor/certificate.js";
+import { verifyFrontDoor } from "../frontDoor/frontDoor.js";
+import type { FrontDoorAnswer } from "../frontDoor/questions.js";
 import { lastDone, readRecords } from "../history/records.js";
 import type { Disk } from "../host/freeSpace.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
 import { judge } from "../operation/convergence.js";
 import { lookAtLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
-import { certificateExpiry } from "../registry/certificate.js";
-import { verifyFrontDoor } from "../registry/frontDoor.js";
-import type { FrontDoorAnswer } from "../registry/frontDoorQuestion.js";
 import { generationInUse, htpasswdFacts, readStackSecrets } from "../secrets/generations.js";
 import { serviceNames } from "../stack.js";
 import { storageDisk } from "../storage/disk.js";
@@ -79,7 +79,7 @@ export async function readStatus({ config, docker, options, signal }: Session): 
   const holder = lock && !lock.stale ? lock.holder : undefined;
   const [frontDoor, certificate, disk, tags] = await Promise.all([
     options.verify ? verifyFrontDoor(config, {}, 0, signal) : [],
-    certificateExpiry(urls.registry),
+    readCertificate(urls.registry).then((shown) => shown?.until),
     storageDisk(docker, stack),
     config.registry.storage.driver === "filesystem"
       ? tagsOfTask(docker, stack).catch(onlyInterruption)

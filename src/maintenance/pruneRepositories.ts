@@ -1,9 +1,9 @@
 import { daysBetween } from "../credentials/dates.js";
 import type { RegistryApi } from "../registry/registryApi.js";
-import { imagesOf } from "../registry/taggedImages.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { planRetention, type Retention } from "./retention.js";
 import { type Decision, explainRetention, type PolicyRule } from "./retentionPolicy.js";
+import { imagesOf } from "./taggedImages.js";
 
 /** The rule for a repository; undefined if every tag stays. */
 export type RuleFor = (repository: string) => PolicyRule | undefined;

@@ -1,7 +1,7 @@
 import { DAY_MILLISECONDS } from "../credentials/dates.js";
 import type { Digest } from "../registry/digest.js";
-import type { TaggedImage } from "../registry/imageFacts.js";
-import { compareTagVersions, parseVersion } from "../registry/versions.js";
+import type { TaggedImage } from "./taggedImages.js";
+import { compareTagVersions, parseVersion } from "./versions.js";
 
 /** Which tags of a repository a rule deletes. Pure. */
 

@@ -2,8 +2,8 @@ import { matchesGlob } from "../access/glob.js";
 import { firstMatch, hiddenFrom, isImmutable, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/dates.js";
-import type { TaggedImage } from "../registry/imageFacts.js";
 import { newest, type Retention, type Rule } from "./retention.js";
+import type { TaggedImage } from "./taggedImages.js";
 
 /** Which tags of each repository may go, as `retention` and `access` have it. Pure. */
 

@@ -1,9 +1,8 @@
 import type { Secret } from "../credentials/secret.js";
 import type { Docker } from "../docker/run.js";
-import { isOfManifest } from "../registry/accessLog.js";
-import { readGatewayLog } from "../registry/gatewayLog.js";
-import { otherRegistry } from "../registry/otherRegistry.js";
+import { isOfManifest, readGatewayLog } from "../frontDoor/gatewayLog.js";
 import type { RegistryApi } from "../registry/registryApi.js";
+import { otherRegistry } from "./otherRegistry.js";
 import { isUpToDate, type MirroredImage, type MirrorReport } from "./regsyncLog.js";
 
 /** An image here, beside the one that it is a copy of. */

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
+import { readJson } from "../json.js";
 import { type Digest, digestOf, isDigest } from "./digest.js";
-import { buildDate } from "./imageFacts.js";
 import { catalogPage, PAGE, readPages, referrersPage, tagsPage } from "./pagedList.js";
-import { readJson } from "./readJson.js";
 import { LARGEST_MANIFEST, parseReferences, sizeSchema } from "./references.js";
 import { bodyOf, type RegistryClient } from "./registryClient.js";
 
@@ -22,6 +21,15 @@ const CREATED = "org.opencontainers.image.created";
 
 const configSchema = z.object({ created: z.unknown().optional() });
 const annotationsSchema = z.object({ annotations: z.object({ [CREATED]: z.unknown().optional() }) });
+
+/** Before this day there was no container registry, so an earlier date is none: reproducible builds write 1970 or 1980. */
+const FIRST_REGISTRY = Date.UTC(2013, 0, 1);
+
+/** The date that an image claims to be built at; undefined where the text is no date that can be true. */
+export function buildDate(text: unknown): Date | undefined {
+  const date = new Date(typeof text === "string" ? text : "");
+  return date.getTime() >= FIRST_REGISTRY ? date : undefined;
+}
 
 /** An error of the distribution specification; the reason is what our gateway adds. */
 interface RegistryError {

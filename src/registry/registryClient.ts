@@ -4,7 +4,7 @@ import { basicAuthorization, type Login } from "../credentials/userLogin.js";
 import { interrupted } from "../docker/run.js";
 import { ExitCode, OperatorError, type OperatorErrorDetails } from "../errors.js";
 import { readAtMost, TooLarge } from "../host/readAtMost.js";
-import { parseJson } from "./readJson.js";
+import { parseJson } from "../json.js";
 
 /**
  * Requests to a registry's HTTP API. It answers the challenges of any registry: Basic (RFC 7617), and the Bearer protocol of

@@ -1,10 +1,10 @@
 import { HTPASSWD } from "../credentials/secretKinds.js";
 import type { UserChange } from "../credentials/userChanges.js";
 import { OperatorError } from "../errors.js";
+import { checkFrontDoor, verify } from "../frontDoor/frontDoor.js";
 import { recordUsers } from "../history/recordSteps.js";
 import { reportProblems } from "../operation/findings.js";
 import { type Session, uninterruptible } from "../operation/stackSession.js";
-import { checkFrontDoor, verify } from "../registry/frontDoorSteps.js";
 import { type Deliver, handOver } from "../secrets/handover.js";
 import { discardSecrets, removeOldSecrets } from "../secrets/removeSecrets.js";
 import { createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { concurrently } from "../../src/registry/concurrently.js";
+import { concurrently } from "../../src/host/concurrently.js";
 import type { Image } from "../e2e/attacks/image.js";
 import { HeldChecks } from "./attacks/heldChecks.js";
 import { replace, type Surroundings } from "./attacks/mutation.js";

@@ -1,6 +1,6 @@
 /** `pull: authenticated`: who has no password reads nothing, by no shape of a request. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { parseAccess } from "../../src/registry/accessLog.js";
+import { parseAccess } from "../../src/frontDoor/gatewayLog.js";
 import { type Attack, attack, expectRefused } from "../e2e/intruder/attack.js";
 import { listing, type RawRequest, requestText } from "../e2e/intruder/raw.js";
 import { combinations, DISGUISES } from "../e2e/intruder/shapes.js";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isEvent, parseAccess } from "../../src/registry/accessLog.js";
+import { isEvent, parseAccess } from "../../src/frontDoor/gatewayLog.js";
 import fc from "../support/properties.js";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;

@@ -5,8 +5,8 @@ import { trialConfig } from "../../src/config/initialConfig.js";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
-import { verifyFrontDoor } from "../../src/registry/frontDoor.js";
-import { askForLogin } from "../../src/registry/uiQuestions.js";
+import { verifyFrontDoor } from "../../src/frontDoor/frontDoor.js";
+import { askForLogin } from "../../src/frontDoor/questions.js";
 
 /** Asks a registry that listens with the given handler; the person presses Ctrl-C as soon as it was asked the first time. */
 async function interruptedAt(handler: Parameters<typeof createServer>[1]): Promise<number> {

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { planRetention, type Rule } from "../../src/maintenance/retention.js";
+import { subjectOfTag, type TaggedImage } from "../../src/maintenance/taggedImages.js";
+import { compareTagVersions, parseVersion } from "../../src/maintenance/versions.js";
 import type { Digest } from "../../src/registry/digest.js";
-import { buildDate, subjectOfTag, type TaggedImage } from "../../src/registry/imageFacts.js";
-import { compareTagVersions, parseVersion } from "../../src/registry/versions.js";
+import { buildDate } from "../../src/registry/registryApi.js";
 import fc from "../support/properties.js";
 
 const now = new Date("2026-11-24T12:00:00Z");

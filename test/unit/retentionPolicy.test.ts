@@ -3,8 +3,8 @@ import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { planRetention } from "../../src/maintenance/retention.js";
 import { explainRetention, policyRule } from "../../src/maintenance/retentionPolicy.js";
+import type { TaggedImage } from "../../src/maintenance/taggedImages.js";
 import type { Digest } from "../../src/registry/digest.js";
-import type { TaggedImage } from "../../src/registry/imageFacts.js";
 import fc from "../support/properties.js";
 
 const now = new Date("2026-11-26T12:00:00Z");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Docker, dockerCommand } from "../../src/docker/run.js";
 import { followServiceLog, readServiceLog } from "../../src/docker/serviceLogs.js";
-import { readGatewayLog } from "../../src/registry/gatewayLog.js";
+import { readGatewayLog } from "../../src/frontDoor/gatewayLog.js";
 import { shortPauses } from "../support/shortPauses.js";
 
 shortPauses();

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { bar } from "../../src/commands/usage.js";
 import { ExitCode } from "../../src/errors.js";
+import { readRepositoryContent, usageOf } from "../../src/maintenance/repositoryUsage.js";
 import { type Digest, digestOf } from "../../src/registry/digest.js";
 import type { RegistryApi } from "../../src/registry/registryApi.js";
 import { UnexpectedAnswer } from "../../src/registry/registryClient.js";
-import { readRepositoryContent, usageOf } from "../../src/registry/repositoryUsage.js";
 import fc from "../support/properties.js";
 
 const content = (repository: string, blobs: Record<string, number>, tags = ["1"]) => ({

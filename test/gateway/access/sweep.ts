@@ -1,5 +1,5 @@
 /** Every permission of everyone at every repository, asked of a running gateway and compared with the model. */
-import { concurrently } from "../../../src/registry/concurrently.js";
+import { concurrently } from "../../../src/host/concurrently.js";
 import { digestOf, type Image, MANIFEST_TYPE, pushImage } from "../../e2e/attacks/image.js";
 import { type Answer, basic, type Door } from "../../e2e/attacks/raw.js";
 import { ask } from "../attacks/site.js";

@@ -1,7 +1,7 @@
 import { Secret } from "../credentials/secret.js";
 import type { Login } from "../credentials/userLogin.js";
-import { RegistryApi } from "./registryApi.js";
-import { RegistryClient } from "./registryClient.js";
+import { RegistryApi } from "../registry/registryApi.js";
+import { RegistryClient } from "../registry/registryClient.js";
 
 /** Where Docker Hub's registry is. Source: distribution/reference and docker/docs, "Docker Hub API". */
 const HUB = { name: "docker.io", host: "registry-1.docker.io", login: "https://index.docker.io/v1/" };

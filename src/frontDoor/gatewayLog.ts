@@ -1,3 +1,5 @@
+import type { Docker } from "../docker/run.js";
+import { readServiceLog } from "../docker/serviceLogs.js";
 import { ACTION_PATTERNS, type Action, REPOSITORY_PATTERN } from "../services/accessActions.js";
 
 /** A request, as the gateway logged it. */
@@ -98,4 +100,35 @@ export function isEvent(access: Access): boolean {
   if (status === 401) return path === "/auth/token";
   if (status === 403 || status === 429) return true;
   return isOfManifest(access) && action !== undefined && method !== "HEAD";
+}
+
+/** What is known of a log that was read. */
+export interface LogRead {
+  /** The time of its oldest request. */
+  oldest: Date | undefined;
+  /** What is missing in it and why. */
+  missing: string[];
+}
+
+/**
+ * Reads the access log of the gateway from the Swarm.
+ *
+ * @param since in RFC 3339; undefined for the whole log
+ * @param visit gets each request, in the order in which they ended
+ */
+export async function readGatewayLog(
+  docker: Docker,
+  stack: string,
+  since: string | undefined,
+  visit: (access: Access) => void,
+): Promise<LogRead> {
+  let oldest: Date | undefined;
+  const { lines, missing } = await readServiceLog(docker, `${stack}_gateway`, { since });
+  for (const { text } of lines) {
+    const access = parseAccess(text);
+    if (access === undefined) continue;
+    if (oldest === undefined || access.at < oldest) oldest = access.at;
+    visit(access);
+  }
+  return { oldest, missing };
 }

@@ -61,12 +61,3 @@ export function readCertificate(url: string, address?: string): Promise<Certific
 
 const nameOf = ({ CN, O }: { CN?: string | string[]; O?: string | string[] }): string =>
   [CN ?? O ?? "nobody"].flat().join(" ");
-
-/**
- * When the certificate that a host shows ends to be valid, trusted here or not.
- *
- * @param url an https address
- * @returns undefined where there is none to be had within 5 seconds
- */
-export const certificateExpiry = async (url: string): Promise<Date | undefined> =>
-  (await readCertificate(url))?.until;

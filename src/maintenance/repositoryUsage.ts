@@ -1,8 +1,8 @@
-import { concurrently } from "./concurrently.js";
-import { digestOf, isDigest } from "./digest.js";
-import { parseReferences } from "./references.js";
-import type { RawManifest, RegistryApi } from "./registryApi.js";
-import { UnexpectedAnswer } from "./registryClient.js";
+import { concurrently } from "../host/concurrently.js";
+import { digestOf, isDigest } from "../registry/digest.js";
+import { parseReferences } from "../registry/references.js";
+import type { RawManifest, RegistryApi } from "../registry/registryApi.js";
+import { UnexpectedAnswer } from "../registry/registryClient.js";
 
 /** Requests for the manifests of one repository that run at once. */
 const PARALLEL = 8;

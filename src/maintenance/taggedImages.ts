@@ -1,11 +1,31 @@
-import { concurrently } from "./concurrently.js";
-import type { Digest } from "./digest.js";
-import { subjectOfTag, type TaggedImage } from "./imageFacts.js";
-import type { Manifest, RegistryApi } from "./registryApi.js";
-import { UnexpectedAnswer } from "./registryClient.js";
+import { concurrently } from "../host/concurrently.js";
+import type { Digest } from "../registry/digest.js";
+import type { Manifest, RegistryApi } from "../registry/registryApi.js";
+import { UnexpectedAnswer } from "../registry/registryClient.js";
 
 /** Requests for the manifests of one repository that run at once. */
 const PARALLEL = 8;
+
+/** A tag of a repository, as far as retention judges it. */
+export interface TaggedImage {
+  tag: string;
+  digest: Digest;
+  /** Digests of everything that an index holds, by its indexes too. */
+  children: readonly Digest[];
+  /** When it was built; undefined if that is unknown, and then it is never old. */
+  created: Date | undefined;
+  /** The manifest that this one refers to: it is a signature, an attestation or an SBOM, and no version. */
+  subject?: Digest | undefined;
+}
+
+/** Tags of what refers to an image: those of cosign (.sig, .att, .sbom) and of the distribution specification's fallback. */
+const REFERRER_TAG = /^sha256-([0-9a-f]{64})(?:\..+)?$/;
+
+/** The digest that a tag's name refers to; undefined where the tag is one of an image. */
+export function subjectOfTag(tag: string): Digest | undefined {
+  const hex = REFERRER_TAG.exec(tag)?.[1];
+  return hex === undefined ? undefined : (`sha256:${hex}` as Digest);
+}
 
 export interface RepositoryImages {
   images: TaggedImage[];
