@@ -19,10 +19,10 @@ export function parseJson<T>(schema: z.ZodType<T>, text: string): T {
   throw new TypeError(`${place === "" ? "" : `at ${place}: `}${issue?.message}`);
 }
 
-/** @returns undefined where the bytes are no JSON, or have another shape */
-export function readJson<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
+/** @returns undefined where the content is no JSON, or has another shape */
+export function readJson<T>(schema: z.ZodType<T>, content: string | Uint8Array): T | undefined {
   try {
-    return parseJson(schema, Buffer.from(bytes).toString("utf8"));
+    return parseJson(schema, typeof content === "string" ? content : Buffer.from(content).toString("utf8"));
   } catch {
     return undefined;
   }

@@ -29,10 +29,9 @@ export const MIRROR: readonly Subject[] = [
       },
       { what: 'name.replace(/:latest$/, "");', by: "name;", rule: "a repository has no tag" },
       {
-        what: 'if (!line.startsWith("{")) return {};',
-        by: "",
+        what: "if (entry === undefined) continue;",
+        by: "if (entry === undefined) break;",
         rule: "other lines are left out",
-        survives: "what does not begin so is no object, and is caught below",
       },
     ],
   },

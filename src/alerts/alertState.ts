@@ -1,9 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
+import { z } from "zod";
 import { writeFiles } from "../host/files.js";
+import { readJson } from "../json.js";
 
 /** Findings that were reported: their messages, by their keys. */
 export type Reported = Map<string, string>;
+
+const reportedSchema = z.record(z.string(), z.string());
 
 /** Remembers what was reported. Without it everything counts as new. */
 export interface AlertState {
@@ -23,7 +27,11 @@ export function alertState(
     environment.STATE_DIRECTORY ?? `${environment.XDG_STATE_HOME || `${homedir()}/.local/state`}/hephaestus`;
   const path = `alerts-${stack}.json`;
   return {
-    read: async () => parse(await readFile(`${folder}/${path}`, "utf8").catch(() => "")),
+    // A file that was cut off or edited is as good as none.
+    read: async () =>
+      new Map(
+        Object.entries(readJson(reportedSchema, await readFile(`${folder}/${path}`).catch(() => "")) ?? {}),
+      ),
     write: (reported) =>
       writeFiles(
         folder,
@@ -31,14 +39,4 @@ export function alertState(
         0o600,
       ),
   };
-}
-
-/** A file that was cut off or edited is as good as none. */
-function parse(text: string): Reported {
-  try {
-    const entries = Object.entries(JSON.parse(text) as Record<string, unknown>);
-    return new Map(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
-  } catch {
-    return new Map();
-  }
 }

@@ -1,5 +1,7 @@
+import { z } from "zod";
 import type { Docker } from "../docker/run.js";
 import { readServiceLog } from "../docker/serviceLogs.js";
+import { readJson } from "../json.js";
 import { ACTION_PATTERNS, type Action, REPOSITORY_PATTERN } from "../services/accessActions.js";
 
 /** A request, as the gateway logged it. */
@@ -33,50 +35,51 @@ const PLAIN = new RegExp(
   `^(\\S+) ${QUOTED} \\[([^\\]]+)\\] "([A-Z]+) ((?:[^"\\\\]|\\\\.)*)" (\\d+) (\\d+) ([\\d.]+) ${QUOTED}$`,
 );
 
+/** The fields of a line. */
+const word = z.string().default("");
+const lineSchema = z.object({
+  address: word,
+  user: word,
+  time: z.coerce.date(),
+  method: z.string().min(1),
+  path: word,
+  status: z.coerce.number(),
+  bytes: z.coerce.number(),
+  seconds: z.coerce.number(),
+  userAgent: word,
+});
+
 /**
  * A line of the gateway's access log, in either format.
  *
  * @returns undefined for any other line, such as one of nginx itself
  */
 export function parseAccess(line: string): Access | undefined {
-  return line.startsWith("{") ? parseJson(line) : parsePlain(line);
-}
-
-function parsePlain(line: string): Access | undefined {
-  const [, address = "", user = "", time = "", method = "", path = "", ...rest] = PLAIN.exec(line) ?? [];
-  const [status, bytes, seconds, userAgent = ""] = rest;
-  const request = { address, user: unescaped(user), time, method, path: unescaped(path) };
-  return access({ ...request, status, bytes, seconds, userAgent: unescaped(userAgent) });
-}
-
-function parseJson(line: string): Access | undefined {
-  try {
-    return access(JSON.parse(line) as Record<string, unknown>);
-  } catch {
-    return undefined;
-  }
-}
-
-function access(fields: Record<string, unknown>): Access | undefined {
-  const text = (name: string): string => (fields[name] === undefined ? "" : String(fields[name]));
-  const at = new Date(text("time"));
-  const [method, path] = [text("method"), text("path")];
-  const [user = "", via] = text("user").split(" via ");
-  if (Number.isNaN(at.getTime()) || method === "") return undefined;
+  const fields = line.startsWith("{")
+    ? readJson(lineSchema, line)
+    : lineSchema.safeParse(plainFields(line)).data;
+  if (fields === undefined) return undefined;
+  const { time, method, path, user: login, ...rest } = fields;
+  const [user = "", via] = login.split(" via ");
   return {
-    at,
+    at: time,
     user: user === "" || user === "-" ? undefined : user,
     via,
-    address: text("address"),
     method,
     path,
     action: ACTION_TESTS.find(({ test }) => test.test(`${method} ${path}`))?.action,
     repository: REPOSITORY.exec(path)?.groups?.repository,
     reference: /\/(?:manifests|blobs|referrers)\/([^/]+)$/.exec(path)?.[1],
-    status: Number(text("status")),
-    bytes: Number(text("bytes")),
-    seconds: Number(text("seconds")),
-    userAgent: text("userAgent"),
+    ...rest,
+  };
+}
+
+function plainFields(line: string): unknown {
+  const [, address, user = "", time, method, path = "", status, bytes, seconds, userAgent = ""] =
+    PLAIN.exec(line) ?? [];
+  return {
+    ...{ address, time, method, status, bytes, seconds },
+    ...{ user: unescaped(user), path: unescaped(path), userAgent: unescaped(userAgent) },
   };
 }
 

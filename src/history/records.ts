@@ -1,7 +1,10 @@
+import { z } from "zod";
 import { words } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { stackConfigNames } from "../docker/stackConfigs.js";
 import { LABELS } from "../docker/swarmSecrets.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { parseJson } from "../json.js";
 
 /**
  * What was done to a stack, kept in its Swarm so that it outlives the operator's machine: a Swarm config for each
@@ -89,12 +92,19 @@ export function createRecord(stack: string, number: number, event: Event): strin
   ];
 }
 
-interface InspectedConfig {
-  Spec: { Name: string; Labels?: Record<string, string>; Data?: string };
-}
+const inspectedSchema = z.object({
+  Spec: z.object({
+    Name: z.string(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+    Data: z.string().optional(),
+  }),
+});
 
 /** Reads one record back; undefined where it is none. */
-export function parseRecord(stack: string, { Spec }: InspectedConfig): HistoryRecord | undefined {
+export function parseRecord(
+  stack: string,
+  { Spec }: z.infer<typeof inspectedSchema>,
+): HistoryRecord | undefined {
   const labels = Spec.Labels ?? {};
   const prefix = recordName(stack, "");
   const number = Number(Spec.Name.startsWith(prefix) ? Spec.Name.slice(prefix.length) : "");
@@ -138,10 +148,23 @@ export async function readRecords(docker: Docker, stack: string): Promise<Histor
   const names = await stackConfigNames(docker, stack, recordName(stack, ""));
   if (names.length === 0) return [];
   const { stdout } = await docker.attempt(["config", "inspect", ...names]);
-  return (JSON.parse(stdout.trim() || "[]") as InspectedConfig[])
+  return configsIn(stdout)
     .map((config) => parseRecord(stack, config))
     .filter((record) => record !== undefined)
     .sort((a, b) => a.number - b.number);
+}
+
+function configsIn(inspected: string): z.infer<typeof inspectedSchema>[] {
+  try {
+    return parseJson(z.array(inspectedSchema), inspected.trim() || "[]");
+  } catch (cause) {
+    throw new OperatorError(`gave an odd answer: ${(cause as Error).message}`, {
+      where: "docker config inspect",
+      remedy: "See with `docker version` that the engine is Docker Engine 20.10 or newer.",
+      exitCode: ExitCode.docker,
+      cause,
+    });
+  }
 }
 
 /**

@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { Secret } from "../credentials/secret.js";
 import type { Login } from "../credentials/userLogin.js";
+import { parseJson } from "../json.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
 
@@ -30,10 +32,12 @@ export function otherRegistry({
   return new RegistryApi(new RegistryClient(url, loginAt(name, logins), { signal }));
 }
 
+const loginsSchema = z.object({ auths: z.record(z.string(), z.object({ auth: z.string() })) });
+
 /** The login of a Docker config.json at a registry. */
 function loginAt(registry: string, logins: Secret | undefined): Login | undefined {
   if (logins === undefined) return undefined;
-  const { auths } = JSON.parse(logins.reveal()) as { auths: Record<string, { auth: string }> };
+  const { auths } = parseJson(loginsSchema, logins.reveal());
   const ofHub = registry === HUB.name ? auths[HUB.login] : undefined;
   const { auth = "" } = auths[registry] ?? auths[`https://${registry}`] ?? ofHub ?? {};
   const [, user = "", password = ""] = /^([^:]+):(.*)$/s.exec(Buffer.from(auth, "base64").toString()) ?? [];

@@ -1,3 +1,6 @@
+import { z } from "zod";
+import { readJson } from "../json.js";
+
 /** What regsync did with an image, by its log. */
 export interface MirroredImage {
   /** Registry, repository and tag. */
@@ -23,12 +26,9 @@ export interface MirrorReport {
   waitsFor: string | undefined;
 }
 
-interface Entry {
-  msg?: string;
-  source?: string;
-  target?: string;
-  error?: string;
-}
+/** An entry of its log, as far as it is read. */
+const word = z.string().default("");
+const entrySchema = z.object({ msg: word, source: word, target: word, error: word });
 
 const STATES: Readonly<Record<string, MirroredImage["state"]>> = {
   "Image matches": "current",
@@ -46,7 +46,9 @@ export function parseRegsyncLog(lines: readonly string[]): MirrorReport {
   const report: MirrorReport = { images: [], sources: [], unmatched: [], waitsFor: undefined };
   const images = new Map<string, MirroredImage>();
   for (const line of lines) {
-    const { msg = "", source = "", target = "", error = "" } = entryOf(line);
+    const entry = readJson(entrySchema, line);
+    if (entry === undefined) continue;
+    const { msg, source, target, error } = entry;
     const state = STATES[msg];
     if (msg === "Delaying for rate limit") report.waitsFor = source;
     else if (state !== undefined) {
@@ -63,15 +65,6 @@ export function parseRegsyncLog(lines: readonly string[]): MirrorReport {
 
 /** regsync names a repository with the tag latest. */
 const repositoryOf = (name: string): string => name.replace(/:latest$/, "");
-
-function entryOf(line: string): Entry {
-  if (!line.startsWith("{")) return {};
-  try {
-    return JSON.parse(line) as Entry;
-  } catch {
-    return {};
-  }
-}
 
 /** Whether the copy of an image was the same already. */
 export const isUpToDate = ({ state }: MirroredImage): boolean => state === "current" || state === "refreshed";

@@ -37,12 +37,11 @@ export const isMediaType = (value: unknown): value is string =>
  * @param bytes of a manifest
  */
 export function mediaTypeOf(bytes: Buffer): string {
-  const { mediaType, manifests } = JSON.parse(bytes.toString("utf8")) as {
-    mediaType?: unknown;
-    manifests?: unknown;
-  };
+  const { mediaType, manifests } = readJson(typesSchema, bytes) ?? {};
   return isMediaType(mediaType) ? mediaType : manifests ? OCI_INDEX : OCI_MANIFEST;
 }
+
+const typesSchema = z.object({ mediaType: z.unknown().optional(), manifests: z.unknown().optional() });
 
 /** Content as a manifest names it. Source: OCI image specification, descriptor.md. */
 export interface Content {

@@ -31,11 +31,15 @@ export function buildDate(text: unknown): Date | undefined {
   return date.getTime() >= FIRST_REGISTRY ? date : undefined;
 }
 
-/** An error of the distribution specification; the reason is what our gateway adds. */
-interface RegistryError {
-  message?: string;
-  detail?: { reason?: string };
-}
+/** Errors of the distribution specification; the reason is what our gateway adds. */
+const errorsSchema = z.object({
+  errors: z.array(
+    z.object({
+      message: z.string().optional(),
+      detail: z.object({ reason: z.string().optional() }).nullish(),
+    }),
+  ),
+});
 
 /** What a tag or digest stands for. */
 export interface Manifest {
@@ -211,14 +215,14 @@ export class RegistryApi {
   async remove(repository: string, digest: Digest): Promise<void> {
     const path = `/v2/${repository}/manifests/${digest}`;
     const response = await this.client.request("DELETE", path);
-    if (response.status === 405) throw await this.refusal(response);
+    if (response.status === 405) throw await this.refusal(response, path);
     if (response.status !== 404) this.client.expectOk(response, path);
   }
 
   /** Why nothing is deleted: the gateway says it in words, and in the detail for programs. */
-  private async refusal(response: Response): Promise<OperatorError> {
-    const body = (await response.json().catch(() => ({}))) as { errors?: RegistryError[] };
-    const { message, detail } = body.errors?.[0] ?? {};
+  private async refusal(response: Response, path: string): Promise<OperatorError> {
+    const body = await this.client.read(response, path, LARGEST_MANIFEST);
+    const { message, detail } = readJson(errorsSchema, body)?.errors[0] ?? {};
     return new OperatorError(message ?? "the registry does not delete", {
       where: this.client.url,
       remedy:

@@ -70,6 +70,8 @@ describe("a line of the gateway's log", () => {
     "/docker-entrypoint.sh: Configuration complete; ready for start up",
     "{",
     '{"time":"now"}',
+    '{"time":"2026-11-26T10:00:00Z","method":"GET","status":"none","bytes":0,"seconds":0}',
+    '{"time":"2026-11-26T10:00:00Z","method":"GET","user":{},"status":200,"bytes":0,"seconds":0}',
     "[]",
     "",
     plain("", 400),
@@ -80,6 +82,7 @@ describe("a line of the gateway's log", () => {
       time: "2026-11-26T10:00:00Z",
       method: "GET",
       user: "ann via hephaestus-ui-2",
+      ...{ status: 200, bytes: 0, seconds: "0.001" },
     });
     for (const line of [plain("GET /v2/", 200, "ann via hephaestus-ui-2"), json])
       expect(parseAccess(line)).toMatchObject({ user: "ann", via: "hephaestus-ui-2" });

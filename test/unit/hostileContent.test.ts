@@ -112,6 +112,16 @@ describe("manifests that list each other", () => {
     expect(spared).toEqual([{ tag: "amd64", reason: "is part of 1, which stays" }]);
   });
 
+  test("may name a layer that the backup has already as a manifest, which it is not", async () => {
+    source.image("app", "1", "layer");
+    await backup();
+    const layer = { ...source.blob("app", Buffer.from("layer layer")), mediaType: TYPES.manifest };
+    source.manifest("app", "2", TYPES.index, { manifests: [layer] });
+    expect((await backup()).damage).toEqual(
+      expect.arrayContaining([expect.stringContaining("is no manifest"), `app:2 lacks ${layer.digest}`]),
+    );
+  });
+
   test("may lack something at the end of every way, and are judged at once", async () => {
     lattice(31);
     const gone = digestOf(Buffer.from("layer a"));
