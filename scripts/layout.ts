@@ -42,19 +42,6 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   bcryptjs: ["credentials"],
   "@commander-js/extra-typings": ["commands", "cli.ts"],
   execa: ["docker", "host"],
-  // The config, and documents from outside.
-  zod: [
-    "config",
-    "json.ts",
-    "registry",
-    "frontDoor",
-    "history",
-    "maintenance",
-    "mirror",
-    "backup",
-    "alerts",
-    "bundle",
-  ],
 };
 
 /** Layers that compute and do nothing else: no program, no file, no network. */

@@ -1,6 +1,6 @@
 import { Option } from "@commander-js/extra-typings";
 import type { Config } from "../config/resolve.js";
-import { mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
+import { mirrorLoginsFrom } from "../credentials/operatorVariables.js";
 import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";

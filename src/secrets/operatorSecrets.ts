@@ -1,11 +1,14 @@
 import type { Config } from "../config/resolve.js";
-import { MIRROR_LOGINS_VARIABLE, mirrorLoginsFrom } from "../credentials/mirrorLogins.js";
 import {
-  NOTIFICATION_HEADERS_VARIABLE,
+  credentialsFile,
+  MIRROR_LOGINS,
+  mirrorLoginsFrom,
+  NOTIFICATION_HEADERS,
   notificationHeadersFrom,
-} from "../credentials/notificationHeaders.js";
+  storageKeysFrom,
+  storageVariables,
+} from "../credentials/operatorVariables.js";
 import { type Family, type Generations, type SecretKind, secretName } from "../credentials/secretKinds.js";
-import { credentialsFile, storageKeysFrom, storageVariables } from "../credentials/storageKeys.js";
 import type { NewSecret } from "../docker/swarmSecrets.js";
 import type { Problem } from "../operation/findings.js";
 import type { Session } from "../operation/stackSession.js";
@@ -56,7 +59,7 @@ export const OPERATOR_SECRETS: Readonly<Record<OperatorFamily, OperatorSecret>> 
       return content === undefined ? [] : [{ kind: "mirror-logins", content }];
     },
     what: "the logins of the mirror",
-    remedy: () => `Set ${MIRROR_LOGINS_VARIABLE} to a Docker config.json, or regsync.logins: false.`,
+    remedy: () => `Set ${MIRROR_LOGINS.name} to a Docker config.json, or regsync.logins: false.`,
   },
   "notification-headers": {
     kinds: (config) => (hasNotificationHeaders(config) ? ["notification-headers"] : []),
@@ -65,7 +68,7 @@ export const OPERATOR_SECRETS: Readonly<Record<OperatorFamily, OperatorSecret>> 
       return content === undefined ? [] : [{ kind: "notification-headers", content }];
     },
     what: "the headers of notifications",
-    remedy: () => `Set ${NOTIFICATION_HEADERS_VARIABLE} to the headers of each receiver, as JSON.`,
+    remedy: () => `Set ${NOTIFICATION_HEADERS.name} to the headers of each receiver, as JSON.`,
   },
 };
 

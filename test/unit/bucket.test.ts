@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { isSharedStorage, storageFolder, storagePlace } from "../../src/config/resolve.js";
-import { credentialsFile, storageKeysFrom } from "../../src/credentials/storageKeys.js";
+import { credentialsFile, storageKeysFrom } from "../../src/credentials/operatorVariables.js";
 import type { SwarmService } from "../../src/docker/objects.js";
 import { ExitCode } from "../../src/errors.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";

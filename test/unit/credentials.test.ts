@@ -10,7 +10,7 @@ import {
   verifyPassword,
 } from "../../src/credentials/htpasswd.js";
 import { machineAccounts, machineKinds, splitHtpasswd } from "../../src/credentials/machineAccounts.js";
-import { notificationHeadersFrom } from "../../src/credentials/notificationHeaders.js";
+import { notificationHeadersFrom } from "../../src/credentials/operatorVariables.js";
 import { generatePassword, PASSWORD_LENGTH } from "../../src/credentials/password.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { generationVariables } from "../../src/credentials/secretKinds.js";
@@ -36,9 +36,13 @@ test("a secret shows itself nowhere", () => {
 });
 
 test.each<[string, object, RegExp]>([
-  ["a name", { "X Token": "anvil-7" }, /the name of a header for ci is not one that HTTP allows/],
-  ["a value", { "X-Token": "anvil\n7" }, /the value of X-Token for ci is not one that HTTP allows/],
-  ["a value that is no text", { "X-Token": 7 }, /the value of X-Token for ci is not one that HTTP allows/],
+  ["a name", { "X Token": "anvil-7" }, /has a header whose name HTTP does not allow \(at ci\)$/],
+  ["a value", { "X-Token": "anvil\n7" }, /has a header whose value HTTP does not allow \(at ci\.X-Token\)$/],
+  [
+    "a value that is no text",
+    { "X-Token": 7 },
+    /has a header whose value HTTP does not allow \(at ci\.X-Token\)$/,
+  ],
 ])("a header that HTTP does not have is named without its value: %s", (_name, headers, message) => {
   const environment = { REGISTRY_NOTIFICATION_HEADERS: JSON.stringify({ ci: headers }) };
   expect(() => notificationHeadersFrom(environment)).toThrow(message);

@@ -3,7 +3,7 @@ import { ConfigError, formatFinding } from "../../src/config/configFindings.js";
 import { withValue } from "../../src/config/editable.js";
 import { loadConfig } from "../../src/config/load.js";
 import { isVersionRange } from "../../src/config/schema/imageMirror.js";
-import { mirrorLoginsFrom } from "../../src/credentials/mirrorLogins.js";
+import { mirrorLoginsFrom } from "../../src/credentials/operatorVariables.js";
 import { failuresOf, isUpToDate, parseRegsyncLog } from "../../src/mirror/regsyncLog.js";
 import {
   imageParts,
@@ -200,10 +200,10 @@ test.each([
   ["nothing", "is not JSON"],
   ["[]", "has no auths"],
   ['{"auths":{}}', "has no logins"],
-  ['{"auths":{"quay.io":{}}}', 'has no user and password for "quay.io"'],
-  ['{"auths":{"quay.io":{"username":"ann","password":""}}}', 'has no user and password for "quay.io"'],
-  ['{"auths":{"quay.io":{"username":"","password":"anvil"}}}', 'has no user and password for "quay.io"'],
-  ['{"auths":{"quay.io":{"auth":"%%"}}}', 'has no user and password for "quay.io"'],
+  ['{"auths":{"quay.io":{}}}', "has no user and password (at auths.quay.io)"],
+  ['{"auths":{"quay.io":{"username":"ann","password":""}}}', "has no user and password (at auths.quay.io)"],
+  ['{"auths":{"quay.io":{"username":"","password":"anvil"}}}', "has no user and password (at auths.quay.io)"],
+  ['{"auths":{"quay.io":{"auth":"%%"}}}', "has no user and password (at auths.quay.io)"],
 ])("logins that cannot be are refused, and are not shown: %s", (text, message) => {
   expect(() => mirrorLoginsFrom({ REGISTRY_MIRROR_LOGINS: text })).toThrow(message);
 });

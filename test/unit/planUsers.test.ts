@@ -6,8 +6,8 @@ import {
   parseHtpasswd,
   verifyPassword,
 } from "../../src/credentials/htpasswd.js";
+import { credentialsFile } from "../../src/credentials/operatorVariables.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { credentialsFile } from "../../src/credentials/storageKeys.js";
 import {
   type Credentials,
   changePassword,

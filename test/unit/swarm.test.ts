@@ -1,7 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { MIRROR_LOGINS_VARIABLE } from "../../src/credentials/mirrorLogins.js";
-import { NOTIFICATION_HEADERS_VARIABLE } from "../../src/credentials/notificationHeaders.js";
+import { MIRROR_LOGINS, NOTIFICATION_HEADERS } from "../../src/credentials/operatorVariables.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { stackServices } from "../../src/docker/objects.js";
 import {
@@ -127,8 +126,8 @@ test("programs that are started do not inherit the operator's secrets", () => {
     "REGISTRY_RAW_PASSWORD",
     "REGISTRY_S3_SECRET_ACCESS_KEY",
     "REGISTRY_S3_READER_SECRET_ACCESS_KEY",
-    MIRROR_LOGINS_VARIABLE,
-    NOTIFICATION_HEADERS_VARIABLE,
+    MIRROR_LOGINS.name,
+    NOTIFICATION_HEADERS.name,
     "HEPHAESTUS_ALERT_URL",
   ];
   for (const name of [...secrets, "MORE"]) vi.stubEnv(name, "x");

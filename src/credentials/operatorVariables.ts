@@ -1,0 +1,164 @@
+import { z } from "zod";
+import { ExitCode, OperatorError } from "../errors.js";
+import { Secret } from "./secret.js";
+
+/** Secrets that the operator gives in variables of the environment. What is in a variable is never shown. */
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const refuse = (message: string, where: string, remedy: string) =>
+  new OperatorError(message, { where, remedy, exitCode: ExitCode.credentials });
+
+/** A variable with JSON in it. */
+interface JsonVariable<T> {
+  name: string;
+  schema: z.ZodType<T>;
+  /** The key of the config that it belongs to. */
+  where: string;
+  remedy: string;
+}
+
+/**
+ * What a variable holds.
+ *
+ * @returns undefined if it is not set
+ * @throws OperatorError if it holds something else than its schema says
+ */
+function fromJson<T>(
+  environment: Environment,
+  { name, schema, where, remedy }: JsonVariable<T>,
+): T | undefined {
+  const text = environment[name];
+  if (!text) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw refuse(`${name} is not JSON`, where, remedy);
+  }
+  const { data, error } = schema.safeParse(value);
+  if (data !== undefined) return data;
+  const { code, message = "", path = [] } = error?.issues[0] ?? {};
+  // A key that is refused may be a secret in the wrong place.
+  const place = (code === "invalid_key" ? path.slice(0, -1) : path).join(".");
+  throw refuse(`${name} ${message}${place && ` (at ${place})`}`, where, remedy);
+}
+
+const word = z.string().optional().catch(undefined);
+
+/** USER:PASSWORD of an entry. A credential store keeps the password elsewhere. */
+const login = z
+  .object({ auth: word, username: word, password: word }, "has no user and password")
+  .transform(({ auth = "", username, password }) =>
+    username !== undefined && password !== undefined
+      ? `${username}:${password}`
+      : Buffer.from(auth, "base64").toString(),
+  )
+  .pipe(z.string().regex(/^[^:]+:./s, "has no user and password"));
+
+/** The logins at registries that the mirror copies from, as a Docker config.json. Source: docker/cli, cli/config/configfile. */
+export const MIRROR_LOGINS = {
+  name: "REGISTRY_MIRROR_LOGINS",
+  schema: z.object(
+    {
+      auths: z
+        .record(z.string(), login, "has no auths")
+        .refine((auths) => Object.keys(auths).length > 0, "has no logins"),
+    },
+    "has no auths",
+  ),
+  where: "regsync.logins",
+  remedy:
+    'Set it to a Docker config.json with the passwords in it: {"auths":{"https://index.docker.io/v1/":{"auth":"<base64 of USER:PASSWORD>"}}}',
+};
+
+/** The logins from the environment, with everything but the logins left out. */
+export function mirrorLoginsFrom(environment: Environment): Secret | undefined {
+  const config = fromJson(environment, MIRROR_LOGINS);
+  if (config === undefined) return undefined;
+  const auths = Object.entries(config.auths)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([registry, text]) => [registry, { auth: Buffer.from(text).toString("base64") }] as const);
+  return new Secret(JSON.stringify({ auths: Object.fromEntries(auths) }));
+}
+
+/** The headers of each receiver of notifications, by its name. Source: RFC 9110, 5.1 and 5.5. */
+export const NOTIFICATION_HEADERS = {
+  name: "REGISTRY_NOTIFICATION_HEADERS",
+  schema: z.record(
+    z.string(),
+    z.record(
+      z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,100}$/),
+      z
+        .string("has a header whose value HTTP does not allow")
+        .regex(/^[\x20-\x7e]{0,4096}$/, "has a header whose value HTTP does not allow"),
+      {
+        error: ({ code }) =>
+          code === "invalid_key" ? "has a header whose name HTTP does not allow" : "has no headers",
+      },
+    ),
+    "has no receivers",
+  ),
+  where: "notifications",
+  remedy: 'Set it to the headers of each receiver by its name: {"ci":{"Authorization":"Bearer <token>"}}',
+};
+
+export function notificationHeadersFrom(environment: Environment): Secret | undefined {
+  const receivers = fromJson(environment, NOTIFICATION_HEADERS);
+  return receivers && new Secret(JSON.stringify(receivers));
+}
+
+/** An access key of an S3 storage. Its id is no secret. */
+export interface AccessKey {
+  id: string;
+  secret: Secret;
+}
+
+const KEYS = {
+  registry: ["REGISTRY_S3_ACCESS_KEY_ID", "REGISTRY_S3_SECRET_ACCESS_KEY"],
+  reader: ["REGISTRY_S3_READER_ACCESS_KEY_ID", "REGISTRY_S3_READER_SECRET_ACCESS_KEY"],
+} as const;
+
+/** The variables that have to be set, for messages. */
+export const storageVariables = (readerKeys: boolean): string =>
+  [...KEYS.registry, ...(readerKeys ? KEYS.reader : [])].join(", ");
+
+/**
+ * The keys of the registry, and those of the reader if it has its own.
+ *
+ * @returns undefined if none is set
+ * @throws OperatorError if one of them is missing or cannot be a key
+ */
+export function storageKeysFrom(
+  environment: Environment,
+  readerKeys: boolean,
+): { registry: AccessKey; reader: AccessKey | undefined } | undefined {
+  const registry = keyOf(environment, KEYS.registry);
+  const reader = readerKeys ? keyOf(environment, KEYS.reader) : undefined;
+  if (registry === undefined && reader === undefined) return undefined;
+  if (registry === undefined || (readerKeys && reader === undefined))
+    throw refuse(
+      "some keys of the S3 storage are missing",
+      "registry.storage",
+      `Set ${storageVariables(readerKeys)}.`,
+    );
+  return { registry, reader };
+}
+
+function keyOf(
+  environment: Environment,
+  [idName, secretName]: readonly [string, string],
+): AccessKey | undefined {
+  const fault = (message: string, remedy: string) => refuse(message, "registry.storage", remedy);
+  const [id, secret] = [environment[idName], environment[secretName]];
+  if (!id && !secret) return undefined;
+  if (!id || !secret)
+    throw fault(`${id ? secretName : idName} is not set`, `Set ${idName} and ${secretName} together.`);
+  if (!/^[\x21-\x7e]{1,128}$/.test(id)) throw fault(`${idName} is no access key`, "Copy it again.");
+  if (!/^[\x21-\x7e]{1,512}$/.test(secret)) throw fault(`${secretName} is no secret key`, "Copy it again.");
+  return { id, secret: new Secret(secret) };
+}
+
+/** The file that the AWS SDK reads. Source: AWS SDK reference, "Shared config and credentials files". */
+export const credentialsFile = ({ id, secret }: AccessKey): Secret =>
+  new Secret(`[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret.reveal()}\n`);
