@@ -1,6 +1,6 @@
 import { isCovered } from "../access/glob.js";
 import { includes, isAnyPublic, namedBy, PERMISSIONS, repositoryRules } from "../access/repositoryRules.js";
-import { type ConfigIssue, issueError as error, issueWarning as warning } from "./configIssue.js";
+import { type ConfigIssue, error, warning } from "./configIssue.js";
 import type { ParsedConfig } from "./schema/index.js";
 
 /** Lists of rules of which the first that matches a repository decides. */

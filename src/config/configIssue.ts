@@ -8,25 +8,22 @@ export interface ConfigIssue {
   remedy: string;
 }
 
-/** A rule about values of a config that depend on each other. */
-export type Rule = (config: ParsedConfig) => ConfigIssue | readonly ConfigIssue[] | undefined;
+/** A rule about values of a config that depend on each other; false if it has nothing against them. */
+export type Rule = (config: ParsedConfig) => ConfigIssue | readonly ConfigIssue[] | false | undefined;
+
+/** A path whose keys have no dots in their names may be written with dots between them. */
+type Path = string | ConfigIssue["path"];
 
 const issueOf =
   (severity: ConfigIssue["severity"]) =>
-  (path: ConfigIssue["path"], message: string, remedy: string): ConfigIssue => ({
+  (path: Path, message: string, remedy: string): ConfigIssue => ({
     severity,
-    path,
+    path: typeof path === "string" ? path.split(".") : path,
     message,
     remedy,
   });
 
-export const issueError = issueOf("error");
-export const issueWarning = issueOf("warning");
-
-/** @param path of the value, with dots between the keys */
-export const error = (path: string, message: string, remedy: string): ConfigIssue =>
-  issueError(path.split("."), message, remedy);
+export const error = issueOf("error");
 
 /** The same, for what stops nothing. */
-export const warning = (path: string, message: string, remedy: string): ConfigIssue =>
-  issueWarning(path.split("."), message, remedy);
+export const warning = issueOf("warning");

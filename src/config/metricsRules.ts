@@ -1,17 +1,16 @@
-import { type ConfigIssue, error, issueError, type Rule, warning } from "./configIssue.js";
+import { type ConfigIssue, error, type Rule, warning } from "./configIssue.js";
 import { compareVersions } from "./resolve.js";
 
 /** The first stable branch with js_shared_dict_zone (njs 0.8.0). Source: nginx's and njs's lists of changes. */
 const FIRST_WITH_COUNTERS = "1.26";
 
 const needsNetwork: Rule = ({ metrics }) =>
-  metrics.network === undefined
-    ? error(
-        "metrics.enabled",
-        "nobody can read the metrics without a network that Prometheus is on",
-        "Set metrics.network to the overlay network of your Prometheus.",
-      )
-    : undefined;
+  metrics.network === undefined &&
+  error(
+    "metrics.enabled",
+    "nobody can read the metrics without a network that Prometheus is on",
+    "Set metrics.network to the overlay network of your Prometheus.",
+  );
 
 /** What is on that network can read the metrics. */
 const hasNetworkOfItsOwn: Rule = ({ expose, metrics, networks, traefik }) => {
@@ -21,13 +20,14 @@ const hasNetworkOfItsOwn: Rule = ({ expose, metrics, networks, traefik }) => {
       : expose === "traefik" && metrics.network === traefik.network
         ? "Traefik's network"
         : undefined;
-  return owner === undefined
-    ? undefined
-    : error(
-        "metrics.network",
-        `${metrics.network} is ${owner}, and everything on it could read the metrics`,
-        "Give Prometheus a network of its own: docker network create --driver overlay monitoring",
-      );
+  return (
+    owner !== undefined &&
+    error(
+      "metrics.network",
+      `${metrics.network} is ${owner}, and everything on it could read the metrics`,
+      "Give Prometheus a network of its own: docker network create --driver overlay monitoring",
+    )
+  );
 };
 
 const gatewayCounts: Rule = ({ gateway: { image } }) => {
@@ -42,28 +42,29 @@ const gatewayCounts: Rule = ({ gateway: { image } }) => {
 
 const debugServerIsOurs: Rule = ({ registry }) => {
   const name = Object.keys(registry.env).find((variable) => /^REGISTRY_HTTP_DEBUG(?:_|$)/.test(variable));
-  return name === undefined
-    ? undefined
-    : issueError(
-        ["registry", "env", name],
-        `${name} would move the metrics away from where they are asked for`,
-        "Remove it: metrics.enabled: true sets up the registry's debug server.",
-      );
+  return (
+    name !== undefined &&
+    error(
+      ["registry", "env", name],
+      `${name} would move the metrics away from where they are asked for`,
+      "Remove it: metrics.enabled: true sets up the registry's debug server.",
+    )
+  );
 };
 
 const bucketHasNoDisk: Rule = ({ metrics, registry: { storage } }) =>
-  metrics.nodeExporters.length > 0 && storage.driver === "s3"
-    ? warning(
-        "metrics.nodeExporters",
-        "the images are in a bucket, so there is no disk to look at",
-        "Remove it.",
-      )
-    : undefined;
+  metrics.nodeExporters.length > 0 &&
+  storage.driver === "s3" &&
+  warning(
+    "metrics.nodeExporters",
+    "the images are in a bucket, so there is no disk to look at",
+    "Remove it.",
+  );
 
 /** What is wrong with `metrics`, where it is on. */
 export const metricsRule: Rule = (config): ConfigIssue[] =>
   config.metrics.enabled
     ? [needsNetwork, hasNetworkOfItsOwn, gatewayCounts, debugServerIsOurs, bucketHasNoDisk].flatMap(
-        (rule) => rule(config) ?? [],
+        (rule) => rule(config) || [],
       )
     : [];

@@ -1,5 +1,5 @@
 import { isImmutable, type RepositoryRule, repositoryRules, ruleOf } from "../access/repositoryRules.js";
-import { type ConfigIssue, issueError as error, issueWarning as warning } from "./configIssue.js";
+import { type ConfigIssue, error, warning } from "./configIssue.js";
 import { resolve } from "./resolve.js";
 import { defaultName, SELF } from "./schema/imageMirror.js";
 import type { ParsedConfig } from "./schema/index.js";
