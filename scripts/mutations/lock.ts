@@ -8,11 +8,6 @@ export const LOCK: readonly Subject[] = [
     mutations: [
       { what: "attempts < 3;", by: "attempts < 1;", rule: "a stale lock is taken over at once" },
       {
-        what: "if (!/already exists/i.test(created.stderr)) throw dockerFailed(create, created);",
-        by: "",
-        rule: "an engine that refuses is no held lock",
-      },
-      {
         what: "if (lock === undefined) continue;",
         by: "if (lock === undefined) throw locked(stack, lock);",
         rule: "a lock that was freed meanwhile is taken",
@@ -58,8 +53,8 @@ export const LOCK: readonly Subject[] = [
         rule: "who lost the lock runs nothing more",
       },
       {
-        what: "keepLock(lockDocker, api",
-        by: "keepLock(cleanupDocker, api",
+        what: "keepLock(lockDocker, stack",
+        by: "keepLock(cleanupDocker, stack",
         rule: "a heartbeat never waits for itself",
       },
       { what: "    await endLeftJobs(docker, stack);\n", by: "", rule: "jobs of a killed holder end first" },
@@ -114,12 +109,7 @@ export const LOCK: readonly Subject[] = [
       },
       { what: "  return true;", by: "  return false;", rule: "a lock that is there is held" },
       {
-        what: "if (saysAbsent(result)) return undefined;\n  throw",
-        by: "return undefined;\n  throw",
-        rule: "an engine that does not answer is no free lock, and takes none away",
-      },
-      {
-        what: "await api.post(`/configs/${id}/update?version=${config.Version.Index}`, config.Spec);",
+        what: "await enginePost(docker, `/configs/${id}/update?version=${config.Version.Index}`, config.Spec);",
         by: "",
         rule: "a heartbeat renews the lock",
       },
@@ -151,13 +141,13 @@ export const LOCK: readonly Subject[] = [
       },
       { what: "else isLost = true;", by: "", rule: "a lock that is gone is lost" },
       {
-        what: "(await renewLock(docker, api, id)) last = asked;",
-        by: "(await renewLock(docker, api, id)) last = 0;",
+        what: "(await renewLock(docker, id)) last = asked;",
+        by: "(await renewLock(docker, id)) last = 0;",
         rule: "a heartbeat is noted",
       },
       {
-        what: "(await renewLock(docker, api, id)) last = asked;",
-        by: "(await renewLock(docker, api, id)) last = Date.now();",
+        what: "(await renewLock(docker, id)) last = asked;",
+        by: "(await renewLock(docker, id)) last = Date.now();",
         rule: "a heartbeat counts from when it was sent",
       },
       { what: "    beating = undefined;", by: "", rule: "there is more than one heartbeat" },
@@ -170,8 +160,8 @@ export const LOCK: readonly Subject[] = [
     tests: ["lock.test.ts"],
     mutations: [
       {
-        what: " || exitCode === ExitCode.locked;",
-        by: ";",
+        what: "isFinal(error) || Date.now()",
+        by: "Date.now()",
         rule: "who lost the lock does not wait for services",
       },
     ],

@@ -3,7 +3,7 @@ import type { Subject } from "./mutation.js";
 /** What leaves the program, and secrets that come from the environment. */
 export const SHOWN: readonly Subject[] = [
   {
-    file: "src/docker/run.ts",
+    file: "src/docker/childEnvironment.ts",
     tests: ["swarm.test.ts"],
     mutations: [
       { what: '  "REGISTRY_RAW_PASSWORD",\n', by: "", rule: "no program gets the password" },

@@ -118,6 +118,58 @@ export const SWARM: readonly Subject[] = [
     ],
   },
   {
+    file: "src/docker/engineApi.ts",
+    tests: ["engineConnection.test.ts", "swarm.test.ts", "removeSecrets.test.ts", "lock.test.ts"],
+    mutations: [
+      {
+        what: "return answer.status === 404 ? undefined : checked",
+        by: "return !isSuccess(answer.status) ? undefined : checked",
+        rule: "an engine that does not answer is no proof that something is absent",
+      },
+      {
+        what: "answer.status === 409",
+        by: "answer.status !== 201",
+        rule: "an engine that refuses is no name that is taken",
+      },
+      {
+        what: "return status === 404 || isSuccess(status);",
+        by: "return status !== undefined;",
+        rule: "what the engine keeps is not removed",
+      },
+      {
+        what: "    parseJson(schema, text);\n",
+        by: "",
+        rule: "an odd answer is an error with its source",
+      },
+    ],
+  },
+  {
+    file: "src/docker/engineConnection.ts",
+    tests: ["engineConnection.test.ts"],
+    mutations: [
+      {
+        what: ' && asked.method === "GET")',
+        by: ")",
+        rule: "what changes something is never sent twice",
+      },
+      {
+        what: '(socket as DialStdio).hold("unref");',
+        by: "",
+        rule: "a connection that nobody uses does not keep the program from ending",
+      },
+      {
+        what: "maxSockets: MOST_CONNECTIONS",
+        by: "maxSockets: 9",
+        rule: "questions at the same time start few processes",
+      },
+      {
+        what: "this.version ??= ",
+        by: "this.version = ",
+        rule: "the version of the engine is asked once",
+      },
+    ],
+  },
+  {
     file: "src/docker/objects.ts",
     tests: ["ownership.test.ts", "swarm.test.ts"],
     mutations: [
@@ -127,13 +179,8 @@ export const SWARM: readonly Subject[] = [
         rule: "a service with the label of another stack is not ours",
       },
       {
-        what: "result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(args, result);",
-        by: "false) throw dockerFailed(args, result);",
-        rule: "an engine that does not answer is no empty stack",
-      },
-      {
-        what: "(await listedServices(docker, listServices(stack))).filter((service) => isOwnService(stack, service));",
-        by: "listedServices(docker, listServices(stack));",
+        what: "(await listServices(docker, inNamespace(stack))).filter((service) => isOwnService(stack, service));",
+        by: "listServices(docker, inNamespace(stack));",
         rule: "services of others in the namespace are left out",
       },
     ],
@@ -149,8 +196,8 @@ export const SWARM: readonly Subject[] = [
       },
       { what: "if (foreign.length === 0) return [];", by: "", rule: "an empty namespace is in order" },
       {
-        what: "(owner === stack) === own)",
-        by: "(owner !== undefined) === own)",
+        what: "(Labels?.[OWNER_LABEL] === stack) === own)",
+        by: "(Labels?.[OWNER_LABEL] !== undefined) === own)",
         rule: "the label of another stack makes nothing ours",
       },
     ],
@@ -179,11 +226,6 @@ export const SWARM: readonly Subject[] = [
         what: "const ROUNDS = 5;",
         by: "const ROUNDS = 1;",
         rule: "what the engine changed meanwhile is tried again",
-      },
-      {
-        what: "services.filter((service) => isOwnService(stack, service));",
-        by: "services;",
-        rule: "services of others are not touched",
       },
     ],
   },

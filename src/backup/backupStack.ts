@@ -1,7 +1,7 @@
 import { TEMPORARY_USER } from "../access/repositoryRules.js";
 import { formatHtpasswd } from "../credentials/htpasswd.js";
 import type { Login } from "../credentials/userLogin.js";
-import { interrupted } from "../docker/run.js";
+import { interrupted } from "../docker/failures.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { endLeftReadOnly } from "../maintenance/lease.js";
 import { withLock } from "../operation/stackLock.js";

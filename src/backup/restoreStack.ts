@@ -3,7 +3,7 @@ import type { Credentials } from "../credentials/userChanges.js";
 import type { Login } from "../credentials/userLogin.js";
 import { applyPlan } from "../deploy/deployStack.js";
 import { preflight } from "../deploy/preflight.js";
-import { interrupted } from "../docker/run.js";
+import { interrupted } from "../docker/failures.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";

@@ -3,7 +3,6 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { words } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readJson } from "../json.js";
@@ -62,7 +61,7 @@ async function inspectImage(
   const format = "{{.Os}}/{{.Architecture}}{{range .RepoDigests}} {{.}}{{end}}";
   const { exitCode, stdout } = await docker.attempt(["image", "inspect", "--format", format, name]);
   if (exitCode !== 0) return undefined;
-  const [platform, ...known] = words(stdout);
+  const [platform, ...known] = stdout.trim().split(/\s+/);
   return { platform, digests: known.map((reference) => reference.replace(/^.*@/, "")) };
 }
 

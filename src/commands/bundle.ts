@@ -8,7 +8,8 @@ import { programEntries } from "../bundle/ownProgram.js";
 import { readBundle } from "../bundle/readBundle.js";
 import type { Entry } from "../bundle/tarFile.js";
 import { writeBundle } from "../bundle/writeBundle.js";
-import { stackServices, words } from "../docker/objects.js";
+import { readEngineVersion } from "../docker/engine.js";
+import { listNodes, stackServices } from "../docker/objects.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readFrom, writeFiles } from "../host/files.js";
@@ -121,7 +122,8 @@ const textEntry = (path: string, text: string): Entry => ({ path, mode: 0o644, t
 
 /** The platform of the engine, as images name it. */
 async function platformOf(docker: Docker): Promise<string> {
-  return (await docker.run(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])).trim();
+  const { Os, Arch } = await readEngineVersion(docker);
+  return `${Os}/${Arch}`;
 }
 
 /** The digests that the services run, by image; none if there is no Swarm. */
@@ -161,7 +163,9 @@ async function bundleLoad(file: string, flags: BundleLoadFlags): Promise<ExitCod
   };
   await inStep(reporter, { id: "images", title: "Images" }, load, () => facts.images.join(", "));
   await writeFiles(folder, files);
-  const nodes = words((await docker.attempt(["node", "ls", "--format", "{{.Hostname}}"])).stdout);
+  const nodes = (await listNodes(docker).catch(() => [])).map(
+    ({ ID, Description }) => Description.Hostname ?? ID,
+  );
   reporter.result({ stack: facts.stack, folder, images: facts.images, nodes }, [
     `${folder}: the files of the stack`,
     ...(nodes.length > 1

@@ -5,7 +5,7 @@ import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig
 import { jsonSchema } from "../config/jsonSchema.js";
 import { loadConfig } from "../config/load.js";
 import type { Config } from "../config/resolve.js";
-import { allServices } from "../docker/objects.js";
+import { listServices } from "../docker/objects.js";
 import { boundedDocker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { CONFIG_FILE } from "../host/configFile.js";
@@ -135,7 +135,7 @@ function refuseUnused({ domain, node, traefikVersion, traefikNetwork, ui }: Init
 
 /** That Traefik cuts large layers, as far as docker shows it from here; undefined where it does not. */
 async function readTimeoutHint(config: Config): Promise<string | undefined> {
-  const services = allServices(boundedDocker(dockerCommand({}), 5000));
+  const services = listServices(boundedDocker(dockerCommand({}), 5000));
   const { finding, unknown } = readTimeout(config, await services.catch(() => []));
   if (finding) return `${finding.message}. ${finding.remedy}`;
   return unknown && `Large layers need a Traefik that is started with: ${readTimeoutFlag(config)}`;

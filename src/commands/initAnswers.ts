@@ -106,13 +106,14 @@ async function ask(given: Partial<InitAnswers>, domainName: string | undefined):
   return answers;
 }
 
-/** Host names of the ready nodes of the Swarm; none where docker does not reach a manager. */
+/** Host names of the ready nodes of the Swarm; none if docker does not reach a manager. */
 async function nodeNames(): Promise<string[]> {
-  const { dockerCommand } = await import("../docker/run.js");
-  const { words } = await import("../docker/objects.js");
-  const list = ["node", "ls", "--format", '{{if eq .Status "Ready"}}{{.Hostname}}{{end}}'];
-  const { exitCode, stdout } = await dockerCommand({}).attempt(list, { timeout: 5000 });
-  return exitCode === 0 ? words(stdout) : [];
+  const { boundedDocker, dockerCommand } = await import("../docker/run.js");
+  const { listNodes } = await import("../docker/objects.js");
+  const nodes = await listNodes(boundedDocker(dockerCommand({}), 5000)).catch(() => []);
+  return nodes.flatMap(({ Description: { Hostname }, Status }) =>
+    Hostname !== undefined && Status.State === "ready" ? [Hostname] : [],
+  );
 }
 
 /** What the schema says against answers, in one line. */

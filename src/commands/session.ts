@@ -1,6 +1,5 @@
 import { ROLLOUT_SECONDS } from "../config/limits.js";
-import { shownArguments } from "../credentials/redaction.js";
-import { dockerCommand } from "../docker/run.js";
+import { dockersOf } from "../docker/run.js";
 import type { Session, SessionOptions } from "../operation/stackSession.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
@@ -26,11 +25,9 @@ type DeployOptions = Pick<SessionOptions, "wait" | "resolveImage" | "host" | "ho
 /** Of a command that is no deploy: images stay as they are, and the host too. */
 const LEAVE_ALONE = { wait: true, resolveImage: "changed", host: undefined, hostSetup: false } as const;
 
-/** With --verbose: what notes each docker command, secrets masked. */
+/** With --verbose: what notes each docker command and each request to the engine. */
 export const commandNotes = ({ verbose }: Pick<SessionFlags, "verbose">, reporter: Reporter) =>
-  verbose
-    ? (args: readonly string[]) => reporter.note("info", `docker ${shownArguments(args).join(" ")}`)
-    : undefined;
+  verbose ? (shown: string) => reporter.note("info", shown) : undefined;
 
 /** Reads the config and opens the way to Docker; touches nothing. */
 export async function openSession(
@@ -52,9 +49,7 @@ export async function sessionOf(
   return {
     config,
     files,
-    docker: dockerCommand({ context: flags.context, onCommand, signal }),
-    cleanupDocker: dockerCommand({ context: flags.context, onCommand }),
-    lockDocker: dockerCommand({ context: flags.context, onCommand }),
+    ...dockersOf({ context: flags.context, onCommand, signal }),
     signal,
     reporter,
     environment: process.env,

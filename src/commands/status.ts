@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { daysBetween } from "../credentials/dates.js";
-import { interrupted } from "../docker/run.js";
+import { interrupted } from "../docker/failures.js";
 import { readStatus, type Status } from "../doctor/stackStatus.js";
 import { ExitCode } from "../errors.js";
 import { clearScreen, colours } from "../terminal/output.js";

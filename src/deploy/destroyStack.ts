@@ -1,16 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
+import { listConfigs } from "../docker/configs.js";
+import { engineDelete } from "../docker/engineApi.js";
+import { isFinal } from "../docker/failures.js";
+import { labelledBy } from "../docker/helperService.js";
 import { runJob } from "../docker/jobs.js";
-import { stackServices, words } from "../docker/objects.js";
-import { type Docker, saysAbsent } from "../docker/run.js";
-import { LABELS, stackSecretNames } from "../docker/swarmSecrets.js";
+import { stackServices } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
+import { stackSecretNames } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { helperServices } from "../operation/leftovers.js";
 import { lockName } from "../operation/lockObjects.js";
 import { ownNetworks } from "../operation/ownership.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
-import { removeNetworks, removeServices } from "../operation/stackUpdate.js";
+import { removeNetworks } from "../operation/stackUpdate.js";
 import { type FolderStorage, runningStorage } from "../storage/runningStorage.js";
 import { inStep } from "../terminal/inStep.js";
 
@@ -25,7 +29,7 @@ async function removeAllServices({ config, docker }: Session): Promise<string> {
   const names = [...own, ...(await helperServices(docker, config.stack))].map(({ Spec }) => Spec.Name);
   const networks = await ownNetworks(docker, config.stack);
   if (names.length + networks.length === 0) return "none there";
-  if (names.length > 0) await docker.run(removeServices(names));
+  for (const name of names) await engineDelete(docker, `/services/${name}`);
   const left = await removeNetworks(docker, networks, END_SECONDS);
   if (left.length === 0) return `removed ${[...names, ...networks].join(", ")}`;
   throw new OperatorError(`${left.join(", ")} cannot be removed`, {
@@ -36,11 +40,10 @@ async function removeAllServices({ config, docker }: Session): Promise<string> {
 }
 
 async function removeConfigs({ config: { stack }, docker }: Session): Promise<string> {
-  const filter = ["--filter", `label=${LABELS.stack}=${stack}`];
-  const names = words(await docker.run(["config", "ls", ...filter, "--format", "{{.Name}}"]));
+  const names = (await listConfigs(docker, labelledBy(stack))).map(({ Spec }) => Spec.Name);
   return removeAll(
     docker,
-    "config",
+    "configs",
     names.filter((name) => name !== lockName(stack)),
   );
 }
@@ -86,7 +89,7 @@ export async function destroyStack(session: Session, withData: boolean): Promise
       await step("data", "Data", () => removeData(session, folder));
     }
     await step("secrets", "Secrets", async () =>
-      removeAll(docker, "secret", await stackSecretNames(docker, config.stack)),
+      removeAll(docker, "secrets", await stackSecretNames(docker, config.stack)),
     );
     await step("configs", "Configs", () => removeConfigs(session));
   });
@@ -102,7 +105,7 @@ const inBucket = (config: Config): OperatorError =>
 /** A task that is ending still uses its objects, so removal is retried for a while. */
 async function removeAll(
   docker: Docker,
-  type: "secret" | "config",
+  type: "secrets" | "configs",
   names: readonly string[],
 ): Promise<string> {
   if (names.length === 0) return "none there";
@@ -111,17 +114,20 @@ async function removeAll(
   for (const end = Date.now() + END_SECONDS * 1000; left.length > 0 && Date.now() < end; await sleep(500)) {
     const still: string[] = [];
     for (const name of left) {
-      const result = await docker.attempt([type, "rm", name]);
-      if (result.exitCode === 0 || saysAbsent(result)) continue;
-      still.push(name);
-      reason = result.stderr.trim();
+      try {
+        await engineDelete(docker, `/${type}/${name}`);
+      } catch (error) {
+        if (isFinal(error)) throw error;
+        still.push(name);
+        reason = (error as OperatorError).message;
+      }
     }
     left = still;
     if (left.length === 0) break;
   }
   if (left.length === 0) return `removed ${names.join(", ")}`;
   throw new OperatorError(`${left.join(", ")} cannot be removed: ${reason}`, {
-    where: `docker ${type} rm`,
+    where: `${type} of the Swarm`,
     remedy: "See which service uses it, and run hephaestus destroy again.",
     exitCode: ExitCode.docker,
   });

@@ -1,5 +1,5 @@
 import { type Endpoint, readEndpoint } from "../docker/endpoint.js";
-import { allServices } from "../docker/objects.js";
+import { listServices } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readFrom } from "../host/files.js";
 import { kernelHasIpvs } from "../host/kernel.js";
@@ -71,7 +71,7 @@ async function lookAtSwarm(
   const operator = await chooseOperatorSecrets(session, users.plan.found);
   problems.push(...operator.problems);
   problems.push(...(await judgeOwnImages(config, signal)));
-  const { finding } = readTimeout(config, await allServices(docker));
+  const { finding } = readTimeout(config, await listServices(docker));
   if (finding) problems.push(finding);
   const secrets = {
     ...users.plan,

@@ -1,5 +1,5 @@
 import type { Config } from "../config/resolve.js";
-import type { EngineApi } from "../docker/engineApi.js";
+import { engineTime } from "../docker/engine.js";
 import { stackServices, tasksOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import {
@@ -8,14 +8,13 @@ import {
   readBaseline,
   removeBaseline,
   restoreBaseline,
-  storedServices,
   writeBaseline,
 } from "../operation/baseline.js";
 import { describe, judge } from "../operation/convergence.js";
 import { removeOldConfigs } from "../operation/leftovers.js";
 import { ownNetworks } from "../operation/ownership.js";
 import type { Session } from "../operation/stackSession.js";
-import { engineTime, removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
+import { removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
 import { discardSecrets } from "../secrets/removeSecrets.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { rollSeconds } from "../services/parts.js";
@@ -31,10 +30,10 @@ const REMOVAL_SECONDS = 30;
  * Records what a failed deploy has to go back to, before the deploy: what runs now, or, if an interrupted deploy
  * left services that do not run, the state that it recorded.
  */
-export async function chooseBaseline(docker: Docker, api: EngineApi, stack: string): Promise<Baseline> {
+export async function chooseBaseline(docker: Docker, stack: string): Promise<Baseline> {
   const left = await readBaseline(docker, stack);
   if (left !== undefined && !(await runs(docker, stack))) return left;
-  const now = (await storedServices(api, stack)).map(({ Spec }) => Spec);
+  const now = (await stackServices(docker, stack)).map(({ Spec }) => Spec);
   await writeBaseline(docker, stack, now);
   return now;
 }

@@ -1,21 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 import { composeServices } from "../diff/composeFile.js";
-import { engineApi } from "../docker/engineApi.js";
+import { engineTime } from "../docker/engine.js";
+import { engineDelete } from "../docker/engineApi.js";
 import { stackServices } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { type Baseline, removeBaseline, storedServices } from "../operation/baseline.js";
+import { type Baseline, removeBaseline } from "../operation/baseline.js";
 import { describe } from "../operation/convergence.js";
 import { removeOldConfigs } from "../operation/leftovers.js";
 import { foreignServices } from "../operation/ownership.js";
 import { asRolloutFailure, failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
 import type { Session } from "../operation/stackSession.js";
-import {
-  type Convergence,
-  engineTime,
-  removeServices,
-  startDeploy,
-  waitForConvergence,
-} from "../operation/stackUpdate.js";
+import { type Convergence, startDeploy, waitForConvergence } from "../operation/stackUpdate.js";
 import { discardSecrets, removeOldSecrets } from "../secrets/removeSecrets.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { COMPOSE_FILE } from "../stack.js";
@@ -31,12 +26,11 @@ export const rollOut = (session: Session, secrets: SecretsPlan): Promise<string>
     const { docker, config } = session;
     const wanted = wantedServices(session);
     await refuseForeignNames(session, wanted, secrets);
-    const api = await engineApi(docker);
-    const before = await chooseBaseline(docker, api, config.stack);
+    const before = await chooseBaseline(docker, config.stack);
     const result = await attempt(session, wanted, secrets, before, ATTEMPTS);
     await removeBaseline(docker, config.stack);
     if (result === undefined) return "handed to the Swarm, not waiting";
-    const services = await storedServices(api, config.stack);
+    const services = await stackServices(docker, config.stack);
     const isSame = isDeepStrictEqual(templates(before), templates(services.map(({ Spec }) => Spec)));
     return `${describe(config.stack, result.verdicts)}${isSame ? ", nothing changed" : ""}`;
   });
@@ -118,7 +112,7 @@ export const cleanUp = (session: Session, keep: SecretsPlan["generations"]): Pro
     const services = await stackServices(docker, config.stack);
     const extra = services.filter(({ Spec }) => !wanted.has(Spec.Name));
     const names = extra.map(({ Spec }) => Spec.Name);
-    if (names.length > 0) await docker.run(removeServices(names));
+    for (const name of names) await engineDelete(docker, `/services/${name}`);
     const rest = services.filter((service) => !extra.includes(service));
     const removed = [
       ...names,

@@ -1,5 +1,6 @@
 import { FAMILIES, type Generations, generationVariables } from "../credentials/secretKinds.js";
-import { type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
+import { contentOf, findConfig } from "../docker/configs.js";
+import { listNetworks, type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Session } from "../operation/stackSession.js";
 import type { ResolveImage } from "../operation/stackUpdate.js";
@@ -88,8 +89,7 @@ export function compareSpecs(
 }
 
 async function networkNames(docker: Docker): Promise<Map<string, string>> {
-  const lines = await docker.run(["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"]);
-  return new Map(lines.split("\n").map((line) => line.split(" ", 2) as [string, string]));
+  return new Map((await listNetworks(docker)).map(({ Id, Name }) => [Id, Name]));
 }
 
 /** Content by the name of a config. */
@@ -109,10 +109,9 @@ async function withContent(
 ): Promise<FactChange> {
   const { fact, from, to } = change;
   if (!fact.startsWith(CONFIG_FACT) || from === undefined || to === undefined) return change;
-  const inspect = ["config", "inspect", "--format", "{{json .Spec.Data}}", from];
-  const { exitCode, stdout } = await docker.attempt(inspect);
-  if (exitCode !== 0) return change;
-  const before = Buffer.from(stdout.replaceAll('"', ""), "base64").toString("utf8");
+  const config = await findConfig(docker, from);
+  if (config === undefined) return change;
+  const before = contentOf(config).toString("utf8");
   const place = fact.slice(CONFIG_FACT.length);
   return {
     ...change,

@@ -1,20 +1,63 @@
+import { z } from "zod";
+import { checked, engineGet } from "./engineApi.js";
 import type { Docker } from "./run.js";
 
+const ENGINE_INFO = z.object({
+  /** Its own time, ISO 8601. The times of tasks are compared with it. */
+  SystemTime: z.string(),
+  DockerRootDir: z.string(),
+  Swarm: z.object({
+    LocalNodeState: z.string(),
+    ControlAvailable: z.boolean(),
+    NodeID: z.string(),
+    NodeAddr: z.string(),
+  }),
+});
+
 /** What an engine reports about itself. */
-export interface EngineInfo {
+export const readEngineInfo = (docker: Docker): Promise<z.infer<typeof ENGINE_INFO>> =>
+  engineGet(docker, "/info", ENGINE_INFO);
+
+/** The time of the engine, ISO 8601. */
+export const engineTime = async (docker: Docker): Promise<string> =>
+  (await readEngineInfo(docker)).SystemTime;
+
+/** The disk and the clock of an engine. */
+export interface EngineFacts {
   clock: { there: Date; here: Date };
   /** Where it keeps images and containers. */
   dataRoot: string;
 }
 
-/** Asks the engine. Its clock is compared with this machine's in the middle of the call. */
-export async function readEngine(docker: Docker): Promise<EngineInfo> {
+/** Asks the engine. Its clock is compared with this machine's in the middle of the question. */
+export async function readEngine(docker: Docker): Promise<EngineFacts> {
   const begin = Date.now();
-  const [time = "", dataRoot = ""] = (
-    await docker.run(["info", "--format", "{{.SystemTime}}\n{{.DockerRootDir}}"])
-  )
-    .trim()
-    .split("\n");
+  const { SystemTime, DockerRootDir } = await readEngineInfo(docker);
   const here = new Date((begin + Date.now()) / 2);
-  return { clock: { there: new Date(time), here }, dataRoot };
+  return { clock: { there: new Date(SystemTime), here }, dataRoot: DockerRootDir };
+}
+
+const ENGINE_VERSION = z.object({
+  Version: z.string(),
+  ApiVersion: z.string(),
+  MinAPIVersion: z.string().optional(),
+  Os: z.string(),
+  Arch: z.string(),
+});
+
+export const readEngineVersion = (docker: Docker): Promise<z.infer<typeof ENGINE_VERSION>> =>
+  engineGet(docker, "/version", ENGINE_VERSION);
+
+const CLIENT_VERSION = z.object({
+  Version: z.string(),
+  /** The newest API version that it supports. */
+  DefaultAPIVersion: z.string().optional(),
+  /** The API version that it uses with this engine. */
+  ApiVersion: z.string(),
+});
+
+/** The version of the docker command. */
+export async function readClientVersion(docker: Docker): Promise<z.infer<typeof CLIENT_VERSION>> {
+  const text = await docker.run(["version", "--format", "{{json .Client}}"]);
+  return checked(CLIENT_VERSION, "docker version", text);
 }

@@ -1,72 +1,101 @@
+import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
+import { parseJson } from "../json.js";
+import type { EngineAnswer, EngineRequest } from "./engineConnection.js";
+import { placeOf, requestFailed } from "./failures.js";
 import type { Docker } from "./run.js";
 
+/** Questions to the Docker Engine API. Its answers are checked here, as far as they are read. */
+
+/** The filters of a list, such as { label: ["a=b"] }. */
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+/** The path of a list. */
+export const listPath = (path: string, filters: Filters): string =>
+  `${path}?filters=${encodeURIComponent(JSON.stringify(filters))}`;
+
 /**
- * Requests to the Docker Engine API for what the docker command has no words for: a service's spec as it is stored
- * (`docker service inspect` fills in defaults) and an update with a whole spec. `docker system dial-stdio` (CLI 18.09 and
- * newer) connects standard input and output with the engine, wherever it is: a socket, TLS, ssh.
+ * Asks for an object or a list.
+ *
+ * @param schema of what is read; the other fields come along, since a spec goes back to the engine as it is
+ * @throws OperatorError when the engine refuses, in its own words, or gives an odd answer
  */
-
-/** Milliseconds for one request. */
-const REQUEST_MILLISECONDS = 60_000;
-
-export interface EngineApi {
-  /** @throws OperatorError when the engine refuses, with its own words */
-  get<T>(path: string): Promise<T>;
-  /** @throws OperatorError when the engine refuses, with its own words */
-  post(path: string, body: unknown): Promise<void>;
+export async function engineGet<T>(docker: Docker, path: string, schema: z.ZodType<T>): Promise<T> {
+  const request = { method: "GET", path } as const;
+  return checked(schema, placeOf(request), successful(request, await docker.ask(request)));
 }
 
-/** The API of the engine that docker talks to, in the engine's own version. */
-export async function engineApi(docker: Docker): Promise<EngineApi> {
-  const server = JSON.parse(await docker.run(["version", "--format", "{{json .Server}}"])) as {
-    ApiVersion: string;
-  };
-  const ask = async (method: "GET" | "POST", path: string, body: string): Promise<string> => {
-    const output = await docker.run(["system", "dial-stdio"], {
-      input: request(method, `/v${server.ApiVersion}${path}`, body),
-      // The engine takes the end of the input for a client that has gone, and may give the request up.
-      holdsInput: true,
-      timeout: REQUEST_MILLISECONDS,
-    });
-    return responseBody(`${method} ${path.replace(/\?.*$/, "")}`, output);
-  };
-  return {
-    get: async <T>(path: string) => JSON.parse(await ask("GET", path, "")) as T,
-    post: async (path, body) => {
-      await ask("POST", path, JSON.stringify(body));
-    },
-  };
+/** The same; undefined if there is no such object. */
+export async function engineFind<T>(
+  docker: Docker,
+  path: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const request = { method: "GET", path } as const;
+  const answer = await docker.ask(request);
+  return answer.status === 404 ? undefined : checked(schema, placeOf(request), successful(request, answer));
 }
 
-/** HTTP/1.0, so that the answer ends with the connection and has no chunks. */
-const request = (method: string, path: string, body: string): string =>
-  [
-    `${method} ${path} HTTP/1.0`,
-    "Host: docker",
-    "Content-Type: application/json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "",
-    body,
-  ].join("\r\n");
-
-/** The body of a good answer. Pure. */
-export function responseBody(what: string, output: string): string {
-  const [head = "", ...rest] = output.split("\r\n\r\n");
-  const body = rest.join("\r\n\r\n");
-  const status = Number(/^HTTP\/1\.\d (\d{3})/.exec(head)?.[1] ?? 0);
-  if (status >= 200 && status < 300) return body;
-  throw new OperatorError(messageOf(body) || `was answered ${status || "with nothing"}`, {
-    where: `Docker Engine API, ${what}`,
-    remedy: "Run this again with --verbose to see what was asked before.",
-    exitCode: ExitCode.docker,
-  });
+/** @throws OperatorError when the engine refuses, in its own words */
+export async function enginePost(docker: Docker, path: string, body: unknown): Promise<void> {
+  const request = { method: "POST", path, body } as const;
+  successful(request, await docker.ask(request));
 }
 
-function messageOf(body: string): string {
+const CREATED = z.object({ ID: z.string() });
+
+/**
+ * Creates an object.
+ *
+ * @returns its id; undefined if its name is taken
+ */
+export async function engineCreate(docker: Docker, path: string, body: unknown): Promise<string | undefined> {
+  const request = { method: "POST", path, body } as const;
+  const answer = await docker.ask(request);
+  return answer.status === 409
+    ? undefined
+    : checked(CREATED, placeOf(request), successful(request, answer)).ID;
+}
+
+/**
+ * Removes an object; one that is not there counts as removed.
+ *
+ * @throws OperatorError when the engine refuses, in its own words
+ */
+export async function engineDelete(docker: Docker, path: string): Promise<void> {
+  const request = { method: "DELETE", path } as const;
+  const answer = await docker.ask(request);
+  if (answer.status !== 404) successful(request, answer);
+}
+
+/** Removes an object if the engine lets it go. @returns whether it is gone */
+export async function engineRemove(docker: Docker, path: string): Promise<boolean> {
+  const { status } = await docker.ask({ method: "DELETE", path });
+  return status === 404 || isSuccess(status);
+}
+
+const isSuccess = (status = 0): boolean => status >= 200 && status < 300;
+
+function successful(request: EngineRequest, answer: EngineAnswer): string {
+  if (isSuccess(answer.status)) return answer.body;
+  throw requestFailed(request, answer);
+}
+
+/**
+ * An answer as it came, with the fields that nothing here reads, if it has what the schema says.
+ *
+ * @throws OperatorError that says at which place it does not
+ */
+export function checked<T>(schema: z.ZodType<T>, where: string, text: string): T {
   try {
-    return String((JSON.parse(body) as { message?: unknown }).message ?? "");
-  } catch {
-    return body.trim();
+    parseJson(schema, text);
+  } catch (cause) {
+    throw new OperatorError(`gave an odd answer: ${(cause as Error).message}`, {
+      where,
+      remedy: "See with `docker version` that client and engine are Docker 20.10 or newer.",
+      exitCode: ExitCode.docker,
+      cause,
+    });
   }
+  return JSON.parse(text) as T;
 }

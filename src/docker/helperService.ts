@@ -1,5 +1,6 @@
 import { MOST_PROCESSES } from "../services/parts.js";
-import { words } from "./objects.js";
+import { engineRemove, type Filters } from "./engineApi.js";
+import { listServices } from "./objects.js";
 import type { Docker } from "./run.js";
 import { LABELS } from "./swarmSecrets.js";
 
@@ -33,14 +34,8 @@ export function createHelperService(
   ];
 }
 
-/** How the services are listed, by id, that carry the stack's label: its own, and those beside it. */
-export const listLabelledServices = (stack: string) => [
-  "service",
-  "ls",
-  "--quiet",
-  "--filter",
-  `label=${LABELS.stack}=${stack}`,
-];
+/** The filter for the services that carry the stack's label: its own, and those beside it. */
+export const labelledBy = (stack: string): Filters => ({ label: [`${LABELS.stack}=${stack}`] });
 
 /**
  * Removes a helper service; one of that name that hephaestus did not make stays.
@@ -48,9 +43,13 @@ export const listLabelledServices = (stack: string) => [
  * @returns whether there was one
  */
 export async function removeHelperService(docker: Docker, stack: string, name: string): Promise<boolean> {
-  const filters = ["--filter", `label=${LABELS.stack}=${stack}`, "--filter", `name=${name}`];
-  const found = words(await docker.run(["service", "ls", ...filters, "--format", "{{.Name}}"]));
-  return found.includes(name) && (await docker.attempt(["service", "rm", name])).exitCode === 0;
+  const found = await listServices(docker, { ...labelledBy(stack), name: [name] });
+  return found.some(({ Spec }) => Spec.Name === name) && removeService(docker, name);
 }
+
+/** Removes a service if the engine lets it go. @returns whether it is gone */
+export const removeService = (docker: Docker, service: string): Promise<boolean> =>
+  engineRemove(docker, `/services/${service}`);
+
 /** The service that is started for it where no task of the registry runs on this engine. */
 export const readerServiceName = (stack: string): string => `${stack}_htpasswd-reader`;

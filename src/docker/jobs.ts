@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExitCode, OperatorError } from "../errors.js";
-import { createHelperService } from "./helperService.js";
-import { listTasks, serviceTasks, words } from "./objects.js";
-import { type Docker, type Dockers, dockerFailed, saysAbsent } from "./run.js";
+import { dockerFailed, isFinal } from "./failures.js";
+import { createHelperService, labelledBy, removeService } from "./helperService.js";
+import { findTasks, listServices, type SwarmTask, serviceTasks } from "./objects.js";
+import type { Docker, Dockers } from "./run.js";
 import { readServiceLog } from "./serviceLogs.js";
-import { LABELS } from "./swarmSecrets.js";
 
 /** A command that runs once on the node that fits: a Swarm job (Docker Engine 20.10, API 1.41). */
 export interface Job {
@@ -53,11 +53,6 @@ function createJob(stack: string, job: Job): string[] {
   ];
   return createHelperService(stack, jobName(stack, job.name), job.constraints, more, job.image, job.command);
 }
-
-const listJobs = (stack: string) => [
-  ...["service", "ls", "--filter", `label=${LABELS.stack}=${stack}`],
-  ...["--filter", `name=${jobName(stack, "")}`, "--format", "{{.Name}}"],
-];
 
 const ENDED = new Set(["failed", "rejected", "orphaned", "shutdown", "remove"]);
 
@@ -115,32 +110,35 @@ export async function runJob(
  * @throws OperatorError when a container of one does not end: what it works on must not be touched then
  */
 export async function endLeftJobs(docker: Docker, stack: string): Promise<string[]> {
-  const names = words(await docker.run(listJobs(stack))).filter((name) =>
-    name.startsWith(jobName(stack, "")),
-  );
+  const prefix = jobName(stack, "");
+  const services = await listServices(docker, { ...labelledBy(stack), name: [prefix] });
+  const names = services.map(({ Spec }) => Spec.Name).filter((name) => name.startsWith(prefix));
   for (const name of names) await endJob(docker, name);
   return names;
 }
 
-/** Removes a job's service and waits until no container of it runs. */
+/** Removes a job's service and waits until no container of it runs. An engine that does not answer is asked again. */
 async function endJob(docker: Docker, name: string): Promise<void> {
-  const tasks = words((await docker.attempt(listTasks([name]))).stdout);
-  await docker.attempt(["service", "rm", name]);
+  let tasks: SwarmTask[] | undefined;
+  let isRemoved = false;
   for (const end = Date.now() + END_SECONDS * 1000; Date.now() < end; await sleep(500)) {
-    if (!(await isAnyRunning(docker, tasks))) return;
+    try {
+      tasks ??= await serviceTasks(docker, name);
+      isRemoved ||= await removeService(docker, name);
+      if (isRemoved && !(await isAnyRunning(docker, tasks))) return;
+    } catch (error) {
+      if (isFinal(error)) throw error;
+    }
   }
   throw jobFailed(name, `its container has not ended in ${END_SECONDS} seconds`, []);
 }
 
 /** The Swarm forgets a removed service's task when its node has ended the container. */
-async function isAnyRunning(docker: Docker, tasks: readonly string[]): Promise<boolean> {
-  if (tasks.length === 0) return false;
-  const result = await docker.attempt([
-    ...["inspect", "--type", "task", "--format", "{{.Status.State}}"],
-    ...tasks,
-  ]);
-  if (result.exitCode !== 0 && !saysAbsent(result)) return true;
-  return words(result.stdout).some((state) => !ENDED.has(state) && state !== "complete");
+async function isAnyRunning(docker: Docker, tasks: readonly SwarmTask[]): Promise<boolean> {
+  const ids = tasks.map(({ ID }) => ID);
+  return (await findTasks(docker, ids)).some(
+    ({ Status }) => !ENDED.has(Status.State) && Status.State !== "complete",
+  );
 }
 
 const jobFailed = (name: string, reason: string, lines: readonly string[]) =>

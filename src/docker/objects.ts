@@ -1,126 +1,148 @@
+import { z } from "zod";
 import { OWNER_LABEL } from "../services/composeModel.js";
-import { type Docker, dockerFailed, saysAbsent } from "./run.js";
+import { engineFind, engineGet, type Filters, listPath } from "./engineApi.js";
+import type { Docker } from "./run.js";
 
-/** The parts of Docker's API objects that are read here. Source: Docker Engine API v1.41. */
+/** The parts of the engine's objects that are read here. Source: Docker Engine API v1.41. */
+
+export const LABELS_OF = z.record(z.string(), z.string()).nullish();
+
+const SECRET_REFERENCE = z.object({
+  SecretName: z.string(),
+  SecretID: z.string().optional(),
+  File: z
+    .object({
+      Name: z.string(),
+      UID: z.string().optional(),
+      GID: z.string().optional(),
+      Mode: z.number().optional(),
+    })
+    .optional(),
+});
 
 /** How a service refers to a secret: its name, and the file that it is mounted as. */
-export interface SecretReference {
-  SecretName: string;
-  SecretID?: string;
-  File?: { Name: string; UID?: string; GID?: string; Mode?: number };
-}
+export type SecretReference = z.infer<typeof SECRET_REFERENCE>;
 
-export interface TaskTemplate {
-  ContainerSpec: {
-    Image: string;
-    Command?: string[];
-    Args?: string[];
-    Env?: string[];
+const TASK_TEMPLATE = z.object({
+  ContainerSpec: z.object({
+    Image: z.string(),
+    Command: z.array(z.string()).optional(),
+    Args: z.array(z.string()).optional(),
+    Env: z.array(z.string()).optional(),
     /** uid:gid. */
-    User?: string;
-    Mounts?: Array<{ Source?: string; Target: string }>;
-    Secrets?: SecretReference[];
-    Configs?: Array<{ ConfigName: string; File?: { Name: string } }>;
-  };
-  Placement?: unknown;
-  Networks?: Array<{ Target: string; Aliases?: string[] }>;
-  ForceUpdate?: number;
-}
+    User: z.string().optional(),
+    Mounts: z.array(z.object({ Source: z.string().optional(), Target: z.string() })).optional(),
+    Secrets: z.array(SECRET_REFERENCE).optional(),
+    Configs: z
+      .array(z.object({ ConfigName: z.string(), File: z.object({ Name: z.string() }).optional() }))
+      .optional(),
+  }),
+  Placement: z.unknown().optional(),
+  Networks: z.array(z.object({ Target: z.string(), Aliases: z.array(z.string()).optional() })).optional(),
+  ForceUpdate: z.number().optional(),
+});
 
-export interface ServiceSpec {
-  Name: string;
-  Labels?: Record<string, string>;
-  TaskTemplate: TaskTemplate;
-  Mode: { Replicated?: { Replicas: number } };
-  EndpointSpec?: { Ports?: PublishedPort[] };
-}
+export type TaskTemplate = z.infer<typeof TASK_TEMPLATE>;
 
-interface PublishedPort {
-  Protocol?: string;
-  TargetPort?: number;
-  PublishedPort?: number;
-  /** ingress, where it is not there. */
-  PublishMode?: string;
-}
+const PORT = z.object({
+  Protocol: z.string().optional(),
+  TargetPort: z.number().optional(),
+  PublishedPort: z.number().optional(),
+  /** ingress, if it is not there. */
+  PublishMode: z.string().optional(),
+});
 
-export interface SwarmService {
-  ID: string;
-  Version: { Index: number };
-  UpdatedAt?: string;
-  Spec: ServiceSpec;
-  PreviousSpec?: ServiceSpec;
-  UpdateStatus?: { State?: string; Message?: string };
-}
+const SERVICE_SPEC = z.object({
+  Name: z.string(),
+  Labels: z.record(z.string(), z.string()).optional(),
+  TaskTemplate: TASK_TEMPLATE,
+  Mode: z.object({ Replicated: z.object({ Replicas: z.number() }).optional() }),
+  EndpointSpec: z.object({ Ports: z.array(PORT).optional() }).optional(),
+});
 
-export interface SwarmTask {
-  ID: string;
-  ServiceID: string;
+export type ServiceSpec = z.infer<typeof SERVICE_SPEC>;
+
+const SERVICE = z.object({
+  ID: z.string(),
+  Version: z.object({ Index: z.number() }),
+  UpdatedAt: z.string().optional(),
+  Spec: SERVICE_SPEC,
+  PreviousSpec: SERVICE_SPEC.optional(),
+  UpdateStatus: z.object({ State: z.string().optional(), Message: z.string().optional() }).optional(),
+});
+
+export type SwarmService = z.infer<typeof SERVICE>;
+
+const TASK = z.object({
+  ID: z.string(),
+  ServiceID: z.string(),
   /** The node that it was given to; undefined before. */
-  NodeID?: string;
-  CreatedAt: string;
-  DesiredState: string;
-  Spec: TaskTemplate;
-  /** `Timestamp` is when it came into that state. */
-  Status: {
-    State: string;
-    Timestamp?: string;
-    Err?: string;
-    Message?: string;
+  NodeID: z.string().optional(),
+  CreatedAt: z.string(),
+  DesiredState: z.string(),
+  Spec: TASK_TEMPLATE,
+  Status: z.object({
+    State: z.string(),
+    /** When it came into that state. */
+    Timestamp: z.string().optional(),
+    Err: z.string().optional(),
+    Message: z.string().optional(),
     /** Undefined until it has one. */
-    ContainerStatus?: { ContainerID?: string };
-  };
-}
+    ContainerStatus: z.object({ ContainerID: z.string().optional() }).optional(),
+  }),
+});
+
+export type SwarmTask = z.infer<typeof TASK>;
+
+const NODE = z.object({
+  ID: z.string(),
+  Spec: z.object({
+    Role: z.string(),
+    Availability: z.string(),
+    Labels: LABELS_OF,
+  }),
+  Description: z.object({
+    /** Undefined until the node has said it. */
+    Hostname: z.string().optional(),
+    Platform: z.object({ OS: z.string().optional(), Architecture: z.string().optional() }).optional(),
+    Engine: z.object({ Labels: LABELS_OF }).optional(),
+  }),
+  Status: z.object({ State: z.string(), Addr: z.string().optional() }),
+});
+
+export type SwarmNode = z.infer<typeof NODE>;
+
+const NETWORK = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  Scope: z.string(),
+  Driver: z.string(),
+  Options: LABELS_OF,
+  Labels: LABELS_OF,
+});
+
+export type EngineNetwork = z.infer<typeof NETWORK>;
+
+const CONTAINER = z.object({ Id: z.string(), Labels: LABELS_OF });
 
 export const STACK_LABEL = "com.docker.stack.namespace";
 
-export const listServices = (stack: string) => [
-  "service",
-  "ls",
-  "--quiet",
-  "--filter",
-  `label=${STACK_LABEL}=${stack}`,
-];
-export const listTasks = (services: readonly string[]) => [
-  ...["service", "ps", "--quiet", "--no-trunc"],
-  ...services,
-];
-const inspect = (type: string, ids: readonly string[]) => ["inspect", "--type", type, ...ids];
+/** The filter for what is in the namespace of a stack. */
+export const inNamespace = (stack: string): Filters => ({ label: [`${STACK_LABEL}=${stack}`] });
 
-/** The words of an output, such as ids. */
-export const words = (output: string) => output.split(/\s+/).filter(Boolean);
-
-/**
- * Inspects objects that may vanish meanwhile: what is left is returned.
- *
- * @throws OperatorError when docker fails for another reason; to take that for an absence would be to take a running
- *   stack for none
- */
-async function inspectAll<T>(docker: Docker, type: string, ids: readonly string[]): Promise<T[]> {
-  if (ids.length === 0) return [];
-  const args = inspect(type, ids);
-  // Docker prints what it found, and fails if something was missing.
-  const result = await docker.attempt(args);
-  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(args, result);
-  return JSON.parse(result.stdout.trim() || "[]") as T[];
+/** Services by name; all of the Swarm without filters. The engine leaves out those that run a plugin. */
+export async function listServices(docker: Docker, filters: Filters = {}): Promise<SwarmService[]> {
+  const services = await engineGet(docker, listPath("/services", filters), z.array(SERVICE));
+  return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
 }
 
 /** The stack's own services, by name; others in its namespace are left out. */
 export const stackServices = async (docker: Docker, stack: string): Promise<SwarmService[]> =>
-  (await listedServices(docker, listServices(stack))).filter((service) => isOwnService(stack, service));
+  (await listServices(docker, inNamespace(stack))).filter((service) => isOwnService(stack, service));
 
 /** Whether a service is one of the stack's own: whether it carries the stack's label. Pure. */
 export const isOwnService = (stack: string, { Spec }: Pick<SwarmService, "Spec">): boolean =>
   Spec.Labels?.[OWNER_LABEL] === stack;
-
-/** All services of the Swarm. */
-export const allServices = (docker: Docker): Promise<SwarmService[]> =>
-  listedServices(docker, ["service", "ls", "--quiet"]);
-
-/** Those that a list command names, by name. */
-export async function listedServices(docker: Docker, list: readonly string[]): Promise<SwarmService[]> {
-  const services = await inspectAll<SwarmService>(docker, "service", words(await docker.run(list)));
-  return services.sort((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1));
-}
 
 /** One of a stack's services, by its name without the stack's. */
 export const stackService = (
@@ -148,29 +170,51 @@ export async function tasksOf(
 /** All tasks of services that the Swarm remembers, the newest first; a service that is gone has none. */
 async function tasksNamed(docker: Docker, services: readonly string[]): Promise<SwarmTask[]> {
   if (services.length === 0) return [];
-  const list = listTasks(services);
-  const result = await docker.attempt(list);
-  // Docker lists those of the others, and fails.
-  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(list, result);
-  const tasks = await inspectAll<SwarmTask>(docker, "task", words(result.stdout));
-  return tasks.sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : -1));
+  const tasks = await engineFind(docker, listPath("/tasks", { service: services }), z.array(TASK));
+  if (tasks !== undefined) return tasks.sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : -1));
+  // The engine lists none if one of the services is gone.
+  if (services.length === 1) return [];
+  return (await Promise.all(services.map((service) => tasksNamed(docker, [service])))).flat();
 }
 
 /** All tasks of one service, the newest first. */
 export const serviceTasks = (docker: Docker, service: string): Promise<SwarmTask[]> =>
   tasksNamed(docker, [service]);
 
-/** Ids of a service's containers that run on this engine. */
-export const runningContainers = (docker: Docker, service: string): Promise<string[]> =>
+/** Tasks by their ids; one that the Swarm has forgotten is left out. */
+export const findTasks = async (docker: Docker, ids: readonly string[]): Promise<SwarmTask[]> =>
+  ids.length === 0 ? [] : engineGet(docker, listPath("/tasks", { id: ids }), z.array(TASK));
+
+export const listNodes = (docker: Docker): Promise<SwarmNode[]> => engineGet(docker, "/nodes", z.array(NODE));
+
+export const findNode = (docker: Docker, id: string): Promise<SwarmNode | undefined> =>
+  engineFind(docker, `/nodes/${id}`, NODE);
+
+export const listNetworks = (docker: Docker, filters: Filters = {}): Promise<EngineNetwork[]> =>
+  engineGet(docker, listPath("/networks", filters), z.array(NETWORK));
+
+/** @returns undefined if there is none of that name */
+export const findNetwork = (docker: Docker, name: string): Promise<EngineNetwork | undefined> =>
+  engineFind(docker, `/networks/${encodeURIComponent(name)}`, NETWORK);
+
+/** A container, and the task that it belongs to. */
+export interface TaskContainer {
+  id: string;
+  task: string;
+}
+
+/** A service's containers that run on this engine. */
+export const runningContainers = (docker: Docker, service: string): Promise<TaskContainer[]> =>
   runningWith(docker, `com.docker.swarm.service.name=${service}`);
 
 /** The same by the service's id: a service of this name that was removed a moment ago may still have a container. */
-export const runningContainersOf = (docker: Docker, id: string): Promise<string[]> =>
+export const runningContainersOf = (docker: Docker, id: string): Promise<TaskContainer[]> =>
   runningWith(docker, `com.docker.swarm.service.id=${id}`);
 
-async function runningWith(docker: Docker, label: string): Promise<string[]> {
-  const filters = ["--filter", `label=${label}`, "--filter", "status=running"];
-  return words(await docker.run(["ps", "--quiet", "--no-trunc", ...filters]));
+async function runningWith(docker: Docker, label: string): Promise<TaskContainer[]> {
+  const path = listPath("/containers/json", { label: [label], status: ["running"] });
+  const found = await engineGet(docker, path, z.array(CONTAINER));
+  return found.map(({ Id, Labels }) => ({ id: Id, task: Labels?.["com.docker.swarm.task.id"] ?? "" }));
 }
 
 /** Names of the secrets that services use. */

@@ -1,27 +1,12 @@
 import type { Readable } from "node:stream";
 import { execa } from "execa";
+import { shownArguments } from "../credentials/redaction.js";
 import { Secret } from "../credentials/secret.js";
-import { ExitCode, OperatorError } from "../errors.js";
+import { childEnvironment } from "./childEnvironment.js";
+import { type EngineAnswer, EngineConnection, type EngineRequest } from "./engineConnection.js";
+import { dockerFailed, interrupted, notStarted } from "./failures.js";
 
-/** The operator's secrets stay in this process: no child inherits them. */
-const OPERATOR_SECRETS = [
-  "REGISTRY_HTPASSWD",
-  "REGISTRY_RAW_PASSWORD",
-  "REGISTRY_S3_SECRET_ACCESS_KEY",
-  "REGISTRY_S3_READER_SECRET_ACCESS_KEY",
-  "REGISTRY_MIRROR_LOGINS",
-  "REGISTRY_NOTIFICATION_HEADERS",
-  "HEPHAESTUS_ALERT_URL",
-] as const;
-
-/** This process's environment without the operator's secrets. */
-export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const environment = { ...process.env, ...extra } as Record<string, string>;
-  for (const name of OPERATOR_SECRETS) delete environment[name];
-  return environment;
-}
-
-export interface RunOptions {
+interface RunOptions {
   /** Written to the command's standard input. */
   input?: Secret | string | Uint8Array;
   /** A file that is the command's standard input. */
@@ -35,8 +20,6 @@ export interface RunOptions {
   silence?: number;
   /** Folder to run in. */
   directory?: string;
-  /** Whether standard input stays open until the command has ended by itself. */
-  holdsInput?: boolean;
 }
 
 export interface CommandResult {
@@ -45,13 +28,15 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** Runs docker with an argument list. What it is given stands in docker's own argv, so it is never a secret. */
+/** Asks the engine, and runs docker with an argument list. That stands in docker's own argv, so it is never a secret. */
 export interface Docker {
+  /** Asks the engine. It leaves it to the caller what a status means, and that there is none. */
+  ask(request: EngineRequest): Promise<EngineAnswer>;
   /** @throws OperatorError when docker fails, with advice where its message is a known one */
   run(args: readonly string[], options?: RunOptions): Promise<string>;
   /** Like run, but leaves it to the caller what an exit code other than 0 means. */
   attempt(args: readonly string[], options?: RunOptions): Promise<CommandResult>;
-  /** Asked before each command: it throws where none may run any more. */
+  /** Asked before each command and each request: it throws if none may run any more. */
   guard?: (() => Promise<void>) | undefined;
 }
 
@@ -67,19 +52,34 @@ export interface Dockers {
 export interface DockerOptions {
   /** A docker context; without it DOCKER_CONTEXT, DOCKER_HOST and docker's own default count. */
   context?: string | undefined;
-  /** Called with every argument list before it runs. */
-  onCommand?: ((args: readonly string[]) => void) | undefined;
+  /** Gets each command before it runs, and each request before it is sent, as they may be shown. */
+  onCommand?: ((shown: string) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** The docker command on this machine. */
-export function dockerCommand(options: DockerOptions): Docker {
-  const globalArguments = options.context === undefined ? [] : ["--context", options.context];
+const globalArguments = ({ context }: DockerOptions): string[] =>
+  context === undefined ? [] : ["--context", context];
 
+/** Docker for one command: three that share one connection to the engine. */
+export function dockersOf(options: DockerOptions): Dockers {
+  const connection = new EngineConnection(globalArguments(options));
+  const { signal: _signal, ...uninterruptible } = options;
+  return {
+    docker: dockerCommand(options, connection),
+    cleanupDocker: dockerCommand(uninterruptible, connection),
+    lockDocker: dockerCommand(uninterruptible, connection),
+  };
+}
+
+/** The docker command on this machine, and the engine that it talks to. */
+export function dockerCommand(
+  options: DockerOptions,
+  connection = new EngineConnection(globalArguments(options)),
+): Docker {
   async function attempt(args: readonly string[], run: RunOptions = {}): Promise<CommandResult> {
-    options.onCommand?.(args);
+    options.onCommand?.(`docker ${shownArguments(args).join(" ")}`);
     if (options.signal?.aborted) throw interrupted();
-    const child = execa("docker", [...globalArguments, ...args], {
+    const child = execa("docker", [...globalArguments(options), ...args], {
       env: childEnvironment(run.environment),
       extendEnv: false,
       ...standardInput(run),
@@ -99,8 +99,6 @@ export function dockerCommand(options: DockerOptions): Docker {
           onLine(line);
         }),
     );
-    // A command that ends early is known by its exit code.
-    if (run.holdsInput) child.stdin?.on("error", () => undefined).write(textOf(run));
     const result = await child;
     clearTimeout(watch);
     const [, lastError] = passing.map((end) => end?.());
@@ -110,7 +108,21 @@ export function dockerCommand(options: DockerOptions): Docker {
     return { exitCode: result.exitCode ?? 124, stdout, stderr: lastError ?? stderr };
   }
 
+  async function ask(request: EngineRequest): Promise<EngineAnswer> {
+    options.onCommand?.(`${request.method} ${decodeURIComponent(request.path)}`);
+    if (options.signal?.aborted) throw interrupted();
+    try {
+      return await connection.ask(request, options.signal);
+    } catch (error) {
+      throw options.signal?.aborted ? interrupted() : notStarted((error as NodeJS.ErrnoException).code);
+    }
+  }
+
   const docker: Docker = {
+    async ask(request) {
+      await docker.guard?.();
+      return ask(request);
+    },
     async attempt(args, run) {
       await docker.guard?.();
       return attempt(args, run);
@@ -147,69 +159,14 @@ const textOf = ({ input = "" }: RunOptions): string | Uint8Array =>
   input instanceof Secret ? input.reveal() : input;
 
 const standardInput = (run: RunOptions) =>
-  run.inputFile !== undefined ? { inputFile: run.inputFile } : run.holdsInput ? {} : { input: textOf(run) };
+  run.inputFile === undefined ? { input: textOf(run) } : { inputFile: run.inputFile };
 
-/** The same docker, which ends each command that takes longer. */
+/** The same docker, which ends each command and each request that takes longer. */
 export function boundedDocker(docker: Docker, milliseconds: number): Docker {
   const bounded = (run: RunOptions = {}) => ({ timeout: milliseconds, ...run });
   return {
     run: (args, run) => docker.run(args, bounded(run)),
     attempt: (args, run) => docker.attempt(args, bounded(run)),
+    ask: (request) => docker.ask({ timeout: milliseconds, ...request }),
   };
-}
-
-export const interrupted = () =>
-  new OperatorError("interrupted", {
-    remedy: "Run the same command again to continue.",
-    exitCode: ExitCode.interrupted,
-  });
-
-function notStarted(code: string | undefined): OperatorError {
-  return new OperatorError(
-    code === "ENOENT" ? "the docker command was not found" : `docker did not start (${code})`,
-    {
-      where: "docker",
-      remedy: "Install Docker's command line and see that `docker version` works in this shell.",
-      exitCode: ExitCode.preflight,
-    },
-  );
-}
-
-/**
- * Whether docker failed because an object is not there. The CLI says "No such service: x" up to line 20.10, and hands on
- * the engine's "service x not found" in line 28.
- */
-export const saysAbsent = ({ stderr }: Pick<CommandResult, "stderr">): boolean =>
-  /\bno such (?:service|task|node|network|secret|config|object)\b|\b(?:service|task|node|network|secret|config) \S+ not found\b/i.test(
-    stderr,
-  );
-
-/** Messages of docker that have a known remedy. */
-const ADVICE: ReadonlyArray<readonly [RegExp, string]> = [
-  [/permission denied while trying to connect/i, "Run as a user of the group docker, or with sudo."],
-  [
-    /cannot connect to the docker daemon|error during connect|connection refused/i,
-    "Start Docker, or set DOCKER_HOST or --context to where it runs.",
-  ],
-  [
-    /host key verification failed|permission denied \(publickey/i,
-    "Log in once by hand with ssh to that host, then run this again.",
-  ],
-  [/context .*not found|context .*does not exist/i, "List the contexts with: docker context ls"],
-  [
-    /this node is not a swarm manager/i,
-    "Start a Swarm with: docker swarm init, or use a context of a manager node.",
-  ],
-];
-
-/** A failed docker command as an error: docker's last line, and what to do about it where that is known. */
-export function dockerFailed(args: readonly string[], { stderr, exitCode }: CommandResult): OperatorError {
-  const lines = stderr.trim().split("\n");
-  const message = exitCode === 124 ? "did not answer in time" : (lines.at(-1) ?? "");
-  const advice = ADVICE.find(([pattern]) => pattern.test(stderr))?.[1];
-  return new OperatorError(message || `ended with exit code ${exitCode}`, {
-    where: `docker ${args.slice(0, 3).join(" ")}`,
-    remedy: advice ?? "Run that docker command yourself for details, or run this command with --verbose.",
-    exitCode: advice ? ExitCode.preflight : ExitCode.docker,
-  });
 }

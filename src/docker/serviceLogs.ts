@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { dockerFailed } from "./failures.js";
 import { type SwarmTask, serviceTasks } from "./objects.js";
-import { type Docker, dockerFailed } from "./run.js";
+import type { Docker } from "./run.js";
 
 export interface LogOptions {
   /** Lines of each task to begin with; all without it. */

@@ -1,8 +1,11 @@
+import { z } from "zod";
 import type { Secret } from "../credentials/secret.js";
 import { HTPASSWD, parseSecretName, type SecretKind, secretName } from "../credentials/secretKinds.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
-import { type Docker, dockerFailed, saysAbsent } from "./run.js";
+import { engineGet, enginePost, engineRemove, type Filters, listPath } from "./engineApi.js";
+import { LABELS_OF } from "./objects.js";
+import type { Docker } from "./run.js";
 
 /** Labels of what hephaestus creates. None holds anything that was derived from a password. */
 export const LABELS = {
@@ -20,15 +23,6 @@ export const LABELS = {
 /** Names that can stand in a label; all that hephaestus gives out can. */
 const LABEL_USER = /^[a-zA-Z0-9][a-zA-Z0-9._@-]*$/;
 
-const listSecretNames = (stack: string) => [
-  "secret",
-  "ls",
-  "--filter",
-  `label=${LABELS.stack}=${stack}`,
-  "--format",
-  "{{.Name}}",
-];
-
 /** A secret to be created. */
 export interface NewSecret {
   kind: SecretKind;
@@ -45,39 +39,41 @@ export interface NewSecret {
 /** The most bytes of a secret. Source: swarmkit, "secret data must be … less than 512000 bytes". */
 export const MOST_SECRET_BYTES = 500 * 1024 - 1;
 
-/** The content comes on standard input: `-`. */
-export function createSecret(stack: string, secret: Omit<NewSecret, "content">): string[] {
-  const labels = [
-    `${LABELS.stack}=${stack}`,
-    `${LABELS.generation}=${secret.generation}`,
-    `${LABELS.kind}=${secret.kind}`,
-    ...[...(secret.generated ?? [])].map(([user, made]) => `${LABELS.generated}${user}=${made}`),
-    ...[...(secret.changed ?? [])]
+/** Everything about a secret but its content, as the Swarm shows it. */
+export function secretLabels(
+  stack: string,
+  { kind, generation, generated, changed, ends }: Omit<NewSecret, "content">,
+): Record<string, string> {
+  const ofUsers = <T>(
+    label: string,
+    values: ReadonlyMap<string, T> | undefined,
+    text: (value: T) => string,
+  ) =>
+    [...(values ?? [])]
       .filter(([user]) => LABEL_USER.test(user))
-      .map(([user, date]) => `${LABELS.changed}${user}=${date.toISOString().replace(/\.\d+/, "")}`),
-    ...[...(secret.ends ?? [])]
-      .filter(([user]) => LABEL_USER.test(user))
-      .map(([user, day]) => `${LABELS.until}${user}=${day}`),
-  ];
-  return [
-    "secret",
-    "create",
-    ...labels.flatMap((label) => ["--label", label]),
-    secretName(stack, secret.kind, secret.generation),
-    "-",
-  ];
+      .map(([user, value]) => [`${label}${user}`, text(value)] as const);
+  return {
+    [LABELS.stack]: stack,
+    [LABELS.generation]: String(generation),
+    [LABELS.kind]: kind,
+    ...Object.fromEntries([
+      ...ofUsers(LABELS.generated, generated, String),
+      ...ofUsers(LABELS.changed, changed, (date) => date.toISOString().replace(/\.\d+/, "")),
+      ...ofUsers(LABELS.until, ends, (day) => day),
+    ]),
+  };
 }
 
-export const removeSecrets = (names: readonly string[]) => ["secret", "rm", ...names];
+/** Removes a secret if no service uses it. @returns whether it is gone */
+export const removeSecretNamed = (docker: Docker, name: string): Promise<boolean> =>
+  engineRemove(docker, `/secrets/${name}`);
 
 /** Names of the stack's secrets that hephaestus (or ops-scripts/deploy.sh) created. */
-export async function stackSecretNames(docker: Docker, stack: string): Promise<string[]> {
-  const output = await docker.run(listSecretNames(stack));
-  return output.split("\n").filter(Boolean).sort();
-}
+export const stackSecretNames = async (docker: Docker, stack: string): Promise<string[]> =>
+  (await labelledSecrets(docker, stack)).map(({ Spec }) => Spec.Name).sort();
 
 /**
- * Creates one secret; the content goes to docker's standard input and nowhere else.
+ * Creates one secret; the content goes to the engine and nowhere else.
  *
  * @throws OperatorError when the content is larger than a secret can be
  */
@@ -96,7 +92,11 @@ export async function writeSecret(docker: Docker, stack: string, secret: NewSecr
       },
     );
   }
-  await docker.run(createSecret(stack, secret), { input: secret.content });
+  await enginePost(docker, "/secrets/create", {
+    Name: secretName(stack, secret.kind, secret.generation),
+    Labels: secretLabels(stack, secret),
+    Data: Buffer.from(secret.content.reveal()).toString("base64"),
+  });
 }
 
 /** What the Swarm says about a secret: everything but its content. */
@@ -113,24 +113,31 @@ export interface SecretFacts {
   ends: Map<string, string>;
 }
 
-interface InspectedSecret {
-  CreatedAt: string;
-  Spec: { Name: string; Labels?: Record<string, string> };
-}
+const SECRET = z.object({
+  ID: z.string(),
+  CreatedAt: z.string(),
+  Spec: z.object({ Name: z.string(), Labels: LABELS_OF }),
+});
+
+type SwarmSecret = z.infer<typeof SECRET>;
+
+export const listSecrets = (docker: Docker, filters: Filters): Promise<SwarmSecret[]> =>
+  engineGet(docker, listPath("/secrets", filters), z.array(SECRET));
+
+const labelledSecrets = (docker: Docker, stack: string): Promise<SwarmSecret[]> =>
+  listSecrets(docker, { label: [`${LABELS.stack}=${stack}`] });
+
+/** The id of a secret. @throws OperatorError when there is none of that name */
+export const secretId = async (docker: Docker, name: string): Promise<string> =>
+  (await engineGet(docker, `/secrets/${name}`, SECRET)).ID;
 
 /** Facts of the stack's secrets, by name. */
-export async function stackSecrets(docker: Docker, stack: string): Promise<SecretFacts[]> {
-  const names = await stackSecretNames(docker, stack);
-  if (names.length === 0) return [];
-  const inspect = ["secret", "inspect", ...names];
-  const result = await docker.attempt(inspect);
-  // What vanished meanwhile is missing in the answer.
-  if (result.exitCode !== 0 && !saysAbsent(result)) throw dockerFailed(inspect, result);
-  const secrets = JSON.parse(result.stdout.trim() || "[]") as InspectedSecret[];
-  return secrets.flatMap((secret) => factsOf(stack, secret)).sort((a, b) => (a.name < b.name ? -1 : 1));
-}
+export const stackSecrets = async (docker: Docker, stack: string): Promise<SecretFacts[]> =>
+  (await labelledSecrets(docker, stack))
+    .flatMap((secret) => factsOf(stack, secret))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 
-function factsOf(stack: string, { CreatedAt, Spec }: InspectedSecret): SecretFacts[] {
+function factsOf(stack: string, { CreatedAt, Spec }: SwarmSecret): SecretFacts[] {
   const parsed = parseSecretName(stack, Spec.Name);
   if (parsed === undefined) return [];
   const labels = Object.entries(Spec.Labels ?? {});

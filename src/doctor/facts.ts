@@ -5,7 +5,7 @@ import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { readEndpoint } from "../docker/endpoint.js";
 import { readEngine } from "../docker/engine.js";
 import {
-  allServices,
+  listServices,
   type SwarmService,
   type SwarmTask,
   stackService,
@@ -104,7 +104,7 @@ export function factsOf(subject: Subject) {
     /** Services that hephaestus started beside the stack. */
     helpers: once(withTasks(helperServices)),
     /** All services of the Swarm. */
-    allServices: once(() => allServices(docker)),
+    allServices: once(() => listServices(docker)),
     secrets,
     secretReports: once(() => reportSecrets({ docker, config })),
     /** What a deploy would change; none where a deploy would make secrets first. */

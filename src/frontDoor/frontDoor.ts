@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/resolve.js";
 import { secondsOf } from "../config/text.js";
 import type { Login } from "../credentials/userLogin.js";
-import { interrupted } from "../docker/run.js";
+import { interrupted } from "../docker/failures.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { Session } from "../operation/stackSession.js";
 import { inStep, skipped } from "../terminal/inStep.js";

@@ -1,10 +1,14 @@
-import { z } from "zod";
-import { words } from "../docker/objects.js";
+import {
+  contentOf,
+  type NewConfig,
+  NO_CONTENT,
+  removeConfig,
+  type SwarmConfig,
+  writeConfig,
+} from "../docker/configs.js";
 import type { Docker } from "../docker/run.js";
-import { stackConfigNames } from "../docker/stackConfigs.js";
+import { stackConfigs } from "../docker/stackConfigs.js";
 import { LABELS } from "../docker/swarmSecrets.js";
-import { ExitCode, OperatorError } from "../errors.js";
-import { parseJson } from "../json.js";
 
 /**
  * What was done to a stack, kept in its Swarm so that it outlives the operator's machine: a Swarm config for each
@@ -64,10 +68,10 @@ export interface HistoryRecord extends Event {
 
 const recordName = (stack: string, number: number | string): string => `${stack}_history_${number}`;
 
-/** The content comes on standard input: `-`. */
-export function createRecord(stack: string, number: number, event: Event): string[] {
+/** The config that keeps an event. @param archive the deployed files as gzipped tar, of a state */
+export function recordConfig(stack: string, number: number, event: Event, archive?: Uint8Array): NewConfig {
   const { generations, images = {} } = event;
-  const labels: Array<[string, string | undefined]> = [
+  const labels: ReadonlyArray<[string, string | undefined]> = [
     [LABELS.stack, stack],
     [HISTORY_LABELS.kind, event.kind],
     [HISTORY_LABELS.at, event.at.toISOString().replace(/\.\d+/, "")],
@@ -84,27 +88,16 @@ export function createRecord(stack: string, number: number, event: Event): strin
         .join(" ") || undefined,
     ],
   ];
-  const given = labels.filter(([, value]) => value !== undefined);
-  return [
-    ...["config", "create", ...given.flatMap(([label, value]) => ["--label", `${label}=${value}`])],
-    recordName(stack, number),
-    "-",
-  ];
+  return {
+    name: recordName(stack, number),
+    labels: Object.fromEntries(labels.filter(([, value]) => value !== undefined)) as Record<string, string>,
+    // A config cannot be empty.
+    content: archive?.length ? archive : NO_CONTENT,
+  };
 }
 
-const inspectedSchema = z.object({
-  Spec: z.object({
-    Name: z.string(),
-    Labels: z.record(z.string(), z.string()).nullish(),
-    Data: z.string().optional(),
-  }),
-});
-
-/** Reads one record back; undefined where it is none. */
-export function parseRecord(
-  stack: string,
-  { Spec }: z.infer<typeof inspectedSchema>,
-): HistoryRecord | undefined {
+/** Reads one record back; undefined if it is none. */
+export function parseRecord(stack: string, { Spec }: Pick<SwarmConfig, "Spec">): HistoryRecord | undefined {
   const labels = Spec.Labels ?? {};
   const prefix = recordName(stack, "");
   const number = Number(Spec.Name.startsWith(prefix) ? Spec.Name.slice(prefix.length) : "");
@@ -112,15 +105,15 @@ export function parseRecord(
   const kind = labels[HISTORY_LABELS.kind] as EventKind | undefined;
   if (!Number.isInteger(number) || number < 1 || Number.isNaN(at.getTime()) || !kind) return undefined;
   const generations = /^(\d+)\/(\d+)$/.exec(labels[HISTORY_LABELS.generations] ?? "");
-  const images = (labels[HISTORY_LABELS.images] ?? "").split(" ").filter((entry) => entry.includes("="));
+  const images = words(labels[HISTORY_LABELS.images]).filter((entry) => entry.includes("="));
   return {
     number,
     kind,
     at,
     by: labels[HISTORY_LABELS.by] ?? "unknown",
     note: labels[HISTORY_LABELS.note] ?? "",
-    done: words(labels[HISTORY_LABELS.done] ?? ""),
-    failed: words(labels[HISTORY_LABELS.failed] ?? ""),
+    done: words(labels[HISTORY_LABELS.done]),
+    failed: words(labels[HISTORY_LABELS.failed]),
     config: labels[HISTORY_LABELS.config],
     generations: generations
       ? { users: Number(generations[1]), machines: Number(generations[2]) }
@@ -129,7 +122,7 @@ export function parseRecord(
       images.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
     ),
     isState: (STATES as readonly string[]).includes(kind),
-    archive: archiveIn(Buffer.from(Spec.Data ?? "", "base64")),
+    archive: archiveIn(contentOf({ Spec })),
   };
 }
 
@@ -139,32 +132,16 @@ export const lastDone = (
   part: "backup" | "gc",
 ): Date | undefined => records.findLast(({ done }) => done?.includes(part))?.at;
 
-/** A config cannot be empty, so one without files has some other content. */
-const NO_ARCHIVE = "hephaestus\n";
-const archiveIn = (data: Buffer): Buffer => (data.toString() === NO_ARCHIVE ? Buffer.alloc(0) : data);
+const archiveIn = (data: Buffer): Buffer => (data.toString() === NO_CONTENT ? Buffer.alloc(0) : data);
+
+const words = (text = ""): string[] => text.split(" ").filter(Boolean);
 
 /** All records of a stack, the oldest first. */
 export async function readRecords(docker: Docker, stack: string): Promise<HistoryRecord[]> {
-  const names = await stackConfigNames(docker, stack, recordName(stack, ""));
-  if (names.length === 0) return [];
-  const { stdout } = await docker.attempt(["config", "inspect", ...names]);
-  return configsIn(stdout)
+  return (await stackConfigs(docker, stack, recordName(stack, "")))
     .map((config) => parseRecord(stack, config))
     .filter((record) => record !== undefined)
     .sort((a, b) => a.number - b.number);
-}
-
-function configsIn(inspected: string): z.infer<typeof inspectedSchema>[] {
-  try {
-    return parseJson(z.array(inspectedSchema), inspected.trim() || "[]");
-  } catch (cause) {
-    throw new OperatorError(`gave an odd answer: ${(cause as Error).message}`, {
-      where: "docker config inspect",
-      remedy: "See with `docker version` that the engine is Docker Engine 20.10 or newer.",
-      exitCode: ExitCode.docker,
-      cause,
-    });
-  }
 }
 
 /**
@@ -180,9 +157,8 @@ export async function writeRecord(
 ): Promise<void> {
   const records = await readRecords(docker, stack);
   const number = (records.at(-1)?.number ?? 0) + 1;
-  await docker.run(createRecord(stack, number, event), { input: archive?.length ? archive : NO_ARCHIVE });
-  for (const old of outdated(records, event.kind))
-    await docker.attempt(["config", "rm", recordName(stack, old)]);
+  await writeConfig(docker, recordConfig(stack, number, event, archive));
+  for (const old of outdated(records, event.kind)) await removeConfig(docker, recordName(stack, old));
 }
 
 /** Pure: numbers of the records that go when one of a kind is added. */

@@ -1,7 +1,7 @@
 import { access, constants, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
-import { childEnvironment } from "../docker/run.js";
+import { childEnvironment } from "../docker/childEnvironment.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { absentAs, writeFiles } from "./files.js";
 

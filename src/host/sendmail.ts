@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { childEnvironment } from "../docker/run.js";
+import { childEnvironment } from "../docker/childEnvironment.js";
 
 /**
  * Gives a message to the host's sendmail. Its arguments hold no address: it reads them from the message. Source:

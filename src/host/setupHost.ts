@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { type Config, storageFolder } from "../config/resolve.js";
-import { childEnvironment } from "../docker/run.js";
+import { childEnvironment } from "../docker/childEnvironment.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { PACKAGE } from "../packageFolder.js";
 

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { childEnvironment } from "../docker/run.js";
+import { childEnvironment } from "../docker/childEnvironment.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import { writeFiles } from "./files.js";

@@ -1,4 +1,5 @@
 import type { StorageSecret } from "../credentials/secretKinds.js";
+import { engineTime } from "../docker/engine.js";
 import { type Job, runJob } from "../docker/jobs.js";
 import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
@@ -7,7 +8,6 @@ import { recordEvent } from "../history/recordSteps.js";
 import { registryRollSeconds } from "../operation/registryUpdate.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
-import { engineTime } from "../operation/stackUpdate.js";
 import { loadJobScript } from "../render/templates.js";
 import { drainSeconds, fitsBeside } from "../services/parts.js";
 import { STORAGE } from "../services/storageParts.js";

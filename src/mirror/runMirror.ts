@@ -1,6 +1,6 @@
+import { createConfig, removeConfig } from "../docker/configs.js";
 import { type Job, runJob } from "../docker/jobs.js";
 import { STACK_LABEL, type SwarmService, stackService, stackServices } from "../docker/objects.js";
-import { dockerFailed } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { Session } from "../operation/stackSession.js";
@@ -34,10 +34,8 @@ export async function runMirror(
   const text = regsyncText(config, sources, `Sources of one run of hephaestus mirror ${mode}.`);
   const file = contentName(stack, "mirror", contentDigest(text));
   // With both labels, a deploy removes one that a killed run left.
-  const labels = [`${LABELS.stack}=${stack}`, `${STACK_LABEL}=${stack}`];
-  const create = ["config", "create", ...labels.flatMap((label) => ["--label", label]), file, "-"];
-  const created = await docker.attempt(create, { input: text });
-  if (created.exitCode !== 0 && !/already exists/i.test(created.stderr)) throw dockerFailed(create, created);
+  const labels = { [LABELS.stack]: stack, [STACK_LABEL]: stack };
+  await createConfig(docker, { name: file, labels, content: text });
   let lines: string[] = [];
   const job = jobOf(service, file, mode, config.regsync.placement.constraints, (printed) => {
     lines = printed;
@@ -53,7 +51,7 @@ export async function runMirror(
     throw error;
   } finally {
     // Docker refuses that for a config that a service uses.
-    await cleanupDocker.attempt(["config", "rm", file]);
+    await removeConfig(cleanupDocker, file);
   }
 }
 

@@ -1,17 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { type EngineApi, engineApi } from "../docker/engineApi.js";
-import {
-  isOwnService,
-  type ServiceSpec,
-  STACK_LABEL,
-  type SwarmService,
-  secretNamesOf,
-} from "../docker/objects.js";
+import { contentOf, writeConfig } from "../docker/configs.js";
+import { engineDelete, enginePost } from "../docker/engineApi.js";
+import { isFinal } from "../docker/failures.js";
+import { type ServiceSpec, type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { removeStackConfig, stackConfigNames } from "../docker/stackConfigs.js";
+import { removeStackConfig, stackConfigs } from "../docker/stackConfigs.js";
 import { LABELS } from "../docker/swarmSecrets.js";
-import { ExitCode, OperatorError } from "../errors.js";
+import type { OperatorError } from "../errors.js";
 
 /**
  * What ran before a deploy: the stored spec of each of the stack's services. `docker service rollback` knows one spec
@@ -23,30 +19,19 @@ export type Baseline = readonly ServiceSpec[];
 
 const baselineName = (stack: string): string => `${stack}_baseline`;
 
-/** The stack's own services as the engine stores them, without the defaults that `docker service inspect` fills in. */
-export async function storedServices(api: EngineApi, stack: string): Promise<SwarmService[]> {
-  const filters = JSON.stringify({ label: [`${STACK_LABEL}=${stack}`] });
-  const services = await api.get<SwarmService[]>(`/services?filters=${encodeURIComponent(filters)}`);
-  return services.filter((service) => isOwnService(stack, service));
-}
-
 /** The baseline of a deploy that did not finish; undefined if there is none. */
 export async function readBaseline(docker: Docker, stack: string): Promise<Baseline | undefined> {
-  const name = baselineName(stack);
-  if (!(await stackConfigNames(docker, stack, name)).includes(name)) return undefined;
-  const { exitCode, stdout } = await docker.attempt(["config", "inspect", name]);
-  if (exitCode !== 0) return undefined;
-  const [config] = JSON.parse(stdout) as Array<{ Spec: { Data?: string } }>;
-  return JSON.parse(Buffer.from(config?.Spec.Data ?? "", "base64").toString("utf8")) as Baseline;
+  const config = (await stackConfigs(docker, stack, baselineName(stack))).find(
+    ({ Spec }) => Spec.Name === baselineName(stack),
+  );
+  return config && (JSON.parse(contentOf(config).toString("utf8")) as Baseline);
 }
 
 /** Records the current specs, and replaces an earlier record. */
 export async function writeBaseline(docker: Docker, stack: string, baseline: Baseline): Promise<void> {
   await removeBaseline(docker, stack);
-  const label = ["--label", `${LABELS.stack}=${stack}`];
-  await docker.run(["config", "create", ...label, baselineName(stack), "-"], {
-    input: JSON.stringify(baseline),
-  });
+  const labels = { [LABELS.stack]: stack };
+  await writeConfig(docker, { name: baselineName(stack), labels, content: JSON.stringify(baseline) });
 }
 
 /** Removes the record once the deploy has finished or was rolled back. */
@@ -89,7 +74,7 @@ function restorations(baseline: Baseline, now: readonly SwarmService[]): Restora
 
 /** Whether the stored specs are exactly the baseline. */
 export const isRestored = async (docker: Docker, stack: string, baseline: Baseline): Promise<boolean> =>
-  restorations(baseline, await storedServices(await engineApi(docker), stack)).length === 0;
+  restorations(baseline, await stackServices(docker, stack)).length === 0;
 
 /** Number of attempts: the engine may roll a service back at the same time. */
 const ROUNDS = 5;
@@ -100,13 +85,12 @@ const ROUNDS = 5;
  * @returns sentences about what could not be restored; empty if everything was
  */
 export async function restoreBaseline(docker: Docker, stack: string, baseline: Baseline): Promise<string[]> {
-  const api = await engineApi(docker);
   for (let round = 1; ; round++) {
-    const open = restorations(baseline, await storedServices(api, stack));
+    const open = restorations(baseline, await stackServices(docker, stack));
     if (open.length === 0) return [];
     const faults: string[] = [];
     for (const restoration of open) {
-      const fault = await restore(api, docker, restoration);
+      const fault = await restore(docker, restoration);
       if (fault !== undefined) faults.push(fault);
     }
     if (round < ROUNDS) await sleep(1000);
@@ -114,17 +98,16 @@ export async function restoreBaseline(docker: Docker, stack: string, baseline: B
   }
 }
 
-async function restore(api: EngineApi, docker: Docker, change: Restoration): Promise<string | undefined> {
+async function restore(docker: Docker, change: Restoration): Promise<string | undefined> {
   const name = change.action === "create" ? change.spec.Name : change.service.Spec.Name;
   try {
-    if (change.action === "remove") await docker.run(["service", "rm", name]);
-    else if (change.action === "create") await api.post("/services/create", change.spec);
-    else await api.post(updatePath(change.service, change.spec), change.spec);
+    if (change.action === "remove") await engineDelete(docker, `/services/${name}`);
+    else if (change.action === "create") await enginePost(docker, "/services/create", change.spec);
+    else await enginePost(docker, updatePath(change.service, change.spec), change.spec);
     return undefined;
   } catch (error) {
-    if (error instanceof OperatorError && error.exitCode !== ExitCode.interrupted)
-      return `${name}: ${error.message}`;
-    throw error;
+    if (isFinal(error)) throw error;
+    return `${name}: ${(error as OperatorError).message}`;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Config } from "../config/resolve.js";
+import { findNetwork } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { internalNetworkOptions, MTU_OPTION } from "../stack.js";
 import type { Finding } from "./findings.js";
@@ -17,17 +18,10 @@ const DEFAULT_MTU = 1500;
 /** Name of the stack's own network in the Swarm. */
 export const internalNetworkName = ({ stack, networks }: Config): string => `${stack}_${networks.internal}`;
 
-/** @returns undefined where there is none of that name */
+/** @returns undefined if there is none of that name */
 export async function readNetwork(docker: Docker, name: string): Promise<SwarmNetwork | undefined> {
-  const { stdout } = await docker.attempt(["network", "inspect", name]);
-  const [found] = JSON.parse(stdout.trim() || "[]") as Array<{
-    Id: string;
-    Scope: string;
-    Driver: string;
-    Options: Record<string, string> | null;
-  }>;
-  if (found === undefined) return undefined;
-  return { id: found.Id, scope: found.Scope, driver: found.Driver, options: found.Options ?? {} };
+  const found = await findNetwork(docker, name);
+  return found && { id: found.Id, scope: found.Scope, driver: found.Driver, options: found.Options ?? {} };
 }
 
 /** Bytes of a packet between two nodes, VXLAN included. */

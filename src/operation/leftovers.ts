@@ -1,11 +1,12 @@
-import { listLabelledServices } from "../docker/helperService.js";
-import { listedServices, STACK_LABEL, type SwarmService } from "../docker/objects.js";
+import { removeConfig } from "../docker/configs.js";
+import { labelledBy } from "../docker/helperService.js";
+import { listServices, STACK_LABEL, type SwarmService } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ownConfigs } from "./ownership.js";
 
 /** The services that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */
 export const helperServices = async (docker: Docker, stack: string): Promise<SwarmService[]> =>
-  (await listedServices(docker, listLabelledServices(stack))).filter(
+  (await listServices(docker, labelledBy(stack))).filter(
     // The stack's own services carry the label too, but stand in its namespace.
     ({ Spec }) => Spec.Labels?.[STACK_LABEL] === undefined,
   );
@@ -22,7 +23,7 @@ export async function removeOldConfigs(
 ): Promise<string[]> {
   const removed: string[] = [];
   for (const name of await unusedConfigs(docker, stack, services)) {
-    if ((await docker.attempt(["config", "rm", name])).exitCode === 0) removed.push(name);
+    if (await removeConfig(docker, name)) removed.push(name);
   }
   return removed;
 }

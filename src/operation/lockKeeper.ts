@@ -1,4 +1,3 @@
-import type { EngineApi } from "../docker/engineApi.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { BEAT_SECONDS, freeLock, LOCK_SECONDS, renewLock } from "./lockObjects.js";
@@ -22,7 +21,7 @@ export interface KeptLock {
  * @param docker one without a guard that still works after an interruption
  * @param id of the lock
  */
-export function keepLock(docker: Docker, api: EngineApi, stack: string, id: string): KeptLock {
+export function keepLock(docker: Docker, stack: string, id: string): KeptLock {
   let last = Date.now();
   let isLost = false;
   let failure = "";
@@ -31,7 +30,7 @@ export function keepLock(docker: Docker, api: EngineApi, stack: string, id: stri
     // The answer may be read long after it was given.
     const asked = Date.now();
     try {
-      if (await renewLock(docker, api, id)) last = asked;
+      if (await renewLock(docker, id)) last = asked;
       else isLost = true;
     } catch (error) {
       // An engine that does not answer is asked again.

@@ -1,5 +1,6 @@
-import type { EngineApi } from "../docker/engineApi.js";
-import { type Docker, dockerFailed, saysAbsent } from "../docker/run.js";
+import { findConfig, type NewConfig, NO_CONTENT, removeConfig } from "../docker/configs.js";
+import { enginePost } from "../docker/engineApi.js";
+import type { Docker } from "../docker/run.js";
 import { LABELS } from "../docker/swarmSecrets.js";
 
 /** The Swarm config that is a stack's lock. Its name is unique in the Swarm, and the update of a label renews it. */
@@ -39,44 +40,25 @@ export interface Lock {
   renewed: Date;
 }
 
-export function createLock(
+/** The config that is the lock of a stack. */
+export const lockConfig = (
   stack: string,
   { holder, host, process }: Pick<Lock, "holder" | "host" | "process">,
-): string[] {
-  const labels = [
-    `${LABELS.stack}=${stack}`,
-    `${LOCK_LABELS.holder}=${holder}`,
-    `${LOCK_LABELS.host}=${host}`,
-    ...(process === undefined ? [] : [`${LOCK_LABELS.process}=${process}`]),
-    `${LOCK_LABELS.seconds}=${LOCK_SECONDS}`,
-  ];
-  return ["config", "create", ...labels.flatMap((label) => ["--label", label]), lockName(stack), "-"];
-}
-
-interface InspectedConfig {
-  ID: string;
-  Version: { Index: number };
-  CreatedAt: string;
-  UpdatedAt: string;
-  Spec: { Name: string; Labels?: Record<string, string> };
-}
-
-/**
- * @param config its name or id
- * @returns undefined if it is not there
- * @throws OperatorError when docker does not answer
- */
-async function inspectConfig(docker: Docker, config: string): Promise<InspectedConfig | undefined> {
-  const inspect = ["config", "inspect", "--format", "{{json .}}", config];
-  const result = await docker.attempt(inspect);
-  if (result.exitCode === 0) return JSON.parse(result.stdout) as InspectedConfig;
-  if (saysAbsent(result)) return undefined;
-  throw dockerFailed(inspect, result);
-}
+): NewConfig => ({
+  name: lockName(stack),
+  labels: {
+    [LABELS.stack]: stack,
+    [LOCK_LABELS.holder]: holder,
+    [LOCK_LABELS.host]: host,
+    ...(process === undefined ? {} : { [LOCK_LABELS.process]: process }),
+    [LOCK_LABELS.seconds]: String(LOCK_SECONDS),
+  },
+  content: NO_CONTENT,
+});
 
 /** The lock of a stack; undefined if nobody holds it. */
 export async function readLock(docker: Docker, stack: string): Promise<Lock | undefined> {
-  const config = await inspectConfig(docker, lockName(stack));
+  const config = await findConfig(docker, lockName(stack));
   if (config === undefined) return undefined;
   const labels = config.Spec.Labels ?? {};
   return {
@@ -99,14 +81,14 @@ export async function readLock(docker: Docker, stack: string): Promise<Lock | un
  * @returns whether the lock is still there
  * @throws OperatorError when docker does not answer
  */
-export async function renewLock(docker: Docker, api: EngineApi, id: string): Promise<boolean> {
-  const config = await inspectConfig(docker, id);
+export async function renewLock(docker: Docker, id: string): Promise<boolean> {
+  const config = await findConfig(docker, id);
   if (config === undefined) return false;
-  await api.post(`/configs/${id}/update?version=${config.Version.Index}`, config.Spec);
+  await enginePost(docker, `/configs/${id}/update?version=${config.Version.Index}`, config.Spec);
   return true;
 }
 
 /** Frees a lock by its id, so that no other lock is ever removed. */
 export async function freeLock(docker: Docker, id: string): Promise<void> {
-  await docker.attempt(["config", "rm", id]);
+  await removeConfig(docker, id);
 }

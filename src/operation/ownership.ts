@@ -1,5 +1,7 @@
-import { isOwnService, listedServices, listServices, STACK_LABEL } from "../docker/objects.js";
+import { listConfigs } from "../docker/configs.js";
+import { inNamespace, isOwnService, listNetworks, listServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
+import { listSecrets } from "../docker/swarmSecrets.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
 import { SERVICE_NAMES } from "../stack.js";
 import type { Finding } from "./findings.js";
@@ -14,11 +16,12 @@ export interface ForeignObject {
 
 /** Everything in the stack's namespace, and every service with a name of the stack's, that is not the stack's own. */
 export async function readForeign(docker: Docker, stack: string): Promise<ForeignObject[]> {
+  const secrets = (await listSecrets(docker, inNamespace(stack))).map(({ Spec }) => Spec);
   const found = {
     service: await foreignServices(docker, stack),
-    network: (await labelled(docker, stack, "network")).foreign,
-    config: (await labelled(docker, stack, "config")).foreign,
-    secret: (await labelled(docker, stack, "secret")).foreign,
+    network: split(stack, await listNetworks(docker, inNamespace(stack))).foreign,
+    config: split(stack, await namespaceConfigs(docker, stack)).foreign,
+    secret: split(stack, secrets).foreign,
   };
   return Object.entries(found).flatMap(([type, names]) =>
     names.map((name) => ({ type: type as ForeignObject["type"], name })),
@@ -48,32 +51,33 @@ export function judgeNamespace(stack: string, foreign: readonly ForeignObject[])
 /** Names of the services in the stack's namespace, or with a name of the stack's, that are not its own. */
 export async function foreignServices(docker: Docker, stack: string): Promise<string[]> {
   const names = new Set(SERVICE_NAMES.map((service) => `${stack}_${service}`));
-  const named = await listedServices(docker, ["service", "ls", "--quiet", "--filter", `name=${stack}_`]);
-  const inNamespace = await listedServices(docker, listServices(stack));
-  const candidates = [...named.filter(({ Spec }) => names.has(Spec.Name)), ...inNamespace];
+  const named = await listServices(docker, { name: [`${stack}_`] });
+  const labelled = await listServices(docker, inNamespace(stack));
+  const candidates = [...named.filter(({ Spec }) => names.has(Spec.Name)), ...labelled];
   const foreign = candidates.filter((service) => !isOwnService(stack, service)).map(({ Spec }) => Spec.Name);
   return [...new Set(foreign)].sort();
 }
 
 /** Names of the configs that the stack's services are made from, those in use and older ones. */
 export const ownConfigs = async (docker: Docker, stack: string): Promise<string[]> =>
-  (await labelled(docker, stack, "config")).own;
+  split(stack, await namespaceConfigs(docker, stack)).own;
 
 /** Names of the stack's own networks. */
 export const ownNetworks = async (docker: Docker, stack: string): Promise<string[]> =>
-  (await labelled(docker, stack, "network")).own;
+  split(stack, await listNetworks(docker, inNamespace(stack))).own;
 
-/** Names of what is in the stack's namespace, with Hephaestus's label and without. */
-async function labelled(docker: Docker, stack: string, type: "network" | "config" | "secret") {
-  const output = await docker.run([
-    ...[type, "ls", "--filter", `label=${STACK_LABEL}=${stack}`],
-    ...["--format", `{{.Name}} {{.Label "${OWNER_LABEL}"}}`],
-  ]);
-  const lines = output
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => line.split(" "));
+const namespaceConfigs = async (docker: Docker, stack: string) =>
+  (await listConfigs(docker, inNamespace(stack))).map(({ Spec }) => Spec);
+
+/** Names of objects with Hephaestus's label and without. */
+function split(
+  stack: string,
+  objects: ReadonlyArray<{ Name: string; Labels?: Readonly<Record<string, string>> | null | undefined }>,
+) {
   const names = (own: boolean) =>
-    lines.filter(([, owner]) => (owner === stack) === own).map(([name = ""]) => name);
+    objects
+      .filter(({ Labels }) => (Labels?.[OWNER_LABEL] === stack) === own)
+      .map(({ Name }) => Name)
+      .sort();
   return { own: names(true), foreign: names(false) };
 }

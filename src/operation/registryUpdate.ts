@@ -1,10 +1,11 @@
 import type { Config } from "../config/resolve.js";
+import { engineTime } from "../docker/engine.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { rollSeconds } from "../services/parts.js";
 import { describe } from "./convergence.js";
 import { asRolloutFailure } from "./rolloutFailure.js";
 import type { Session } from "./stackSession.js";
-import { type Convergence, engineTime, waitForConvergence } from "./stackUpdate.js";
+import { type Convergence, waitForConvergence } from "./stackUpdate.js";
 
 /** The registry's service. */
 export const registryService = (stack: string): string => `${stack}_registry`;

@@ -1,21 +1,21 @@
 import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { engineApi } from "../docker/engineApi.js";
+import { createConfig } from "../docker/configs.js";
+import { engineTime } from "../docker/engine.js";
 import { endLeftJobs } from "../docker/jobs.js";
-import { type Docker, type Dockers, dockerFailed } from "../docker/run.js";
+import type { Docker, Dockers } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { keepLock } from "./lockKeeper.js";
 import {
   BEAT_SECONDS,
-  createLock,
   freeLock,
   LOCK_SECONDS,
   type Lock,
+  lockConfig,
   lockName,
   readLock,
 } from "./lockObjects.js";
 import { hasEnded, processIdentity } from "./processIdentity.js";
-import { engineTime } from "./stackUpdate.js";
 
 /**
  * One operation on a stack at a time, from whatever machine:
@@ -40,15 +40,14 @@ import { engineTime } from "./stackUpdate.js";
  * @throws OperatorError when another operation works on the stack
  */
 export async function takeLock(docker: Docker, stack: string): Promise<string> {
-  const create = createLock(stack, {
+  const config = lockConfig(stack, {
     holder: `${operator()} (process ${process.pid})`,
     host: hostname(),
     process: processIdentity(),
   });
   for (let attempts = 0; attempts < 3; attempts++) {
-    const created = await docker.attempt(create, { input: "hephaestus\n" });
-    if (created.exitCode === 0) return created.stdout.trim();
-    if (!/already exists/i.test(created.stderr)) throw dockerFailed(create, created);
+    const id = await createConfig(docker, config);
+    if (id !== undefined) return id;
     const lock = await readLock(docker, stack);
     // It may have been freed between the two calls.
     if (lock === undefined) continue;
@@ -108,8 +107,7 @@ export async function withLock<T>(
   stack: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const api = await engineApi(lockDocker);
-  const kept = keepLock(lockDocker, api, stack, await takeLock(docker, stack));
+  const kept = keepLock(lockDocker, stack, await takeLock(docker, stack));
   for (const guarded of [docker, cleanupDocker]) guarded.guard = kept.check;
   try {
     await endLeftJobs(docker, stack);

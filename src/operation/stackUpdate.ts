@@ -2,10 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/resolve.js";
 import { secondsOf } from "../config/text.js";
 import { type Generations, generationVariables } from "../credentials/secretKinds.js";
-import { stackServices, tasksOf, words } from "../docker/objects.js";
-import { type Docker, saysAbsent } from "../docker/run.js";
+import { engineRemove } from "../docker/engineApi.js";
+import { isFinal } from "../docker/failures.js";
+import { listNetworks, stackServices, tasksOf } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
 import { readServiceLog } from "../docker/serviceLogs.js";
-import { ExitCode, OperatorError } from "../errors.js";
+import { OperatorError } from "../errors.js";
 import { judge, type Verdict } from "./convergence.js";
 
 export type ResolveImage = "always" | "changed" | "never";
@@ -23,7 +25,6 @@ export function deployStack(stack: string, composeFile: string, resolveImage: Re
   ];
 }
 
-export const removeServices = (services: readonly string[]) => ["service", "rm", ...services];
 const LAST_LINES = 10;
 
 /**
@@ -54,11 +55,6 @@ export async function startDeploy(
       await sleep(DEPLOY_PAUSE_MILLISECONDS);
     }
   }
-}
-
-/** The time of the engine, ISO 8601. The times of tasks are compared with it. */
-export async function engineTime(docker: Docker): Promise<string> {
-  return (await docker.run(["info", "--format", "{{.SystemTime}}"])).trim();
 }
 
 export interface Waiting {
@@ -102,9 +98,7 @@ export async function waitForConvergence(
       rounds = settled && verdicts.every(({ state }) => state === "converged") ? rounds + 1 : 0;
       if (rounds >= 2) return { state: "converged", verdicts };
     } catch (error) {
-      const { exitCode } = error as OperatorError;
-      const isFinal = exitCode === ExitCode.interrupted || exitCode === ExitCode.locked;
-      if (isFinal || Date.now() > heard + SILENCE_SECONDS * 1000) throw error;
+      if (isFinal(error) || Date.now() > heard + SILENCE_SECONDS * 1000) throw error;
       rounds = 0;
     }
     if (Date.now() > end) return { state: "timeout", verdicts };
@@ -140,8 +134,7 @@ export async function removeNetworks(
   for (let left = names; ; await sleep(POLL_MILLISECONDS)) {
     const still: string[] = [];
     for (const name of left) {
-      const result = await docker.attempt(["network", "rm", name]);
-      if (result.exitCode !== 0 && !saysAbsent(result)) still.push(name);
+      if (!(await engineRemove(docker, `/networks/${name}`))) still.push(name);
     }
     left = still;
     if (left.length === 0) await waitForAbsence(docker, names, end);
@@ -152,7 +145,7 @@ export async function removeNetworks(
 /** Docker answers before a network is removed, and the next deploy would fail on it. */
 async function waitForAbsence(docker: Docker, names: readonly string[], end: number): Promise<void> {
   const areThere = async () => {
-    const present = words(await docker.run(["network", "ls", "--format", "{{.Name}}"]));
+    const present = (await listNetworks(docker)).map(({ Name }) => Name);
     return names.some((name) => present.includes(name));
   };
   while (Date.now() < end && (await areThere())) await sleep(POLL_MILLISECONDS);

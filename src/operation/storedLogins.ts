@@ -1,6 +1,6 @@
 import { repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
-import { allServices, type SwarmService } from "../docker/objects.js";
+import { listServices, type SwarmService } from "../docker/objects.js";
 import { OperatorError } from "../errors.js";
 import { insideAddress } from "../services/addresses.js";
 import type { Session } from "./stackSession.js";
@@ -53,7 +53,7 @@ export async function warnOfStoredLogins({
   reporter,
 }: Pick<Session, "config" | "docker" | "reporter">): Promise<void> {
   try {
-    const services = servicesWithLogins(config, await allServices(docker));
+    const services = servicesWithLogins(config, await listServices(docker));
     if (services.length === 0) return;
     const remedy = newLoginRemedy(config, services).replaceAll("\n", "\n    ");
     reporter.note(

@@ -1,4 +1,6 @@
 import { type Config, isSharedStorage, storagePlace } from "../config/resolve.js";
+import { readClientVersion, readEngineInfo, readEngineVersion } from "../docker/engine.js";
+import { listNodes, type SwarmNode } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { externalNetworks } from "../services/externalNetworks.js";
 import type { FindingCode } from "./findingCodes.js";
@@ -36,26 +38,6 @@ export interface SwarmFacts {
   hasIpvs: boolean | undefined;
 }
 
-/** The client part of `docker version`. */
-interface CliVersion {
-  Version: string;
-  /** The newest API version that it supports. */
-  DefaultAPIVersion?: string;
-  /** The API version that it uses with this engine. */
-  ApiVersion: string;
-}
-
-export interface SwarmNode {
-  ID: string;
-  Spec: { Role: string; Availability: string; Labels?: Record<string, string> };
-  Description: {
-    Hostname: string;
-    Platform?: { OS?: string; Architecture?: string };
-    Engine?: { Labels?: Record<string, string> };
-  };
-  Status: { State: string; Addr?: string };
-}
-
 /** capabilities of services came with this API (Docker 20.10), and the tests run with an engine and a CLI of that line. */
 const OLDEST_API = [1, 41] as const;
 
@@ -69,18 +51,9 @@ export async function readSwarmFacts(
   config: Config,
   hasIpvs: boolean | undefined,
 ): Promise<SwarmFacts> {
-  const version = JSON.parse(await docker.run(["version", "--format", "{{json .Server}}"])) as {
-    Version: string;
-    ApiVersion: string;
-    MinAPIVersion?: string;
-  };
-  const client = JSON.parse(await docker.run(["version", "--format", "{{json .Client}}"])) as CliVersion;
-  const swarm = JSON.parse(await docker.run(["info", "--format", "{{json .Swarm}}"])) as {
-    LocalNodeState: string;
-    ControlAvailable: boolean;
-    NodeID: string;
-    NodeAddr: string;
-  };
+  const version = await readEngineVersion(docker);
+  const client = await readClientVersion(docker);
+  const { Swarm: swarm } = await readEngineInfo(docker);
   const facts: SwarmFacts = {
     serverVersion: version.Version,
     apiVersion: version.ApiVersion,
@@ -97,8 +70,7 @@ export async function readSwarmFacts(
   if (!facts.isManager) return facts;
   for (const { name, fact } of externalNetworks(config)) facts[fact] = await readNetwork(docker, name);
   facts.internal = await readNetwork(docker, internalNetworkName(config));
-  const ids = (await docker.run(["node", "ls", "--quiet"])).split(/\s+/).filter(Boolean);
-  facts.nodes = JSON.parse(await docker.run(["inspect", "--type", "node", ...ids])) as SwarmNode[];
+  facts.nodes = await listNodes(docker);
   return facts;
 }
 
@@ -194,7 +166,7 @@ export function fittingNodes(config: Config, facts: SwarmFacts): NamedNode[] {
   const { constraints } = config.registry.placement;
   return facts.nodes
     .filter((node) => isReady(node) && constraints.every((rule) => fits(node, rule)))
-    .map(({ ID, Description }) => ({ id: ID, hostname: Description.Hostname }));
+    .map(({ ID, Description }) => ({ id: ID, hostname: Description.Hostname ?? ID }));
 }
 
 const isReady = (node: SwarmNode): boolean =>

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { basicAuthorization, type Login } from "../credentials/userLogin.js";
-import { interrupted } from "../docker/run.js";
+import { interrupted } from "../docker/failures.js";
 import { ExitCode, OperatorError, type OperatorErrorDetails } from "../errors.js";
 import { readAtMost, TooLarge } from "../host/readAtMost.js";
 import { parseJson } from "../json.js";

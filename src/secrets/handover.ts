@@ -1,4 +1,6 @@
 import type { Login, NewLogin } from "../credentials/userLogin.js";
+import { createConfig, NO_CONTENT } from "../docker/configs.js";
+import { isFinal } from "../docker/failures.js";
 import type { Docker } from "../docker/run.js";
 import { stackConfigNames } from "../docker/stackConfigs.js";
 import { LABELS, type SecretFacts } from "../docker/swarmSecrets.js";
@@ -48,13 +50,16 @@ export async function handOver(
 export const handoverName = (stack: string, generation: number | string): string =>
   `${stack}_handed-over_${generation}`;
 
-/** One failure of docker must not cost a password that was shown, so creating the marker is retried. */
+/** One failure of the engine must not cost a password that was shown, so creating the marker is retried. */
 async function markHandedOver(docker: Docker, stack: string, generation: number): Promise<void> {
-  const label = ["--label", `${LABELS.stack}=${stack}`];
-  const create = ["config", "create", ...label, handoverName(stack, generation), "-"];
-  for (let tries = 0; tries < 3; tries++) {
-    if ((await docker.attempt(create, { input: "hephaestus\n" })).exitCode === 0) return;
-    if (await wasHandedOver(docker, stack, generation)) return;
+  const marker = { labels: { [LABELS.stack]: stack }, content: NO_CONTENT };
+  for (let tries = 1; ; tries++) {
+    try {
+      await createConfig(docker, { name: handoverName(stack, generation), ...marker });
+      return;
+    } catch (error) {
+      if (isFinal(error) || tries === 3) throw error;
+    }
   }
 }
 

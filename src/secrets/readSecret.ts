@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Secret } from "../credentials/secret.js";
-import { createHelperService, readerServiceName, removeHelperService } from "../docker/helperService.js";
+import { readEngineInfo } from "../docker/engine.js";
+import { dockerFailed } from "../docker/failures.js";
+import {
+  createHelperService,
+  readerServiceName,
+  removeHelperService,
+  removeService,
+} from "../docker/helperService.js";
 import { runningContainersOf } from "../docker/objects.js";
-import { type Docker, dockerFailed } from "../docker/run.js";
+import type { Docker } from "../docker/run.js";
 
 /**
  * Reads a secret back. The Swarm's API never gives a secret's content, but a task that has it mounted does, and who may
@@ -38,16 +45,16 @@ export async function readSecretByService(
   secret: string,
   image: string,
 ): Promise<Secret | undefined> {
-  const node = (await docker.run(["info", "--format", "{{.Swarm.NodeID}}"])).trim();
+  const node = (await readEngineInfo(docker)).Swarm.NodeID;
   const id = await startReader(docker, stack, createReader(stack, secret, node, image));
   try {
     for (const end = Date.now() + READER_SECONDS * 1000; Date.now() < end; await sleep(500)) {
       const [container] = await runningContainersOf(docker, id);
-      const content = container && (await secretFile(docker, container, FILE));
+      const content = container && (await secretFile(docker, container.id, FILE));
       if (content) return content;
     }
   } finally {
-    await docker.attempt(["service", "rm", id]);
+    await removeService(docker, id);
   }
   return undefined;
 }

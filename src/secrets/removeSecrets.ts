@@ -1,8 +1,9 @@
 import { type Family, familyOf, HTPASSWD, parseSecretName, secretName } from "../credentials/secretKinds.js";
+import { removeConfig } from "../docker/configs.js";
 import { readerServiceName, removeHelperService } from "../docker/helperService.js";
 import type { Docker } from "../docker/run.js";
 import { removeStackConfig } from "../docker/stackConfigs.js";
-import { type NewSecret, removeSecrets, stackSecretNames } from "../docker/swarmSecrets.js";
+import { type NewSecret, removeSecretNamed, stackSecretNames } from "../docker/swarmSecrets.js";
 import { removeBaselineOf } from "../operation/baseline.js";
 import { handoverName, oldMarkers } from "./handover.js";
 
@@ -16,8 +17,7 @@ export async function removeSecret(
   stack: string,
   { kind, generation }: Pick<NewSecret, "kind" | "generation">,
 ): Promise<boolean> {
-  const { exitCode } = await docker.attempt(removeSecrets([secretName(stack, kind, generation)]));
-  if (exitCode !== 0) return false;
+  if (!(await removeSecretNamed(docker, secretName(stack, kind, generation)))) return false;
   if (kind === HTPASSWD) await removeStackConfig(docker, stack, handoverName(stack, generation));
   return true;
 }
@@ -57,7 +57,6 @@ export async function removeOldSecrets(
   }
   await removeBaselineOf(docker, stack, removed);
   if (keep.users !== undefined)
-    for (const name of await oldMarkers(docker, stack, [keep.users]))
-      await docker.attempt(["config", "rm", name]);
+    for (const name of await oldMarkers(docker, stack, [keep.users])) await removeConfig(docker, name);
   return removed;
 }

@@ -23,7 +23,7 @@ export interface Storage {
  */
 export async function storageDisk(docker: Docker, stack: string): Promise<Disk | undefined> {
   const [container] = await runningContainers(docker, registryService(stack));
-  return container === undefined ? undefined : roomOf(docker, container);
+  return container === undefined ? undefined : roomOf(docker, container.id);
 }
 
 /**
@@ -35,9 +35,9 @@ export async function storageDisk(docker: Docker, stack: string): Promise<Disk |
 export async function readStorage(docker: Docker, stack: string): Promise<Storage | undefined> {
   const [container] = await runningContainers(docker, registryService(stack));
   if (container === undefined) return undefined;
-  const look = (...command: string[]) => docker.attempt(["exec", container, ...command]);
+  const look = (...command: string[]) => docker.attempt(["exec", container.id, ...command]);
   const [disk, inodes, write, mounts] = await Promise.all([
-    roomOf(docker, container),
+    roomOf(docker, container.id),
     look("df", "-Pi", STORAGE),
     look("test", "-w", STORAGE),
     look("cat", "/proc/self/mounts"),

@@ -1,5 +1,6 @@
 import type { StorageSecret } from "../credentials/secretKinds.js";
 import {
+  findNode,
   type SwarmService,
   type SwarmTask,
   serviceTasks,
@@ -56,8 +57,8 @@ export async function storageOfRegistry(
   const facts = storageOf(registry, await serviceTasks(docker, registry.Spec.Name));
   if (facts === undefined || facts.driver === "s3") return facts;
   const { nodeId, ...rest } = facts;
-  const inspect = await docker.attempt(["node", "inspect", "--format", "{{.Description.Hostname}}", nodeId]);
-  return { ...rest, node: { id: nodeId, hostname: inspect.exitCode === 0 ? inspect.stdout.trim() : nodeId } };
+  const hostname = (await findNode(docker, nodeId))?.Description.Hostname ?? nodeId;
+  return { ...rest, node: { id: nodeId, hostname } };
 }
 
 /**

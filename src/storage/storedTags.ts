@@ -1,6 +1,7 @@
+import { dockerFailed } from "../docker/failures.js";
 import { runJob } from "../docker/jobs.js";
 import { runningContainers } from "../docker/objects.js";
-import { type Docker, dockerFailed } from "../docker/run.js";
+import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { registryService } from "../operation/registryUpdate.js";
 import type { Session } from "../operation/stackSession.js";
@@ -51,7 +52,7 @@ export async function readStoredTags(session: Session): Promise<(StoredTags & { 
 export async function tagsOfTask(docker: Docker, stack: string): Promise<StoredTags | undefined> {
   const [container] = await runningContainers(docker, registryService(stack));
   if (container === undefined) return undefined;
-  const command = ["exec", container, "/bin/sh", "-c", loadJobScript("tags")];
+  const command = ["exec", container.id, "/bin/sh", "-c", loadJobScript("tags")];
   const result = await docker.attempt(command, { timeout: TASK_SECONDS * 1000 });
   if (result.exitCode !== 0) throw dockerFailed(command, result);
   return parseStoredTags(result.stdout.split("\n"));

@@ -1,5 +1,5 @@
 import { ConfigError, type Finding, formatFinding } from "../config/configFindings.js";
-import { interrupted } from "../docker/run.js";
+import { interrupted } from "../docker/failures.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { colours, printJson, say } from "./output.js";
 

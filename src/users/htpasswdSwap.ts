@@ -1,14 +1,16 @@
 import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
-import { type EngineApi, engineApi } from "../docker/engineApi.js";
+import { engineTime } from "../docker/engine.js";
+import { enginePost } from "../docker/engineApi.js";
 import {
   type SecretReference,
   type ServiceSpec,
   type SwarmService,
   stackService,
+  stackServices,
 } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
+import { secretId } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { storedServices } from "../operation/baseline.js";
 import { describe } from "../operation/convergence.js";
 import {
   didNotRoll,
@@ -18,7 +20,7 @@ import {
 } from "../operation/registryUpdate.js";
 import { failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
 import type { Session } from "../operation/stackSession.js";
-import { engineTime, waitForConvergence } from "../operation/stackUpdate.js";
+import { waitForConvergence } from "../operation/stackUpdate.js";
 import { inStep } from "../terminal/inStep.js";
 
 /**
@@ -46,8 +48,8 @@ const isHtpasswd = ({ File }: SecretReference): boolean => File?.Name === HTPASS
 const REGISTRY = { id: "rollout", title: "Registry" } as const;
 
 /** The registry's service as the engine stores it. */
-async function storedRegistry(api: EngineApi, stack: string): Promise<SwarmService> {
-  const found = stackService(await storedServices(api, stack), stack, "registry");
+async function storedRegistry(docker: Docker, stack: string): Promise<SwarmService> {
+  const found = stackService(await stackServices(docker, stack), stack, "registry");
   if (found?.Spec.TaskTemplate.ContainerSpec.Secrets?.some(isHtpasswd)) return found;
   throw new OperatorError(found ? "has no htpasswd" : "is not deployed", {
     where: registryService(stack),
@@ -58,11 +60,11 @@ async function storedRegistry(api: EngineApi, stack: string): Promise<SwarmServi
 
 /** Gives the registry's service another htpasswd. It keeps the login for its image that it was deployed with. */
 async function swapTo(docker: Docker, stack: string, generation: number): Promise<void> {
-  const api = await engineApi(docker);
-  const { ID, Version, Spec } = await storedRegistry(api, stack);
+  const { ID, Version, Spec } = await storedRegistry(docker, stack);
   const name = secretName(stack, HTPASSWD, generation);
-  const id = (await docker.run(["secret", "inspect", "--format", "{{.ID}}", name])).trim();
-  await api.post(
+  const id = await secretId(docker, name);
+  await enginePost(
+    docker,
     `/services/${ID}/update?version=${Version.Index}&registryAuthFrom=spec`,
     withHtpasswd(Spec, { id, name }),
   );
@@ -104,7 +106,7 @@ export const showUserRoll = ({ reporter }: Session, generation: number): Promise
  */
 export async function rollUsersBack({ config, docker, reporter }: Session, previous: number): Promise<void> {
   const { stack } = config;
-  const { Spec } = await storedRegistry(await engineApi(docker), stack);
+  const { Spec } = await storedRegistry(docker, stack);
   const inUse = Spec.TaskTemplate.ContainerSpec.Secrets?.find(isHtpasswd)?.SecretName;
   const since = await engineTime(docker);
   // Swarm may have done it by itself.

@@ -3,7 +3,7 @@ import { splitHtpasswd } from "../credentials/machineAccounts.js";
 import type { Secret } from "../credentials/secret.js";
 import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
 import { readerServiceName } from "../docker/helperService.js";
-import { runningContainers, words } from "../docker/objects.js";
+import { findTasks, runningContainers } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { registryService } from "../operation/registryUpdate.js";
@@ -70,14 +70,16 @@ export async function readEntries(
 
 /** From a task of the registry that runs on this engine and has this very secret: during a roll there are two. */
 async function fromRegistry(docker: Docker, stack: string, secret: string): Promise<Secret | undefined> {
-  const label = '{{index .Config.Labels "com.docker.swarm.task.id"}}';
-  const names = "{{range .Spec.ContainerSpec.Secrets}}{{println .SecretName}}{{end}}";
-  for (const container of await runningContainers(docker, registryService(stack))) {
-    const task = (await docker.attempt(["inspect", "--format", label, container])).stdout.trim();
-    if (task === "") continue;
-    const { stdout } = await docker.attempt(["inspect", "--type", "task", "--format", names, task]);
-    if (!words(stdout).includes(secret)) continue;
-    const content = await secretFile(docker, container, HTPASSWD);
+  const containers = await runningContainers(docker, registryService(stack));
+  const tasks = await findTasks(
+    docker,
+    containers.map(({ task }) => task),
+  );
+  const having = tasks.filter(({ Spec }) =>
+    Spec.ContainerSpec.Secrets?.some(({ SecretName }) => SecretName === secret),
+  );
+  for (const { id, task } of containers) {
+    const content = having.some(({ ID }) => ID === task) && (await secretFile(docker, id, HTPASSWD));
     if (content) return content;
   }
   return undefined;

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { boundedDocker, type Docker, interrupted } from "../../src/docker/run.js";
+import { interrupted } from "../../src/docker/failures.js";
+import { boundedDocker, type Docker } from "../../src/docker/run.js";
 import { CHECKS } from "../../src/doctor/allChecks.js";
 import type { Check } from "../../src/doctor/check.js";
 import { examine } from "../../src/doctor/examine.js";
@@ -9,6 +10,7 @@ import { error, type GroupedFinding, sortFindings, warning } from "../../src/doc
 import { findingLines } from "../../src/doctor/findingLines.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
 import { shown } from "../../src/terminal/output.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 
 const { config } = loadConfig("domain: a.example\nexpose: ports\nstack: forge", "f", {});
 
@@ -18,20 +20,19 @@ const SILENT = new OperatorError("Cannot connect to the Docker daemon", {
   exitCode: ExitCode.preflight,
 });
 
-/** An engine that answers docker version and docker info, or nothing at all. */
-function subject(answers: Readonly<Record<string, string>> | Error) {
+/** An engine of a worker, or one that does not answer. */
+function subject(silence?: Error) {
+  const engine = new FakeEngine();
+  engine.now = Date.now();
+  engine.swarm.ControlAvailable = false;
   const asked: string[] = [];
-  const docker: Docker = {
-    run: async (args) => {
-      const line = args.join(" ");
-      asked.push(line);
-      if (answers instanceof Error) throw answers;
-      const key = Object.keys(answers).find((start) => line.startsWith(start));
-      if (key === undefined) throw new Error(`docker ${line}: not expected`);
-      return answers[key] ?? "";
-    },
-    attempt: async () => ({ exitCode: 1, stdout: "", stderr: "no such object" }),
+  const onCall = (call: string) => {
+    asked.push(call);
+    if (silence) throw silence;
   };
+  const docker = engine.docker(onCall, ([verb]) =>
+    verb === "context" ? "ssh://worker" : '{"Version":"28.0.0","ApiVersion":"1.48"}',
+  );
   return {
     facts: factsOf({
       config,
@@ -92,15 +93,12 @@ describe("an examination", () => {
   });
 
   test("on a worker it looks at the engine, and not at what only a manager knows", async () => {
-    const { facts, asked } = subject({
-      "context inspect": "ssh://worker",
-      "version ": '{"Version":"28.0.0","ApiVersion":"1.48"}',
-      "info --format {{json .Swarm}}": '{"LocalNodeState":"active","ControlAvailable":false,"NodeID":"n2"}',
-      "info ": `${new Date().toISOString()}\n/var/lib/docker`,
-    });
+    const { facts, asked } = subject();
     const { findings } = await examine(CHECKS, facts, false);
     expect(findings.map(({ id }) => id)).toEqual(["no-manager"]);
-    expect(asked.filter((line) => /^(?:service|secret|config|ps|node)/.test(line))).toEqual([]);
+    expect(asked.filter((line) => !/^(?:context inspect|version|GET \/(?:info|version))/.test(line))).toEqual(
+      [],
+    );
   });
 
   test("what several checks want to know is asked once", async () => {
@@ -127,15 +125,22 @@ describe("an examination", () => {
   });
 });
 
-test("a docker command may not take for ever, unless it is told how long", async () => {
+test("a docker command or a request may not take for ever, unless it is told how long", async () => {
   const options: unknown[] = [];
   const docker = {
     run: async (_args: unknown, run: unknown) => options.push(run),
     attempt: async (_args: unknown, run: unknown) => options.push(run),
+    ask: async (request: unknown) => options.push(request),
   } as unknown as Docker;
-  await boundedDocker(docker, 30_000).run(["info"]);
-  await boundedDocker(docker, 30_000).attempt(["info"], { timeout: 5, directory: "x" });
-  expect(options).toEqual([{ timeout: 30_000 }, { timeout: 5, directory: "x" }]);
+  const bounded = boundedDocker(docker, 30_000);
+  await bounded.run(["info"]);
+  await bounded.attempt(["info"], { timeout: 5, directory: "x" });
+  await bounded.ask({ method: "GET", path: "/info" });
+  expect(options).toEqual([
+    { timeout: 30_000 },
+    { timeout: 5, directory: "x" },
+    { timeout: 30_000, method: "GET", path: "/info" },
+  ]);
 });
 
 test("errors come before warnings, both in groups, each with evidence and remedy", () => {

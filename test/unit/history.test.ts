@@ -2,20 +2,24 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { chooseRecord } from "../../src/deploy/rollBackStack.js";
+import type { NewConfig } from "../../src/docker/configs.js";
 import { OperatorError } from "../../src/errors.js";
 import { packFiles, unpackFiles } from "../../src/history/packedFiles.js";
 import {
-  createRecord,
   type Event,
   type EventKind,
   type HistoryRecord,
   lastDone,
   outdated,
   parseRecord,
+  readRecords,
+  recordConfig,
+  writeRecord,
 } from "../../src/history/records.js";
 import { readOnlyUntil } from "../../src/maintenance/lease.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
 import { withImages } from "../../src/render/pin.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 import fc from "../support/properties.js";
 import { service } from "./swarmObjects.js";
 
@@ -31,19 +35,10 @@ const EVENT: Event = {
   images: { registry: `registry:2.8.3@sha256:${"1".repeat(64)}`, gateway: "nginx:1.28.0-alpine" },
 };
 
-/** What docker config inspect gives of a record that was created so. */
-function inspected(args: readonly string[], data: Buffer) {
-  const labels = args.flatMap((arg, index) => (args[index - 1] === "--label" ? [arg] : []));
-  return {
-    Spec: {
-      Name: args.at(-2) ?? "",
-      Labels: Object.fromEntries(
-        labels.map((label) => [label.slice(0, label.indexOf("=")), label.slice(label.indexOf("=") + 1)]),
-      ),
-      Data: data.toString("base64"),
-    },
-  };
-}
+/** A config as the engine gives it. */
+const inspected = ({ name, labels, content }: NewConfig) => ({
+  Spec: { Name: name, Labels: { ...labels }, Data: Buffer.from(content).toString("base64") },
+});
 
 const record = (number: number, kind: EventKind, more: Partial<Event> = {}): HistoryRecord => ({
   ...EVENT,
@@ -55,16 +50,28 @@ const record = (number: number, kind: EventKind, more: Partial<Event> = {}): His
 });
 
 test("a record comes back from the Swarm as it was left", () => {
-  const args = createRecord("forge", 7, EVENT);
-  expect(args.slice(-2)).toEqual(["forge_history_7", "-"]);
-  const read = parseRecord("forge", inspected(args, Buffer.from("files")));
+  const config = inspected(recordConfig("forge", 7, EVENT, Buffer.from("files")));
+  expect(config.Spec.Name).toBe("forge_history_7");
+  const read = parseRecord("forge", config);
   expect(read).toEqual({ ...EVENT, number: 7, isState: true, archive: Buffer.from("files") });
-  expect(parseRecord("other", inspected(args, Buffer.from("files")))).toBeUndefined();
-  const bare = createRecord("forge", 8, { kind: "gc", at: EVENT.at, by: "ann@forge", note: "" });
-  expect(parseRecord("forge", inspected(bare, Buffer.alloc(0)))).toMatchObject({
+  expect(parseRecord("other", config)).toBeUndefined();
+  const bare = recordConfig("forge", 8, { kind: "gc", at: EVENT.at, by: "ann@forge", note: "" });
+  expect(bare.content).not.toHaveLength(0);
+  expect(parseRecord("forge", inspected(bare))).toMatchObject({
     kind: "gc",
     isState: false,
+    archive: Buffer.alloc(0),
   });
+});
+
+test("records are read back in their order, and the oldest goes with a new one", async () => {
+  const engine = new FakeEngine();
+  const docker = engine.docker();
+  for (let number = 1; number <= 12; number++)
+    await writeRecord(docker, "forge", { ...EVENT, kind: number > 2 ? "deploy" : "gc" }, undefined);
+  await writeRecord(docker, "my-forge", EVENT, undefined);
+  const numbers = (await readRecords(docker, "forge")).map(({ number }) => number);
+  expect(numbers).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 });
 
 test("the last twenty states are kept, and of other events the newest", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Docker } from "../../src/docker/run.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { keptUsers } from "../../src/secrets/generations.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 
 interface Swarm {
   /** Of each generation of the htpasswd: users with generated passwords that nobody had been shown, and who made them. */
@@ -25,8 +25,9 @@ function kept({ generated, used, shown = [] }: Swarm) {
       ends: new Map(),
     }),
   );
-  const run = async () => shown.map((generation) => `forge_handed-over_${generation}`).join("\n");
-  const docker: Docker = { run, attempt: async () => ({ exitCode: 1, stdout: "", stderr: "" }) };
+  const Labels = { "hephaestus.stack": "forge" };
+  const configs = shown.map((generation) => ({ Spec: { Name: `forge_handed-over_${generation}`, Labels } }));
+  const docker = new FakeEngine({ configs }).docker();
   const inUse = used === undefined ? [] : [`forge_htpasswd_${used}`];
   return keptUsers(docker, { stack: "forge", secrets, used: inUse });
 }

@@ -3,8 +3,8 @@ import timers from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { engineApi } from "../../src/docker/engineApi.js";
-import type { CommandResult, Docker } from "../../src/docker/run.js";
+import { createConfig } from "../../src/docker/configs.js";
+import { engineRemove } from "../../src/docker/engineApi.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import { whileReadOnly } from "../../src/maintenance/lease.js";
 import { keepLock } from "../../src/operation/lockKeeper.js";
@@ -17,7 +17,8 @@ import { digestOf } from "../../src/registry/digest.js";
 import { stackRegistry } from "../../src/registry/stackRegistry.js";
 import { handOver } from "../../src/secrets/handover.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
-import { ConfigSwarm } from "./configSwarm.js";
+import { FakeEngine, refused } from "../support/fakeEngine.js";
+import { named, task } from "./swarmObjects.js";
 
 // Whoever waits lets the time pass. Test files share their modules, so a mock of the module would stay.
 beforeEach(() => {
@@ -35,28 +36,22 @@ afterEach(() => {
 const codeOf = (error: OperatorError) => error.exitCode;
 
 /** Takes the lock of the stack forge for somebody else. */
-async function takeFor(swarm: ConfigSwarm, facts: Record<string, string | number>): Promise<string> {
-  const labels = Object.entries(facts).map(([name, value]) => `hephaestus.lock.${name}=${value}`);
-  const create = ["config", "create", ...labels.flatMap((label) => ["--label", label]), "forge_lock", "-"];
-  return (await swarm.docker().run(create)).trim();
+async function takeFor(swarm: FakeEngine, facts: Record<string, string | number>): Promise<string> {
+  const labels = Object.entries(facts).map(([name, value]) => [`hephaestus.lock.${name}`, String(value)]);
+  const lock = { name: "forge_lock", labels: Object.fromEntries(labels), content: "hephaestus" };
+  return (await createConfig(swarm.docker(), lock)) ?? "";
 }
 
 /** Takes the lock for a process that is not known here, as one on another machine. */
-const takeElsewhere = (swarm: ConfigSwarm): Promise<string> =>
+const takeElsewhere = (swarm: FakeEngine): Promise<string> =>
   takeFor(swarm, { holder: "ann@far", seconds: LOCK_SECONDS, process: "boot/1/2/3" });
 
-/** Sends a heartbeat for a lock. */
-const beat = async (docker: Docker, id: string): Promise<boolean> =>
-  renewLock(docker, await engineApi(docker), id);
-
-const keep = async (docker: Docker, id: string) => keepLock(docker, await engineApi(docker), "forge", id);
-
 test("is held while its holder sends heartbeats, and free some time after the last one, by the Swarm's clock", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   const id = await takeElsewhere(swarm);
   for (let number = 1; number <= 30; number++) {
     swarm.now += 10_000;
-    expect(await beat(swarm.docker(), id)).toBe(true);
+    expect(await renewLock(swarm.docker(), id)).toBe(true);
     await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.locked);
   }
   swarm.now += (LOCK_SECONDS - 1) * 1000;
@@ -69,13 +64,13 @@ test("is held while its holder sends heartbeats, and free some time after the la
   swarm.now += 2000;
   expect(await lookAtLock(swarm.docker(), "forge")).toMatchObject({ stale: true });
   expect(await takeLock(swarm.docker(), "forge")).not.toBe(id);
-  expect(swarm.names()).toEqual(["forge_lock"]);
+  expect(swarm.names("configs")).toEqual(["forge_lock"]);
   // What the former holder finds out.
-  expect(await beat(swarm.docker(), id)).toBe(false);
+  expect(await renewLock(swarm.docker(), id)).toBe(false);
 });
 
 test("of two that take over the same lock one gets it", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   await takeElsewhere(swarm);
   swarm.now += (LOCK_SECONDS + 1) * 1000;
   const results = await Promise.all([1, 2].map(() => takeLock(swarm.docker(), "forge").catch(codeOf)));
@@ -83,7 +78,7 @@ test("of two that take over the same lock one gets it", async () => {
 });
 
 test("of deploy.sh, which sends no heartbeats, is held for as long as it says", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   await takeFor(swarm, { holder: "ann@far", seconds: 420 });
   swarm.now += 419_000;
   await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.locked);
@@ -102,9 +97,9 @@ const SKEWS = [["ahead of", 7200_000] as const, ["behind", -7200_000] as const];
 test.each(
   SKEWS,
 )("is never taken while it is kept, though the leader's clock is far %s the other manager's", async (_, ahead) => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   swarm.ahead = ahead;
-  const kept = await keep(swarm.docker(), await takeElsewhere(swarm));
+  const kept = keepLock(swarm.docker(), "forge", await takeElsewhere(swarm));
   await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.locked);
   await kept.check();
   await kept.end();
@@ -113,7 +108,7 @@ test.each(
 test.each(
   SKEWS,
 )("is taken after two missing heartbeats, though the leader's clock is far %s the other manager's", async (_, ahead) => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   swarm.ahead = ahead;
   const id = await takeElsewhere(swarm);
   const began = performance.now();
@@ -122,7 +117,7 @@ test.each(
 });
 
 test("that was taken by another process while it was watched is not removed", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   await takeElsewhere(swarm);
   swarm.now += (LOCK_SECONDS + 1) * 1000;
   const results = takeLock(swarm.docker(), "forge").catch(codeOf);
@@ -131,16 +126,16 @@ test("that was taken by another process while it was watched is not removed", as
     await takeElsewhere(swarm);
   }, 5000);
   expect(await results).toBe(ExitCode.locked);
-  expect(swarm.names()).toEqual(["forge_lock"]);
+  expect(swarm.names("configs")).toEqual(["forge_lock"]);
 });
 
 test("is no lock where something else has its name, and that is never removed", async () => {
-  const swarm = new ConfigSwarm();
-  await swarm.docker().run(["config", "create", "forge_lock", "-"]);
+  const swarm = new FakeEngine();
+  await createConfig(swarm.docker(), { name: "forge_lock", labels: {}, content: "a file" });
   await expect(takeLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.preflight);
   await expect(releaseLock(swarm.docker(), "forge").catch(codeOf)).resolves.toBe(ExitCode.preflight);
   expect(await lookAtLock(swarm.docker(), "forge")).toBeUndefined();
-  expect(swarm.names()).toEqual(["forge_lock"]);
+  expect(swarm.names("configs")).toEqual(["forge_lock"]);
 });
 
 test("of a process of this machine that has ended is free at once; a process id alone says nothing", async () => {
@@ -162,7 +157,7 @@ test("of a process of this machine that has ended is free at once; a process id 
   kill.mockImplementation(() => true);
   expect(hasEnded(`${boot}/${namespace}/4194304/${start}`)).toBe(false);
   kill.mockRestore();
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   await takeFor(swarm, {
     holder: "ann",
     seconds: LOCK_SECONDS,
@@ -172,9 +167,9 @@ test("of a process of this machine that has ended is free at once; a process id 
 });
 
 /** A session on the stack forge, and what its dockers were told. */
-function sessionOn(swarm: ConfigSwarm): { session: Session; told: string[] } {
+function sessionOn(swarm: FakeEngine): { session: Session; told: string[] } {
   const told: string[] = [];
-  const docker = () => swarm.docker((args) => told.push(args.join(" ")));
+  const docker = () => swarm.docker((call) => told.push(call));
   const { config } = loadConfig("domain: example.com\nstack: forge", "a config", {});
   const reporter = { begin: () => {}, end: () => {}, note: () => {}, progress: () => {} };
   const dockers = { docker: docker(), cleanupDocker: docker(), lockDocker: docker() };
@@ -182,7 +177,7 @@ function sessionOn(swarm: ConfigSwarm): { session: Session; told: string[] } {
 }
 
 /** The process stands still: no timer fires, and the clocks go on. */
-function standStill(swarm: ConfigSwarm, seconds: number): void {
+function standStill(swarm: FakeEngine, seconds: number): void {
   vi.setSystemTime(Date.now() + seconds * 1000);
   swarm.now += seconds * 1000;
 }
@@ -197,7 +192,7 @@ const lease = { until: 4e9, drainSeconds: 1 };
 
 test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
   ["runs no command", ({ docker }) => docker.run(["info"])],
-  ["cleans nothing up", ({ cleanupDocker }) => cleanupDocker.attempt(["service", "rm", "forge_job-gc"])],
+  ["cleans nothing up", ({ cleanupDocker }) => engineRemove(cleanupDocker, "/services/forge_job-gc")],
   ["leaves the registry read-only", (session) => whileReadOnly(session, lease, async () => {})],
   ["waits for nothing", ({ docker, config }) => waitForConvergence(docker, config, waiting)],
   ["deletes no image", (session) => stackRegistry(session, undefined).remove("a/app", IMAGE.digest)],
@@ -212,7 +207,7 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
     (session, shown) => handOver(session, generated, async (user) => void shown.push(user)),
   ],
 ])("a holder that stood still and lost its lock %s", async (_, goOn) => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   const { session, told } = sessionOn(swarm);
   const shown: string[] = [];
   const fetched = vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("no network"));
@@ -233,41 +228,40 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
   expect(shown).toEqual([]);
   expect(fetched).not.toHaveBeenCalled();
   // It asks for its lock, and frees it by an id that nobody else has.
-  expect(told.filter((command) => !/^config (?:inspect|rm) .*id0001x+$/.test(command))).toEqual([]);
-  expect(swarm.names()).toEqual([]);
+  expect(told.filter((command) => !/^(?:GET|DELETE) \/configs\/id0001x+$/.test(command))).toEqual([]);
+  expect(swarm.names("configs")).toEqual([]);
   expect([session.docker.guard, session.cleanupDocker.guard]).toEqual([undefined, undefined]);
 });
 
 test("a heartbeat never waits for itself, whichever docker the work has", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   const { session, told } = sessionOn(swarm);
   const work = uninterruptible(session);
   await withLock(work, "forge", async () => {
     standStill(swarm, 60);
     told.length = 0;
     await work.docker.run(["info"]);
-    expect(told.map((command) => command.split(" ", 2).join(" "))).toEqual([
-      ...["config inspect", "system dial-stdio", "info"],
-    ]);
+    const lock = `/configs/${"id0001".padEnd(25, "x")}`;
+    expect(told).toEqual([`GET ${lock}`, `POST ${lock}/update`, "info"]);
   });
 });
 
 test("an engine that restarts costs nobody the lock", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   const id = await takeLock(swarm.docker(), "forge");
-  const kept = await keep(swarm.docker(), id);
+  const kept = keepLock(swarm.docker(), "forge", id);
   swarm.silent = true;
   await vi.advanceTimersByTimeAsync(60_000);
   swarm.silent = false;
   await kept.check();
   expect(await readLock(swarm.docker(), "forge")).toMatchObject({ id });
   await kept.end();
-  expect(swarm.names()).toEqual([]);
+  expect(swarm.names("configs")).toEqual([]);
 });
 
 test("who cannot renew the lock until it has expired stops, and goes on when the engine answers again", async () => {
-  const swarm = new ConfigSwarm();
-  const kept = await keep(swarm.docker(), await takeLock(swarm.docker(), "forge"));
+  const swarm = new FakeEngine();
+  const kept = keepLock(swarm.docker(), "forge", await takeLock(swarm.docker(), "forge"));
   swarm.silent = true;
   await vi.advanceTimersByTimeAsync((LOCK_SECONDS + 1) * 1000);
   const error = await kept.check().catch((failure: OperatorError) => failure);
@@ -281,8 +275,8 @@ test("who cannot renew the lock until it has expired stops, and goes on when the
 });
 
 test("who sent no heartbeat for as long as others watch a lock asks before the next command", async () => {
-  const swarm = new ConfigSwarm();
-  const kept = await keep(swarm.docker(), await takeLock(swarm.docker(), "forge"));
+  const swarm = new FakeEngine();
+  const kept = keepLock(swarm.docker(), "forge", await takeLock(swarm.docker(), "forge"));
   standStill(swarm, 2 * BEAT_SECONDS + 1);
   await releaseLock(swarm.docker(), "forge");
   await expect(kept.check().catch(codeOf)).resolves.toBe(ExitCode.locked);
@@ -290,27 +284,24 @@ test("who sent no heartbeat for as long as others watch a lock asks before the n
 });
 
 test("who stood still while a heartbeat was answered asks again", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   let stands = true;
-  const docker = swarm.docker(([verb]) => {
-    if (verb !== "system" || !stands) return;
+  const docker = swarm.docker((call) => {
+    if (!call.endsWith("/update") || !stands) return;
     stands = false;
     standStill(swarm, 3600);
     void releaseLock(swarm.docker(), "forge");
   });
-  const kept = await keep(docker, await takeLock(swarm.docker(), "forge"));
+  const kept = keepLock(docker, "forge", await takeLock(swarm.docker(), "forge"));
   await vi.advanceTimersByTimeAsync(BEAT_SECONDS * 1000);
   await expect(kept.check().catch(codeOf)).resolves.toBe(ExitCode.locked);
   await kept.end();
 });
 
 test("heartbeats keep the lock for as long as the work takes, one at a time, and end with it", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   let asked = 0;
-  const counting = except(swarm.docker(), () => {
-    asked++;
-    return undefined;
-  });
+  const counting = swarm.docker(() => asked++);
   const dockers = { docker: swarm.docker(), cleanupDocker: swarm.docker(), lockDocker: counting };
   await withLock(dockers, "forge", async () => {
     for (let beats = 1; beats <= 20; beats++) {
@@ -318,17 +309,17 @@ test("heartbeats keep the lock for as long as the work takes, one at a time, and
       await vi.advanceTimersByTimeAsync(10_000);
     }
     expect(await lookAtLock(swarm.docker(), "forge")).toMatchObject({ silence: 0, stale: false });
-    expect(swarm.names()).toEqual(["forge_lock"]);
+    expect(swarm.names("configs")).toEqual(["forge_lock"]);
   });
-  expect(swarm.names()).toEqual([]);
+  expect(swarm.names("configs")).toEqual([]);
   const before = asked;
   await vi.advanceTimersByTimeAsync(60_000);
   expect(asked).toBe(before);
 });
 
 test("who sent a heartbeat a moment ago asks for nothing before a command", async () => {
-  const swarm = new ConfigSwarm();
-  const kept = await keep(swarm.docker(), await takeLock(swarm.docker(), "forge"));
+  const swarm = new FakeEngine();
+  const kept = keepLock(swarm.docker(), "forge", await takeLock(swarm.docker(), "forge"));
   await vi.advanceTimersByTimeAsync(60_000);
   const { renewed } = (await readLock(swarm.docker(), "forge")) ?? {};
   swarm.now += 1000;
@@ -337,49 +328,46 @@ test("who sent a heartbeat a moment ago asks for nothing before a command", asyn
   await kept.end();
 });
 
-/** The same docker, but for what is answered otherwise. */
-const except = (docker: Docker, other: (args: readonly string[]) => CommandResult | undefined): Docker => ({
-  ...docker,
-  attempt: async (args, options) => other(args) ?? docker.attempt(args, options),
-});
-const refusal = (stderr: string): CommandResult => ({ exitCode: 1, stdout: "", stderr });
-
 test("an engine that refuses or does not answer is neither a held lock, nor a free one, nor a lost one", async () => {
-  const swarm = new ConfigSwarm();
-  const readOnly = except(swarm.docker(), ([, verb]) =>
-    verb === "create" ? refusal("permission denied") : undefined,
-  );
-  await expect(takeLock(readOnly, "forge")).rejects.toThrow("permission denied");
-  const id = await takeLock(swarm.docker(), "forge");
-  const mute = except(swarm.docker(), ([, verb]) => (verb === "inspect" ? refusal("no answer") : undefined));
-  await expect(beat(mute, id)).rejects.toThrow("no answer");
-  await expect(readLock(mute, "forge")).rejects.toThrow("no answer");
+  const swarm = new FakeEngine();
+  const docker = swarm.docker();
+  swarm.trouble = (asked) => (asked.endsWith("/create") ? refused(403, "permission denied") : undefined);
+  await expect(takeLock(docker, "forge")).rejects.toThrow("permission denied");
+  swarm.trouble = () => undefined;
+  const id = await takeLock(docker, "forge");
+  swarm.silent = true;
+  await expect(renewLock(docker, id)).rejects.toThrow("no answer");
+  await expect(readLock(docker, "forge")).rejects.toThrow("no answer");
 });
 
 test("a lock that is freed while somebody asks for it is taken", async () => {
-  const swarm = new ConfigSwarm();
+  const swarm = new FakeEngine();
   let held = true;
-  const docker = except(swarm.docker(), ([, verb]) => {
-    if (verb !== "create" || !held) return undefined;
+  swarm.trouble = (asked) => {
+    if (!asked.endsWith("/create") || !held) return undefined;
     held = false;
-    return refusal("config forge_lock already exists");
-  });
-  expect(await takeLock(docker, "forge")).toMatch(/^id/);
+    return refused(409, "config forge_lock already exists");
+  };
+  expect(await takeLock(swarm.docker(), "forge")).toMatch(/^id/);
 });
 
 test("jobs that a killed holder left are ended before the work begins", async () => {
-  const commands: string[] = [];
-  const docker = except(new ConfigSwarm().docker(), (args) => {
-    commands.push(args.join(" "));
-    const names = "forge_job-gc\nforge_job-x_other\nother_job-gc";
-    return args[0] === "service" && args[1] === "ls" ? { exitCode: 0, stdout: names, stderr: "" } : undefined;
+  const names = ["forge_job-gc", "forge_job-x_other", "other_job-gc", "forge_web"];
+  const swarm = new FakeEngine({
+    services: names.map((name) => named(name, { "hephaestus.stack": "forge" })),
+    tasks: [task("running", { ID: "t1", ServiceID: "forge_job-gc" })],
   });
-  docker.run = async (args) => (await docker.attempt(args)).stdout;
+  const calls: string[] = [];
+  const docker = swarm.docker((call) => {
+    calls.push(call);
+    // The Swarm forgets the task when its container has ended.
+    if (calls.filter((one) => one === "GET /tasks").length === 3) swarm.objects.tasks = [];
+  });
   await withLock(
     { docker, cleanupDocker: docker, lockDocker: docker },
     "forge",
-    async () => void commands.push("work"),
+    async () => void calls.push("work"),
   );
-  const told = commands.filter((command) => /^(?:service rm|work)/.test(command));
-  expect(told).toEqual(["service rm forge_job-gc", "service rm forge_job-x_other", "work"]);
+  const told = calls.filter((call) => /^(?:DELETE \/services|work)/.test(call));
+  expect(told).toEqual(["DELETE /services/forge_job-gc", "DELETE /services/forge_job-x_other", "work"]);
 });

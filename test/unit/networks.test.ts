@@ -5,6 +5,7 @@ import { judgeMtu } from "../../src/doctor/mtuCheck.js";
 import { interfaceOf } from "../../src/host/interfaces.js";
 import { judgeInternalNetwork, mtuOf, readNetwork } from "../../src/operation/internalNetwork.js";
 import { judgeSwarm } from "../../src/operation/swarmFacts.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 import { swarmFacts } from "./swarmObjects.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
@@ -53,17 +54,21 @@ describe("a network that exists is never changed by a deploy", () => {
   });
 
   test("it is asked for by its name, and what is not there is none", async () => {
-    const inspected = [{ Id: "net2", Scope: "swarm", Driver: "overlay", Options: { [MTU]: "1420" } }];
-    const docker = (stdout: string) => ({
-      run: async () => stdout,
-      attempt: async () => ({ exitCode: 0, stdout, stderr: "" }),
+    const overlay = { Scope: "swarm", Driver: "overlay" };
+    const engine = new FakeEngine({
+      networks: [
+        { Id: "net2", Name: "forge_internal", ...overlay, Options: { [MTU]: "1420" } },
+        { Id: "a", Name: "x", ...overlay, Options: null },
+      ],
     });
-    const found = await readNetwork(docker(JSON.stringify(inspected)), "forge_internal");
+    const read = (name: string) => readNetwork(engine.docker(), name);
+    const found = await read("forge_internal");
     expect(found).toEqual({ id: "net2", scope: "swarm", driver: "overlay", options: { [MTU]: "1420" } });
     expect(mtuOf(found)).toBe(1420);
-    expect(await readNetwork(docker("[]\n"), "forge_internal")).toBeUndefined();
-    const bare = JSON.stringify([{ Id: "a", Scope: "swarm", Driver: "overlay", Options: null }]);
-    expect(mtuOf(await readNetwork(docker(bare), "x"))).toBe(1500);
+    expect(await read("forge")).toBeUndefined();
+    expect(mtuOf(await read("x"))).toBe(1500);
+    engine.silent = true;
+    await expect(read("x")).rejects.toThrow("no answer");
   });
 });
 

@@ -1,13 +1,10 @@
 import { expect, test } from "vitest";
 import { isOwnService, type SwarmService, stackServices } from "../../src/docker/objects.js";
-import type { Docker } from "../../src/docker/run.js";
-import { judgeNamespace, ownConfigs, ownNetworks } from "../../src/operation/ownership.js";
-import { service } from "./swarmObjects.js";
+import { judgeNamespace, ownConfigs, ownNetworks, readForeign } from "../../src/operation/ownership.js";
+import { FakeEngine } from "../support/fakeEngine.js";
+import { named } from "./swarmObjects.js";
 
-function named(name: string, labels: Record<string, string>): SwarmService {
-  const base = service();
-  return { ...base, Spec: { ...base.Spec, Name: name, Labels: labels } };
-}
+const overlay = { Id: "net", Scope: "swarm", Driver: "overlay", Options: null };
 
 test.each<[string, SwarmService, boolean]>([
   ["with the stack's label is its own", named("forge_anything", { "hephaestus.stack": "forge" }), true],
@@ -17,23 +14,32 @@ test.each<[string, SwarmService, boolean]>([
   expect(isOwnService("forge", given)).toBe(expected);
 });
 
-test("services of others in the stack's namespace are left out", async () => {
-  const services = [named("forge_web", {}), named("forge_registry", { "hephaestus.stack": "forge" })];
-  const docker: Docker = {
-    run: async () => "a1 b2",
-    attempt: async () => ({ exitCode: 0, stdout: JSON.stringify(services), stderr: "" }),
-  };
+test("what is in the stack's namespace is its own by the label, whatever its name", async () => {
+  const namespace = { "com.docker.stack.namespace": "forge" };
+  const own = { ...namespace, "hephaestus.stack": "forge" };
+  const engine = new FakeEngine({
+    services: [named("forge_web", namespace), named("forge_registry", own), named("forge_gateway", {})],
+    networks: [
+      { ...overlay, Name: "forge_internal", Labels: own },
+      { ...overlay, Name: "forge_theirs", Labels: namespace },
+    ],
+    configs: [
+      { Spec: { Name: "forge_gateway_0123456789ab", Labels: own } },
+      { Spec: { Name: "forge_page", Labels: { ...namespace, "hephaestus.stack": "other" } } },
+    ],
+    secrets: [{ Spec: { Name: "forge_anything", Labels: namespace } }],
+  });
+  const docker = engine.docker();
   expect((await stackServices(docker, "forge")).map(({ Spec }) => Spec.Name)).toEqual(["forge_registry"]);
-});
-
-test("a config and a network are the stack's own by the label, whatever their names", async () => {
-  const listed = "forge_gateway_0123456789ab forge\nforge_registry_0123456789ab \nforge_page other\n";
-  const docker: Docker = {
-    run: async () => listed,
-    attempt: async () => ({ exitCode: 0, stdout: listed, stderr: "" }),
-  };
   expect(await ownConfigs(docker, "forge")).toEqual(["forge_gateway_0123456789ab"]);
-  expect(await ownNetworks(docker, "forge")).toEqual(["forge_gateway_0123456789ab"]);
+  expect(await ownNetworks(docker, "forge")).toEqual(["forge_internal"]);
+  expect((await readForeign(docker, "forge")).map(({ type, name }) => `${type} ${name}`)).toEqual([
+    "service forge_gateway",
+    "service forge_web",
+    "network forge_theirs",
+    "config forge_page",
+    "secret forge_anything",
+  ]);
 });
 
 test("what others have under the stack's name is named with both ways out", () => {

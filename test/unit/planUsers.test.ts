@@ -15,12 +15,13 @@ import {
   type UserChange,
   updateUser,
 } from "../../src/credentials/userChanges.js";
-import type { Docker } from "../../src/docker/run.js";
 import type { Session } from "../../src/operation/stackSession.js";
 import { toHandOver } from "../../src/secrets/handover.js";
 import { chooseOperatorSecrets } from "../../src/secrets/operatorSecrets.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
 import { bringing, planUsers, type UserWishes, withCredentials } from "../../src/users/planUsers.js";
+import { FakeEngine, refused } from "../support/fakeEngine.js";
+import { named, task } from "./swarmObjects.js";
 
 /** What a run plans for the users, from what is in the Swarm. Nothing is written. */
 
@@ -33,49 +34,39 @@ const HTPASSWD = formatHtpasswd([
   entry("hephaestus-ui", "machine"),
 ]).reveal();
 
-const LABELS = { "hephaestus.changed.bob": "2026-01-01T00:00:00Z" };
+const LABELS = { "hephaestus.stack": "forge", "hephaestus.changed.bob": "2026-01-01T00:00:00Z" };
 const ALL = ["htpasswd_1", "gateway_1", "ui_1"];
 
 /** A session with a stack that has these secrets, all in use. Commands that would change something fail. */
 function sessionOf(secrets: readonly string[], more: { config?: string; unseen?: string } = {}): Session {
   const names = secrets.map((name) => `forge_${name}`);
   const Labels = { ...LABELS, ...(more.unseen ? { [`hephaestus.generated.${more.unseen}`]: "1" } : {}) };
-  const service = {
-    ID: "s1",
-    Spec: {
-      Name: "forge_registry",
-      Labels: { "hephaestus.stack": "forge" },
-      TaskTemplate: { ContainerSpec: { Image: "i", Secrets: names.map((SecretName) => ({ SecretName })) } },
+  const registry = named("forge_registry", {
+    "hephaestus.stack": "forge",
+    "com.docker.stack.namespace": "forge",
+  });
+  registry.Spec.TaskTemplate.ContainerSpec.Secrets = names.map((SecretName) => ({ SecretName }));
+  const engine = new FakeEngine({
+    services: [registry],
+    secrets: names.map((Name) => ({ Spec: { Name, Labels } })),
+    tasks: [task("running", { Spec: registry.Spec.TaskTemplate })],
+  });
+  engine.containers = [
+    {
+      Id: "container",
+      Labels: { "com.docker.swarm.service.name": "forge_registry", "com.docker.swarm.task.id": "t1" },
     },
-  };
-  const answer = (args: readonly string[]): string | undefined => {
+    { Id: "container", Labels: { "com.docker.swarm.service.id": "reader" } },
+  ];
+  engine.trouble = (asked) =>
+    /^GET |^DELETE \/services\/reader$/.test(asked) ? undefined : refused(403, "nothing is written");
+  const docker = engine.docker(undefined, (args) => {
     const words = args.join(" ");
-    if (words.startsWith("secret ls")) return names.join("\n");
-    if (words.startsWith("secret inspect"))
-      return JSON.stringify(
-        names.map((Name) => ({ CreatedAt: "2026-01-01T00:00:00Z", Spec: { Name, Labels } })),
-      );
-    if (words.startsWith("service ls")) return "s1";
-    if (words.startsWith("inspect --type service")) return JSON.stringify([service]);
-    if (words.startsWith("ps ")) return "container";
-    if (words.startsWith("inspect --format")) return "task";
-    if (words.startsWith("inspect --type task")) return "forge_htpasswd_1\n";
     if (words === "exec container cat /run/secrets/htpasswd") return HTPASSWD.trimEnd();
     if (words === "exec container cat /run/secrets/secret") return S3_FILE.trimEnd();
-    if (words.startsWith("info") || /^service (?:create|rm) /.test(words)) return "reader";
-    if (words.startsWith("config ls")) return "";
-    if (words.startsWith("config inspect")) return undefined;
+    if (words.startsWith("service create")) return "reader";
     throw new Error(`docker ${words}`);
-  };
-  const docker: Docker = {
-    run: async (args) => answer(args) ?? "",
-    attempt: async (args) => {
-      const stdout = answer(args);
-      return stdout === undefined
-        ? { exitCode: 1, stdout: "", stderr: "Error: No such config: x" }
-        : { exitCode: 0, stdout, stderr: "" };
-    },
-  };
+  });
   const { config } = loadConfig(`domain: example.com\nstack: forge\n${more.config ?? ""}`, "a config", {});
   return { config, docker, options: { dryRun: false }, environment: {} } as unknown as Session;
 }

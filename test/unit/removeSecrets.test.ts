@@ -1,50 +1,44 @@
 import { expect, test } from "vitest";
 import { Secret } from "../../src/credentials/secret.js";
 import type { Generations } from "../../src/credentials/secretKinds.js";
-import type { CommandResult, Docker } from "../../src/docker/run.js";
 import { removeBaseline } from "../../src/operation/baseline.js";
 import { unusedConfigs } from "../../src/operation/leftovers.js";
 import { wasHandedOver } from "../../src/secrets/handover.js";
 import { discardSecrets, removeOldSecrets, removeSecret } from "../../src/secrets/removeSecrets.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 import { service } from "./swarmObjects.js";
 
-const done = (stdout = ""): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
-
 /** Objects of somebody else with names as the stack's own have. */
-const FOREIGN = ["forge_ui_2", "forge_handed-over_9"];
+const FOREIGN_SECRET = "forge_ui_2";
+const FOREIGN_CONFIG = "forge_handed-over_9";
 
-/** A Swarm with these secrets and configs, of which some secrets are in use, and with what a killed deploy has recorded. */
+/** A Swarm with these secrets and configs, of which a service uses some secrets, and with what a killed deploy has recorded. */
 function swarm(
   secrets: readonly string[],
   configs: readonly string[],
   used: readonly string[] = [],
   baseline?: { owner: string; names: string },
 ) {
-  const left = new Set([...secrets, ...configs, ...FOREIGN, ...(baseline ? [BASELINE] : [])]);
-  const answer = (args: readonly string[]): CommandResult => {
-    const [type = "", verb = "", name = ""] = args;
-    if (verb === "ls" && type === "secret") return done(secrets.join("\n"));
-    if (verb === "ls" && type === "config") {
-      const isOwn = args.includes("label=hephaestus.stack=forge");
-      const own = [...configs, ...(baseline?.owner === "forge" ? [BASELINE] : [])];
-      return done([...left].filter((one) => !isOwn || own.includes(one)).join("\n"));
-    }
-    if (verb === "inspect" && name === BASELINE && baseline && left.has(BASELINE)) {
-      const spec = {
-        Name: "forge_registry",
-        TaskTemplate: { ContainerSpec: { Secrets: [{ SecretName: baseline.names }] } },
-      };
-      const Data = Buffer.from(JSON.stringify([spec])).toString("base64");
-      return done(JSON.stringify([{ Spec: { Labels: { "hephaestus.stack": baseline.owner }, Data } }]));
-    }
-    if (type === "service") return { exitCode: 1, stdout: "", stderr: `no such service: ${name}` };
-    if (verb !== "rm") return done("[]");
-    if (used.includes(name)) return { exitCode: 1, stdout: "", stderr: "is in use by the following service" };
-    left.delete(name);
-    return done();
-  };
-  const docker: Docker = { attempt: async (args) => answer(args), run: async (args) => answer(args).stdout };
-  return { docker, left: () => [...left] };
+  const registry = service();
+  registry.Spec.TaskTemplate.ContainerSpec.Secrets = used.map((SecretName) => ({ SecretName }));
+  const object = (Name: string, owner = "forge") => ({
+    Spec: { Name, Labels: { "hephaestus.stack": owner } },
+  });
+  const recorded = service();
+  recorded.Spec.TaskTemplate.ContainerSpec.Secrets = [{ SecretName: baseline?.names ?? "" }];
+  const Data = Buffer.from(JSON.stringify([recorded.Spec])).toString("base64");
+  const record = { Spec: { ...object(BASELINE, baseline?.owner).Spec, Data } };
+  const engine = new FakeEngine({
+    services: [registry],
+    secrets: [...secrets.map((name) => object(name)), object(FOREIGN_SECRET, "anvil")],
+    configs: [
+      ...configs.map((name) => object(name)),
+      object(FOREIGN_CONFIG, "anvil"),
+      ...(baseline ? [record] : []),
+    ],
+  });
+  const left = () => [...engine.names("secrets"), ...engine.names("configs")];
+  return { engine, docker: engine.docker(), left };
 }
 
 const BASELINE = "forge_baseline";
@@ -76,12 +70,15 @@ async function removed(keep: Generations, used: readonly string[] = []) {
 test("the generations that are kept stay, and those of which nothing is said", async () => {
   const { names, left } = await removed({ users: 2, machines: 2 });
   expect(names).toEqual(["forge_gateway_1", "forge_htpasswd_1", "forge_htpasswd_3"]);
-  expect(left).toEqual([
-    ...SECRETS.filter((name) => !names.includes(name)),
-    "forge_handed-over_2",
-    "my-forge_handed-over_1",
-    ...FOREIGN,
-  ]);
+  expect(left.sort()).toEqual(
+    [
+      ...SECRETS.filter((name) => !names.includes(name)),
+      "forge_handed-over_2",
+      "my-forge_handed-over_1",
+      FOREIGN_SECRET,
+      FOREIGN_CONFIG,
+    ].sort(),
+  );
 });
 
 test("the keys of a storage and what the operator gave go if another generation is kept", async () => {
@@ -122,7 +119,8 @@ test("what a run wrote is taken back, but for what a service uses", async () => 
   // It could not be written, since somebody else has one of that name.
   await discardSecrets(docker, "forge", [{ kind: "ui", generation: 2, content }, ...written]);
   const gone = ["forge_gateway_2", "forge_htpasswd_2", "forge_mirror-logins_2", "forge_handed-over_2"];
-  expect(left()).toEqual([...SECRETS, ...MARKERS, ...FOREIGN].filter((name) => !gone.includes(name)));
+  const all = [...SECRETS, ...MARKERS, FOREIGN_SECRET, FOREIGN_CONFIG];
+  expect(left().sort()).toEqual(all.filter((name) => !gone.includes(name)).sort());
 });
 
 test.each([
@@ -138,19 +136,17 @@ test.each([
 });
 
 test("a marker that cannot be asked for does not mean that a password was never shown", async () => {
-  const { docker } = swarm([], MARKERS);
+  const { engine, docker } = swarm([], MARKERS);
   expect(await wasHandedOver(docker, "forge", 1)).toBe(true);
   expect(await wasHandedOver(docker, "forge", 9)).toBe(false);
-  const run = async () => Promise.reject(new Error("no answer"));
-  await expect(wasHandedOver({ ...docker, run }, "forge", 1)).rejects.toThrow("no answer");
+  engine.silent = true;
+  await expect(wasHandedOver(docker, "forge", 1)).rejects.toThrow("no answer");
 });
 
 test("a config that a service uses is no leftover", async () => {
   const names = ["forge_registry_0123456789ab", "forge_registry_ba9876543210"];
-  const docker: Docker = {
-    run: async () => names.map((name) => `${name} forge`).join("\n"),
-    attempt: async () => done("[]"),
-  };
+  const Labels = { "hephaestus.stack": "forge", "com.docker.stack.namespace": "forge" };
+  const docker = new FakeEngine({ configs: names.map((Name) => ({ Spec: { Name, Labels } })) }).docker();
   const registry = service();
   registry.Spec.TaskTemplate.ContainerSpec.Configs = [{ ConfigName: "forge_registry_0123456789ab" }];
   expect(await unusedConfigs(docker, "forge", [registry])).toEqual(["forge_registry_ba9876543210"]);

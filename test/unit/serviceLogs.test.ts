@@ -5,7 +5,9 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Docker, dockerCommand } from "../../src/docker/run.js";
 import { followServiceLog, readServiceLog } from "../../src/docker/serviceLogs.js";
 import { readGatewayLog } from "../../src/frontDoor/gatewayLog.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 import { shortPauses } from "../support/shortPauses.js";
+import { named, template } from "./swarmObjects.js";
 
 shortPauses();
 
@@ -14,19 +16,20 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "logs-"));
   vi.stubEnv("PATH", `${folder}:${process.env.PATH}`);
-  vi.stubEnv("FAKE", folder);
 });
 afterEach(() => {
   vi.unstubAllEnvs();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A task as docker inspect gives it; a task that waits has no container. */
+/** A task as the engine gives it; a task that waits has no container. */
 const task = (ID: string, container = "c", DesiredState = "running", Timestamp = "2026-11-30T08:00:00Z") => ({
   ID,
+  ServiceID: "forge_gateway",
   NodeID: "node",
   DesiredState,
   CreatedAt: "2026-11-30T07:00:00Z",
+  Spec: template(),
   Status: { State: DesiredState, Timestamp, ContainerStatus: { ContainerID: container } },
 });
 
@@ -37,13 +40,10 @@ const task = (ID: string, container = "c", DesiredState = "running", Timestamp =
  */
 function fakeDocker(tasks: readonly ReturnType<typeof task>[], logs: Readonly<Record<string, string>>) {
   const cases = Object.entries(logs).map(([id, script]) => `${id}) ${script} ;;`);
-  writeFileSync(join(folder, "tasks.json"), JSON.stringify(tasks));
   writeFileSync(
     join(folder, "docker"),
     `#!/bin/bash
 case "$1 $2" in
-"service ps") cat "$FAKE/ids" 2>/dev/null || echo "${tasks.map(({ ID }) => ID).join(" ")}" ;;
-"inspect --type") cat "$FAKE/tasks.json" ;;
 "service logs") case "\${@: -1}" in
   ${cases.join("\n  ")}
   *) echo "2026-11-30T07:00:00.000000000Z a part"; exec sleep 60 ;;
@@ -52,8 +52,14 @@ esac
 `,
   );
   chmodSync(join(folder, "docker"), 0o755);
-  return impatient(dockerCommand({}));
+  return impatient(withTasks(tasks, dockerCommand({})));
 }
+
+/** A docker whose engine has a service with these tasks. */
+const withTasks = (tasks: readonly object[], docker: Docker): Docker => {
+  const engine = new FakeEngine({ services: [named("forge_gateway")], tasks });
+  return { ...docker, ask: engine.docker().ask };
+};
 
 /** Two seconds without a line are enough for the log that stops. */
 const impatient = (docker: Docker): Docker => ({
@@ -136,19 +142,20 @@ test("a log that is followed goes on with new tasks, until it is interrupted", a
     one: `${say("07:00:01", "a")}; exec sleep 60`,
     two: `${say("07:00:02", "b")}; exec sleep 60`,
   });
-  const all = [task("one"), task("two")];
-  writeFileSync(join(folder, "tasks.json"), JSON.stringify(all.slice(0, 1)));
+  const tasks: object[] = [task("one")];
+  const engine = new FakeEngine({ services: [named("forge_gateway")], tasks });
   const controller = new AbortController();
   const lines: string[] = [];
+  const docker = dockerCommand({ signal: controller.signal });
   const following = followServiceLog(
-    dockerCommand({ signal: controller.signal }),
+    { ...docker, ask: engine.docker(() => controller.signal.throwIfAborted()).ask },
     "forge_gateway",
     {},
     ({ text }) => lines.push(text),
   );
-  const ended = expect(following).rejects.toThrow("interrupted");
+  const ended = expect(following).rejects.toThrow(/abort/);
   await expect.poll(() => lines, { timeout: 5000 }).toEqual(["a"]);
-  writeFileSync(join(folder, "tasks.json"), JSON.stringify(all));
+  engine.objects.tasks.push({ ...task("two") });
   await expect.poll(() => lines, { timeout: 10_000 }).toEqual(["a", "b"]);
   controller.abort();
   await ended;

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openSession } from "../../src/commands/session.js";
 import { loadConfig } from "../../src/config/load.js";
-import type { Docker } from "../../src/docker/run.js";
 import { hasSameSecrets, readStackSecrets } from "../../src/secrets/generations.js";
 import { OPERATOR_SECRETS, type OperatorFamily } from "../../src/secrets/operatorSecrets.js";
 import { pruneSecrets } from "../../src/secrets/secretsReport.js";
+import { FakeEngine } from "../support/fakeEngine.js";
+import { named } from "./swarmObjects.js";
 
 let folder: string;
 
@@ -41,33 +42,17 @@ test("a command that needs no secret of the environment does not look at it", as
 
 /** A Swarm with secrets, of which one service uses some. */
 function fakeDocker(secrets: readonly string[], used: readonly string[]) {
-  const left = new Set(secrets);
-  const services = [
-    {
-      ID: "s1",
-      Spec: {
-        Name: "forge_gateway",
-        Labels: { "hephaestus.stack": "forge" },
-        TaskTemplate: {
-          ContainerSpec: { Image: "nginx", Secrets: used.map((SecretName) => ({ SecretName })) },
-        },
-      },
-    },
-  ];
-  const answer = (args: readonly string[]): string => {
-    const [object, verb, ...names] = args;
-    if (object === "secret" && verb === "ls") return [...left].join("\n");
-    if (object === "secret" && verb === "inspect")
-      return JSON.stringify(names.map((Name) => ({ CreatedAt: "2026-11-30T00:00:00Z", Spec: { Name } })));
-    if (object === "secret" && verb === "rm") for (const name of names) left.delete(name);
-    if (object === "service" && verb === "ls") return args.includes("--quiet") ? "s1" : "";
-    return object === "inspect" ? JSON.stringify(services) : "";
-  };
-  const docker: Docker = {
-    run: async (args) => answer(args),
-    attempt: async (args) => ({ exitCode: 0, stdout: answer(args), stderr: "" }),
-  };
-  return { docker, left };
+  const gateway = named("forge_gateway", {
+    "hephaestus.stack": "forge",
+    "com.docker.stack.namespace": "forge",
+  });
+  gateway.Spec.TaskTemplate.ContainerSpec.Secrets = used.map((SecretName) => ({ SecretName }));
+  const Labels = { "hephaestus.stack": "forge" };
+  const engine = new FakeEngine({
+    services: [gateway],
+    secrets: secrets.map((Name) => ({ Spec: { Name, Labels } })),
+  });
+  return { docker: engine.docker(), left: () => engine.names("secrets") };
 }
 
 test.each([
@@ -82,6 +67,6 @@ test.each([
   expect(hasSameSecrets(found, await readStackSecrets(docker, "forge"))).toBe(true);
   const removed = await pruneSecrets({ docker, config }, found);
   expect(removed.sort()).toEqual(used.includes("gateway_1") ? [] : old);
-  expect([...left].sort()).toEqual(names(used).sort());
+  expect(left()).toEqual(names(used).sort());
   if (removed.length > 0) expect(hasSameSecrets(found, await readStackSecrets(docker, "forge"))).toBe(false);
 });

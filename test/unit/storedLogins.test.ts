@@ -4,8 +4,8 @@ import type { SwarmService } from "../../src/docker/objects.js";
 import type { Docker } from "../../src/docker/run.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { judgeStoredLogins } from "../../src/doctor/storedLoginCheck.js";
-import { ExitCode, OperatorError } from "../../src/errors.js";
 import { servicesWithLogins, warnOfStoredLogins } from "../../src/operation/storedLogins.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 import { service, template } from "./swarmObjects.js";
 
 /** Services that keep a login at this registry. */
@@ -109,7 +109,7 @@ describe("doctor", () => {
 });
 
 describe("a change of users", () => {
-  const notes = async (docker: Partial<Docker>): Promise<string[]> => {
+  const notes = async (docker: Docker): Promise<string[]> => {
     const told: string[] = [];
     const reporter = { note: (kind: string, text: string) => told.push(`${kind}: ${text}`) };
     await warnOfStoredLogins({ config: load(PRIVATE), docker, reporter } as unknown as Parameters<
@@ -117,19 +117,19 @@ describe("a change of users", () => {
     >[0]);
     return told;
   };
-  const swarmOf = (services: SwarmService[]): Partial<Docker> => ({
-    run: async () => "s1",
-    attempt: async () => ({ exitCode: 0, stdout: JSON.stringify(services), stderr: "" }),
-  });
+  const swarmOf = (services: SwarmService[]) => new FakeEngine({ services });
 
   test("names the services", async () => {
-    expect(await notes(swarmOf([named("other", "registry:2")]))).toEqual([]);
-    const [note] = await notes(swarmOf([named("shop_web", "registry.a.example/app:1")]));
+    expect(await notes(swarmOf([named("other", "registry:2")]).docker())).toEqual([]);
+    const [note] = await notes(swarmOf([named("shop_web", "registry.a.example/app:1")]).docker());
     expect(note).toMatch(/^warning: services that pull[\s\S]*--with-registry-auth shop_web$/);
   });
 
   test("is done, also where the services cannot be listed", async () => {
-    const run = () => Promise.reject(new OperatorError("boom", { exitCode: ExitCode.docker }));
-    expect(await notes({ run })).toEqual([expect.stringMatching(/^warning: .*could not be listed: boom$/)]);
+    const engine = swarmOf([]);
+    engine.silent = true;
+    expect(await notes(engine.docker())).toEqual([
+      expect.stringMatching(/^warning: .*could not be listed: no answer$/),
+    ]);
   });
 });

@@ -2,21 +2,16 @@ import { describe, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { MIRROR_LOGINS, NOTIFICATION_HEADERS } from "../../src/credentials/operatorVariables.js";
 import { Secret } from "../../src/credentials/secret.js";
-import { stackServices } from "../../src/docker/objects.js";
-import {
-  type CommandResult,
-  childEnvironment,
-  type Docker,
-  dockerFailed,
-  type RunOptions,
-  saysAbsent,
-} from "../../src/docker/run.js";
-import { createSecret, MOST_SECRET_BYTES, writeSecret } from "../../src/docker/swarmSecrets.js";
+import { childEnvironment } from "../../src/docker/childEnvironment.js";
+import { dockerFailed } from "../../src/docker/failures.js";
+import { serviceTasks, stackServices, tasksOf } from "../../src/docker/objects.js";
+import { MOST_SECRET_BYTES, secretLabels, writeSecret } from "../../src/docker/swarmSecrets.js";
 import { ExitCode } from "../../src/errors.js";
 import { sshDestination } from "../../src/host/setupHost.js";
 import { deployStack } from "../../src/operation/stackUpdate.js";
 import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
-import { node, swarmFacts } from "./swarmObjects.js";
+import { FakeEngine, refused } from "../support/fakeEngine.js";
+import { named, node, swarmFacts, task } from "./swarmObjects.js";
 
 const { config } = loadConfig(
   "domain: a.example\nregistry: { placement: { constraints: ['node.labels.disk == big'] } }",
@@ -65,59 +60,63 @@ describe("preflight", () => {
 });
 
 test("docker is called with exactly these words", () => {
-  expect(createSecret("forge", { kind: "ui", generation: 2 }).join(" ")).toBe(
-    "secret create --label hephaestus.stack=forge --label hephaestus.generation=2 --label hephaestus.secret=ui forge_ui_2 -",
+  expect(deployStack("forge", "docker-compose.yml", "never").join(" ")).toBe(
+    "stack deploy --with-registry-auth --resolve-image never --compose-file docker-compose.yml forge",
   );
+});
+
+test("a secret has exactly these labels", () => {
+  expect(secretLabels("forge", { kind: "ui", generation: 2 })).toEqual({
+    "hephaestus.stack": "forge",
+    "hephaestus.generation": "2",
+    "hephaestus.secret": "ui",
+  });
   // Names that cannot stand in a label have no date.
   const changed = new Map([
     ["ann", new Date("2026-01-02T03:04:05.678Z")],
     ["b=b", new Date()],
   ]);
   expect(
-    createSecret("forge", {
-      kind: "htpasswd",
-      generation: 3,
-      generated: new Map([["ann", 3]]),
-      changed,
-    }).join(" "),
-  ).toBe(
-    "secret create --label hephaestus.stack=forge --label hephaestus.generation=3 --label hephaestus.secret=htpasswd --label hephaestus.generated.ann=3 --label hephaestus.changed.ann=2026-01-02T03:04:05Z forge_htpasswd_3 -",
-  );
-  expect(deployStack("forge", "docker-compose.yml", "never").join(" ")).toBe(
-    "stack deploy --with-registry-auth --resolve-image never --compose-file docker-compose.yml forge",
-  );
-});
-
-test("a secret goes to docker's standard input and nowhere else", async () => {
-  const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
-  await writeSecret(docker, "forge", {
-    kind: "htpasswd",
-    generation: 1,
-    content: new Secret("ann:hash"),
+    secretLabels("forge", { kind: "htpasswd", generation: 3, generated: new Map([["ann", 3]]), changed }),
+  ).toEqual({
+    "hephaestus.stack": "forge",
+    "hephaestus.generation": "3",
+    "hephaestus.secret": "htpasswd",
+    "hephaestus.generated.ann": "3",
+    "hephaestus.changed.ann": "2026-01-02T03:04:05Z",
   });
-  expect(JSON.stringify(calls.map(({ args }) => args))).not.toContain("ann");
-  const input = calls[0]?.options?.input;
-  expect(input instanceof Secret && input.reveal()).toBe("ann:hash");
-  expect(calls).toHaveLength(1);
 });
 
-test("a secret that is larger than the Swarm takes is refused before docker is asked", async () => {
-  const { docker, calls } = fakeDocker(() => ({ exitCode: 0, stdout: "", stderr: "" }));
-  const secret = { kind: "htpasswd", generation: 2 } as const;
-  const write = (bytes: number) =>
-    writeSecret(docker, "forge", { ...secret, content: new Secret("x".repeat(bytes)) });
-  await write(MOST_SECRET_BYTES);
-  expect(calls).toHaveLength(1);
+const secret = { kind: "htpasswd", generation: 2 } as const;
+
+test("a secret goes to the engine and nowhere else", async () => {
+  const engine = new FakeEngine();
+  const calls: string[] = [];
+  const docker = engine.docker((call) => calls.push(call));
+  await writeSecret(docker, "forge", { ...secret, content: new Secret("ann:hash") });
+  expect(calls).toEqual(["POST /secrets/create"]);
+  expect(engine.objects.secrets[0]?.Spec).toEqual({
+    Name: "forge_htpasswd_2",
+    Labels: secretLabels("forge", secret),
+    Data: Buffer.from("ann:hash").toString("base64"),
+  });
+});
+
+test("a secret that is larger than the Swarm takes is refused before the engine is asked", async () => {
+  const engine = new FakeEngine();
+  const write = (content: string) =>
+    writeSecret(engine.docker(), "forge", { ...secret, content: new Secret(content) });
+  await write("x".repeat(MOST_SECRET_BYTES));
+  expect(engine.requests).toHaveLength(1);
   // Bytes count, not characters.
-  const umlauts = new Secret("ü".repeat(MOST_SECRET_BYTES / 2 + 1));
-  await expect(writeSecret(docker, "forge", { ...secret, content: umlauts })).rejects.toThrow("kB");
-  await expect(write(MOST_SECRET_BYTES + 1)).rejects.toMatchObject({
+  await expect(write("ü".repeat(MOST_SECRET_BYTES / 2 + 1))).rejects.toThrow("kB");
+  await expect(write("x".repeat(MOST_SECRET_BYTES + 1))).rejects.toMatchObject({
     where: "forge_htpasswd_2",
     message: "needs 500 kB, and a secret of a Swarm holds less than 500 kB",
     remedy: expect.stringContaining("Remove users"),
     exitCode: ExitCode.credentials,
   });
-  expect(calls).toHaveLength(1);
+  expect(engine.requests).toHaveLength(1);
 });
 
 test("programs that are started do not inherit the operator's secrets", () => {
@@ -137,25 +136,8 @@ test("programs that are started do not inherit the operator's secrets", () => {
   vi.unstubAllEnvs();
 });
 
-test("an object that is gone is told from other failures, in the words of each line of the CLI", () => {
-  for (const stderr of [
-    "[]\nError: No such service: gone",
-    "Status: Error: No such secret: gone, Code: 1",
-    "no such task or service: gone",
-    "Error response from daemon: service gone not found",
-    "Error response from daemon: network forge_internal not found\nexit status 1",
-  ])
-    expect(saysAbsent({ stderr }), stderr).toBe(true);
-  for (const stderr of [
-    "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
-    "dial unix /run/docker.sock: connect: no such file or directory",
-    'context "home" not found',
-  ])
-    expect(saysAbsent({ stderr }), stderr).toBe(false);
-});
-
 test("known messages of docker come with advice", () => {
-  const failed = (stderr: string) => dockerFailed(["info"], { exitCode: 1, stdout: "", stderr });
+  const failed = (stderr: string) => dockerFailed(["info"], { exitCode: 1, stderr });
   expect(failed("Got permission denied while trying to connect to the Docker daemon socket").remedy).toMatch(
     /group docker/,
   );
@@ -165,31 +147,30 @@ test("known messages of docker come with advice", () => {
   expect(failed("something else").exitCode).toBe(ExitCode.docker);
 });
 
-interface Call {
-  args: readonly string[];
-  options: RunOptions | undefined;
-}
-
-function fakeDocker(answer: (args: readonly string[]) => CommandResult): { docker: Docker; calls: Call[] } {
-  const calls: Call[] = [];
-  const attempt: Docker["attempt"] = async (args, options) => {
-    calls.push({ args, options });
-    return answer(args);
+test("an engine that fails is not taken for a stack that is not there", async () => {
+  const engine = new FakeEngine({ services: [named("forge_registry", { "hephaestus.stack": "forge" })] });
+  const failing = (status: number, message: string) => {
+    engine.trouble = (asked) => (asked === "GET /tasks" ? refused(status, message) : undefined);
+    return serviceTasks(engine.docker(), "forge_registry");
   };
-  return { docker: { attempt, run: async (args, options) => (await attempt(args, options)).stdout }, calls };
-}
+  await expect(failing(500, "rpc error")).rejects.toThrow(/rpc error/);
+  expect(await failing(404, "service forge_registry not found")).toEqual([]);
+  engine.silent = true;
+  await expect(stackServices(engine.docker(), "forge")).rejects.toThrow("no answer");
+});
 
-test("a docker that fails is not taken for a stack that is not there", async () => {
-  const failing = (stderr: string) =>
-    fakeDocker((args) =>
-      args[0] === "inspect"
-        ? { exitCode: 1, stdout: "[]", stderr }
-        : { exitCode: 0, stdout: "a1", stderr: "" },
-    ).docker;
-  await expect(stackServices(failing("Error response from daemon: rpc error"), "forge")).rejects.toThrow(
-    /rpc error/,
-  );
-  expect(await stackServices(failing("Error: No such object: a1"), "forge")).toEqual([]);
+test("the tasks of services are those of the services that are left", async () => {
+  const engine = new FakeEngine({
+    services: ["forge_registry", "forge_gateway"].map((name) => named(name)),
+    tasks: [
+      task("running", { ID: "old", ServiceID: "forge_registry", CreatedAt: "2026-01-01T00:00:01Z" }),
+      task("running", { ID: "new", ServiceID: "forge_registry", CreatedAt: "2026-01-01T00:00:02Z" }),
+    ],
+  });
+  const [registry, gone] = [named("forge_registry"), named("forge_gone")];
+  const tasks = await tasksOf(engine.docker(), [registry, gone]);
+  expect(tasks(registry).map(({ ID }) => ID)).toEqual(["new", "old"]);
+  expect(tasks(gone)).toEqual([]);
 });
 
 test("ssh takes a port only in a URI", () => {

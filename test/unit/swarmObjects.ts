@@ -42,3 +42,9 @@ export const swarmFacts = (changes: Partial<SwarmFacts> = {}): SwarmFacts => ({
   hasIpvs: true,
   ...changes,
 });
+
+/** A service of this name, with labels. */
+export const named = (name: string, labels: Record<string, string> = {}, id = name): SwarmService => {
+  const base = service({ ID: id });
+  return { ...base, Spec: { ...base.Spec, Name: name, Labels: labels } };
+};

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { CommandResult, Docker } from "../../src/docker/run.js";
-import { createSecret, type SecretFacts, stackSecrets } from "../../src/docker/swarmSecrets.js";
+import { type SecretFacts, secretLabels, stackSecrets } from "../../src/docker/swarmSecrets.js";
 import { keptGeneration } from "../../src/secrets/generations.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 
 const day = new Date("2026-11-24T10:00:00.123Z");
 const htpasswd = {
@@ -15,32 +15,25 @@ const htpasswd = {
   ends: new Map([["ann", "2027-03-01"]]),
 } as const;
 
-/** A Swarm with secrets that were created so. */
-function swarmOf(created: readonly (readonly string[])[], answer: Partial<CommandResult> = {}): Docker {
-  const secrets = created.map((args) => ({
-    CreatedAt: "2026-11-24T10:00:00Z",
-    Spec: {
-      Name: args.at(-2) ?? "",
-      Labels: Object.fromEntries(
-        args.flatMap((arg, at) => (args[at - 1] === "--label" ? [arg.split("=", 2)] : [])),
-      ),
-    },
-  }));
-  return {
-    run: async () => secrets.map(({ Spec }) => Spec.Name).join("\n"),
-    attempt: async () => ({ exitCode: 0, stdout: JSON.stringify(secrets), stderr: "", ...answer }),
-  };
-}
+/** A Swarm with secrets that have these labels. */
+const swarmOf = (secrets: Readonly<Record<string, Record<string, string>>>) =>
+  new FakeEngine({
+    secrets: Object.entries(secrets).map(([Name, Labels]) => ({
+      CreatedAt: "2026-11-24T10:00:00Z",
+      Spec: { Name, Labels: { "hephaestus.stack": "forge", ...Labels } },
+    })),
+  });
 
 test("what the Swarm says of a secret is what it was created with", async () => {
-  const docker = swarmOf([
-    createSecret("forge", htpasswd),
-    createSecret("forge", { kind: "htpasswd", generation: 9 }),
-    createSecret("forge", { kind: "s3", generation: 1 }),
-    ["--label", "hephaestus.changed.ann=yesterday", "forge_htpasswd_1", "-"],
-    ["forge_other_1", "-"],
-  ]);
-  const secrets = await stackSecrets(docker, "forge");
+  const swarm = swarmOf({
+    forge_htpasswd_10: secretLabels("forge", htpasswd),
+    forge_htpasswd_9: secretLabels("forge", { kind: "htpasswd", generation: 9 }),
+    forge_s3_1: secretLabels("forge", { kind: "s3", generation: 1 }),
+    forge_htpasswd_1: { "hephaestus.changed.ann": "yesterday" },
+    forge_other_1: {},
+    others_htpasswd_7: { "hephaestus.stack": "others" },
+  });
+  const secrets = await stackSecrets(swarm.docker(), "forge");
   expect(secrets.map(({ name }) => name)).toEqual([
     "forge_htpasswd_1",
     "forge_htpasswd_10",
@@ -58,13 +51,10 @@ test("what the Swarm says of a secret is what it was created with", async () => 
   expect(secrets[0]).toMatchObject({ generated: new Map(), changed: new Map() });
 });
 
-test("an engine that does not answer has not lost its secrets; one that lost one says so", async () => {
-  const created = [createSecret("forge", htpasswd)];
-  await expect(stackSecrets(swarmOf(created, { exitCode: 1, stderr: "no answer" }), "forge")).rejects.toThrow(
-    "no answer",
-  );
-  const gone = { exitCode: 1, stdout: "[]", stderr: "Error: No such secret: forge_htpasswd_10" };
-  expect(await stackSecrets(swarmOf(created, gone), "forge")).toEqual([]);
+test("an engine that does not answer has not lost its secrets", async () => {
+  const swarm = swarmOf({ forge_htpasswd_10: secretLabels("forge", htpasswd) });
+  swarm.silent = true;
+  await expect(stackSecrets(swarm.docker(), "forge")).rejects.toThrow("no answer");
 });
 
 test("the generation that a service uses is kept, else the newest", () => {

@@ -5,7 +5,6 @@ import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { goNanoseconds } from "../../src/docker/goDuration.js";
-import type { Docker } from "../../src/docker/run.js";
 import { verifyFrontDoor } from "../../src/frontDoor/frontDoor.js";
 import { waitForConvergence } from "../../src/operation/stackUpdate.js";
 import { loadTemplates } from "../../src/render/templates.js";
@@ -14,6 +13,7 @@ import { gatewayConfig } from "../../src/services/gatewayConfig.js";
 import { healthcheck, rollSeconds } from "../../src/services/parts.js";
 import { traefikLabels } from "../../src/services/traefikLabels.js";
 import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 import { shortPauses } from "../support/shortPauses.js";
 
 /** The times of the config: probes, the watch over a new task, and the memory of passwords. */
@@ -99,7 +99,7 @@ describe("probes", () => {
 
 /** Milliseconds between the two looks at a stack that has nothing to wait for. */
 async function pauseOf(probe: string): Promise<number> {
-  const docker = { run: async () => "" } as unknown as Docker;
+  const docker = new FakeEngine().docker();
   const times = config(`swarm: { probe: ${probe}, monitor: 30s }\n`);
   const waiting = { only: new Set<string>(), goal: "forward", since: "", timeoutSeconds: 9 } as const;
   pauses.length = 0;
