@@ -109,13 +109,13 @@ export const USERS: readonly Subject[] = [
         rule: "the last line of a name counts",
       },
       {
-        what: "there !== undefined && verifyPassword([there], login.user, login.password)",
-        by: "there?.hash === entry.hash",
+        what: "there?.user === login.user && verifyPassword([there], login.user, login.password)",
+        by: "there !== undefined && there.hash === entry.hash",
         rule: "another salt is no other password",
       },
       {
-        what: "users.set(entry.user, { ...there, ...entry });",
-        by: "users.set(entry.user, entry);",
+        what: "{ ...there, ...entry, ...(opens",
+        by: "{ ...entry, ...(opens",
         rule: "a new password leaves the end of a user",
       },
       {
@@ -128,10 +128,14 @@ export const USERS: readonly Subject[] = [
         by: "end === undefined ?",
         rule: "never takes the end away",
       },
-      { what: "more.until !== there?.until || more.note", by: "more.note", rule: "a new end is a change" },
       {
-        what: "users.filter((other) => other.user !== user), removed",
-        by: "users.filter((other) => other.user === user), removed",
+        what: "before.get(user)?.until !== until || before",
+        by: "before",
+        rule: "a new end is a change",
+      },
+      {
+        what: "users.filter((other) => other.user !== user) };",
+        by: "users.filter((other) => other.user === user) };",
         rule: "the others stay",
       },
       {

@@ -1,7 +1,7 @@
 import { matchesGlob } from "../access/glob.js";
 import { type HtpasswdEntry, parseHtpasswd } from "../credentials/htpasswd.js";
 import { splitHtpasswd } from "../credentials/machineAccounts.js";
-import { addEntries, keepUsers } from "../credentials/userChanges.js";
+import { addEntries, applied, keepUsers } from "../credentials/userChanges.js";
 import type { Login } from "../credentials/userLogin.js";
 import { isReserved } from "../credentials/userNames.js";
 import type { Session } from "../operation/stackSession.js";
@@ -59,5 +59,5 @@ export function inheritedUsers(backup: Backup): FirstUsers | undefined {
   const dates = (backup.facts?.users ?? []).flatMap(({ user, changed }) =>
     changed === undefined ? [] : [[user, new Date(changed)] as const],
   );
-  return { users: keepUsers(usersOf(backup)), dates: new Map(dates) };
+  return { users: applied(keepUsers, usersOf(backup)), dates: new Map(dates) };
 }

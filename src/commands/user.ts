@@ -70,7 +70,8 @@ async function userUpdate(user: string, flags: ChangeFlags & RemarkFlags): Promi
   const session = await openForChange(flags);
   const { change } = await changeUsers(session, updateUser(user, flags));
   if (flags.dryRun) return ExitCode.ok;
-  const { until, note } = change?.users.find((entry) => entry.user === user) ?? {};
+  const users = change?.users ?? (await requireUsers(session)).users;
+  const { until, note } = users.find((entry) => entry.user === user) ?? {};
   session.reporter.result({ user, until: until ?? null, note: note ?? null }, [`${user} is changed.`]);
   return ExitCode.ok;
 }

@@ -8,8 +8,8 @@ export interface ConfigIssue {
   remedy: string;
 }
 
-/** A rule about values of a config that depend on each other; false if it has nothing against them. */
-export type Rule = (config: ParsedConfig) => ConfigIssue | readonly ConfigIssue[] | false | undefined;
+/** A rule about values of a config that depend on each other. */
+export type Rule = (config: ParsedConfig) => ConfigIssue | readonly ConfigIssue[] | undefined;
 
 /** A path whose keys have no dots in their names may be written with dots between them. */
 type Path = string | ConfigIssue["path"];

@@ -60,7 +60,7 @@ export function loadConfig(source: string, file: string, environment: Environmen
   }
   if (parsed.success) {
     for (const rule of rules) {
-      for (const issue of [rule(parsed.data) || []].flat()) {
+      for (const issue of [rule(parsed.data) ?? []].flat()) {
         if (findings.some(({ path }) => path === dotted(issue.path))) continue;
         findings.push({ ...issue, ...place(issue.path, false), path: dotted(issue.path) });
       }

@@ -8,13 +8,13 @@ import { isIPv4 } from "./text.js";
 import { timeRules } from "./timeRules.js";
 
 const registryLineIsKnown: Rule = ({ registry }) =>
-  registry.version === undefined &&
-  registryLine(registry.image) === undefined &&
-  error(
-    "registry.image",
-    `the tag of ${registry.image} does not say whether it is a registry 2.x or 3.x (their config paths differ)`,
-    "Add registry.version: 2 or registry.version: 3.",
-  );
+  registry.version === undefined && registryLine(registry.image) === undefined
+    ? error(
+        "registry.image",
+        `the tag of ${registry.image} does not say whether it is a registry 2.x or 3.x (their config paths differ)`,
+        "Add registry.version: 2 or registry.version: 3.",
+      )
+    : undefined;
 
 const hostsDiffer: Rule = (config) => {
   const { registry, ui } = resolve(config);
@@ -40,23 +40,19 @@ const tlsNeedsTraefik: Rule = ({ traefik }) => {
   }
   const label = Object.keys(traefik.routerLabels).find((name) => /^tls(?:\.|$)/i.test(name));
   if (label === undefined) return undefined;
-  return error(
-    ["traefik", "routerLabels", label],
-    `${label} would switch TLS on for the router (tls is false)`,
-    remedy,
-  );
+  const path = ["traefik", "routerLabels", label];
+  return error(path, `${label} would switch TLS on for the router (tls is false)`, remedy);
 };
 
 /** Traefik names the proxy before it as the client, unless that one is known. */
 const proxyIsKnown: Rule = ({ expose, traefik }) =>
-  expose === "traefik" &&
-  !traefik.tls &&
-  traefik.proxies.length === 0 &&
-  warning(
-    "traefik.tls",
-    "TLS ends before Traefik, but traefik.proxies is empty: all clients count as one address, for wrong passwords and in the log",
-    "Name the network of that proxy as Traefik sees it, such as proxies: [172.20.0.5/32].",
-  );
+  expose === "traefik" && !traefik.tls && traefik.proxies.length === 0
+    ? warning(
+        "traefik.tls",
+        "TLS ends before Traefik, but traefik.proxies is empty: all clients count as one address, for wrong passwords and in the log",
+        "Name the network of that proxy as Traefik sees it, such as proxies: [172.20.0.5/32].",
+      )
+    : undefined;
 
 /** Names of middlewares that our own labels may define; see services/traefikLabels.ts. */
 const labelsKeepOurMiddlewares: Rule = ({ stack, traefik }) => {
@@ -64,35 +60,29 @@ const labelsKeepOurMiddlewares: Rule = ({ stack, traefik }) => {
   const label = Object.keys(traefik.labels).find((name) =>
     own.some((prefix) => name.toLowerCase().startsWith(prefix)),
   );
-  return (
-    label !== undefined &&
-    error(
-      ["traefik", "labels", label],
-      `the label ${label} would change a middleware of the stack`,
-      "Give yours its own name.",
-    )
-  );
+  if (label === undefined) return undefined;
+  const path = ["traefik", "labels", label];
+  return error(path, `the label ${label} would change a middleware of the stack`, "Give yours its own name.");
 };
 
 const adminNeedsTraefik: Rule = ({ expose, ui }) =>
-  expose === "ports" &&
-  ui.admin.enabled &&
-  error("ui.admin.enabled", "the admin UI needs Authelia, which needs Traefik", "Set expose: traefik.");
+  expose === "ports" && ui.admin.enabled
+    ? error("ui.admin.enabled", "the admin UI needs Authelia, which needs Traefik", "Set expose: traefik.")
+    : undefined;
 
 const adminNeedsDelete: Rule = ({ registry, ui }) =>
-  ui.admin.enabled &&
-  !registry.delete &&
-  error(
-    "ui.admin.enabled",
-    "the admin UI can delete, but the registry refuses deletes",
-    "Set registry.delete: true.",
-  );
+  ui.admin.enabled && !registry.delete
+    ? error(
+        "ui.admin.enabled",
+        "the admin UI can delete, but the registry refuses deletes",
+        "Set registry.delete: true.",
+      )
+    : undefined;
 
 const portsDiffer: Rule = ({ expose, ui, ports }) =>
-  expose === "ports" &&
-  ui.enabled &&
-  ports.registry === ports.ui &&
-  error("ports.ui", `the registry and the UI have the same port ${ports.ui}`, "Give each its own port.");
+  expose === "ports" && ui.enabled && ports.registry === ports.ui
+    ? error("ports.ui", `the registry and the UI have the same port ${ports.ui}`, "Give each its own port.")
+    : undefined;
 
 const traefikNeedsNames: Rule = ({ expose, domain, registry, ui }) => {
   const hosts = { domain, "registry.host": registry.host ?? "", "ui.host": ui.host ?? "" };
@@ -106,42 +96,42 @@ const traefikNeedsNames: Rule = ({ expose, domain, registry, ui }) => {
 };
 
 const ssoNeedsTraefik: Rule = ({ expose, ui }) =>
-  expose === "ports" &&
-  ui.enabled &&
-  ui.access === "sso" &&
-  error("ui.access", "sso needs Traefik, which asks Authelia", "Set expose: traefik, or ui.access: public.");
+  expose === "ports" && ui.enabled && ui.access === "sso"
+    ? error(
+        "ui.access",
+        "sso needs Traefik, which asks Authelia",
+        "Set expose: traefik, or ui.access: public.",
+      )
+    : undefined;
 
 const autheliaIsReachable: Rule = ({ expose, users, authelia }) =>
-  expose === "ports" &&
-  users.provider !== "htpasswd" &&
-  authelia.url === AUTHELIA_URL &&
-  error(
-    "authelia.url",
-    `with expose: ports the gateway does not reach ${authelia.url}, which is a name on Traefik's network`,
-    "Write an address that every node reaches, such as http://192.168.1.5:9091, or set expose: traefik.",
-  );
+  expose === "ports" && users.provider !== "htpasswd" && authelia.url === AUTHELIA_URL
+    ? error(
+        "authelia.url",
+        `with expose: ports the gateway does not reach ${authelia.url}, which is a name on Traefik's network`,
+        "Write an address that every node reaches, such as http://192.168.1.5:9091, or set expose: traefik.",
+      )
+    : undefined;
 
 /** Source: the Dockerfiles of the official image: the slim variants lack nginx's modules. */
 const scriptNeedsModule: Rule = ({ access, gateway, metrics }) =>
-  (access.length > 0 || metrics.enabled) &&
-  /-slim(?:@|$)/.test(gateway.image) &&
-  error(
-    "gateway.image",
-    `${gateway.image} has no JavaScript module (njs), which ${access.length > 0 ? "the rules of access" : "metrics"} need`,
-    "Use the image without -slim.",
-  );
+  (access.length > 0 || metrics.enabled) && /-slim(?:@|$)/.test(gateway.image)
+    ? error(
+        "gateway.image",
+        `${gateway.image} has no JavaScript module (njs), which ${access.length > 0 ? "the rules of access" : "metrics"} need`,
+        "Use the image without -slim.",
+      )
+    : undefined;
 
 const publicUiOpensReads: Rule = ({ registry, ui, access }) =>
   // With rules the library asks the gateway, as anyone would.
-  access.length === 0 &&
-  registry.pull === "authenticated" &&
-  ui.enabled &&
-  ui.access === "public" &&
-  warning(
-    "ui.access",
-    "pulls need a login, but anyone can read every repository through the /v2 of the public UI",
-    "Set ui.access: sso, or ui.enabled: false, or registry.pull: anonymous.",
-  );
+  access.length === 0 && registry.pull === "authenticated" && ui.enabled && ui.access === "public"
+    ? warning(
+        "ui.access",
+        "pulls need a login, but anyone can read every repository through the /v2 of the public UI",
+        "Set ui.access: sso, or ui.enabled: false, or registry.pull: anonymous.",
+      )
+    : undefined;
 
 const imagesArePinned = (["registry", "gateway", "ui", "regsync"] as const).map(
   (part): Rule =>
@@ -157,13 +147,13 @@ const imagesArePinned = (["registry", "gateway", "ui", "regsync"] as const).map(
 );
 
 const networksDiffer: Rule = ({ expose, networks, traefik }) =>
-  expose === "traefik" &&
-  networks.internal === traefik.network &&
-  error(
-    "networks.internal",
-    `the stack's own network and Traefik's are both called ${networks.internal}`,
-    "Give networks.internal its own name.",
-  );
+  expose === "traefik" && networks.internal === traefik.network
+    ? error(
+        "networks.internal",
+        `the stack's own network and Traefik's are both called ${networks.internal}`,
+        "Give networks.internal its own name.",
+      )
+    : undefined;
 
 /** The version that an image's tag names: 3.1.2. */
 const versionOf = (image: string): string | undefined =>
@@ -178,25 +168,23 @@ const s3NeedsNewRegistry: Rule = (config) => {
   const version = versionOf(registry.image);
   const isOld =
     registry.version === 2 || (version !== undefined && compareVersions(version, FIRST_FOR_S3) < 0);
-  return (
-    isOld &&
-    error(
-      "registry.image",
-      `${registry.image} hides tags on S3: with a tag 0.1.2, it does not list 0.1.20 (distribution#4891)`,
-      "Use registry:3.1.2 or newer.",
-    )
-  );
+  return isOld
+    ? error(
+        "registry.image",
+        `${registry.image} hides tags on S3: with a tag 0.1.2, it does not list 0.1.20 (distribution#4891)`,
+        "Use registry:3.1.2 or newer.",
+      )
+    : undefined;
 };
 
 const redirectNeedsS3Outside: Rule = ({ registry: { storage } }) =>
-  storage.driver === "s3" &&
-  storage.redirect &&
-  storage.endpoint?.startsWith("http://") &&
-  warning(
-    "registry.storage.redirect",
-    `clients are sent to ${storage.endpoint}, without TLS`,
-    "Use an https endpoint that clients reach, or set redirect: false.",
-  );
+  storage.driver === "s3" && storage.redirect && storage.endpoint?.startsWith("http://")
+    ? warning(
+        "registry.storage.redirect",
+        `clients are sent to ${storage.endpoint}, without TLS`,
+        "Use an https endpoint that clients reach, or set redirect: false.",
+      )
+    : undefined;
 
 /** Small rules about values that depend on each other; all of them are reported at once. */
 export const rules: readonly Rule[] = [

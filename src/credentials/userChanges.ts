@@ -2,26 +2,44 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { type HtpasswdEntry, htpasswdEntry, verifyPassword } from "./htpasswd.js";
 import type { Login, NewLogin } from "./userLogin.js";
 
-/** Changes of the users. The htpasswd in the Swarm is the source of truth: a change is a function of what is there. */
-export type UserChange = (current: readonly HtpasswdEntry[]) => ChangedUsers;
+/** A change of the users. The htpasswd in the Swarm is the source of truth: it makes all users from those that are there. */
+export type UserChange = (current: readonly HtpasswdEntry[]) => NewUsers;
 
 /** What a change makes of the users. */
-export interface ChangedUsers {
+interface NewUsers {
   /** All users, as they are afterwards. */
   users: readonly HtpasswdEntry[];
-  /** New users, and those with a new password. */
-  changed: readonly string[];
-  removed: readonly string[];
-  /** Users of whom something else than the password is new. */
-  updated: readonly string[];
   /** The login that has to work afterwards. If it was generated, somebody is shown it. */
   login?: NewLogin | undefined;
   /** The login that stops working, if it is known. */
   former?: Login | undefined;
 }
 
-/** Nothing but the users themselves. */
-const UNCHANGED = { changed: [], removed: [], updated: [] } as const satisfies Partial<ChangedUsers>;
+/** The same, with the names of those of whom something is new. */
+export interface ChangedUsers extends NewUsers {
+  /** New users, and those with a new password. */
+  changed: readonly string[];
+  removed: readonly string[];
+  /** Users of whom something else than the password is new. */
+  updated: readonly string[];
+}
+
+/** Applies a change to users. */
+export function applied(change: UserChange, current: readonly HtpasswdEntry[]): ChangedUsers {
+  const before = new Map(current.map((entry) => [entry.user, entry]));
+  const after = change(current);
+  const namesOf = (entries: readonly HtpasswdEntry[]) => entries.map(({ user }) => user);
+  const hasNewHash = ({ user, hash }: HtpasswdEntry) => before.get(user)?.hash !== hash;
+  const isOther = ({ user, until, note }: HtpasswdEntry) =>
+    before.get(user)?.until !== until || before.get(user)?.note !== note;
+  const left = namesOf(after.users);
+  return {
+    ...after,
+    changed: namesOf(after.users.filter(hasNewHash)),
+    removed: [...before.keys()].filter((user) => !left.includes(user)),
+    updated: namesOf(after.users.filter((entry) => !hasNewHash(entry) && isOther(entry))),
+  };
+}
 
 /** The word for a user who does not end. */
 export const NEVER = "never";
@@ -51,25 +69,13 @@ const unique = (entries: readonly HtpasswdEntry[]): HtpasswdEntry[] => [
   ...new Map(entries.map((entry) => [entry.user, entry])).values(),
 ];
 
-/** The users of a stack that had none. */
-export const firstUsers = ({ users, ...login }: Credentials): ChangedUsers => ({
-  ...UNCHANGED,
-  users,
-  changed: users.map(({ user }) => user),
-  login,
-});
-
 /** The users stay as they are. */
-export const keepUsers: UserChange = (current) => ({ ...UNCHANGED, users: [...current] });
+export const keepUsers: UserChange = (users) => ({ users });
 
 /** Adds lines of users that are not there. */
 export const addEntries =
   (entries: readonly HtpasswdEntry[]): UserChange =>
-  (current) => ({
-    ...UNCHANGED,
-    users: [...current, ...entries],
-    changed: entries.map(({ user }) => user),
-  });
+  (current) => ({ users: [...current, ...entries] });
 
 /**
  * Merges what a deploy brings into what is there. Nobody is removed. A user whose known password still opens the line that
@@ -81,26 +87,12 @@ export const mergeUsers =
   ({ users: wanted, ...login }: Credentials): UserChange =>
   (current) => {
     const users = new Map(unique(current).map((entry) => [entry.user, entry]));
-    const changed: string[] = [];
-    const updated: string[] = [];
     for (const entry of unique(wanted)) {
       const there = users.get(entry.user);
-      const same =
-        entry.user === login.user
-          ? there !== undefined && verifyPassword([there], login.user, login.password)
-          : there?.hash === entry.hash;
-      if (same) {
-        const more = { ...there, ...entry, hash: there?.hash ?? entry.hash };
-        if (more.until !== there?.until || more.note !== there?.note) {
-          users.set(entry.user, more);
-          updated.push(entry.user);
-        }
-        continue;
-      }
-      users.set(entry.user, { ...there, ...entry });
-      changed.push(entry.user);
+      const opens = there?.user === login.user && verifyPassword([there], login.user, login.password);
+      users.set(entry.user, { ...there, ...entry, ...(opens ? { hash: there.hash } : {}) });
     }
-    return { users: [...users.values()], changed, removed: [], updated, login };
+    return { users: [...users.values()], login };
   };
 
 /** Gives a user that is there another password. */
@@ -111,9 +103,7 @@ export const changePassword =
     requireUser(users, login.user);
     const entry = htpasswdEntry(login.user, login.password, cost);
     return {
-      ...UNCHANGED,
       users: users.map((other) => (other.user === login.user ? { ...other, ...entry } : other)),
-      changed: [login.user],
       login,
     };
   };
@@ -130,7 +120,7 @@ export const addUser =
       );
     }
     const entry = withRemarks(htpasswdEntry(login.user, login.password, cost), remarks);
-    return { ...UNCHANGED, users: [...users, entry], changed: [login.user], login };
+    return { users: [...users, entry], login };
   };
 
 /** Changes when a user ends, or what the user is for; the password stays. */
@@ -139,11 +129,7 @@ export const updateUser =
   (current) => {
     const users = unique(current);
     requireUser(users, user);
-    return {
-      ...UNCHANGED,
-      users: users.map((other) => (other.user === user ? withRemarks(other, remarks) : other)),
-      updated: [user],
-    };
+    return { users: users.map((other) => (other.user === user ? withRemarks(other, remarks) : other)) };
   };
 
 function withRemarks({ until, note, ...entry }: HtpasswdEntry, remarks: Remarks): HtpasswdEntry {
@@ -167,7 +153,7 @@ export const removeUser =
         "Add another one first: hephaestus user add NAME",
       );
     }
-    return { ...UNCHANGED, users: users.filter((other) => other.user !== user), removed: [user] };
+    return { users: users.filter((other) => other.user !== user) };
   };
 
 /** The same change, which also ends a login: one that opens nothing now is none. */

@@ -2,10 +2,10 @@ import { formatHtpasswd, type HtpasswdEntry } from "../credentials/htpasswd.js";
 import { machineAccounts, machineKinds, splitHtpasswd } from "../credentials/machineAccounts.js";
 import { HTPASSWD } from "../credentials/secretKinds.js";
 import {
+  applied,
   type ChangedUsers,
   type Credentials,
   describeChange,
-  firstUsers,
   keepUsers,
   mergeUsers,
   type UserChange,
@@ -38,7 +38,7 @@ export interface UserWishes {
 
 /** What a deploy wants with credentials that it was given. */
 export const bringing = (given: Credentials | undefined): UserWishes =>
-  given === undefined ? {} : { change: mergeUsers(given), first: { users: firstUsers(given) } };
+  given === undefined ? {} : { change: mergeUsers(given), first: { users: applied(mergeUsers(given), []) } };
 
 /**
  * Chooses the generations of the htpasswd and of the machine accounts, and makes the content of new ones.
@@ -99,7 +99,7 @@ export const withCredentials = async (
   credentials: Credentials,
 ): Promise<SecretsPlan> =>
   plan.kept === undefined
-    ? withUsers(session, plan, firstUsers(credentials))
+    ? withUsers(session, plan, applied(mergeUsers(credentials), []))
     : applyChange(session, plan, plan.kept, mergeUsers(credentials));
 
 /** Applies a change to the users of the kept generation. One that changes nothing makes no new generation. */
@@ -111,7 +111,7 @@ async function applyChange(
 ): Promise<SecretsPlan> {
   const isComplete = plan.machines !== undefined;
   const { users, machines } = splitHtpasswd(await readEntries(session, generation), plan.machines);
-  const changed = change(users);
+  const changed = applied(change, users);
   const isNothing = [...changed.changed, ...changed.removed, ...changed.updated].length === 0;
   if (isNothing && isComplete) return { ...plan, login: changed.login };
   const next = { ...plan, generations: { ...plan.generations, users: plan.next.users } };

@@ -14,6 +14,7 @@ import {
 import { Secret } from "../../src/credentials/secret.js";
 import {
   addUser,
+  applied,
   changePassword,
   describeChange,
   mergeUsers,
@@ -74,7 +75,7 @@ describe("a user's end and note", () => {
   });
 
   test("are changed one by one, and taken away", () => {
-    expect(updateUser("ci", { until: "2028-01-01" })([ann, ci])).toEqual({
+    expect(applied(updateUser("ci", { until: "2028-01-01" }), [ann, ci])).toEqual({
       users: [ann, { ...ci, until: "2028-01-01" }],
       changed: [],
       removed: [],
@@ -89,16 +90,16 @@ describe("a user's end and note", () => {
     const bringing = (...users: readonly HtpasswdEntry[]) => mergeUsers({ ...login("ann"), users });
     const bare = { user: "ci", hash: ci.hash };
     const nothing = { users: [ann, ci], changed: [], removed: [], updated: [] };
-    expect(bringing(ann, bare)([ann, ci])).toMatchObject(nothing);
+    expect(applied(bringing(ann, bare), [ann, ci])).toMatchObject(nothing);
     const later = { ...ci, until: "2028-01-01" };
-    expect(bringing(ann, later)([ann, ci])).toMatchObject({
+    expect(applied(bringing(ann, later), [ann, ci])).toMatchObject({
       users: [ann, later],
       updated: ["ci"],
     });
     // With a new password, too.
     const changed = htpasswdEntry("ci", new Secret("hammer"), COST);
     expect(bringing(ann, changed)([ann, ci]).users[1]).toEqual({ ...ci, hash: changed.hash });
-    expect(bringing(ann, ci)([ann, bare])).toMatchObject({ ...nothing, updated: ["ci"] });
+    expect(applied(bringing(ann, ci), [ann, bare])).toMatchObject({ ...nothing, updated: ["ci"] });
   });
 
   test("stand in the labels and in the history", () => {
