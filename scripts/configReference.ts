@@ -63,8 +63,9 @@ function defaultOf(schema: Schema): string {
 function descriptionOf(schema: Schema): string {
   const choices = choicesOf(schema);
   const description = schema.description ?? "";
-  return choices.length > 1
-    ? `${choices.map((choice) => `\`${choice}\``).join(" or ")}: ${description}`
+  const named = choices.map((choice) => `\`${choice}\``);
+  return named.length > 1
+    ? `${named.slice(0, -1).join(", ")} or ${named.at(-1)}: ${description}`
     : description;
 }
 

@@ -26,6 +26,6 @@ export const alerts = z
       )
       .max(20)
       .default([])
-      .describe("mail addresses that get findings, by the host's sendmail"),
+      .describe("mail addresses that get findings, through the host's sendmail"),
   })
   .prefault({});

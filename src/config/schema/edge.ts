@@ -27,7 +27,7 @@ export const ui = z
     access: z
       .enum(["public", "sso"])
       .default("public")
-      .describe("public, or only users who log in at Authelia"),
+      .describe("everyone can browse it, or only users who log in at Authelia"),
     admin: z
       .strictObject({
         enabled: z
@@ -57,7 +57,7 @@ export const traefik = z
     tls: z
       .boolean()
       .default(true)
-      .describe("whether TLS ends at Traefik; false where a tunnel or load balancer in front of it ends TLS"),
+      .describe("whether TLS ends at Traefik; false if a tunnel or load balancer in front of it ends TLS"),
     entrypoint: objectName("a name of an entrypoint")
       .optional()
       .describe("entrypoint of our routers")
@@ -70,7 +70,7 @@ export const traefik = z
       pattern: /^https?:\/\/[a-zA-Z0-9._-]+(?::\d{1,5})?(?:\/[a-zA-Z0-9._~/-]*)?$/,
     })
       .optional()
-      .describe("address of Traefik's API, where doctor can ask it, such as http://traefik.internal:8080"),
+      .describe("address of Traefik's API, for doctor to ask, such as http://traefik.internal:8080"),
     middlewares: z
       .array(traefikName("a name of a middleware"))
       .default([])
@@ -80,12 +80,12 @@ export const traefik = z
     trustedNetworks: z
       .array(ipv4Network())
       .default(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"])
-      .describe("where Traefik's requests come from: only from there is X-Forwarded-For believed"),
+      .describe("networks that Traefik's requests come from; X-Forwarded-For is believed only from there"),
     proxies: z
       .array(ipv4Network())
       .default([])
       .describe(
-        "the proxy before Traefik, such as a tunnel: what it says of a client's address is believed, and nobody else's word",
+        "the proxy in front of Traefik, such as a tunnel: only what it says about a client's address is believed",
       ),
   })
   .prefault({});
@@ -113,7 +113,7 @@ export const authelia = z
     })
       .overwrite((url) => url.replace(/\/$/, ""))
       .default(AUTHELIA_URL)
-      .describe("address of Authelia, as the gateway reaches it; asked where `users.provider` names it"),
+      .describe("address of Authelia, as the gateway reaches it; asked if `users.provider` names Authelia"),
   })
   .prefault({});
 
@@ -122,9 +122,7 @@ export const users = z
     provider: z
       .enum(["htpasswd", "authelia", "both"])
       .default("htpasswd")
-      .describe(
-        "who knows the users of the registry: its htpasswd, Authelia, or first one and then the other",
-      ),
+      .describe("what knows the users; `both` asks the htpasswd first, then Authelia"),
   })
   .prefault({});
 
@@ -133,13 +131,13 @@ export const swarm = z
     endpointMode: z
       .enum(["vip", "dnsrr"])
       .default("vip")
-      .describe("how service names resolve; dnsrr where the kernel has no IPVS"),
+      .describe("how service names resolve; dnsrr if the kernel has no IPVS"),
     // Below a second the probes themselves are the load; Docker's own default is the most.
     probe: seconds(1, 30).default("5s").describe("time between two health checks of a task"),
     // Swarm replaces one task after the other, each after such a time.
     monitor: seconds(1, 120)
       .default("5s")
-      .describe("time for which a new task is watched: if it fails, Swarm goes back to the task from before"),
+      .describe("how long a new task is watched; if it fails in this time, Swarm goes back to the old task"),
   })
   .prefault({});
 
@@ -164,14 +162,14 @@ export const userName = text({
 export const credentials = z
   .strictObject({
     username: userName.default("admin").describe("first user; REGISTRY_USERNAME overrides it"),
-    bcryptCost: z.int().min(10).max(16).default(12).describe("bcrypt cost of people's passwords"),
+    bcryptCost: z.int().min(10).max(16).default(12).describe("bcrypt cost of passwords that people choose"),
     maxAge: text({
       what: "a number of days",
       remedy: "Write days with a d behind them, such as 90d.",
       pattern: /^[1-9]\d{0,4}d$/,
     })
       .optional()
-      .describe("age of a password from which deploy warns, such as 90d")
+      .describe("age from which deploy and doctor warn about a password, such as 90d")
       .meta({ derived: "none" }),
   })
   .prefault({});

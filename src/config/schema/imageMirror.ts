@@ -80,22 +80,22 @@ export const mirror = z
   .max(1000)
   .default([])
   .describe(
-    "images of other registries that are kept here too: `from`, `to`, `tags`, `platforms`, `referrers`, `every`, `plainHttp`, `name` ([mirror](mirror.md))",
+    "images from other registries that are copied to this one: `from`, `to`, `tags`, `platforms`, `referrers`, `every`, `plainHttp`, `name` ([mirror](mirror.md))",
   );
 
 export const regsync = z
   .strictObject({
     image: imageReference()
       .default("ghcr.io/regclient/regsync:v0.11.7")
-      .describe("regsync of regclient, which copies the images of `mirror`"),
+      .describe("regsync (regclient), which copies the images of `mirror`"),
     logins: z
       .boolean()
       .default(false)
-      .describe("whether sources need logins, which REGISTRY_MIRROR_LOGINS has as a Docker config.json"),
+      .describe("whether sources need logins; REGISTRY_MIRROR_LOGINS passes them as a Docker config.json"),
     self: z
       .enum(["off", "mirror", "use"])
       .default("off")
-      .describe("whether the stack's own images are mirrored, and whether deploy takes them from here"),
+      .describe("whether the stack's own images are mirrored too, and whether deploy uses the copies"),
     placement: z
       .strictObject({
         constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it"),

@@ -11,13 +11,13 @@ export const maintenance = z
     deleteUntagged: z
       .boolean()
       .default(false)
-      .describe("whether that gc deletes manifests without a tag first"),
+      .describe("whether that gc first deletes manifests without a tag"),
     backup: z
       .strictObject({
         path: absolutePath()
           .describe("directory of backups, on the machine that runs maintain")
-          .meta({ derived: "required in it" }),
-        keep: z.int().min(1).max(10_000).default(14).describe("backups that stay"),
+          .meta({ derived: "required with `backup`" }),
+        keep: z.int().min(1).max(10_000).default(14).describe("number of backups to keep"),
       })
       .optional()
       .describe("whether maintain makes a backup: `path`, `keep` (14)")
@@ -29,6 +29,6 @@ export const maintenance = z
       maxLength: 80,
     })
       .default("*-*-* 03:30")
-      .describe("when maintain runs by its systemd timer"),
+      .describe("when the systemd timer runs maintain"),
   })
   .prefault({});

@@ -50,12 +50,14 @@ const placement = (constraints: string[], what: string) =>
         .array(nodeLabel())
         .default([])
         .describe("labels of nodes, such as `node.labels.zone`: tasks spread evenly over their values"),
-      maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("most tasks on one node"),
+      maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("largest number of tasks on one node"),
     })
     .prefault({});
 
+const DRIVER = "where the images are kept: `filesystem` is a folder, `s3` a bucket";
+
 const filesystem = z.strictObject({
-  driver: z.literal("filesystem").optional().default("filesystem").describe("where blobs are kept"),
+  driver: z.literal("filesystem").optional().default("filesystem").describe(DRIVER),
   path: absolutePath()
     .default("/mnt/storage/registry")
     .describe("folder on the node, mounted into the registry"),
@@ -66,12 +68,14 @@ const filesystem = z.strictObject({
 });
 
 const s3 = z.strictObject({
-  driver: z.literal("s3").describe("where blobs are kept"),
+  driver: z.literal("s3").describe(DRIVER).meta({ derived: "`filesystem`" }),
   bucket: text({
     what: "the name of a bucket",
     remedy: "Use lower-case letters, digits, dots and hyphens, 3 to 63 characters.",
     pattern: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
-  }).describe("bucket, which exists already"),
+  })
+    .describe("bucket, which must exist")
+    .meta({ derived: "required with `s3`" }),
   region: text({
     what: "a region",
     remedy: "Write it as your provider does, such as eu-central-1.",
@@ -79,7 +83,7 @@ const s3 = z.strictObject({
     maxLength: 64,
   })
     .default("us-east-1")
-    .describe("region of the bucket; most servers other than AWS take any"),
+    .describe("region of the bucket; most servers other than AWS accept any"),
   endpoint: text({
     what: "the address of an S3 server",
     remedy: "Write https://HOST or https://HOST:PORT, without a path.",
@@ -124,7 +128,7 @@ const s3 = z.strictObject({
   readerKeys: z
     .boolean()
     .default(false)
-    .describe("whether the reader has keys of its own, which need only read"),
+    .describe("whether the reader has keys of its own, which need only read access"),
 });
 
 /** Each further driver is one more member of this union. */
@@ -138,7 +142,7 @@ export const registry = z
     version: z
       .union([z.literal(2), z.literal(3)])
       .optional()
-      .describe("the line of the image, where its tag does not begin with it")
+      .describe("the line of the image, if its tag does not begin with it")
       .meta({ derived: "from the image's tag" }),
     host: hostName()
       .optional()
@@ -156,7 +160,7 @@ export const registry = z
       pattern: /^\d{1,9}:\d{1,9}$/,
     })
       .default("10001:10001")
-      .describe("who the registry runs as and who owns the storage"),
+      .describe("user and group that the registry runs as and that own the storage"),
     replicas: z
       .int()
       .min(1)
@@ -180,7 +184,7 @@ export const gateway = z
       .min(1)
       .max(100)
       .default(1)
-      .describe("tasks; with `expose: ports`, one on a node at most"),
+      .describe("tasks; with `expose: ports`, at most one on each node"),
     placement: placement([], "nodes that may run it"),
     cache: byteSize()
       .optional()
@@ -189,7 +193,7 @@ export const gateway = z
     // Each check costs the registry a bcrypt; and a token says that it is good for 300 s.
     remember: seconds(1, 300)
       .default("45s")
-      .describe("time for which an answer about a password is remembered: so long a removed user may get in"),
+      .describe("how long an answer about a password is remembered; a removed user may get in for as long"),
     log: z
       .enum(["plain", "json"])
       .default("plain")
@@ -200,7 +204,7 @@ export const gateway = z
 
 export const networks = z
   .strictObject({
-    internal: objectName("a network name").default("internal").describe("overlay network of the stack alone"),
+    internal: objectName("a network name").default("internal").describe("the stack's own overlay network"),
     encrypted: z.boolean().default(false).describe("whether its traffic between nodes is encrypted (IPsec)"),
     mtu: z
       .int()

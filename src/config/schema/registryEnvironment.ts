@@ -66,4 +66,6 @@ export const registryEnvironment = z
     }
   })
   .default({})
-  .describe("environment of the registry, for settings that this file does not have; no place for secrets");
+  .describe(
+    "environment variables of the registry, for settings that this file does not have; not for secrets",
+  );
