@@ -54,7 +54,7 @@ export const EXIT_CODES: ReadonlyArray<{ code: ExitCode; meaning: string }> = [
   { code: ExitCode.rollout, meaning: "the rollout failed; the previous state was restored" },
   {
     code: ExitCode.verify,
-    meaning: "a check at the front door failed, data is damaged, or not all was seen",
+    meaning: "a check at the front door failed, data is damaged, or something could not be seen",
   },
   { code: ExitCode.locked, meaning: "another operation on the stack is running" },
   { code: ExitCode.docker, meaning: "a docker command, or a job in the Swarm, failed outside of a rollout" },

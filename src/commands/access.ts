@@ -13,7 +13,7 @@ export const addAccess: AddCommand = (program, finish) => {
     .command("access <user> <repository>")
     .description("show what a user may do with a repository, and which rule says so; needs no Docker")
     .addOption(configOption())
-    .option("--groups <groups>", "groups that Authelia has the user in, separated by commas", (value) =>
+    .option("--groups <groups>", "groups of the user in Authelia, separated by commas", (value) =>
       value.split(","),
     )
     .addOption(jsonOption())

@@ -31,11 +31,11 @@ export const addAudit: AddCommand = (program, finish) => {
       ),
     )
     .addOption(new Option("--action <action>", "only this action").choices(ACTIONS))
-    .option("--all", "every request, also those that are part of a pull, a push or a login")
+    .option("--all", "list every request, including the steps of a pull, a push or a login")
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      "\nIt reads the gateway's log from the Swarm, which keeps the last 30 MB of each task. A dash is a request without a\nlogin.\n\nExample:\n  hephaestus audit --since 7d --user ann",
+      "\nIt reads the gateway's log from the Swarm, which keeps the last 30 MB of each task. A dash instead of a user means\nthat nobody's password was checked.\n\nExample:\n  hephaestus audit --since 7d --user ann",
     )
     .action(async (options) => finish(await audit(options)));
 };

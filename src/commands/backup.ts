@@ -22,7 +22,7 @@ export const addBackup: AddCommand = (program, finish) => {
     .option("--from <url>", "back up the images of another registry, such as https://old.example.com")
     .addHelpText(
       "after",
-      "\nIf the directory is a backup already, only new content is read. To resume an interrupted backup, run the same\ncommand again. If the registry is damaged, everything else is backed up and the exit code is 7. The images of the\nstack are all read, whatever the rules of access say. --images-only and --from read what their login may pull;\nwhat the rules hide from it is named, and the exit code is 7.\n\nExample:\n  hephaestus backup /backup/registry",
+      "\nIf the directory already holds backups, only new content is read. To resume an interrupted backup, run the same\ncommand again. If the registry is damaged, everything else is backed up and the exit code is 7. All images of the\nstack are read, whatever the rules of access say. --images-only and --from read what their login may pull; what the\nrules hide from it is named, and the exit code is 7.\n\nExample:\n  hephaestus backup /backup/registry",
     )
     .action(async (directory, options) => finish(await backup(directory, { ...options, tool })));
   group

@@ -32,18 +32,18 @@ export const addBundle: AddCommand = (program, finish) => {
     .argument("<file>", "file to write")
     .addOption(configOption())
     .addOption(contextOption())
-    .option("--from-engine", "take the images that this engine has and ask no registry")
+    .option("--from-engine", "use only images that this engine has, and ask no registry")
     .option("--force", "overwrite the file")
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText(
       "after",
-      "\nThe images are those that the stack runs, for the platform of the engine, which pulls what it lacks. The file is an\narchive that docker load reads. It has no secrets.\n\nExample:\n  hephaestus bundle forge.bundle --from-engine",
+      "\nThe bundle has the images that the stack runs, for the platform of the engine, which pulls those that it lacks.\ndocker load reads the file too. It holds no secrets.\n\nExample:\n  hephaestus bundle forge.bundle --from-engine",
     )
     .action(async (file, options) => finish(await bundle(file, { ...options, tool })));
   group
     .command("load")
-    .description("give the images of a bundle to this engine, and write the files of its stack")
+    .description("load the images of a bundle into this engine, and write the files of its stack")
     .argument("<file>", "bundle")
     .addOption(contextOption())
     .addOption(new Option("-o, --output <folder>", "folder for the files (default: the name of the stack)"))
@@ -52,7 +52,7 @@ export const addBundle: AddCommand = (program, finish) => {
     .addOption(quietOption())
     .addHelpText(
       "after",
-      "\nEvery byte is checked before anything is done. Afterwards hephaestus deploy --resolve-image never needs no network.\n\nExample:\n  hephaestus bundle load forge.bundle || echo none yet",
+      "\nEvery byte is checked before anything is done. Afterwards, deploy with: hephaestus deploy --resolve-image never\n\nExample:\n  hephaestus bundle load forge.bundle",
     )
     .action(async (file, _options, command) => finish(await bundleLoad(file, command.optsWithGlobals())));
 };

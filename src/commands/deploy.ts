@@ -48,7 +48,7 @@ export const addDeploy: AddCommand = (program, finish) => {
     .addOption(resolveImageOption())
     .addHelpText(
       "after",
-      "\nThe password comes from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, from standard input or\nfrom a prompt, or it is generated. If the stack has users, they stay, and a new password that you pass is set\nwith a rotation.\n\nExample:\n  hephaestus deploy --generate-password",
+      "\nThe password comes from standard input, or from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD.\nOtherwise it is generated, or you are asked for it. If the stack has users, they stay, and a new password that you\npass is set with a rotation.\n\nExample:\n  hephaestus deploy --generate-password",
     )
     .action(async ({ skipHostSetup, ...options }) =>
       finish(await deploy({ ...options, hostSetup: !skipHostSetup })),

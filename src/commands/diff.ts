@@ -17,7 +17,7 @@ export const addDiff: AddCommand = (program, finish) => {
     .addOption(outputOption())
     .addHelpText(
       "after",
-      "\nThe config is compared with the running services, so changes that were made by hand show up too. Passwords in the\nenvironment are taken into account as in deploy.\n\nExample:\n  hephaestus diff",
+      "\nThe config is compared with the running services, so changes that were made by hand show up too. Passwords in the\nenvironment are taken into account, as in deploy.\n\nExample:\n  hephaestus diff",
     )
     .action(async (options) => finish(await diff(options)));
 };

@@ -26,7 +26,7 @@ export const addDoctor: AddCommand = (program, finish) => {
     .addOption(noVerifyOption())
     .option(
       "--notify",
-      "report what is new since the last time, and what is resolved, by alerts of the config",
+      "send what is new and what is resolved since the last time, to the alerts of the config",
     )
     .addOption(
       new Option(
@@ -34,7 +34,7 @@ export const addDoctor: AddCommand = (program, finish) => {
         "print systemd units that run it with --notify at these times (default: every 15 minutes)",
       ).argParser(calendar),
     )
-    .option("--install", "put these units onto this machine and start the timer")
+    .option("--install", "install these units on this machine and start the timer")
     .option(
       "--environment-file <file>",
       "with --schedule or --install: file from which the units read HEPHAESTUS_ALERT_URL",

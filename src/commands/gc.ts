@@ -8,7 +8,7 @@ import { openSession, type SessionFlags } from "./session.js";
 export const addGc: AddCommand = (program, finish) => {
   stackOptions(program.command("gc"))
     .description("free the space of blobs that no image needs; pulls continue, pushes are refused meanwhile")
-    .option("--delete-untagged", "delete manifests without a tag first")
+    .option("--delete-untagged", "first delete manifests without a tag")
     .addOption(dryRunOption())
     .addOption(jobTimeoutOption("the gc"))
     .addHelpText(

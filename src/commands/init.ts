@@ -47,7 +47,7 @@ export const addInit: AddCommand = (program, finish) => {
     .addOption(
       new Option(
         "--ci <system>",
-        "add a workflow that checks, deploys, and maintains at fixed times",
+        "add a workflow that checks, deploys, and runs maintain at fixed times",
       ).choices(CI_SYSTEMS),
     )
     .option("-y, --yes", "use the defaults instead of asking")

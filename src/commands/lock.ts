@@ -8,7 +8,7 @@ import { openSession, type SessionFlags } from "./session.js";
 
 export const addLock: AddCommand = (program, finish) => {
   const lock = stackOptions(program.command("lock"))
-    .description("show which operation works on the stack, and since when")
+    .description("show which operation is working on the stack, and since when")
     .addHelpText("after", "\nExample:\n  hephaestus lock")
     .action(async (options) => finish(await lockShow(options)));
   stackOptions(lock.command("release"))

@@ -18,7 +18,7 @@ export const addLogs: AddCommand = (program, finish) => {
     .addOption(contextOption())
     .option("-f, --follow", "follow the log output")
     .addOption(
-      new Option("-n, --tail <lines>", "number of lines to show from the end of the logs of each task")
+      new Option("-n, --tail <lines>", "number of lines to show from the end of each task's log")
         .default(50)
         .argParser(wholeNumber(0, 100_000)),
     )

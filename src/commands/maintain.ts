@@ -38,14 +38,14 @@ export const addMaintain: AddCommand = (program, finish) => {
         "print systemd units that run it at these times (default: maintenance.calendar)",
       ).argParser(calendar),
     )
-    .option("--install", "put these units onto this machine and start the timer")
+    .option("--install", "install these units on this machine and start the timer")
     .option(
       "--password-file <file>",
       "with --schedule or --install: file from which the units read the password",
     )
     .addHelpText(
       "after",
-      "\nmirror, retention and maintenance of the config say what is done. A part that fails does not keep the others\nfrom running; the exit code is that of the first one that failed. prune needs the password of a user who may\ndelete.\n\nExample:\n  hephaestus maintain --schedule 'Sun 04:00'",
+      "\nThe keys mirror, retention and maintenance of the config say what is done. A part that fails does not keep the others\nfrom running; the exit code is that of the first part that failed. prune needs the password of a user who may delete.\n\nExample:\n  hephaestus maintain --schedule 'Sun 04:00'",
     )
     .action(async (options) =>
       finish(

@@ -29,36 +29,37 @@ const timeLimit = () => jobTimeoutOption("the copies");
 export const addMirror: AddCommand = (program, finish) => {
   const mirror = program
     .command("mirror")
-    .description("copy images of other registries here")
+    .description("copy images from other registries to this one")
     .addHelpText("after", "\nExample:\n  hephaestus mirror status");
   stackOptions(mirror.command("run"))
-    .description("copy now what the config mirrors, all of it or the sources of one name")
+    .description("copy now: everything that the config mirrors, or the sources with one name")
     .argument("[name]", "name of sources; self names the stack's own images")
     .addOption(timeLimit())
     .addHelpText(
       "after",
-      "\nImages that are the same already are left as they are. Nothing is deleted here, whatever happens to a source.\n\nExample:\n  hephaestus mirror run alpine",
+      "\nImages that are already the same are left alone. Nothing is deleted in this registry, whatever happens to a source.\n\nExample:\n  hephaestus mirror run alpine",
     )
     .action(async (name, options) => finish(await mirrorRun(name, options)));
   loginOptions(stackOptions(mirror.command("status")))
-    .description("compare each image here with its source: digest here, digest there, when it was copied")
+    .description("compare each copy with its source: both digests, and when it was copied")
     .addOption(timeLimit())
     .addHelpText(
       "after",
-      "\nThe comparison runs in the Swarm. A digest at a source that this machine does not reach is shown as a dash.\n\nExample:\n  hephaestus mirror status",
+      "\nThe comparison runs in the Swarm. A source that this machine cannot reach has a dash instead of its digest.\n\nExample:\n  hephaestus mirror status",
     )
     .action(async (options) => finish(await mirrorStatus(options)));
   loginOptions(editOptions(mirror.command("self")))
-    .description("mirror the stack's own images, in the config file; with --use, deploy takes them from here")
+    .description("set the config file to mirror the stack's own images; with --use, deploy uses the copies")
     .addOption(
-      new Option("--use", "take the stack's images from its own registry, where all of them are").conflicts(
-        "off",
-      ),
+      new Option(
+        "--use",
+        "use the copies in the stack's own registry, which must have all of them",
+      ).conflicts("off"),
     )
     .option("--off", "stop mirroring the stack's own images")
     .addHelpText(
       "after",
-      "\nThe registry may be down: nodes start tasks from the images that they have. For a new node the way back is to run\nthis command without --use, then render and deploy.\n\nExample:\n  hephaestus mirror self --dry-run",
+      "\nWith --use, the registry may be down: nodes start tasks from the images that they have. If a new node has none, run\nthis command without --use, then render and deploy.\n\nExample:\n  hephaestus mirror self --dry-run",
     )
     .action(async (options) => finish(await mirrorSelf(options)));
 };

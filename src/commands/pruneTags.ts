@@ -39,7 +39,10 @@ export const addPruneTags: AddCommand = (program, finish) => {
       ),
     )
     .addOption(
-      new Option("--older-than <days>", "delete only what was built longer ago, such as 30d").argParser(days),
+      new Option(
+        "--older-than <days>",
+        "delete only what was built longer ago than this, such as 30d",
+      ).argParser(days),
     )
     .addOption(new Option("--match <glob>", "tags that may be deleted").default("*").argParser(tagGlob))
     .addOption(
@@ -53,7 +56,7 @@ export const addPruneTags: AddCommand = (program, finish) => {
     .addOption(quietOption())
     .addHelpText(
       "after",
-      "\nThis needs registry.delete: true. Without --keep-last and --older-than, the rules of retention in the config\ndecide, and --match is not used. Signatures, attestations and SBOMs are kept and deleted together with their\nimage. An image without a plausible date never counts as old. If dates are equal or unknown, version numbers\nare compared. If the rules of access hide something from the user that would be pruned, that is named, and the exit\ncode is 7.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --explain --dry-run",
+      "\nThis needs registry.delete: true. Without --keep-last and --older-than, the rules of retention in the config decide,\nand --match is not used. Signatures, attestations and SBOMs are kept and deleted together with their image. An image\nwithout a plausible date never counts as old. If dates are equal or unknown, version numbers are compared. If the\nrules of access hide from the user something that would be pruned, it is named, and the exit code is 7.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --explain --dry-run",
     )
     .action(async (options) => finish(await pruneTags(options)));
 };

@@ -80,6 +80,7 @@ describe("each command's help has an example that runs:", () => {
     if (name !== "init") await hephaestus("init", "--yes", "--domain", "example.com");
     if (name !== "init") await hephaestus("render");
     writeFileSync(join(folder, "ci-password"), "Anvil-and-hammer-7");
+    if (name === "bundle load") writeFileSync(join(folder, "forge.bundle"), "");
     const { exitCode, stdout, stderr } = await run(example);
     // Where there is no Docker, and no registry of that name, most say so; none is taken for a wrong command line.
     expect([ExitCode.ok, ExitCode.preflight, ExitCode.verify], `${stdout}\n${stderr}`).toContain(exitCode);
