@@ -3,16 +3,13 @@ import { Secret } from "../../src/credentials/secret.js";
 import type { Session } from "../../src/operation/stackSession.js";
 import { handOver } from "../../src/secrets/handover.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
+import { FakeEngine } from "../support/fakeEngine.js";
 
 /** What a run with a generated password shows, says and writes. */
 async function handedOver(wait: boolean) {
   const told: string[] = [];
-  const cleanupDocker = {
-    attempt: async (args: readonly string[]) => {
-      told.push(`docker ${args.slice(0, 2).join(" ")} ${args.at(-2)}`);
-      return { exitCode: 0, stdout: "", stderr: "" };
-    },
-  };
+  const engine = new FakeEngine();
+  const cleanupDocker = engine.docker();
   const reporter = { note: (level: string, message: string) => told.push(`${level}: ${message}`) };
   const session = { config: { stack: "forge" }, cleanupDocker, reporter, options: { wait } };
   const plan = {
@@ -22,11 +19,11 @@ async function handedOver(wait: boolean) {
   await handOver(session as unknown as Session, plan as unknown as SecretsPlan, async (user, password) => {
     told.push(`${user}: ${password}`);
   });
-  return told;
+  return [...told, ...engine.names("configs")];
 }
 
 test("a password that was shown is marked as handed over", async () => {
-  expect(await handedOver(true)).toEqual(["ann: anvil", "docker config create forge_handed-over_2"]);
+  expect(await handedOver(true)).toEqual(["ann: anvil", "forge_handed-over_2"]);
 });
 
 test("a password is no known one if nobody waited for its rollout, and that is said", async () => {

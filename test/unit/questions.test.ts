@@ -12,6 +12,19 @@ const ENTER = "\r";
 const DOWN = "\x1b[B";
 const CTRL_C = "\x03";
 
+/** A docker whose `system dial-stdio` leads to an engine that knows two nodes. */
+const NODES = `#!${process.execPath}
+const nodes = ["anvil", "bellows"].map((Hostname, index) => ({
+  ID: \`n\${index}\`,
+  Spec: { Role: "manager", Availability: "active" },
+  Description: { Hostname },
+  Status: { State: "ready" },
+}));
+require("node:http")
+  .createServer(({ url }, answer) => answer.end(JSON.stringify(url === "/version" ? { ApiVersion: "1.41" } : nodes)))
+  .emit("connection", require("node:stream").Duplex.from({ readable: process.stdin, writable: process.stdout }));
+`;
+
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "questions-"));
@@ -51,9 +64,7 @@ describe.skipIf(process.platform !== "linux")("init asks on a terminal", () => {
   });
 
   test("for the node where the Swarm has several, and for nothing that a flag answers", async () => {
-    // Docker's command line, as far as it is asked here.
-    const docker = '#!/bin/sh\n[ "$1 $2" = "node ls" ] || exit 1\nprintf "anvil\\nbellows\\n"\n';
-    writeFileSync(join(folder, "docker"), docker, { mode: 0o755 });
+    writeFileSync(join(folder, "docker"), NODES, { mode: 0o755 });
     const flags = ["--storage", "/srv/images", "--traefik-version", "3", "--traefik-network", "edge"];
     const terminal = init([...flags, "--ui", "none"], {
       env: { PATH: `${folder}:${process.env.PATH}`, DOMAIN_NAME: "example.net" },
