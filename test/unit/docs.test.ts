@@ -2,12 +2,20 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { generatedPages } from "../../scripts/reference.js";
 import { buildProgram } from "../../src/cli.js";
 import { loadConfig } from "../../src/config/load.js";
+import { composedSpec } from "../../src/diff/composedService.js";
+import { differenceLines } from "../../src/diff/differenceLines.js";
+import { compareSpecs } from "../../src/diff/serviceDifferences.js";
+import { CHECKS } from "../../src/doctor/allChecks.js";
+import { findingLines } from "../../src/doctor/findingLines.js";
+import { judgeStorage, storageCheck } from "../../src/doctor/storageChecks.js";
 import { FINDING_CODES } from "../../src/operation/findingCodes.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
+import { shown } from "../../src/terminal/output.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const pages = [
@@ -86,6 +94,36 @@ test("each path exists that a page for developers names", () => {
   expect(named.length).toBeGreaterThan(50);
   const isThere = (path: string) => files.some((file) => `/${file}`.endsWith(`/${path.replace(/\/$/, "")}`));
   expect(named.filter(({ path }) => !isThere(path))).toEqual([]);
+});
+
+test("the sample of diff in docs/deploy.md is what it prints", () => {
+  const specsOf = (more: string) => {
+    const { config } = loadConfig(`domain: example.com\n${more}`, "hephaestus.yaml", {});
+    const [compose] = renderFiles(config, loadTemplates(), "hephaestus.yaml");
+    const model = parse(compose?.text ?? "") as Parameters<typeof composedSpec>[1];
+    return Object.keys(model.services).map((service) => composedSpec(config.stack, model, service, {}));
+  };
+  const wanted = specsOf(
+    "traefik: { certResolver: letsencrypt }\nui: { resources: { limits: { memory: 256M } } }\n",
+  );
+  const names = { stack: "hephaestus", networks: new Map<string, string>() };
+  const lines = differenceLines(compareSpecs(wanted, specsOf(""), names, "always")).map((line) =>
+    shown(line),
+  );
+  expect(read("docs/deploy.md")).toContain(["$ hephaestus diff", ...lines, "```"].join("\n"));
+});
+
+test("the sample of doctor in docs/operations.md is what it prints", () => {
+  const storage = { disk: undefined, inodes: undefined, writable: false, readOnly: false };
+  const found = judgeStorage("/mnt/storage/registry", "10001:10001", storage, []);
+  const lines = findingLines(found.map((one) => ({ ...one, theme: storageCheck.theme }))).map((line) =>
+    shown(line),
+  );
+  const { config } = loadConfig("domain: example.com\n", "hephaestus.yaml", {});
+  const checks = CHECKS.filter(({ applies }) => applies?.(config) ?? true).length;
+  expect(read("docs/operations.md")).toContain(
+    ["$ hephaestus doctor", ...lines, "", `1 error found; ${checks} things checked`, "```"].join("\n"),
+  );
 });
 
 test("the README is short", () => {
