@@ -30,8 +30,8 @@ export const SHOWN: readonly Subject[] = [
     tests: ["bucket.test.ts"],
     mutations: [
       {
-        what: "(readerKeys && reader === undefined))",
-        by: "false)",
+        what: "files.length === 0 || files.length === kinds.length",
+        by: "true",
         rule: "a reader with keys of its own has them",
       },
       {
@@ -41,11 +41,6 @@ export const SHOWN: readonly Subject[] = [
       },
       { what: "{1,128}$/", by: "{1,128}/", rule: "the id of a key has no line break" },
       { what: "{1,512}$/", by: "{1,512}/", rule: "a secret key has no line break" },
-      {
-        what: "readerKeys ? keyOf(environment, KEYS.reader) : undefined;",
-        by: "keyOf(environment, KEYS.reader);",
-        rule: "keys of a reader that has none of its own are left alone",
-      },
     ],
   },
   {

@@ -6,7 +6,7 @@ import { isInteractive } from "../terminal/chooseReporter.js";
 import { requireUsers } from "../users/readUsers.js";
 import type { AddCommand } from "./command.js";
 import { passwordOptions, rolloutOptions, userOptions } from "./options.js";
-import { checkPasswordFile, openForChange, setPassword, type UserFlags } from "./setPassword.js";
+import { setPassword, type UserFlags } from "./setPassword.js";
 
 export const addRotatePassword: AddCommand = (program, finish) => {
   passwordOptions(rolloutOptions(userOptions(program.command("rotate-password"))))
@@ -21,10 +21,7 @@ export const addRotatePassword: AddCommand = (program, finish) => {
 
 /** A new password for one user. */
 async function rotatePassword(flags: UserFlags): Promise<ExitCode> {
-  await checkPasswordFile(flags);
-  const session = await openForChange(flags);
-  const user = await existingUser(flags, session);
-  await setPassword(flags, session, user, changePassword);
+  const session = await setPassword(flags, (opened) => existingUser(flags, opened), changePassword);
   if (!flags.dryRun) await warnOfStoredLogins(session);
   return ExitCode.ok;
 }

@@ -25,23 +25,31 @@ export interface UserFlags extends UserSessionFlags {
 /** What is typed for a change that brings no password. */
 export type ChangeFlags = Omit<UserFlags, "length">;
 
-/** Gives a user a password, delivers it, and says so. */
+/**
+ * Gives a user a password, delivers it, and says so. A file that it cannot be written to is refused before anything else.
+ *
+ * @param chooseUser says whose password it is
+ * @param changeWith makes the change from it
+ */
 export async function setPassword(
   flags: UserFlags,
-  session: Session,
-  user: string,
+  chooseUser: (session: Session) => string | Promise<string>,
   changeWith: (password: NewPassword) => UserChange,
-): Promise<void> {
+): Promise<Session> {
+  if (flags.passwordFile !== undefined) await checkPrivateFile(flags.passwordFile);
+  const session = await openForChange(flags);
   const { config, options, reporter } = session;
-  const change = changeWith(await newPassword(checkUserName(user), flags, config));
+  const user = checkUserName(await chooseUser(session));
+  const change = changeWith(await newPassword(user, flags, config));
   await changeUsers(session, endingLogin(environmentLogin(user, config), change), deliverTo(flags, session));
-  if (flags.dryRun) return;
+  if (flags.dryRun) return session;
   reporter.note(
     "info",
     `The new password of ${user} works${options.verify ? "" : " (not proved: --no-verify)"}.`,
   );
   if (flags.json) reporter.result({ user }, []);
   warnAboutEnvironment(user, session);
+  return session;
 }
 
 /** The password from standard input, or a generated one. */
@@ -58,10 +66,6 @@ const newPassword = async (
         cost: credentials.bcryptCost,
       }
     : { user, password: generatePassword(length), origin: "generated", cost: GENERATED_BCRYPT_COST };
-
-/** A file that the password cannot be written to is refused before anything else. */
-export const checkPasswordFile = async ({ passwordFile }: UserFlags): Promise<void> =>
-  passwordFile === undefined ? undefined : checkPrivateFile(passwordFile);
 
 /**
  * Opens the way to a stack whose users the htpasswd has.

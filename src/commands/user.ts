@@ -9,7 +9,6 @@ import type { AddCommand } from "./command.js";
 import { passwordOptions, remarkOptions, rolloutOptions, userOptions } from "./options.js";
 import {
   type ChangeFlags,
-  checkPasswordFile,
   environmentLogin,
   openForChange,
   setPassword,
@@ -52,9 +51,11 @@ interface RemarkFlags {
 
 /** A new user. */
 async function userAdd(user: string, flags: UserFlags & RemarkFlags): Promise<ExitCode> {
-  await checkPasswordFile(flags);
-  const session = await openForChange(flags);
-  await setPassword(flags, session, user, (password) => addUser(password, flags));
+  await setPassword(
+    flags,
+    () => user,
+    (password) => addUser(password, flags),
+  );
   return ExitCode.ok;
 }
 

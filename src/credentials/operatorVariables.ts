@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
 import { Secret } from "./secret.js";
+import type { StorageSecret } from "./secretKinds.js";
 
 /** Secrets that the operator gives in variables of the environment. What is in a variable is never shown. */
 
@@ -89,9 +90,10 @@ export const NOTIFICATION_HEADERS = {
     z.string(),
     z.record(
       z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,100}$/),
-      z
-        .string("has a header whose value HTTP does not allow")
-        .regex(/^[\x20-\x7e]{0,4096}$/, "has a header whose value HTTP does not allow"),
+      z.custom<string>(
+        (value) => typeof value === "string" && /^[\x20-\x7e]{0,4096}$/.test(value),
+        "has a header whose value HTTP does not allow",
+      ),
       {
         error: ({ code }) =>
           code === "invalid_key" ? "has a header whose name HTTP does not allow" : "has no headers",
@@ -108,47 +110,42 @@ export function notificationHeadersFrom(environment: Environment): Secret | unde
   return receivers && new Secret(JSON.stringify(receivers));
 }
 
-/** An access key of an S3 storage. Its id is no secret. */
-export interface AccessKey {
-  id: string;
-  secret: Secret;
-}
-
 const KEYS = {
-  registry: ["REGISTRY_S3_ACCESS_KEY_ID", "REGISTRY_S3_SECRET_ACCESS_KEY"],
-  reader: ["REGISTRY_S3_READER_ACCESS_KEY_ID", "REGISTRY_S3_READER_SECRET_ACCESS_KEY"],
-} as const;
+  s3: ["REGISTRY_S3_ACCESS_KEY_ID", "REGISTRY_S3_SECRET_ACCESS_KEY"],
+  "s3-reader": ["REGISTRY_S3_READER_ACCESS_KEY_ID", "REGISTRY_S3_READER_SECRET_ACCESS_KEY"],
+} as const satisfies Record<StorageSecret, readonly [string, string]>;
 
 /** The variables that have to be set, for messages. */
-export const storageVariables = (readerKeys: boolean): string =>
-  [...KEYS.registry, ...(readerKeys ? KEYS.reader : [])].join(", ");
+export const storageVariables = (kinds: readonly StorageSecret[]): string =>
+  kinds.flatMap((kind) => KEYS[kind]).join(", ");
 
 /**
- * The keys of the registry, and those of the reader if it has its own.
+ * The keys of the registry, and those of the reader if it has its own, each as the file that the AWS SDK reads.
  *
- * @returns undefined if none is set
+ * @returns nothing if none is set
  * @throws OperatorError if one of them is missing or cannot be a key
  */
 export function storageKeysFrom(
   environment: Environment,
-  readerKeys: boolean,
-): { registry: AccessKey; reader: AccessKey | undefined } | undefined {
-  const registry = keyOf(environment, KEYS.registry);
-  const reader = readerKeys ? keyOf(environment, KEYS.reader) : undefined;
-  if (registry === undefined && reader === undefined) return undefined;
-  if (registry === undefined || (readerKeys && reader === undefined))
-    throw refuse(
-      "some keys of the S3 storage are missing",
-      "registry.storage",
-      `Set ${storageVariables(readerKeys)}.`,
-    );
-  return { registry, reader };
+  kinds: readonly StorageSecret[],
+): Partial<Record<StorageSecret, Secret>> {
+  const files = kinds.flatMap((kind) => {
+    const file = keyFile(environment, KEYS[kind]);
+    return file === undefined ? [] : [[kind, file] as const];
+  });
+  if (files.length === 0 || files.length === kinds.length) return Object.fromEntries(files);
+  throw refuse(
+    "some keys of the S3 storage are missing",
+    "registry.storage",
+    `Set ${storageVariables(kinds)}.`,
+  );
 }
 
-function keyOf(
+/** Source: AWS SDK reference, "Shared config and credentials files". */
+function keyFile(
   environment: Environment,
   [idName, secretName]: readonly [string, string],
-): AccessKey | undefined {
+): Secret | undefined {
   const fault = (message: string, remedy: string) => refuse(message, "registry.storage", remedy);
   const [id, secret] = [environment[idName], environment[secretName]];
   if (!id && !secret) return undefined;
@@ -156,9 +153,5 @@ function keyOf(
     throw fault(`${id ? secretName : idName} is not set`, `Set ${idName} and ${secretName} together.`);
   if (!/^[\x21-\x7e]{1,128}$/.test(id)) throw fault(`${idName} is no access key`, "Copy it again.");
   if (!/^[\x21-\x7e]{1,512}$/.test(secret)) throw fault(`${secretName} is no secret key`, "Copy it again.");
-  return { id, secret: new Secret(secret) };
+  return new Secret(`[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`);
 }
-
-/** The file that the AWS SDK reads. Source: AWS SDK reference, "Shared config and credentials files". */
-export const credentialsFile = ({ id, secret }: AccessKey): Secret =>
-  new Secret(`[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret.reveal()}\n`);

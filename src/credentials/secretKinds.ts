@@ -22,7 +22,7 @@ export const FAMILIES = {
 
 export type Family = keyof typeof FAMILIES;
 const FAMILY_NAMES = Object.keys(FAMILIES) as Family[];
-type KindOf<F extends Family> = (typeof FAMILIES)[F]["kinds"][number];
+export type KindOf<F extends Family> = (typeof FAMILIES)[F]["kinds"][number];
 
 export const HTPASSWD = "htpasswd";
 export const HTTP_SECRET = "http-secret";

@@ -1,6 +1,5 @@
 import type { Config } from "../config/resolve.js";
 import {
-  credentialsFile,
   MIRROR_LOGINS,
   mirrorLoginsFrom,
   NOTIFICATION_HEADERS,
@@ -8,7 +7,14 @@ import {
   storageKeysFrom,
   storageVariables,
 } from "../credentials/operatorVariables.js";
-import { type Family, type Generations, type SecretKind, secretName } from "../credentials/secretKinds.js";
+import type { Secret } from "../credentials/secret.js";
+import {
+  type Family,
+  type Generations,
+  type KindOf,
+  type SecretKind,
+  secretName,
+} from "../credentials/secretKinds.js";
 import type { NewSecret } from "../docker/swarmSecrets.js";
 import type { Problem } from "../operation/findings.js";
 import type { Session } from "../operation/stackSession.js";
@@ -21,58 +27,47 @@ import { readSecretByService } from "./readSecret.js";
 type GivenSecret = Pick<NewSecret, "kind" | "content">;
 
 /** A family of secrets that the operator gives in variables of the environment. */
-interface OperatorSecret {
+interface OperatorSecret<K extends SecretKind> {
   /** The kinds that a stack of this config needs. */
-  kinds(config: Config): readonly SecretKind[];
+  kinds(config: Config): readonly K[];
   /**
-   * @returns what the environment has; empty if it has nothing
+   * @returns what the environment has of them; empty if it has nothing
    * @throws OperatorError if it has something else in its place
    */
-  given(config: Config, environment: Session["environment"]): GivenSecret[];
+  given(
+    environment: Session["environment"],
+    kinds: readonly K[],
+  ): { readonly [kind in K]?: Secret | undefined };
   /** What is said if the secrets are nowhere, and the variables to set. */
   what: string;
-  remedy(config: Config): string;
+  remedy(kinds: readonly K[]): string;
 }
 
-export type OperatorFamily = Exclude<Family, "users" | "http" | "machines">;
+type OperatorFamily = Exclude<Family, "users" | "http" | "machines">;
 
-export const OPERATOR_SECRETS: Readonly<Record<OperatorFamily, OperatorSecret>> = {
+export const OPERATOR_SECRETS: { readonly [F in OperatorFamily]: OperatorSecret<KindOf<F>> } = {
   storage: {
     kinds: ({ registry: { storage } }) =>
       storage.driver !== "s3" ? [] : storage.readerKeys ? ["s3", "s3-reader"] : ["s3"],
-    given({ registry: { storage } }, environment) {
-      if (storage.driver !== "s3") return [];
-      const keys = storageKeysFrom(environment, storage.readerKeys);
-      const pairs = [["s3", keys?.registry] as const, ["s3-reader", keys?.reader] as const];
-      return pairs.flatMap(([kind, key]) =>
-        key === undefined ? [] : [{ kind, content: credentialsFile(key) }],
-      );
-    },
+    given: storageKeysFrom,
     what: "the keys of the S3 storage",
-    remedy: ({ registry: { storage } }) =>
-      `Set ${storageVariables(storage.driver === "s3" && storage.readerKeys)}.`,
+    remedy: (kinds) => `Set ${storageVariables(kinds)}.`,
   },
   "mirror-logins": {
     kinds: (config) => (hasMirror(config) && config.regsync.logins ? ["mirror-logins"] : []),
-    given(_config, environment) {
-      const content = mirrorLoginsFrom(environment);
-      return content === undefined ? [] : [{ kind: "mirror-logins", content }];
-    },
+    given: (environment) => ({ "mirror-logins": mirrorLoginsFrom(environment) }),
     what: "the logins of the mirror",
     remedy: () => `Set ${MIRROR_LOGINS.name} to a Docker config.json, or regsync.logins: false.`,
   },
   "notification-headers": {
     kinds: (config) => (hasNotificationHeaders(config) ? ["notification-headers"] : []),
-    given(_config, environment) {
-      const content = notificationHeadersFrom(environment);
-      return content === undefined ? [] : [{ kind: "notification-headers", content }];
-    },
+    given: (environment) => ({ "notification-headers": notificationHeadersFrom(environment) }),
     what: "the headers of notifications",
     remedy: () => `Set ${NOTIFICATION_HEADERS.name} to the headers of each receiver, as JSON.`,
   },
 };
 
-const OPERATOR_FAMILIES = Object.keys(OPERATOR_SECRETS) as OperatorFamily[];
+export const OPERATOR_FAMILIES = Object.keys(OPERATOR_SECRETS) as OperatorFamily[];
 
 /**
  * Chooses a generation of each family that the stack needs: the one that is kept, or a new one if the environment has another
@@ -93,10 +88,14 @@ export async function chooseOperatorSecrets(
   const secrets: NewSecret[] = [];
   const problems: Problem[] = [];
   for (const family of OPERATOR_FAMILIES) {
-    const { kinds, given, what, remedy } = OPERATOR_SECRETS[family];
+    const { kinds, given, what, remedy } = OPERATOR_SECRETS[family] as OperatorSecret<SecretKind>;
     const needed = kinds(config);
     if (needed.length === 0) continue;
-    const brought = given(config, environment);
+    const contents = given(environment, needed);
+    const brought = needed.flatMap((kind): GivenSecret[] => {
+      const content = contents[kind];
+      return content === undefined ? [] : [{ kind, content }];
+    });
     const kept = keptGeneration(found, needed);
     const isKept = kept !== undefined && (await areSame(session, kept, brought));
     const generation = isKept ? kept : nextGeneration(found, family);
@@ -107,7 +106,7 @@ export async function chooseOperatorSecrets(
       problems.push({
         severity: "error",
         message: `${what} are not in the Swarm yet`,
-        remedy: remedy(config),
+        remedy: remedy(needed),
       });
   }
   return { generations, secrets, problems };

@@ -1,13 +1,12 @@
 import { httpSecretContent } from "../credentials/machineAccounts.js";
-import { familyOf, HTPASSWD, HTTP_SECRET, secretName } from "../credentials/secretKinds.js";
-import type { Docker } from "../docker/run.js";
-import { type NewSecret, stackSecretNames, writeSecret } from "../docker/swarmSecrets.js";
+import { HTPASSWD, HTTP_SECRET, secretName } from "../credentials/secretKinds.js";
+import { stackSecretNames, writeSecret } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
 import { inStep } from "../terminal/inStep.js";
 import { hasSameSecrets, readStackSecrets, type StackSecrets } from "./generations.js";
-import { OPERATOR_SECRETS, type OperatorFamily } from "./operatorSecrets.js";
+import { OPERATOR_FAMILIES } from "./operatorSecrets.js";
 import type { SecretsPlan } from "./secretsPlan.js";
 
 /**
@@ -44,7 +43,7 @@ export const createSecrets = (
       await writeSecret(docker, stack, { kind: HTTP_SECRET, generation: 1, content });
     }
     if (!change) return `generation ${generations.users} kept`;
-    await writeAll(docker, stack, accounts);
+    for (const secret of accounts) await writeSecret(docker, stack, secret);
     return [`generation ${generations.users} created`, note].filter(Boolean).join(": ");
   });
 
@@ -60,32 +59,14 @@ export const showSecrets = (
   );
 
 /** Writes what the operator gave, if it is new. */
-export async function createOperatorSecrets(session: Session, plan: SecretsPlan): Promise<void> {
-  await create(session, plan, { id: "storage-keys", title: "Storage keys" }, ["storage"]);
-  const others = ["mirror-logins", "notification-headers"] as const;
-  await create(session, plan, { id: "given-secrets", title: "Logins and headers" }, others);
-}
-
-async function create(
-  { config, docker, reporter }: Session,
+export async function createOperatorSecrets(
+  { config: { stack }, docker, reporter }: Session,
   { generations, given }: SecretsPlan,
-  title: { id: string; title: string },
-  families: readonly OperatorFamily[],
 ): Promise<void> {
-  if (families.every((family) => OPERATOR_SECRETS[family].kinds(config).length === 0)) return;
-  await inStep(reporter, title, async () => {
-    const created = await writeAll(
-      docker,
-      config.stack,
-      given.filter(({ kind }) => families.some((family) => family === familyOf(kind))),
-    );
-    if (created.length > 0) return `${created.join(", ")} created`;
-    return families.includes("storage") ? `generation ${generations.storage} kept` : "kept";
+  if (OPERATOR_FAMILIES.every((family) => generations[family] === undefined)) return;
+  await inStep(reporter, { id: "given-secrets", title: "Keys, logins and headers" }, async () => {
+    for (const secret of given) await writeSecret(docker, stack, secret);
+    const names = given.map(({ kind, generation }) => secretName(stack, kind, generation));
+    return names.length > 0 ? `${names.join(", ")} created` : "kept";
   });
-}
-
-/** @returns names of what was written */
-async function writeAll(docker: Docker, stack: string, secrets: readonly NewSecret[]): Promise<string[]> {
-  for (const secret of secrets) await writeSecret(docker, stack, secret);
-  return secrets.map(({ kind, generation }) => secretName(stack, kind, generation));
 }

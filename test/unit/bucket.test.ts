@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { isSharedStorage, storageFolder, storagePlace } from "../../src/config/resolve.js";
-import { credentialsFile, storageKeysFrom } from "../../src/credentials/operatorVariables.js";
+import { storageKeysFrom } from "../../src/credentials/operatorVariables.js";
 import type { SwarmService } from "../../src/docker/objects.js";
 import { ExitCode } from "../../src/errors.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
@@ -79,16 +79,16 @@ describe("the keys of a bucket", () => {
   const environment = { REGISTRY_S3_ACCESS_KEY_ID: "anvil", REGISTRY_S3_SECRET_ACCESS_KEY: "a/secret+key=" };
 
   test("are a credentials file of the AWS SDK", () => {
-    const keys = storageKeysFrom(environment, false);
-    expect(keys?.reader).toBeUndefined();
-    expect(keys && credentialsFile(keys.registry).reveal()).toBe(
+    const keys = storageKeysFrom(environment, ["s3"]);
+    expect(Object.keys(keys)).toEqual(["s3"]);
+    expect(keys.s3?.reveal()).toBe(
       "[default]\naws_access_key_id = anvil\naws_secret_access_key = a/secret+key=\n",
     );
     expect(JSON.stringify(keys)).not.toContain("secret+key");
   });
 
   test("may be left out together, and not one without the other", () => {
-    expect(storageKeysFrom({}, true)).toBeUndefined();
+    expect(storageKeysFrom({}, ["s3", "s3-reader"])).toEqual({});
     const wrong = [
       { REGISTRY_S3_ACCESS_KEY_ID: "anvil" },
       { REGISTRY_S3_SECRET_ACCESS_KEY: "secret" },
@@ -96,10 +96,10 @@ describe("the keys of a bucket", () => {
       { ...environment, REGISTRY_S3_ACCESS_KEY_ID: "two words" },
     ];
     for (const variables of wrong)
-      expect(() => storageKeysFrom(variables, false)).toThrow(
+      expect(() => storageKeysFrom(variables, ["s3"])).toThrow(
         expect.objectContaining({ exitCode: ExitCode.credentials }),
       );
-    expect(() => storageKeysFrom(environment, true)).toThrow(/some keys .* are missing/);
+    expect(() => storageKeysFrom(environment, ["s3", "s3-reader"])).toThrow(/some keys .* are missing/);
   });
 });
 

@@ -6,7 +6,7 @@ import {
   parseHtpasswd,
   verifyPassword,
 } from "../../src/credentials/htpasswd.js";
-import { credentialsFile } from "../../src/credentials/operatorVariables.js";
+import { storageKeysFrom } from "../../src/credentials/operatorVariables.js";
 import { Secret } from "../../src/credentials/secret.js";
 import {
   type Credentials,
@@ -190,8 +190,8 @@ test.each<[string, UserChange, Array<[string, number]>]>([
 
 const BUCKET =
   "registry: { image: 'registry:3.1.2', storage: { driver: s3, bucket: images, region: eu-central-1 } }";
-const S3_FILE = credentialsFile({ id: "AKIA", secret: new Secret("anvil") }).reveal();
 const KEYS = { REGISTRY_S3_ACCESS_KEY_ID: "AKIA", REGISTRY_S3_SECRET_ACCESS_KEY: "anvil" };
+const S3_FILE = storageKeysFrom(KEYS, ["s3"]).s3?.reveal() ?? "";
 
 test("an obtained password leaves what the operator gave for the storage", async () => {
   const session = { ...sessionOf([], { config: BUCKET }), environment: KEYS };

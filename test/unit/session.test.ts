@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openSession } from "../../src/commands/session.js";
 import { loadConfig } from "../../src/config/load.js";
 import { hasSameSecrets, readStackSecrets } from "../../src/secrets/generations.js";
-import { OPERATOR_SECRETS, type OperatorFamily } from "../../src/secrets/operatorSecrets.js";
+import { OPERATOR_SECRETS } from "../../src/secrets/operatorSecrets.js";
 import { pruneSecrets } from "../../src/secrets/secretsReport.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { named } from "./swarmObjects.js";
@@ -34,10 +34,14 @@ test("a command that needs no secret of the environment does not look at it", as
   vi.stubEnv("REGISTRY_HTPASSWD", "no htpasswd");
   const flags = { config: join(folder, "hephaestus.yaml"), timeout: 1, verify: false };
   const { config, environment } = await openSession(flags);
-  const given = (family: OperatorFamily) => () => OPERATOR_SECRETS[family].given(config, environment);
-  expect(given("mirror-logins")).toThrow("REGISTRY_MIRROR_LOGINS is not JSON");
-  expect(given("notification-headers")).toThrow("REGISTRY_NOTIFICATION_HEADERS");
-  expect(given("storage")).toThrow("REGISTRY_S3_SECRET_ACCESS_KEY is not set");
+  const { storage, ...others } = OPERATOR_SECRETS;
+  expect(() => others["mirror-logins"].given(environment, [])).toThrow("REGISTRY_MIRROR_LOGINS is not JSON");
+  expect(() => others["notification-headers"].given(environment, [])).toThrow(
+    "REGISTRY_NOTIFICATION_HEADERS",
+  );
+  expect(() => storage.given(environment, storage.kinds(config))).toThrow(
+    "REGISTRY_S3_SECRET_ACCESS_KEY is not set",
+  );
 });
 
 /** A Swarm with secrets, of which one service uses some. */
