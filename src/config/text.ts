@@ -4,7 +4,7 @@ import { z } from "zod";
  * Kinds of text that reach a label, a Traefik rule, an nginx file, a compose file or a shell. Each kind is an
  * allow-list, so that no accepted value can end the place it stands in.
  */
-interface TextKind {
+export interface TextKind {
   /** What the value should be, after "is not": "a host name". */
   what: string;
   remedy: string;

@@ -10,7 +10,7 @@ import {
   title,
   traefikName,
 } from "../text.js";
-import { routerLabels, serviceLabels } from "./labels.js";
+import { routerLabels, serviceLabels } from "./freeValues.js";
 import { resources } from "./registry.js";
 
 export const ui = z

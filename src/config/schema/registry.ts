@@ -10,7 +10,7 @@ import {
   seconds,
   text,
 } from "../text.js";
-import { registryEnvironment } from "./registryEnvironment.js";
+import { registryEnvironment } from "./freeValues.js";
 
 /** Swarm refuses less than a thousandth of a core, and more digits than it can count. */
 const cores = () =>
