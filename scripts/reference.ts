@@ -1,8 +1,7 @@
 /** Writes the generated pages of docs/: `npm run reference`; with --check it only reports the stale ones. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { jsonSchema } from "../src/config/jsonSchema.js";
-import { CONFIG_VERSION } from "../src/config/schema/index.js";
+import { CONFIG_VERSION, jsonSchema } from "../src/config/schema/index.js";
 import { commandReference, exitCodeTable, findingTable } from "./commandReference.js";
 import { configReference } from "./configReference.js";
 

@@ -4,7 +4,7 @@ import { COMMANDS } from "./commands/allCommands.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
 import { PACKAGE } from "./packageFolder.js";
 // Before anything is written.
-import "./terminal/readers.js";
+import "./terminal/interruption.js";
 
 /**
  * Parses the command line and runs the command.

@@ -229,7 +229,7 @@ export const ACCESS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/users/judgeUserNames.ts",
+    file: "src/users/judgeUsers.ts",
     tests: ["repositoryRules.test.ts"],
     mutations: [
       {

@@ -103,6 +103,11 @@ export const SECRETS: readonly Subject[] = [
         rule: "of two with the same unknown passwords, the one in use is kept",
       },
       {
+        what: "if (best !== undefined && generation > best.generation) continue;",
+        by: "",
+        rule: "what is newer than the generation in use is no way back",
+      },
+      {
         what: "best === undefined || unseen.length < best.unseen.length",
         by: "best === undefined",
         rule: "a password that nobody was shown is not started from",

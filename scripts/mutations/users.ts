@@ -170,12 +170,12 @@ export const USERS: readonly Subject[] = [
         rule: "the passwords of others are as old as they were",
       },
       {
-        what: "= !isKnown && change === undefined && canObtain",
-        by: "= change === undefined && canObtain",
+        what: "obtainable !== undefined && unseen.includes(obtainable)",
+        by: "obtainable !== undefined",
         rule: "nobody is asked for a password that is known",
       },
       {
-        what: "isKnown || change !== undefined || needsCredentials ? []",
+        what: "unknown.length === 0 || change !== undefined ? []",
         by: "true ? []",
         rule: "that nobody knows the password is told",
       },
@@ -240,7 +240,7 @@ export const USERS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/users/judgeAges.ts",
+    file: "src/users/judgeUsers.ts",
     tests: ["ages.test.ts"],
     mutations: [
       {

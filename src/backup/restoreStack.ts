@@ -13,7 +13,7 @@ import { inStep, skipped } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import { listed } from "../terminal/table.js";
 import { bringing } from "../users/planUsers.js";
-import { withTemporaryUser } from "../users/temporaryUser.js";
+import { withTemporaryUser } from "../users/rotation.js";
 import { readBackupContent } from "./backupContent.js";
 import type { Backup } from "./backupDirectory.js";
 import type { NamedManifest } from "./ociLayout.js";

@@ -88,15 +88,16 @@ async function deploy(flags: DeployFlags): Promise<ExitCode> {
 function obtainer(
   flags: DeployFlags,
   settings: CredentialSettings,
-): (() => Promise<Credentials>) | undefined {
+): { user: string; credentials(): Promise<Credentials> } | undefined {
   const user = userName(settings, process.env);
-  if (flags.generatePassword) return async () => generated(user);
+  if (flags.generatePassword) return { user, credentials: async () => generated(user) };
   if (!isInteractive() || flags.json) return undefined;
-  return async () => {
+  const ask = async () => {
     const { askForPassword } = await import("../terminal/prompts.js");
     const answer = await askForPassword(`Password for ${user} (empty: generate one)`);
     return answer === "" ? generated(user) : fromPassword(user, new Secret(answer), settings);
   };
+  return { user, credentials: ask };
 }
 
 function showResult({ config, reporter }: Session, { login, kept }: SecretsPlan): void {

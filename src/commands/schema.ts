@@ -1,4 +1,4 @@
-import { jsonSchema } from "../config/jsonSchema.js";
+import { jsonSchema } from "../config/schema/index.js";
 import { ExitCode } from "../errors.js";
 import { printFile } from "../terminal/output.js";
 import type { AddCommand } from "./command.js";

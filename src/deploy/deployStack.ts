@@ -21,16 +21,16 @@ import { cleanUp, rollOut } from "./rollout.js";
  * at the lock.
  *
  * @param given credentials from the environment or standard input, checked already
- * @param obtain asks for credentials or generates them; undefined without a terminal and without a flag for it
+ * @param obtain asks for the password of a user or generates it; undefined without a terminal and without a flag for it
  * @returns what was done, or, with dryRun, would be
  * @throws OperatorError from the step that failed
  */
 export async function deployStack(
   session: Session,
   given: Credentials | undefined,
-  obtain: (() => Promise<Credentials>) | undefined,
+  obtain: { user: string; credentials(): Promise<Credentials> } | undefined,
 ): Promise<SecretsPlan> {
-  const plan = await preflight(session, { ...bringing(given), canObtain: obtain !== undefined });
+  const plan = await preflight(session, { ...bringing(given), obtainable: obtain?.user });
   if (session.options.dryRun) {
     await showPlan(session, plan);
     return plan.secrets;
@@ -38,7 +38,7 @@ export async function deployStack(
   // Between the steps, so that a question has the terminal for itself.
   const secrets =
     plan.secrets.needsCredentials && obtain
-      ? await withCredentials(session, plan.secrets, await obtain())
+      ? await withCredentials(session, plan.secrets, await obtain.credentials())
       : plan.secrets;
   await applyPlan(session, { ...plan, secrets });
   return secrets;

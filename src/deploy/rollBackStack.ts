@@ -5,7 +5,6 @@ import { CONFIG_RECORD, configOf, recordState } from "../history/recordSteps.js"
 import { type HistoryRecord, readRecords } from "../history/records.js";
 import { withTemporaryFolder, writeFiles } from "../host/files.js";
 import type { Session } from "../operation/stackSession.js";
-import { withImages } from "../render/pin.js";
 import { createOperatorSecrets, createSecrets, underLock } from "../secrets/secretSteps.js";
 import { COMPOSE_FILE } from "../stack.js";
 import { showPlan } from "./deployStack.js";
@@ -75,6 +74,21 @@ export function chooseRecord(
     remedy: "List the records with: hephaestus history",
     exitCode: ExitCode.usage,
   });
+}
+
+/**
+ * A compose file that we rendered, with other images in it.
+ *
+ * @param compose text of docker-compose.yml as render writes it
+ * @param images image references by service
+ */
+export function withImages(compose: string, images: Readonly<Record<string, string>>): string {
+  let text = compose;
+  for (const [service, image] of Object.entries(images)) {
+    const place = new RegExp(`^(  ${service}:\\n(?:    .*\\n)*?    image: )[^\\n]*$`, "m");
+    text = text.replace(place, (_, before: string) => `${before}${image}`);
+  }
+  return text;
 }
 
 /** Generations of secrets are left out: a rollback does not change them. */

@@ -4,8 +4,7 @@ import type { SwarmService } from "../docker/objects.js";
 import type { SecretFacts } from "../docker/swarmSecrets.js";
 import type { SecretReport } from "../secrets/secretsReport.js";
 import { secretsOf } from "../stack.js";
-import { judgeAges } from "../users/judgeAges.js";
-import { judgeUserNames } from "../users/judgeUserNames.js";
+import { judgeAges, judgeUserNames } from "../users/judgeUsers.js";
 import type { Check } from "./check.js";
 import { error, type Finding, warning } from "./finding.js";
 

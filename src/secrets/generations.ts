@@ -121,6 +121,8 @@ export interface KeptUsers {
 export async function keptUsers(docker: Docker, found: StackSecrets): Promise<KeptUsers | undefined> {
   let best: KeptUsers | undefined;
   for (const generation of candidates(found)) {
+    // What is newer than the one in use was never used.
+    if (best !== undefined && generation > best.generation) continue;
     const facts = htpasswdFacts(found, generation);
     const unseen = await unseenUsers(docker, found.stack, facts);
     if (best === undefined || unseen.length < best.unseen.length) best = { generation, facts, unseen };

@@ -1,7 +1,6 @@
 import { ExitCode, OperatorError } from "../errors.js";
 import { jsonReporter } from "./jsonReporter.js";
 import { plainReporter } from "./plainReporter.js";
-import { quietReporter } from "./quietReporter.js";
 import type { Reporter } from "./reporter.js";
 
 /** Whether a user can see a spinner and answer questions. */
@@ -38,4 +37,17 @@ export async function chooseReporter({ json, quiet, dryRun }: ReportFlags): Prom
   if (!process.stderr.isTTY || !process.stderr.columns || process.env.CI) return plainReporter();
   const { spinnerReporter } = await import("./spinnerReporter.js");
   return spinnerReporter();
+}
+
+/** Only what has to be heard: errors, warnings, results, and a password that is shown once. No steps. */
+function quietReporter(reporter: Reporter): Reporter {
+  return {
+    ...reporter,
+    begin() {},
+    progress() {},
+    end() {},
+    note(level, message) {
+      if (level !== "info") reporter.note(level, message);
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Chalk } from "chalk";
 import { ExitCode, OperatorError } from "../errors.js";
-import { unread } from "./readers.js";
+import { unread } from "./interruption.js";
 
 /**
  * The one place where text reaches a terminal. Much of it comes from outside: names, requests, logs, answers of other

@@ -16,8 +16,7 @@ import type { Session } from "../operation/stackSession.js";
 import { generationInUse, type KeptUsers, readUserSecrets } from "../secrets/generations.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { hasMirror } from "../services/mirrorSources.js";
-import { judgeAges } from "./judgeAges.js";
-import { judgeUserNames } from "./judgeUserNames.js";
+import { judgeAges, judgeUserNames } from "./judgeUsers.js";
 import { readEntries } from "./readUsers.js";
 
 /** Users for a stack that has none, and when their passwords last changed, if that is known. */
@@ -32,8 +31,8 @@ export interface UserWishes {
   change?: UserChange | undefined;
   /** The users of a stack that has none. */
   first?: FirstUsers | undefined;
-  /** Whether a password can be asked for or generated after preflight. */
-  canObtain?: boolean;
+  /** The user whose password can be asked for or generated after preflight. */
+  obtainable?: string | undefined;
 }
 
 /** What a deploy wants with credentials that it was given. */
@@ -48,7 +47,7 @@ export const bringing = (given: Credentials | undefined): UserWishes =>
  */
 export async function planUsers(
   session: Session,
-  { change, first, canObtain = false }: UserWishes,
+  { change, first, obtainable }: UserWishes,
 ): Promise<{ plan: SecretsPlan; problems: Problem[] }> {
   const { config, options } = session;
   const there = await readUserSecrets(session);
@@ -71,17 +70,21 @@ export async function planUsers(
     if (change && !first) return { plan, problems: [noUsers(config.stack)] };
     if (options.dryRun) return { plan, problems: [] };
     if (first) return { plan: withUsers(session, plan, first.users, first.dates), problems: [] };
-    return { plan: { ...plan, needsCredentials: true }, problems: canObtain ? [] : [nobodyToAsk()] };
+    return {
+      plan: { ...plan, needsCredentials: true },
+      problems: obtainable === undefined ? [nobodyToAsk()] : [],
+    };
   }
   const { generation, facts, unseen } = kept;
-  const isKnown = unseen.length === 0;
   const inUse = generationInUse(found, HTPASSWD);
-  const needsCredentials = !isKnown && change === undefined && canObtain && !options.dryRun;
+  const isUnseen = obtainable !== undefined && unseen.includes(obtainable);
+  const needsCredentials = isUnseen && change === undefined && !options.dryRun;
+  const unknown = unseen.filter((user) => !(needsCredentials && user === obtainable));
   const problems = [
     ...(generation === (inUse ?? generation) ? [] : [wentBack(inUse, generation)]),
     ...judgeUserNames(config, [...(facts?.changed.keys() ?? [])]),
     ...judgeAges(config.credentials.maxAge, facts),
-    ...(isKnown || change !== undefined || needsCredentials ? [] : [neverShown(unseen)]),
+    ...(unknown.length === 0 || change !== undefined ? [] : [neverShown(unknown)]),
   ];
   const isSame = machines !== undefined && change === undefined;
   const changed = isSame ? plan : await applyChange(session, plan, kept, change ?? keepUsers);

@@ -1,5 +1,8 @@
+import { TEMPORARY_USER } from "../access/repositoryRules.js";
+import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import { HTPASSWD } from "../credentials/secretKinds.js";
-import type { UserChange } from "../credentials/userChanges.js";
+import { addUser, changePassword, removeUser, type UserChange } from "../credentials/userChanges.js";
+import type { Login } from "../credentials/userLogin.js";
 import { OperatorError } from "../errors.js";
 import { checkFrontDoor, verify } from "../frontDoor/frontDoor.js";
 import { recordUsers } from "../history/recordSteps.js";
@@ -55,6 +58,21 @@ export async function changeUsers(
     }
   });
   return plan;
+}
+
+/** Runs work as a temporary user. If a killed run left that user behind, it gets a new password and is removed afterwards. */
+export async function withTemporaryUser<T>(session: Session, work: (login: Login) => Promise<T>): Promise<T> {
+  // Nobody is shown it.
+  const login = { user: TEMPORARY_USER, password: generatePassword(), origin: "given" } as const;
+  const password = { ...login, cost: GENERATED_BCRYPT_COST };
+  await changeUsers(session, (current) =>
+    (current.some(({ user }) => user === TEMPORARY_USER) ? changePassword : addUser)(password)(current),
+  );
+  try {
+    return await work(login);
+  } finally {
+    await changeUsers(uninterruptible(session), removeUser(TEMPORARY_USER));
+  }
 }
 
 /** Reads the users and plans the change. The files on disk are not needed. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { chooseRecord } from "../../src/deploy/rollBackStack.js";
+import { chooseRecord, withImages } from "../../src/deploy/rollBackStack.js";
 import type { NewConfig } from "../../src/docker/configs.js";
 import { OperatorError } from "../../src/errors.js";
 import { packFiles, unpackFiles } from "../../src/history/packedFiles.js";
@@ -18,7 +18,6 @@ import {
 } from "../../src/history/records.js";
 import { readOnlyUntil } from "../../src/maintenance/lease.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
-import { withImages } from "../../src/render/pin.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import fc from "../support/properties.js";
 import { service } from "./swarmObjects.js";

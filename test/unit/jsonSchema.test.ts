@@ -2,8 +2,8 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { initialConfig, trialConfig } from "../../src/config/initialConfig.js";
-import { jsonSchema } from "../../src/config/jsonSchema.js";
 import { loadConfig } from "../../src/config/load.js";
+import { jsonSchema } from "../../src/config/schema/index.js";
 
 interface Node {
   type?: string;

@@ -56,6 +56,12 @@ test.each<[string, Swarm, number | undefined, string[]?]>([
     ["ann"],
   ],
   [
+    "an unknown password in use, and no newer generation that was never used",
+    { generated: { 1: { ann: 1 }, 2: {} }, used: 1 },
+    1,
+    ["ann"],
+  ],
+  [
     "the one before if a password of the one in use is unknown too",
     { generated: { 1: { ann: 1 }, 2: { ann: 1, bob: 2 } }, used: 2 },
     1,

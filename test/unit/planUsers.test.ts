@@ -143,7 +143,9 @@ test("a stack without users gets those that it is given, or needs a password, or
   const first = await planned(sessionOf([]), bringing(credentials("anvil")));
   expect(written(first.plan)).toEqual(["gateway_1", "ui_1", "htpasswd_1"]);
   expect(first.plan).toMatchObject({ kept: undefined, note: "new password of ann" });
-  expect((await planned(sessionOf([]), { canObtain: true })).plan).toMatchObject({ needsCredentials: true });
+  expect((await planned(sessionOf([]), { obtainable: "ann" })).plan).toMatchObject({
+    needsCredentials: true,
+  });
   expect((await planned(sessionOf([]), {})).messages).toEqual([
     "there is no password yet, and nobody to ask for one",
   ]);
@@ -153,12 +155,15 @@ test("a stack without users gets those that it is given, or needs a password, or
 
 test("a generated password that nobody saw is made again if there is somebody to ask, and told otherwise", async () => {
   const unseen = () => sessionOf(ALL, { unseen: "ann" });
-  const asked = await planned(unseen(), { canObtain: true });
+  const asked = await planned(unseen(), { obtainable: "ann" });
   expect([asked.plan.needsCredentials, asked.messages]).toEqual([true, []]);
   const obtained = await withCredentials(unseen(), asked.plan, credentials("hammer", "generated"));
   expect(written(obtained)).toEqual(["htpasswd_2"]);
   expect(toHandOver(obtained)?.user).toBe("ann");
-  expect((await planned(sessionOf(ALL), { canObtain: true })).plan.needsCredentials).toBe(false);
+  expect((await planned(sessionOf(ALL), { obtainable: "ann" })).plan.needsCredentials).toBe(false);
+  // Another user's password would not help.
+  const other = await planned(unseen(), { obtainable: "bob" });
+  expect([other.plan.needsCredentials, other.messages.length]).toEqual([false, 1]);
   const told = await planned(unseen(), {});
   expect(told.plan.needsCredentials).toBe(false);
   expect(told.messages).toEqual([
@@ -195,7 +200,7 @@ const S3_FILE = storageKeysFrom(KEYS, ["s3"]).s3?.reveal() ?? "";
 
 test("an obtained password leaves what the operator gave for the storage", async () => {
   const session = { ...sessionOf([], { config: BUCKET }), environment: KEYS };
-  const { plan } = await planned(session, { canObtain: true });
+  const { plan } = await planned(session, { obtainable: "ann" });
   const { secrets, generations, problems } = await chooseOperatorSecrets(session, plan.found);
   expect(problems).toEqual([]);
   const whole = { ...plan, given: secrets, generations: { ...plan.generations, ...generations } };

@@ -14,7 +14,7 @@ import {
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { accessValues } from "../../src/services/accessMaps.js";
-import { judgeUserNames } from "../../src/users/judgeUserNames.js";
+import { judgeUserNames } from "../../src/users/judgeUsers.js";
 import fc from "../support/properties.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\n${text}`, "f", {});

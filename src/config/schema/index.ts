@@ -66,3 +66,8 @@ export type WrittenConfig = z.input<typeof configSchema>;
 
 /** What was written, with the schema's own defaults filled in. */
 export type ParsedConfig = z.output<typeof configSchema>;
+
+/** The JSON Schema (draft 2020-12) of hephaestus.yaml, for editors. `domain` also takes ${NAME}. */
+export function jsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }) as Record<string, unknown>;
+}

@@ -1,8 +1,10 @@
 import { TEMPORARY_USER, unknownNames } from "../access/repositoryRules.js";
 import { nearestOf } from "../config/explain.js";
 import type { Config } from "../config/resolve.js";
+import { daysBetween } from "../credentials/dates.js";
 import { isReserved } from "../credentials/userNames.js";
-import type { Finding } from "../operation/findings.js";
+import type { SecretFacts } from "../docker/swarmSecrets.js";
+import type { Finding, Problem } from "../operation/findings.js";
 
 type NameFinding = Omit<Finding, "evidence">;
 
@@ -50,4 +52,23 @@ export function judgeUserNames(config: Config, users: readonly string[]): NameFi
 function nearest(name: string, users: readonly string[]): string {
   const found = nearestOf(name, users);
   return found === undefined ? "" : `Did you mean ${found}? `;
+}
+
+/** Passwords that are older than the config wants, in days. */
+export function judgeAges(
+  maxAge: string | undefined,
+  facts: SecretFacts | undefined,
+  now = new Date(),
+): Problem[] {
+  if (maxAge === undefined || facts === undefined) return [];
+  const dates: Array<readonly [string, Date]> =
+    facts.changed.size > 0 ? [...facts.changed] : [[`generation ${facts.generation}`, facts.created]];
+  return dates
+    .map(([user, date]) => [user, daysBetween(date, now)] as const)
+    .filter(([, days]) => days > Number.parseInt(maxAge, 10))
+    .map(([user, days]) => ({
+      severity: "warning",
+      message: `the password of ${user} is ${days} days old (credentials.maxAge: ${maxAge})`,
+      remedy: "Rotate it: hephaestus rotate-password --user NAME",
+    }));
 }
