@@ -51,7 +51,9 @@ export const reportOptions = <A extends unknown[], O extends OptionValues>(comma
   command
     .addOption(jsonOption())
     .addOption(quietOption())
-    .addOption(new Option("--verbose", "print each docker command").conflicts("quiet"));
+    .addOption(
+      new Option("--verbose", "print each docker command and each request to the engine").conflicts("quiet"),
+    );
 
 /** Options of every command that works on a running stack. */
 export const stackOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>

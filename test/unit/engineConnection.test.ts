@@ -95,7 +95,7 @@ test("a connection that nobody uses does not keep the program from ending", asyn
   const docker = dockerCommand({});
   answer = (_asked, response) => setTimeout(() => response.end("{}"), 20);
   const asked = ask(docker);
-  await expect.poll(kept).toContain("ProcessWrap");
+  await expect.poll(kept, { timeout: 20_000 }).toContain("ProcessWrap");
   await asked;
   expect(kept()).not.toContain("ProcessWrap");
   expect(kept().length).toBeLessThanOrEqual(before);
@@ -132,7 +132,7 @@ test("a request that is not answered ends, by its time or by an interruption, an
     body: "did not answer in time",
   });
   const asked = ask(docker);
-  await expect.poll(() => requests).toContain("GET /v1.44/services");
+  await expect.poll(() => requests, { timeout: 20_000 }).toContain("GET /v1.44/services");
   controller.abort();
   await expect(asked).rejects.toMatchObject({ exitCode: ExitCode.interrupted });
   await expect(ask(docker)).rejects.toMatchObject({ exitCode: ExitCode.interrupted });

@@ -3,12 +3,14 @@ import { Secret } from "../../src/credentials/secret.js";
 import type { Session } from "../../src/operation/stackSession.js";
 import { handOver } from "../../src/secrets/handover.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
-import { FakeEngine } from "../support/fakeEngine.js";
+import { FakeEngine, refused } from "../support/fakeEngine.js";
 
 /** What a run with a generated password shows, says and writes. */
 async function handedOver(wait: boolean) {
   const told: string[] = [];
   const engine = new FakeEngine();
+  let faults = 2;
+  engine.trouble = () => (faults-- > 0 ? refused(500, "a fault that passes") : undefined);
   const cleanupDocker = engine.docker();
   const reporter = { note: (level: string, message: string) => told.push(`${level}: ${message}`) };
   const session = { config: { stack: "forge" }, cleanupDocker, reporter, options: { wait } };
@@ -22,7 +24,7 @@ async function handedOver(wait: boolean) {
   return [...told, ...engine.names("configs")];
 }
 
-test("a password that was shown is marked as handed over", async () => {
+test("a password that was shown is marked as handed over, also if the engine fails now and then", async () => {
   expect(await handedOver(true)).toEqual(["ann: anvil", "forge_handed-over_2"]);
 });
 
