@@ -163,8 +163,8 @@ export const SWARM: readonly Subject[] = [
         rule: "questions at the same time start few processes",
       },
       {
-        what: "this.version ??= ",
-        by: "this.version = ",
+        what: "if (this.version === undefined) {",
+        by: "{",
         rule: "the version of the engine is asked once",
       },
     ],

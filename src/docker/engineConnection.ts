@@ -36,7 +36,7 @@ const MOST_CONNECTIONS = 2;
  */
 export class EngineConnection {
   private readonly agent: Agent;
-  private version: Promise<string> | undefined;
+  private version: string | undefined;
 
   /** @param globalArguments of docker: the context */
   constructor(globalArguments: readonly string[]) {
@@ -50,22 +50,17 @@ export class EngineConnection {
    */
   async ask(asked: EngineRequest, signal: AbortSignal | undefined): Promise<EngineAnswer> {
     try {
-      this.version ??= this.askVersion(asked.timeout, signal);
-      return await this.exchange({ ...asked, path: `/v${await this.version}${asked.path}` }, signal);
+      if (this.version === undefined) {
+        const { body } = await this.exchange(
+          { ...asked, method: "GET", path: "/version", body: undefined },
+          signal,
+        );
+        this.version = /"ApiVersion":\s*"(\d+\.\d+)"/.exec(body)?.[1];
+        if (this.version === undefined) return { body };
+      }
+      return await this.exchange({ ...asked, path: `/v${this.version}${asked.path}` }, signal);
     } catch (error) {
       if (error instanceof NoAnswer) return { body: error.message };
-      throw error;
-    }
-  }
-
-  private async askVersion(timeout = REQUEST_MILLISECONDS, signal: AbortSignal | undefined): Promise<string> {
-    try {
-      const { body } = await this.exchange({ method: "GET", path: "/version", timeout }, signal);
-      const [, version] = /"ApiVersion":\s*"(\d+\.\d+)"/.exec(body) ?? [];
-      if (version !== undefined) return version;
-      throw new NoAnswer(`GET /version was answered with ${body.slice(0, 200)}`);
-    } catch (error) {
-      this.version = undefined;
       throw error;
     }
   }

@@ -3,21 +3,17 @@ import { OWNER_LABEL } from "../services/composeModel.js";
 import { engineFind, engineGet, type Filters, listPath } from "./engineApi.js";
 import type { Docker } from "./run.js";
 
-/** The parts of the engine's objects that are read here. Source: Docker Engine API v1.41. */
+/** The parts of the engine's objects that are read. Services of others are read too, so what may be missing is optional. */
 
 export const LABELS_OF = z.record(z.string(), z.string()).nullish();
+
+/** Where a service has a secret or a config. */
+const FILE = z.object({ Name: z.string() }).optional();
 
 const SECRET_REFERENCE = z.object({
   SecretName: z.string(),
   SecretID: z.string().optional(),
-  File: z
-    .object({
-      Name: z.string(),
-      UID: z.string().optional(),
-      GID: z.string().optional(),
-      Mode: z.number().optional(),
-    })
-    .optional(),
+  File: FILE,
 });
 
 /** How a service refers to a secret: its name, and the file that it is mounted as. */
@@ -26,20 +22,16 @@ export type SecretReference = z.infer<typeof SECRET_REFERENCE>;
 const TASK_TEMPLATE = z.object({
   ContainerSpec: z.object({
     Image: z.string(),
-    Command: z.array(z.string()).optional(),
     Args: z.array(z.string()).optional(),
     Env: z.array(z.string()).optional(),
     /** uid:gid. */
     User: z.string().optional(),
     Mounts: z.array(z.object({ Source: z.string().optional(), Target: z.string() })).optional(),
     Secrets: z.array(SECRET_REFERENCE).optional(),
-    Configs: z
-      .array(z.object({ ConfigName: z.string(), File: z.object({ Name: z.string() }).optional() }))
-      .optional(),
+    Configs: z.array(z.object({ ConfigName: z.string(), File: FILE })).optional(),
   }),
   Placement: z.unknown().optional(),
   Networks: z.array(z.object({ Target: z.string(), Aliases: z.array(z.string()).optional() })).optional(),
-  ForceUpdate: z.number().optional(),
 });
 
 export type TaskTemplate = z.infer<typeof TASK_TEMPLATE>;
@@ -56,7 +48,7 @@ const SERVICE_SPEC = z.object({
   Name: z.string(),
   Labels: z.record(z.string(), z.string()).optional(),
   TaskTemplate: TASK_TEMPLATE,
-  Mode: z.object({ Replicated: z.object({ Replicas: z.number() }).optional() }),
+  Mode: z.object({ Replicated: z.object({ Replicas: z.number().optional() }).optional() }),
   EndpointSpec: z.object({ Ports: z.array(PORT).optional() }).optional(),
 });
 
