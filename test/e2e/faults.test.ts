@@ -17,7 +17,7 @@ beforeAll(async () => {
   patients = await Promise.all(numbers.map((index) => Patient.create(`ward${index}`, 5000 + index, swarm)));
 }, TIMEOUT);
 
-afterAll(() => Promise.all((patients ?? []).map(({ workspace }) => workspace.destroy())), TIMEOUT);
+afterAll(() => Promise.all((patients ?? []).map((patient) => patient.destroy())), TIMEOUT);
 
 /** The ids of all steps, as a rotation tells them. */
 async function stepsOf(patient: Patient): Promise<string[]> {
@@ -80,7 +80,9 @@ test("a rotation that is killed at any of its steps", { timeout: TIMEOUT }, asyn
   expect(await workThrough(cases)).toEqual([]);
 });
 
-test("a rotation whose docker fails at each of its calls in turn", { timeout: TIMEOUT }, async () => {
+test("a rotation whose docker or engine fails at each of its calls in turn", {
+  timeout: TIMEOUT,
+}, async () => {
   const [first] = patients as [Patient];
   // All of them, so that the cases begin alike: with a generated password.
   await Promise.all(
@@ -94,7 +96,7 @@ test("a rotation whose docker fails at each of its calls in turn", { timeout: TI
   expect(calls.length).toBeGreaterThan(15);
   const cases = calls.map(
     (call, index): Case => ({
-      name: `call ${String(index + 1).padStart(2)}: docker ${call.replaceAll(first.workspace.stack, "STACK").slice(2, 90)}`,
+      name: `call ${String(index + 1).padStart(2)}: ${call.replaceAll(first.workspace.stack, "STACK").slice(2, 90)}`,
       async run(patient) {
         const fails = call.replaceAll(first.workspace.stack, patient.workspace.stack);
         const { run, fresh } = await patient.rotate(true, {

@@ -3,6 +3,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { basicValue } from "../support/basic.js";
+import { EngineProxy } from "./engineProxy.js";
 import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, swarmObjects, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk, OPS_SCRIPTS, Workspace } from "./workspace.js";
@@ -66,20 +67,18 @@ async function wrapper(script: string): Promise<Record<string, string>> {
   return { PATH: `${folder}:${process.env.PATH}` };
 }
 
-/** Swarm's word for the missing memory, as the fault after which deploy tries once more. */
-const PASSING_FAULT = `case "$1 $2 $3" in
-  "inspect --type task") "$REAL" "$@" >"$0.out"; code=$?
-    sed 's/no suitable node ([^)]*)/unable to remount dir as readonly: device or resource busy/' "$0.out"; exit $code ;;
-esac
-exec "$REAL" "$@"`;
-
 test("after a second attempt that fails like the first", { timeout: TIMEOUT }, async () => {
   const before = await specs();
   const objects = await swarmObjects(forge);
   await writeBroken();
+  const proxy = await EngineProxy.open(forge.folder, swarm.dockerHost);
+  // Swarm's word for the missing memory, as the fault after which deploy tries once more.
+  proxy.rewrite = (body) =>
+    body.replace(/no suitable node \([^)]*\)/g, "unable to remount dir as readonly: device or resource busy");
   const run = await forge.hephaestus([...DEPLOY, "--timeout", "10"], {
-    env: { ...CREDENTIALS, ...(await wrapper(PASSING_FAULT)) },
+    env: { ...CREDENTIALS, ...(await wrapper(`${proxy.shell}\nexec "$REAL" "$@"`)) },
   });
+  proxy.close();
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
   expect(run.all).toContain("not converged within 10 seconds");
   expect(run.stderr).toContain("The previous state runs again.");

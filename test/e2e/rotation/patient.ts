@@ -27,7 +27,10 @@ export class Patient {
       ui: { enabled: false },
     });
     await workspace.hephaestus(["render"]);
-    const patient = new Patient(workspace, await DockerWrapper.create(`${workspace.folder}/wrapper`));
+    const patient = new Patient(
+      workspace,
+      await DockerWrapper.create(`${workspace.folder}/wrapper`, swarm.dockerHost),
+    );
     const run = await workspace.hephaestus([...DEPLOY, "--password-stdin"], { input: patient.password });
     if (run.exitCode !== ExitCode.ok) throw new Error(run.all);
     return patient;
@@ -61,6 +64,11 @@ export class Patient {
       for (const password of passwords) if (bcrypt.compareSync(password, hash)) found.add(password);
     }
     return [...found];
+  }
+
+  async destroy(): Promise<void> {
+    this.wrapper.close();
+    await this.workspace.destroy();
   }
 
   async login(password: string): Promise<number> {

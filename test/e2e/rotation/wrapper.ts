@@ -1,56 +1,80 @@
-/** A `docker` in front of the real one that notes each call and fails one of them, once. */
+/** A `docker` in front of the real one, and a way to the engine: they note each command and request, and fail one of them, once. */
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { execa } from "execa";
+import { EngineProxy } from "../engineProxy.js";
+
+const FAULT = "a fault that the test injected";
 
 /**
  * A call is known by what it does and by how many changes went before it: ids, numbers and dates are left out, and
  * polling makes the same call many times.
  */
-const script = (real: string) => `#!/bin/sh
-# When the heartbeats of a lock are sent depends on the time alone: the lock is looked at, then updated through the API.
-case "$*" in
-"config inspect --format {{json .}} "*) exec ${real} "$@" ;;
-"system dial-stdio")
-	IFS= read -r request
-	mkfifo "$WRAPPER_FOLDER/request.$$"
-	exec 3<&0
-	{
-		printf '%s\\n' "$request"
-		exec cat <&3
-	} >"$WRAPPER_FOLDER/request.$$" 2>/dev/null &
-	exec <"$WRAPPER_FOLDER/request.$$"
-	rm "$WRAPPER_FOLDER/request.$$"
-	case $request in "POST "*/configs/*) exec ${real} "$@" ;; esac
-	;;
-esac
+const script = (real: string, proxy: EngineProxy) => `#!/bin/sh
+${proxy.shell}
+case "$*" in "system dial-stdio") exec ${real} "$@" ;; esac
 phase=0
 [ ! -e "$WRAPPER_FOLDER/phase" ] || read -r phase < "$WRAPPER_FOLDER/phase"
-key="$phase $(echo "$*" | sed -E 's/\\b([0-9a-f]{64}|[0-9a-z]{25}|[0-9a-z]{12})\\b/ID/g; s/(ID )+ID/ID/g; s/_[0-9]+/_N/g; s/=[0-9][0-9T:Z-]*/=N/g; s/process [0-9]+/process N/; s#lock\\.(process|pid)=[^ ]*#lock.\\1=N#g; s/( [^ ]*_history_N)+$/ HISTORY/')"
+key="$phase $(echo "$*" | sed -E 's/\\b([0-9a-f]{64}|[0-9a-z]{25}|[0-9a-z]{12})\\b/ID/g; s/(ID )+ID/ID/g; s/_[0-9]+/_N/g; s/=[0-9][0-9T:Z-]*/=N/g')"
 echo "$key" >> "$WRAPPER_FOLDER/calls"
 case "$1 $2 $3" in
-	# How many of them go depends on how many rotations there were before.
-	"config rm "*_history_*) ;;
 	*" create "* | *" deploy "* | *" update "* | *" rm "* | *" rollback "*) echo $((phase + 1)) > "$WRAPPER_FOLDER/phase" ;;
 esac
 if [ "$key" = "$WRAPPER_FAILS" ] && [ ! -e "$WRAPPER_FOLDER/failed" ]; then
 	touch "$WRAPPER_FOLDER/failed"
-	# Standard input of a connection to the API stays open.
-	[ "$1" = system ] || cat > /dev/null
-	echo "a fault that the test injected" >&2
+	cat > /dev/null
+	echo "${FAULT}" >&2
 	exit 1
 fi
 exec ${real} "$@"
 `;
 
-export class DockerWrapper {
-  private constructor(private readonly folder: string) {}
+/** A request in the words of the script: without ids and numbers. */
+const known = (method: string, path: string): string =>
+  `${method} ${decodeURIComponent(path)}`
+    .replace(/\b(?:[0-9a-f]{64}|[0-9a-z]{25})\b/g, "ID")
+    .replace(/"ID"(?:,"ID")+/g, '"ID"')
+    .replace(/_\d+/g, "_N")
+    .replace(/=\d+/g, "=N");
 
-  static async create(folder: string): Promise<DockerWrapper> {
+export class DockerWrapper {
+  private fails = "";
+
+  private constructor(
+    private readonly folder: string,
+    private readonly proxy: EngineProxy,
+  ) {
+    proxy.refuse = (method, path) => this.note(known(method, path));
+  }
+
+  /** @param dockerHost where the engine is */
+  static async create(folder: string, dockerHost: string): Promise<DockerWrapper> {
     await mkdir(folder);
     const { stdout: real } = await execa("sh", ["-c", "command -v docker"]);
-    await writeFile(`${folder}/docker`, script(real));
+    const proxy = await EngineProxy.open(folder, dockerHost);
+    await writeFile(`${folder}/docker`, script(real, proxy));
     await chmod(`${folder}/docker`, 0o755);
-    return new DockerWrapper(folder);
+    return new DockerWrapper(folder, proxy);
+  }
+
+  close(): void {
+    this.proxy.close();
+  }
+
+  /** Notes a request. @returns the fault, if it is the one that fails */
+  private note(asked: string): string | undefined {
+    // When the heartbeats of a lock are sent depends on the time alone: the lock is looked at by its id, then updated.
+    if (/^(?:GET|POST) \/configs\/ID/.test(asked)) return undefined;
+    const phase = existsSync(`${this.folder}/phase`)
+      ? Number(readFileSync(`${this.folder}/phase`, "utf8"))
+      : 0;
+    const key = `${phase} ${asked}`;
+    appendFileSync(`${this.folder}/calls`, `${key}\n`);
+    // How many records go depends on how many rotations there were before.
+    if (!/^GET |^DELETE .*_history_/.test(asked)) writeFileSync(`${this.folder}/phase`, `${phase + 1}\n`);
+    if (key !== this.fails || existsSync(`${this.folder}/failed`)) return undefined;
+    writeFileSync(`${this.folder}/failed`, "");
+    return FAULT;
   }
 
   /**
@@ -59,6 +83,7 @@ export class DockerWrapper {
    * @param fails the call that fails; none without it
    */
   async environment(fails = ""): Promise<Record<string, string>> {
+    this.fails = fails;
     for (const file of ["calls", "phase", "failed"]) await rm(`${this.folder}/${file}`, { force: true });
     return {
       PATH: `${this.folder}:${process.env.PATH}`,
@@ -72,7 +97,7 @@ export class DockerWrapper {
     return (await readdir(this.folder)).includes("failed");
   }
 
-  /** The different calls that were made, in order. */
+  /** The different commands and requests that were made, in order. */
   async calls(): Promise<string[]> {
     return [...new Set((await readFile(`${this.folder}/calls`, "utf8")).trim().split("\n"))];
   }
