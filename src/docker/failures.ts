@@ -82,7 +82,8 @@ function messageOf(body: string): string {
   try {
     return String((JSON.parse(body) as { message?: unknown }).message ?? "");
   } catch {
-    return body.trim().split("\n").at(-1) ?? "";
+    const [line = ""] = body.trim().split("\n").slice(-1);
+    return line.replace(/^failed to open the raw stream connection:/, "no connection to the engine:");
   }
 }
 
