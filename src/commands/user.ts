@@ -20,7 +20,7 @@ import { openUserSession } from "./userSession.js";
 export const addUsers: AddCommand = (program, finish) => {
   const user = program
     .command("user")
-    .description("manage the people and machines that push")
+    .description("manage the users who may push")
     .addHelpText("after", "\nExample:\n  hephaestus user list");
   remarkOptions(passwordOptions(rolloutOptions(userOptions(user.command("add <name>")))))
     .description("add a user")
