@@ -188,7 +188,7 @@ const alreadyThere = (file: string): OperatorError =>
 const pinnedByDigest = (image: string): OperatorError =>
   new OperatorError("is pinned by digest, and an engine that loads an image does not know its digest", {
     where: image,
-    remedy: "Name it by its tag alone: the bundle has the image that the stack runs.",
+    remedy: "Name it only by its tag: the bundle has the image that the stack runs.",
     exitCode: ExitCode.config,
   });
 

@@ -102,7 +102,7 @@ function usersOrGroups({ access, groups, users: { provider } }: ParsedConfig): C
         error(
           path,
           `there is no group ${bare}`,
-          "Name it in groups. Those of Authelia count where users.provider is authelia or both.",
+          "Name it in groups. Groups of Authelia count if users.provider is authelia or both.",
         ),
       ];
     if (prefix !== undefined || provider === "htpasswd") return [];

@@ -108,7 +108,7 @@ function plainValue(document: Document, at: (offset: number) => Place) {
     return value;
   } catch (cause) {
     const message = `not valid YAML: ${(cause as Error).message.split("\n")[0]}`;
-    const remedy = "Write the value itself in the place of the alias (*name).";
+    const remedy = "Write the value itself instead of the alias (*name).";
     throw new ConfigError([{ severity: "error", ...at(0), path: "", message, remedy }]);
   }
 }

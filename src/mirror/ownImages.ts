@@ -44,7 +44,7 @@ export async function judgeOwnImages(config: Config, signal: AbortSignal): Promi
       severity: "error",
       message: `${missing.join(", ")}: not in ${registry}, from which regsync.self takes the stack's images`,
       remedy:
-        "Copy them first: hephaestus mirror run self. Or take them from where they come from: hephaestus mirror self",
+        "Copy them first: hephaestus mirror run self. Or use the original images again: hephaestus mirror self",
     },
   ];
 }
