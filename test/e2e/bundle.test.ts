@@ -49,7 +49,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const nginx = () => `${hub.address}/standin/nginx:1.22`;
+const nginx = () => `${hub.address}/standin/nginx:1.30`;
 
 const factsOf = async (): Promise<BundleFacts> =>
   JSON.parse((await execa("tar", ["-xOf", file, "bundle.json"])).stdout) as BundleFacts;
@@ -63,7 +63,7 @@ async function createGateway(image: string): Promise<void> {
 }
 
 test("a bundle has each image, and the engine pulls what it lacks by the digest that the stack runs", async () => {
-  const { digest } = await hub.oci.manifest("standin/nginx", "1.22");
+  const { digest } = await hub.oci.manifest("standin/nginx", "1.30");
   const lacking = await here.hephaestus(["bundle", "--from-engine", file]);
   expect(lacking.exitCode, lacking.all).toBe(ExitCode.preflight);
   expect(lacking.all).toContain(`${nginx()}: cannot be bundled: this engine does not have it`);

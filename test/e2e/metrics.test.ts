@@ -5,8 +5,6 @@ import { parse } from "yaml";
 import { ExitCode } from "../../src/errors.js";
 import { basicValue } from "../support/basic.js";
 import { selfSigned } from "../support/selfSigned.js";
-import { buildStandins } from "../support/standIns.js";
-import { STANDINS } from "../support/standins/recipes.js";
 import { addressForTasks, addressOfContainer } from "./addresses.js";
 import { Target } from "./attacks/target.js";
 import { alertTests, testedAlerts, withoutAnnotations } from "./metrics/alertTests.js";
@@ -37,9 +35,6 @@ let door: TlsDoor;
 let traffic: NodeJS.Timeout;
 
 beforeAll(async () => {
-  const cacheDir = process.env.HEPHAESTUS_CACHE ?? "";
-  const build = { dockerHost: swarm.dockerHost, cacheDir, report: () => {} };
-  await buildStandins({ ...build, only: ["nginx26"] });
   forge = await Workspace.create(STACK, 5000, 8080);
   target = Target.of(forge, swarm);
   await mkdir(target.storage);
@@ -77,7 +72,7 @@ async function configure(registry: string): Promise<void> {
       replicas: 2,
       storage: { driver: "filesystem", path: target.storage, shared: true },
     },
-    gateway: { image: STANDINS.nginx26, replicas: 2 },
+    gateway: { replicas: 2 },
   });
   expectOk(await forge.hephaestus(["render"]));
 }

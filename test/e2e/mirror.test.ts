@@ -195,7 +195,7 @@ test("a stolen account of the mirror writes its targets and nothing else", async
 test("the stack's own images come home, and a deploy takes them from here though the registry is down", async () => {
   const images = {
     registry: "registry:2.8.2",
-    nginx: "nginx:1.22",
+    nginx: "nginx:1.30",
     ui: "registry-ui:2.6.0",
     regsync: "regsync:0.11.7",
   } as const;
@@ -242,7 +242,7 @@ test("the stack's own images come home, and a deploy takes them from here though
   await redeploy("--use");
   for (const [service, image] of [
     ["registry", "registry:2.8.2"],
-    ["gateway", "nginx:1.22"],
+    ["gateway", "nginx:1.30"],
     ["registry-ui", "registry-ui:2.6.0"],
     ["mirror", "regsync:0.11.7"],
   ] as const)

@@ -1,5 +1,5 @@
 /** Fetches what the tests need into the folder given; `run.sh` calls it while there is a network. */
-import { buildCurrentDebian, unpackCurrentNginx } from "../support/currentDebian.js";
+import { buildCurrentDebian } from "../support/currentDebian.js";
 import { buildGoPrograms } from "../support/goPrograms.js";
 import { fetchMonitoringPrograms } from "../support/monitoringPrograms.js";
 import { makeStandins } from "../support/standIns.js";
@@ -8,6 +8,5 @@ const [cacheDir] = process.argv.slice(2);
 if (cacheDir === undefined) throw new Error("prefetch.ts needs the cache folder as its argument.");
 await buildGoPrograms(cacheDir, console.log);
 await buildCurrentDebian(cacheDir, console.log);
-await unpackCurrentNginx(cacheDir, console.log);
 await fetchMonitoringPrograms(cacheDir, console.log);
 await makeStandins({ cacheDir, report: console.log });

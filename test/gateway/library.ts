@@ -52,7 +52,7 @@ export async function serveLibrary(stack: PlainStack): Promise<{ door: Door; hom
     ["/run/nginx.pid", `${home}/tmp/nginx.pid`],
     ["/var/log/nginx/access.log", `${home}/access.log`],
     ["/var/log/nginx/error.log", `${home}/error.log`],
-    ["/etc/nginx/mime.types", `${await fetchPrograms()}/etc/nginx/mime.types`],
+    ["/etc/nginx/mime.types", `${await fetchPrograms()}/nginx/etc/nginx/mime.types`],
     ["/etc/nginx/conf.d/", `${home}/conf.d/`],
     ["http {", `http { ${temporary}`],
   ] as const;

@@ -12,29 +12,10 @@ const PACKAGES = [
   ...["docker.io", "docker-cli", "docker-buildx", "containerd", "iptables", "ca-certificates"],
   ...["skopeo", "podman", "buildah", "cosign"],
 ];
-/** Without what they depend on for installing: they are put into an image, not started here. */
-const NGINX_PACKAGES = ["nginx", "libnginx-mod-stream", "libnginx-mod-http-js"];
 const UNREAD = ["doc", "man", "locale"].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
 
 /** Where the root file system is after `buildCurrentDebian`. */
 export const currentDebian = (cacheDir: string): string => `${cacheDir}/debian/${RELEASE}`;
-
-/** Where the files of its nginx are after `unpackCurrentNginx`, with the libraries. */
-export const currentNginx = (cacheDir: string): string => `${cacheDir}/debian/${RELEASE}-nginx`;
-
-/**
- * Unpacks the nginx of the release unless it is there. It needs some seconds and 40 MB.
- *
- * @param cacheDir an absolute path
- * @param report gets one line for a person before it begins
- * @throws OperatorError if mmdebstrap is missing or fails
- */
-export async function unpackCurrentNginx(cacheDir: string, report: (line: string) => void): Promise<void> {
-  const target = currentNginx(cacheDir);
-  if (existsSync(target)) return;
-  report(`Unpacking the nginx of Debian ${RELEASE}`);
-  await madeAside(cacheDir, target, (folder) => bootstrap("extract", NGINX_PACKAGES, folder));
-}
 
 /**
  * Builds the root file system unless it is there. It needs half a minute and 800 MB.
@@ -47,17 +28,13 @@ export async function buildCurrentDebian(cacheDir: string, report: (line: string
   const target = currentDebian(cacheDir);
   if (existsSync(target)) return;
   report(`Unpacking the clients of Debian ${RELEASE}`);
-  await madeAside(cacheDir, target, (folder) => bootstrap("minbase", PACKAGES, folder));
+  await madeAside(cacheDir, target, (folder) => bootstrap(folder));
 }
 
 /** @returns the root file system, in the folder */
-async function bootstrap(
-  variant: "minbase" | "extract",
-  packages: readonly string[],
-  folder: string,
-): Promise<string> {
+async function bootstrap(folder: string): Promise<string> {
   const root = `${folder}/root`;
-  const args = [`--variant=${variant}`, `--include=${packages.join(",")}`, ...UNREAD, RELEASE, root];
+  const args = ["--variant=minbase", `--include=${PACKAGES.join(",")}`, ...UNREAD, RELEASE, root];
   const { failed, stderr } = await execa("mmdebstrap", args, { reject: false, stdin: "ignore" });
   if (!failed) return root;
   throw new OperatorError(stderr.trim().split("\n").slice(-5).join("\n"), {

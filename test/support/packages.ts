@@ -1,17 +1,16 @@
 /** The Debian packages that the stand-in images are made of: downloaded once, never installed on this machine. */
-import { readdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
 import { madeAside } from "./madeAside.js";
 
-const PROGRAMS = [
-  "busybox-static",
-  "docker-registry",
-  "nginx",
-  "nginx-common",
-  "libnginx-mod-stream",
-  "libnginx-mod-http-js",
-];
+const PROGRAMS = ["busybox-static", "docker-registry"];
+/** The gateway needs nginx 1.30 with njs 0.9.9 (js_access), which the stable releases of Debian do not have. */
+const NGINX_RELEASE = "forky";
+const NGINX_PACKAGES = ["nginx", "libnginx-mod-stream", "libnginx-mod-http-js"];
+/** What nginx depends on only while it is installed. */
+const UNUSED = /^(systemd|libsystemd-shared|debconf|libc-gconv)/;
 const LIBRARY = /^(lib[a-z]|zlib1g)/;
 
 /**
@@ -53,6 +52,51 @@ export async function fetchPackages(
 export const downloadPackages = (names: readonly string[], dir: string): Promise<void> =>
   withLists(() => download(names, dir));
 
+/** Where the files of nginx are after `unpackNginx`, with its libraries. */
+export const unpackedNginx = (cacheDir: string): string => `${cacheDir}/debian/${NGINX_RELEASE}-nginx`;
+
+/**
+ * Unpacks nginx from the packages of a newer release, unless it is there. Needs the network, 100 MB for some seconds, and no root:
+ * the lists and the packages are in a folder of their own.
+ *
+ * @param cacheDir an absolute path; remove it for a newer nginx
+ * @param report gets one line for a person before it begins
+ * @returns what `unpackedNginx` says
+ * @throws OperatorError if apt cannot download the packages
+ */
+export async function unpackNginx(cacheDir: string, report: (line: string) => void): Promise<string> {
+  const target = unpackedNginx(cacheDir);
+  if (existsSync(target)) return target;
+  report(`Unpacking the nginx of Debian ${NGINX_RELEASE}`);
+  await madeAside(cacheDir, target, async (folder) => {
+    for (const path of ["state/lists/partial", "cache/archives/partial"])
+      await mkdir(`${folder}/${path}`, { recursive: true });
+    const keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    await writeFile(
+      `${folder}/sources.list`,
+      `deb [signed-by=${keys}] http://deb.debian.org/debian ${NGINX_RELEASE} main\n`,
+    );
+    const settings = [
+      `Dir::Etc::SourceList=${folder}/sources.list`,
+      "Dir::Etc::SourceParts=/dev/null",
+      `Dir::State=${folder}/state`,
+      // Nothing is installed, so that the libraries come too.
+      "Dir::State::status=/dev/null",
+      `Dir::Cache=${folder}/cache`,
+      "APT::Sandbox::User=root",
+      "Acquire::Languages=none",
+    ].flatMap((setting) => ["-o", setting]);
+    await apt("apt-get", [...settings, "update"]);
+    const install = ["install", "--yes", "--no-install-recommends", "--download-only", ...NGINX_PACKAGES];
+    await apt("apt-get", [...settings, ...install]);
+    const archives = `${folder}/cache/archives`;
+    const debs = (await readdir(archives)).filter((name) => name.endsWith(".deb") && !UNUSED.test(name));
+    for (const name of debs) await execa("dpkg-deb", ["--extract", `${archives}/${name}`, `${folder}/root`]);
+    return `${folder}/root`;
+  });
+  return target;
+}
+
 /** The package lists may be missing or older than the mirror. */
 async function withLists(work: () => Promise<void>): Promise<void> {
   await work().catch(async () => {
@@ -85,9 +129,10 @@ async function apt(command: string, args: string[], cwd = "/"): Promise<string> 
   });
   if (!result.failed) return result.stdout;
   const detail = result.stderr?.trim().split("\n").slice(-4).join("\n") || result.shortMessage;
-  throw new OperatorError(`${command} ${args[0]} failed: ${detail}`, {
+  throw new OperatorError(`${command} failed: ${detail}`, {
+    where: args.filter((word) => !/^-|=/.test(word)).join(" "),
     remedy:
-      "The stand-in images need Debian 12 or Ubuntu 24.04, their package mirrors, and (on Ubuntu) the universe component.",
+      "The stand-in images need Debian 12 or Ubuntu 24.04, their package mirrors, debian-archive-keyring, and (on Ubuntu) the universe component.",
     exitCode: ExitCode.preflight,
     cause: result,
   });

@@ -11,11 +11,10 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { ExitCode, OperatorError } from "../../src/errors.js";
-import { currentNginx } from "./currentDebian.js";
 import { goProgram } from "./goPrograms.js";
 import { madeAside } from "./madeAside.js";
-import { fetchPackages } from "./packages.js";
-import { CURRENT_NGINX, PATH, RECIPES, type Recipe, STANDINS, type Standin } from "./standins/recipes.js";
+import { fetchPackages, unpackedNginx, unpackNginx } from "./packages.js";
+import { NGINX_FOLDER, PATH, RECIPES, type Recipe, STANDINS, type Standin } from "./standins/recipes.js";
 
 export interface StandinOptions {
   /** The engine that gets the images, as in DOCKER_HOST. */
@@ -24,8 +23,6 @@ export interface StandinOptions {
   cacheDir: string;
   /** Gets one line for a person before each slow step. */
   report: (line: string) => void;
-  /** The images to build; without it all that most tests need. */
-  only?: readonly Standin[];
 }
 
 const SOURCES = fileURLToPath(new URL("./standins", import.meta.url));
@@ -43,15 +40,10 @@ export async function buildStandins({
   dockerHost,
   cacheDir,
   report,
-  only,
 }: StandinOptions): Promise<typeof STANDINS> {
   const sources = await readSources(cacheDir, report);
-  // The demo needs none of the others.
-  const names = buildable(cacheDir).filter((name) =>
-    only ? only.includes(name) : !(RECIPES[name] as Recipe).onDemand,
-  );
   const missing: Standin[] = [];
-  for (const name of names)
+  for (const name of buildable(cacheDir))
     if ((await builtFrom(dockerHost, STANDINS[name])) !== sources.inputs) missing.push(name);
   await makeArchives(sources, missing);
   for (const name of missing) await load(dockerHost, archiveOf(sources, name), STANDINS[name]);
@@ -75,6 +67,7 @@ interface Sources extends Pick<StandinOptions, "cacheDir" | "report"> {
 
 async function readSources(cacheDir: string, report: StandinOptions["report"]): Promise<Sources> {
   const packages = await fetchPackages(cacheDir, report);
+  await unpackNginx(cacheDir, report);
   return { cacheDir, report, packages, inputs: await hashInputs([...packages.values()], cacheDir) };
 }
 
@@ -99,7 +92,7 @@ async function makeArchives(sources: Sources, names: readonly Standin[]): Promis
     await mkdir(`${work}/packages`);
     for (const [name, deb] of packages)
       await execa("dpkg-deb", ["--extract", deb, `${work}/packages/${name}`]);
-    await symlink(currentNginx(cacheDir), `${work}/packages/${CURRENT_NGINX}`);
+    await symlink(unpackedNginx(cacheDir), `${work}/packages/${NGINX_FOLDER}`);
     for (const name of unmade)
       await madeAside(cacheDir, archiveOf(sources, name), async (folder) => {
         await assemble(`${folder}/root`, `${work}/packages`, cacheDir, RECIPES[name]);
@@ -231,7 +224,7 @@ async function hashInputs(debs: string[], cacheDir: string): Promise<string> {
   const hash = createHash("sha256");
   for (const { goProgram: program } of Object.values(RECIPES))
     if (program) hash.update(goProgram("", program[0]));
-  hash.update(basename(currentNginx(cacheDir)));
+  hash.update(basename(unpackedNginx(cacheDir)));
   for (const deb of debs) hash.update(deb.slice(deb.lastIndexOf("/")));
   const entries = await readdir(SOURCES, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`);

@@ -5,9 +5,7 @@ export const STANDINS = {
   registry: "hephaestus-standin/registry:2.8.2",
   /** The real one, built from its Go module. */
   registry3: "hephaestus-standin/registry:3.1.2",
-  nginx: "hephaestus-standin/nginx:1.22",
-  /** Of the current Debian release. For the tests that need it; see buildStandins. */
-  nginx26: "hephaestus-standin/nginx:1.26",
+  nginx: "hephaestus-standin/nginx:1.30",
   ui: "hephaestus-standin/registry-ui:2.6.0",
   /** The real one, built from its Go module. */
   regsync: "hephaestus-standin/regsync:0.11.7",
@@ -28,8 +26,6 @@ interface ImageConfig {
 export interface Recipe {
   /** Folders below `standins/` that are laid over the root, in this order. */
   overlays: string[];
-  /** Whether it is built only where it is asked for. */
-  onDemand?: true;
   /** Packages whose shared libraries go in. */
   libraries: RegExp;
   /** File or folder in a package, and its place in the image. */
@@ -52,17 +48,17 @@ const STREAM_MODULE = "usr/lib/nginx/modules/ngx_stream_module.so";
 /** Loaded by a config that needs it, below nginx's prefix as in the official image. */
 const SCRIPT_MODULE = "usr/lib/nginx/modules/ngx_http_js_module.so";
 
-/** Name of the folder that has the files of the current Debian release's nginx. */
-export const CURRENT_NGINX = "current-nginx";
+/** Name of the folder that has the files of nginx and its libraries, beside those of the packages. */
+export const NGINX_FOLDER = "unpacked-nginx";
 
 const nginx: Recipe = {
   overlays: ["base", "nginx"],
-  libraries: /^(lib|zlib)/,
+  libraries: new RegExp(`^${NGINX_FOLDER}$`),
   programs: [
-    ["nginx", "usr/sbin/nginx", "usr/lib/nginx/nginx"],
-    ["libnginx-mod-stream", STREAM_MODULE, STREAM_MODULE],
-    ["libnginx-mod-http-js", SCRIPT_MODULE, SCRIPT_MODULE],
-    ["nginx-common", "etc/nginx/mime.types", "etc/nginx/mime.types"],
+    [NGINX_FOLDER, "usr/sbin/nginx", "usr/lib/nginx/nginx"],
+    [NGINX_FOLDER, STREAM_MODULE, STREAM_MODULE],
+    [NGINX_FOLDER, SCRIPT_MODULE, SCRIPT_MODULE],
+    [NGINX_FOLDER, "etc/nginx/mime.types", "etc/nginx/mime.types"],
   ],
   directories: [
     "docker-entrypoint.d",
@@ -118,12 +114,6 @@ export const RECIPES: Record<Standin, Recipe> = {
     },
   },
   nginx,
-  nginx26: {
-    ...nginx,
-    onDemand: true,
-    libraries: new RegExp(`^${CURRENT_NGINX}$`),
-    programs: nginx.programs.map(([, from, to]) => [CURRENT_NGINX, from, to]),
-  },
   ui: {
     ...nginx,
     overlays: [...nginx.overlays, "ui"],
