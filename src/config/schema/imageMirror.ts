@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { REPOSITORY_NAME, TAG_GLOB } from "../../access/glob.js";
 import { imageReference, placementConstraint, shortName, text } from "../text.js";
+import { choice, flag, group, list } from "./keys.js";
 import { resources } from "./registry.js";
 
 const source = text({
@@ -83,24 +84,21 @@ export const mirror = z
     "images from other registries that are copied to this one: `from`, `to`, `tags`, `platforms`, `referrers`, `every`, `plainHttp`, `name` ([mirror](mirror.md))",
   );
 
-export const regsync = z
-  .strictObject({
-    image: imageReference()
-      .default("ghcr.io/regclient/regsync:v0.11.7")
-      .describe("regsync (regclient), which copies the images of `mirror`"),
-    logins: z
-      .boolean()
-      .default(false)
-      .describe("whether sources need logins; REGISTRY_MIRROR_LOGINS passes them as a Docker config.json"),
-    self: z
-      .enum(["off", "mirror", "use"])
-      .default("off")
-      .describe("whether the stack's own images are mirrored too, and whether deploy uses the copies"),
-    placement: z
-      .strictObject({
-        constraints: z.array(placementConstraint()).default([]).describe("nodes that may run it"),
-      })
-      .prefault({}),
-    resources: resources(1, "256M"),
-  })
-  .prefault({});
+export const regsync = group({
+  image: imageReference()
+    .default("ghcr.io/regclient/regsync:v0.11.7")
+    .describe("regsync (regclient), which copies the images of `mirror`"),
+  logins: flag(
+    false,
+    "whether sources need logins; REGISTRY_MIRROR_LOGINS passes them as a Docker config.json",
+  ),
+  self: choice(
+    ["off", "mirror", "use"],
+    "off",
+    "whether the stack's own images are mirrored too, and whether deploy uses the copies",
+  ),
+  placement: group({
+    constraints: list(placementConstraint(), "nodes that may run it"),
+  }),
+  resources: resources(1, "256M"),
+});

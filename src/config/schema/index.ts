@@ -3,6 +3,7 @@ import { hostName, text } from "../text.js";
 import { alerts } from "./alertTargets.js";
 import { authelia, credentials, ports, swarm, traefik, ui, users } from "./edge.js";
 import { mirror, regsync } from "./imageMirror.js";
+import { choice } from "./keys.js";
 import { maintenance } from "./maintenancePlan.js";
 import { metrics } from "./metrics.js";
 import { notifications } from "./notificationReceivers.js";
@@ -35,10 +36,11 @@ export const configSchema = z
       .describe("your domain; ${DOMAIN_NAME} takes it from the environment")
       // What an editor checks is the text as written, before the environment is looked up.
       .meta({ pattern: "^(?:[a-z0-9.-]+|\\$\\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\\})$" }),
-    expose: z
-      .enum(["traefik", "ports"])
-      .default("traefik")
-      .describe("behind Traefik, or published on the node's ports for a LAN or a trial (plain HTTP)"),
+    expose: choice(
+      ["traefik", "ports"],
+      "traefik",
+      "behind Traefik, or published on the node's ports for a LAN or a trial (plain HTTP)",
+    ),
     registry,
     gateway,
     ui,

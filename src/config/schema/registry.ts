@@ -11,6 +11,7 @@ import {
   text,
 } from "../text.js";
 import { registryEnvironment } from "./freeValues.js";
+import { choice, count, flag, group, list, optional } from "./keys.js";
 
 /** Swarm refuses less than a thousandth of a core, and more digits than it can count. */
 const cores = () =>
@@ -35,24 +36,20 @@ function optionalDefault<T extends z.ZodType>(schema: T, value: z.output<T> | un
 }
 
 export const resources = (cpus: number, memory: string) =>
-  z
-    .strictObject({
-      limits: amounts(cpus, memory).prefault({}).describe("what a task may use at most"),
-      reservations: amounts(undefined, undefined).prefault({}).describe("what a node must have free"),
-    })
-    .prefault({});
+  group({
+    limits: amounts(cpus, memory).prefault({}).describe("what a task may use at most"),
+    reservations: amounts(undefined, undefined).prefault({}).describe("what a node must have free"),
+  });
 
 const placement = (constraints: string[], what: string) =>
-  z
-    .strictObject({
-      constraints: z.array(placementConstraint()).default(constraints).describe(what),
-      spread: z
-        .array(nodeLabel())
-        .default([])
-        .describe("labels of nodes, such as `node.labels.zone`: tasks spread evenly over their values"),
-      maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("largest number of tasks on one node"),
-    })
-    .prefault({});
+  group({
+    constraints: z.array(placementConstraint()).default(constraints).describe(what),
+    spread: list(
+      nodeLabel(),
+      "labels of nodes, such as `node.labels.zone`: tasks spread evenly over their values",
+    ),
+    maxReplicasPerNode: z.int().min(1).max(1000).optional().describe("largest number of tasks on one node"),
+  });
 
 const DRIVER = "where the images are kept: `filesystem` is a folder, `s3` a bucket";
 
@@ -61,10 +58,7 @@ const filesystem = z.strictObject({
   path: absolutePath()
     .default("/mnt/storage/registry")
     .describe("folder on the node, mounted into the registry"),
-  shared: z
-    .boolean()
-    .default(false)
-    .describe("whether all nodes that fit share that folder, such as over NFS"),
+  shared: flag(false, "whether all nodes that fit share that folder, such as over NFS"),
 });
 
 const s3 = z.strictObject({
@@ -84,30 +78,32 @@ const s3 = z.strictObject({
   })
     .default("us-east-1")
     .describe("region of the bucket; most servers other than AWS accept any"),
-  endpoint: text({
-    what: "the address of an S3 server",
-    remedy: "Write https://HOST or https://HOST:PORT, without a path.",
-    pattern: /^https?:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/,
-  })
-    .optional()
-    .describe("address of the S3 server, as the nodes reach it")
-    .meta({ derived: "AWS" }),
-  forcePathStyle: z
-    .boolean()
-    .optional()
-    .describe("whether the bucket is in the path instead of the host name")
-    .meta({ derived: "`true` with an endpoint" }),
-  prefix: text({
-    what: "a prefix of keys",
-    remedy: "Use letters, digits, dots, underscores and hyphens, with slashes between: team/registry.",
-    pattern: /^[a-zA-Z0-9_-][a-zA-Z0-9._-]*(?:\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/,
-  })
-    .optional()
-    .describe("prefix of all keys in the bucket")
-    .meta({ derived: "none" }),
-  encrypt: z.boolean().default(false).describe("whether the server encrypts the objects (SSE)"),
-  storageClass: z
-    .enum([
+  endpoint: optional(
+    text({
+      what: "the address of an S3 server",
+      remedy: "Write https://HOST or https://HOST:PORT, without a path.",
+      pattern: /^https?:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/,
+    }),
+    "address of the S3 server, as the nodes reach it",
+    "AWS",
+  ),
+  forcePathStyle: optional(
+    z.boolean(),
+    "whether the bucket is in the path instead of the host name",
+    "`true` with an endpoint",
+  ),
+  prefix: optional(
+    text({
+      what: "a prefix of keys",
+      remedy: "Use letters, digits, dots, underscores and hyphens, with slashes between: team/registry.",
+      pattern: /^[a-zA-Z0-9_-][a-zA-Z0-9._-]*(?:\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/,
+    }),
+    "prefix of all keys in the bucket",
+    "none",
+  ),
+  encrypt: flag(false, "whether the server encrypts the objects (SSE)"),
+  storageClass: choice(
+    [
       "STANDARD",
       "REDUCED_REDUNDANCY",
       "STANDARD_IA",
@@ -116,102 +112,72 @@ const s3 = z.strictObject({
       "OUTPOSTS",
       "GLACIER_IR",
       "NONE",
-    ])
-    .default("STANDARD")
-    .describe("storage class of the objects"),
-  redirect: z
-    .boolean()
-    .default(false)
-    .describe(
-      "whether clients fetch layers from the S3 server itself, which they must reach at its endpoint",
-    ),
-  readerKeys: z
-    .boolean()
-    .default(false)
-    .describe("whether the reader has keys of its own, which need only read access"),
+    ],
+    "STANDARD",
+    "storage class of the objects",
+  ),
+  redirect: flag(
+    false,
+    "whether clients fetch layers from the S3 server itself, which they must reach at its endpoint",
+  ),
+  readerKeys: flag(false, "whether the reader has keys of its own, which need only read access"),
 });
 
 /** Each further driver is one more member of this union. */
 const storage = z.discriminatedUnion("driver", [filesystem, s3]).prefault({});
 
-export const registry = z
-  .strictObject({
-    image: imageReference()
-      .default("registry:2.8.3")
-      .describe("the Docker Registry; lines 2.x and 3.x both work"),
-    version: z
-      .union([z.literal(2), z.literal(3)])
-      .optional()
-      .describe("the line of the image, if its tag does not begin with it")
-      .meta({ derived: "from the image's tag" }),
-    host: hostName()
-      .optional()
-      .describe("public host name")
-      .meta({ derived: "`registry.<domain>`; `<domain>` with `expose: ports`" }),
-    pull: z
-      .enum(["anonymous", "authenticated"])
-      .default("anonymous")
-      .describe("who may pull; pushing always needs a login"),
-    delete: z.boolean().default(false).describe("whether a logged-in user may delete"),
-    storage,
-    user: text({
-      what: "a user and group by number",
-      remedy: "Write UID:GID, such as 10001:10001.",
-      pattern: /^\d{1,9}:\d{1,9}$/,
-    })
-      .default("10001:10001")
-      .describe("user and group that the registry runs as and that own the storage"),
-    replicas: z
-      .int()
-      .min(1)
-      .max(100)
-      .default(1)
-      .describe("tasks; more than one needs storage that all nodes share"),
-    placement: placement(
-      ["node.role == manager"],
-      "nodes that may hold the storage; with several, name the one that has the disk",
-    ),
-    resources: resources(2, "1G"),
-    env: registryEnvironment,
+export const registry = group({
+  image: imageReference()
+    .default("registry:2.8.3")
+    .describe("the Docker Registry; lines 2.x and 3.x both work"),
+  version: optional(
+    z.union([z.literal(2), z.literal(3)]),
+    "the line of the image, if its tag does not begin with it",
+    "from the image's tag",
+  ),
+  host: optional(hostName(), "public host name", "`registry.<domain>`; `<domain>` with `expose: ports`"),
+  pull: choice(["anonymous", "authenticated"], "anonymous", "who may pull; pushing always needs a login"),
+  delete: flag(false, "whether a logged-in user may delete"),
+  storage,
+  user: text({
+    what: "a user and group by number",
+    remedy: "Write UID:GID, such as 10001:10001.",
+    pattern: /^\d{1,9}:\d{1,9}$/,
   })
-  .prefault({});
+    .default("10001:10001")
+    .describe("user and group that the registry runs as and that own the storage"),
+  replicas: count(1, 100, 1, "tasks; more than one needs storage that all nodes share"),
+  placement: placement(
+    ["node.role == manager"],
+    "nodes that may hold the storage; with several, name the one that has the disk",
+  ),
+  resources: resources(2, "1G"),
+  env: registryEnvironment,
+});
 
-export const gateway = z
-  .strictObject({
-    image: imageReference().default("nginx:1.30.5-alpine").describe("stock nginx, 1.22 or newer"),
-    replicas: z
-      .int()
-      .min(1)
-      .max(100)
-      .default(1)
-      .describe("tasks; with `expose: ports`, at most one on each node"),
-    placement: placement([], "nodes that may run it"),
-    cache: byteSize()
-      .optional()
-      .describe("size of a cache of layers on each gateway's node, such as 10G")
-      .meta({ derived: "none" }),
-    // Each check costs the registry a bcrypt; and a token says that it is good for 300 s.
-    remember: seconds(1, 300)
-      .default("45s")
-      .describe("how long an answer about a password is remembered; a removed user may get in for as long"),
-    log: z
-      .enum(["plain", "json"])
-      .default("plain")
-      .describe("format of the access log; `json` names user, repository and action on each line"),
-    resources: resources(2, "512M"),
-  })
-  .prefault({});
+export const gateway = group({
+  image: imageReference().default("nginx:1.30.5-alpine").describe("stock nginx, 1.22 or newer"),
+  replicas: count(1, 100, 1, "tasks; with `expose: ports`, at most one on each node"),
+  placement: placement([], "nodes that may run it"),
+  cache: optional(byteSize(), "size of a cache of layers on each gateway's node, such as 10G", "none"),
+  // Each check costs the registry a bcrypt; and a token says that it is good for 300 s.
+  remember: seconds(1, 300)
+    .default("45s")
+    .describe("how long an answer about a password is remembered; a removed user may get in for as long"),
+  log: choice(
+    ["plain", "json"],
+    "plain",
+    "format of the access log; `json` names user, repository and action on each line",
+  ),
+  resources: resources(2, "512M"),
+});
 
-export const networks = z
-  .strictObject({
-    internal: objectName("a network name").default("internal").describe("the stack's own overlay network"),
-    encrypted: z.boolean().default(false).describe("whether its traffic between nodes is encrypted (IPsec)"),
-    mtu: z
-      .int()
-      .min(576)
-      .max(9216)
-      .optional()
-      .describe("MTU of the interfaces between the nodes; containers get 50 bytes less, for VXLAN")
-      .meta({ derived: "none: Docker takes 1500" }),
-  })
-  .prefault({});
+export const networks = group({
+  internal: objectName("a network name").default("internal").describe("the stack's own overlay network"),
+  encrypted: flag(false, "whether its traffic between nodes is encrypted (IPsec)"),
+  mtu: optional(
+    z.int().min(576).max(9216),
+    "MTU of the interfaces between the nodes; containers get 50 bytes less, for VXLAN",
+    "none: Docker takes 1500",
+  ),
+});
