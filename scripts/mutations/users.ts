@@ -155,18 +155,18 @@ export const USERS: readonly Subject[] = [
     tests: ["planUsers.test.ts"],
     mutations: [
       {
-        what: "if (isNothing && isComplete)",
+        what: "if (isNothing && plan.machines !== undefined)",
         by: "if (isNothing)",
         rule: "machine accounts that lack a secret are made again",
       },
       {
-        what: "if (isNothing && isComplete)",
+        what: "if (isNothing && plan.machines !== undefined)",
         by: "if (false)",
         rule: "the same password again is no new generation",
       },
       {
-        what: "changed, facts?.changed, machines",
-        by: "changed, undefined, machines",
+        what: "plan.kept?.facts?.changed ?? new Map()",
+        by: "new Map()",
         rule: "the passwords of others are as old as they were",
       },
       {

@@ -69,7 +69,7 @@ export async function planUsers(
   if (kept === undefined) {
     if (change && !first) return { plan, problems: [noUsers(config.stack)] };
     if (options.dryRun) return { plan, problems: [] };
-    if (first) return { plan: withUsers(session, plan, first.users, first.dates), problems: [] };
+    if (first) return { plan: withUsers(session, plan, first.users, [], first.dates), problems: [] };
     return {
       plan: { ...plan, needsCredentials: true },
       problems: obtainable === undefined ? [nobodyToAsk()] : [],
@@ -109,28 +109,32 @@ export const withCredentials = async (
 async function applyChange(
   session: Session,
   plan: SecretsPlan,
-  { generation, facts }: KeptUsers,
+  { generation }: KeptUsers,
   change: UserChange,
 ): Promise<SecretsPlan> {
-  const isComplete = plan.machines !== undefined;
   const { users, machines } = splitHtpasswd(await readEntries(session, generation), plan.machines);
   const changed = applied(change, users);
   const isNothing = [...changed.changed, ...changed.removed, ...changed.updated].length === 0;
-  if (isNothing && isComplete) return { ...plan, login: changed.login };
+  if (isNothing && plan.machines !== undefined) return { ...plan, login: changed.login };
   const next = { ...plan, generations: { ...plan.generations, users: plan.next.users } };
-  return withUsers(session, next, changed, facts?.changed, machines, !isComplete);
+  return withUsers(session, next, changed, machines);
 }
 
-/** The plan with users, whose new generation it writes. */
+/**
+ * The plan with users, whose new generation it writes.
+ *
+ * @param machines lines of the machine accounts that stay
+ * @param dates when passwords last changed
+ */
 function withUsers(
   session: Session,
   plan: SecretsPlan,
   change: ChangedUsers,
-  dates: ReadonlyMap<string, Date> = new Map(),
   machines: readonly HtpasswdEntry[] = [],
-  newMachines = true,
+  dates: ReadonlyMap<string, Date> = plan.kept?.facts?.changed ?? new Map(),
 ): SecretsPlan {
   const { generations, kept } = plan;
+  const newMachines = kept === undefined || plan.machines === undefined;
   const kinds = newMachines ? machineKinds(hasMirror(session.config)) : [];
   const machineSecrets = machineAccounts(generations.machines, kinds);
   const note = [
