@@ -1,7 +1,6 @@
 import type { CommandUnknownOpts as Command, Option } from "@commander-js/extra-typings";
 import { buildProgram } from "../src/cli.js";
 import { EXIT_CODES } from "../src/errors.js";
-import { FINDING_CODES } from "../src/operation/findingCodes.js";
 import { markdownTable } from "./markdownTable.js";
 
 /** Every command with its options, from the program itself. */
@@ -59,13 +58,6 @@ function helpAfter(command: Command): string[] {
     ...(example === "" ? [] : [`Example:\n\n\`\`\`console\n$ ${example.trim()}\n\`\`\``]),
   ];
 }
-
-/** All codes of findings. */
-export const findingTable = (): string =>
-  markdownTable(
-    ["code", "finding"],
-    Object.entries(FINDING_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]),
-  );
 
 /** All exit codes. */
 export const exitCodeTable = (): string =>

@@ -8,6 +8,7 @@ export const LAYERS = [
   "errors.ts",
   "packageFolder.ts",
   "json.ts",
+  "finding.ts",
   "credentials",
   "access",
   "config",
@@ -27,9 +28,9 @@ export const LAYERS = [
   "storage",
   "maintenance",
   "mirror",
+  "doctor",
   "deploy",
   "backup",
-  "doctor",
   "alerts",
   "bundle",
   "commands",
@@ -45,7 +46,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Layers that compute and do nothing else: no program, no file, no network. */
-const PURE = ["credentials", "access", "config", "render", "services", "stack.ts"];
+const PURE = ["finding.ts", "credentials", "access", "config", "render", "services", "stack.ts"];
 
 const EDGES = /^(execa|node:(child_process|fs|net|http|https|tls|dns)(\/.*)?)$/;
 

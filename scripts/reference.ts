@@ -2,8 +2,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CONFIG_VERSION, jsonSchema } from "../src/config/schema/index.js";
-import { commandReference, exitCodeTable, findingTable } from "./commandReference.js";
+import { commandReference, exitCodeTable } from "./commandReference.js";
 import { configReference } from "./configReference.js";
+import { findingReference } from "./findingReference.js";
 
 export interface Page {
   /** Relative to the root of the repository. */
@@ -17,7 +18,7 @@ const ROOT = new URL("../", import.meta.url);
 const PARTS: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   "docs/configuration.md": { reference: configReference },
   "docs/commands.md": { commands: commandReference, "exit-codes": exitCodeTable },
-  "docs/operations.md": { findings: findingTable },
+  "docs/findings.md": { findings: findingReference },
 };
 
 /** The JSON Schema of one version of the file's format, under a name that stays: for editors and for schema stores. */

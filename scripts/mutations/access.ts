@@ -229,12 +229,12 @@ export const ACCESS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/users/judgeUsers.ts",
+    file: "src/users/userFindings.ts",
     tests: ["repositoryRules.test.ts"],
     mutations: [
       {
-        what: "isReserved(name) && name !== TEMPORARY_USER",
-        by: "isReserved(name)",
+        what: "isReserved(user) && user !== TEMPORARY_USER",
+        by: "isReserved(user)",
         rule: "the temporary user is no finding",
       },
       { what: "users.length > 0 && config", by: "config", rule: "without known users nobody is unknown" },

@@ -190,16 +190,22 @@ export const SWARM: readonly Subject[] = [
     tests: ["ownership.test.ts"],
     mutations: [
       {
+        what: "(Labels?.[OWNER_LABEL] === stack) === own)",
+        by: "(Labels?.[OWNER_LABEL] !== undefined) === own)",
+        rule: "the label of another stack makes nothing ours",
+      },
+    ],
+  },
+  {
+    file: "src/doctor/serviceChecks.ts",
+    tests: ["ownership.test.ts"],
+    mutations: [
+      {
         what: "foreign.length - named.length} more",
         by: "foreign.length} more",
         rule: "those that are not named are counted",
       },
       { what: "if (foreign.length === 0) return [];", by: "", rule: "an empty namespace is in order" },
-      {
-        what: "(Labels?.[OWNER_LABEL] === stack) === own)",
-        by: "(Labels?.[OWNER_LABEL] !== undefined) === own)",
-        rule: "the label of another stack makes nothing ours",
-      },
     ],
   },
   {

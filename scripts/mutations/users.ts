@@ -175,8 +175,8 @@ export const USERS: readonly Subject[] = [
         rule: "nobody is asked for a password that is known",
       },
       {
-        what: "unknown.length === 0 || change !== undefined ? []",
-        by: "true ? []",
+        what: "...(change !== undefined ? [] : judgeHandOver",
+        by: "...(true ? [] : judgeHandOver",
         rule: "that nobody knows the password is told",
       },
       {
@@ -240,7 +240,7 @@ export const USERS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/users/judgeUsers.ts",
+    file: "src/users/userFindings.ts",
     tests: ["ages.test.ts"],
     mutations: [
       {

@@ -1,4 +1,4 @@
-import { type Finding, severityCounts } from "../operation/findings.js";
+import { type Finding, severityCounts } from "../finding.js";
 
 /** What changed since the last report. */
 export interface AlertChange {
@@ -13,8 +13,8 @@ export interface AlertChange {
  * What a finding is known by from one report to the next. Numbers do not count: 13 days become 12 while the finding stays
  * the same.
  */
-export const keyOf = ({ id, message }: Pick<Finding, "id" | "message">): string =>
-  `${id}: ${message.replace(/\d+(?:[.,]\d+)*/g, "#")}`;
+export const keyOf = ({ code, message }: Pick<Finding, "code" | "message">): string =>
+  `${code}: ${message.replace(/\d+(?:[.,]\d+)*/g, "#")}`;
 
 /** One line, for a subject. */
 export function subjectOf({ stack, found, resolved }: AlertChange): string {

@@ -1,4 +1,4 @@
-import type { Finding } from "../operation/findings.js";
+import type { Finding } from "../finding.js";
 import type { AlertChannel } from "./alertChannels.js";
 import type { AlertState, Reported } from "./alertState.js";
 import { keyOf } from "./alertText.js";

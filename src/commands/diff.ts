@@ -1,8 +1,12 @@
-import { staleFiles } from "../deploy/preflight.js";
 import { differenceLines } from "../diff/differenceLines.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
+import { judgeFiles } from "../doctor/configChecks.js";
+import { judgeInternalNetwork } from "../doctor/networkChecks.js";
 import { ExitCode } from "../errors.js";
-import { internalNetworkName, judgeInternalNetwork, readNetwork } from "../operation/internalNetwork.js";
+import { readFrom } from "../host/files.js";
+import { internalNetworkName, readNetwork } from "../operation/internalNetwork.js";
+import { compare } from "../render/compare.js";
+import { noteFindings } from "../terminal/showFindings.js";
 import { bringing, planUsers } from "../users/planUsers.js";
 import type { AddCommand } from "./command.js";
 import { credentialsFromEnvironment } from "./credentials.js";
@@ -31,16 +35,10 @@ async function diff(flags: DiffFlags): Promise<ExitCode> {
   const given = credentialsFromEnvironment(config.credentials, process.env);
   const { plan, problems } = await planUsers(session, bringing(given));
   const network = await readNetwork(docker, internalNetworkName(config));
-  for (const { message, remedy } of [...problems, ...judgeInternalNetwork(config, network)])
-    reporter.note("warning", `${message}\n    ${remedy}`);
+  const files = compare(session.files, readFrom(session.options.folder));
+  const stale = files.filter(({ state }) => state !== "current").map(({ path }) => path);
+  noteFindings(reporter, [...problems, ...judgeInternalNetwork(config, network), ...judgeFiles(files)]);
   const differences = await serviceDifferences(session, plan.generations);
-  const stale = staleFiles(session);
-  if (stale.length > 0) {
-    reporter.note(
-      "warning",
-      `${stale.join(", ")}: stale; diff compares what the config renders to\n    Write them with: hephaestus render`,
-    );
-  }
   reporter.result(
     { differences, stale },
     differences.length === 0 ? ["nothing would change"] : differenceLines(differences),

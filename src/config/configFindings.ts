@@ -1,4 +1,5 @@
 import { ExitCode, OperatorError } from "../errors.js";
+import type { WarningCode } from "./configIssue.js";
 
 /** One thing that is wrong (or risky) in a config file. Lines and columns count from 1. */
 export interface Finding {
@@ -10,6 +11,8 @@ export interface Finding {
   path: string;
   message: string;
   remedy: string;
+  /** What doctor calls a warning; config-warning by default. */
+  code?: WarningCode;
 }
 
 /** Config findings as text, one block each: place, path, what is wrong, how to fix it. */

@@ -6,7 +6,12 @@ export interface ConfigIssue {
   path: readonly (string | number)[];
   message: string;
   remedy: string;
+  /** What doctor calls a warning; config-warning by default. */
+  code?: WarningCode;
 }
+
+/** Warnings of the config with a code of their own. */
+export type WarningCode = "image-not-pinned" | "library-shows-all";
 
 /** A rule about values of a config that depend on each other. */
 export type Rule = (config: ParsedConfig) => ConfigIssue | readonly ConfigIssue[] | undefined;

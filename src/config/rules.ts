@@ -126,11 +126,14 @@ const scriptNeedsModule: Rule = ({ access, gateway, metrics }) =>
 const publicUiOpensReads: Rule = ({ registry, ui, access }) =>
   // With rules the library asks the gateway, as anyone would.
   access.length === 0 && registry.pull === "authenticated" && ui.enabled && ui.access === "public"
-    ? warning(
-        "ui.access",
-        "pulls need a login, but anyone can read every repository through the /v2 of the public UI",
-        "Set ui.access: sso, or ui.enabled: false, or registry.pull: anonymous.",
-      )
+    ? {
+        ...warning(
+          "ui.access",
+          "pulls need a login, but anyone can read every repository through the /v2 of the public UI",
+          "Set ui.access: sso, or ui.enabled: false, or registry.pull: anonymous.",
+        ),
+        code: "library-shows-all",
+      }
     : undefined;
 
 const imagesArePinned = (["registry", "gateway", "ui", "regsync"] as const).map(
@@ -138,11 +141,14 @@ const imagesArePinned = (["registry", "gateway", "ui", "regsync"] as const).map(
     (config) => {
       const { image } = config[part];
       if (/(?::(?!latest$)[\w][\w.-]*|@sha256:\w+)$/.test(image.replace(/^.*\//, ""))) return undefined;
-      return warning(
-        `${part}.image`,
-        `${image} is not pinned, so a restart may use another version`,
-        "Add a version's tag or a digest.",
-      );
+      return {
+        ...warning(
+          `${part}.image`,
+          `${image} is not pinned, so a restart may use another version`,
+          "Add a version's tag or a digest.",
+        ),
+        code: "image-not-pinned",
+      };
     },
 );
 

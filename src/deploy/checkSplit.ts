@@ -1,8 +1,8 @@
 import { storagePlace } from "../config/resolve.js";
 import { stackServices, tasksOf } from "../docker/objects.js";
+import { judgeSplit } from "../doctor/storageChecks.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { Session } from "../operation/stackSession.js";
-import { splitTasks } from "../storage/storageSplit.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 
 /** Checks that the registry and the reader see the same images, by the nodes of their tasks. */
@@ -11,18 +11,15 @@ export const checkSplit = ({ config, docker, options, reporter }: Session): Prom
     if (!options.wait) return skipped("the rollout was not waited for");
     const services = await stackServices(docker, config.stack);
     const tasks = await tasksOf(docker, services);
-    const split = splitTasks(
+    const [split] = judgeSplit(
       config,
       services.map((service) => ({ service, tasks: tasks(service) })),
     );
-    if (split.length === 0) return storagePlace(config);
-    throw new OperatorError(
-      `registry and reader run on several nodes, but ${storagePlace(config)} is a folder of one node: ${split.join(", ")}`,
-      {
-        where: config.stack,
-        remedy:
-          "Name the node in registry.placement.constraints (node.hostname == …), or set registry.storage.shared: true if all nodes share that folder. Then run hephaestus render and hephaestus deploy.",
-        exitCode: ExitCode.verify,
-      },
-    );
+    if (split === undefined) return storagePlace(config);
+    const { message, evidence, remedy } = split;
+    throw new OperatorError(`${message}: ${evidence}`, {
+      where: config.stack,
+      remedy,
+      exitCode: ExitCode.verify,
+    });
   });

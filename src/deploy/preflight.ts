@@ -1,19 +1,16 @@
 import { type Endpoint, readEndpoint } from "../docker/endpoint.js";
-import { listServices } from "../docker/objects.js";
+import { PREFLIGHT_CHECKS } from "../doctor/allChecks.js";
+import { EXAMINATION_KINDS, examine, partsOf } from "../doctor/examine.js";
+import { factsOf } from "../doctor/facts.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { readFrom } from "../host/files.js";
-import { kernelHasIpvs } from "../host/kernel.js";
-import { judgeOwnImages } from "../mirror/ownImages.js";
-import { type Problem, reportProblems } from "../operation/findings.js";
-import { judgeNamespace, readForeign } from "../operation/ownership.js";
+import type { Finding } from "../finding.js";
 import type { Session } from "../operation/stackSession.js";
-import { fittingNodes, judgeSwarm, readSwarmFacts, type SwarmFacts } from "../operation/swarmFacts.js";
-import { readTimeout } from "../operation/traefikService.js";
-import { compare } from "../render/compare.js";
+import { fittingNodes, type SwarmFacts } from "../operation/swarmFacts.js";
 import { chooseOperatorSecrets } from "../secrets/operatorSecrets.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { runningStorage } from "../storage/runningStorage.js";
 import { inStep } from "../terminal/inStep.js";
+import { reportFindings } from "../terminal/showFindings.js";
 import { planUsers, type UserWishes } from "../users/planUsers.js";
 import type { StorageHost } from "./prepareHost.js";
 
@@ -33,81 +30,50 @@ export async function preflight(session: Session, wishes: UserWishes): Promise<D
     session.reporter,
     { id: "preflight", title: "Preflight" },
     async () => {
-      const problems = judgeFiles(session);
-      const looked = await lookAtSwarm(session, wishes, problems).catch((error: unknown) => {
-        problems.push(asObstacle(error));
-        return undefined;
-      });
-      reportProblems(session.reporter, problems);
-      if (looked?.plan === undefined) throw new Error("preflight found neither a plan nor an obstacle");
-      return { plan: looked.plan, version: looked.version };
+      const facts = factsOf({ ...session, warnings: [], folder: session.options.folder });
+      const { findings } = await examine(PREFLIGHT_CHECKS, facts, true);
+      // If Docker does not answer, a check has said so.
+      const swarm = await facts.swarm().catch(() => undefined);
+      const planned = swarm?.isManager
+        ? await planDeploy(session, swarm, wishes).catch(asObstacle)
+        : undefined;
+      reportFindings(session.reporter, [...findings.map(blocking), ...(planned?.findings ?? [])]);
+      if (planned?.plan === undefined) throw new Error("preflight found neither a plan nor an obstacle");
+      return { plan: planned.plan, version: swarm?.serverVersion };
     },
     ({ version }) => `Docker Engine ${version}, Swarm manager`,
   );
   return plan;
 }
 
-/**
- * Plans a deploy from what the Swarm has.
- *
- * @param problems gets what is found
- * @returns no plan if this engine is no manager, which is one of the problems
- */
-async function lookAtSwarm(
-  session: Session,
-  wishes: UserWishes,
-  problems: Problem[],
-): Promise<{ version: string; plan: DeployPlan | undefined }> {
-  const { config, docker, options, signal } = session;
-  const endpoint = await readEndpoint(docker);
-  const facts = await readSwarmFacts(docker, config, endpoint.isLocal ? kernelHasIpvs() : undefined);
-  problems.push(...judgeSwarm(config, facts));
-  const version = facts.serverVersion;
-  if (!facts.isManager) return { version, plan: undefined };
-  const host = options.hostSetup ? await chooseHost(session, facts, endpoint) : {};
-  problems.push(...judgeNamespace(config.stack, await readForeign(docker, config.stack)));
+/** What cannot be checked could be an obstacle. */
+const blocking = (finding: Finding): Finding =>
+  finding.code === "not-checked" ? { ...finding, severity: "error" } : finding;
+
+interface Planned {
+  plan?: DeployPlan;
+  findings: Finding[];
+}
+
+/** Plans a deploy from what the Swarm has. */
+async function planDeploy(session: Session, facts: SwarmFacts, wishes: UserWishes): Promise<Planned> {
+  const { docker, options } = session;
+  const host = options.hostSetup ? await chooseHost(session, facts, await readEndpoint(docker)) : {};
   const users = await planUsers(session, wishes);
-  problems.push(...users.problems);
   const operator = await chooseOperatorSecrets(session, users.plan.found);
-  problems.push(...operator.problems);
-  problems.push(...(await judgeOwnImages(config, signal)));
-  const { finding } = readTimeout(config, await listServices(docker));
-  if (finding) problems.push(finding);
   const secrets = {
     ...users.plan,
     generations: { ...users.plan.generations, ...operator.generations },
     given: operator.secrets,
   };
-  return { version, plan: { secrets, host } };
+  return { plan: { secrets, host }, findings: [...users.problems, ...operator.problems] };
 }
 
-/** An engine that does not answer is reported with the other obstacles. Other errors are thrown. */
-function asObstacle(error: unknown): Problem {
+/** An obstacle for the plan is reported with the others. Other errors are thrown. */
+function asObstacle(error: unknown): Planned {
   if (!(error instanceof OperatorError) || error.exitCode !== ExitCode.preflight) throw error;
-  return {
-    severity: "error",
-    message: `${error.where ?? "docker"}: ${error.message}`,
-    remedy: error.remedy ?? "",
-  };
-}
-
-/** Paths of rendered files that are missing or stale on disk. */
-export const staleFiles = ({ files, options }: Pick<Session, "files" | "options">): string[] =>
-  compare(files, readFrom(options.folder))
-    .filter(({ state }) => state !== "current")
-    .map(({ path }) => path);
-
-/** People review and commit the files on disk, so they have to match the config. */
-function judgeFiles(session: Session): Problem[] {
-  const stale = staleFiles(session);
-  if (stale.length === 0) return [];
-  return [
-    {
-      severity: "error",
-      message: `${stale.join(", ")}: not what the config renders to`,
-      remedy: "See the difference with: hephaestus render --diff, then write it with: hephaestus render",
-    },
-  ];
+  const { message, where, remedy = "" } = partsOf(error);
+  return { findings: [EXAMINATION_KINDS.found("not-planned", { reason: message, advice: remedy }, where)] };
 }
 
 /**

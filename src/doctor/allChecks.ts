@@ -1,59 +1,46 @@
-import type { Check } from "./check.js";
-import { configCheck, fileCheck, versionCheck } from "./configChecks.js";
-import { driftCheck } from "./driftCheck.js";
-import { engineClockCheck, engineDiskCheck, swarmCheck } from "./engineChecks.js";
-import { certificateCheck, frontDoorCheck, frontDoorClockCheck, nameCheck } from "./frontDoorChecks.js";
-import { helperCheck, lockCheck, oldConfigCheck, readOnlyCheck } from "./leftoverChecks.js";
-import { maintenanceCheck, mirrorCheck, receiverCheck } from "./maintenanceChecks.js";
-import { mtuCheck } from "./mtuCheck.js";
-import { neighbourCheck } from "./neighbourCheck.js";
-import {
-  ageCheck,
-  authenticationCheck,
-  endCheck,
-  handOverCheck,
-  ruleNameCheck,
-  secretUseCheck,
-} from "./passwordChecks.js";
-import { namespaceCheck, serviceCheck } from "./serviceChecks.js";
-import { storageCheck, tagCheck } from "./storageChecks.js";
-import { storedLoginCheck } from "./storedLoginCheck.js";
-import { traefikCheck } from "./traefikChecks.js";
-import { traefikServiceCheck } from "./traefikServiceCheck.js";
+import type { FindingKinds } from "../finding.js";
+import { OPERATOR_SECRET_KINDS } from "../secrets/operatorSecrets.js";
+import type { Checks } from "./check.js";
+import { configChecks } from "./configChecks.js";
+import { engineChecks } from "./engineChecks.js";
+import { EXAMINATION_KINDS } from "./examine.js";
+import { frontDoorChecks } from "./frontDoorChecks.js";
+import { leftoverChecks } from "./leftoverChecks.js";
+import { maintenanceChecks } from "./maintenanceChecks.js";
+import { neighbourChecks } from "./neighbourChecks.js";
+import { networkChecks } from "./networkChecks.js";
+import { secretChecks } from "./secretChecks.js";
+import { serviceChecks } from "./serviceChecks.js";
+import { storageChecks } from "./storageChecks.js";
+import { traefikChecks } from "./traefikChecks.js";
+import { traefikServiceChecks } from "./traefikServiceChecks.js";
+import { userChecks } from "./userChecks.js";
 
-/** Everything that doctor checks, by theme. */
-export const CHECKS: readonly Check[] = [
-  swarmCheck,
-  engineClockCheck,
-  engineDiskCheck,
-  mtuCheck,
-  configCheck,
-  fileCheck,
-  versionCheck,
-  serviceCheck,
-  namespaceCheck,
-  driftCheck,
-  secretUseCheck,
-  handOverCheck,
-  ageCheck,
-  endCheck,
-  ruleNameCheck,
-  storedLoginCheck,
-  authenticationCheck,
-  storageCheck,
-  tagCheck,
-  nameCheck,
-  certificateCheck,
-  frontDoorCheck,
-  frontDoorClockCheck,
-  traefikCheck,
-  traefikServiceCheck,
-  neighbourCheck,
-  maintenanceCheck,
-  mirrorCheck,
-  receiverCheck,
-  lockCheck,
-  readOnlyCheck,
-  helperCheck,
-  oldConfigCheck,
+const FILES: readonly Checks[] = [
+  engineChecks,
+  networkChecks,
+  configChecks,
+  serviceChecks,
+  secretChecks,
+  userChecks,
+  frontDoorChecks,
+  traefikChecks,
+  traefikServiceChecks,
+  neighbourChecks,
+  storageChecks,
+  maintenanceChecks,
+  leftoverChecks,
+];
+
+/** Everything that doctor checks. */
+export const CHECKS = FILES.flatMap(({ checks }) => checks);
+
+/** What a deploy checks before it changes anything. */
+export const PREFLIGHT_CHECKS = CHECKS.filter(({ preflight }) => preflight);
+
+/** Every kind of finding: of the checks, of an examination, and of what a deploy plans. */
+export const ALL_KINDS: readonly FindingKinds[] = [
+  EXAMINATION_KINDS,
+  ...FILES.flatMap(({ kinds }) => kinds),
+  OPERATOR_SECRET_KINDS,
 ];

@@ -1,3 +1,5 @@
+import type { Finding } from "../finding.js";
+
 /** Two clocks, read at the same moment. */
 export interface ClockReading {
   there: Date;
@@ -8,7 +10,7 @@ export interface ClockReading {
 /**
  * The clock of a web server, by the Date header of its answer (RFC 9110: to the second).
  *
- * @returns undefined where it does not answer, or not with a date
+ * @returns undefined if it does not answer, or not with a date
  */
 export async function readClock(url: string): Promise<ClockReading | undefined> {
   try {
@@ -18,4 +20,22 @@ export async function readClock(url: string): Promise<ClockReading | undefined> 
   } catch {
     return undefined;
   }
+}
+
+/** Tokens, certificates and locks go by the clock; less than this hurts none of them. */
+const MOST_SECONDS_APART = 30;
+
+/**
+ * Whether another clock differs from this machine's.
+ *
+ * @param found makes the finding of "31 seconds ahead of" and the evidence
+ */
+export function judgeClock(
+  { there, here }: ClockReading,
+  found: (difference: string, evidence: string) => Finding,
+): Finding[] {
+  const apart = Math.round((there.getTime() - here.getTime()) / 1000);
+  if (Number.isNaN(apart) || Math.abs(apart) <= MOST_SECONDS_APART) return [];
+  const difference = `${Math.abs(apart)} seconds ${apart > 0 ? "ahead of" : "behind"}`;
+  return [found(difference, `${there.toISOString()} there, ${here.toISOString()} here`)];
 }

@@ -1,55 +1,47 @@
 import type { Finding as ConfigFinding } from "../config/configFindings.js";
 import { KNOWN_DATE } from "../config/imageUpgrade.js";
 import { daysBetween } from "../credentials/dates.js";
+import { error, type Finding, findingKinds, warning } from "../finding.js";
 import { readFrom } from "../host/files.js";
-import type { FindingCode } from "../operation/findingCodes.js";
 import { type Comparison, compare } from "../render/compare.js";
-import type { Check } from "./check.js";
-import { error, type Finding, warning } from "./finding.js";
+import type { Checks } from "./check.js";
 
-/** Names for what the config's own rules warn of. */
-const RULES: ReadonlyArray<readonly [RegExp, FindingCode]> = [
-  [/^(?:registry|gateway|ui)\.image$/, "image-not-pinned"],
-  [/^ui\.access$/, "library-shows-all"],
-];
+const kinds = findingKinds("Config and files", {
+  "config-warning": warning("{risk}", "{change}", "a rule of the config warns"),
+  "image-not-pinned": warning("{risk}", "{change}", "an image has no version and no digest"),
+  "library-shows-all": warning(
+    "{risk}",
+    "{change}",
+    "pulls need a login, but the public library shows every image",
+  ),
+  "files-missing": error("{paths}: not there yet", "Write them with: hephaestus render"),
+  "files-stale": error(
+    "{paths}: not what the config renders to",
+    "See the difference with: hephaestus render --diff, then write it with: hephaestus render",
+  ),
+  "versions-old": warning(
+    "hephaestus upgrade does not know the newest versions of the images",
+    "Install a newer hephaestus, and look at the releases of the registry, of nginx and of the UI until then.",
+  ),
+});
+const { found } = kinds;
 
 /** The warnings of the config's rules. */
 const judgeConfig = (warnings: readonly ConfigFinding[]): Finding[] =>
-  warnings.map(({ severity, path, message, remedy, file, line, column }) => ({
-    id: RULES.find(([pattern]) => pattern.test(path))?.[1] ?? "config-warning",
-    severity,
-    message,
-    evidence: `${file}:${line}:${column}: ${path}`,
-    remedy,
-  }));
+  warnings.map(({ code, path, message, remedy, file, line, column }) =>
+    found(code ?? "config-warning", { risk: message, change: remedy }, `${file}:${line}:${column}: ${path}`),
+  );
 
-/** The rendered files beside those on disk. */
-function judgeFiles(comparisons: readonly Comparison[]): Finding[] {
+/** The rendered files, compared with those on disk, which people review and commit. */
+export function judgeFiles(comparisons: readonly Comparison[]): Finding[] {
   const of = (wanted: Comparison["state"]) => comparisons.filter(({ state }) => state === wanted);
   const [missing, stale] = [of("missing"), of("stale")];
   const paths = (files: readonly Comparison[]) => files.map(({ path }) => path).join(", ");
-  const findings: Finding[] = [];
-  if (missing.length > 0) {
-    findings.push(
-      error(
-        "files-missing",
-        `${missing.length} of the stack's files are not there`,
-        paths(missing),
-        "Write them with: hephaestus render",
-      ),
-    );
-  }
-  if (stale.length > 0) {
-    findings.push(
-      error(
-        "files-stale",
-        `${stale.length} of the stack's files are not what the config renders to`,
-        stale.map(({ path, diff }) => `${path} (${changedLines(diff)})`).join(", "),
-        "See the difference with: hephaestus render --diff, then write them with: hephaestus render",
-      ),
-    );
-  }
-  return findings;
+  const changes = stale.map(({ path, diff }) => `${path} (${changedLines(diff)})`).join(", ");
+  return [
+    ...(missing.length > 0 ? [found("files-missing", { paths: paths(missing) }, "no such file")] : []),
+    ...(stale.length > 0 ? [found("files-stale", { paths: paths(stale) }, changes)] : []),
+  ];
 }
 
 /** "+3 -1 lines", of a unified diff. */
@@ -69,34 +61,20 @@ const OLD_TABLE_DAYS = 365;
  */
 export function judgeVersions(looked: Date, now: Date): Finding[] {
   const days = daysBetween(looked, now);
-  if (days <= OLD_TABLE_DAYS) return [];
-  return [
-    warning(
-      "versions-old",
-      "hephaestus upgrade does not know the newest versions of the images",
-      `its table of versions is ${days} days old`,
-      "Install a newer hephaestus, and look at the releases of the registry, of nginx and of the UI until then.",
-    ),
-  ];
+  return days <= OLD_TABLE_DAYS
+    ? []
+    : [found("versions-old", {}, `its table of versions is ${days} days old`)];
 }
 
-export const versionCheck: Check = {
-  id: "versions",
-  title: "known versions of the images",
-  theme: "Config and files",
-  run: async () => judgeVersions(KNOWN_DATE, new Date()),
-};
-
-export const configCheck: Check = {
-  id: "config",
-  title: "warnings of the config",
-  theme: "Config and files",
-  run: async ({ warnings }) => judgeConfig(warnings),
-};
-
-export const fileCheck: Check = {
-  id: "files",
-  title: "rendered files",
-  theme: "Config and files",
-  run: async ({ files, folder }) => judgeFiles(compare(files, readFrom(folder))),
+export const configChecks: Checks = {
+  kinds: [kinds],
+  checks: [
+    { title: "warnings of the config", run: async ({ warnings }) => judgeConfig(warnings) },
+    {
+      title: "rendered files",
+      preflight: true,
+      run: async ({ files, folder }) => judgeFiles(compare(files, readFrom(folder))),
+    },
+    { title: "known versions of the images", run: async () => judgeVersions(KNOWN_DATE, new Date()) },
+  ],
 };

@@ -1,10 +1,15 @@
 import { ExitCode, OperatorError } from "../errors.js";
+import { error, errorOrWarning, type Finding, findingKinds, sortFindings } from "../finding.js";
 import type { Check } from "./check.js";
 import type { Facts } from "./facts.js";
-import { type Finding, type GroupedFinding, sortFindings, warning } from "./finding.js";
+
+export const EXAMINATION_KINDS = findingKinds("Docker and Swarm", {
+  "not-checked": errorOrWarning("could not be checked: {what}", "{advice}"),
+  "not-planned": error("what a deploy would do cannot be planned: {reason}", "{advice}"),
+});
 
 export interface Diagnosis {
-  findings: GroupedFinding[];
+  findings: Finding[];
   /** Titles of the checks that ran. */
   checked: string[];
   /** Titles of those that could not, since Docker or the Swarm did not answer, or were not asked for. */
@@ -24,15 +29,14 @@ export async function examine(checks: readonly Check[], facts: Facts, verify: bo
   const ready = fitting.filter(({ needs }) => there(needs));
   const left = fitting.filter(({ needs }) => !there(needs));
   const findings = await Promise.all(
-    ready.map(async (check) => {
-      const found = await runCheck(check, facts).catch((cause) => {
+    ready.map((check) =>
+      runCheck(check, facts).catch((cause) => {
         if (cause instanceof OperatorError && cause.exitCode === ExitCode.interrupted) throw cause;
         return [check.failed?.(cause, facts) ?? notChecked(check, cause)];
-      });
-      return found.map((finding) => ({ ...finding, theme: check.theme }));
-    }),
+      }),
+    ),
   );
-  // Where the facts could not be read, the check itself has said so.
+  // If the facts could not be read, the check itself has said so.
   const unknown = await Promise.all(ready.map(({ unknown }) => unknown?.(facts).catch(() => undefined)));
   return {
     findings: sortFindings(findings.flat()),
@@ -57,15 +61,17 @@ async function reachable(facts: Facts, verify: boolean): Promise<(needs: Check["
     })[needs ?? "nothing"];
 }
 
-function notChecked({ id, title }: Check, cause: unknown): Finding {
+/** An error in three parts; what is no OperatorError has only its message. */
+export function partsOf(cause: unknown): { message: string; where: string; remedy: string | undefined } {
   const { message, where, remedy } =
     cause instanceof OperatorError
       ? cause
       : { message: (cause as Error)?.message ?? String(cause), where: undefined, remedy: undefined };
-  return warning(
-    "not-checked",
-    `could not be checked: ${title}`,
-    `check ${id}: ${where === undefined ? "" : `${where}: `}${message}`,
-    remedy ?? "Run hephaestus doctor --verbose to see what it asked Docker.",
-  );
+  return { message, where: where === undefined ? "" : `${where}: `, remedy };
+}
+
+function notChecked({ title }: Check, cause: unknown): Finding {
+  const { message, where, remedy } = partsOf(cause);
+  const advice = remedy ?? "Run hephaestus doctor --verbose to see what it asked Docker.";
+  return EXAMINATION_KINDS.found("not-checked", { what: title, advice }, `${where}${message}`, "warning");
 }

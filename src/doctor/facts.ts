@@ -18,7 +18,7 @@ import { verifyFrontDoor } from "../frontDoor/frontDoor.js";
 import { readRecords } from "../history/records.js";
 import { kernelHasIpvs } from "../host/kernel.js";
 import { helperServices } from "../operation/leftovers.js";
-import { lookAtLock } from "../operation/stackLock.js";
+import { isDead, lookAtLock } from "../operation/stackLock.js";
 import { readSwarmFacts } from "../operation/swarmFacts.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import {
@@ -30,7 +30,7 @@ import {
 } from "../secrets/generations.js";
 import { unseenUsers } from "../secrets/handover.js";
 import { reportSecrets } from "../secrets/secretsReport.js";
-import { readTraefik } from "./traefikFacts.js";
+import { readTraefik } from "./traefikApi.js";
 
 /** The stack that doctor examines. */
 export interface Subject {
@@ -84,13 +84,16 @@ export function factsOf(subject: Subject) {
     stackService(await bareServices(), stack, name);
 
   const secrets = once(() => readStackSecrets(docker, stack));
-  /** The htpasswd that the registry uses. */
-  const htpasswd = once(async () => {
-    const found = await secrets();
-    return htpasswdFacts(found, generationInUse(found, HTPASSWD));
-  });
+  /** The generation of the htpasswd that the registry uses. */
+  const usersInUse = async () => generationInUse(await secrets(), HTPASSWD);
+  const htpasswd = once(async () => htpasswdFacts(await secrets(), await usersInUse()));
+  /** Users whose generated passwords nobody was shown. */
   const unseen = async () => unseenUsers(docker, stack, await htpasswd());
-  const lock = once(() => lookAtLock(docker, stack));
+  /** Judged as by an operation that would take it: one that looks dead is watched for a while. */
+  const lock = once(async () => {
+    const state = await lookAtLock(docker, stack);
+    return state && { ...state, stale: await isDead(docker, stack, state) };
+  });
 
   return {
     ...subject,
@@ -119,6 +122,8 @@ export function factsOf(subject: Subject) {
     /** What a service has logged in the last day. */
     logOf: (service: string) =>
       readServiceLog(docker, `${stack}_${service}`, { since: new Date(Date.now() - DAY).toISOString() }),
+    usersInUse,
+    /** The htpasswd of that generation. */
     htpasswd,
     unseen,
     lock,

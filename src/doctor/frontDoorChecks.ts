@@ -1,46 +1,80 @@
 import { RENEWAL_DAYS } from "../config/limits.js";
 import type { Config } from "../config/resolve.js";
 import { DAY_MILLISECONDS } from "../credentials/dates.js";
+import { error, type Finding, findingKinds, warning } from "../finding.js";
 import { type Certificate, readCertificate } from "../frontDoor/certificate.js";
-import type { FrontDoorAnswer } from "../frontDoor/questions.js";
-import { AUTHELIA_REMEDIES, givesAnonymousTokens } from "../frontDoor/questions.js";
-import type { Check } from "./check.js";
-import { readClock } from "./clock.js";
+import { AUTHELIA_REMEDIES, type FrontDoorAnswer, givesAnonymousTokens } from "../frontDoor/questions.js";
+import type { Checks } from "./check.js";
+import { judgeClock, readClock } from "./clock.js";
 import { type Lookup, lookUp } from "./dns.js";
-import { judgeClock } from "./engineChecks.js";
-import { error, type Finding, warning } from "./finding.js";
 
-/** Codes of faults that the lookup of the name reports. */
-const NAME_CODES = new Set(["ENOTFOUND", "EAI_AGAIN", "ETIMEOUT", "ENODATA"]);
+const DEPLOY_AGAIN = "Run hephaestus deploy, then hephaestus doctor again.";
+const ASK_AUTHELIA =
+  "See Traefik's middleware (authelia.middleware) and Authelia's access_control for its host; `one_factor` or stricter.";
 
-/** Codes of faults that the check of the certificate reports (Node's TLS and OpenSSL's verify codes). */
-const CERTIFICATE_CODE = /CERT|SIGNATURE|CRL|ISSUER/;
+const kinds = findingKinds("Front door", {
+  "name-unknown": error(
+    "{host} does not resolve",
+    "Add a DNS record for it that points at Traefik (or at this node, with expose: ports).",
+  ),
+  "names-differ": warning(
+    "{host} and {other} point at different addresses",
+    "Let both DNS records point at the same Traefik.",
+  ),
+  "certificate-expired": error("the certificate of {host} has expired", "{renewal}"),
+  "certificate-ends-soon": warning("the certificate of {host} expires in less than {days} days", "{renewal}"),
+  "certificate-not-yet-valid": error(
+    "the certificate of {host} is not valid yet",
+    "Compare the clocks of this machine and of the authority that signed it.",
+  ),
+  "certificate-wrong-name": error("{host} has a certificate for another name", "{renewal}"),
+  "certificate-untrusted": error(
+    "the certificate of {host} is not trusted here",
+    "{renewal} If your own authority signed it, set NODE_EXTRA_CA_CERTS here, and make every client trust it.",
+  ),
+  "clock-front-door": warning(
+    "the clock of the front door is {difference} this machine's",
+    "Synchronise both clocks with NTP (timedatectl set-ntp true).",
+  ),
+  "front-door-silent": error(
+    "the {part} does not answer",
+    "See that {services} run (hephaestus status, hephaestus logs {service}).",
+  ),
+  "front-door-wrong": error(
+    "the {part} does not answer as it should",
+    "See that {services} run (hephaestus status, hephaestus logs {service}).",
+  ),
+  "authelia-silent": error("Authelia does not answer, so its users cannot log in", AUTHELIA_REMEDIES.silent),
+  "authelia-refuses": error(
+    "Authelia's rules or session cookies do not suit a host of the stack",
+    AUTHELIA_REMEDIES.refuses,
+  ),
+  "anonymous-write": error("anyone can push without a login", DEPLOY_AGAIN),
+  "anonymous-pull": error("anyone can pull, but the config forbids it", DEPLOY_AGAIN),
+  "library-writes": error("anyone can delete images through the library", DEPLOY_AGAIN),
+  "library-open": error(
+    "the library asks for no login, but the config puts it behind Authelia",
+    ASK_AUTHELIA,
+  ),
+  "admin-open": error("the admin UI asks for no login, but the config puts it behind Authelia", ASK_AUTHELIA),
+});
+const { found } = kinds;
 
 /** Whether the public names stand for something, and for the same. */
 export function judgeHostNames(lookups: readonly Lookup[]): Finding[] {
-  const findings = lookups
-    .filter(({ code }) => code !== undefined)
-    .map(({ host, code }) =>
-      error(
-        "name-unknown",
-        `${host} does not resolve`,
-        `looked up from this machine: ${code}`,
-        "Add a DNS record for it that points at Traefik (or at this node, with expose: ports).",
-      ),
-    );
   const [first, ...others] = lookups.filter(({ code }) => code === undefined);
-  for (const other of others) {
-    if (first === undefined || other.addresses.some((address) => first.addresses.includes(address))) continue;
-    findings.push(
-      warning(
-        "names-differ",
-        `${first.host} and ${other.host} point at different addresses`,
-        `${first.addresses.join(", ")}; ${other.addresses.join(", ")}`,
-        "Let both DNS records point at the same Traefik.",
-      ),
-    );
-  }
-  return findings;
+  const strangers = others.filter(
+    ({ addresses }) => !addresses.some((address) => first?.addresses.includes(address)),
+  );
+  return [
+    ...lookups
+      .filter(({ code }) => code !== undefined)
+      .map(({ host, code }) => found("name-unknown", { host }, `looked up from this machine: ${code}`)),
+    ...strangers.map(({ host: other, addresses }) => {
+      const evidence = `${first?.addresses.join(", ")}; ${addresses.join(", ")}`;
+      return found("names-differ", { host: first?.host ?? "", other }, evidence);
+    }),
+  ];
 }
 
 /** A host's certificate; it is Traefik's, unless TLS ends before it. */
@@ -52,7 +86,7 @@ export function judgeCertificate(
 ): Finding[] {
   const { from, until, subject, issuer, nameFault, trustFault } = certificate;
   const shown = `it shows ${subject}, signed by ${issuer}, valid until ${until.toISOString().slice(0, 10)}`;
-  // Traefik shows this where it has none for a host. Source: traefik/traefik, pkg/tls/generate.
+  // Traefik shows this if it has none for a host. Source: traefik/traefik, pkg/tls/generate.
   const ofTraefik = /TRAEFIK DEFAULT CERT/i.test(subject)
     ? "Traefik has no certificate for it: set traefik.certResolver, and see the log of Traefik for errors of its resolver."
     : "See the log of Traefik for why its resolver does not renew it.";
@@ -60,168 +94,120 @@ export function judgeCertificate(
     ? ofTraefik
     : "Give the tunnel or load balancer that ends TLS (traefik.tls: false) a certificate for it.";
   const findings: Finding[] = [];
-  if (nameFault !== undefined)
-    findings.push(
-      error("certificate-wrong-name", `${host} has a certificate for another name`, shown, renewal),
-    );
-  if (until < now)
-    findings.push(error("certificate-expired", `the certificate of ${host} has ended`, shown, renewal));
+  if (nameFault !== undefined) findings.push(found("certificate-wrong-name", { host, renewal }, shown));
+  if (until < now) findings.push(found("certificate-expired", { host, renewal }, shown));
   else if (from > now)
-    findings.push(
-      error(
-        "certificate-not-yet-valid",
-        `the certificate of ${host} is not valid yet`,
-        `it begins on ${from.toISOString()}`,
-        "Compare the clocks of this machine and of who signed it.",
-      ),
-    );
+    findings.push(found("certificate-not-yet-valid", { host }, `it begins on ${from.toISOString()}`));
   else if (until.getTime() - now.getTime() < RENEWAL_DAYS * DAY_MILLISECONDS)
-    findings.push(
-      warning(
-        "certificate-ends-soon",
-        `the certificate of ${host} ends in less than ${RENEWAL_DAYS} days`,
-        shown,
-        renewal,
-      ),
-    );
+    findings.push(found("certificate-ends-soon", { host, days: RENEWAL_DAYS, renewal }, shown));
   if (trustFault !== undefined)
-    findings.push(
-      error(
-        "certificate-untrusted",
-        `the certificate of ${host} is not trusted here`,
-        `${trustFault}: ${shown}`,
-        `${renewal} If your own authority signed it, set NODE_EXTRA_CA_CERTS here, and make every client trust it.`,
-      ),
-    );
+    findings.push(found("certificate-untrusted", { host, renewal }, `${trustFault}: ${shown}`));
   return findings;
 }
+
+/** Codes of faults that the lookup of the name reports. */
+const NAME_CODES = new Set(["ENOTFOUND", "EAI_AGAIN", "ETIMEOUT", "ENODATA"]);
+
+/** Codes of faults that the check of the certificate reports (Node's TLS and OpenSSL's verify codes). */
+const CERTIFICATE_CODE = /CERT|SIGNATURE|CRL|ISSUER/;
+
+const isReportedElsewhere = (code: string | undefined): boolean =>
+  code !== undefined && (NAME_CODES.has(code) || CERTIFICATE_CODE.test(code));
+
+/** What is asked at the front door, and the services that answer. */
+const PARTS = [
+  ["registry", "gateway"],
+  ["library", "registry-ui"],
+  ["admin UI", "registry-admin"],
+] as const;
 
 /** Judges the answers at the front door: first what is open that should not be, then what does not work, once per address. */
-export function judgeFrontDoor(config: Config, checks: readonly FrontDoorAnswer[]): Finding[] {
-  const findings: Finding[] = [];
-  const broken: FrontDoorAnswer[] = [];
-  for (const check of checks) {
-    if (check.fault === undefined || check.authelia || toldElsewhere(check.code)) continue;
-    const open = opening(config, check);
-    if (open) findings.push(open);
-    else broken.push(check);
-  }
-  findings.push(...judgeAuthelia(checks));
-  const serviceOf = ({ id }: FrontDoorAnswer) =>
-    id === "admin" ? "registry-admin" : id.startsWith("library") ? "registry-ui" : "gateway";
-  const groups = (
-    [
-      ["registry", "gateway"],
-      ["library", "registry-ui"],
-      ["admin UI", "registry-admin"],
-    ] as const
-  ).map(
-    ([what, service]) => [what, broken.filter((check) => serviceOf(check) === service), service] as const,
+export function judgeFrontDoor(config: Config, answers: readonly FrontDoorAnswer[]): Finding[] {
+  const faults = answers.filter(
+    ({ fault, authelia, code }) => fault !== undefined && !authelia && !isReportedElsewhere(code),
   );
-  for (const [what, faults, service] of groups) {
-    if (faults.length === 0) continue;
-    const silent = faults.every(({ code }) => code !== undefined);
-    findings.push(
-      error(
-        silent ? "front-door-silent" : "front-door-wrong",
-        silent ? `the ${what} does not answer` : `the ${what} does not answer as it should`,
-        [...new Set(faults.map(({ fault }) => fault))].join("; "),
-        config.expose === "traefik"
-          ? `See that ${service} and Traefik run (hephaestus status, hephaestus logs ${service}).`
-          : `See that ${service} runs (hephaestus status, hephaestus logs ${service}).`,
-      ),
-    );
+  const open = faults.map((answer) => opening(config, answer));
+  const broken = faults.filter((_, index) => open[index] === undefined);
+  const findings = [...open.filter((finding) => finding !== undefined), ...judgeAuthelia(answers)];
+  for (const [part, service] of PARTS) {
+    const ofPart = broken.filter(({ id }) => serviceOf(id) === service);
+    if (ofPart.length === 0) continue;
+    const code = ofPart.every(({ code }) => code !== undefined) ? "front-door-silent" : "front-door-wrong";
+    const services = config.expose === "traefik" ? `${service} and Traefik` : `the tasks of ${service}`;
+    const evidence = [...new Set(ofPart.map(({ fault }) => fault))].join("; ");
+    findings.push(found(code, { part, services, service }, evidence));
   }
   return findings;
 }
 
+const serviceOf = (id: FrontDoorAnswer["id"]): string =>
+  id === "admin" ? "registry-admin" : id.startsWith("library") ? "registry-ui" : "gateway";
+
 /** Authelia's faults, whichever host shows them. */
-const judgeAuthelia = (checks: readonly FrontDoorAnswer[]): Finding[] =>
+const judgeAuthelia = (answers: readonly FrontDoorAnswer[]): Finding[] =>
   (
     [
-      ["silent", "authelia-silent", "Authelia does not answer, so its users cannot log in"],
-      ["refuses", "authelia-refuses", "Authelia's rules or session cookies do not suit a host of the stack"],
+      ["silent", "authelia-silent"],
+      ["refuses", "authelia-refuses"],
     ] as const
-  ).flatMap(([kind, id, message]) => {
-    const faults = checks.filter(({ authelia }) => authelia === kind).map(({ fault }) => fault);
-    return faults.length === 0 ? [] : [error(id, message, faults.join("; "), AUTHELIA_REMEDIES[kind])];
+  ).flatMap(([kind, code]) => {
+    const faults = answers.filter(({ authelia }) => authelia === kind).map(({ fault }) => fault);
+    return faults.length === 0 ? [] : [found(code, {}, faults.join("; "))];
   });
-
-const toldElsewhere = (code: string | undefined): boolean =>
-  code !== undefined && (NAME_CODES.has(code) || CERTIFICATE_CODE.test(code));
 
 /** A wrong answer that allows what is forbidden. */
 function opening(config: Config, { id, status = 0, fault = "" }: FrontDoorAnswer): Finding | undefined {
   const letIn = status >= 200 && status < 300;
-  const again = "Run hephaestus deploy, then hephaestus doctor again.";
-  if (id === "anonymous-write" && letIn)
-    return error("anonymous-write", "anyone can push without a login", fault, again);
-  const but =
-    config.access.length > 0
-      ? "though registry.pull and access forbid it"
-      : "but registry.pull is authenticated";
+  if (id === "anonymous-write" && letIn) return found("anonymous-write", {}, fault);
   if (id === "anonymous-token" && !givesAnonymousTokens(config) && letIn)
-    return error("anonymous-pull", `anyone can pull, ${but}`, fault, again);
+    return found("anonymous-pull", {}, fault);
   // 404 is the registry's own answer: the question got there.
-  if (id === "anonymous-read" && (letIn || status === 404))
-    return error("anonymous-pull", `anyone can read, ${but}`, fault, again);
-  if (id === "library-write" && letIn)
-    return error("library-writes", "anyone can delete images through the library", fault, again);
-  if ((id === "library" && config.ui.access === "sso") || id === "admin") {
-    if (!letIn) return undefined;
-    return error(
-      id === "admin" ? "admin-open" : "library-open",
-      `the ${id === "admin" ? "admin UI" : "library"} asks for no login, but the config puts it behind Authelia`,
-      fault,
-      "See Traefik's middleware (authelia.middleware) and Authelia's access_control for its host; `one_factor` or stricter.",
-    );
-  }
-  return undefined;
+  if (id === "anonymous-read" && (letIn || status === 404)) return found("anonymous-pull", {}, fault);
+  if (id === "library-write" && letIn) return found("library-writes", {}, fault);
+  if (id === "library" && config.ui.access === "sso" && letIn) return found("library-open", {}, fault);
+  return id === "admin" && letIn ? found("admin-open", {}, fault) : undefined;
 }
 
-export const nameCheck: Check = {
-  id: "names",
-  title: "DNS",
-  theme: "Front door",
-  needs: "front door",
-  run: async ({ urls }) => {
-    const hosts = Object.values(urls).flatMap((url) => (url === undefined ? [] : [new URL(url).hostname]));
-    return judgeHostNames(await Promise.all([...new Set(hosts)].map(lookUp)));
-  },
-};
-
-export const certificateCheck: Check = {
-  id: "certificates",
-  title: "certificates",
-  theme: "Front door",
-  needs: "front door",
-  applies: ({ expose }) => expose === "traefik",
-  run: async ({ config, urls }) => {
-    const findings = Object.values(urls).map(async (url) => {
-      const certificate = url === undefined ? undefined : await readCertificate(url);
-      return certificate
-        ? judgeCertificate(new URL(url ?? "").hostname, certificate, new Date(), config.traefik.tls)
-        : [];
-    });
-    return (await Promise.all(findings)).flat();
-  },
-};
-
-export const frontDoorCheck: Check = {
-  id: "front-door",
-  title: "answers at the front door",
-  theme: "Front door",
-  needs: "front door",
-  run: async ({ config, frontDoor }) => judgeFrontDoor(config, await frontDoor()),
-};
-
-export const frontDoorClockCheck: Check = {
-  id: "front-door-clock",
-  title: "clock of the front door",
-  theme: "Front door",
-  needs: "front door",
-  run: async ({ urls }) => {
-    const reading = await readClock(`${urls.registry}/v2/`);
-    return reading ? judgeClock("clock-front-door", "the front door", reading) : [];
-  },
+export const frontDoorChecks: Checks = {
+  kinds: [kinds],
+  checks: [
+    {
+      title: "DNS",
+      needs: "front door",
+      run: async ({ urls }) => {
+        const hosts = Object.values(urls).flatMap((url) =>
+          url === undefined ? [] : [new URL(url).hostname],
+        );
+        return judgeHostNames(await Promise.all([...new Set(hosts)].map(lookUp)));
+      },
+    },
+    {
+      title: "certificates",
+      needs: "front door",
+      applies: ({ expose }) => expose === "traefik",
+      run: async ({ config, urls }) => {
+        const findings = Object.values(urls).map(async (url) => {
+          const certificate = url === undefined ? undefined : await readCertificate(url);
+          return certificate
+            ? judgeCertificate(new URL(url ?? "").hostname, certificate, new Date(), config.traefik.tls)
+            : [];
+        });
+        return (await Promise.all(findings)).flat();
+      },
+    },
+    {
+      title: "answers at the front door",
+      needs: "front door",
+      run: async ({ config, frontDoor }) => judgeFrontDoor(config, await frontDoor()),
+    },
+    {
+      title: "clock of the front door",
+      needs: "front door",
+      run: async ({ urls }) => {
+        const reading = await readClock(`${urls.registry}/v2/`);
+        if (reading === undefined) return [];
+        return judgeClock(reading, (difference, seen) => found("clock-front-door", { difference }, seen));
+      },
+    },
+  ],
 };

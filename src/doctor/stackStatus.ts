@@ -22,7 +22,7 @@ import { generationInUse, htpasswdFacts, readStackSecrets } from "../secrets/gen
 import { serviceNames } from "../stack.js";
 import { storageDisk } from "../storage/disk.js";
 import { tagsOfTask } from "../storage/storedTags.js";
-import { judgeEnds } from "./passwordChecks.js";
+import { judgeEnds } from "./userChecks.js";
 
 export interface ServiceStatus {
   name: string;

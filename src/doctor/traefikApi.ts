@@ -1,3 +1,7 @@
+import type { Config } from "../config/resolve.js";
+import { providerOf } from "../services/traefikLabels.js";
+import { routersOf } from "../stack.js";
+
 /**
  * Traefik's API, as far as it is read here. Source: traefik/traefik, pkg/api (handler_http.go, handler_entrypoint.go,
  * criterion.go) and pkg/config/runtime; lines 2 and 3 answer alike.
@@ -72,4 +76,36 @@ export class TraefikApi {
     if (response.status === 200) return response;
     throw new Error(`${response.url} answered ${response.status}`);
   }
+}
+
+/** Answers of the API of Traefik, and the oldest API that the engine speaks. What is not known is left out. */
+export interface TraefikFacts {
+  routers: readonly TraefikRouter[];
+  /** Those that our routers name, and Traefik does not have. */
+  missingMiddlewares: readonly string[];
+  entrypoint: TraefikEntrypoint | undefined;
+  version?: string | undefined;
+  minApiVersion?: string | undefined;
+}
+
+/** Names of the middlewares that the stack's routers have, with their providers. */
+export const middlewareNames = (config: Config): string[] => [
+  ...new Set(
+    routersOf(config).flatMap(({ middlewares }) =>
+      middlewares.map((name) => (name.includes("@") ? name : `${name}@${providerOf(config)}`)),
+    ),
+  ),
+];
+
+/** Asks the API that the config names. */
+export async function readTraefik(config: Config): Promise<TraefikFacts> {
+  const api = new TraefikApi(config.traefik.api ?? "");
+  const names = middlewareNames(config);
+  const isThere = await Promise.all(names.map((name) => api.hasMiddleware(name)));
+  return {
+    routers: await api.routers(),
+    missingMiddlewares: names.filter((_, index) => !isThere[index]),
+    entrypoint: await api.entrypoint(config.traefik.entrypoint),
+    version: await api.version(),
+  };
 }

@@ -4,7 +4,6 @@ import type { Docker } from "../docker/run.js";
 import { listSecrets } from "../docker/swarmSecrets.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
 import { SERVICE_NAMES } from "../stack.js";
-import type { Finding } from "./findings.js";
 
 /** What in a stack's namespace belongs to Hephaestus: what carries its label. */
 
@@ -26,26 +25,6 @@ export async function readForeign(docker: Docker, stack: string): Promise<Foreig
   return Object.entries(found).flatMap(([type, names]) =>
     names.map((name) => ({ type: type as ForeignObject["type"], name })),
   );
-}
-
-/** Number of foreign objects that an error names; the others are counted. */
-const NAMED_OBJECTS = 5;
-
-/** Reports foreign objects in the namespace of the stack, since two owners would overwrite each other. Pure. */
-export function judgeNamespace(stack: string, foreign: readonly ForeignObject[]): Finding[] {
-  if (foreign.length === 0) return [];
-  const named = foreign.slice(0, NAMED_OBJECTS);
-  const more = foreign.length > named.length ? ` and ${foreign.length - named.length} more` : "";
-  const removals = named.map(({ type, name }) => `docker ${type} rm ${name}`).join("; ");
-  return [
-    {
-      id: "namespace-foreign",
-      severity: "error",
-      message: `the stack name ${stack} is in use by something else: ${named.map(({ type, name }) => `${type} ${name}`).join(", ")}${more}`,
-      evidence: `they are in the namespace ${stack} and do not have the label ${OWNER_LABEL}=${stack}`,
-      remedy: `Set another name in hephaestus.yaml (stack: …), or, if nobody needs them, remove them: ${removals}`,
-    },
-  ];
 }
 
 /** Names of the services in the stack's namespace, or with a name of the stack's, that are not its own. */

@@ -1,17 +1,9 @@
-import { type Config, isSharedStorage, storagePlace } from "../config/resolve.js";
+import type { Config } from "../config/resolve.js";
 import { readClientVersion, readEngineInfo, readEngineVersion } from "../docker/engine.js";
 import { listNodes, type SwarmNode } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { externalNetworks } from "../services/externalNetworks.js";
-import type { FindingCode } from "./findingCodes.js";
-import type { Finding } from "./findings.js";
-import {
-  internalNetworkName,
-  judgeInternalNetwork,
-  readNetwork,
-  type SwarmNetwork,
-} from "./internalNetwork.js";
-import { judgeExternalNetworks } from "./judgeExternalNetworks.js";
+import { internalNetworkName, readNetwork, type SwarmNetwork } from "./internalNetwork.js";
 
 /** Facts about the engine and the Swarm. */
 export interface SwarmFacts {
@@ -37,9 +29,6 @@ export interface SwarmFacts {
   /** undefined where the engine runs on another machine. */
   hasIpvs: boolean | undefined;
 }
-
-/** capabilities of services came with this API (Docker 20.10), and the tests run with an engine and a CLI of that line. */
-const OLDEST_API = [1, 41] as const;
 
 /**
  * Asks the engine for everything that preflight judges.
@@ -73,87 +62,6 @@ export async function readSwarmFacts(
   facts.nodes = await listNodes(docker);
   return facts;
 }
-
-/** Judges the facts and returns all findings. Pure. */
-export function judgeSwarm(config: Config, facts: SwarmFacts): Finding[] {
-  const findings: Finding[] = [];
-  const error = (id: FindingCode, message: string, evidence: string, remedy: string) =>
-    findings.push({ id, severity: "error", message, evidence, remedy });
-
-  const { client } = facts;
-  if (client !== undefined && isTooOld(client.apiVersion)) {
-    error(
-      "client-too-old",
-      `Docker's command line ${client.version} is too old`,
-      `docker version: the client's newest API is ${client.apiVersion}, needed ${OLDEST_API.join(".")}`,
-      "Install Docker's command line 20.10 or newer, and see that `docker --version` in this shell shows it.",
-    );
-  }
-  if (isTooOld(facts.apiVersion)) {
-    error(
-      "engine-too-old",
-      `Docker Engine ${facts.serverVersion} is too old`,
-      `docker version: API ${facts.apiVersion}, needed ${OLDEST_API.join(".")}`,
-      "Use Docker Engine 20.10 or newer.",
-    );
-  }
-  if (facts.swarmState !== "active") {
-    error(
-      "no-swarm",
-      "this Docker Engine is not part of a Swarm",
-      `docker info: Swarm is ${facts.swarmState}`,
-      "Start one with: docker swarm init",
-    );
-  } else if (!facts.isManager) {
-    error(
-      "no-manager",
-      "this node is a worker of its Swarm",
-      `docker info: node ${facts.nodeId} is no manager`,
-      "Run this on a manager, or name one with --context or DOCKER_HOST.",
-    );
-  }
-  if (!facts.isManager) return findings;
-
-  findings.push(...judgeExternalNetworks(config, facts));
-  findings.push(...judgeInternalNetwork(config, facts.internal));
-
-  const { constraints } = config.registry.placement;
-  const fitting = fittingNodes(config, facts);
-  const nodes = facts.nodes
-    .map(({ Description, Spec, Status }) => `${Description.Hostname} (${Status.State}, ${Spec.Availability})`)
-    .join(", ");
-  if (fitting.length === 0) {
-    error(
-      "no-node-fits",
-      `no ready node fits ${constraints.join(", ") || "the registry"}`,
-      `nodes: ${nodes}`,
-      "Change registry.placement.constraints, or give a node the label with: docker node update --label-add",
-    );
-  } else if (fitting.length > 1 && !isSharedStorage(config)) {
-    const names = fitting.map(({ hostname }) => hostname);
-    error(
-      "several-nodes-fit",
-      `${fitting.length} nodes fit the registry, but ${storagePlace(config)} is a folder of one node`,
-      `nodes that fit: ${names.join(", ")}`,
-      `Name the node: registry.placement.constraints: ["node.hostname == ${names[0]}"]. If all of them share that folder (NFS), set registry.storage.shared: true. Or keep the images in a bucket: registry.storage.driver: s3.`,
-    );
-  }
-
-  if (config.swarm.endpointMode === "vip" && facts.hasIpvs === false) {
-    error(
-      "no-ipvs",
-      "this kernel has no IPVS, so virtual IPs of services never answer",
-      "/proc/net/ip_vs is not there, and no module ip_vs",
-      "Set swarm.endpointMode: dnsrr, or load the module with: modprobe ip_vs",
-    );
-  }
-  return findings;
-}
-
-const isTooOld = (apiVersion: string): boolean => {
-  const [major = 0, minor = 0] = apiVersion.split(".").map(Number);
-  return major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1]);
-};
 
 /** A node by its id and its host name. */
 export interface NamedNode {

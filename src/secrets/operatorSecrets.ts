@@ -16,12 +16,20 @@ import {
   secretName,
 } from "../credentials/secretKinds.js";
 import type { NewSecret } from "../docker/swarmSecrets.js";
-import type { Problem } from "../operation/findings.js";
+import { error, type Finding, findingKinds } from "../finding.js";
 import type { Session } from "../operation/stackSession.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { hasNotificationHeaders } from "../services/notifier.js";
 import { keptGeneration, nextGeneration, type StackSecrets } from "./generations.js";
 import { readSecretByService } from "./readSecret.js";
+
+export const OPERATOR_SECRET_KINDS = findingKinds("Passwords and access", {
+  "secret-not-given": error(
+    "{what} are not in the Swarm yet",
+    "{variables}",
+    "a secret that only the operator can give is in no variable, and not in the Swarm yet",
+  ),
+});
 
 /** What the operator gives for one secret. */
 type GivenSecret = Pick<NewSecret, "kind" | "content">;
@@ -81,12 +89,12 @@ export async function chooseOperatorSecrets(
 ): Promise<{
   generations: Partial<Generations>;
   secrets: NewSecret[];
-  problems: Problem[];
+  problems: Finding[];
 }> {
   const { config, environment } = session;
   const generations: Partial<Record<Family, number>> = {};
   const secrets: NewSecret[] = [];
-  const problems: Problem[] = [];
+  const problems: Finding[] = [];
   for (const family of OPERATOR_FAMILIES) {
     const { kinds, given, what, remedy } = OPERATOR_SECRETS[family] as OperatorSecret<SecretKind>;
     const needed = kinds(config);
@@ -102,12 +110,11 @@ export async function chooseOperatorSecrets(
     generations[family] = generation;
     if (isKept) continue;
     secrets.push(...brought.map((secret) => ({ ...secret, generation })));
-    if (brought.length === 0)
-      problems.push({
-        severity: "error",
-        message: `${what} are not in the Swarm yet`,
-        remedy: remedy(needed),
-      });
+    if (brought.length > 0) continue;
+    const evidence = `no secret of the kind ${needed.join(", ")}, and no variable with its content`;
+    problems.push(
+      OPERATOR_SECRET_KINDS.found("secret-not-given", { what, variables: remedy(needed) }, evidence),
+    );
   }
   return { generations, secrets, problems };
 }

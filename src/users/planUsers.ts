@@ -11,13 +11,13 @@ import {
   type UserChange,
 } from "../credentials/userChanges.js";
 import type { NewSecret } from "../docker/swarmSecrets.js";
-import type { Problem } from "../operation/findings.js";
+import type { Finding } from "../finding.js";
 import type { Session } from "../operation/stackSession.js";
 import { generationInUse, type KeptUsers, readUserSecrets } from "../secrets/generations.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { hasMirror } from "../services/mirrorSources.js";
-import { judgeAges, judgeUserNames } from "./judgeUsers.js";
 import { readEntries } from "./readUsers.js";
+import { judgeAges, judgeHandOver, judgeUserNames, USER_KINDS } from "./userFindings.js";
 
 /** Users for a stack that has none, and when their passwords last changed, if that is known. */
 export interface FirstUsers {
@@ -48,7 +48,7 @@ export const bringing = (given: Credentials | undefined): UserWishes =>
 export async function planUsers(
   session: Session,
   { change, first, obtainable }: UserWishes,
-): Promise<{ plan: SecretsPlan; problems: Problem[] }> {
+): Promise<{ plan: SecretsPlan; problems: Finding[] }> {
   const { config, options } = session;
   const there = await readUserSecrets(session);
   const { found, kept, machines, next } = there;
@@ -81,10 +81,10 @@ export async function planUsers(
   const needsCredentials = isUnseen && change === undefined && !options.dryRun;
   const unknown = unseen.filter((user) => !(needsCredentials && user === obtainable));
   const problems = [
-    ...(generation === (inUse ?? generation) ? [] : [wentBack(inUse, generation)]),
-    ...judgeUserNames(config, [...(facts?.changed.keys() ?? [])]),
+    ...(generation === (inUse ?? generation) ? [] : [tookBack(inUse, generation)]),
+    ...judgeUserNames(config, facts),
     ...judgeAges(config.credentials.maxAge, facts),
-    ...(unknown.length === 0 || change !== undefined ? [] : [neverShown(unknown)]),
+    ...(change !== undefined ? [] : judgeHandOver(facts, unknown, "warning")),
   ];
   const isSame = machines !== undefined && change === undefined;
   const changed = isSame ? plan : await applyChange(session, plan, kept, change ?? keepUsers);
@@ -191,27 +191,15 @@ function generatedOf(
 const endsOf = (users: ChangedUsers["users"]): Map<string, string> =>
   new Map(users.flatMap(({ user, until }) => (until === undefined ? [] : [[user, until] as const])));
 
-const noUsers = (stack: string): Problem => ({
-  severity: "error",
-  message: `${stack} has no users yet`,
-  remedy: "Deploy it first: hephaestus deploy",
-});
+const noUsers = (stack: string): Finding =>
+  USER_KINDS.found("users-missing", { stack }, `no secret of ${stack} is an htpasswd`);
 
-const nobodyToAsk = (): Problem => ({
-  severity: "error",
-  message: "there is no password yet, and nobody to ask for one",
-  remedy:
-    "Set REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --password-stdin or --generate-password.",
-});
+const nobodyToAsk = (): Finding =>
+  USER_KINDS.found("password-not-given", {}, "no variable and no option has one, and this is no terminal");
 
-const neverShown = (users: readonly string[]): Problem => ({
-  severity: "warning",
-  message: `nothing shows that anyone was given the generated password of ${users.join(", ")}; all users are kept`,
-  remedy: `If nobody knows it, set a new one: hephaestus rotate-password --user ${users[0]}`,
-});
-
-const wentBack = (from: number | undefined, to: number): Problem => ({
-  severity: "warning",
-  message: `the run that made generation ${from} ended before it showed the new password: going back to generation ${to}`,
-  remedy: "The passwords from before that run are valid.",
-});
+const tookBack = (unfinished: number | undefined, generation: number): Finding =>
+  USER_KINDS.found(
+    "password-taken-back",
+    { unfinished: unfinished ?? "", generation },
+    `the marker of a hand-over of generation ${unfinished} is missing`,
+  );

@@ -6,15 +6,16 @@ import type { Login } from "../credentials/userLogin.js";
 import { OperatorError } from "../errors.js";
 import { checkFrontDoor, verify } from "../frontDoor/frontDoor.js";
 import { recordUsers } from "../history/recordSteps.js";
-import { reportProblems } from "../operation/findings.js";
 import { type Session, uninterruptible } from "../operation/stackSession.js";
 import { type Deliver, handOver } from "../secrets/handover.js";
 import { discardSecrets, removeOldSecrets } from "../secrets/removeSecrets.js";
 import { createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { inStep, skipped } from "../terminal/inStep.js";
+import { reportFindings } from "../terminal/showFindings.js";
 import { rollUsers, rollUsersBack, showUserRoll } from "./htpasswdSwap.js";
 import { planUsers } from "./planUsers.js";
+import { USER_KINDS } from "./userFindings.js";
 
 /**
  * Changes the users: creates a new generation of the htpasswd, updates the registry, tests it at the front door, delivers
@@ -83,13 +84,11 @@ const lookAtUsers = (session: Session, change: UserChange): Promise<SecretsPlan>
     async () => {
       const { plan, problems } = await planUsers(session, { change });
       if (plan.accounts.some(({ kind }) => kind !== HTPASSWD)) {
-        problems.push({
-          severity: "error",
-          message: "the secrets of the machine accounts are incomplete",
-          remedy: "Repair them first: hephaestus deploy",
-        });
+        problems.push(
+          USER_KINDS.found("machine-secrets-missing", {}, "a gateway's or a UI's account has no secret"),
+        );
       }
-      reportProblems(session.reporter, problems);
+      reportFindings(session.reporter, problems);
       return plan;
     },
     ({ kept }) => `generation ${kept?.generation} is in use`,

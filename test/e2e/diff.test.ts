@@ -245,7 +245,7 @@ test("a config that changed shows what that means for each service, before it is
   const { exitCode, lines, stderr } = await diff();
   expect(exitCode).toBe(ExitCode.stale);
   expect(stderr).toContain(
-    "docker-compose.yml, registry/config.yml, gateway/nginx.conf: stale; diff compares what the config renders to",
+    "docker-compose.yml, registry/config.yml, gateway/nginx.conf: not what the config renders to",
   );
   const short = lines.filter((line) => !/^ {6}/.test(line));
   const config = (name: string) => expect.stringMatching(new RegExp(`: drift_${name}_[0-9a-f]{12}$`));

@@ -210,11 +210,11 @@ test("doctor reads the constraint and the ports of Traefik's own service", async
   closing.push(() => forge.docker("service", "rm", "front_traefik"));
   const findings = async () => {
     const run = await forge.hephaestus(["doctor", "--json", "--no-verify"]);
-    return (JSON.parse(run.stdout) as { findings: Array<Record<"id" | "evidence" | "remedy", string>> })
+    return (JSON.parse(run.stdout) as { findings: Array<Record<"code" | "evidence" | "remedy", string>> })
       .findings;
   };
   const found = await findings();
-  expect(found.map(({ id }) => id)).toEqual(["traefik-constraint", "clients-share-address"]);
+  expect(found.map(({ code }) => code)).toEqual(["traefik-constraint", "clients-share-address"]);
   expect(found[0]?.remedy).toContain("traefik.constraint-label: inner");
   expect(found[1]?.evidence).toContain(`publishes ${PORT} in mode ingress`);
   await target.docker(
@@ -223,7 +223,7 @@ test("doctor reads the constraint and the ports of Traefik's own service", async
   );
   await render(config({ mtu: MTU }, { labels: { "traefik.constraint-label": "inner" } }));
   await deploy();
-  expect((await findings()).map(({ id }) => id)).toEqual([]);
+  expect((await findings()).map(({ code }) => code)).toEqual([]);
 });
 
 test("a network that exists keeps its MTU: deploy, diff and doctor say so, and what they say helps", async () => {

@@ -261,8 +261,8 @@ test("diff, status and doctor know the service", async () => {
     expect.objectContaining({ name: "registry-metrics", healthy: true }),
   );
   const doctor = await forge.hephaestus(["doctor", "--json"]);
-  const { findings } = JSON.parse(doctor.stdout) as { findings: Array<{ id: string; message: string }> };
-  expect(findings.filter(({ id }) => /^(?:service|config|network|namespace)-/.test(id))).toEqual([]);
+  const { findings } = JSON.parse(doctor.stdout) as { findings: Array<{ code: string; message: string }> };
+  expect(findings.filter(({ code }) => /^(?:service|config|network|namespace)-/.test(code))).toEqual([]);
 });
 
 test("each alert fires once: disk, certificate, front door, error rate, a task, a service", async () => {

@@ -85,8 +85,8 @@ test("a stack name that something else uses is an obstacle, and nothing of it is
     expect(await swarmObjects(infra)).toEqual(THEIRS);
   }
   const doctor = await infra.hephaestus(["doctor", "--json", "--no-verify"]);
-  const { findings } = JSON.parse(doctor.stdout) as { findings: Array<{ id: string; message: string }> };
-  expect(findings.map(({ id }) => id).sort()).toEqual(["namespace-foreign", "not-deployed"]);
+  const { findings } = JSON.parse(doctor.stdout) as { findings: Array<{ code: string; message: string }> };
+  expect(findings.map(({ code }) => code).sort()).toEqual(["namespace-foreign", "not-deployed"]);
   const destroyed = await infra.hephaestus(["destroy", "--yes"]);
   expectOk(destroyed);
   expect(await swarmObjects(infra)).toEqual(THEIRS);

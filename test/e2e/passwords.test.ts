@@ -123,8 +123,8 @@ test("services whose images need a login are named when a password changes, unti
     expect(run.all).not.toContain("shop-db");
     const found = async () => {
       const { stdout } = await forge.hephaestus(["doctor", "--json"]);
-      const { findings } = JSON.parse(stdout) as { findings: Array<{ id: string; remedy: string }> };
-      return findings.filter(({ id }) => id === "login-stored");
+      const { findings } = JSON.parse(stdout) as { findings: Array<{ code: string; remedy: string }> };
+      return findings.filter(({ code }) => code === "login-stored");
     };
     expect(await found()).toMatchObject([{ remedy: expect.stringContaining(command) }]);
     const update = command.split(" ").slice(1);

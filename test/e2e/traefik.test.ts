@@ -224,11 +224,11 @@ test("doctor finds nothing behind a sound Traefik, and UIs that ask nobody for a
   try {
     const doctor = async () => {
       const run = await forge.hephaestus(["doctor", "--json"], { env: { NODE_EXTRA_CA_CERTS: authority } });
-      return JSON.parse(run.stdout) as { findings: Array<{ id: string }>; skipped: string[] };
+      return JSON.parse(run.stdout) as { findings: Array<{ code: string }>; skipped: string[] };
     };
     expect(await doctor()).toMatchObject({ findings: [], skipped: [] });
     open = true;
-    expect((await doctor()).findings.map(({ id }) => id)).toEqual(["library-open", "admin-open"]);
+    expect((await doctor()).findings.map(({ code }) => code)).toEqual(["library-open", "admin-open"]);
   } finally {
     close();
     await forge.run("umount", ["/etc/hosts"]);

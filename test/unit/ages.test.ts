@@ -3,7 +3,7 @@ import { timeFrom } from "../../src/credentials/dates.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { faultsOf } from "../../src/doctor/stackStatus.js";
 import { parseDf } from "../../src/storage/disk.js";
-import { judgeAges } from "../../src/users/judgeUsers.js";
+import { judgeAges } from "../../src/users/userFindings.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const facts = (changed: Record<string, string>): SecretFacts => ({

@@ -8,7 +8,7 @@ import { alertState } from "../../src/alerts/alertState.js";
 import { keyOf, textOf } from "../../src/alerts/alertText.js";
 import { notify } from "../../src/alerts/notify.js";
 import { judgeLog, judgeMaintenance, judgeMirror } from "../../src/doctor/maintenanceChecks.js";
-import type { Finding } from "../../src/operation/findings.js";
+import type { Finding } from "../../src/finding.js";
 
 let folder: string;
 let server: Server;
@@ -41,8 +41,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const finding = (id: Finding["id"], message: string): Finding => ({
-  id,
+const finding = (code: string, message: string): Finding => ({
+  code,
+  theme: "Storage",
   severity: "warning",
   message,
   evidence: "seen",
@@ -65,7 +66,7 @@ test("a finding is reported once, whatever its numbers are, and once more when i
   expect(await report([disk(8), certificate])).toBe("nothing new to report");
   await report([certificate]);
   await report([disk(7), certificate]);
-  expect(received.map(({ found, resolved }) => [found.map(({ id }) => id), resolved])).toEqual([
+  expect(received.map(({ found, resolved }) => [found.map(({ code }) => code), resolved])).toEqual([
     [["storage-full", "certificate-ends-soon"], []],
     [[], ["the storage has 9 % left"]],
     [["storage-full"], []],
@@ -142,7 +143,7 @@ test("a part of the last maintenance that failed is found, and a backup that is 
     failed,
   });
   const ids = (records: Parameters<typeof judgeMaintenance>[0], hasBackup = true) =>
-    judgeMaintenance(records, hasBackup, at("20")).map(({ id }) => id);
+    judgeMaintenance(records, hasBackup, at("20")).map(({ code }) => code);
   expect(ids([maintained("19", ["backup"])])).toEqual([]);
   expect(ids([maintained("19", ["backup"], ["prune"])])).toEqual(["maintenance-failed"]);
   expect(ids([maintained("11", ["backup"])])).toEqual(["backup-old"]);
@@ -172,6 +173,6 @@ test("an image that the mirror could not copy is found", () => {
   expect(judgeMirror(["text"])).toEqual([]);
   const log = { lines: [{ time: "", text: JSON.stringify(failed) }], missing: ["task a on node b: gone"] };
   expect(
-    judgeLog("mirror", log, judgeMirror).map(({ id, evidence }) => `${id} ${evidence.slice(0, 8)}`),
+    judgeLog("mirror", log, judgeMirror).map(({ code, evidence }) => `${code} ${evidence.slice(0, 8)}`),
   ).toEqual(["mirror-failed is not t", "log-incomplete task a o"]);
 });

@@ -3,24 +3,24 @@ import { loadConfig } from "../../src/config/load.js";
 import type { SwarmService, SwarmTask } from "../../src/docker/objects.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { judgeVersions } from "../../src/doctor/configChecks.js";
-import { judgeDrift } from "../../src/doctor/driftCheck.js";
-import { judgeClock } from "../../src/doctor/engineChecks.js";
-import type { Finding } from "../../src/doctor/finding.js";
+import { judgeDataRoot, judgeEngineClock } from "../../src/doctor/engineChecks.js";
 import { judgeHelpers, judgeLock, judgeReadOnly } from "../../src/doctor/leftoverChecks.js";
-import { judgeHandOver, judgeRegistryEnvironment, judgeSecretUse } from "../../src/doctor/passwordChecks.js";
-import { judgeServices } from "../../src/doctor/serviceChecks.js";
-import { judgeDataRoot, judgeStorage } from "../../src/doctor/storageChecks.js";
+import { judgeRegistryEnvironment, judgeSecretUse } from "../../src/doctor/secretChecks.js";
+import { judgeDrift, judgeServices } from "../../src/doctor/serviceChecks.js";
+import { judgeStorage } from "../../src/doctor/storageChecks.js";
+import type { Finding } from "../../src/finding.js";
 import type { Disk } from "../../src/host/freeSpace.js";
 import type { SecretReport } from "../../src/secrets/secretsReport.js";
 import { secretsOf, serviceNames } from "../../src/stack.js";
 import { isReadOnly, type Storage } from "../../src/storage/disk.js";
+import { judgeHandOver } from "../../src/users/userFindings.js";
 import { service, task, template } from "./swarmObjects.js";
 
 /** What facts mean. Which facts there are, the end-to-end tests show. */
 
 const { config } = loadConfig("domain: a.example\nstack: forge", "f", {});
 
-const ids = (findings: readonly Finding[]) => findings.map(({ severity, id }) => `${severity} ${id}`);
+const ids = (findings: readonly Finding[]) => findings.map(({ severity, code }) => `${severity} ${code}`);
 
 const named = (
   name: string,
@@ -259,7 +259,7 @@ test("the table of versions is old after a year", () => {
   const looked = new Date("2026-11-24");
   expect(judgeVersions(looked, new Date("2027-11-24"))).toEqual([]);
   expect(judgeVersions(looked, new Date("2027-11-25"))[0]).toMatchObject({
-    id: "versions-old",
+    code: "versions-old",
     evidence: "its table of versions is 366 days old",
   });
 });
@@ -267,14 +267,14 @@ test("the table of versions is old after a year", () => {
 test("clocks may be half a minute apart", () => {
   const here = new Date("2026-01-01T00:00:00Z");
   const at = (seconds: number) => ({ here, there: new Date(here.getTime() + seconds * 1000) });
-  expect(judgeClock("clock-engine", "it", at(30))).toEqual([]);
-  expect(judgeClock("clock-engine", "it", at(31))[0]?.message).toBe(
-    "the clock of it is 31 seconds ahead of this machine's",
+  expect(judgeEngineClock(at(30))).toEqual([]);
+  expect(judgeEngineClock(at(31))[0]?.message).toBe(
+    "the clock of the Docker Engine is 31 seconds ahead of this machine's",
   );
-  expect(judgeClock("clock-engine", "it", at(-90))[0]?.message).toBe(
-    "the clock of it is 90 seconds behind this machine's",
+  expect(judgeEngineClock(at(-90))[0]?.message).toBe(
+    "the clock of the Docker Engine is 90 seconds behind this machine's",
   );
-  expect(judgeClock("clock-engine", "it", { here, there: new Date("") })).toEqual([]);
+  expect(judgeEngineClock({ here, there: new Date("") })).toEqual([]);
 });
 
 test("a registry that was left read-only refuses pushes until its lease ends, and is meant to while it is locked", () => {

@@ -10,12 +10,11 @@ import { composedSpec } from "../../src/diff/composedService.js";
 import { differenceLines } from "../../src/diff/differenceLines.js";
 import { compareSpecs } from "../../src/diff/serviceDifferences.js";
 import { CHECKS } from "../../src/doctor/allChecks.js";
-import { findingLines } from "../../src/doctor/findingLines.js";
-import { judgeStorage, storageCheck } from "../../src/doctor/storageChecks.js";
-import { FINDING_CODES } from "../../src/operation/findingCodes.js";
+import { judgeStorage } from "../../src/doctor/storageChecks.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
 import { shown } from "../../src/terminal/output.js";
+import { findingLines } from "../../src/terminal/showFindings.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const pages = [
@@ -116,9 +115,7 @@ test("the sample of diff in docs/deploy.md is what it prints", () => {
 test("the sample of doctor in docs/operations.md is what it prints", () => {
   const storage = { disk: undefined, inodes: undefined, writable: false, readOnly: false };
   const found = judgeStorage("/mnt/storage/registry", "10001:10001", storage, []);
-  const lines = findingLines(found.map((one) => ({ ...one, theme: storageCheck.theme }))).map((line) =>
-    shown(line),
-  );
+  const lines = findingLines(found).map((line) => shown(line));
   const { config } = loadConfig("domain: example.com\n", "hephaestus.yaml", {});
   const checks = CHECKS.filter(({ applies }) => applies?.(config) ?? true).length;
   expect(read("docs/operations.md")).toContain(
@@ -136,13 +133,39 @@ test.each(
   expect(read(path)).toBe(text);
 });
 
-test("every code of a finding is used", () => {
-  const sources = readdirSync(join(ROOT, "src"), { recursive: true }) as string[];
-  const text = sources
-    .filter((path) => path.endsWith(".ts") && !path.endsWith("findingCodes.ts"))
+describe("codes of findings", () => {
+  const source = (readdirSync(join(ROOT, "src"), { recursive: true }) as string[])
+    .filter((path) => path.endsWith(".ts"))
     .map((path) => read(`src/${path}`))
     .join("\n");
-  expect(Object.keys(FINDING_CODES).filter((code) => !text.includes(`"${code}"`))).toEqual([]);
+  const declarations = [...source.matchAll(/= findingKinds\(([\s\S]*?)\n\}\);/g)].map(
+    ([, text = ""]) => text,
+  );
+  const declared = declarations.flatMap((text) =>
+    [...text.matchAll(/^ {2}"?([a-z-]+)"?: (?:error|warning|errorOrWarning)\(/gm)].map(
+      ([, code = ""]) => code,
+    ),
+  );
+  const listed = [...read("docs/findings.md").matchAll(/^\| `([a-z-]+)`/gm)].map(([, code = ""]) => code);
+
+  test("are those of docs/findings.md, each once", () => {
+    expect(declared.length).toBeGreaterThan(90);
+    expect([...listed].sort()).toEqual([...new Set(declared)].sort());
+    expect(declared).toHaveLength(listed.length);
+  });
+
+  test("are made somewhere", () => {
+    const made = declarations.reduce((text, declaration) => text.replace(declaration, ""), source);
+    expect(declared.filter((code) => !made.includes(`"${code}"`))).toEqual([]);
+  });
+
+  test("are in no other table of the docs", () => {
+    const others = pages.filter((page) => page !== "docs/findings.md");
+    const rows = others.flatMap((page) =>
+      [...read(page).matchAll(/^\| `([a-z-]+)`/gm)].map(([, code = ""]) => `${page}: ${code}`),
+    );
+    expect(rows.filter((row) => declared.some((code) => row.endsWith(`: ${code}`)))).toEqual([]);
+  });
 });
 
 const examples = readdirSync(join(ROOT, "docs/examples")).filter((name) => name.endsWith(".yaml"));

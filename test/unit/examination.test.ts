@@ -6,10 +6,10 @@ import { CHECKS } from "../../src/doctor/allChecks.js";
 import type { Check } from "../../src/doctor/check.js";
 import { examine } from "../../src/doctor/examine.js";
 import { factsOf } from "../../src/doctor/facts.js";
-import { error, type GroupedFinding, sortFindings, warning } from "../../src/doctor/finding.js";
-import { findingLines } from "../../src/doctor/findingLines.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
+import { type Finding, type Severity, sortFindings, type Theme } from "../../src/finding.js";
 import { shown } from "../../src/terminal/output.js";
+import { findingLines } from "../../src/terminal/showFindings.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 
 const { config } = loadConfig("domain: a.example\nexpose: ports\nstack: forge", "f", {});
@@ -46,16 +46,23 @@ function subject(silence?: Error) {
   };
 }
 
-const check = (id: string, run: Check["run"], changes: Partial<Check> = {}): Check => ({
-  id,
-  title: `title of ${id}`,
-  theme: "Services",
+const finding = (
+  severity: Severity,
+  code: string,
+  theme: Theme = "Services",
+  message = "m",
+  evidence = "e",
+  remedy = "r",
+): Finding => ({ code, theme, severity, message, evidence, remedy });
+
+const check = (title: string, run: Check["run"], changes: Partial<Check> = {}): Check => ({
+  title,
   run,
   ...changes,
 });
 
 const sound = async () => [];
-const sick = async () => [error("service-down", "m", "e", "r")];
+const sick = async () => [finding("error", "service-down")];
 
 describe("an examination", () => {
   test("a check that cannot be run hides none of the others", async () => {
@@ -66,10 +73,10 @@ describe("an examination", () => {
       check("d", sound),
     ];
     const { findings, checked } = await examine(checks, subject(SILENT).facts, true);
-    expect(findings.map(({ id, evidence }) => `${id} ${evidence}`)).toEqual([
-      "service-down e",
-      "not-checked check b: boom",
-      "not-checked check c: docker version: Cannot connect to the Docker daemon",
+    expect(findings.map(({ code, message, evidence }) => `${code} ${message}: ${evidence}`)).toEqual([
+      "service-down m: e",
+      "not-checked could not be checked: b: boom",
+      "not-checked could not be checked: c: docker version: Cannot connect to the Docker daemon",
     ]);
     expect(checked).toHaveLength(4);
   });
@@ -81,13 +88,13 @@ describe("an examination", () => {
       check("c", () => Promise.reject(SILENT), { unknown: () => Promise.reject(SILENT) }),
     ];
     const { findings, unknown } = await examine(checks, subject(SILENT).facts, true);
-    expect(findings.map(({ id }) => id)).toEqual(["not-checked"]);
+    expect(findings.map(({ code }) => code)).toEqual(["not-checked"]);
     expect(unknown).toEqual(["whether: why"]);
   });
 
   test("without Docker it says so once, and leaves out what needs it", async () => {
     const { findings, checked, skipped } = await examine(CHECKS, subject(SILENT).facts, false);
-    expect(findings.map(({ id, remedy }) => `${id} ${remedy}`)).toEqual(["docker-silent Start Docker."]);
+    expect(findings.map(({ code, remedy }) => `${code} ${remedy}`)).toEqual(["docker-silent Start Docker."]);
     expect(checked).toContain("rendered files");
     expect(skipped).toEqual(expect.arrayContaining(["services, tasks and updates", "storage", "DNS"]));
   });
@@ -95,7 +102,7 @@ describe("an examination", () => {
   test("on a worker it looks at the engine, and not at what only a manager knows", async () => {
     const { facts, asked } = subject();
     const { findings } = await examine(CHECKS, facts, false);
-    expect(findings.map(({ id }) => id)).toEqual(["no-manager"]);
+    expect(findings.map(({ code }) => code)).toEqual(["no-manager"]);
     expect(asked.filter((line) => !/^(?:context inspect|version|GET \/(?:info|version))/.test(line))).toEqual(
       [],
     );
@@ -144,14 +151,14 @@ test("a docker command or a request may not take for ever, unless it is told how
 });
 
 test("errors come before warnings, both in groups, each with evidence and remedy", () => {
-  const findings: GroupedFinding[] = [
-    { ...warning("service-off", "later", "e1", "r1"), theme: "Services" },
-    { ...error("storage-full", "broken", "line 1\nline 2", "r2"), theme: "Storage" },
-    { ...error("service-down", "down", "e3", "r3"), theme: "Services" },
-    { ...error("service-missing", "off", "e4", "r4"), theme: "Services" },
+  const findings = [
+    finding("warning", "service-off", "Services", "later", "e1", "r1"),
+    finding("error", "storage-full", "Storage", "broken", "line 1\nline 2", "r2"),
+    finding("error", "service-down", "Services", "down", "e3", "r3"),
+    finding("error", "service-missing", "Services", "off", "e4", "r4"),
   ];
   const sorted = sortFindings(findings);
-  expect(sorted.map(({ id }) => id)).toEqual([
+  expect(sorted.map(({ code }) => code)).toEqual([
     "service-down",
     "service-missing",
     "storage-full",

@@ -4,15 +4,14 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { lookUp } from "../../src/doctor/dns.js";
-import type { Finding } from "../../src/doctor/finding.js";
 import { judgeCertificate, judgeFrontDoor, judgeHostNames } from "../../src/doctor/frontDoorChecks.js";
-import { judgeNeighbours } from "../../src/doctor/neighbourCheck.js";
-import { TraefikApi } from "../../src/doctor/traefikApi.js";
+import { judgeNeighbours } from "../../src/doctor/neighbourChecks.js";
+import { middlewareNames, TraefikApi, type TraefikFacts } from "../../src/doctor/traefikApi.js";
 import { judgeTraefik } from "../../src/doctor/traefikChecks.js";
-import { middlewareNames, type TraefikFacts } from "../../src/doctor/traefikFacts.js";
+import { goSeconds } from "../../src/doctor/traefikTimeout.js";
+import type { Finding } from "../../src/finding.js";
 import { readCertificate } from "../../src/frontDoor/certificate.js";
 import type { FrontDoorAnswer } from "../../src/frontDoor/questions.js";
-import { goSeconds } from "../../src/operation/traefikService.js";
 import { hostsOf } from "../../src/services/traefikLabels.js";
 import { entrypoint, listen, router, traefikApi } from "../e2e/doctor/fakes.js";
 import fc from "../support/properties.js";
@@ -22,7 +21,7 @@ import { service } from "./swarmObjects.js";
 /** What the front door, its names and certificates, and Traefik tell. */
 
 const load = (text: string) => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
-const ids = (findings: readonly Finding[]) => findings.map(({ severity, id }) => `${severity} ${id}`);
+const ids = (findings: readonly Finding[]) => findings.map(({ severity, code }) => `${severity} ${code}`);
 const DAY = 86_400_000;
 
 describe("certificates", () => {

@@ -5,6 +5,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { createConfig } from "../../src/docker/configs.js";
 import { engineRemove } from "../../src/docker/engineApi.js";
+import { factsOf } from "../../src/doctor/facts.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import { whileReadOnly } from "../../src/maintenance/lease.js";
 import { keepLock } from "../../src/operation/lockKeeper.js";
@@ -114,6 +115,23 @@ test.each(
   const began = performance.now();
   expect(await takeLock(swarm.docker(), "forge")).not.toBe(id);
   expect(performance.now() - began).toBeGreaterThan(2 * BEAT_SECONDS * 1000);
+});
+
+test.each(
+  SKEWS,
+)("is judged by doctor as by who would take it, though the leader's clock is far %s the other manager's", async (_, ahead) => {
+  const swarm = new FakeEngine();
+  swarm.ahead = ahead;
+  const { config } = loadConfig("domain: a.example\nstack: forge", "f", {});
+  const { signal } = new AbortController();
+  const look = () =>
+    factsOf({ config, warnings: [], files: [], folder: ".", docker: swarm.docker(), signal });
+  const kept = keepLock(swarm.docker(), "forge", await takeElsewhere(swarm));
+  expect(await look().isLocked()).toBe(true);
+  await kept.end();
+  await takeElsewhere(swarm);
+  expect(await look().isLocked()).toBe(false);
+  expect(await look().lock()).toMatchObject({ stale: true });
 });
 
 test("that was taken by another process while it was watched is not removed", async () => {

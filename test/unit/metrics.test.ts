@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
-import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
+import { judgeNetworks } from "../../src/doctor/networkChecks.js";
+import type { SwarmFacts } from "../../src/operation/swarmFacts.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
 import { swarmFacts } from "./swarmObjects.js";
@@ -93,8 +94,8 @@ describe("what is rendered for Prometheus", () => {
 
 describe("a network of Prometheus", () => {
   const judge = (metrics: SwarmFacts["metrics"], text = `${ON} }`) =>
-    judgeSwarm(load(text).config, swarmFacts({ metrics })).map(({ id, message, remedy }) => [
-      id,
+    judgeNetworks(load(text).config, swarmFacts({ metrics })).map(({ code, message, remedy }) => [
+      code,
       message,
       remedy,
     ]);

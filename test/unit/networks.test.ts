@@ -1,10 +1,9 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { judgeMtu } from "../../src/doctor/mtuCheck.js";
+import { judgeInternalNetwork, judgeMtu, judgeNetworks } from "../../src/doctor/networkChecks.js";
 import { interfaceOf } from "../../src/host/interfaces.js";
-import { judgeInternalNetwork, mtuOf, readNetwork } from "../../src/operation/internalNetwork.js";
-import { judgeSwarm } from "../../src/operation/swarmFacts.js";
+import { mtuOf, readNetwork } from "../../src/operation/internalNetwork.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { swarmFacts } from "./swarmObjects.js";
 
@@ -39,7 +38,7 @@ describe("a network that exists is never changed by a deploy", () => {
   ])("so one that %s is told, with the way there", (_name, text, options, words) => {
     const [finding, ...others] = judgeInternalNetwork(load(text), network(options));
     expect(others).toEqual([]);
-    expect(finding).toMatchObject({ id: "network-options-differ", severity: "warning" });
+    expect(finding).toMatchObject({ code: "network-options-differ", severity: "warning" });
     expect(finding?.message).toMatch(words);
     expect(finding?.message).toContain("forge_internal");
     expect(finding?.remedy).toMatch(/docker stack rm forge.*hephaestus deploy/);
@@ -47,10 +46,10 @@ describe("a network that exists is never changed by a deploy", () => {
 
   test("preflight and doctor tell it among the others", () => {
     const facts = swarmFacts({ network: network(), internal: network() });
-    expect(judgeSwarm(load("networks: { mtu: 1420 }"), facts).map(({ id }) => id)).toEqual([
+    expect(judgeNetworks(load("networks: { mtu: 1420 }"), facts).map(({ code }) => code)).toEqual([
       "network-options-differ",
     ]);
-    expect(judgeSwarm(load(""), facts)).toEqual([]);
+    expect(judgeNetworks(load(""), facts)).toEqual([]);
   });
 
   test("it is asked for by its name, and what is not there is none", async () => {
@@ -80,7 +79,7 @@ describe("the MTU of the nodes", () => {
 
   test("that is smaller than a network's is found for each network", () => {
     const findings = judge({});
-    expect(findings.map(({ severity, id }) => `${severity} ${id}`)).toEqual([
+    expect(findings.map(({ severity, code }) => `${severity} ${code}`)).toEqual([
       "warning mtu-too-large",
       "warning mtu-too-large",
     ]);

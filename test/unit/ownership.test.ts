@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { isOwnService, type SwarmService, stackServices } from "../../src/docker/objects.js";
-import { judgeNamespace, ownConfigs, ownNetworks, readForeign } from "../../src/operation/ownership.js";
+import { judgeNamespace } from "../../src/doctor/serviceChecks.js";
+import { ownConfigs, ownNetworks, readForeign } from "../../src/operation/ownership.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { named } from "./swarmObjects.js";
 
@@ -49,7 +50,7 @@ test("what others have under the stack's name is named with both ways out", () =
     (_, index) => ({ type: "service", name: `infra_${index}` }) as const,
   );
   const [finding] = judgeNamespace("infra", foreign);
-  expect(finding).toMatchObject({ id: "namespace-foreign", severity: "error" });
+  expect(finding).toMatchObject({ code: "namespace-foreign", severity: "error" });
   expect(finding?.message).toMatch(
     /^the stack name infra is in use by something else: service infra_0, .* and 2 more$/,
   );

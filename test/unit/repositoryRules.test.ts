@@ -13,8 +13,9 @@ import {
 } from "../../src/access/repositoryRules.js";
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
+import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { accessValues } from "../../src/services/accessMaps.js";
-import { judgeUserNames } from "../../src/users/judgeUsers.js";
+import { judgeUserNames } from "../../src/users/userFindings.js";
 import fc from "../support/properties.js";
 
 const load = (text: string) => loadConfig(`domain: a.example\n${text}`, "f", {});
@@ -217,27 +218,33 @@ describe("the maps of the gateway", () => {
   });
 });
 
+/** What the Swarm tells of an htpasswd with these users. */
+const htpasswd = (users: string[]) =>
+  ({
+    name: "forge_htpasswd_2",
+    changed: new Map(users.map((user) => [user, new Date(0)])),
+  }) as unknown as SecretFacts;
+
 test("a deploy and doctor warn of names that no user has, with the nearest user", () => {
   const { config } = load(
     "groups: { team: [anne] }\naccess:\n  - { repositories: ['a/**'], pull: [team, bob] }",
   );
-  expect(judgeUserNames(config, ["ann", "bob"])).toEqual([
+  expect(judgeUserNames(config, htpasswd(["ann", "bob"]))).toEqual([
     {
-      id: "rule-names-nobody",
-      severity: "warning",
+      ...{ code: "rule-names-nobody", theme: "Passwords and access", severity: "warning" },
       message: "access names anne, but there is no such user",
-      remedy: "Did you mean ann? Add one with: hephaestus user add anne",
+      evidence: "labels of forge_htpasswd_2; the nearest name of a user is ann",
+      remedy: "Correct the name, or add the user with: hephaestus user add anne",
     },
   ]);
-  expect(judgeUserNames(config, [])).toEqual([]);
-  expect(judgeUserNames(config, ["anne", "bob", "hephaestus.temporary"])).toEqual([]);
-  expect(judgeUserNames(config, ["anne", "bob", "team", "HEPHAESTUS.ui"]).map(({ id }) => id)).toEqual([
-    "user-name-of-group",
-    "user-name-reserved",
-  ]);
-  expect(judgeUserNames(load("users: { provider: both }\ngroups: { team: [anne] }").config, ["bob"])).toEqual(
-    [],
-  );
+  expect(judgeUserNames(config, htpasswd([]))).toEqual([]);
+  expect(judgeUserNames(config, htpasswd(["anne", "bob", "hephaestus.temporary"]))).toEqual([]);
+  expect(
+    judgeUserNames(config, htpasswd(["anne", "bob", "team", "HEPHAESTUS.ui"])).map(({ code }) => code),
+  ).toEqual(["user-name-of-group", "user-name-reserved"]);
+  expect(
+    judgeUserNames(load("users: { provider: both }\ngroups: { team: [anne] }").config, htpasswd(["bob"])),
+  ).toEqual([]);
 });
 
 describe("what a user may not see", () => {

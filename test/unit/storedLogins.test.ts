@@ -3,7 +3,7 @@ import { loadConfig } from "../../src/config/load.js";
 import type { SwarmService } from "../../src/docker/objects.js";
 import type { Docker } from "../../src/docker/run.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
-import { judgeStoredLogins } from "../../src/doctor/storedLoginCheck.js";
+import { judgeStoredLogins } from "../../src/doctor/userChecks.js";
 import { servicesWithLogins, warnOfStoredLogins } from "../../src/operation/storedLogins.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { service, template } from "./swarmObjects.js";
@@ -80,7 +80,7 @@ describe("doctor", () => {
   test("names services that were not updated since the users changed, and what to do with all", () => {
     const [finding, ...others] = judge([old, fresh]);
     expect(others).toEqual([]);
-    expect(finding).toMatchObject({ id: "login-stored", severity: "warning" });
+    expect(finding).toMatchObject({ code: "login-stored", severity: "warning" });
     expect(finding?.message).toMatch(/^shop_web may keep/);
     expect(finding?.evidence).toMatch(/2026-02-01T.*maybe without a login: shop_db$/);
     expect(finding?.remedy).toContain("docker login registry.a.example");

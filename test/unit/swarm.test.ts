@@ -6,10 +6,12 @@ import { childEnvironment } from "../../src/docker/childEnvironment.js";
 import { dockerFailed } from "../../src/docker/failures.js";
 import { serviceTasks, stackServices, tasksOf } from "../../src/docker/objects.js";
 import { MOST_SECRET_BYTES, secretLabels, writeSecret } from "../../src/docker/swarmSecrets.js";
+import { judgeSwarm } from "../../src/doctor/engineChecks.js";
+import { judgeNetworks } from "../../src/doctor/networkChecks.js";
 import { ExitCode } from "../../src/errors.js";
 import { sshDestination } from "../../src/host/setupHost.js";
 import { deployStack } from "../../src/operation/stackUpdate.js";
-import { judgeSwarm, type SwarmFacts } from "../../src/operation/swarmFacts.js";
+import type { SwarmFacts } from "../../src/operation/swarmFacts.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 import { named, node, swarmFacts, task } from "./swarmObjects.js";
 
@@ -53,7 +55,8 @@ describe("preflight", () => {
     ["a kernel without IPVS", { hasIpvs: false }, /dnsrr/],
     ["nothing where the kernel is not known", { hasIpvs: undefined }, undefined],
   ] as const)("finds %s", (_name, changes, remedy) => {
-    const findings = judgeSwarm(config, facts(changes as Partial<SwarmFacts>));
+    const found = facts(changes as Partial<SwarmFacts>);
+    const findings = [...judgeSwarm(config, found), ...(found.isManager ? judgeNetworks(config, found) : [])];
     if (remedy === undefined) expect(findings).toEqual([]);
     else expect(findings.map((finding) => finding.remedy).join("\n")).toMatch(remedy);
   });

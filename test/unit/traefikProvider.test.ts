@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
-import type { Finding } from "../../src/doctor/finding.js";
+import type { TraefikFacts } from "../../src/doctor/traefikApi.js";
 import { judgeTraefik } from "../../src/doctor/traefikChecks.js";
-import type { TraefikFacts } from "../../src/doctor/traefikFacts.js";
-import { judgeTraefikService } from "../../src/doctor/traefikServiceCheck.js";
-import { readTimeout } from "../../src/operation/traefikService.js";
+import { judgeTraefikService, traefikServiceChecks } from "../../src/doctor/traefikServiceChecks.js";
+import { readTimeout } from "../../src/doctor/traefikTimeout.js";
+import type { Finding } from "../../src/finding.js";
 import { entrypoint, router } from "../e2e/doctor/fakes.js";
 import { service } from "./swarmObjects.js";
 
 /** Why Traefik does not see our services, or takes all clients for one. */
 
 const load = (text = "") => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
-const ids = (findings: readonly Finding[]) => findings.map(({ severity, id }) => `${severity} ${id}`);
+const ids = (findings: readonly Finding[]) => findings.map(({ severity, code }) => `${severity} ${code}`);
 const PUBLIC = "Label(`traefik.constraint-label`, `traefik-public`)";
 
 describe("Traefik's own service in the Swarm", () => {
@@ -54,8 +54,15 @@ describe("Traefik's own service in the Swarm", () => {
       { Image: "traefik:v3.5@sha256:abc", Args: args, ...container },
       networks,
     );
-  const judge = (services: SwarmService[], text = "", minApiVersion = "1.24") =>
-    judgeTraefikService(load(text), { services, networkId: NETWORK, minApiVersion });
+  const judge = (services: SwarmService[], text = "", minApiVersion = "1.24") => {
+    const config = load(text);
+    const isAsked = traefikServiceChecks.checks.every(({ applies }) => applies?.(config));
+    const { finding } = isAsked ? readTimeout(config, services) : {};
+    return [
+      ...judgeTraefikService(config, { services, networkId: NETWORK, minApiVersion }),
+      ...(finding ? [finding] : []),
+    ];
+  };
   const SOUND = [
     "--providers.swarm.endpoint=unix:///var/run/docker.sock",
     "--providers.swarm.exposedByDefault=false",
@@ -180,7 +187,7 @@ describe("Traefik's own service in the Swarm", () => {
   ])("has %s", (_name, args, text, remedy) => {
     const [finding, ...others] = judge([gateway(), traefik(args, { Image: "traefik:latest" })], text);
     expect(others).toEqual([]);
-    expect(finding?.id).toBe("traefik-provider");
+    expect(finding?.code).toBe("traefik-provider");
     expect(finding?.remedy).toMatch(remedy);
   });
 
@@ -292,7 +299,7 @@ describe("a router that Traefik's API does not show", () => {
     ...changes,
   });
   const missing = (changes: Partial<TraefikFacts>) => {
-    const found = judgeTraefik(config, facts(changes)).filter(({ id }) => id === "router-missing");
+    const found = judgeTraefik(config, facts(changes)).filter(({ code }) => code === "router-missing");
     expect(found).toHaveLength(2);
     return found[0] as Finding;
   };

@@ -22,7 +22,7 @@ import {
   updateUser,
 } from "../../src/credentials/userChanges.js";
 import { type SecretFacts, secretLabels } from "../../src/docker/swarmSecrets.js";
-import { judgeEnds } from "../../src/doctor/passwordChecks.js";
+import { judgeEnds } from "../../src/doctor/userChecks.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
 import fc from "../support/properties.js";
@@ -127,7 +127,7 @@ describe("a user's end and note", () => {
   ])("are reported by doctor: %s", (day, wanted) => {
     const facts = { name: "s_htpasswd_1", ends: new Map([["ci", day]]) } as SecretFacts;
     const found = judgeEnds(facts, new Date("2026-11-25T10:00:00Z"));
-    expect(found.map(({ id, message }) => `${id}: ${message}`)).toEqual(wanted);
+    expect(found.map(({ code, message }) => `${code}: ${message}`)).toEqual(wanted);
   });
 });
 
