@@ -1,27 +1,19 @@
 import { LEAST_FREE } from "../config/limits.js";
-import { publicUrls } from "../config/resolve.js";
-import { HTPASSWD } from "../credentials/secretKinds.js";
-import {
-  type SwarmService,
-  type SwarmTask,
-  stackService,
-  stackServices,
-  tasksOf,
-} from "../docker/objects.js";
+import type { SwarmService, SwarmTask } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readCertificate } from "../frontDoor/certificate.js";
-import { verifyFrontDoor } from "../frontDoor/frontDoor.js";
 import type { FrontDoorAnswer } from "../frontDoor/questions.js";
-import { lastDone, readRecords } from "../history/records.js";
+import { lastDone } from "../history/records.js";
 import type { Disk } from "../host/freeSpace.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
 import { judge } from "../operation/convergence.js";
 import { lookAtLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
-import { generationInUse, htpasswdFacts, readStackSecrets } from "../secrets/generations.js";
+import { generationInUse } from "../secrets/generations.js";
 import { serviceNames } from "../stack.js";
 import { storageDisk } from "../storage/disk.js";
 import { tagsOfTask } from "../storage/storedTags.js";
+import { factsOf } from "./facts.js";
 import { judgeEnds } from "./userChecks.js";
 
 export interface ServiceStatus {
@@ -61,24 +53,23 @@ export interface Status {
 }
 
 /** How the stack is now. Changes nothing. */
-export async function readStatus({ config, docker, options, signal }: Session): Promise<Status> {
+export async function readStatus(session: Session): Promise<Status> {
+  const { config, docker, options } = session;
   const { stack } = config;
-  const running = await stackServices(docker, stack);
-  const tasks = await tasksOf(docker, running);
+  const facts = factsOf({ ...session, warnings: [], folder: options.folder });
+  const { urls } = facts;
+  const running = await facts.services();
   const services = serviceNames(config).map((name) => {
-    const service = stackService(running, stack, name);
-    return serviceStatus(name, service, service ? tasks(service) : []);
+    const found = running.find(({ service }) => service.Spec.Name === `${stack}_${name}`);
+    return serviceStatus(name, found?.service, found?.tasks ?? []);
   });
-  const secrets = await readStackSecrets(docker, stack);
-  const generation = generationInUse(secrets, HTPASSWD);
-  const facts = htpasswdFacts(secrets, generation);
-  const urls = publicUrls(config);
-  const records = await readRecords(docker, stack);
-  const until = readOnlyUntil(running, stack);
+  const htpasswd = await facts.htpasswd();
+  const records = await facts.records();
+  const until = readOnlyUntil(await facts.bareServices(), stack);
   const lock = until === undefined ? undefined : await lookAtLock(docker, stack);
   const holder = lock && !lock.stale ? lock.holder : undefined;
   const [frontDoor, certificate, disk, tags] = await Promise.all([
-    options.verify ? verifyFrontDoor(config, {}, 0, signal) : [],
+    options.verify ? facts.frontDoor() : [],
     readCertificate(urls.registry).then((shown) => shown?.until),
     storageDisk(docker, stack),
     config.registry.storage.driver === "filesystem"
@@ -87,10 +78,10 @@ export async function readStatus({ config, docker, options, signal }: Session): 
   ]);
   const status = {
     services,
-    generation,
-    machines: generationInUse(secrets, "gateway"),
-    passwords: [...(facts?.changed ?? [])].map(([user, changed]) => ({ user, changed })),
-    ends: judgeEnds(facts, new Date()).map(({ message }) => message),
+    generation: await facts.usersInUse(),
+    machines: generationInUse(await facts.secrets(), "gateway"),
+    passwords: [...(htpasswd?.changed ?? [])].map(([user, changed]) => ({ user, changed })),
+    ends: judgeEnds(htpasswd, new Date()).map(({ message }) => message),
     registry: urls.registry,
     library: urls.ui,
     frontDoor,

@@ -1,89 +1,39 @@
+import { z } from "zod";
 import type { Config } from "../config/resolve.js";
+import { readJson } from "../json.js";
 import { providerOf } from "../services/traefikLabels.js";
 import { routersOf } from "../stack.js";
 
-/**
- * Traefik's API, as far as it is read here. Source: traefik/traefik, pkg/api (handler_http.go, handler_entrypoint.go,
- * criterion.go) and pkg/config/runtime; lines 2 and 3 answer alike.
- */
+/** Traefik's API, as far as it is read here. Source: traefik/traefik, pkg/api and pkg/config/runtime; lines 2 and 3 answer alike. */
 
-export interface TraefikRouter {
+const routerSchema = z.object({
   /** With its provider: forge-registry@swarm. */
-  name: string;
-  entryPoints?: string[];
+  name: z.string(),
+  entryPoints: z.array(z.string()).optional(),
   /** The entrypoints that it really has. */
-  using?: string[];
-  status?: string;
-  error?: string[];
-}
+  using: z.array(z.string()).optional(),
+  status: z.string().optional(),
+  error: z.array(z.string()).optional(),
+});
 
 /** Zero values are left out. */
-export interface TraefikEntrypoint {
-  transport?: { respondingTimeouts?: { readTimeout?: string } };
-}
+const entrypointSchema = z.object({
+  name: z.string(),
+  transport: z
+    .object({ respondingTimeouts: z.object({ readTimeout: z.string().optional() }).optional() })
+    .optional(),
+});
 
-const TIMEOUT_MILLISECONDS = 10_000;
+const middlewareSchema = z.object({ name: z.string() });
 
-/** More pages than any Traefik has, of 100 each. */
-const MOST_PAGES = 1000;
-
-export class TraefikApi {
-  /** @param url where the API is, without /api */
-  constructor(private readonly url: string) {}
-
-  /** All HTTP routers. Each page names the next in a header; the last one names the first. */
-  async routers(): Promise<TraefikRouter[]> {
-    const routers: TraefikRouter[] = [];
-    for (let page = 1; page <= MOST_PAGES; ) {
-      const response = await this.ask(`/api/http/routers?page=${page}&per_page=100`);
-      routers.push(...((await this.expectOk(response).json()) as TraefikRouter[]));
-      const next = Number(response.headers.get("x-next-page") ?? 1);
-      if (!(next > page)) break;
-      page = next;
-    }
-    return routers;
-  }
-
-  /** @param name with its provider; it goes as it is, since older versions do not decode an @ */
-  async hasMiddleware(name: string): Promise<boolean> {
-    return (await this.one(`/api/http/middlewares/${name}`)) !== undefined;
-  }
-
-  entrypoint(name: string): Promise<TraefikEntrypoint | undefined> {
-    return this.one<TraefikEntrypoint>(`/api/entrypoints/${name}`);
-  }
-
-  /** Such as 3.5.0. */
-  async version(): Promise<string | undefined> {
-    return (await this.one<{ Version: string }>("/api/version"))?.Version.replace(/^v/, "");
-  }
-
-  private async one<T>(path: string): Promise<T | undefined> {
-    const response = await this.ask(path);
-    // The API's own 404 is JSON with a message; another one means that this is no API of Traefik.
-    if (response.status === 404 && /"message"/.test(await response.text())) return undefined;
-    return (await this.expectOk(response).json()) as T;
-  }
-
-  private ask(path: string): Promise<Response> {
-    return fetch(`${this.url.replace(/\/$/, "")}${path}`, {
-      redirect: "manual",
-      signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
-    });
-  }
-
-  private expectOk(response: Response): Response {
-    if (response.status === 200) return response;
-    throw new Error(`${response.url} answered ${response.status}`);
-  }
-}
+const versionSchema = z.object({ Version: z.string() });
 
 /** Answers of the API of Traefik, and the oldest API that the engine speaks. What is not known is left out. */
 export interface TraefikFacts {
-  routers: readonly TraefikRouter[];
+  routers: readonly z.infer<typeof routerSchema>[];
   /** Those that our routers name, and Traefik does not have. */
   missingMiddlewares: readonly string[];
-  entrypoint: TraefikEntrypoint | undefined;
+  entrypoint: z.infer<typeof entrypointSchema> | undefined;
   version?: string | undefined;
   minApiVersion?: string | undefined;
 }
@@ -97,15 +47,37 @@ export const middlewareNames = (config: Config): string[] => [
   ),
 ];
 
-/** Asks the API that the config names. */
+/**
+ * Asks the API that the config names.
+ *
+ * @throws Error if it does not answer, or is no API of Traefik
+ */
 export async function readTraefik(config: Config): Promise<TraefikFacts> {
-  const api = new TraefikApi(config.traefik.api ?? "");
-  const names = middlewareNames(config);
-  const isThere = await Promise.all(names.map((name) => api.hasMiddleware(name)));
+  const url = (config.traefik.api ?? "").replace(/\/$/, "");
+  const { Version } = await ask(url, "/api/version", versionSchema);
+  const list = <T>(path: string, entry: z.ZodType<T>) => ask(url, `${path}${ALL}`, z.array(entry));
+  const middlewares = (await list("/api/http/middlewares", middlewareSchema)).map(({ name }) => name);
+  const entrypoints = await list("/api/entrypoints", entrypointSchema);
   return {
-    routers: await api.routers(),
-    missingMiddlewares: names.filter((_, index) => !isThere[index]),
-    entrypoint: await api.entrypoint(config.traefik.entrypoint),
-    version: await api.version(),
+    routers: await list("/api/http/routers", routerSchema),
+    missingMiddlewares: middlewareNames(config).filter((name) => !middlewares.includes(name)),
+    entrypoint: entrypoints.find(({ name }) => name === config.traefik.entrypoint),
+    version: Version.replace(/^v/, ""),
   };
+}
+
+const TIMEOUT_MILLISECONDS = 10_000;
+
+/** A page may be of any size. Source: traefik/traefik, pkg/api/criterion.go. */
+const ALL = "?per_page=100000";
+
+async function ask<T>(url: string, path: string, schema: z.ZodType<T>): Promise<T> {
+  const response = await fetch(`${url}${path}`, {
+    redirect: "manual",
+    signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+  });
+  if (response.status !== 200) throw new Error(`${response.url} answered ${response.status}`);
+  const answer = readJson(schema, await response.text());
+  if (answer === undefined) throw new Error(`${response.url} does not answer as Traefik's API does`);
+  return answer;
 }

@@ -39,7 +39,7 @@ export function judgeTraefik(config: Config, facts: TraefikFacts): Finding[] {
   return [
     ...routersOf(config).flatMap(({ name }) => judgeRouter(config, name, facts)),
     ...missingMiddlewares.map((name) =>
-      found("middleware-missing", { name }, `/api/http/middlewares/${name} answered 404`),
+      found("middleware-missing", { name }, "/api/http/middlewares does not list it"),
     ),
     ...judgeAge(version, minApiVersion, `/api/version answered ${version}`),
     ...judgeEntrypoint(config, facts),
@@ -91,7 +91,7 @@ function whyMissing(
 function judgeEntrypoint(config: Config, { entrypoint }: TraefikFacts): Finding[] {
   const { entrypoint: name, tls } = config.traefik;
   if (!entrypoint) {
-    const evidence = `/api/entrypoints/${name} answered 404`;
+    const evidence = "/api/entrypoints does not list it";
     return [found("entrypoint-missing", { name, port: tls ? 443 : 80 }, evidence)];
   }
   const timeout = entrypoint.transport?.respondingTimeouts?.readTimeout ?? "0";

@@ -6,7 +6,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { lookUp } from "../../src/doctor/dns.js";
 import { judgeCertificate, judgeFrontDoor, judgeHostNames } from "../../src/doctor/frontDoorChecks.js";
 import { judgeNeighbours } from "../../src/doctor/neighbourChecks.js";
-import { middlewareNames, TraefikApi, type TraefikFacts } from "../../src/doctor/traefikApi.js";
+import { middlewareNames, readTraefik, type TraefikFacts } from "../../src/doctor/traefikApi.js";
 import { judgeTraefik } from "../../src/doctor/traefikChecks.js";
 import { goSeconds } from "../../src/doctor/traefikTimeout.js";
 import type { Finding } from "../../src/finding.js";
@@ -288,30 +288,27 @@ describe("Traefik", () => {
     expect(hostsOf("HostRegexp(`^a\\.example$`) || PathPrefix(`/Host`)")).toEqual([]);
   });
 
-  test("all pages of its API are read, and what it does not have is told from what is no API", async () => {
+  test("its API is read as a whole, and what is no API is told", async () => {
     const routers = Array.from({ length: 250 }, (_, index) => router(`r${index}@swarm`, "a.example"));
-    const middlewares = [middleware("authelia@swarm")];
-    const fake = traefikApi({
-      routers,
-      middlewares,
-      entrypoints: [entrypoint("websecure", "1m0s")],
-      version: "v3.5.0",
+    const middlewares = ["authelia@swarm", "secure-headers@file"].map(middleware);
+    const entrypoints = [entrypoint("web", undefined), entrypoint("websecure", "1m0s")];
+    const fake = traefikApi({ routers, middlewares, entrypoints, version: "v3.5.0" });
+    const server = createServer((request, response) => {
+      if (request.url?.startsWith("/else")) response.writeHead(404).end("404 page not found");
+      else if (request.url?.startsWith("/other")) response.end('{"Version":5}');
+      else fake(request, response);
     });
-    const server = createServer((request, response) =>
-      request.url?.startsWith("/else")
-        ? response.writeHead(404).end("404 page not found")
-        : fake(request, response),
-    );
     const { url } = await listen(server);
-    const api = new TraefikApi(`${url}/`);
-    expect((await api.routers()).map(({ name }) => name)).toEqual(routers.map(({ name }) => name));
-    expect(await api.hasMiddleware("authelia@swarm")).toBe(true);
-    expect(await api.hasMiddleware("authelia@docker")).toBe(false);
-    expect(await api.entrypoint("websecure")).toMatchObject({ name: "websecure" });
-    expect(await api.version()).toBe("3.5.0");
-    expect(await api.entrypoint("web")).toBeUndefined();
-    await expect(new TraefikApi(`${url}/else`).entrypoint("web")).rejects.toThrow("answered 404");
-    await expect(new TraefikApi(`${url}/else`).routers()).rejects.toThrow("answered 404");
+    const read = (api: string) => readTraefik({ ...config, traefik: { ...config.traefik, api } });
+    const facts = await read(`${url}/`);
+    expect(facts.routers.map(({ name }) => name)).toEqual(routers.map(({ name }) => name));
+    expect(facts.missingMiddlewares).toEqual(["compress@swarm", "forge-before-auth@swarm"]);
+    expect(facts.entrypoint?.transport?.respondingTimeouts?.readTimeout).toBe("1m0s");
+    expect(facts.version).toBe("3.5.0");
+    const other = { ...config, traefik: { ...config.traefik, api: url, entrypoint: "https" } };
+    expect((await readTraefik(other)).entrypoint).toBeUndefined();
+    await expect(read(`${url}/else`)).rejects.toThrow("/else/api/version answered 404");
+    await expect(read(`${url}/other`)).rejects.toThrow("does not answer as Traefik's API does");
     server.close();
   });
 

@@ -24,31 +24,16 @@ export interface FakeTraefik {
   version?: string;
 }
 
-const PER_PAGE = 100;
-
-/**
- * Traefik's API as pkg/api of traefik/traefik answers: pages of 100, the next one in X-Next-Page (1 on the last), and
- * {"message": …} with a 404.
- */
-export function traefikApi(fake: FakeTraefik): RequestListener {
-  const { routers, middlewares, entrypoints } = fake;
+/** Traefik's API as pkg/api of traefik/traefik answers: lists of as many entries as are asked for, 100 by default. */
+export function traefikApi({ version = "v3.6.2", ...fake }: FakeTraefik): RequestListener {
   return ({ url = "" }, response) => {
     const { pathname, searchParams } = new URL(url, "http://traefik");
-    const answer = (status: number, body: unknown, next?: number) => {
-      if (next !== undefined) response.setHeader("x-next-page", String(next));
+    const answer = (body: unknown, status = 200) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-    };
-    if (pathname === "/api/http/routers") {
-      const page = Number(searchParams.get("page") ?? 1);
-      const next = page * PER_PAGE < routers.length ? page + 1 : 1;
-      return answer(200, routers.slice((page - 1) * PER_PAGE, page * PER_PAGE), next);
-    }
-    if (pathname === "/api/version" && fake.version) return answer(200, { Version: fake.version });
-    const [, kind, name] = /^\/api\/(?:http\/)?(middlewares|entrypoints)\/(.+)$/.exec(pathname) ?? [];
-    const found = (kind === "middlewares" ? middlewares : entrypoints).find((one) => one.name === name);
-    if (found) answer(200, found);
-    else
-      answer(404, { message: `${kind === "middlewares" ? "middleware" : "entry point"} not found: ${name}` });
+    if (pathname === "/api/version") return answer({ Version: version });
+    const [, kind] = /^\/api\/(?:http\/)?(routers|middlewares|entrypoints)$/.exec(pathname) ?? [];
+    if (kind === undefined) return answer({ message: "not found" }, 404);
+    return answer(fake[kind as "routers"].slice(0, Number(searchParams.get("per_page") ?? 100)));
   };
 }
 
