@@ -1,10 +1,9 @@
 import { lookup } from "node:dns/promises";
 
-/** What a host name stands for, as this machine looks it up. */
+/** Whether a host name stands for an address, as this machine looks it up. */
 export interface Lookup {
   host: string;
-  addresses: string[];
-  /** Node's code for why it has none: ENOTFOUND, EAI_AGAIN, …; undefined where it has some. */
+  /** Node's code for why it has none: ENOTFOUND, EAI_AGAIN, …; undefined if it has one. */
   code: string | undefined;
 }
 
@@ -17,10 +16,10 @@ export async function lookUp(host: string): Promise<Lookup> {
     timer = setTimeout(() => reject({ code: "ETIMEOUT" }), LOOKUP_SECONDS * 1000);
   });
   try {
-    const found = await Promise.race([lookup(host, { all: true }), tooLate]);
-    return { host, addresses: found.map(({ address }) => address).sort(), code: undefined };
+    await Promise.race([lookup(host), tooLate]);
+    return { host, code: undefined };
   } catch (error) {
-    return { host, addresses: [], code: (error as NodeJS.ErrnoException).code ?? String(error) };
+    return { host, code: (error as NodeJS.ErrnoException).code ?? String(error) };
   } finally {
     clearTimeout(timer);
   }

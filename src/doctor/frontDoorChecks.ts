@@ -17,10 +17,6 @@ const kinds = findingKinds("Front door", {
     "{host} does not resolve",
     "Add a DNS record for it that points at Traefik (or at this node, with expose: ports).",
   ),
-  "names-differ": warning(
-    "{host} and {other} point at different addresses",
-    "Let both DNS records point at the same Traefik.",
-  ),
   "certificate-expired": error("the certificate of {host} has expired", "{renewal}"),
   "certificate-ends-soon": warning("the certificate of {host} expires in less than {days} days", "{renewal}"),
   "certificate-not-yet-valid": error(
@@ -60,22 +56,11 @@ const kinds = findingKinds("Front door", {
 });
 const { found } = kinds;
 
-/** Whether the public names stand for something, and for the same. */
-export function judgeHostNames(lookups: readonly Lookup[]): Finding[] {
-  const [first, ...others] = lookups.filter(({ code }) => code === undefined);
-  const strangers = others.filter(
-    ({ addresses }) => !addresses.some((address) => first?.addresses.includes(address)),
-  );
-  return [
-    ...lookups
-      .filter(({ code }) => code !== undefined)
-      .map(({ host, code }) => found("name-unknown", { host }, `looked up from this machine: ${code}`)),
-    ...strangers.map(({ host: other, addresses }) => {
-      const evidence = `${first?.addresses.join(", ")}; ${addresses.join(", ")}`;
-      return found("names-differ", { host: first?.host ?? "", other }, evidence);
-    }),
-  ];
-}
+/** Public names that stand for nothing. */
+export const judgeHostNames = (lookups: readonly Lookup[]): Finding[] =>
+  lookups
+    .filter(({ code }) => code !== undefined)
+    .map(({ host, code }) => found("name-unknown", { host }, `looked up from this machine: ${code}`));
 
 /** A host's certificate; it is Traefik's, unless TLS ends before it. */
 export function judgeCertificate(

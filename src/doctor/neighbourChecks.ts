@@ -6,10 +6,6 @@ import { routersOf } from "../stack.js";
 import type { Checks } from "./check.js";
 
 const kinds = findingKinds("Traefik", {
-  "router-name-twice": warning(
-    "another service defines the router {router} too",
-    "Rename one: Traefik drops routers whose name two services define in different ways.",
-  ),
   "host-claimed-twice": warning(
     "another router claims {hosts}, the host of {router}",
     "Give one of them another host: Traefik takes the longer rule, so requests may go to a stranger.",
@@ -35,8 +31,6 @@ function judgeRouters(config: Config, { Spec: { Name, Labels = {} } }: SwarmServ
   const own = routersOf(config);
   return routersIn(Labels).flatMap(({ name: router, rule, entrypoints }) => {
     const evidence = `service ${Name} has the label traefik.http.routers.${router}.rule=${rule}`;
-    if (own.some(({ name }) => name.toLowerCase() === router.toLowerCase()))
-      return [found("router-name-twice", { router }, evidence)];
     // A redirection to https on another entrypoint is no rival.
     if (entrypoints.length > 0 && !entrypoints.includes(config.traefik.entrypoint)) return [];
     const claimed = own.find((one) => hostsOf(one.rule).some((host) => hostsOf(rule).includes(host)));

@@ -76,21 +76,16 @@ export const userChecks: Checks = {
       run: async ({ htpasswd, unseen }) => judgeHandOver(await htpasswd(), await unseen()),
     },
     {
-      title: "ages of passwords",
+      title: "users, and the ages of their passwords",
       needs: "manager",
-      applies: ({ credentials }) => credentials.maxAge !== undefined,
-      run: async ({ config, htpasswd }) => judgeAges(config.credentials.maxAge, await htpasswd()),
-    },
-    {
-      title: "users that end",
-      needs: "manager",
-      run: async ({ htpasswd }) => judgeEnds(await htpasswd(), new Date()),
-    },
-    {
-      title: "users that rules name",
-      needs: "manager",
-      applies: ({ access, groups }) => access.length > 0 || Object.keys(groups).length > 0,
-      run: async ({ config, htpasswd }) => judgeUserNames(config, await htpasswd()),
+      run: async ({ config, htpasswd }) => {
+        const facts = await htpasswd();
+        return [
+          ...judgeAges(config.credentials.maxAge, facts),
+          ...judgeEnds(facts, new Date()),
+          ...judgeUserNames(config, facts),
+        ];
+      },
     },
     {
       title: "logins that services keep",

@@ -213,7 +213,7 @@ test("faults of Traefik, of the names, of the certificate, and of neighbours", a
   const { workspace } = target;
   await target.docker("network", "create", "--driver", "overlay", NETWORK);
   closing.push(() => workspace.docker("network", "rm", NETWORK));
-  const label = "traefik.http.routers.ill-registry.rule=Host(`elsewhere.example`)";
+  const label = "traefik.http.routers.other.rule=Host(`localhost`)";
   await target.docker(
     ...["service", "create", "--detach", "--no-resolve-image", "--name", "neighbour", "--replicas", "0"],
     ...["--network", `name=${NETWORK},alias=registry`, "--label", label, swarm.images.hello],
@@ -260,7 +260,7 @@ test("faults of Traefik, of the names, of the certificate, and of neighbours", a
       "router-refused": /ill-registry-ui@swarm.*status disabled: middleware "authelia@swarm" does not exist/,
       "middleware-missing": /authelia@swarm/,
       "read-timeout-short": /longer than 60 seconds.*60000000000ns/,
-      "router-name-twice": /service neighbour has the label/,
+      "host-claimed-twice": /claims localhost, the host of ill-registry: service neighbour has the label/,
       "alias-twice": /neighbour answers to the name registry on ill-edge/,
       "service-drifted": /gateway differs from what a deploy would set/,
     },

@@ -98,18 +98,17 @@ describe("certificates", () => {
 });
 
 describe("names", () => {
-  const found = (host: string, ...addresses: string[]) => ({ host, addresses, code: undefined });
-
-  test("each that does not resolve, and those that point elsewhere", () => {
-    const [registry, ui] = [found("r", "10.0.0.1", "10.0.0.2"), found("u", "10.0.0.3")];
-    expect(judgeHostNames([registry, found("u", "10.0.0.2", "10.0.0.9")])).toEqual([]);
-    expect(ids(judgeHostNames([registry, ui]))).toEqual(["warning names-differ"]);
-    const unknown = { host: "r", addresses: [], code: "ENOTFOUND" };
-    expect(ids(judgeHostNames([unknown, ui]))).toEqual(["error name-unknown"]);
+  test("each that does not resolve is found", () => {
+    const [registry, ui] = [
+      { host: "r", code: "ENOTFOUND" },
+      { host: "u", code: undefined },
+    ] as const;
+    expect(judgeHostNames([ui])).toEqual([]);
+    expect(judgeHostNames([registry, ui]).map(({ message }) => message)).toEqual(["r does not resolve"]);
   });
 
   test("a name is looked up as every program would", async () => {
-    expect(await lookUp("127.0.0.1")).toEqual(found("127.0.0.1", "127.0.0.1"));
+    expect(await lookUp("127.0.0.1")).toEqual({ host: "127.0.0.1", code: undefined });
     expect((await lookUp("no-such-name.invalid")).code).toMatch(/^E/);
   });
 });
@@ -271,7 +270,6 @@ describe("Traefik", () => {
     expect(judgeOne({}, ["cache"])).toEqual([]);
     expect(judgeOne({}, ["registry"], "net2")).toEqual([]);
     expect(judgeOne({}, ["registry"])).toEqual(["warning alias-twice"]);
-    expect(judgeOne(labels("Forge-Registry", "b.example"))).toEqual(["warning router-name-twice"]);
     expect(judgeOne(labels("x", "registry.a.example"))).toEqual(["warning host-claimed-twice"]);
     expect(judgeOne(labels("x", "registry.a.example", "websecure"))).toEqual(["warning host-claimed-twice"]);
     expect(judgeOne(labels("x", "registry.a.example", "web"))).toEqual([]);
