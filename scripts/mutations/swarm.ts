@@ -197,6 +197,33 @@ export const SWARM: readonly Subject[] = [
     ],
   },
   {
+    file: "src/deploy/preflight.ts",
+    tests: ["preflight.test.ts"],
+    mutations: [
+      {
+        what: 'finding.code === "not-checked" ?',
+        by: "false ?",
+        rule: "what cannot be checked stops a deploy",
+      },
+      {
+        what: "[...findings.map(blocking), ",
+        by: "[",
+        rule: "the checks that block are reported",
+      },
+    ],
+  },
+  {
+    file: "src/doctor/facts.ts",
+    tests: ["lock.test.ts"],
+    mutations: [
+      {
+        what: "stale: await isDead(docker, stack, state)",
+        by: "stale: state.stale",
+        rule: "a lock that looks dead is watched before doctor says so",
+      },
+    ],
+  },
+  {
     file: "src/doctor/serviceChecks.ts",
     tests: ["ownership.test.ts"],
     mutations: [
