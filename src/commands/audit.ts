@@ -1,17 +1,13 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { matchesGlob } from "../access/glob.js";
 import { timeFrom } from "../credentials/dates.js";
-import { dockerCommand } from "../docker/run.js";
 import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { type Access, isEvent, readGatewayLog } from "../frontDoor/gatewayLog.js";
-import { ACTIONS, type Action } from "../services/accessActions.js";
-import { chooseReporter } from "../terminal/chooseReporter.js";
-import { interruptionSignal } from "../terminal/interruption.js";
+import { ACTIONS } from "../services/accessActions.js";
 import { table } from "../terminal/table.js";
-import type { AddCommand } from "./command.js";
-import { configOption, contextOption, jsonOption, repositoryGlob } from "./options.js";
-import { readAndRender } from "./render.js";
+import { type AddCommand, configOption, contextOption, jsonOption, repositoryGlob } from "./options.js";
+import { openSession } from "./session.js";
 
 export const addAudit: AddCommand = (program, finish) => {
   program
@@ -37,57 +33,36 @@ export const addAudit: AddCommand = (program, finish) => {
       "after",
       "\nIt reads the gateway's log from the Swarm, which keeps the last 30 MB of each task. A dash instead of a user means\nthat nobody's password was checked.\n\nExample:\n  hephaestus audit --since 7d --user ann",
     )
-    .action(async (options) => finish(await audit(options)));
+    .action(async (flags) => {
+      const { config, docker, reporter } = await openSession(flags);
+      const { user, repository, action, all } = flags;
+      const isMeant = (access: Access) =>
+        (all === true || isEvent(access)) &&
+        (user === undefined || access.user === user || access.via === user) &&
+        (action === undefined || access.action === action) &&
+        (repository === undefined ||
+          (access.repository !== undefined && matchesGlob(repository, access.repository)));
+      const found: Access[] = [];
+      const since = timeFrom(flags.since, new Date())?.toISOString() ?? "";
+      const { oldest, missing } = await readGatewayLog(docker, config.stack, since, (access) => {
+        if (isMeant(access)) found.push(access);
+      });
+      if (missing.length > 0) reporter.note("warning", missingText(missing));
+      const from = oldest?.toISOString();
+      reporter.result({ logBegins: from ?? null, missing, events: found.map(asData) }, [
+        ...(found.length === 0 ? ["Nothing was found."] : table(HEAD, found.map(row))),
+        from === undefined
+          ? `The gateway logged no request since ${since}.`
+          : `Oldest request in the log: ${from}.`,
+      ]);
+      finish(missing.length > 0 ? ExitCode.docker : ExitCode.ok);
+    });
 };
 
 function pastTime(value: string): string {
   if (timeFrom(value, new Date()) === undefined)
     throw new InvalidArgumentError("Enter a time such as 30m, 12h or 7d, or a date such as 2026-11-20.");
   return value;
-}
-
-interface AuditFlags {
-  config: string;
-  context?: string;
-  /** As `timeFrom` reads it. */
-  since: string;
-  user?: string;
-  repository?: string;
-  action?: Action;
-  all?: boolean;
-  json?: boolean;
-}
-
-/** Lists what users did at the front door, from the log of the gateway, the oldest first. */
-async function audit(flags: AuditFlags): Promise<ExitCode> {
-  const { config } = await readAndRender(flags.config, undefined);
-  const reporter = await chooseReporter(flags);
-  const isMeant = filterOf(flags);
-  const found: Access[] = [];
-  const { context } = flags;
-  const since = timeFrom(flags.since, new Date())?.toISOString() ?? "";
-  const docker = dockerCommand({ context, signal: interruptionSignal() });
-  const { oldest, missing } = await readGatewayLog(docker, config.stack, since, (access) => {
-    if (isMeant(access)) found.push(access);
-  });
-  if (missing.length > 0) reporter.note("warning", missingText(missing));
-  const from = oldest?.toISOString();
-  reporter.result({ logBegins: from ?? null, missing, events: found.map(asData) }, [
-    ...(found.length === 0 ? ["Nothing was found."] : table(HEAD, found.map(row))),
-    from === undefined
-      ? `The gateway logged no request since ${since}.`
-      : `Oldest request in the log: ${from}.`,
-  ]);
-  return missing.length > 0 ? ExitCode.docker : ExitCode.ok;
-}
-
-function filterOf({ user, repository, action, all }: AuditFlags): (access: Access) => boolean {
-  return (access) =>
-    (all === true || isEvent(access)) &&
-    (user === undefined || access.user === user || access.via === user) &&
-    (action === undefined || access.action === action) &&
-    (repository === undefined ||
-      (access.repository !== undefined && matchesGlob(repository, access.repository)));
 }
 
 const HEAD = ["WHEN (UTC)", "USER", "ACTION", "IMAGE", "STATUS", "ADDRESS", "CLIENT"];

@@ -6,13 +6,20 @@ import { pruneBackups } from "../backup/pruneBackups.js";
 import { publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { checkNotCommitted } from "../host/passwordFile.js";
-import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
 import { bytesText, speedText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
-import type { AddCommand } from "./command.js";
-import { type LoginFlags, loginFrom } from "./login.js";
-import { dryRunOption, jsonOption, loginOptions, quietOption, stackOptions, wholeNumber } from "./options.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { loginFrom } from "./credentials.js";
+import {
+  type AddCommand,
+  dryRunOption,
+  jsonOption,
+  loginOptions,
+  quietOption,
+  stackOptions,
+  wholeNumber,
+} from "./options.js";
+import { openSession } from "./session.js";
 
 export const addBackup: AddCommand = (program, finish) => {
   const tool = `hephaestus ${program.version()}`;
@@ -24,13 +31,54 @@ export const addBackup: AddCommand = (program, finish) => {
       "after",
       "\nIf the directory already holds backups, only new content is read. To resume an interrupted backup, run the same\ncommand again. If the registry is damaged, everything else is backed up and the exit code is 7. All images of the\nstack are read, whatever the rules of access say. --images-only and --from read what their login may pull; what the\nrules hide from it is named, and the exit code is 7.\n\nExample:\n  hephaestus backup /backup/registry",
     )
-    .action(async (directory, options) => finish(await backup(directory, { ...options, tool })));
+    .action(async (path, flags) => {
+      const session = await openSession(flags);
+      const { config, reporter, signal } = session;
+      // It holds the hashes of passwords, and maybe private images.
+      await checkNotCommitted(path);
+      const configText = await readFile(flags.config, "utf8");
+      const login = await loginFrom(flags, config.credentials);
+      const own = publicUrls(config).registry;
+      const { from: url = own } = flags;
+      const isOwn = URL.canParse(url) && new URL(url).origin === new URL(own).origin;
+      const directory = await BackupDirectory.create(path);
+      const request = { directory, url, login, tool, signal };
+      const unseen = (seen: readonly string[]) =>
+        isOwn ? hiddenFrom(config, login?.user, seen) : listing(url, seen);
+      const report =
+        flags.imagesOnly || flags.from !== undefined
+          ? await backupImages(request, reporter, flags.from ?? config.stack, unseen)
+          : await backupStack(session, request, configText);
+      for (const sentence of report.damage) reporter.note("error", `left out: ${sentence}`);
+      if (!isOwn)
+        reporter.note(
+          "info",
+          `The backup has what ${url} lists for ${login?.user ?? "anyone"}; it may have more.`,
+        );
+      reporter.result({ backup: path, ...report }, summary(path, report));
+      finish(report.damage.length > 0 ? ExitCode.verify : ExitCode.ok);
+    });
   group
     .command("list <directory>")
     .description("list the backups of a directory")
     .addOption(jsonOption())
     .addHelpText("after", "\nExample:\n  hephaestus backup list /backup/registry")
-    .action(async (directory, _, command) => finish(await backupList(directory, command.optsWithGlobals())));
+    .action(async (path, _flags, command) => {
+      const directory = await BackupDirectory.open(path);
+      const reporter = await chooseReporter(command.optsWithGlobals());
+      const backups = [];
+      for (const name of await directory.backups())
+        backups.push({ name, ...(await directory.read(name)).facts });
+      const rows = backups.map(({ name, tags = 0, images = 0, bytes = 0, damage = [] }) => [
+        name,
+        String(tags),
+        String(images),
+        bytesText(bytes),
+        damage.length === 0 ? "complete" : `incomplete: ${damage.length} left out`,
+      ]);
+      reporter.result({ backups }, table(["BACKUP", "TAGS", "IMAGES", "SIZE", "STATE"], rows));
+      finish(ExitCode.ok);
+    });
   group
     .command("prune <directory>")
     .description("remove old backups of a directory, and the blobs that only they need")
@@ -39,45 +87,20 @@ export const addBackup: AddCommand = (program, finish) => {
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText("after", "\nExample:\n  hephaestus backup prune /backup/registry --keep 7")
-    .action(async (directory, _, command) => finish(await backupPrune(directory, command.optsWithGlobals())));
+    .action(async (path, _flags, command) => {
+      const flags = command.optsWithGlobals();
+      const directory = await BackupDirectory.open(path);
+      const reporter = await chooseReporter(flags);
+      const pruned = await pruneBackups(directory, flags.keep, flags.dryRun ?? false);
+      for (const name of pruned.backups) reporter.note("info", `  goes   ${name}`);
+      for (const name of pruned.kept) reporter.note("info", `  stays  ${name}`);
+      const { backups, blobs, bytes } = pruned;
+      reporter.result({ pruned: path, ...pruned, dryRun: flags.dryRun ?? false }, [
+        `${backups.length} backups and ${blobs} blobs (${bytesText(bytes)}) ${flags.dryRun ? "would go" : "removed"}`,
+      ]);
+      finish(ExitCode.ok);
+    });
 };
-
-interface BackupFlags extends SessionFlags, LoginFlags {
-  tool: string;
-  /** Whether config and users are left out, which needs no Docker. */
-  imagesOnly?: boolean;
-  /** Another registry to read. */
-  from?: string;
-}
-
-/** Backs up config, users and images into a directory, or adds what is new to one. */
-async function backup(path: string, flags: BackupFlags): Promise<ExitCode> {
-  const session = await openSession(flags);
-  const { config, reporter, signal } = session;
-  // It holds the hashes of passwords, and maybe private images.
-  await checkNotCommitted(path);
-  const configText = await readFile(flags.config, "utf8");
-  const login = await loginFrom(flags, config.credentials);
-  const own = publicUrls(config).registry;
-  const { from: url = own } = flags;
-  const isOwn = URL.canParse(url) && new URL(url).origin === new URL(own).origin;
-  const directory = await BackupDirectory.create(path);
-  const request = { directory, url, login, tool: flags.tool, signal };
-  const unseen = (seen: readonly string[]) =>
-    isOwn ? hiddenFrom(config, login?.user, seen) : listing(url, seen);
-  const report =
-    flags.imagesOnly || flags.from !== undefined
-      ? await backupImages(request, reporter, flags.from ?? config.stack, unseen)
-      : await backupStack(session, request, configText);
-  for (const sentence of report.damage) reporter.note("error", `left out: ${sentence}`);
-  if (!isOwn)
-    reporter.note(
-      "info",
-      `The backup has what ${url} lists for ${login?.user ?? "anyone"}; it may have more.`,
-    );
-  reporter.result({ backup: path, ...report }, summary(path, report));
-  return report.damage.length > 0 ? ExitCode.verify : ExitCode.ok;
-}
 
 /** Nothing is known of what another registry does not list. @throws OperatorError where it lists nothing */
 function listing(url: string, seen: readonly string[]): string[] {
@@ -100,38 +123,4 @@ function summary(
       ? "The backup is incomplete: it has everything but what was left out."
       : `Check it with: hephaestus restore ${path} --dry-run`,
   ];
-}
-
-/** Lists the backups of a directory. */
-async function backupList(path: string, flags: ReportFlags): Promise<ExitCode> {
-  const directory = await BackupDirectory.open(path);
-  const reporter = await chooseReporter(flags);
-  const backups = [];
-  for (const name of await directory.backups()) backups.push({ name, ...(await directory.read(name)).facts });
-  const rows = backups.map(({ name, tags = 0, images = 0, bytes = 0, damage = [] }) => [
-    name,
-    String(tags),
-    String(images),
-    bytesText(bytes),
-    damage.length === 0 ? "complete" : `incomplete: ${damage.length} left out`,
-  ]);
-  reporter.result({ backups }, table(["BACKUP", "TAGS", "IMAGES", "SIZE", "STATE"], rows));
-  return ExitCode.ok;
-}
-
-/** Removes old backups of a directory. */
-async function backupPrune(
-  path: string,
-  flags: ReportFlags & { keep: number; dryRun?: boolean },
-): Promise<ExitCode> {
-  const directory = await BackupDirectory.open(path);
-  const reporter = await chooseReporter(flags);
-  const pruned = await pruneBackups(directory, flags.keep, flags.dryRun ?? false);
-  for (const name of pruned.backups) reporter.note("info", `  goes   ${name}`);
-  for (const name of pruned.kept) reporter.note("info", `  stays  ${name}`);
-  const { backups, blobs, bytes } = pruned;
-  reporter.result({ pruned: path, ...pruned, dryRun: flags.dryRun ?? false }, [
-    `${backups.length} backups and ${blobs} blobs (${bytesText(bytes)}) ${flags.dryRun ? "would go" : "removed"}`,
-  ]);
-  return ExitCode.ok;
 }

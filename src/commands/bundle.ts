@@ -20,9 +20,8 @@ import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js"
 import { inStep } from "../terminal/inStep.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { bytesText } from "../terminal/progress.js";
-import type { AddCommand } from "./command.js";
-import { configOption, contextOption, jsonOption, quietOption } from "./options.js";
-import { readAndRender } from "./render.js";
+import { type AddCommand, configOption, contextOption, jsonOption, quietOption } from "./options.js";
+import { openSession, type SessionFlags } from "./session.js";
 
 export const addBundle: AddCommand = (program, finish) => {
   const tool = `hephaestus ${program.version()}`;
@@ -57,9 +56,7 @@ export const addBundle: AddCommand = (program, finish) => {
     .action(async (file, _options, command) => finish(await bundleLoad(file, command.optsWithGlobals())));
 };
 
-interface BundleFlags extends ReportFlags {
-  config: string;
-  context?: string;
+interface BundleFlags extends SessionFlags {
   /** Whether no registry is asked. */
   fromEngine?: boolean;
   force?: boolean;
@@ -70,12 +67,10 @@ interface BundleFlags extends ReportFlags {
 /** Puts the program, the stack and its images into one file. */
 async function bundle(file: string, flags: BundleFlags): Promise<ExitCode> {
   if (existsSync(file) && !flags.force) throw alreadyThere(file);
-  const { config, files } = await readAndRender(flags.config, undefined);
+  const { config, files, docker, reporter } = await openSession(flags);
   const names = stackImages(config);
   const pinned = names.find((name) => imageParts(name).digest !== undefined);
   if (pinned !== undefined) throw pinnedByDigest(pinned);
-  const reporter = await chooseReporter(flags);
-  const docker = dockerCommand({ context: flags.context, signal: interruptionSignal() });
   const platform = await platformOf(docker);
   const digests = await runningDigests(docker, config.stack);
   const source = { path: basename(flags.config), text: await readFile(flags.config, "utf8") };

@@ -1,7 +1,7 @@
 import { Argument, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ExitCode } from "../errors.js";
 import type { CommandTree } from "../terminal/completion.js";
-import type { AddCommand } from "./command.js";
+import type { AddCommand } from "./options.js";
 
 export const addCompletion: AddCommand = (program, finish) => {
   program

@@ -1,9 +1,8 @@
 import { loadConfig } from "../config/load.js";
 import { diffLines } from "../diff/differenceLines.js";
-import { readConfigText } from "../host/configFile.js";
 import { writeInPlace } from "../host/files.js";
 import { unifiedDiff } from "../render/compare.js";
-import { requireTerminal } from "../terminal/chooseReporter.js";
+import { consents } from "../terminal/consent.js";
 import { print } from "../terminal/output.js";
 
 export interface ConfigEditFlags {
@@ -11,9 +10,6 @@ export interface ConfigEditFlags {
   yes?: boolean;
   dryRun?: boolean;
 }
-
-/** The text of a config file that is about to be changed. */
-export const readForEdit = (flags: ConfigEditFlags): Promise<string> => readConfigText(flags.config);
 
 /**
  * Shows what changes in a config file, asks, and writes it.
@@ -29,14 +25,15 @@ export async function applyEdit(before: string, after: string, flags: ConfigEdit
   const diff = unifiedDiff(file, before, after, ["now", "then"]);
   print(diffLines(diff).join("\n"));
   if (flags.dryRun) return false;
-  if (!flags.yes && !(await isMeant(file))) return false;
+  const isMeant =
+    flags.yes ||
+    (await consents({
+      question: `Write these changes to ${file}?`,
+      where: file,
+      remedy: "Use --yes to write it, or --dry-run to see the difference.",
+    }));
+  if (!isMeant) return false;
   await writeInPlace(file, after);
   print(`wrote ${file}`);
   return true;
-}
-
-async function isMeant(file: string): Promise<boolean> {
-  requireTerminal(file, "Use --yes to write it, or --dry-run to see the difference.");
-  const { askYes } = await import("../terminal/prompts.js");
-  return askYes(`Write these changes to ${file}?`);
 }

@@ -3,6 +3,7 @@ import { checkPassword, htpasswdEntry, parseHtpasswd, verifyPassword } from "../
 import { GENERATED_BCRYPT_COST, generatePassword } from "../credentials/password.js";
 import { Secret } from "../credentials/secret.js";
 import type { Credentials } from "../credentials/userChanges.js";
+import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 
 /** What of the config and the environment decides about the first user. */
@@ -75,3 +76,30 @@ export function generated(user: string): Credentials {
 export async function passwordFromStdin(): Promise<Secret> {
   return new Secret((await readAll(process.stdin)).replace(/\r?\n$/, ""));
 }
+
+/** The user and the password at the registry. */
+export interface LoginFlags {
+  user?: string;
+  passwordStdin?: boolean;
+}
+
+/**
+ * The login of a command that talks to the registry: a password from standard input or from REGISTRY_RAW_PASSWORD.
+ *
+ * @returns undefined where there is no password
+ */
+export async function loginFrom(
+  { user, passwordStdin }: LoginFlags,
+  settings: CredentialSettings,
+): Promise<Login | undefined> {
+  const raw = process.env.REGISTRY_RAW_PASSWORD;
+  const password = passwordStdin ? await passwordFromStdin() : raw ? new Secret(raw) : undefined;
+  return password && { user: user ?? userName(settings, process.env), password };
+}
+
+/** Of a command that deletes. */
+export const noPassword = (): OperatorError =>
+  new OperatorError("a password is needed, since only users can delete", {
+    remedy: "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --user and --password-stdin.",
+    exitCode: ExitCode.usage,
+  });

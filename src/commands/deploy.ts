@@ -8,7 +8,6 @@ import type { ResolveImage } from "../operation/stackUpdate.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
-import type { AddCommand } from "./command.js";
 import {
   type CredentialSettings,
   credentialsFromEnvironment,
@@ -18,6 +17,7 @@ import {
   userName,
 } from "./credentials.js";
 import {
+  type AddCommand,
   configOption,
   contextOption,
   dryRunOption,

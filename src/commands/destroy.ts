@@ -1,10 +1,9 @@
 import { storagePlace } from "../config/resolve.js";
 import { destroyStack } from "../deploy/destroyStack.js";
 import { ExitCode } from "../errors.js";
-import { requireTerminal } from "../terminal/chooseReporter.js";
-import type { AddCommand } from "./command.js";
-import { stackOptions, timeoutOption, yesOption } from "./options.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { consents } from "../terminal/consent.js";
+import { type AddCommand, stackOptions, timeoutOption, yesOption } from "./options.js";
+import { openSession } from "./session.js";
 
 export const addDestroy: AddCommand = (program, finish) => {
   stackOptions(program.command("destroy"))
@@ -16,37 +15,23 @@ export const addDestroy: AddCommand = (program, finish) => {
       "after",
       "\nNothing else in the Swarm is changed. Without --yes you have to type the name of the stack.\n\nExample:\n  hephaestus destroy --yes",
     )
-    .action(async (options) => finish(await destroy(options)));
+    .action(async ({ data = false, yes, ...flags }) => {
+      const session = await openSession(flags);
+      const { config, reporter } = session;
+      const { stack } = config;
+      const place = storagePlace(config);
+      if (!yes)
+        await consents({
+          question: `This removes ${stack} with its users${data ? ` and every image in ${place}` : ""}. Type its name to continue`,
+          // What cannot be undone is asked for by the stack's name.
+          typed: stack,
+          where: stack,
+          remedy: "Use --yes in scripts.",
+        });
+      await destroyStack(session, data);
+      reporter.result({ destroyed: stack, data: data ? "removed" : place }, [
+        data ? `${stack} and its images are gone.` : `${stack} is gone; its images stay in ${place}.`,
+      ]);
+      finish(ExitCode.ok);
+    });
 };
-
-interface DestroyFlags extends SessionFlags {
-  data?: boolean;
-  yes?: boolean;
-}
-
-/** Removes the stack, its secrets and configs; with --data what it stored, too. */
-async function destroy(flags: DestroyFlags): Promise<ExitCode> {
-  const session = await openSession({ ...flags, verify: false });
-  const { config, reporter } = session;
-  const withData = flags.data ?? false;
-  const place = storagePlace(config);
-  if (!flags.yes) await confirm(config.stack, withData ? place : undefined);
-  await destroyStack(session, withData);
-  reporter.result({ destroyed: config.stack, data: withData ? "removed" : place }, [
-    withData
-      ? `${config.stack} and its images are gone.`
-      : `${config.stack} is gone; its images stay in ${place}.`,
-  ]);
-  return ExitCode.ok;
-}
-
-/** What cannot be undone is asked for by the stack's name. */
-async function confirm(stack: string, place: string | undefined): Promise<void> {
-  requireTerminal(stack, "Use --yes in scripts.");
-  const { askText } = await import("../terminal/prompts.js");
-  const what = place === undefined ? "its users" : `its users and every image in ${place}`;
-  await askText({
-    message: `This removes ${stack} with ${what}. Type its name to continue`,
-    fault: (answer) => (answer === stack ? undefined : `Type ${stack}, or press Ctrl-C.`),
-  });
-}

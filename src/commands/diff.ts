@@ -8,10 +8,9 @@ import { internalNetworkName, readNetwork } from "../operation/internalNetwork.j
 import { compare } from "../render/compare.js";
 import { noteFindings } from "../terminal/showFindings.js";
 import { bringing, planUsers } from "../users/planUsers.js";
-import type { AddCommand } from "./command.js";
 import { credentialsFromEnvironment } from "./credentials.js";
-import { outputOption, stackOptions } from "./options.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { type AddCommand, outputOption, stackOptions } from "./options.js";
+import { openSession } from "./session.js";
 
 export const addDiff: AddCommand = (program, finish) => {
   stackOptions(program.command("diff"))
@@ -23,25 +22,20 @@ export const addDiff: AddCommand = (program, finish) => {
       "after",
       "\nThe config is compared with the running services, so changes that were made by hand show up too. Passwords in the\nenvironment are taken into account, as in deploy.\n\nExample:\n  hephaestus diff",
     )
-    .action(async (options) => finish(await diff(options)));
+    .action(async (flags) => {
+      const session = await openSession({ ...flags, dryRun: true });
+      const { config, docker, reporter } = session;
+      const given = credentialsFromEnvironment(config.credentials, process.env);
+      const { plan, problems } = await planUsers(session, bringing(given));
+      const network = await readNetwork(docker, internalNetworkName(config));
+      const files = compare(session.files, readFrom(session.options.folder));
+      const stale = files.filter(({ state }) => state !== "current").map(({ path }) => path);
+      noteFindings(reporter, [...problems, ...judgeInternalNetwork(config, network), ...judgeFiles(files)]);
+      const differences = await serviceDifferences(session, plan.generations);
+      reporter.result(
+        { differences, stale },
+        differences.length === 0 ? ["nothing would change"] : differenceLines(differences),
+      );
+      finish(differences.length === 0 ? ExitCode.ok : ExitCode.stale);
+    });
 };
-
-type DiffFlags = SessionFlags;
-
-/** Shows what a deploy would change against what runs; exits 1 when that is something. */
-async function diff(flags: DiffFlags): Promise<ExitCode> {
-  const session = await openSession({ ...flags, dryRun: true });
-  const { config, docker, reporter } = session;
-  const given = credentialsFromEnvironment(config.credentials, process.env);
-  const { plan, problems } = await planUsers(session, bringing(given));
-  const network = await readNetwork(docker, internalNetworkName(config));
-  const files = compare(session.files, readFrom(session.options.folder));
-  const stale = files.filter(({ state }) => state !== "current").map(({ path }) => path);
-  noteFindings(reporter, [...problems, ...judgeInternalNetwork(config, network), ...judgeFiles(files)]);
-  const differences = await serviceDifferences(session, plan.generations);
-  reporter.result(
-    { differences, stale },
-    differences.length === 0 ? ["nothing would change"] : differenceLines(differences),
-  );
-  return differences.length === 0 ? ExitCode.ok : ExitCode.stale;
-}

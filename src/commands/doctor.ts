@@ -13,11 +13,9 @@ import { severityCounts } from "../finding.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { findingLines } from "../terminal/showFindings.js";
-import type { AddCommand } from "./command.js";
-import { calendar, noVerifyOption, outputOption, stackOptions } from "./options.js";
-import { renderConfig } from "./render.js";
+import { type AddCommand, calendar, noVerifyOption, outputOption, stackOptions } from "./options.js";
 import { passedOn, scheduledUnits, scheduleUnits, type UnitFlags, unitsFile } from "./schedule.js";
-import { commandNotes, type SessionFlags } from "./session.js";
+import { commandNotes, renderConfig, type SessionFlags } from "./session.js";
 
 export const addDoctor: AddCommand = (program, finish) => {
   stackOptions(program.command("doctor"))

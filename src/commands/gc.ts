@@ -1,9 +1,8 @@
 import { ExitCode } from "../errors.js";
 import { runGc } from "../maintenance/runGc.js";
 import { bytesText } from "../terminal/progress.js";
-import type { AddCommand } from "./command.js";
-import { dryRunOption, jobTimeoutOption, stackOptions } from "./options.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { type AddCommand, dryRunOption, jobTimeoutOption, stackOptions } from "./options.js";
+import { openSession } from "./session.js";
 
 export const addGc: AddCommand = (program, finish) => {
   stackOptions(program.command("gc"))
@@ -15,23 +14,16 @@ export const addGc: AddCommand = (program, finish) => {
       "after",
       "\nUploads in progress may finish first, for at most 15 minutes. Pushes are accepted again afterwards, even if gc\nfails.\n\nExample:\n  hephaestus gc --dry-run",
     )
-    .action(async (options) => finish(await gc(options)));
+    .action(async (flags) => {
+      const session = await openSession(flags);
+      const { deleteUntagged = false, dryRun = false } = flags;
+      const freed = await runGc(session, { deleteUntagged, dryRun });
+      const { blobs, bytes, untagged } = freed;
+      const amount = bytes === undefined ? "" : `${bytesText(bytes)} in `;
+      session.reporter.result({ ...freed, dryRun }, [
+        ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),
+        `${dryRun ? "would free" : "freed"} ${amount}${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
+      ]);
+      finish(ExitCode.ok);
+    });
 };
-
-interface GcFlags extends SessionFlags {
-  deleteUntagged?: boolean;
-}
-
-/** Frees the blobs that no manifest refers to. */
-async function gc(flags: GcFlags): Promise<ExitCode> {
-  const session = await openSession({ ...flags, verify: false });
-  const { deleteUntagged = false, dryRun = false } = flags;
-  const collection = await runGc(session, { deleteUntagged, dryRun });
-  const { blobs, bytes, untagged } = collection;
-  const amount = bytes === undefined ? "" : `${bytesText(bytes)} in `;
-  session.reporter.result({ ...collection, dryRun }, [
-    ...untagged.map((name) => `${dryRun ? "would go" : "gone"}  ${name}`),
-    `${dryRun ? "would free" : "freed"} ${amount}${blobs} ${blobs === 1 ? "blob" : "blobs"}`,
-  ]);
-  return ExitCode.ok;
-}

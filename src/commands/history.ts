@@ -2,9 +2,8 @@ import { rollBack } from "../deploy/rollBackStack.js";
 import { ExitCode } from "../errors.js";
 import { type HistoryRecord, readRecords } from "../history/records.js";
 import { table } from "../terminal/table.js";
-import type { AddCommand } from "./command.js";
-import { rolloutOptions, stackOptions, wholeNumber } from "./options.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { type AddCommand, rolloutOptions, stackOptions, wholeNumber } from "./options.js";
+import { openSession } from "./session.js";
 
 export const addHistory: AddCommand = (program, finish) => {
   stackOptions(program.command("history"))
@@ -15,7 +14,16 @@ export const addHistory: AddCommand = (program, finish) => {
       "after",
       "\nThe Swarm keeps the records of the last 20 deploys.\n\nExample:\n  hephaestus history",
     )
-    .action(async (options) => finish(await history(options)));
+    .action(async (flags) => {
+      const { config, docker, reporter } = await openSession(flags);
+      const records = await readRecords(docker, config.stack);
+      const head = ["NUMBER", "WHEN (UTC)", "WHAT", "WHO", "CONFIG", "USERS", ""];
+      reporter.result(
+        { records: records.map(asData) },
+        records.length === 0 ? ["no records yet"] : table(head, records.map(row)),
+      );
+      finish(ExitCode.ok);
+    });
 };
 
 export const addRollback: AddCommand = (program, finish) => {
@@ -30,20 +38,17 @@ export const addRollback: AddCommand = (program, finish) => {
       "after",
       "\nThe users and their passwords are not rolled back.\n\nExample:\n  hephaestus rollback --dry-run",
     )
-    .action(async (number, options) => finish(await rollback(number, options)));
+    .action(async (number, flags) => {
+      const session = await openSession(flags);
+      const record = await rollBack(session, number);
+      if (!flags.dryRun)
+        session.reporter.result({ rolledBackTo: record.number }, [
+          `Record ${record.number} of ${record.at.toISOString()} runs again.`,
+          `${flags.config} is unchanged, and the next deploy follows it. Edit it, or check out an older version from git.`,
+        ]);
+      finish(ExitCode.ok);
+    });
 };
-
-/** Shows what was done to the stack, the newest last. */
-async function history(flags: SessionFlags): Promise<ExitCode> {
-  const { config, docker, reporter } = await openSession(flags);
-  const records = await readRecords(docker, config.stack);
-  const head = ["NUMBER", "WHEN (UTC)", "WHAT", "WHO", "CONFIG", "USERS", ""];
-  reporter.result(
-    { records: records.map(asData) },
-    records.length === 0 ? ["no records yet"] : table(head, records.map(row)),
-  );
-  return ExitCode.ok;
-}
 
 const asData = ({ archive: _, generations, ...record }: HistoryRecord) => ({
   ...record,
@@ -67,19 +72,3 @@ function row({ number, at, kind, by, config, generations, images, note }: Histor
 const versionOf = (image: string): string =>
   /:([\w][\w.-]*)(?:@|$)/.exec(image.replace(/^.*\//, ""))?.[1] ??
   image.replace(/^.*@sha256:(.{12}).*$/, "$1");
-
-interface RollbackFlags extends SessionFlags {
-  dryRun?: boolean;
-}
-
-/** Goes back to a recorded state. */
-async function rollback(number: number | undefined, flags: RollbackFlags): Promise<ExitCode> {
-  const session = await openSession(flags);
-  const record = await rollBack(session, number);
-  if (flags.dryRun) return ExitCode.ok;
-  session.reporter.result({ rolledBackTo: record.number }, [
-    `Record ${record.number} of ${record.at.toISOString()} runs again.`,
-    `${flags.config} is unchanged, and the next deploy follows it. Edit it, or check out an older version from git.`,
-  ]);
-  return ExitCode.ok;
-}

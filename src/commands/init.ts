@@ -11,14 +11,13 @@ import { readTimeout, readTimeoutFlag } from "../doctor/traefikTimeout.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { CONFIG_FILE } from "../host/configFile.js";
 import { readFrom, writeFiles } from "../host/files.js";
-import { CI_SYSTEMS, type CiSystem, ciFiles, ciPaths } from "../render/ciFiles.js";
+import { CI_SYSTEMS, ciFiles, ciPaths } from "../render/ciFiles.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import { loadTemplates } from "../render/templates.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { print } from "../terminal/output.js";
-import type { AddCommand } from "./command.js";
 import { gatherAnswers, type InitFlags } from "./initAnswers.js";
-import { portOption } from "./options.js";
+import { type AddCommand, portOption } from "./options.js";
 import { flagOf } from "./schedule.js";
 
 export const addInit: AddCommand = (program, finish) => {
@@ -54,7 +53,45 @@ export const addInit: AddCommand = (program, finish) => {
     .option("--force", "overwrite existing files")
     .option("-o, --output <folder>", "folder to write to", ".")
     .addHelpText("after", "\nExample:\n  hephaestus init --yes --domain example.com")
-    .action(async (options) => finish(await init(options)));
+    .action(async (options) => {
+      const folder = resolvePath(options.output);
+      const planned = [CONFIG_FILE, ...(options.ci ? ciPaths(options.ci) : [])];
+      const existing = planned.filter((path) => existsSync(join(folder, path)));
+      if (existing.length > 0 && !options.force) {
+        throw new OperatorError(`${existing.join(" and ")} exists already`, {
+          where: options.output,
+          remedy: "Use --force to overwrite it, or --output for another folder.",
+          exitCode: ExitCode.usage,
+        });
+      }
+
+      const isLocal = options.profile === "local";
+      if (isLocal) refuseUnused(options);
+      const config = isLocal
+        ? trialConfig(options.storage ? resolvePath(options.storage) : join(folder, "registry-data"), {
+            registry: options.registryPort,
+            ui: options.uiPort,
+          })
+        : initialConfig(await gatherAnswers(options, isInteractive()));
+      // What init writes has to be what the schema takes, whatever the flags said.
+      const { config: resolved } = loadConfig(config, CONFIG_FILE, {
+        DOMAIN_NAME: "example.com",
+        ...process.env,
+      });
+
+      const files: RenderedFile[] = [
+        { path: CONFIG_FILE, text: config },
+        { path: SCHEMA_FILE, text: `${JSON.stringify(jsonSchema(), null, 2)}\n` },
+        ...gitignore(folder, isLocal ? ["registry-data/"] : []),
+        ...(options.ci ? ciFiles(options.ci, resolved, loadTemplates()) : []),
+      ];
+      await writeFiles(folder, files);
+      print(files.map(({ path }) => `wrote ${path}`).join("\n"));
+      print("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy");
+      const hint = await readTimeoutHint(resolved);
+      if (hint) print(hint);
+      finish(ExitCode.ok);
+    });
 };
 
 function traefikVersion(value: string): 2 | 3 {
@@ -63,62 +100,12 @@ function traefikVersion(value: string): 2 | 3 {
   throw new InvalidArgumentError("Enter 2 or 3.");
 }
 
-interface InitOptions extends InitFlags {
-  output: string;
-  force?: boolean;
-  profile?: "traefik" | "local";
-  ci?: CiSystem;
-  registryPort: number;
-  uiPort: number;
-}
-
 const IGNORED = [
   "# Secrets of hephaestus, written only when asked for",
   ".hephaestus/secrets/",
   "*.htpasswd",
   "*.backup*",
 ];
-
-/** Writes hephaestus.yaml, the schema for editors, a .gitignore entry, and a workflow when asked for. */
-async function init(options: InitOptions): Promise<ExitCode> {
-  const folder = resolvePath(options.output);
-  const planned = [CONFIG_FILE, ...(options.ci ? ciPaths(options.ci) : [])];
-  const existing = planned.filter((path) => existsSync(join(folder, path)));
-  if (existing.length > 0 && !options.force) {
-    throw new OperatorError(`${existing.join(" and ")} exists already`, {
-      where: options.output,
-      remedy: "Use --force to overwrite it, or --output for another folder.",
-      exitCode: ExitCode.usage,
-    });
-  }
-
-  const isLocal = options.profile === "local";
-  if (isLocal) refuseUnused(options);
-  const config = isLocal
-    ? trialConfig(options.storage ? resolvePath(options.storage) : join(folder, "registry-data"), {
-        registry: options.registryPort,
-        ui: options.uiPort,
-      })
-    : initialConfig(await gatherAnswers(options, isInteractive()));
-  // What init writes has to be what the schema takes, whatever the flags said.
-  const { config: resolved } = loadConfig(config, CONFIG_FILE, {
-    DOMAIN_NAME: "example.com",
-    ...process.env,
-  });
-
-  const files: RenderedFile[] = [
-    { path: CONFIG_FILE, text: config },
-    { path: SCHEMA_FILE, text: `${JSON.stringify(jsonSchema(), null, 2)}\n` },
-    ...gitignore(folder, isLocal ? ["registry-data/"] : []),
-    ...(options.ci ? ciFiles(options.ci, resolved, loadTemplates()) : []),
-  ];
-  await writeFiles(folder, files);
-  print(files.map(({ path }) => `wrote ${path}`).join("\n"));
-  print("Next: look at hephaestus.yaml, then run: hephaestus render && hephaestus deploy");
-  const hint = await readTimeoutHint(resolved);
-  if (hint) print(hint);
-  return ExitCode.ok;
-}
 
 /** @throws OperatorError naming the flags that a trial has no use for: it is on localhost, without Traefik */
 function refuseUnused({ domain, node, traefikVersion, traefikNetwork, ui }: InitFlags): void {

@@ -1,14 +1,10 @@
 import { Option } from "@commander-js/extra-typings";
-import { dockerCommand } from "../docker/run.js";
 import { followServiceLog, type LogLine, missingText, readServiceLog } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { serviceNames } from "../stack.js";
-import { chooseReporter } from "../terminal/chooseReporter.js";
-import { interruptionSignal } from "../terminal/interruption.js";
 import { colours, print } from "../terminal/output.js";
-import type { AddCommand } from "./command.js";
-import { configOption, contextOption, wholeNumber } from "./options.js";
-import { readAndRender } from "./render.js";
+import { type AddCommand, configOption, contextOption, wholeNumber } from "./options.js";
+import { openSession } from "./session.js";
 
 export const addLogs: AddCommand = (program, finish) => {
   program
@@ -23,50 +19,37 @@ export const addLogs: AddCommand = (program, finish) => {
         .argParser(wholeNumber(0, 100_000)),
     )
     .addHelpText("after", "\nExample:\n  hephaestus logs gateway --tail 20")
-    .action(async (service, options) => finish(await logs(service, options)));
+    .action(async (service, flags) => {
+      const { config, docker, reporter, signal } = await openSession(flags);
+      const names = serviceNames(config);
+      if (service !== undefined && !names.includes(service)) {
+        throw new OperatorError(`there is no service ${service}`, {
+          where: config.stack,
+          remedy: `Services are: ${names.join(", ")}.`,
+          exitCode: ExitCode.usage,
+        });
+      }
+      const chosen = service === undefined ? names : [service];
+      const width = Math.max(...chosen.map((name) => name.length));
+      const { tail } = flags;
+      const show = (name: string, { time, text }: LogLine) =>
+        print(`${colours.cyan(name.padEnd(width))} ${time} ${text}`);
+      if (flags.follow) {
+        const follow = (name: string) =>
+          followServiceLog(docker, `${config.stack}_${name}`, { tail }, (line) => show(name, line));
+        // It ends with Ctrl-C, as it should.
+        await Promise.all(chosen.map(follow)).catch((error: unknown) => {
+          if (!signal.aborted) throw error;
+        });
+        return finish(ExitCode.ok);
+      }
+      const missing: string[] = [];
+      for (const name of chosen) {
+        const log = await readServiceLog(docker, `${config.stack}_${name}`, { tail });
+        for (const line of log.lines) show(name, line);
+        missing.push(...log.missing);
+      }
+      if (missing.length > 0) reporter.note("warning", missingText(missing));
+      finish(missing.length > 0 ? ExitCode.docker : ExitCode.ok);
+    });
 };
-
-interface LogsFlags {
-  config: string;
-  context?: string;
-  follow?: boolean;
-  tail: number;
-}
-
-/** Prints the logs of one service of the stack, or of all. */
-async function logs(service: string | undefined, flags: LogsFlags): Promise<ExitCode> {
-  const { config } = await readAndRender(flags.config, undefined);
-  const names = serviceNames(config);
-  if (service !== undefined && !names.includes(service)) {
-    throw new OperatorError(`there is no service ${service}`, {
-      where: config.stack,
-      remedy: `Services are: ${names.join(", ")}.`,
-      exitCode: ExitCode.usage,
-    });
-  }
-  const chosen = service === undefined ? names : [service];
-  const width = Math.max(...chosen.map((name) => name.length));
-  const { tail } = flags;
-  const signal = interruptionSignal();
-  const docker = dockerCommand({ context: flags.context, signal });
-  const show = (name: string, { time, text }: LogLine) =>
-    print(`${colours.cyan(name.padEnd(width))} ${time} ${text}`);
-  if (flags.follow) {
-    const follow = (name: string) =>
-      followServiceLog(docker, `${config.stack}_${name}`, { tail }, (line) => show(name, line));
-    // It ends with Ctrl-C, as it should.
-    await Promise.all(chosen.map(follow)).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-    });
-    return ExitCode.ok;
-  }
-  const missing: string[] = [];
-  for (const name of chosen) {
-    const log = await readServiceLog(docker, `${config.stack}_${name}`, { tail });
-    for (const line of log.lines) show(name, line);
-    missing.push(...log.missing);
-  }
-  if (missing.length === 0) return ExitCode.ok;
-  (await chooseReporter({})).note("warning", missingText(missing));
-  return ExitCode.docker;
-}

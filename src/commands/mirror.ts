@@ -1,27 +1,20 @@
 import { Option } from "@commander-js/extra-typings";
-import type { Config } from "../config/resolve.js";
 import { mirrorLoginsFrom } from "../credentials/operatorVariables.js";
 import { missingText } from "../docker/serviceLogs.js";
-import { ExitCode, OperatorError } from "../errors.js";
+import { ExitCode } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { copiesOf, type ImageCopy, lastCopies } from "../mirror/mirrorCopies.js";
-import { failuresOf, isUpToDate, type MirrorReport } from "../mirror/regsyncLog.js";
-import { runMirror } from "../mirror/runMirror.js";
+import { failuresOf, type MirrorReport } from "../mirror/regsyncLog.js";
+import { mirrorStep, namedSources, runMirror, summaryOf } from "../mirror/runMirror.js";
 import { withLock } from "../operation/stackLock.js";
-import type { Session } from "../operation/stackSession.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
-import {
-  type MirrorSource,
-  mirrorSources,
-  plainRegistries,
-  registryName,
-} from "../services/mirrorSources.js";
+import { plainRegistries, registryName } from "../services/mirrorSources.js";
 import { inStep } from "../terminal/inStep.js";
+import type { Reporter } from "../terminal/reporter.js";
 import { table } from "../terminal/table.js";
-import type { AddCommand } from "./command.js";
-import { type LoginFlags, loginFrom } from "./login.js";
+import { type LoginFlags, loginFrom } from "./credentials.js";
 import { mirrorSelf } from "./mirrorSelf.js";
-import { editOptions, jobTimeoutOption, loginOptions, stackOptions } from "./options.js";
+import { type AddCommand, editOptions, jobTimeoutOption, loginOptions, stackOptions } from "./options.js";
 import { openSession, type SessionFlags } from "./session.js";
 
 const timeLimit = () => jobTimeoutOption("the copies");
@@ -39,7 +32,23 @@ export const addMirror: AddCommand = (program, finish) => {
       "after",
       "\nImages that are already the same are left alone. Nothing is deleted in this registry, whatever happens to a source.\n\nExample:\n  hephaestus mirror run alpine",
     )
-    .action(async (name, options) => finish(await mirrorRun(name, options)));
+    .action(async (name, flags) => {
+      const session = await openSession(flags);
+      const { config, reporter } = session;
+      const report = await withLock(session, config.stack, async () => {
+        const done = await mirrorStep(session, namedSources(config, name));
+        await recordEvent(session, "mirror", summaryOf(done));
+        return done;
+      });
+      const failures = failuresOf(report);
+      noteFaults(reporter, report, "\n    Change tags of that source in the config.");
+      const copied = report.images.filter(({ state }) => state === "copied");
+      reporter.result(
+        { ...report, failures },
+        copied.map(({ source, target }) => `${source} -> ${target}`),
+      );
+      finish(failures.length > 0 ? ExitCode.verify : ExitCode.ok);
+    });
   loginOptions(stackOptions(mirror.command("status")))
     .description("compare each copy with its source: both digests, and when it was copied")
     .addOption(timeLimit())
@@ -47,7 +56,7 @@ export const addMirror: AddCommand = (program, finish) => {
       "after",
       "\nThe comparison runs in the Swarm. A source that this machine cannot reach has a dash instead of its digest.\n\nExample:\n  hephaestus mirror status",
     )
-    .action(async (options) => finish(await mirrorStatus(options)));
+    .action(async (flags) => finish(await mirrorStatus(flags)));
   loginOptions(editOptions(mirror.command("self")))
     .description("set the config file to mirror the stack's own images; with --use, deploy uses the copies")
     .addOption(
@@ -61,99 +70,24 @@ export const addMirror: AddCommand = (program, finish) => {
       "after",
       "\nWith --use, the registry may be down: nodes start tasks from the images that they have. If a new node has none, run\nthis command without --use, then render and deploy.\n\nExample:\n  hephaestus mirror self --dry-run",
     )
-    .action(async (options) => finish(await mirrorSelf(options)));
+    .action(async (flags) => finish(await mirrorSelf(flags)));
 };
 
-interface MirrorFlags extends SessionFlags, LoginFlags {}
-
-const STEP = { id: "mirror", title: "Mirror" } as const;
-
-/** Copies images here now, of all sources or of those with a name. */
-async function mirrorRun(name: string | undefined, flags: MirrorFlags): Promise<ExitCode> {
-  const session = await openSession({ ...flags, verify: false });
-  const { config } = session;
-  const report = await withLock(session, config.stack, async () => {
-    const done = await mirrorStep(session, namedSources(config, name));
-    await recordEvent(session, "mirror", summaryOf(done));
-    return done;
-  });
-  return showRun(session, report);
-}
-
-/**
- * Runs the mirror with progress. The caller holds the lock.
- *
- * @param sources what is copied
- */
-export async function mirrorStep(session: Session, sources: readonly MirrorSource[]): Promise<MirrorReport> {
-  const { reporter } = session;
-  return inStep(
-    reporter,
-    STEP,
-    () => runMirror(session, sources, "once", (soFar) => reporter.progress(progressOf(soFar))),
-    (report) => ({
-      outcome: failuresOf(report).length > 0 ? "failed" : "done",
-      message: summaryOf(report),
-    }),
-  );
-}
-
-/** Shows what a run did; it fails where an image failed. */
-function showRun({ reporter }: Session, report: MirrorReport): ExitCode {
-  const failures = failuresOf(report);
-  for (const failure of failures) reporter.note("error", failure);
+/** What failed, and sources of which no tag matches. */
+function noteFaults(reporter: Reporter, report: MirrorReport, remedy = ""): void {
+  for (const failure of failuresOf(report)) reporter.note("error", failure);
   for (const source of report.unmatched)
-    reporter.note(
-      "warning",
-      `${source} has no tag that matches\n    Change tags of that source in the config.`,
-    );
-  const copied = report.images.filter(({ state }) => state === "copied");
-  reporter.result(
-    { ...report, failures },
-    copied.map(({ source, target }) => `${source} -> ${target}`),
-  );
-  return failures.length > 0 ? ExitCode.verify : ExitCode.ok;
-}
-
-/** What a run did, in a line. */
-export function summaryOf(report: MirrorReport): string {
-  const failed = failuresOf(report).length;
-  const unchanged = report.images.filter(isUpToDate).length;
-  const copied = report.images.filter(({ state }) => state === "copied").length;
-  return `${copied} copied, ${unchanged} unchanged${failed > 0 ? `, ${failed} failed` : ""}`;
-}
-
-const progressOf = (report: MirrorReport): string =>
-  report.waitsFor === undefined
-    ? [`${report.images.length} images`, report.images.at(-1)?.source].filter(Boolean).join(", now ")
-    : `waiting, since ${report.waitsFor} allows no more pulls for now`;
-
-/** @throws OperatorError where there is no source, or none of that name */
-export function namedSources(config: Config, name: string | undefined): MirrorSource[] {
-  const sources = mirrorSources(config);
-  const named = sources.filter((source) => name === undefined || source.name === name);
-  if (named.length > 0) return named;
-  const names = [...new Set(sources.map((source) => source.name))];
-  throw new OperatorError(
-    name === undefined ? "nothing is mirrored" : `nothing that is mirrored is called ${name}`,
-    {
-      where: "mirror",
-      remedy: names.length === 0 ? "Write mirror into the config." : `Use one of: ${names.join(", ")}.`,
-      exitCode: names.length === 0 ? ExitCode.preflight : ExitCode.usage,
-    },
-  );
+    reporter.note("warning", `${source} has no tag that matches${remedy}`);
 }
 
 /** Compares each image here with its source. */
-async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
-  const session = await openSession({ ...flags, verify: false });
+async function mirrorStatus(flags: SessionFlags & LoginFlags): Promise<ExitCode> {
+  const session = await openSession(flags);
   const { config, docker, reporter, signal } = session;
   const sources = namedSources(config, undefined);
   const login = await loginFrom(flags, config.credentials);
   const lookUp = async () => {
-    const report = await withLock(session, config.stack, () =>
-      runMirror(session, sources, "check", (soFar) => reporter.progress(progressOf(soFar))),
-    );
+    const report = await withLock(session, config.stack, () => runMirror(session, sources, "check"));
     const copies = await copiesOf(report, {
       here: stackRegistry(session, login),
       registry: registryName(config),
@@ -168,15 +102,14 @@ async function mirrorStatus(flags: MirrorFlags): Promise<ExitCode> {
   };
   const { report, copies, last, missing, failures, isFine } = await inStep(
     reporter,
-    STEP,
+    { id: "mirror", title: "Mirror" },
     lookUp,
     (found) => ({
       outcome: found.isFine ? "done" : "failed",
       message: `${found.copies.length} images, ${found.behind} behind, ${found.failures.length} failed`,
     }),
   );
-  for (const failure of failures) reporter.note("error", failure);
-  for (const source of report.unmatched) reporter.note("warning", `${source} has no tag that matches`);
+  noteFaults(reporter, report);
   if (missing.length > 0) reporter.note("warning", missingText(missing));
   const at = (copy: ImageCopy) => last.get(`${copy.repository}:${copy.tag}`);
   reporter.result(

@@ -2,12 +2,13 @@ import { withValue } from "../config/editable.js";
 import { loadConfig } from "../config/load.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { readConfigText } from "../host/configFile.js";
 import { missingOwnImages } from "../mirror/ownImages.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { print } from "../terminal/output.js";
-import { applyEdit, type ConfigEditFlags, readForEdit } from "./configEdit.js";
-import { type LoginFlags, loginFrom } from "./login.js";
+import { applyEdit, type ConfigEditFlags } from "./configEdit.js";
+import { type LoginFlags, loginFrom } from "./credentials.js";
 
 export interface MirrorSelfFlags extends ConfigEditFlags, LoginFlags {
   /** Whether deploy takes the images from here. */
@@ -18,7 +19,7 @@ export interface MirrorSelfFlags extends ConfigEditFlags, LoginFlags {
 
 /** Sets `regsync.self` in the config file; with --use only where all of the stack's images are here. */
 export async function mirrorSelf(flags: MirrorSelfFlags): Promise<ExitCode> {
-  const source = await readForEdit(flags);
+  const source = await readConfigText(flags.config);
   const { config } = loadConfig(source, flags.config, process.env);
   const value = flags.off ? "off" : flags.use ? "use" : "mirror";
   if (config.regsync.self === value) {

@@ -5,6 +5,14 @@ import { CALENDAR } from "../config/schema/maintenancePlan.js";
 import { isDay } from "../credentials/dates.js";
 import { PASSWORD_LENGTH } from "../credentials/password.js";
 import { NEVER } from "../credentials/userChanges.js";
+import type { ExitCode } from "../errors.js";
+
+/**
+ * Adds one command to the program: its flags, its help with an example, and what it does.
+ *
+ * @param finish takes the exit code of the command
+ */
+export type AddCommand = (program: Command, finish: (code: ExitCode) => void) => void;
 
 /** Options that several commands have. A flag has the same meaning in every command. */
 

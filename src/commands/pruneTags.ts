@@ -10,12 +10,10 @@ import {
   unseenOf,
 } from "../maintenance/retentionPolicy.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
-import { chooseReporter } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
-import { interruptionSignal } from "../terminal/interruption.js";
-import type { AddCommand } from "./command.js";
-import { type LoginFlags, loginFrom } from "./login.js";
+import { loginFrom, noPassword } from "./credentials.js";
 import {
+  type AddCommand,
   configOption,
   dryRunOption,
   jsonOption,
@@ -25,7 +23,7 @@ import {
   tagGlob,
   wholeNumber,
 } from "./options.js";
-import { readAndRender } from "./render.js";
+import { openSession } from "./session.js";
 
 export const addPruneTags: AddCommand = (program, finish) => {
   loginOptions(program.command("prune-tags"))
@@ -58,7 +56,36 @@ export const addPruneTags: AddCommand = (program, finish) => {
       "after",
       "\nThis needs registry.delete: true. Without --keep-last and --older-than, the rules of retention in the config decide,\nand --match is not used. Signatures, attestations and SBOMs are kept and deleted together with their image. An image\nwithout a plausible date never counts as old. If dates are equal or unknown, version numbers are compared. If the\nrules of access hide from the user something that would be pruned, it is named, and the exit code is 7.\n\nExample:\n  hephaestus prune-tags --match 'pr-*' --older-than 30d --keep-last 5 --explain --dry-run",
     )
-    .action(async (options) => finish(await pruneTags(options)));
+    .action(async (flags) => {
+      const session = await openSession(flags);
+      const { config, reporter } = session;
+      const ruleFor = rulesOf(flags, config, new Date());
+      const login = await loginFrom(flags, config.credentials);
+      if (login === undefined) throw noPassword();
+      const { dryRun = false, explain = false, repository } = flags;
+      const byConfig = repository === "**" && flags.keepLast === undefined && flags.olderThan === undefined;
+      const selections = byConfig
+        ? retentionSelections(config)
+        : [{ what: `--repository ${repository}`, repositories: [repository] }];
+      const options = {
+        ruleFor,
+        wanted: (name: string) => matchesGlob(repository, name),
+        hidden: (seen: readonly string[]) => unseenOf(selections, config, login.user, seen),
+        dryRun,
+        explain,
+      };
+      const { decisions, ...counts } = await inStep(
+        reporter,
+        { id: "prune", title: dryRun ? "Tags that would go" : "Tags" },
+        () => pruneRepositories(stackRegistry(session, login), reporter, options),
+        ({ removed }) => {
+          const freed = removed > 0 && !dryRun ? "; run hephaestus gc to free the disk space" : "";
+          return `${removed} ${dryRun ? "would go" : "removed"}${freed}`;
+        },
+      );
+      reporter.result({ ...counts, dryRun, ...(explain ? { decisions } : {}) }, []);
+      finish(counts.skipped + counts.unseen.length > 0 ? ExitCode.verify : ExitCode.ok);
+    });
 };
 
 function days(value: string): number {
@@ -67,62 +94,15 @@ function days(value: string): number {
   return Number(number);
 }
 
-interface PruneTagsFlags extends LoginFlags {
-  config: string;
-  keepLast?: number;
-  olderThan?: number;
+/** The flags that make a rule. */
+interface RuleFlags {
+  keepLast?: number | undefined;
+  olderThan?: number | undefined;
   match: string;
-  repository: string;
-  dryRun?: boolean;
-  /** Whether each tag is listed with the reason why it stays or goes. */
-  explain?: boolean;
-  json?: boolean;
-  quiet?: boolean;
-}
-
-/**
- * Deletes tags by the flags, or without any by `retention` of the config, showing what goes and what stays though the
- * rule would let it go.
- */
-async function pruneTags(flags: PruneTagsFlags): Promise<ExitCode> {
-  const { config } = await readAndRender(flags.config, undefined);
-  const ruleFor = rulesOf(flags, config, new Date());
-  const reporter = await chooseReporter(flags);
-  const login = await loginFrom(flags, config.credentials);
-  if (login === undefined) throw noPassword();
-  const api = stackRegistry({ config, signal: interruptionSignal() }, login);
-  const hidden = (seen: readonly string[]) => unseenOf(selectionsOf(flags, config), config, login.user, seen);
-  const [dryRun, explain] = [flags.dryRun ?? false, flags.explain ?? false];
-  const options = {
-    ruleFor,
-    wanted: (name: string) => matchesGlob(flags.repository, name),
-    hidden,
-    dryRun,
-    explain,
-  };
-  const { removed, skipped, unseen, decisions } = await inStep(
-    reporter,
-    { id: "prune", title: dryRun ? "Tags that would go" : "Tags" },
-    () => pruneRepositories(api, reporter, options),
-    (pruned) => {
-      const freed = pruned.removed > 0 && !dryRun ? "; run hephaestus gc to free the disk space" : "";
-      return `${pruned.removed} ${dryRun ? "would go" : "removed"}${freed}`;
-    },
-  );
-  const result = { removed, skipped, unseen, dryRun };
-  reporter.result(explain ? { ...result, decisions } : result, []);
-  return skipped + unseen.length > 0 ? ExitCode.verify : ExitCode.ok;
-}
-
-/** What is pruned. */
-function selectionsOf({ keepLast, olderThan, repository }: PruneTagsFlags, config: Config) {
-  if (repository === "**" && keepLast === undefined && olderThan === undefined)
-    return retentionSelections(config);
-  return [{ what: `--repository ${repository}`, repositories: [repository] }];
 }
 
 /** @throws OperatorError where neither the flags nor the config have a rule: every tag would be deleted, or none */
-function rulesOf(flags: PruneTagsFlags, config: Config, now: Date): RuleFor {
+function rulesOf(flags: RuleFlags, config: Config, now: Date): RuleFor {
   if (flags.keepLast === undefined && flags.olderThan === undefined) {
     if (config.retention.length > 0) return (repository) => policyRule(config, repository, now);
     throw new OperatorError("no rule: every tag would be deleted", {
@@ -143,10 +123,3 @@ function rulesOf(flags: PruneTagsFlags, config: Config, now: Date): RuleFor {
     };
   };
 }
-
-/** Of a command that deletes. */
-export const noPassword = (): OperatorError =>
-  new OperatorError("a password is needed, since only users can delete", {
-    remedy: "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --user and --password-stdin.",
-    exitCode: ExitCode.usage,
-  });

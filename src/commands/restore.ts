@@ -12,13 +12,10 @@ import { inStep } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";
-import type { AddCommand } from "./command.js";
-import { credentialsFromEnvironment } from "./credentials.js";
+import { credentialsFromEnvironment, loginFrom } from "./credentials.js";
 import type { DeployFlags } from "./deploy.js";
-import { loginFrom } from "./login.js";
-import { resolveImageOption, stackOptions, timeoutOption } from "./options.js";
-import { readAndRender } from "./render.js";
-import { openSession } from "./session.js";
+import { type AddCommand, resolveImageOption, stackOptions, timeoutOption } from "./options.js";
+import { openSession, readAndRender } from "./session.js";
 
 export const addRestore: AddCommand = (program, finish) => {
   stackOptions(program.command("restore <directory>"))
@@ -139,7 +136,7 @@ async function placeConfig(path: string, { config, directory }: Backup, reporter
     });
   }
   await writeFiles(dirname(path), [{ path: basename(path), text: config }]);
-  const { folder, files } = await readAndRender(path, undefined);
+  const { folder, files } = await readAndRender(path);
   await writeFiles(folder, files);
   reporter.note("info", `wrote ${path} from the backup, and the files that it renders to`);
 }

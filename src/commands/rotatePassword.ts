@@ -4,8 +4,7 @@ import type { Session } from "../operation/stackSession.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { requireUsers } from "../users/readUsers.js";
-import type { AddCommand } from "./command.js";
-import { passwordOptions, rolloutOptions, userOptions } from "./options.js";
+import { type AddCommand, passwordOptions, rolloutOptions, userOptions } from "./options.js";
 import { setPassword, type UserFlags } from "./setPassword.js";
 
 export const addRotatePassword: AddCommand = (program, finish) => {
@@ -16,15 +15,12 @@ export const addRotatePassword: AddCommand = (program, finish) => {
       "after",
       "\nOnly the registry is updated. Pulls continue, and so do pushes of other users. If the rotation fails, the old\npassword stays valid. If standard output is a pipe, only the password is written to it.\n\nExample:\n  hephaestus rotate-password --user ci --password-file ci-password",
     )
-    .action(async (options) => finish(await rotatePassword(options)));
+    .action(async (flags) => {
+      const session = await setPassword(flags, (opened) => existingUser(flags, opened), changePassword);
+      if (!flags.dryRun) await warnOfStoredLogins(session);
+      finish(ExitCode.ok);
+    });
 };
-
-/** A new password for one user. */
-async function rotatePassword(flags: UserFlags): Promise<ExitCode> {
-  const session = await setPassword(flags, (opened) => existingUser(flags, opened), changePassword);
-  if (!flags.dryRun) await warnOfStoredLogins(session);
-  return ExitCode.ok;
-}
 
 /**
  * Whose password is meant: --user, REGISTRY_USERNAME, the only user, or the answer to a question.

@@ -12,7 +12,7 @@ import type { Deliver } from "../secrets/handover.js";
 import { delivered, printFile } from "../terminal/output.js";
 import { changeUsers } from "../users/rotation.js";
 import { passwordFromStdin, userName } from "./credentials.js";
-import { openUserSession, type UserSessionFlags } from "./userSession.js";
+import { openUserSession, type UserSessionFlags } from "./session.js";
 
 export interface UserFlags extends UserSessionFlags {
   user?: string;
@@ -21,9 +21,6 @@ export interface UserFlags extends UserSessionFlags {
   /** File for the new password. */
   passwordFile?: string;
 }
-
-/** What is typed for a change that brings no password. */
-export type ChangeFlags = Omit<UserFlags, "length">;
 
 /**
  * Gives a user a password, delivers it, and says so. A file that it cannot be written to is refused before anything else.

@@ -6,9 +6,8 @@ import { ExitCode } from "../errors.js";
 import { clearScreen, colours } from "../terminal/output.js";
 import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
-import type { AddCommand } from "./command.js";
-import { noVerifyOption, stackOptions } from "./options.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { type AddCommand, noVerifyOption, stackOptions } from "./options.js";
+import { openSession } from "./session.js";
 
 export const addStatus: AddCommand = (program, finish) => {
   stackOptions(program.command("status"))
@@ -16,28 +15,21 @@ export const addStatus: AddCommand = (program, finish) => {
     .option("--watch", "refresh every 2 seconds")
     .addOption(noVerifyOption())
     .addHelpText("after", "\nExample:\n  hephaestus status --json")
-    .action(async (options) => finish(await status(options)));
+    .action(async (flags) => {
+      const session = await openSession({ ...flags, timeout: 60 });
+      for (;;) {
+        const now = await readStatus(session);
+        if (flags.watch && !flags.json) clearScreen();
+        session.reporter.result(asData(now), asLines(now));
+        if (!flags.watch) return finish(now.healthy ? ExitCode.ok : ExitCode.unhealthy);
+        await sleep(WATCH_MILLISECONDS, undefined, { signal: session.signal }).catch(() => {
+          throw interrupted();
+        });
+      }
+    });
 };
 
-interface StatusFlags extends SessionFlags {
-  watch?: boolean;
-}
-
 const WATCH_MILLISECONDS = 2000;
-
-/** Shows how the stack is; the exit code says whether it is healthy. */
-async function status(flags: StatusFlags): Promise<ExitCode> {
-  const session = await openSession({ ...flags, timeout: 60 });
-  for (;;) {
-    const now = await readStatus(session);
-    if (flags.watch && !flags.json) clearScreen();
-    session.reporter.result(asData(now), asLines(now));
-    if (!flags.watch) return now.healthy ? ExitCode.ok : ExitCode.unhealthy;
-    await sleep(WATCH_MILLISECONDS, undefined, { signal: session.signal }).catch(() => {
-      throw interrupted();
-    });
-  }
-}
 
 function ageOf(date: Date | undefined, now: Date): string {
   if (!date) return "never";

@@ -1,10 +1,10 @@
 import { planUpgrade, type UpgradePlan } from "../config/imageUpgrade.js";
 import { loadConfig } from "../config/load.js";
 import { ExitCode } from "../errors.js";
+import { readConfigText } from "../host/configFile.js";
 import { print } from "../terminal/output.js";
-import type { AddCommand } from "./command.js";
-import { applyEdit, type ConfigEditFlags, readForEdit } from "./configEdit.js";
-import { editOptions } from "./options.js";
+import { applyEdit, type ConfigEditFlags } from "./configEdit.js";
+import { type AddCommand, editOptions } from "./options.js";
 
 export const addUpgrade: AddCommand = (program, finish) => {
   editOptions(program.command("upgrade"))
@@ -23,7 +23,7 @@ export interface UpgradeFlags extends ConfigEditFlags {
 
 /** Puts newer known-good versions of the images into the config file. */
 export async function upgrade(flags: UpgradeFlags): Promise<ExitCode> {
-  const source = await readForEdit(flags);
+  const source = await readConfigText(flags.config);
   loadConfig(source, flags.config, process.env);
   const plan = planUpgrade(source, flags.major ?? false);
   for (const line of planLines(plan)) print(line);

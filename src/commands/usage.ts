@@ -1,5 +1,5 @@
 import { hiddenFrom } from "../access/repositoryRules.js";
-import { type Docker, dockerCommand } from "../docker/run.js";
+import type { Docker } from "../docker/run.js";
 import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { isOfManifest, type LogRead, readGatewayLog } from "../frontDoor/gatewayLog.js";
@@ -10,15 +10,12 @@ import {
   usageOf,
 } from "../maintenance/repositoryUsage.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
-import { chooseReporter } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
-import { interruptionSignal } from "../terminal/interruption.js";
 import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";
-import type { AddCommand } from "./command.js";
-import { type LoginFlags, loginFrom } from "./login.js";
-import { configOption, contextOption, jsonOption, loginOptions } from "./options.js";
-import { readAndRender } from "./render.js";
+import { loginFrom } from "./credentials.js";
+import { type AddCommand, configOption, contextOption, jsonOption, loginOptions } from "./options.js";
+import { openSession } from "./session.js";
 
 export const addUsage: AddCommand = (program, finish) => {
   loginOptions(program.command("usage"))
@@ -31,76 +28,64 @@ export const addUsage: AddCommand = (program, finish) => {
       "after",
       "\nIt counts what tags hold. OWN is what no other repository holds: deleting all its tags and running a gc would free\nthat much. What is not public needs a login that may pull it; if the rules of access hide something from that login,\nit is named, and the exit code is 7. Last pushes and pulls come from the gateway's log, of which the Swarm keeps the\nlast 30 MB of each task.\n\nExample:\n  hephaestus usage",
     )
-    .action(async (options) => finish(await usage(options)));
+    .action(async (flags) => {
+      const session = await openSession(flags);
+      const { config, docker, reporter } = session;
+      const login = await loginFrom(flags, config.credentials);
+      const api = stackRegistry(session, login);
+      const lookUp = async () => {
+        const contents: RepositoryContent[] = [];
+        const seen = await api.repositories();
+        const unseen = hiddenFrom(config, login?.user, seen);
+        for (const repository of seen) {
+          reporter.progress(repository);
+          contents.push(await readRepositoryContent(api, repository));
+        }
+        const log = flags.log
+          ? await readLastUse(docker, config.stack)
+          : { lastUse: new Map<string, LastUse>(), oldest: undefined, missing: [] };
+        return { contents, unseen, ...usageOf(contents), ...log };
+      };
+      const { contents, unseen, repositories, bytes, lastUse, oldest, missing } = await inStep(
+        reporter,
+        { id: "usage", title: "Repositories" },
+        lookUp,
+        (found) =>
+          `${found.repositories.length} ${found.repositories.length === 1 ? "repository" : "repositories"}, ${bytesText(found.bytes)}`,
+      );
+      const unreadable = contents.flatMap(({ repository, unreadable: names }) =>
+        names.map((name) => `${repository}: ${name}`),
+      );
+      for (const name of unreadable)
+        reporter.note(
+          "warning",
+          `${name} cannot be read, and is not counted\n    See why with: hephaestus logs registry`,
+        );
+      if (missing.length > 0) reporter.note("warning", missingText(missing));
+      for (const sentence of unseen)
+        reporter.note(
+          "warning",
+          `not seen, and not counted: ${sentence}\n    Use the login of a user who may pull all.`,
+        );
+      reporter.result(
+        {
+          bytes,
+          unseen,
+          missing,
+          logBegins: oldest?.toISOString() ?? null,
+          repositories: repositories.map((one) => asData(one, lastUse.get(one.repository))),
+        },
+        lines(repositories, bytes, lastUse, flags.log ? oldest : null, unseen.length > 0),
+      );
+      const isPartial = unreadable.length + unseen.length > 0;
+      finish(isPartial ? ExitCode.verify : missing.length > 0 ? ExitCode.docker : ExitCode.ok);
+    });
 };
-
-interface UsageFlags extends LoginFlags {
-  config: string;
-  context?: string;
-  /** Whether last pushes and pulls are looked up, which needs Docker. */
-  log: boolean;
-  json?: boolean;
-}
 
 /** When a repository was last pushed to and pulled from, as far as the log goes back. */
 interface LastUse {
   pushed?: Date;
   pulled?: Date;
-}
-
-/** Shows what each repository needs, and when it was used last. */
-async function usage(flags: UsageFlags): Promise<ExitCode> {
-  const { config } = await readAndRender(flags.config, undefined);
-  const reporter = await chooseReporter(flags);
-  const signal = interruptionSignal();
-  const login = await loginFrom(flags, config.credentials);
-  const api = stackRegistry({ config, signal }, login);
-  const lookUp = async () => {
-    const contents: RepositoryContent[] = [];
-    const seen = await api.repositories();
-    const unseen = hiddenFrom(config, login?.user, seen);
-    for (const repository of seen) {
-      reporter.progress(repository);
-      contents.push(await readRepositoryContent(api, repository));
-    }
-    const log = flags.log
-      ? await readLastUse(dockerCommand({ context: flags.context, signal }), config.stack)
-      : { lastUse: new Map<string, LastUse>(), oldest: undefined, missing: [] };
-    return { contents, unseen, ...usageOf(contents), ...log };
-  };
-  const { contents, unseen, repositories, bytes, lastUse, oldest, missing } = await inStep(
-    reporter,
-    { id: "usage", title: "Repositories" },
-    lookUp,
-    (found) =>
-      `${found.repositories.length} ${found.repositories.length === 1 ? "repository" : "repositories"}, ${bytesText(found.bytes)}`,
-  );
-  const unreadable = contents.flatMap(({ repository, unreadable: names }) =>
-    names.map((name) => `${repository}: ${name}`),
-  );
-  for (const name of unreadable)
-    reporter.note(
-      "warning",
-      `${name} cannot be read, and is not counted\n    See why with: hephaestus logs registry`,
-    );
-  if (missing.length > 0) reporter.note("warning", missingText(missing));
-  for (const sentence of unseen)
-    reporter.note(
-      "warning",
-      `not seen, and not counted: ${sentence}\n    Use the login of a user who may pull all.`,
-    );
-  reporter.result(
-    {
-      bytes,
-      unseen,
-      missing,
-      logBegins: oldest?.toISOString() ?? null,
-      repositories: repositories.map((one) => asData(one, lastUse.get(one.repository))),
-    },
-    lines(repositories, bytes, lastUse, flags.log ? oldest : null, unseen.length > 0),
-  );
-  if (unreadable.length + unseen.length > 0) return ExitCode.verify;
-  return missing.length > 0 ? ExitCode.docker : ExitCode.ok;
 }
 
 async function readLastUse(

@@ -1,3 +1,4 @@
+import type { Config } from "../config/resolve.js";
 import { createConfig, removeConfig } from "../docker/configs.js";
 import { type Job, runJob } from "../docker/jobs.js";
 import { STACK_LABEL, type SwarmService, stackService, stackServices } from "../docker/objects.js";
@@ -6,9 +7,10 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { Session } from "../operation/stackSession.js";
 import { contentDigest, contentName } from "../services/contentName.js";
 import { REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG, regsyncText } from "../services/mirror.js";
-import type { MirrorSource } from "../services/mirrorSources.js";
+import { type MirrorSource, mirrorSources } from "../services/mirrorSources.js";
 import { UNPRIVILEGED } from "../services/parts.js";
-import { type MirrorReport, parseRegsyncLog } from "./regsyncLog.js";
+import { inStep } from "../terminal/inStep.js";
+import { failuresOf, isUpToDate, type MirrorReport, parseRegsyncLog } from "./regsyncLog.js";
 
 /** Whether images are copied, or only compared. */
 export type MirrorMode = "once" | "check";
@@ -17,7 +19,6 @@ export type MirrorMode = "once" | "check";
  * Runs regsync in a job, with the image, the account and the logins of the mirror that runs. The caller holds the
  * stack's lock.
  *
- * @param onReport gets what is known so far
  * @returns what became of each image; that some failed is no error
  * @throws OperatorError when regsync did not run, or not to its end
  */
@@ -25,9 +26,8 @@ export async function runMirror(
   session: Session,
   sources: readonly MirrorSource[],
   mode: MirrorMode,
-  onReport: (report: MirrorReport) => void,
 ): Promise<MirrorReport> {
-  const { config, docker, cleanupDocker, options } = session;
+  const { config, docker, cleanupDocker, options, reporter } = session;
   const { stack } = config;
   const service = stackService(await stackServices(docker, stack), stack, "mirror");
   if (service === undefined) throw notDeployed(stack);
@@ -39,7 +39,7 @@ export async function runMirror(
   let lines: string[] = [];
   const job = jobOf(service, file, mode, config.regsync.placement.constraints, (printed) => {
     lines = printed;
-    onReport(parseRegsyncLog(printed));
+    reporter.progress(progressOf(parseRegsyncLog(printed)));
   });
   try {
     await runJob(session, stack, job, options.timeoutSeconds, () => {});
@@ -53,6 +53,52 @@ export async function runMirror(
     // Docker refuses that for a config that a service uses.
     await removeConfig(cleanupDocker, file);
   }
+}
+
+/**
+ * Runs the mirror with progress. The caller holds the lock.
+ *
+ * @param sources what is copied
+ */
+export async function mirrorStep(session: Session, sources: readonly MirrorSource[]): Promise<MirrorReport> {
+  return inStep(
+    session.reporter,
+    { id: "mirror", title: "Mirror" },
+    () => runMirror(session, sources, "once"),
+    (report) => ({
+      outcome: failuresOf(report).length > 0 ? "failed" : "done",
+      message: summaryOf(report),
+    }),
+  );
+}
+
+/** What a run did, in a line. */
+export function summaryOf(report: MirrorReport): string {
+  const failed = failuresOf(report).length;
+  const unchanged = report.images.filter(isUpToDate).length;
+  const copied = report.images.filter(({ state }) => state === "copied").length;
+  return `${copied} copied, ${unchanged} unchanged${failed > 0 ? `, ${failed} failed` : ""}`;
+}
+
+const progressOf = (report: MirrorReport): string =>
+  report.waitsFor === undefined
+    ? [`${report.images.length} images`, report.images.at(-1)?.source].filter(Boolean).join(", now ")
+    : `waiting, since ${report.waitsFor} allows no more pulls for now`;
+
+/** @throws OperatorError where there is no source, or none of that name */
+export function namedSources(config: Config, name: string | undefined): MirrorSource[] {
+  const sources = mirrorSources(config);
+  const named = sources.filter((source) => name === undefined || source.name === name);
+  if (named.length > 0) return named;
+  const names = [...new Set(sources.map((source) => source.name))];
+  throw new OperatorError(
+    name === undefined ? "nothing is mirrored" : `nothing that is mirrored is called ${name}`,
+    {
+      where: "mirror",
+      remedy: names.length === 0 ? "Write mirror into the config." : `Use one of: ${names.join(", ")}.`,
+      exitCode: names.length === 0 ? ExitCode.preflight : ExitCode.usage,
+    },
+  );
 }
 
 function jobOf(

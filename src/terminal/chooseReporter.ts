@@ -1,4 +1,3 @@
-import { ExitCode, OperatorError } from "../errors.js";
 import { jsonReporter } from "./jsonReporter.js";
 import { plainReporter } from "./plainReporter.js";
 import type { Reporter } from "./reporter.js";
@@ -6,20 +5,6 @@ import type { Reporter } from "./reporter.js";
 /** Whether a user can see a spinner and answer questions. */
 export const isInteractive = (): boolean =>
   process.stdin.isTTY === true && process.stderr.isTTY === true && !process.env.CI;
-
-/**
- * For what needs the word of a person.
- *
- * @throws OperatorError where there is no terminal to ask on
- */
-export function requireTerminal(where: string, remedy: string): void {
-  if (isInteractive()) return;
-  throw new OperatorError("this needs confirmation, and there is no terminal", {
-    where,
-    remedy,
-    exitCode: ExitCode.usage,
-  });
-}
 
 /** How a person or a machine wants to be told. */
 export interface ReportFlags {
