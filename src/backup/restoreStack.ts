@@ -1,7 +1,7 @@
 import { publicUrls } from "../config/resolve.js";
 import type { Credentials } from "../credentials/userChanges.js";
 import type { Login } from "../credentials/userLogin.js";
-import { applyPlan } from "../deploy/deployStack.js";
+import { applyPlan } from "../deploy/applyPlan.js";
 import { preflight } from "../deploy/preflight.js";
 import { interrupted } from "../docker/failures.js";
 import { ExitCode, OperatorError } from "../errors.js";

@@ -1,13 +1,14 @@
 import { publicUrls } from "../config/resolve.js";
 import { Secret } from "../credentials/secret.js";
 import type { Credentials } from "../credentials/userChanges.js";
-import { deployStack } from "../deploy/deployStack.js";
+import { applyPlan, showPlan } from "../deploy/applyPlan.js";
+import { preflight } from "../deploy/preflight.js";
 import { ExitCode } from "../errors.js";
 import type { Session } from "../operation/stackSession.js";
-import type { ResolveImage } from "../operation/stackUpdate.js";
 import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
+import { bringing, withCredentials } from "../users/planUsers.js";
 import {
   type CredentialSettings,
   credentialsFromEnvironment,
@@ -27,7 +28,7 @@ import {
   resolveImageOption,
   timeoutOption,
 } from "./options.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { openSession } from "./session.js";
 
 export const addDeploy: AddCommand = (program, finish) => {
   reportOptions(program.command("deploy"))
@@ -50,43 +51,35 @@ export const addDeploy: AddCommand = (program, finish) => {
       "after",
       "\nThe password comes from standard input, or from REGISTRY_HTPASSWD, REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD.\nOtherwise it is generated, or you are asked for it. If the stack has users, they stay, and a new password that you\npass is set with a rotation.\n\nExample:\n  hephaestus deploy --generate-password",
     )
-    .action(async ({ skipHostSetup, ...options }) =>
-      finish(await deploy({ ...options, hostSetup: !skipHostSetup })),
-    );
+    .action(async ({ skipHostSetup, wait, resolveImage, host, ...flags }) => {
+      const session = await openSession(flags, { wait, resolveImage, host, hostSetup: !skipHostSetup });
+      const { credentials } = session.config;
+      const given = flags.passwordStdin
+        ? fromPassword(userName(credentials, process.env), await passwordFromStdin(), credentials)
+        : credentialsFromEnvironment(credentials, process.env);
+      const obtain = obtainer(flags, credentials);
+      // Obstacles are found before anything is changed.
+      const plan = await preflight(session, { ...bringing(given), obtainable: obtain?.user });
+      if (session.options.dryRun) {
+        await showPlan(session, plan);
+        return finish(ExitCode.ok);
+      }
+      // Between the steps, so that a question has the terminal for itself.
+      const secrets =
+        plan.secrets.needsCredentials && obtain
+          ? await withCredentials(session, plan.secrets, await obtain.credentials())
+          : plan.secrets;
+      await applyPlan(session, { ...plan, secrets });
+      showResult(session, secrets);
+      const { change, kept } = secrets;
+      if (kept !== undefined && change && change.changed.length > 0) await warnOfStoredLogins(session);
+      finish(ExitCode.ok);
+    });
 };
-
-export interface DeployFlags extends SessionFlags {
-  host?: string;
-  hostSetup: boolean;
-  passwordStdin?: boolean;
-  generatePassword?: boolean;
-  wait: boolean;
-  resolveImage: ResolveImage;
-}
-
-/** Prepares the host, creates the secrets, deploys the stack, waits, and asks at the front door. */
-async function deploy(flags: DeployFlags): Promise<ExitCode> {
-  const session = await openSession(flags, {
-    wait: flags.wait,
-    resolveImage: flags.resolveImage,
-    host: flags.host,
-    hostSetup: flags.hostSetup,
-  });
-  const { credentials } = session.config;
-  const given = flags.passwordStdin
-    ? fromPassword(userName(credentials, process.env), await passwordFromStdin(), credentials)
-    : credentialsFromEnvironment(credentials, process.env);
-  const secrets = await deployStack(session, given, obtainer(flags, credentials));
-  if (session.options.dryRun) return ExitCode.ok;
-  showResult(session, secrets);
-  const { change, kept } = secrets;
-  if (kept !== undefined && change && change.changed.length > 0) await warnOfStoredLogins(session);
-  return ExitCode.ok;
-}
 
 /** How a password comes about when none was given: generated when asked for, else asked for on a terminal. */
 function obtainer(
-  flags: DeployFlags,
+  flags: { generatePassword?: true | undefined; json?: true | undefined },
   settings: CredentialSettings,
 ): { user: string; credentials(): Promise<Credentials> } | undefined {
   const user = userName(settings, process.env);

@@ -13,7 +13,6 @@ import { bytesText, ProgressMeter, speedText } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { listed } from "../terminal/table.js";
 import { credentialsFromEnvironment, loginFrom } from "./credentials.js";
-import type { DeployFlags } from "./deploy.js";
 import { type AddCommand, resolveImageOption, stackOptions, timeoutOption } from "./options.js";
 import { openSession, readAndRender } from "./session.js";
 
@@ -35,49 +34,31 @@ export const addRestore: AddCommand = (program, finish) => {
       "after",
       "\nAn existing hephaestus.yaml is used. If there is none, the one in the backup is written and rendered. If the stack\nhas users, they stay; a stack without images also gets the users of the backup. The images are pushed with\nREGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or by a temporary user. To resume an interrupted restore, run the same\ncommand again. If the backup or the registry is damaged, or the backup is incomplete, the exit code is 7.\n\nExample:\n  hephaestus restore /backup/registry --read-back",
     )
-    .action(async (directory, { skipHostSetup, ...options }) =>
-      finish(
-        await restore(directory, {
-          ...options,
-          hostSetup: !skipHostSetup,
-        }),
-      ),
-    );
+    .action(async (path, { skipHostSetup, resolveImage, host, ...flags }) => {
+      const backup = await (await BackupDirectory.open(path)).read(flags.at);
+      const reporter = await chooseReporter(flags);
+      describeBackup(backup, reporter);
+      if (flags.dryRun) {
+        await checkBackup(backup, reporter);
+        return finish(ExitCode.ok);
+      }
+      await placeConfig(flags.config, backup, reporter);
+      const session = await openSession(flags, { wait: true, resolveImage, host, hostSetup: !skipHostSetup });
+      const { credentials } = session.config;
+      const report = await restoreStack(session, {
+        backup,
+        given: backup.htpasswd ? undefined : credentialsFromEnvironment(credentials, process.env),
+        login: await loginFrom({}, credentials),
+        force: flags.force ?? false,
+        readBack: flags.readBack ?? false,
+      });
+      const { tags, images, blobs, written, seconds } = report;
+      reporter.result({ restored: path, ...report }, [
+        `${tags} tags, ${images} images, ${blobs} blobs are there; wrote ${speedText(written.bytes, seconds)}`,
+      ]);
+      finish(ExitCode.ok);
+    });
 };
-
-interface RestoreFlags extends Omit<DeployFlags, "passwordStdin" | "generatePassword" | "wait" | "verify"> {
-  /** The name of a backup that is not the newest. */
-  at?: string;
-  force?: boolean;
-  readBack?: boolean;
-}
-
-/** Brings back config, users and images from a backup, or proves that it would. */
-async function restore(path: string, flags: RestoreFlags): Promise<ExitCode> {
-  const backup = await (await BackupDirectory.open(path)).read(flags.at);
-  const reporter = await chooseReporter(flags);
-  describeBackup(backup, reporter);
-  if (flags.dryRun) return checkBackup(backup, reporter);
-  await placeConfig(flags.config, backup, reporter);
-  const session = await openSession(
-    { ...flags, verify: true },
-    { wait: true, resolveImage: flags.resolveImage, host: flags.host, hostSetup: flags.hostSetup },
-  );
-  const { config } = session;
-  const given = backup.htpasswd ? undefined : credentialsFromEnvironment(config.credentials, process.env);
-  const report = await restoreStack(session, {
-    backup,
-    given,
-    login: await loginFrom({}, config.credentials),
-    force: flags.force ?? false,
-    readBack: flags.readBack ?? false,
-  });
-  const { tags, images, blobs, written, seconds } = report;
-  reporter.result({ restored: path, ...report }, [
-    `${tags} tags, ${images} images, ${blobs} blobs are there; wrote ${speedText(written.bytes, seconds)}`,
-  ]);
-  return ExitCode.ok;
-}
 
 function describeBackup({ directory, facts }: Backup, reporter: Reporter): void {
   if (!facts) {
@@ -93,7 +74,7 @@ function describeBackup({ directory, facts }: Backup, reporter: Reporter): void 
 }
 
 /** Reads all of it, and touches nothing else. */
-async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode> {
+async function checkBackup(backup: Backup, reporter: Reporter): Promise<void> {
   const meter = new ProgressMeter(reporter);
   const prove = async () => {
     const proof = await proveBackup(backup, meter);
@@ -118,7 +99,6 @@ async function checkBackup(backup: Backup, reporter: Reporter): Promise<ExitCode
   reporter.result({ proven: backup.directory.path, ...counts, bytes, seconds }, [
     `${counts.tags} tags, ${counts.images} images, ${counts.blobs} blobs, ${bytesText(bytes)}: all whole`,
   ]);
-  return ExitCode.ok;
 }
 
 /** Writes hephaestus.yaml and what it renders to where there is none; one that is there counts. */

@@ -1,9 +1,9 @@
 import { storageFolder } from "../config/resolve.js";
-import { setupHost } from "../host/setupHost.js";
+import { runJob } from "../docker/jobs.js";
+import { loadSetupScript, setupHost, setupHostArguments } from "../host/setupHost.js";
 import type { Session } from "../operation/stackSession.js";
 import type { NamedNode } from "../operation/swarmFacts.js";
 import { type Ending, inStep, skipped } from "../terminal/inStep.js";
-import { setupHostByJob } from "./hostJob.js";
 
 /** How the node of the storage is reached: as user@host over ssh, by a Swarm job, or, with neither, as this machine. */
 export interface StorageHost {
@@ -42,3 +42,28 @@ export const showHost = (session: Session, { address, node }: StorageHost): Prom
     const { ready, output } = await setupHost(session.config, address, true);
     return ready ? "ready" : `would prepare it: ${output.split("\n").join("; ")}`;
   });
+
+/** Where the root of the node is in the job's container. */
+const ROOT = "/host";
+
+/**
+ * Runs ops-scripts/setup_host.sh on another node of the Swarm, as root in the root of that node. Who may create services in a
+ * Swarm may do that anyway, so no ssh is needed. The gateway's image has the shell.
+ *
+ * @returns the last line of the script
+ * @throws OperatorError with the lines of the script when the node cannot be prepared
+ */
+async function setupHostByJob(session: Session, { id }: NamedNode): Promise<string> {
+  const { config, options, reporter } = session;
+  const script = await loadSetupScript();
+  const job = {
+    name: "setup-host",
+    image: config.gateway.image,
+    command: ["chroot", ROOT, "sh", "-c", script, "setup_host.sh", ...setupHostArguments(config, false)],
+    user: "0:0",
+    mounts: [{ source: "/", target: ROOT, readOnly: false }],
+    constraints: [`node.id==${id}`],
+  };
+  const lines = await runJob(session, config.stack, job, options.timeoutSeconds, reporter.progress);
+  return lines.at(-1) ?? "";
+}

@@ -7,9 +7,10 @@ import { withTemporaryFolder, writeFiles } from "../host/files.js";
 import type { Session } from "../operation/stackSession.js";
 import { createOperatorSecrets, createSecrets, underLock } from "../secrets/secretSteps.js";
 import { COMPOSE_FILE } from "../stack.js";
-import { showPlan } from "./deployStack.js";
+import { showPlan } from "./applyPlan.js";
+import { cleanUp } from "./cleanUp.js";
 import { preflight } from "./preflight.js";
-import { cleanUp, rollOut } from "./rollout.js";
+import { rollOut } from "./rollout.js";
 
 /**
  * Deploys a recorded state again: its files and its images by digest. The users are not rolled back: no one is removed, and no

@@ -1,20 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
-import { composeServices } from "../diff/composeFile.js";
+import { wantedServices } from "../diff/composeFile.js";
 import { engineTime } from "../docker/engine.js";
-import { engineDelete } from "../docker/engineApi.js";
 import { stackServices } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { type Baseline, removeBaseline } from "../operation/baseline.js";
 import { describe } from "../operation/convergence.js";
-import { removeOldConfigs } from "../operation/leftovers.js";
 import { foreignServices } from "../operation/ownership.js";
 import { asRolloutFailure, failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
 import type { Session } from "../operation/stackSession.js";
 import { type Convergence, startDeploy, waitForConvergence } from "../operation/stackUpdate.js";
-import { discardSecrets, removeOldSecrets } from "../secrets/removeSecrets.js";
+import { discardSecrets } from "../secrets/removeSecrets.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { COMPOSE_FILE } from "../stack.js";
-import { type Ending, inStep, skipped } from "../terminal/inStep.js";
+import { inStep } from "../terminal/inStep.js";
 import { chooseBaseline, rollBackRollout } from "./rollBackRollout.js";
 
 /** A deploy that fails with a transient fault of the engine is tried again. */
@@ -38,14 +36,6 @@ export const rollOut = (session: Session, secrets: SecretsPlan): Promise<string>
 /** The parts of the specs that decide about tasks, by service. */
 const templates = (specs: Baseline): Map<string, unknown> =>
   new Map(specs.map(({ Name, TaskTemplate }) => [Name, TaskTemplate]));
-
-/** Full names of the services that the compose file has. */
-const wantedServices = ({ config, files }: Session): Set<string> =>
-  new Set(
-    composeServices(files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "").map(
-      (name) => `${config.stack}_${name}`,
-    ),
-  );
 
 /** `docker stack deploy` would take such a service over. Preflight saw none, but that was before the lock. */
 async function refuseForeignNames(
@@ -102,22 +92,3 @@ async function attempt(
     exitCode: ExitCode.rollout,
   });
 }
-
-/** Removes services that the config no longer has, secrets of older generations, and configs with older content. */
-export const cleanUp = (session: Session, keep: SecretsPlan["generations"]): Promise<Ending> =>
-  inStep(session.reporter, { id: "clean-up", title: "Clean-up" }, async () => {
-    const { config, docker, options } = session;
-    if (!options.wait) return skipped("the rollout was not waited for");
-    const wanted = wantedServices(session);
-    const services = await stackServices(docker, config.stack);
-    const extra = services.filter(({ Spec }) => !wanted.has(Spec.Name));
-    const names = extra.map(({ Spec }) => Spec.Name);
-    for (const name of names) await engineDelete(docker, `/services/${name}`);
-    const rest = services.filter((service) => !extra.includes(service));
-    const removed = [
-      ...names,
-      ...(await removeOldSecrets(docker, config.stack, keep)),
-      ...(await removeOldConfigs(docker, config.stack, rest)),
-    ];
-    return removed.length === 0 ? "nothing left over" : `removed ${removed.join(", ")}`;
-  });

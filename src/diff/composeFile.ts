@@ -1,5 +1,7 @@
 import { parse } from "yaml";
+import type { Session } from "../operation/stackSession.js";
 import { type ComposeFile, FileMode, Interpolated } from "../services/composeModel.js";
+import { COMPOSE_FILE } from "../stack.js";
 
 /**
  * The model of a compose file that Hephaestus rendered, the inverse of `composeText`. A deploy and a rollback
@@ -16,5 +18,8 @@ function modelValue(key: unknown, value: unknown): unknown {
   return isInterpolated ? new Interpolated(value) : value.replaceAll("$$", "$");
 }
 
-/** Names of a compose file's services. Pure. */
-export const composeServices = (text: string): string[] => Object.keys(readComposeFile(text).services);
+/** Full names of the services that the compose file of a stack has. Pure. */
+export const wantedServices = ({ config, files }: Pick<Session, "config" | "files">): Set<string> => {
+  const { services } = readComposeFile(files.find(({ path }) => path === COMPOSE_FILE)?.text ?? "");
+  return new Set(Object.keys(services).map((name) => `${config.stack}_${name}`));
+};

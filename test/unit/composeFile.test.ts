@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import type { Config } from "../../src/config/resolve.js";
 import { composedSpec } from "../../src/diff/composedService.js";
-import { composeServices, readComposeFile } from "../../src/diff/composeFile.js";
+import { readComposeFile, wantedServices } from "../../src/diff/composeFile.js";
 import { type ComposeFile, FileMode, Interpolated } from "../../src/services/composeModel.js";
 import { composeText } from "../../src/services/composeText.js";
 import fc from "../support/properties.js";
@@ -26,7 +27,11 @@ test("a compose file is read as the model that it was rendered from, whatever is
 });
 
 test("its services are those under that key", () => {
-  expect(composeServices(composeText(model({ image: "x" }), "header"))).toEqual(["a", "b"]);
+  const files = [{ path: "docker-compose.yml", text: composeText(model({ image: "x" }), "header") }];
+  expect([...wantedServices({ config: { stack: "forge" } as Config, files })]).toEqual([
+    "forge_a",
+    "forge_b",
+  ]);
 });
 
 /** What the tasks of a service are made from, with as little else as a service needs. */

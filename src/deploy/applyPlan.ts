@@ -1,4 +1,3 @@
-import type { Credentials } from "../credentials/userChanges.js";
 import { differenceLines } from "../diff/differenceLines.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { verify } from "../frontDoor/frontDoor.js";
@@ -7,42 +6,13 @@ import { pullOwnImages } from "../mirror/ownImageStep.js";
 import type { Session } from "../operation/stackSession.js";
 import { handOver } from "../secrets/handover.js";
 import { createOperatorSecrets, createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";
-import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { inStep } from "../terminal/inStep.js";
-import { bringing, withCredentials } from "../users/planUsers.js";
 import { checkSplit } from "./checkSplit.js";
-import { type DeployPlan, preflight } from "./preflight.js";
+import { cleanUp } from "./cleanUp.js";
+import type { DeployPlan } from "./preflight.js";
 import { prepareHost, showHost } from "./prepareHost.js";
 import { restartMirror } from "./restartMirror.js";
-import { cleanUp, rollOut } from "./rollout.js";
-
-/**
- * The whole deploy. Obstacles are found before anything is changed. A second deploy of the same stack stops
- * at the lock.
- *
- * @param given credentials from the environment or standard input, checked already
- * @param obtain asks for the password of a user or generates it; undefined without a terminal and without a flag for it
- * @returns what was done, or, with dryRun, would be
- * @throws OperatorError from the step that failed
- */
-export async function deployStack(
-  session: Session,
-  given: Credentials | undefined,
-  obtain: { user: string; credentials(): Promise<Credentials> } | undefined,
-): Promise<SecretsPlan> {
-  const plan = await preflight(session, { ...bringing(given), obtainable: obtain?.user });
-  if (session.options.dryRun) {
-    await showPlan(session, plan);
-    return plan.secrets;
-  }
-  // Between the steps, so that a question has the terminal for itself.
-  const secrets =
-    plan.secrets.needsCredentials && obtain
-      ? await withCredentials(session, plan.secrets, await obtain.credentials())
-      : plan.secrets;
-  await applyPlan(session, { ...plan, secrets });
-  return secrets;
-}
+import { rollOut } from "./rollout.js";
 
 /**
  * Does what was planned, under the lock. Each step can be run again.
