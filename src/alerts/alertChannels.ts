@@ -1,7 +1,36 @@
 import type { Config } from "../config/resolve.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { type Finding, severityCounts } from "../finding.js";
 import { sendMail } from "../host/sendmail.js";
-import { type AlertChange, subjectOf, textOf } from "./alertText.js";
+
+/** What changed since the last report. */
+export interface AlertChange {
+  stack: string;
+  /** Findings that were not there. */
+  found: readonly Finding[];
+  /** Messages of findings that are no longer there. */
+  resolved: readonly string[];
+}
+
+/** One line, for a subject. */
+function subjectOf({ stack, found, resolved }: AlertChange): string {
+  const parts = [...severityCounts(found), ...(resolved.length > 0 ? [`${resolved.length} resolved`] : [])];
+  return `hephaestus ${stack}: ${parts.join(", ")}`;
+}
+
+/** The whole report as plain text. */
+export const textOf = (change: AlertChange): string =>
+  [
+    subjectOf(change),
+    ...change.found.flatMap(({ severity, message, evidence, remedy }) => [
+      "",
+      `${severity}: ${message}`,
+      `    ${evidence}`,
+      `    ${remedy}`,
+    ]),
+    ...(change.resolved.length > 0 ? [""] : []),
+    ...change.resolved.map((message) => `resolved: ${message}`),
+  ].join("\n");
 
 /** A way to people. */
 export interface AlertChannel {

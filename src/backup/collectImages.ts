@@ -40,9 +40,8 @@ export async function collectImages(
   for (const repository of await api.repositories()) {
     onRepository(repository);
     const tags = await api.tags(repository);
-    const before = walk.found.named.length;
     await concurrently(tags, PARALLEL, (tag) => walk.tag(repository, tag));
-    await walk.requireAll(repository, tags, before);
+    await walk.requireAll(repository, tags);
   }
   walk.found.named.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   return walk.found;
@@ -57,6 +56,8 @@ class Walk {
   private hasReferrers = true;
   /** What is in the list of names already, as repository@digest. */
   private readonly listed = new Set<string>();
+  /** What became of each tag that was read, and of each manifest that is damaged: repository:reference. */
+  private readonly settled = new Set<string>();
 
   constructor(
     private readonly api: RegistryApi,
@@ -80,17 +81,10 @@ class Walk {
 
   /**
    * Names tags that the registry goes on listing and does not have: their manifest or its link is gone.
-   *
-   * @param before how many names were known before those of this repository
    */
-  async requireAll(repository: string, tags: readonly string[], before: number): Promise<void> {
-    const missing = (wanted: readonly string[]): string[] => {
-      const { named, damage } = this.found;
-      const known = new Set(named.slice(before).map(({ tag }) => tag));
-      const isSaid = (name: string) =>
-        damage.some((one) => one.startsWith(`${name} `) || one.startsWith(`${name}:`));
-      return wanted.filter((tag) => !known.has(tag) && !isSaid(`${repository}:${tag}`));
-    };
+  async requireAll(repository: string, tags: readonly string[]): Promise<void> {
+    const missing = (wanted: readonly string[]): string[] =>
+      wanted.filter((tag) => !this.settled.has(`${repository}:${tag}`));
     if (missing(tags).length === 0) return;
     // A deletion removes the manifest first, and its tags a moment later.
     await sleep(DELETION_MILLISECONDS);
@@ -98,12 +92,19 @@ class Walk {
     const lost = missing(tags).filter((tag) => listed.has(tag));
     await concurrently(lost, PARALLEL, (tag) => this.tag(repository, tag));
     for (const tag of missing(lost))
-      this.found.damage.push(`${repository}:${tag} is listed, and the registry does not have it`);
+      this.damaged(`${repository}:${tag}`, " is listed, and the registry does not have it");
   }
 
   private name(manifest: NamedManifest): void {
     this.found.named.push(manifest);
     this.listed.add(`${manifest.repository}@${manifest.digest}`);
+    this.settled.add(nameOf(manifest));
+  }
+
+  /** @param fault what follows its name in the sentence */
+  private damaged(name: string, fault: string): void {
+    this.found.damage.push(`${name}${fault}`);
+    this.settled.add(name);
   }
 
   /**
@@ -133,7 +134,7 @@ class Walk {
       for (const subject of subjects) found.push(...(await this.referrersOf(repository, subject)));
       const fresh = [...new Set(found)].filter((referrer) => !this.listed.has(`${repository}@${referrer}`));
       if (fresh.length > 0 && steps > MOST_STEPS) {
-        this.found.damage.push(`${repository}@${digest} is referred to in more than ${MOST_STEPS} steps`);
+        this.damaged(`${repository}@${digest}`, ` is referred to in more than ${MOST_STEPS} steps`);
         return;
       }
       subjects = [];
@@ -173,8 +174,7 @@ class Walk {
       const fault = isRight
         ? "is no manifest, or has a digest or size that is none"
         : "does not match its digest";
-      const name = nameOf({ repository, tag: reference, digest });
-      this.found.damage.push(`${name}: ${digest} ${fault}`);
+      this.damaged(`${repository}:${reference}`, `: ${digest} ${fault}`);
       return undefined;
     }
     if (!held) await this.files.put(digest, bytes);
@@ -189,9 +189,7 @@ class Walk {
       return await ask();
     } catch (error) {
       if (!(error instanceof UnexpectedAnswer) || !error.isFault) throw error;
-      this.found.damage.push(
-        `${what} cannot be read (${error.status >= 500 ? error.status : error.message})`,
-      );
+      this.damaged(what, ` cannot be read (${error.status >= 500 ? error.status : error.message})`);
       return null;
     }
   }

@@ -16,12 +16,12 @@ import { readFrom, writeFiles } from "../host/files.js";
 import { compare } from "../render/compare.js";
 import { imageParts } from "../services/mirrorSources.js";
 import { stackImages } from "../stack.js";
-import { chooseReporter, type ReportFlags } from "../terminal/chooseReporter.js";
+import { chooseReporter } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
 import { interruptionSignal } from "../terminal/interruption.js";
 import { bytesText } from "../terminal/progress.js";
 import { type AddCommand, configOption, contextOption, jsonOption, quietOption } from "./options.js";
-import { openSession, type SessionFlags } from "./session.js";
+import { openSession } from "./session.js";
 
 export const addBundle: AddCommand = (program, finish) => {
   const tool = `hephaestus ${program.version()}`;
@@ -39,7 +39,53 @@ export const addBundle: AddCommand = (program, finish) => {
       "after",
       "\nThe bundle has the images that the stack runs, for the platform of the engine, which pulls those that it lacks.\ndocker load reads the file too. It holds no secrets.\n\nExample:\n  hephaestus bundle forge.bundle --from-engine",
     )
-    .action(async (file, options) => finish(await bundle(file, { ...options, tool })));
+    .action(async (file, flags) => {
+      if (existsSync(file) && !flags.force) throw alreadyThere(file);
+      const { config, files, docker, reporter } = await openSession(flags);
+      const names = stackImages(config);
+      const pinned = names.find((name) => imageParts(name).digest !== undefined);
+      if (pinned !== undefined) throw pinnedByDigest(pinned);
+      const platform = await platformOf(docker);
+      const digests = await runningDigests(docker, config.stack);
+      const source = { path: basename(flags.config), text: await readFile(flags.config, "utf8") };
+      const stack = [source, ...files].map(({ path, text }) => textEntry(`${STACK_FOLDER}/${path}`, text));
+      const collect = async (folder: string): Promise<Entry[]> => {
+        for (const name of names) {
+          reporter.progress(name);
+          const note = await provideImage(docker, name, {
+            running: digests.get(name),
+            platform,
+            canPull: !flags.fromEngine,
+          });
+          if (note !== undefined) reporter.note("warning", note);
+        }
+        const facts: BundleFacts = {
+          version: BUNDLE_VERSION,
+          tool,
+          stack: config.stack,
+          platform,
+          images: names,
+        };
+        return [
+          textEntry(BUNDLE_FILE, `${JSON.stringify(facts, null, 2)}\n`),
+          ...(await saveImages(docker, names, folder)),
+          ...stack,
+          ...(await programEntries()),
+        ];
+      };
+      const bytes = await inStep(
+        reporter,
+        { id: "bundle", title: "Bundle" },
+        () => writeBundle(file, collect),
+        (size) => `${file}, ${bytesText(size)}`,
+      );
+      reporter.result({ bundle: file, bytes, platform, images: names }, [
+        `Images for ${platform}: ${names.join(", ")}`,
+        `On the other Swarm: hephaestus bundle load ${basename(file)}`,
+        `Without hephaestus there: tar -xf ${basename(file)} hephaestus && node hephaestus/bin/hephaestus.js bundle load ${basename(file)}`,
+      ]);
+      finish(ExitCode.ok);
+    });
   group
     .command("load")
     .description("load the images of a bundle into this engine, and write the files of its stack")
@@ -53,65 +99,44 @@ export const addBundle: AddCommand = (program, finish) => {
       "after",
       "\nEvery byte is checked before anything is done. Afterwards, deploy with: hephaestus deploy --resolve-image never\n\nExample:\n  hephaestus bundle load forge.bundle",
     )
-    .action(async (file, _options, command) => finish(await bundleLoad(file, command.optsWithGlobals())));
+    .action(async (file, _flags, command) => {
+      const flags = command.optsWithGlobals();
+      const reporter = await chooseReporter(flags);
+      const { facts, files } = await inStep(
+        reporter,
+        { id: "check", title: "Check" },
+        () => readBundle(file),
+        (read) => `${read.facts.images.length} images of ${read.facts.stack}, made by ${read.facts.tool}`,
+      );
+      const folder = resolve(flags.output ?? facts.stack);
+      const states = compare(files, readFrom(folder));
+      const differing = states.filter(({ state }) => state === "stale").map(({ path }) => path);
+      if (differing.length > 0 && !flags.force) throw differs(folder, differing);
+      const docker = dockerCommand({ context: flags.context, signal: interruptionSignal() });
+      const platform = await platformOf(docker);
+      if (platform !== facts.platform) throw otherPlatform(file, facts.platform, platform);
+      const load = async () => {
+        await docker.run(["load"], { inputFile: file });
+        // It fails if the engine lacks one.
+        await docker.run(["image", "inspect", "--format", "{{.Id}}", ...facts.images]);
+      };
+      await inStep(reporter, { id: "images", title: "Images" }, load, () => facts.images.join(", "));
+      await writeFiles(folder, files);
+      const nodes = (await listNodes(docker).catch(() => [])).map(
+        ({ ID, Description }) => Description.Hostname ?? ID,
+      );
+      reporter.result({ stack: facts.stack, folder, images: facts.images, nodes }, [
+        `${folder}: the files of the stack`,
+        ...(nodes.length > 1
+          ? [
+              `Each of the ${nodes.length} nodes needs the images. On the others: docker load --input ${basename(file)}`,
+            ]
+          : []),
+        `Next: cd ${folder} && hephaestus deploy --resolve-image never`,
+      ]);
+      finish(ExitCode.ok);
+    });
 };
-
-interface BundleFlags extends SessionFlags {
-  /** Whether no registry is asked. */
-  fromEngine?: boolean;
-  force?: boolean;
-  /** What writes it: name and version. */
-  tool: string;
-}
-
-/** Puts the program, the stack and its images into one file. */
-async function bundle(file: string, flags: BundleFlags): Promise<ExitCode> {
-  if (existsSync(file) && !flags.force) throw alreadyThere(file);
-  const { config, files, docker, reporter } = await openSession(flags);
-  const names = stackImages(config);
-  const pinned = names.find((name) => imageParts(name).digest !== undefined);
-  if (pinned !== undefined) throw pinnedByDigest(pinned);
-  const platform = await platformOf(docker);
-  const digests = await runningDigests(docker, config.stack);
-  const source = { path: basename(flags.config), text: await readFile(flags.config, "utf8") };
-  const stack = [source, ...files].map(({ path, text }) => textEntry(`${STACK_FOLDER}/${path}`, text));
-  const collect = async (folder: string): Promise<Entry[]> => {
-    for (const name of names) {
-      reporter.progress(name);
-      const note = await provideImage(docker, name, {
-        running: digests.get(name),
-        platform,
-        canPull: !flags.fromEngine,
-      });
-      if (note !== undefined) reporter.note("warning", note);
-    }
-    const facts: BundleFacts = {
-      version: BUNDLE_VERSION,
-      tool: flags.tool,
-      stack: config.stack,
-      platform,
-      images: names,
-    };
-    return [
-      textEntry(BUNDLE_FILE, `${JSON.stringify(facts, null, 2)}\n`),
-      ...(await saveImages(docker, names, folder)),
-      ...stack,
-      ...(await programEntries()),
-    ];
-  };
-  const bytes = await inStep(
-    reporter,
-    { id: "bundle", title: "Bundle" },
-    () => writeBundle(file, collect),
-    (size) => `${file}, ${bytesText(size)}`,
-  );
-  reporter.result({ bundle: file, bytes, platform, images: names }, [
-    `Images for ${platform}: ${names.join(", ")}`,
-    `On the other Swarm: hephaestus bundle load ${basename(file)}`,
-    `Without hephaestus there: tar -xf ${basename(file)} hephaestus && node hephaestus/bin/hephaestus.js bundle load ${basename(file)}`,
-  ]);
-  return ExitCode.ok;
-}
 
 const textEntry = (path: string, text: string): Entry => ({ path, mode: 0o644, text });
 
@@ -126,51 +151,6 @@ async function runningDigests(docker: Docker, stack: string): Promise<Map<string
   const services = await stackServices(docker, stack).catch(() => []);
   const images = services.map(({ Spec }) => Spec.TaskTemplate.ContainerSpec.Image.split("@"));
   return new Map(images.flatMap(([name = "", digest]) => (digest === undefined ? [] : [[name, digest]])));
-}
-
-interface BundleLoadFlags extends ReportFlags {
-  context?: string;
-  /** Folder for the files of the stack; named after it without it. */
-  output?: string;
-  force?: boolean;
-}
-
-/** Gives the images of a bundle to the engine, and writes the files of its stack. */
-async function bundleLoad(file: string, flags: BundleLoadFlags): Promise<ExitCode> {
-  const reporter = await chooseReporter(flags);
-  const { facts, files } = await inStep(
-    reporter,
-    { id: "check", title: "Check" },
-    () => readBundle(file),
-    (read) => `${read.facts.images.length} images of ${read.facts.stack}, made by ${read.facts.tool}`,
-  );
-  const folder = resolve(flags.output ?? facts.stack);
-  const states = compare(files, readFrom(folder));
-  const differing = states.filter(({ state }) => state === "stale").map(({ path }) => path);
-  if (differing.length > 0 && !flags.force) throw differs(folder, differing);
-  const docker = dockerCommand({ context: flags.context, signal: interruptionSignal() });
-  const platform = await platformOf(docker);
-  if (platform !== facts.platform) throw otherPlatform(file, facts.platform, platform);
-  const load = async () => {
-    await docker.run(["load"], { inputFile: file });
-    // It fails if the engine lacks one.
-    await docker.run(["image", "inspect", "--format", "{{.Id}}", ...facts.images]);
-  };
-  await inStep(reporter, { id: "images", title: "Images" }, load, () => facts.images.join(", "));
-  await writeFiles(folder, files);
-  const nodes = (await listNodes(docker).catch(() => [])).map(
-    ({ ID, Description }) => Description.Hostname ?? ID,
-  );
-  reporter.result({ stack: facts.stack, folder, images: facts.images, nodes }, [
-    `${folder}: the files of the stack`,
-    ...(nodes.length > 1
-      ? [
-          `Each of the ${nodes.length} nodes needs the images. On the others: docker load --input ${basename(file)}`,
-        ]
-      : []),
-    `Next: cd ${folder} && hephaestus deploy --resolve-image never`,
-  ]);
-  return ExitCode.ok;
 }
 
 const alreadyThere = (file: string): OperatorError =>

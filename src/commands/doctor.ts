@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
 import { Option } from "@commander-js/extra-typings";
 import { alertChannels } from "../alerts/alertChannels.js";
-import { alertState } from "../alerts/alertState.js";
-import { notify } from "../alerts/notify.js";
+import { alertState, notify } from "../alerts/notify.js";
 import type { Config } from "../config/resolve.js";
 import { boundedDocker, dockerCommand } from "../docker/run.js";
 import { CHECKS } from "../doctor/allChecks.js";

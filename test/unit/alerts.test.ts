@@ -3,10 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { alertChannels } from "../../src/alerts/alertChannels.js";
-import { alertState } from "../../src/alerts/alertState.js";
-import { keyOf, textOf } from "../../src/alerts/alertText.js";
-import { notify } from "../../src/alerts/notify.js";
+import { alertChannels, textOf } from "../../src/alerts/alertChannels.js";
+import { alertState, keyOf, notify } from "../../src/alerts/notify.js";
 import { judgeLog, judgeMaintenance, judgeMirror } from "../../src/doctor/maintenanceChecks.js";
 import type { Finding } from "../../src/finding.js";
 
