@@ -32,7 +32,7 @@ export const BACKUPS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/backup/wholeImages.ts",
+    file: "src/backup/backupContent.ts",
     tests: ["wholeImages.test.ts"],
     mutations: [
       {

@@ -3,7 +3,7 @@ import type { Subject } from "./mutation.js";
 /** What a deploy would change. */
 export const DIFF: readonly Subject[] = [
   {
-    file: "src/diff/factChanges.ts",
+    file: "src/diff/serviceDifferences.ts",
     tests: ["differences.test.ts"],
     mutations: [
       {
@@ -123,7 +123,7 @@ export const DIFF: readonly Subject[] = [
     ],
   },
   {
-    file: "src/diff/composeFile.ts",
+    file: "src/diff/composedService.ts",
     tests: ["composeFile.test.ts", "differences.test.ts"],
     mutations: [
       {

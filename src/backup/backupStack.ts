@@ -13,12 +13,12 @@ import { inStep } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { readUsers, type StackUsers } from "../users/readUsers.js";
+import { bytesOf, countsOf, wholeImages } from "./backupContent.js";
 import { type BackupDirectory, type BackupFacts, backupName } from "./backupDirectory.js";
 import { type CollectedImages, collectImages } from "./collectImages.js";
 import { type FetchedBlobs, fetchBlobs, type Wanted } from "./fetchBlobs.js";
 import { formatIndex } from "./ociLayout.js";
 import { lookAtStack } from "./stackView.js";
-import { bytesOf, countsOf, wholeImages } from "./wholeImages.js";
 
 /** What is backed up, and where to. */
 export interface BackupRequest {

@@ -5,9 +5,8 @@ import { type Digest, digestOfStream } from "../registry/digest.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import type { ProgressMeter } from "../terminal/progress.js";
 import { listed } from "../terminal/table.js";
-import { seenIn } from "./backupContent.js";
+import { bytesOf, seenIn, type Whole, wholeImages } from "./backupContent.js";
 import type { Backup } from "./backupDirectory.js";
-import { bytesOf, type Whole, wholeImages } from "./wholeImages.js";
 
 /** Blobs that are read at once. */
 const PARALLEL = 4;

@@ -9,10 +9,9 @@ import { isMediaType, mediaTypeOf } from "../registry/references.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import { UnexpectedAnswer } from "../registry/registryClient.js";
 import type { ProgressMeter } from "../terminal/progress.js";
-import { referencesOf } from "./backupContent.js";
+import { neededBy, referencesOf } from "./backupContent.js";
 import type { BackupDirectory } from "./backupDirectory.js";
 import type { NamedManifest } from "./ociLayout.js";
-import { neededBy } from "./wholeImages.js";
 
 /** Blobs, or tags, that are pushed at once. */
 const PARALLEL = 4;

@@ -14,13 +14,12 @@ import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import { listed } from "../terminal/table.js";
 import { bringing } from "../users/planUsers.js";
 import { withTemporaryUser } from "../users/rotation.js";
-import { readBackupContent } from "./backupContent.js";
+import { countsOf, readBackupContent, type Whole } from "./backupContent.js";
 import type { Backup } from "./backupDirectory.js";
 import type { NamedManifest } from "./ociLayout.js";
 import { proveRegistry, requireComplete } from "./proveBackup.js";
 import { type PushedImages, presentImages, pushImages } from "./pushImages.js";
 import { addUsers, inheritedUsers } from "./restoreUsers.js";
-import { countsOf, type Whole } from "./wholeImages.js";
 
 export interface RestoreRequest {
   backup: Backup;

@@ -1,8 +1,10 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { lstat } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, type Header, type Pack, pack } from "tar-stream";
+import { writing } from "../backup/blobFiles.js";
 import { Hashing, hexOf } from "../registry/digest.js";
 import { SUMS_FILE, sumsText } from "./bundleFormat.js";
 
@@ -80,4 +82,30 @@ export async function* readTar(file: string): AsyncGenerator<TarEntry> {
     entry.resume();
   }
   await done;
+}
+
+/**
+ * Writes a bundle: first into a folder next to the file, then under its name. Nothing is left of one that
+ * failed.
+ *
+ * @param collect makes the files; it may use the folder
+ * @returns bytes of the bundle
+ */
+export async function writeBundle(
+  file: string,
+  collect: (folder: string) => Promise<readonly Entry[]>,
+): Promise<number> {
+  return writing(file, async () => {
+    await mkdir(dirname(resolve(file)), { recursive: true });
+    const folder = await mkdtemp(`${resolve(file)}.part-`);
+    try {
+      const part = `${folder}/bundle.tar`;
+      await writeTar(part, await collect(folder));
+      const { size } = await stat(part);
+      await rename(part, file);
+      return size;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
 }

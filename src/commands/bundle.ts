@@ -6,8 +6,7 @@ import { BUNDLE_FILE, BUNDLE_VERSION, type BundleFacts, STACK_FOLDER } from "../
 import { provideImage, saveImages } from "../bundle/engineImages.js";
 import { programEntries } from "../bundle/ownProgram.js";
 import { readBundle } from "../bundle/readBundle.js";
-import type { Entry } from "../bundle/tarFile.js";
-import { writeBundle } from "../bundle/writeBundle.js";
+import { type Entry, writeBundle } from "../bundle/tarFile.js";
 import { readEngineVersion } from "../docker/engine.js";
 import { listNodes, stackServices } from "../docker/objects.js";
 import { type Docker, dockerCommand } from "../docker/run.js";

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { countsOf } from "../backup/backupContent.js";
 import { type Backup, BackupDirectory } from "../backup/backupDirectory.js";
 import { proveBackup, requireComplete } from "../backup/proveBackup.js";
 import { restoreStack } from "../backup/restoreStack.js";
-import { countsOf } from "../backup/wholeImages.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readConfigText } from "../host/configFile.js";
 import { writeFiles } from "../host/files.js";

@@ -2,7 +2,7 @@ import { differenceLines } from "../diff/differenceLines.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { verify } from "../frontDoor/frontDoor.js";
 import { recordState } from "../history/recordSteps.js";
-import { pullOwnImages } from "../mirror/ownImageStep.js";
+import { pullOwnImages } from "../mirror/ownImages.js";
 import type { Session } from "../operation/stackSession.js";
 import { handOver } from "../secrets/handover.js";
 import { createOperatorSecrets, createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";

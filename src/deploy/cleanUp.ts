@@ -1,4 +1,4 @@
-import { wantedServices } from "../diff/composeFile.js";
+import { wantedServices } from "../diff/composedService.js";
 import { engineDelete } from "../docker/engineApi.js";
 import { stackServices } from "../docker/objects.js";
 import { removeOldConfigs } from "../operation/leftovers.js";

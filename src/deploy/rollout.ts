@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { wantedServices } from "../diff/composeFile.js";
+import { wantedServices } from "../diff/composedService.js";
 import { engineTime } from "../docker/engine.js";
 import { stackServices } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";

@@ -1,6 +1,5 @@
 import { colours } from "../terminal/output.js";
-import type { FactChange } from "./factChanges.js";
-import type { ServiceDifference } from "./serviceDifferences.js";
+import type { FactChange, ServiceDifference } from "./serviceDifferences.js";
 import type { Reach } from "./serviceFacts.js";
 
 const REACHES: Record<Reach, string> = {

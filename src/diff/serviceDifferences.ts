@@ -1,3 +1,4 @@
+import { NOT_SHOWN, namesSecret } from "../credentials/redaction.js";
 import { FAMILIES, type Generations, generationVariables } from "../credentials/secretKinds.js";
 import { contentOf, findConfig } from "../docker/configs.js";
 import { listNetworks, type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
@@ -9,10 +10,48 @@ import type { RenderedFile } from "../render/renderedFile.js";
 import { generationInUse } from "../secrets/generations.js";
 import type { ComposeFile } from "../services/composeModel.js";
 import { COMPOSE_FILE } from "../stack.js";
-import { composedSpec, type Spec } from "./composedService.js";
-import { readComposeFile } from "./composeFile.js";
-import { type FactChange, factChanges, widestReach } from "./factChanges.js";
-import { CONFIG_FACT, imageLabel, type Reach, type SpecNames, serviceFacts } from "./serviceFacts.js";
+import { composedSpec, readComposeFile, type Spec } from "./composedService.js";
+import {
+  CONFIG_FACT,
+  type Facts,
+  imageLabel,
+  type Reach,
+  type SpecNames,
+  serviceFacts,
+} from "./serviceFacts.js";
+
+/** A fact that changes; undefined if it was not set, or will not be. */
+export interface FactChange {
+  fact: string;
+  from: string | undefined;
+  to: string | undefined;
+  reach: Reach;
+  /** Of a config: what changes in its content, as a unified diff. */
+  diff?: string;
+}
+
+/** What changes from one set of facts to the other, in the order of their names. Pure. */
+export function factChanges(from: Facts, to: Facts): FactChange[] {
+  return [...new Set([...from.keys(), ...to.keys()])].sort().flatMap((fact) => {
+    const [before, after] = [from.get(fact), to.get(fact)];
+    if (before?.value === after?.value) return [];
+    const reach = (after ?? before)?.reach ?? "tasks";
+    const shown = (value: string | undefined) =>
+      value !== undefined && holdsSecret(fact) ? NOT_SHOWN : value;
+    return [{ fact, from: shown(before?.value), to: shown(after?.value), reach }];
+  });
+}
+
+/** Somebody may have set one by hand. */
+const holdsSecret = (fact: string): boolean =>
+  /^(?:environment|label|container label) /.test(fact) && namesSecret(fact);
+
+/** The widest first. */
+const REACHES: readonly Reach[] = ["tasks", "placement", "settings", "labels"];
+
+/** What all changes of a service together reach. */
+const widestReach = (changes: readonly FactChange[]): Reach =>
+  REACHES.find((reach) => changes.some((change) => change.reach === reach)) ?? "labels";
 
 /** What a deploy would do to one service. */
 export interface ServiceDifference {

@@ -1,5 +1,4 @@
-import type { FactChange } from "../diff/factChanges.js";
-import type { ServiceDifference } from "../diff/serviceDifferences.js";
+import type { FactChange, ServiceDifference } from "../diff/serviceDifferences.js";
 import type { SwarmService, SwarmTask } from "../docker/objects.js";
 import { error, errorOrWarning, type Finding, findingKinds, warning } from "../finding.js";
 import { FAILED_TASK, isCurrent } from "../operation/convergence.js";

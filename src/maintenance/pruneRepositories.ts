@@ -1,8 +1,19 @@
+import { firstMatch } from "../access/repositoryRules.js";
 import { daysBetween } from "../credentials/dates.js";
+import type { Login } from "../credentials/userLogin.js";
+import type { Session } from "../operation/stackSession.js";
 import type { RegistryApi } from "../registry/registryApi.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import type { Reporter } from "../terminal/reporter.js";
+import { readStackAccount } from "../users/stackAccount.js";
 import { planRetention, type Retention } from "./retention.js";
-import { type Decision, explainRetention, type PolicyRule } from "./retentionPolicy.js";
+import {
+  type Decision,
+  explainRetention,
+  type PolicyRule,
+  retentionSelections,
+  unseenOf,
+} from "./retentionPolicy.js";
 import { imagesOf } from "./taggedImages.js";
 
 /** The rule for a repository; undefined if every tag stays. */
@@ -90,4 +101,27 @@ function describePlan(
     for (const tag of tags) say(`  goes   ${repository}:${tag} (${age})`);
   }
   for (const { tag, reason } of spared) say(`  stays  ${repository}:${tag} (${reason})`);
+}
+
+/**
+ * The repositories with a rule of `retention` that a user does not see: by name, if the stack's own account
+ * can be asked.
+ *
+ * @param seen names of the repositories that the user sees
+ * @returns sentences
+ */
+export async function unseenRepositories(
+  session: Session,
+  { user }: Login,
+  seen: readonly string[],
+): Promise<string[]> {
+  const { config } = session;
+  const byRules = unseenOf(retentionSelections(config), config, user, seen);
+  const own = byRules.length === 0 ? undefined : await readStackAccount(session);
+  if (own === undefined) return byRules;
+  const names = new Set(seen);
+  const all = await stackRegistry(session, own).repositories();
+  return all
+    .filter((name) => !names.has(name) && firstMatch(config.retention, name) !== undefined)
+    .map((name) => `${name}: ${user} may not pull it`);
 }

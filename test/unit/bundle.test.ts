@@ -4,8 +4,7 @@ import { execaSync } from "execa";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type BundleFacts, blobPath, parseSums, sumsText } from "../../src/bundle/bundleFormat.js";
 import { readBundle } from "../../src/bundle/readBundle.js";
-import { type Entry, writeTar } from "../../src/bundle/tarFile.js";
-import { writeBundle } from "../../src/bundle/writeBundle.js";
+import { type Entry, writeBundle, writeTar } from "../../src/bundle/tarFile.js";
 import { digestOf, hexOf } from "../../src/registry/digest.js";
 
 let folder: string;

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import type { Config } from "../../src/config/resolve.js";
-import { composedSpec } from "../../src/diff/composedService.js";
-import { readComposeFile, wantedServices } from "../../src/diff/composeFile.js";
+import { composedSpec, readComposeFile, wantedServices } from "../../src/diff/composedService.js";
 import { type ComposeFile, FileMode, Interpolated } from "../../src/services/composeModel.js";
 import { composeText } from "../../src/services/composeText.js";
 import fc from "../support/properties.js";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { wholeImages } from "../../src/backup/backupContent.js";
 import { formatIndex, type NamedManifest, parseIndex } from "../../src/backup/ociLayout.js";
-import { wholeImages } from "../../src/backup/wholeImages.js";
 import type { Digest } from "../../src/registry/digest.js";
 import { parseReferences, type References } from "../../src/registry/references.js";
 import fc from "../support/properties.js";
