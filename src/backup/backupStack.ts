@@ -9,6 +9,7 @@ import type { Session } from "../operation/stackSession.js";
 import type { Digest } from "../registry/digest.js";
 import { RegistryApi } from "../registry/registryApi.js";
 import { RegistryClient } from "../registry/registryClient.js";
+import { stackRegistry } from "../registry/stackRegistry.js";
 import { inStep } from "../terminal/inStep.js";
 import { bytesText, ProgressMeter } from "../terminal/progress.js";
 import type { Reporter } from "../terminal/reporter.js";
@@ -20,12 +21,10 @@ import { type FetchedBlobs, fetchBlobs, type Wanted } from "./fetchBlobs.js";
 import { formatIndex } from "./ociLayout.js";
 import { lookAtStack } from "./stackView.js";
 
-/** What is backed up, and where to. */
+/** Where a backup goes, and who makes it. */
 export interface BackupRequest {
   directory: BackupDirectory;
-  /** The registry that is read, by its address. */
-  url: string;
-  /** Who reads it. A stack is read with an account of its own, where there is one. */
+  /** Who reads the registry. A stack is read with an account of its own, where there is one. */
   login: Login | undefined;
   /** What writes it: name and version. */
   tool: string;
@@ -89,27 +88,34 @@ export async function backupLocked(
     () => lookAtStack(session, request.login),
     ({ said }) => said,
   );
-  return backUp({ ...request, login }, reporter, { stack: config.stack, configText, found, unseen });
+  const api = stackRegistry(session, login);
+  return backUp(request, reporter, { api, stack: config.stack, configText, found, unseen });
 }
 
 /**
  * Backs up the images of any registry.
  *
+ * @param url where the registry answers
  * @param stack the name that the backup carries
  * @param unseen what is not among the repositories that the registry lists, as far as that is known
  * @throws OperatorError when it cannot be completed; the same command continues then
  */
 export function backupImages(
   request: BackupRequest,
+  url: string,
   reporter: Reporter,
   stack: string,
   unseen: Source["unseen"],
 ): Promise<BackupReport> {
-  return backUp(request, reporter, { stack, configText: undefined, found: undefined, unseen });
+  const { login, signal } = request;
+  const api = new RegistryApi(new RegistryClient(url, login, { signal }));
+  return backUp(request, reporter, { api, stack, configText: undefined, found: undefined, unseen });
 }
 
-/** What a backup has beside the images. */
+/** What is backed up. */
 interface Source {
+  /** The registry with the images. */
+  api: RegistryApi;
   stack: string;
   configText: string | undefined;
   /** The users of the stack. */
@@ -125,10 +131,10 @@ interface Source {
 
 /** Reads the images and their blobs, and adds a backup of them to the directory. */
 async function backUp(request: BackupRequest, reporter: Reporter, source: Source): Promise<BackupReport> {
-  const { directory, login, signal, url } = request;
+  const { directory, signal } = request;
+  const { api } = source;
   const began = Date.now();
   const meter = new ProgressMeter(reporter);
-  const api = new RegistryApi(new RegistryClient(url, login, { signal }));
   try {
     const { unseen, images } = await inStep(
       reporter,
@@ -154,6 +160,7 @@ async function backUp(request: BackupRequest, reporter: Reporter, source: Source
       () => addBackup(request, source, images, sizes, damage),
       (added) => `${added.images} images, ${bytesText(added.bytes)}`,
     );
+    for (const sentence of facts.damage) reporter.note("error", `left out: ${sentence}`);
     return {
       ...facts,
       name: backupName(new Date(facts.time)),

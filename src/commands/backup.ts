@@ -42,14 +42,13 @@ export const addBackup: AddCommand = (program, finish) => {
       const { from: url = own } = flags;
       const isOwn = URL.canParse(url) && new URL(url).origin === new URL(own).origin;
       const directory = await BackupDirectory.create(path);
-      const request = { directory, url, login, tool, signal };
+      const request = { directory, login, tool, signal };
       const unseen = (seen: readonly string[]) =>
         isOwn ? hiddenFrom(config, login?.user, seen) : listing(url, seen);
       const report =
         flags.imagesOnly || flags.from !== undefined
-          ? await backupImages(request, reporter, flags.from ?? config.stack, unseen)
+          ? await backupImages(request, url, reporter, flags.from ?? config.stack, unseen)
           : await backupStack(session, request, configText);
-      for (const sentence of report.damage) reporter.note("error", `left out: ${sentence}`);
       if (!isOwn)
         reporter.note(
           "info",

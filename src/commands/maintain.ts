@@ -4,7 +4,7 @@ import { BackupDirectory } from "../backup/backupDirectory.js";
 import { backupLocked, describeBackup } from "../backup/backupStack.js";
 import { pruneBackups } from "../backup/pruneBackups.js";
 import { JOB_SECONDS } from "../config/limits.js";
-import { type Config, publicUrls } from "../config/resolve.js";
+import type { Config } from "../config/resolve.js";
 import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
@@ -194,10 +194,8 @@ async function backUp(
   { path = "", keep = 1 }: Partial<NonNullable<Config["maintenance"]["backup"]>> = {},
 ): Promise<Work> {
   const directory = await BackupDirectory.create(path);
-  const url = publicUrls(session.config).registry;
-  const request = { directory, url, login, tool, signal: session.signal };
+  const request = { directory, login, tool, signal: session.signal };
   const report = await backupLocked(session, request, await readFile(configFile, "utf8"));
-  for (const sentence of report.damage) session.reporter.note("error", `left out: ${sentence}`);
   const isWhole = report.damage.length === 0;
   // An incomplete backup takes the place of no complete one.
   const gone = isWhole ? (await pruneBackups(directory, keep, false)).backups.length : 0;

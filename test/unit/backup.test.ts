@@ -46,8 +46,8 @@ const apiOf = (server: RegistryServer) =>
 
 async function backup(path = folder, unseen: (seen: readonly string[]) => string[] = () => []) {
   const directory = await BackupDirectory.create(path);
-  const request = { directory, url: source.url, login: undefined, tool: "hephaestus test", signal };
-  return backupImages(request, silentReporter, "forge", unseen);
+  const request = { directory, login: undefined, tool: "hephaestus test", signal };
+  return backupImages(request, source.url, silentReporter, "forge", unseen);
 }
 
 const opened = async (name?: string) => (await BackupDirectory.open(folder)).read(name);

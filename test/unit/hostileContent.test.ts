@@ -55,8 +55,8 @@ const apiOf = (url: string) => new RegistryApi(new RegistryClient(url, undefined
 async function backup() {
   const directory = await BackupDirectory.create(folder);
   const { url } = source;
-  const request = { directory, url, login: undefined, tool: "hephaestus test", signal };
-  return backupImages(request, silentReporter, "forge", () => []);
+  const request = { directory, login: undefined, tool: "hephaestus test", signal };
+  return backupImages(request, url, silentReporter, "forge", () => []);
 }
 const opened = async () => (await BackupDirectory.open(folder)).read();
 
