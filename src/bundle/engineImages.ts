@@ -3,6 +3,7 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
+import { stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readJson } from "../json.js";
@@ -63,6 +64,20 @@ async function inspectImage(
   if (exitCode !== 0) return undefined;
   const [platform, ...known] = stdout.trim().split(/\s+/);
   return { platform, digests: known.map((reference) => reference.replace(/^.*@/, "")) };
+}
+
+/**
+ * The digests that the services of a stack run, by image; none if this engine is no manager of a Swarm.
+ *
+ * @throws OperatorError if a manager does not tell: what is not known cannot be compared
+ */
+export async function runningDigests(docker: Docker, stack: string): Promise<Map<string, string>> {
+  const services = await stackServices(docker, stack).catch((error: unknown) => {
+    if (error instanceof OperatorError && error.exitCode === ExitCode.preflight) return [];
+    throw error;
+  });
+  const images = services.map(({ Spec }) => Spec.TaskTemplate.ContainerSpec.Image.split("@"));
+  return new Map(images.flatMap(([name = "", digest]) => (digest === undefined ? [] : [[name, digest]])));
 }
 
 /**

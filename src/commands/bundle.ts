@@ -3,12 +3,12 @@ import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { Option } from "@commander-js/extra-typings";
 import { BUNDLE_FILE, BUNDLE_VERSION, type BundleFacts, STACK_FOLDER } from "../bundle/bundleFormat.js";
-import { provideImage, saveImages } from "../bundle/engineImages.js";
+import { provideImage, runningDigests, saveImages } from "../bundle/engineImages.js";
 import { programEntries } from "../bundle/ownProgram.js";
 import { readBundle } from "../bundle/readBundle.js";
 import { type Entry, writeBundle } from "../bundle/tarFile.js";
 import { readEngineVersion } from "../docker/engine.js";
-import { listNodes, stackServices } from "../docker/objects.js";
+import { listNodes } from "../docker/objects.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readFrom, writeFiles } from "../host/files.js";
@@ -143,13 +143,6 @@ const textEntry = (path: string, text: string): Entry => ({ path, mode: 0o644, t
 async function platformOf(docker: Docker): Promise<string> {
   const { Os, Arch } = await readEngineVersion(docker);
   return `${Os}/${Arch}`;
-}
-
-/** The digests that the services run, by image; none if there is no Swarm. */
-async function runningDigests(docker: Docker, stack: string): Promise<Map<string, string>> {
-  const services = await stackServices(docker, stack).catch(() => []);
-  const images = services.map(({ Spec }) => Spec.TaskTemplate.ContainerSpec.Image.split("@"));
-  return new Map(images.flatMap(([name = "", digest]) => (digest === undefined ? [] : [[name, digest]])));
 }
 
 const alreadyThere = (file: string): OperatorError =>

@@ -12,7 +12,7 @@ import { pipeline } from "node:stream/promises";
 import { type Header, pack } from "tar-stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { blobPath, sumsText } from "../../src/bundle/bundleFormat.js";
-import { extractTar, provideImage, saveImages } from "../../src/bundle/engineImages.js";
+import { extractTar, provideImage, runningDigests, saveImages } from "../../src/bundle/engineImages.js";
 import { readBundle } from "../../src/bundle/readBundle.js";
 import type { Docker } from "../../src/docker/run.js";
 import { digestOf, hexOf } from "../../src/registry/digest.js";
@@ -239,5 +239,20 @@ describe("an image of the engine", () => {
     ],
   ])("is refused: %s", async (_why, images, digest, message) => {
     await expect(provide(images, digest, false)).rejects.toThrow(message);
+  });
+});
+
+describe("the digests that a stack runs", () => {
+  const answered = (status: number, body: unknown) =>
+    ({ ask: async () => ({ status, body: JSON.stringify(body) }) }) as unknown as Docker;
+
+  test("are not known where there is no Swarm", async () => {
+    const noManager = { message: "This node is not a swarm manager. Use docker swarm init to be one." };
+    expect((await runningDigests(answered(503, noManager), "forge")).size).toBe(0);
+  });
+
+  test("are not taken for unknown where the Swarm does not tell", async () => {
+    const noLeader = { message: "rpc error: code = Unknown desc = The swarm does not have a leader." };
+    await expect(runningDigests(answered(500, noLeader), "forge")).rejects.toThrow("does not have a leader");
   });
 });
