@@ -264,12 +264,22 @@ export const SWARM: readonly Subject[] = [
   },
   {
     file: "src/maintenance/lease.ts",
-    tests: ["history.test.ts"],
+    tests: ["history.test.ts", "lease.test.ts"],
     mutations: [
       {
-        what: "Number(value.slice(prefix.length));",
-        by: "Number(value.slice(prefix.length + 1));",
+        what: "Number(value.slice(PREFIX.length));",
+        by: "Number(value.slice(PREFIX.length + 1));",
         rule: "the end of the lease is read",
+      },
+      {
+        what: ".filter((line) => !line.startsWith(PREFIX))",
+        by: "",
+        rule: "the registry takes writes again",
+      },
+      {
+        what: "[...others, variable]",
+        by: "[variable]",
+        rule: "the other variables of the registry stay",
       },
     ],
   },

@@ -1,4 +1,4 @@
-import { type SwarmTask, serviceTasks } from "../docker/objects.js";
+import { type SwarmTask, serviceTasks, stackService, stackServices, updateTasks } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Session } from "../operation/stackSession.js";
 import { hasMirror } from "../services/mirrorSources.js";
@@ -22,7 +22,10 @@ export async function restartMirror({ config, docker, options, reporter }: Sessi
     const ready = tasks.map(({ Status }) => Date.parse(Status.Timestamp ?? ""));
     if (begun.every((time) => ready.every((other) => time > other)))
       return "began after registry and gateway";
-    await docker.run(["service", "update", "--detach", "--quiet", "--force", mirror]);
+    const service = stackService(await stackServices(docker, stack), stack, "mirror");
+    if (service === undefined) return "is not deployed";
+    const { ForceUpdate = 0 } = service.Spec.TaskTemplate;
+    await updateTasks(docker, service, { ForceUpdate: ForceUpdate + 1 });
     return "restarted, since registry and gateway are ready now";
   });
 }

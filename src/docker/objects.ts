@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OWNER_LABEL } from "../services/composeModel.js";
-import { engineFind, engineGet, type Filters, listPath } from "./engineApi.js";
+import { engineFind, engineGet, enginePost, type Filters, listPath } from "./engineApi.js";
 import type { Docker } from "./run.js";
 
 /** The parts of the engine's objects that are read. Services of others are read too, so what may be missing is optional. */
@@ -31,6 +31,7 @@ const TASK_TEMPLATE = z.object({
     Configs: z.array(z.object({ ConfigName: z.string(), File: FILE })).optional(),
   }),
   Placement: z.unknown().optional(),
+  ForceUpdate: z.number().optional(),
   Networks: z.array(z.object({ Target: z.string(), Aliases: z.array(z.string()).optional() })).optional(),
 });
 
@@ -142,6 +143,17 @@ export const stackService = (
   stack: string,
   name: string,
 ): SwarmService | undefined => services.find(({ Spec }) => Spec.Name === `${stack}_${name}`);
+
+/** Changes what the tasks of a service are made from. It keeps the login for its image that it was deployed with. */
+export const updateTasks = (
+  docker: Docker,
+  { ID, Version, Spec }: SwarmService,
+  change: Partial<TaskTemplate>,
+): Promise<void> =>
+  enginePost(docker, `/services/${ID}/update?version=${Version.Index}&registryAuthFrom=spec`, {
+    ...Spec,
+    TaskTemplate: { ...Spec.TaskTemplate, ...change },
+  });
 
 /**
  * The tasks of several services, with one look.

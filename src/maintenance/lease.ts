@@ -1,13 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { endLeftJobs } from "../docker/jobs.js";
-import { type SwarmService, serviceTasks, stackService, stackServices } from "../docker/objects.js";
+import {
+  type SwarmService,
+  serviceTasks,
+  stackService,
+  stackServices,
+  updateTasks,
+} from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import {
+  deployedRegistry,
   didNotRoll,
   registryRollSeconds,
   registryService,
   rollRegistry,
-  updateRegistry,
 } from "../operation/registryUpdate.js";
 import { type Session, uninterruptible } from "../operation/stackSession.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
@@ -19,6 +25,8 @@ import { inStep } from "../terminal/inStep.js";
  * if the process that asked for it dies, the registry takes pushes again by itself.
  */
 
+const PREFIX = `${READONLY_VARIABLE}=`;
+
 /**
  * Until when the registry's service is told to refuse writes.
  *
@@ -26,9 +34,8 @@ import { inStep } from "../terminal/inStep.js";
  */
 export function readOnlyUntil(services: readonly SwarmService[], stack: string): number | undefined {
   const registry = stackService(services, stack, "registry");
-  const prefix = `${READONLY_VARIABLE}=`;
-  const value = registry?.Spec.TaskTemplate.ContainerSpec.Env?.find((line) => line.startsWith(prefix));
-  return value === undefined ? undefined : Number(value.slice(prefix.length));
+  const value = registry?.Spec.TaskTemplate.ContainerSpec.Env?.find((line) => line.startsWith(PREFIX));
+  return value === undefined ? undefined : Number(value.slice(PREFIX.length));
 }
 
 /**
@@ -66,8 +73,8 @@ export async function endLeftReadOnly(session: Session): Promise<void> {
 /** The old task ends by itself when its last upload has (at most the registry's draintimeout). */
 async function makeReadOnly(session: Session, until: number, drainSeconds: number): Promise<void> {
   const { config, docker, reporter } = session;
-  const variable = `${READONLY_VARIABLE}=${until}`;
-  await roll(session, ["--env-add", variable]);
+  const variable = `${PREFIX}${until}`;
+  await roll(session, variable);
   const service = registryService(config.stack);
   for (const end = Date.now() + drainSeconds * 1000; ; await sleep(500)) {
     const writing = (await serviceTasks(docker, service)).filter(
@@ -93,7 +100,7 @@ async function makeWritable(session: Session, until: number): Promise<void> {
       // While something is still removed nobody may write.
       await endLeftJobs(docker, stack);
       if (readOnlyUntil(await stackServices(docker, stack), stack) === undefined) return;
-      await roll(session, ["--env-rm", READONLY_VARIABLE]);
+      await roll(session);
     } catch (cause) {
       // Who has the lock now ends the lease, or it ends by itself.
       if ((cause as OperatorError).exitCode === ExitCode.locked) throw cause;
@@ -109,9 +116,16 @@ async function makeWritable(session: Session, until: number): Promise<void> {
   await inStep(reporter, step, work, () => "pushes are accepted again");
 }
 
-async function roll(session: Session, change: readonly string[]): Promise<void> {
+/** Rolls the registry with this variable for the read-only mode, or without one. */
+async function roll(session: Session, variable?: string): Promise<void> {
   const { config, docker } = session;
-  const update = () => docker.run(updateRegistry(config.stack, change));
+  const update = async () => {
+    const registry = await deployedRegistry(docker, config.stack);
+    const { ContainerSpec } = registry.Spec.TaskTemplate;
+    const others = (ContainerSpec.Env ?? []).filter((line) => !line.startsWith(PREFIX));
+    const Env = variable === undefined ? others : [...others, variable];
+    await updateTasks(docker, registry, { ContainerSpec: { ...ContainerSpec, Env } });
+  };
   const result = await rollRegistry(session, update, registryRollSeconds(config));
   if (result.state !== "converged" || result.verdicts.length === 0) throw didNotRoll(config.stack, result);
 }

@@ -1,11 +1,10 @@
 import type { StorageSecret } from "../credentials/secretKinds.js";
 import { engineTime } from "../docker/engine.js";
 import { type Job, runJob } from "../docker/jobs.js";
-import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
-import type { Docker } from "../docker/run.js";
+import type { SwarmService } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
-import { registryRollSeconds } from "../operation/registryUpdate.js";
+import { deployedRegistry, registryRollSeconds } from "../operation/registryUpdate.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
 import { loadJobScript } from "../render/templates.js";
@@ -59,10 +58,14 @@ export async function collectGarbage(session: Session, options: GcOptions): Prom
   const drain = drainSeconds(fitsBeside(config.registry.placement));
   const roll = registryRollSeconds(config);
   const lease = 2 * roll + drain + seconds + MARGIN_SECONDS;
-  const registry = await runningRegistry(docker, stack);
+  const registry = await deployedRegistry(docker, stack);
   const storage = await storageOfRegistry(docker, registry);
   if (!storage)
-    throw notDeployed(stack, "has no registry that has ever run, so it is not known where its images are");
+    throw new OperatorError("has no registry that has ever run, so it is not known where its images are", {
+      where: stack,
+      remedy: "Deploy it first: hephaestus deploy",
+      exitCode: ExitCode.preflight,
+    });
   const until = Math.floor(Date.parse(await engineTime(docker)) / 1000) + lease;
   const job = gcJob(
     registry,
@@ -84,20 +87,6 @@ export async function collectGarbage(session: Session, options: GcOptions): Prom
   await endLeftReadOnly(session);
   return collect();
 }
-
-/** @throws OperatorError if there is no registry to collect in */
-async function runningRegistry(docker: Docker, stack: string): Promise<SwarmService> {
-  const registry = stackService(await stackServices(docker, stack), stack, "registry");
-  if (registry) return registry;
-  throw notDeployed(stack, "is not deployed");
-}
-
-const notDeployed = (stack: string, message: string): OperatorError =>
-  new OperatorError(message, {
-    where: stack,
-    remedy: "Deploy it first: hephaestus deploy",
-    exitCode: ExitCode.preflight,
-  });
 
 /**
  * The job: the image, config, user and storage of the registry that runs.

@@ -1,5 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import { engineTime } from "../docker/engine.js";
+import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
+import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { rollSeconds } from "../services/parts.js";
 import { describe } from "./convergence.js";
@@ -7,7 +9,7 @@ import { asRolloutFailure } from "./rolloutFailure.js";
 import type { Session } from "./stackSession.js";
 import { type Convergence, waitForConvergence } from "./stackUpdate.js";
 
-/** The registry's service. */
+/** The name of the registry's service. */
 export const registryService = (stack: string): string => `${stack}_registry`;
 
 /** The reader's service. */
@@ -16,12 +18,16 @@ export const readerService = (stack: string): string => `${stack}_reader`;
 /** Seconds for the registry to roll, without what runs on the old tasks. */
 export const registryRollSeconds = (config: Config): number => rollSeconds(config, config.registry.replicas);
 
-/** Updates the registry's service alone: its images, labels and the other services stay as they are. */
-export const updateRegistry = (stack: string, change: readonly string[]): string[] => [
-  ...["service", "update", "--detach", "--quiet", "--no-resolve-image"],
-  ...change,
-  registryService(stack),
-];
+/** The registry's service. @throws OperatorError when there is none */
+export async function deployedRegistry(docker: Docker, stack: string): Promise<SwarmService> {
+  const registry = stackService(await stackServices(docker, stack), stack, "registry");
+  if (registry !== undefined) return registry;
+  throw new OperatorError("is not deployed", {
+    where: registryService(stack),
+    remedy: "Deploy the stack first: hephaestus deploy",
+    exitCode: ExitCode.preflight,
+  });
+}
 
 /**
  * Changes the registry's service and waits for its tasks.

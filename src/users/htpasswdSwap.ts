@@ -1,18 +1,12 @@
 import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
 import { engineTime } from "../docker/engine.js";
-import { enginePost } from "../docker/engineApi.js";
-import {
-  type SecretReference,
-  type ServiceSpec,
-  type SwarmService,
-  stackService,
-  stackServices,
-} from "../docker/objects.js";
+import { type SecretReference, type SwarmService, updateTasks } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { secretId } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { describe } from "../operation/convergence.js";
 import {
+  deployedRegistry,
   didNotRoll,
   registryRollSeconds,
   registryService,
@@ -28,46 +22,34 @@ import { inStep } from "../terminal/inStep.js";
  * file is needed, so that a change from an old checkout changes nothing but the users.
  */
 
-/**
- * The spec of a service with another htpasswd instead of the one that it has, mounted in the same way. The order of the
- * secrets stays: a service whose secrets change their order gets new tasks with the next deploy.
- */
-function withHtpasswd(spec: ServiceSpec, next: { id: string; name: string }): ServiceSpec {
-  const { ContainerSpec } = spec.TaskTemplate;
-  const swapped = (ContainerSpec.Secrets ?? []).map((reference) =>
-    isHtpasswd(reference) ? { ...reference, SecretID: next.id, SecretName: next.name } : reference,
-  );
-  return {
-    ...spec,
-    TaskTemplate: { ...spec.TaskTemplate, ContainerSpec: { ...ContainerSpec, Secrets: swapped } },
-  };
-}
-
 const isHtpasswd = ({ File }: SecretReference): boolean => File?.Name === HTPASSWD;
 
 const REGISTRY = { id: "rollout", title: "Registry" } as const;
 
-/** The registry's service as the engine stores it. */
-async function storedRegistry(docker: Docker, stack: string): Promise<SwarmService> {
-  const found = stackService(await stackServices(docker, stack), stack, "registry");
-  if (found?.Spec.TaskTemplate.ContainerSpec.Secrets?.some(isHtpasswd)) return found;
-  throw new OperatorError(found ? "has no htpasswd" : "is not deployed", {
+/** The registry's service, which has an htpasswd. */
+async function registryWithUsers(docker: Docker, stack: string): Promise<SwarmService> {
+  const registry = await deployedRegistry(docker, stack);
+  if (registry.Spec.TaskTemplate.ContainerSpec.Secrets?.some(isHtpasswd)) return registry;
+  throw new OperatorError("has no htpasswd", {
     where: registryService(stack),
     remedy: "Deploy the stack first: hephaestus deploy",
     exitCode: ExitCode.preflight,
   });
 }
 
-/** Gives the registry's service another htpasswd. It keeps the login for its image that it was deployed with. */
+/**
+ * Gives the registry's service another htpasswd, mounted in the same way. The order of the secrets stays: a service whose
+ * secrets change their order gets new tasks with the next deploy.
+ */
 async function swapTo(docker: Docker, stack: string, generation: number): Promise<void> {
-  const { ID, Version, Spec } = await storedRegistry(docker, stack);
-  const name = secretName(stack, HTPASSWD, generation);
-  const id = await secretId(docker, name);
-  await enginePost(
-    docker,
-    `/services/${ID}/update?version=${Version.Index}&registryAuthFrom=spec`,
-    withHtpasswd(Spec, { id, name }),
+  const registry = await registryWithUsers(docker, stack);
+  const { ContainerSpec } = registry.Spec.TaskTemplate;
+  const SecretName = secretName(stack, HTPASSWD, generation);
+  const SecretID = await secretId(docker, SecretName);
+  const Secrets = ContainerSpec.Secrets?.map((reference) =>
+    isHtpasswd(reference) ? { ...reference, SecretID, SecretName } : reference,
   );
+  await updateTasks(docker, registry, { ContainerSpec: { ...ContainerSpec, Secrets } });
 }
 
 /** Rolls the registry onto a generation of the htpasswd. */
@@ -106,7 +88,7 @@ export const showUserRoll = ({ reporter }: Session, generation: number): Promise
  */
 export async function rollUsersBack({ config, docker, reporter }: Session, previous: number): Promise<void> {
   const { stack } = config;
-  const { Spec } = await storedRegistry(docker, stack);
+  const { Spec } = await registryWithUsers(docker, stack);
   const inUse = Spec.TaskTemplate.ContainerSpec.Secrets?.find(isHtpasswd)?.SecretName;
   const since = await engineTime(docker);
   // Swarm may have done it by itself.
