@@ -63,8 +63,9 @@ export class DockerWrapper {
 
   /** Notes a request. @returns the fault, if it is the one that fails */
   private note(asked: string): string | undefined {
-    // When the heartbeats of a lock are sent depends on the time alone: the lock is looked at by its id, then updated.
-    if (/^(?:GET|POST) \/configs\/ID/.test(asked)) return undefined;
+    // When the heartbeats of a lock are sent depends on the time alone: the lock is looked at by its id, then updated. One that
+    // meets a question of the work opens a connection of its own, which docker begins with HEAD /_ping.
+    if (/^HEAD |^(?:GET|POST) \/configs\/ID/.test(asked)) return undefined;
     const phase = existsSync(`${this.folder}/phase`)
       ? Number(readFileSync(`${this.folder}/phase`, "utf8"))
       : 0;
