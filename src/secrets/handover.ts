@@ -53,12 +53,12 @@ export const handoverName = (stack: string, generation: number | string): string
 /** One failure of the engine must not cost a password that was shown, so creating the marker is retried. */
 async function markHandedOver(docker: Docker, stack: string, generation: number): Promise<void> {
   const marker = { labels: { [LABELS.stack]: stack }, content: NO_CONTENT };
-  for (let tries = 1; ; tries++) {
+  for (let tries = 0; tries < 3; tries++) {
     try {
       await createConfig(docker, { name: handoverName(stack, generation), ...marker });
       return;
     } catch (error) {
-      if (isFinal(error) || tries === 3) throw error;
+      if (isFinal(error)) throw error;
     }
   }
 }

@@ -6,11 +6,8 @@ import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 
 /** What a run with a generated password shows, says and writes. */
-async function handedOver(wait: boolean) {
+async function handedOver(wait: boolean, engine = new FakeEngine()) {
   const told: string[] = [];
-  const engine = new FakeEngine();
-  let faults = 2;
-  engine.trouble = () => (faults-- > 0 ? refused(500, "a fault that passes") : undefined);
   const cleanupDocker = engine.docker();
   const reporter = { note: (level: string, message: string) => told.push(`${level}: ${message}`) };
   const session = { config: { stack: "forge" }, cleanupDocker, reporter, options: { wait } };
@@ -25,7 +22,17 @@ async function handedOver(wait: boolean) {
 }
 
 test("a password that was shown is marked as handed over, also if the engine fails now and then", async () => {
-  expect(await handedOver(true)).toEqual(["ann: anvil", "forge_handed-over_2"]);
+  const engine = new FakeEngine();
+  let faults = 2;
+  engine.trouble = () => (faults-- > 0 ? refused(500, "a fault that passes") : undefined);
+  expect(await handedOver(true, engine)).toEqual(["ann: anvil", "forge_handed-over_2"]);
+});
+
+test("an engine that takes no marker does not cost a password that was shown", async () => {
+  const engine = new FakeEngine();
+  engine.trouble = (asked) => (asked.startsWith("POST /configs") ? refused(500, "no leader") : undefined);
+  expect(await handedOver(true, engine)).toEqual(["ann: anvil"]);
+  expect(engine.requests.filter((request) => request.startsWith("POST"))).toHaveLength(3);
 });
 
 test("a password is no known one if nobody waited for its rollout, and that is said", async () => {
