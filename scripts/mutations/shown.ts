@@ -54,11 +54,6 @@ export const SHOWN: readonly Subject[] = [
       },
       { what: "{1,100}$/", by: "{1,100}/", rule: "a name has no space" },
       {
-        what: '(code === "invalid_key" ? path.slice(0, -1) : path)',
-        by: "path",
-        rule: "a header's name that HTTP does not allow is not shown",
-      },
-      {
         what: "if (!text) return undefined;",
         by: "if (text === undefined) return undefined;",
         rule: "an empty variable is not set",

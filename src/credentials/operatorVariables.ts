@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
+import { parseJson } from "../json.js";
 import { Secret } from "./secret.js";
 import type { StorageSecret } from "./secretKinds.js";
 
@@ -31,18 +32,11 @@ function fromJson<T>(
 ): T | undefined {
   const text = environment[name];
   if (!text) return undefined;
-  let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
-    throw refuse(`${name} is not JSON`, where, remedy);
+    return parseJson(schema, text);
+  } catch (error) {
+    throw refuse(`${name} ${(error as TypeError).message}`, where, remedy);
   }
-  const { data, error } = schema.safeParse(value);
-  if (data !== undefined) return data;
-  const { code, message = "", path = [] } = error?.issues[0] ?? {};
-  // A key that is refused may be a secret in the wrong place.
-  const place = (code === "invalid_key" ? path.slice(0, -1) : path).join(".");
-  throw refuse(`${name} ${message}${place && ` (at ${place})`}`, where, remedy);
 }
 
 const word = z.string().optional().catch(undefined);
@@ -88,17 +82,20 @@ export const NOTIFICATION_HEADERS = {
   name: "REGISTRY_NOTIFICATION_HEADERS",
   schema: z.record(
     z.string(),
-    z.record(
-      z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,100}$/),
-      z.custom<string>(
-        (value) => typeof value === "string" && /^[\x20-\x7e]{0,4096}$/.test(value),
-        "has a header whose value HTTP does not allow",
+    z
+      .record(
+        z.string(),
+        z.custom<string>(
+          (value) => typeof value === "string" && /^[\x20-\x7e]{0,4096}$/.test(value),
+          "is a value that HTTP does not allow",
+        ),
+        "has no headers",
+      )
+      // The name is not shown: it may be a secret in the wrong place.
+      .refine(
+        (headers) => Object.keys(headers).every((name) => /^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(name)),
+        "has a header whose name HTTP does not allow",
       ),
-      {
-        error: ({ code }) =>
-          code === "invalid_key" ? "has a header whose name HTTP does not allow" : "has no headers",
-      },
-    ),
     "has no receivers",
   ),
   where: "notifications",

@@ -197,13 +197,13 @@ test("logins are those of a Docker config.json, and nothing else of it", () => {
 });
 
 test.each([
-  ["nothing", "is not JSON"],
+  ["nothing", "is no JSON"],
   ["[]", "has no auths"],
   ['{"auths":{}}', "has no logins"],
-  ['{"auths":{"quay.io":{}}}', "has no user and password (at auths.quay.io)"],
-  ['{"auths":{"quay.io":{"username":"ann","password":""}}}', "has no user and password (at auths.quay.io)"],
-  ['{"auths":{"quay.io":{"username":"","password":"anvil"}}}', "has no user and password (at auths.quay.io)"],
-  ['{"auths":{"quay.io":{"auth":"%%"}}}', "has no user and password (at auths.quay.io)"],
+  ['{"auths":{"quay.io":{}}}', "at auths.quay.io: has no user and password"],
+  ['{"auths":{"quay.io":{"username":"ann","password":""}}}', "at auths.quay.io: has no user and password"],
+  ['{"auths":{"quay.io":{"username":"","password":"anvil"}}}', "at auths.quay.io: has no user and password"],
+  ['{"auths":{"quay.io":{"auth":"%%"}}}', "at auths.quay.io: has no user and password"],
 ])("logins that cannot be are refused, and are not shown: %s", (text, message) => {
   expect(() => mirrorLoginsFrom({ REGISTRY_MIRROR_LOGINS: text })).toThrow(message);
 });

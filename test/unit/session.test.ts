@@ -35,7 +35,7 @@ test("a command that needs no secret of the environment does not look at it", as
   const flags = { config: join(folder, "hephaestus.yaml"), timeout: 1, verify: false };
   const { config, environment } = await openSession(flags);
   const { storage, ...others } = OPERATOR_SECRETS;
-  expect(() => others["mirror-logins"].given(environment, [])).toThrow("REGISTRY_MIRROR_LOGINS is not JSON");
+  expect(() => others["mirror-logins"].given(environment, [])).toThrow("REGISTRY_MIRROR_LOGINS is no JSON");
   expect(() => others["notification-headers"].given(environment, [])).toThrow(
     "REGISTRY_NOTIFICATION_HEADERS",
   );
