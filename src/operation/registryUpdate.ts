@@ -39,6 +39,7 @@ export async function rollRegistry(
   { config, docker, reporter }: Pick<Session, "config" | "docker" | "reporter">,
   change: () => Promise<unknown>,
   timeoutSeconds: number,
+  goal: "forward" | "back" = "forward",
 ): Promise<Convergence> {
   const since = await engineTime(docker);
   try {
@@ -48,10 +49,11 @@ export async function rollRegistry(
   }
   return waitForConvergence(docker, config, {
     only: new Set([registryService(config.stack)]),
-    goal: "forward",
+    goal,
     since,
     timeoutSeconds,
-    onProgress: (progress) => reporter.progress(describe(config.stack, progress)),
+    onProgress: (verdicts) =>
+      reporter.progress(`${goal === "back" ? "going back: " : ""}${describe(config.stack, verdicts)}`),
   });
 }
 

@@ -1,5 +1,4 @@
 import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
-import { engineTime } from "../docker/engine.js";
 import { type SecretReference, type SwarmService, updateTasks } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { secretId } from "../docker/swarmSecrets.js";
@@ -14,7 +13,6 @@ import {
 } from "../operation/registryUpdate.js";
 import { failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
 import type { Session } from "../operation/stackSession.js";
-import { waitForConvergence } from "../operation/stackUpdate.js";
 import { inStep } from "../terminal/inStep.js";
 
 /**
@@ -86,22 +84,17 @@ export const showUserRoll = ({ reporter }: Session, generation: number): Promise
  * @param previous the generation from before
  * @throws OperatorError when that does not succeed
  */
-export async function rollUsersBack({ config, docker, reporter }: Session, previous: number): Promise<void> {
+export async function rollUsersBack(session: Session, previous: number): Promise<void> {
+  const { config, docker, reporter } = session;
   const { stack } = config;
-  const { Spec } = await registryWithUsers(docker, stack);
-  const inUse = Spec.TaskTemplate.ContainerSpec.Secrets?.find(isHtpasswd)?.SecretName;
-  const since = await engineTime(docker);
-  // Swarm may have done it by itself.
-  if (inUse !== secretName(stack, HTPASSWD, previous)) {
+  const goBack = async () => {
+    const { Spec } = await registryWithUsers(docker, stack);
+    const inUse = Spec.TaskTemplate.ContainerSpec.Secrets?.find(isHtpasswd)?.SecretName;
+    // Swarm may have done it by itself.
+    if (inUse === secretName(stack, HTPASSWD, previous)) return;
     reporter.note("info", `Going back to generation ${previous}.`);
     await swapTo(docker, stack, previous);
-  }
-  const result = await waitForConvergence(docker, config, {
-    only: new Set([registryService(stack)]),
-    goal: "back",
-    since,
-    timeoutSeconds: registryRollSeconds(config),
-    onProgress: (verdicts) => reporter.progress(`going back: ${describe(stack, verdicts)}`),
-  });
+  };
+  const result = await rollRegistry(session, goBack, registryRollSeconds(config), "back");
   if (result.state !== "converged") throw didNotRoll(stack, result);
 }
