@@ -289,7 +289,7 @@ export const SWARM: readonly Subject[] = [
     mutations: [{ what: "60 + replicas * (50", by: "60 + 1 * (50", rule: "each replica has time to roll" }],
   },
   {
-    file: "src/storage/storageSplit.ts",
+    file: "src/storage/runningStorage.ts",
     tests: ["storageSplit.test.ts"],
     mutations: [
       { what: "if (isSharedStorage(config)) return [];", by: "", rule: "a shared storage is not split" },

@@ -11,7 +11,7 @@ import { lookAtLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
 import { generationInUse } from "../secrets/generations.js";
 import { serviceNames } from "../stack.js";
-import { storageDisk } from "../storage/disk.js";
+import { readStorage } from "../storage/disk.js";
 import { tagsOfTask } from "../storage/storedTags.js";
 import { factsOf } from "./facts.js";
 import { judgeEnds } from "./userChecks.js";
@@ -68,10 +68,10 @@ export async function readStatus(session: Session): Promise<Status> {
   const until = readOnlyUntil(await facts.bareServices(), stack);
   const lock = until === undefined ? undefined : await lookAtLock(docker, stack);
   const holder = lock && !lock.stale ? lock.holder : undefined;
-  const [frontDoor, certificate, disk, tags] = await Promise.all([
+  const [frontDoor, certificate, storage, tags] = await Promise.all([
     options.verify ? facts.frontDoor() : [],
     readCertificate(urls.registry).then((shown) => shown?.until),
-    storageDisk(docker, stack),
+    readStorage(docker, stack),
     config.registry.storage.driver === "filesystem"
       ? tagsOfTask(docker, stack).catch(onlyInterruption)
       : undefined,
@@ -86,7 +86,7 @@ export async function readStatus(session: Session): Promise<Status> {
     library: urls.ui,
     frontDoor,
     certificate,
-    disk,
+    disk: storage?.disk,
     damagedTags: tags?.damaged ?? [],
     lastBackup: lastDone(records, "backup"),
     lastGc: lastDone(records, "gc"),

@@ -17,16 +17,6 @@ export interface Storage {
 }
 
 /**
- * Room at the registry's storage, as a task of the registry on this engine sees it.
- *
- * @returns undefined if none runs here
- */
-export async function storageDisk(docker: Docker, stack: string): Promise<Disk | undefined> {
-  const [container] = await runningContainers(docker, registryService(stack));
-  return container === undefined ? undefined : roomOf(docker, container.id);
-}
-
-/**
  * Looks at the storage from inside a task of the registry on this engine, as the registry's user. Nothing is
  * written.
  *
@@ -37,39 +27,30 @@ export async function readStorage(docker: Docker, stack: string): Promise<Storag
   if (container === undefined) return undefined;
   const look = (...command: string[]) => docker.attempt(["exec", container.id, ...command]);
   const [disk, inodes, write, mounts] = await Promise.all([
-    roomOf(docker, container.id),
+    look("df", "-Pk", STORAGE),
     look("df", "-Pi", STORAGE),
     look("test", "-w", STORAGE),
     look("cat", "/proc/self/mounts"),
   ]);
-  const found = inodes.exitCode === 0 ? parseDf(inodes.stdout, 1) : undefined;
+  const counted = parseDf(inodes.stdout, 1);
   return {
-    disk,
-    inodes: found?.size === 0 ? undefined : found,
+    disk: parseDf(disk.stdout),
+    inodes: counted?.size === 0 ? undefined : counted,
     // 1 is the answer no; anything else is a test that did not run.
     writable: write.exitCode !== 1,
     readOnly: isReadOnly(mounts.stdout),
   };
 }
 
-async function roomOf(docker: Docker, container: string): Promise<Disk | undefined> {
-  const df = await docker.attempt(["exec", container, "df", "-Pk", STORAGE]);
-  return df.exitCode === 0 ? parseDf(df.stdout) : undefined;
-}
-
 /**
- * Reads `df -P` (POSIX): a head line, then name, size, used and free.
+ * Reads `df -P` (POSIX): a head line, then name, size, used and free. What failed printed no such lines.
  *
  * @param unit what df counts in: 1024 bytes with -k, 1 with -i
  */
 export function parseDf(text: string, unit = 1024): Disk | undefined {
   const numbers = /\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%/.exec(text.trim().split("\n").slice(1).join(" "));
   if (!numbers) return undefined;
-  const [size, used, free] = numbers.slice(1).map((count) => Number(count) * unit) as [
-    number,
-    number,
-    number,
-  ];
+  const [size = 0, used = 0, free = 0] = numbers.slice(1).map((count) => Number(count) * unit);
   return { size, used, free };
 }
 

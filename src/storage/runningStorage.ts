@@ -1,3 +1,4 @@
+import { type Config, isSharedStorage } from "../config/resolve.js";
 import type { StorageSecret } from "../credentials/secretKinds.js";
 import {
   findNode,
@@ -8,6 +9,7 @@ import {
   stackServices,
 } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
+import { readerService, registryService } from "../operation/registryUpdate.js";
 import type { NamedNode } from "../operation/swarmFacts.js";
 import { STORAGE } from "../services/storageParts.js";
 
@@ -78,4 +80,30 @@ export function storageOf(
   const task = started.find(({ Status }) => Status.State === "running") ?? started[0];
   if (path === undefined || User === undefined || task?.NodeID === undefined) return undefined;
   return { driver: "filesystem", nodeId: task.NodeID, path, user: User };
+}
+
+/** A service with its tasks. */
+export interface ServiceTasks {
+  service: Pick<SwarmService, "Spec">;
+  tasks: readonly Pick<SwarmTask, "NodeID" | "Status" | "DesiredState">[];
+}
+
+/**
+ * Tasks of the registry and the reader that see different folders: what is pushed on one cannot be pulled
+ * from the other. Pure.
+ *
+ * @returns the tasks, such as "forge_reader on node abc"; none if all see the same images
+ */
+export function splitTasks(config: Config, services: readonly ServiceTasks[]): string[] {
+  if (isSharedStorage(config)) return [];
+  const names = [registryService(config.stack), readerService(config.stack)];
+  const running = services
+    .filter(({ service }) => names.includes(service.Spec.Name))
+    .flatMap(({ service, tasks }) =>
+      tasks
+        .filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running")
+        .map(({ NodeID = "" }) => ({ name: service.Spec.Name, node: NodeID })),
+    );
+  if (new Set(running.map(({ node }) => node)).size < 2) return [];
+  return running.map(({ name, node }) => `${name} on node ${node.slice(0, 12)}`);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { type ServiceTasks, splitTasks } from "../../src/storage/storageSplit.js";
+import { type ServiceTasks, splitTasks } from "../../src/storage/runningStorage.js";
 import { service, task } from "./swarmObjects.js";
 
 const config = (storage: string) =>
