@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option, type OptionValues } from "@commander-js/extra-typings";
 import { REPOSITORY_GLOB, TAG_GLOB } from "../access/glob.js";
 import { JOB_SECONDS, ROLLOUT_SECONDS } from "../config/limits.js";
-import { CALENDAR } from "../config/schema/maintenancePlan.js";
+import { CALENDAR } from "../config/schema/maintenance.js";
 import { isDay } from "../credentials/dates.js";
 import { PASSWORD_LENGTH } from "../credentials/password.js";
 import { NEVER } from "../credentials/userChanges.js";

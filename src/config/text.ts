@@ -150,6 +150,14 @@ export const seconds = (least: number, most: number) =>
     accepts: (value) => secondsOf(value) >= least && secondsOf(value) <= most,
   });
 
+/** Days: 30d. */
+export const days = (example: string) =>
+  text({
+    what: "a number of days",
+    remedy: `Write days with a d behind them, such as ${example}.`,
+    pattern: /^[1-9]\d{0,4}d$/,
+  });
+
 /** The number in a time such as 5s. */
 export const secondsOf = (time: string): number => Number.parseInt(time, 10);
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { USER_NAME } from "../../credentials/userNames.js";
 import {
+  days,
   hostName,
   imageReference,
   ipv4Network,
@@ -131,11 +132,7 @@ export const credentials = group({
   username: userName.default("admin").describe("first user; REGISTRY_USERNAME overrides it"),
   bcryptCost: count(10, 16, 12, "bcrypt cost of passwords that people choose"),
   maxAge: optional(
-    text({
-      what: "a number of days",
-      remedy: "Write days with a d behind them, such as 90d.",
-      pattern: /^[1-9]\d{0,4}d$/,
-    }),
+    days("90d"),
     "age from which deploy and doctor warn about a password, such as 90d",
     "none",
   ),

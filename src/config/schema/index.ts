@@ -1,15 +1,13 @@
 import { z } from "zod";
 import { hostName, text } from "../text.js";
-import { alerts } from "./alertTargets.js";
 import { authelia, credentials, ports, swarm, traefik, ui, users } from "./edge.js";
 import { mirror, regsync } from "./imageMirror.js";
 import { choice } from "./keys.js";
-import { maintenance } from "./maintenancePlan.js";
+import { maintenance, retention } from "./maintenance.js";
 import { metrics } from "./metrics.js";
-import { notifications } from "./notificationReceivers.js";
+import { alerts, notifications } from "./receivers.js";
 import { gateway, networks, registry } from "./registry.js";
 import { access, groups } from "./repositoryAccess.js";
-import { retention } from "./retentionRules.js";
 
 /** The versions of the config file that this program reads. */
 export const CONFIG_VERSION = 1;
