@@ -1,5 +1,5 @@
 import { ALL_KINDS } from "../src/doctor/allChecks.js";
-import { type Kind, THEMES } from "../src/finding.js";
+import { THEMES } from "../src/finding.js";
 import { markdownTable } from "./markdownTable.js";
 
 /** Every code of a finding, in tables by theme. */
@@ -11,15 +11,11 @@ export const findingReference = (): string =>
     const rows = kinds.map(([code, kind]) => [
       `\`${code}\``,
       kind.severity,
-      named(kind.meaning ?? kind.message),
-      toDo(kind),
+      named(kind.page?.meaning ?? kind.message),
+      named(kind.page?.remedy ?? kind.remedy),
     ]);
     return `## ${theme}\n\n${markdownTable(["code", "severity", "what it means", "what to do"], rows)}`;
   }).join("\n\n");
 
 /** Names that are filled in, as people write them. */
 const named = (text: string): string => text.replace(/\{(\w+)\}/g, "*$1*");
-
-/** A remedy without words of its own depends on what was found. */
-const toDo = ({ remedy }: Kind): string =>
-  /^\{\w+\}$/.test(remedy) ? "The finding says it." : named(remedy);

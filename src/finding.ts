@@ -35,8 +35,8 @@ export interface Kind<Message extends string = string, Remedy extends string = s
   severity: Severity | "error or warning";
   message: Message;
   remedy: Remedy;
-  /** What docs/findings.md says instead of the message, if that has hardly a word of its own. */
-  meaning?: string;
+  /** What docs/findings.md says instead, if the text here has hardly a word of its own. */
+  page?: { meaning?: string; remedy?: string };
 }
 
 const kindOf =
@@ -44,8 +44,8 @@ const kindOf =
   <const Message extends string, const Remedy extends string>(
     message: Message,
     remedy: Remedy,
-    meaning?: string,
-  ): Kind<Message, Remedy> => ({ severity, message, remedy, ...(meaning === undefined ? {} : { meaning }) });
+    page: NonNullable<Kind["page"]> = {},
+  ): Kind<Message, Remedy> => ({ severity, message, remedy, page });
 
 export const error = kindOf("error");
 export const warning = kindOf("warning");

@@ -7,13 +7,18 @@ import { type Comparison, compare } from "../render/compare.js";
 import type { Checks } from "./check.js";
 
 const kinds = findingKinds("Config and files", {
-  "config-warning": warning("{risk}", "{change}", "a rule of the config warns"),
-  "image-not-pinned": warning("{risk}", "{change}", "an image has no version and no digest"),
-  "library-shows-all": warning(
-    "{risk}",
-    "{change}",
-    "pulls need a login, but the public library shows every image",
-  ),
+  "config-warning": warning("{risk}", "{change}", {
+    meaning: "a value of the config is a risk",
+    remedy: "See it with: hephaestus render",
+  }),
+  "image-not-pinned": warning("{risk}", "{change}", {
+    meaning: "an image has no version and no digest",
+    remedy: "Add a version's tag or a digest.",
+  }),
+  "library-shows-all": warning("{risk}", "{change}", {
+    meaning: "pulls need a login, but the public library shows every image",
+    remedy: "Set ui.access: sso, or ui.enabled: false, or registry.pull: anonymous.",
+  }),
   "files-missing": error("{paths}: not there yet", "Write them with: hephaestus render"),
   "files-stale": error(
     "{paths}: not what the config renders to",

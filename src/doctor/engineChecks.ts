@@ -13,7 +13,9 @@ const kinds = findingKinds("Docker and Swarm", {
     "Install Docker's command line 20.10 or newer, and see that `docker --version` in this shell shows it.",
   ),
   "engine-too-old": error("Docker Engine {version} is too old", "Use Docker Engine 20.10 or newer."),
-  "docker-silent": error("Docker does not answer, so most things could not be checked", "{advice}"),
+  "docker-silent": error("Docker does not answer, so most things could not be checked", "{advice}", {
+    remedy: "See that `docker version` works in this shell.",
+  }),
   "no-swarm": error("this Docker Engine is not part of a Swarm", "Start one with: docker swarm init"),
   "no-manager": error(
     "this node is a worker of its Swarm",

@@ -4,8 +4,12 @@ import type { Check } from "./check.js";
 import type { Facts } from "./facts.js";
 
 export const EXAMINATION_KINDS = findingKinds("Docker and Swarm", {
-  "not-checked": errorOrWarning("could not be checked: {what}", "{advice}"),
-  "not-planned": error("what a deploy would do cannot be planned: {reason}", "{advice}"),
+  "not-checked": errorOrWarning("could not be checked: {what}", "{advice}", {
+    remedy: "See why with: hephaestus doctor --verbose",
+  }),
+  "not-planned": error("what a deploy would do cannot be planned: {reason}", "{advice}", {
+    remedy: "Remove the cause, and deploy again.",
+  }),
 });
 
 export interface Diagnosis {
@@ -72,6 +76,6 @@ export function partsOf(cause: unknown): { message: string; where: string; remed
 
 function notChecked({ title }: Check, cause: unknown): Finding {
   const { message, where, remedy } = partsOf(cause);
-  const advice = remedy ?? "Run hephaestus doctor --verbose to see what it asked Docker.";
+  const advice = remedy ?? "See what it asked Docker with: hephaestus doctor --verbose";
   return EXAMINATION_KINDS.found("not-checked", { what: title, advice }, `${where}${message}`, "warning");
 }

@@ -12,21 +12,33 @@ const DEPLOY_AGAIN = "Run hephaestus deploy, then hephaestus doctor again.";
 const ASK_AUTHELIA =
   "See Traefik's middleware (authelia.middleware) and Authelia's access_control for its host; `one_factor` or stricter.";
 
+const RENEW = {
+  remedy:
+    "See the log of Traefik for errors of traefik.certResolver, or renew it at the tunnel or load balancer that ends TLS.",
+};
+
 const kinds = findingKinds("Front door", {
   "name-unknown": error(
     "{host} does not resolve",
     "Add a DNS record for it that points at Traefik (or at this node, with expose: ports).",
   ),
-  "certificate-expired": error("the certificate of {host} has expired", "{renewal}"),
-  "certificate-ends-soon": warning("the certificate of {host} expires in less than {days} days", "{renewal}"),
+  "certificate-expired": error("the certificate of {host} has expired", "{renewal}", RENEW),
+  "certificate-ends-soon": warning(
+    "the certificate of {host} expires in less than {days} days",
+    "{renewal}",
+    RENEW,
+  ),
   "certificate-not-yet-valid": error(
     "the certificate of {host} is not valid yet",
     "Compare the clocks of this machine and of the authority that signed it.",
   ),
-  "certificate-wrong-name": error("{host} has a certificate for another name", "{renewal}"),
+  "certificate-wrong-name": error("{host} has a certificate for another name", "{renewal}", RENEW),
   "certificate-untrusted": error(
     "the certificate of {host} is not trusted here",
     "{renewal} If your own authority signed it, set NODE_EXTRA_CA_CERTS here, and make every client trust it.",
+    {
+      remedy: `${RENEW.remedy} If your own authority signed it, set NODE_EXTRA_CA_CERTS, and make every client trust it.`,
+    },
   ),
   "clock-front-door": warning(
     "the clock of the front door is {difference} this machine's",

@@ -28,7 +28,7 @@ const kinds = findingKinds("Docker and Swarm", {
   ),
   "mtu-too-large": warning(
     "packets of the network {name} do not fit between the nodes: small requests succeed, layers hang",
-    "{change}",
+    "Give it the MTU of the nodes: {change}",
   ),
 });
 const { found } = kinds;
@@ -106,12 +106,12 @@ export function judgeMtu(config: Config, { internal, link, nodes, ...external }:
     return [found("mtu-too-large", { name, change }, evidence)];
   };
   return [
-    ...judge(internalNetworkName(config), isSet ? undefined : internal, `Set networks.mtu: ${mtu}`),
+    ...judge(internalNetworkName(config), isSet ? undefined : internal, `networks.mtu: ${mtu}`),
     ...externalNetworks(config).flatMap(({ name, fact }) =>
       judge(
         name,
         external[fact],
-        `Remove it and create it again with: docker network create --driver overlay --attachable --opt ${MTU_OPTION}=${mtu} ${name}`,
+        `remove it, and create it again with: docker network create --driver overlay --attachable --opt ${MTU_OPTION}=${mtu} ${name}`,
       ),
     ),
   ];

@@ -25,11 +25,9 @@ const kinds = findingKinds("Services", {
     "{service} is scaled to 0",
     "Bring it back with: docker service scale {stack}_{service}=1",
   ),
-  "service-down": errorOrWarning(
-    "{service} {fault}",
-    "See its log with: hephaestus logs {service}",
-    "a service does not run, or has not settled",
-  ),
+  "service-down": errorOrWarning("{service} {fault}", "See its log with: hephaestus logs {service}", {
+    meaning: "a service does not run, or has not settled",
+  }),
   "service-crash-loop": errorOrWarning(
     "{service} fails again and again",
     "See its log with: hephaestus logs {service}; fix the reported problem, then run hephaestus deploy.",

@@ -13,7 +13,10 @@ const kinds = findingKinds("Traefik", {
     "Traefik's API could not be asked",
     "See that traefik.api is its address as seen from here, without a login; or take the key out.",
   ),
-  "router-missing": error("Traefik does not see the router {router}", "{advice}"),
+  "router-missing": error("Traefik does not see the router {router}", "{advice}", {
+    remedy:
+      "See that a task of the service runs, that traefik.version is the line of your Traefik, and that its provider and constraints take the stack's labels.",
+  }),
   "router-refused": errorOrWarning(
     "Traefik does not take the router {router} as it is",
     "Fix the reported problem in hephaestus.yaml or in the configuration of Traefik.",

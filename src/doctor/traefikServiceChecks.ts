@@ -23,6 +23,9 @@ const kinds = findingKinds("Traefik", {
   "traefik-provider": error(
     "{service} has no provider that reads our labels (traefik.version: {version})",
     "{change}",
+    {
+      remedy: "Set traefik.version to the line of your Traefik, or start it with the provider of that line.",
+    },
   ),
   "traefik-constraint": error(
     "Traefik's constraint leaves out {services}, for which it makes no routers",

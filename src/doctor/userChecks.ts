@@ -19,6 +19,7 @@ const kinds = findingKinds("Passwords and access", {
   "login-stored": warning(
     "{services} may keep a login from before the users changed: a task on a node without the image could not start",
     "{commands}",
+    { remedy: "Log in, and hand the login on with: docker service update --with-registry-auth *service*" },
   ),
 });
 const { found } = kinds;

@@ -24,11 +24,10 @@ import { keptGeneration, nextGeneration, type StackSecrets } from "./generations
 import { readSecretByService } from "./readSecret.js";
 
 export const OPERATOR_SECRET_KINDS = findingKinds("Passwords and access", {
-  "secret-not-given": error(
-    "{what} are not in the Swarm yet",
-    "{variables}",
-    "a secret that only the operator can give is in no variable, and not in the Swarm yet",
-  ),
+  "secret-not-given": error("{what} are not in the Swarm yet", "{variables}", {
+    meaning: "a secret that only the operator can give is not in the Swarm yet",
+    remedy: "Set the variable that has its content, for this deploy alone.",
+  }),
 });
 
 /** What the operator gives for one secret. */

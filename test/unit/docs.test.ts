@@ -154,6 +154,13 @@ describe("codes of findings", () => {
     expect(declared).toHaveLength(listed.length);
   });
 
+  test("have words of their own for what to do", () => {
+    const cells = read("docs/findings.md")
+      .split("\n")
+      .filter((line) => line.startsWith("| `"));
+    expect(cells.filter((line) => /\| \*\w+\* *\|/.test(line))).toEqual([]);
+  });
+
   test("are made somewhere", () => {
     const made = declarations.reduce((text, declaration) => text.replace(declaration, ""), source);
     expect(declared.filter((code) => !made.includes(`"${code}"`))).toEqual([]);
