@@ -26,11 +26,11 @@ export const addDiff: AddCommand = (program, finish) => {
       const session = await openSession({ ...flags, dryRun: true });
       const { config, docker, reporter } = session;
       const given = credentialsFromEnvironment(config.credentials, process.env);
-      const { plan, problems } = await planUsers(session, bringing(given));
+      const { plan, findings } = await planUsers(session, bringing(given));
       const network = await readNetwork(docker, internalNetworkName(config));
       const files = compare(session.files, readFrom(session.options.folder));
       const stale = files.filter(({ state }) => state !== "current").map(({ path }) => path);
-      noteFindings(reporter, [...problems, ...judgeInternalNetwork(config, network), ...judgeFiles(files)]);
+      noteFindings(reporter, [...findings, ...judgeInternalNetwork(config, network), ...judgeFiles(files)]);
       const differences = await serviceDifferences(session, plan.generations);
       reporter.result(
         { differences, stale },

@@ -66,7 +66,7 @@ async function planDeploy(session: Session, facts: SwarmFacts, wishes: UserWishe
     generations: { ...users.plan.generations, ...operator.generations },
     given: operator.secrets,
   };
-  return { plan: { secrets, host }, findings: [...users.problems, ...operator.problems] };
+  return { plan: { secrets, host }, findings: [...users.findings, ...operator.findings] };
 }
 
 /** An obstacle for the plan is reported with the others. Other errors are thrown. */

@@ -88,12 +88,12 @@ export async function chooseOperatorSecrets(
 ): Promise<{
   generations: Partial<Generations>;
   secrets: NewSecret[];
-  problems: Finding[];
+  findings: Finding[];
 }> {
   const { config, environment } = session;
   const generations: Partial<Record<Family, number>> = {};
   const secrets: NewSecret[] = [];
-  const problems: Finding[] = [];
+  const findings: Finding[] = [];
   for (const family of OPERATOR_FAMILIES) {
     const { kinds, given, what, remedy } = OPERATOR_SECRETS[family] as OperatorSecret<SecretKind>;
     const needed = kinds(config);
@@ -111,11 +111,11 @@ export async function chooseOperatorSecrets(
     secrets.push(...brought.map((secret) => ({ ...secret, generation })));
     if (brought.length > 0) continue;
     const evidence = `no secret of the kind ${needed.join(", ")}, and no variable with its content`;
-    problems.push(
+    findings.push(
       OPERATOR_SECRET_KINDS.found("secret-not-given", { what, variables: remedy(needed) }, evidence),
     );
   }
-  return { generations, secrets, problems };
+  return { generations, secrets, findings };
 }
 
 /** Whether a generation holds what the operator gave. Nothing about its content is noted, so it is read back. */

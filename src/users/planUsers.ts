@@ -48,7 +48,7 @@ export const bringing = (given: Credentials | undefined): UserWishes =>
 export async function planUsers(
   session: Session,
   { change, first, obtainable }: UserWishes,
-): Promise<{ plan: SecretsPlan; problems: Finding[] }> {
+): Promise<{ plan: SecretsPlan; findings: Finding[] }> {
   const { config, options } = session;
   const there = await readUserSecrets(session);
   const { found, kept, machines, next } = there;
@@ -67,12 +67,12 @@ export async function planUsers(
     needsCredentials: false,
   };
   if (kept === undefined) {
-    if (change && !first) return { plan, problems: [noUsers(config.stack)] };
-    if (options.dryRun) return { plan, problems: [] };
-    if (first) return { plan: withUsers(session, plan, first.users, [], first.dates), problems: [] };
+    if (change && !first) return { plan, findings: [noUsers(config.stack)] };
+    if (options.dryRun) return { plan, findings: [] };
+    if (first) return { plan: withUsers(session, plan, first.users, [], first.dates), findings: [] };
     return {
       plan: { ...plan, needsCredentials: true },
-      problems: obtainable === undefined ? [nobodyToAsk()] : [],
+      findings: obtainable === undefined ? [nobodyToAsk()] : [],
     };
   }
   const { generation, facts, unseen } = kept;
@@ -80,7 +80,7 @@ export async function planUsers(
   const isUnseen = obtainable !== undefined && unseen.includes(obtainable);
   const needsCredentials = isUnseen && change === undefined && !options.dryRun;
   const unknown = unseen.filter((user) => !(needsCredentials && user === obtainable));
-  const problems = [
+  const findings = [
     ...(generation === (inUse ?? generation) ? [] : [tookBack(inUse, generation)]),
     ...judgeUserNames(config, facts),
     ...judgeAges(config.credentials.maxAge, facts),
@@ -88,7 +88,7 @@ export async function planUsers(
   ];
   const isSame = machines !== undefined && change === undefined;
   const changed = isSame ? plan : await applyChange(session, plan, kept, change ?? keepUsers);
-  return { plan: { ...changed, needsCredentials }, problems };
+  return { plan: { ...changed, needsCredentials }, findings };
 }
 
 /**

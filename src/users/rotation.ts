@@ -82,13 +82,13 @@ const lookAtUsers = (session: Session, change: UserChange): Promise<SecretsPlan>
     session.reporter,
     { id: "preflight", title: "Users" },
     async () => {
-      const { plan, problems } = await planUsers(session, { change });
+      const { plan, findings } = await planUsers(session, { change });
       if (plan.accounts.some(({ kind }) => kind !== HTPASSWD)) {
-        problems.push(
+        findings.push(
           USER_KINDS.found("machine-secrets-missing", {}, "a gateway's or a UI's account has no secret"),
         );
       }
-      reportFindings(session.reporter, problems);
+      reportFindings(session.reporter, findings);
       return plan;
     },
     ({ kept }) => `generation ${kept?.generation} is in use`,

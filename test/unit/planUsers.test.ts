@@ -72,8 +72,8 @@ function sessionOf(secrets: readonly string[], more: { config?: string; unseen?:
 }
 
 const planned = async (session: Session, wishes: UserWishes) => {
-  const { plan, problems } = await planUsers(session, wishes);
-  return { plan, messages: problems.map(({ message }) => message) };
+  const { plan, findings } = await planUsers(session, wishes);
+  return { plan, messages: findings.map(({ message }) => message) };
 };
 
 /** The names of what would be written, and the lines of the htpasswd. */
@@ -199,8 +199,8 @@ const S3_FILE = storageKeysFrom(KEYS, ["s3"]).s3?.reveal() ?? "";
 test("an obtained password leaves what the operator gave for the storage", async () => {
   const session = { ...sessionOf([], { config: BUCKET }), environment: KEYS };
   const { plan } = await planned(session, { obtainable: "ann" });
-  const { secrets, generations, problems } = await chooseOperatorSecrets(session, plan.found);
-  expect(problems).toEqual([]);
+  const { secrets, generations, findings } = await chooseOperatorSecrets(session, plan.found);
+  expect(findings).toEqual([]);
   const whole = { ...plan, given: secrets, generations: { ...plan.generations, ...generations } };
   const after = await withCredentials(session, whole, credentials("hammer"));
   expect(after.given.map(({ kind, generation }) => `${kind}_${generation}`)).toEqual(["s3_1"]);
@@ -218,19 +218,19 @@ test.each([
     ["s3_2"],
     [],
   ],
-])("the keys of a storage that are in use are %s", async (_what, environment, generation, given, problems) => {
+])("the keys of a storage that are in use are %s", async (_what, environment, generation, given, findings) => {
   const session = { ...sessionOf([...ALL, "s3_1"], { config: BUCKET }), environment };
   const { plan } = await planned(session, {});
   const chosen = await chooseOperatorSecrets(session, plan.found);
   expect(chosen.generations).toEqual({ storage: generation });
   expect(chosen.secrets.map((secret) => `${secret.kind}_${secret.generation}`)).toEqual(given);
-  expect(chosen.problems).toEqual(problems);
+  expect(chosen.findings).toEqual(findings);
 });
 
 test("keys that are needed and nowhere are a problem with its remedy", async () => {
   const session = sessionOf(ALL, { config: BUCKET });
   const { plan } = await planned(session, {});
-  expect((await chooseOperatorSecrets(session, plan.found)).problems).toEqual([
+  expect((await chooseOperatorSecrets(session, plan.found)).findings).toEqual([
     {
       ...{ code: "secret-not-given", theme: "Passwords and access", severity: "error" },
       evidence: "no secret of the kind s3, and no variable with its content",
