@@ -1,6 +1,6 @@
 import { type Endpoint, readEndpoint } from "../docker/endpoint.js";
 import { PREFLIGHT_CHECKS } from "../doctor/allChecks.js";
-import { EXAMINATION_KINDS, examine, partsOf } from "../doctor/examine.js";
+import { EXAMINATION_KINDS, evidenceOf, examine } from "../doctor/examine.js";
 import { factsOf } from "../doctor/facts.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import type { Finding } from "../finding.js";
@@ -72,12 +72,12 @@ async function planDeploy(session: Session, facts: SwarmFacts, wishes: UserWishe
 /** An obstacle for the plan is reported with the others. Other errors are thrown. */
 function asObstacle(error: unknown): Planned {
   if (!(error instanceof OperatorError) || error.exitCode !== ExitCode.preflight) throw error;
-  const { message, where, remedy = "" } = partsOf(error);
-  return { findings: [EXAMINATION_KINDS.found("not-planned", { reason: message, advice: remedy }, where)] };
+  const { evidence, remedy = "" } = evidenceOf(error);
+  return { findings: [EXAMINATION_KINDS.found("not-planned", { advice: remedy }, evidence)] };
 }
 
 /**
- * Chooses how the node of the storage is prepared: on this machine, over ssh, or by a Swarm job. The node is that of the
+ * Chooses how the node of the storage is prepared: on this machine, over ssh, or by a Swarm job. The node is the one of the
  * registry that runs, or else the one that fits.
  */
 async function chooseHost(

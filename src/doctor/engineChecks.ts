@@ -4,7 +4,7 @@ import { type Disk, readRoom } from "../host/freeSpace.js";
 import { fittingNodes, type SwarmFacts } from "../operation/swarmFacts.js";
 import type { Checks } from "./check.js";
 import { type ClockReading, judgeClock } from "./clock.js";
-import { partsOf } from "./examine.js";
+import { evidenceOf } from "./examine.js";
 import { type Limits, roomLeft } from "./room.js";
 
 const kinds = findingKinds("Docker and Swarm", {
@@ -88,9 +88,8 @@ const nodesOf = ({ nodes }: SwarmFacts): string =>
     .join(", ");
 
 function judgeSilence(cause: unknown): Finding {
-  const { message, where, remedy } = partsOf(cause);
-  const advice = remedy ?? "See that `docker version` works in this shell.";
-  return found("docker-silent", { advice }, `${where}${message}`);
+  const { evidence, remedy = "See that `docker version` works in this shell." } = evidenceOf(cause);
+  return found("docker-silent", { advice: remedy }, evidence);
 }
 
 export const judgeEngineClock = (reading: ClockReading): Finding[] =>

@@ -7,7 +7,7 @@ export const EXAMINATION_KINDS = findingKinds("Docker and Swarm", {
   "not-checked": errorOrWarning("could not be checked: {what}", "{advice}", {
     remedy: "See why with: hephaestus doctor --verbose",
   }),
-  "not-planned": error("what a deploy would do cannot be planned: {reason}", "{advice}", {
+  "not-planned": error("what a deploy would do cannot be planned", "{advice}", {
     remedy: "Remove the cause, and deploy again.",
   }),
 });
@@ -65,17 +65,16 @@ async function reachable(facts: Facts, verify: boolean): Promise<(needs: Check["
     })[needs ?? "nothing"];
 }
 
-/** An error in three parts; what is no OperatorError has only its message. */
-export function partsOf(cause: unknown): { message: string; where: string; remedy: string | undefined } {
-  const { message, where, remedy } =
-    cause instanceof OperatorError
-      ? cause
-      : { message: (cause as Error)?.message ?? String(cause), where: undefined, remedy: undefined };
-  return { message, where: where === undefined ? "" : `${where}: `, remedy };
+/** An error as the evidence and the remedy of a finding. */
+export function evidenceOf(cause: unknown): { evidence: string; remedy: string | undefined } {
+  if (!(cause instanceof OperatorError))
+    return { evidence: (cause as Error)?.message ?? String(cause), remedy: undefined };
+  const { message, where, remedy } = cause;
+  return { evidence: where === undefined ? message : `${where}: ${message}`, remedy };
 }
 
 function notChecked({ title }: Check, cause: unknown): Finding {
-  const { message, where, remedy } = partsOf(cause);
-  const advice = remedy ?? "See what it asked Docker with: hephaestus doctor --verbose";
-  return EXAMINATION_KINDS.found("not-checked", { what: title, advice }, `${where}${message}`, "warning");
+  const { evidence, remedy = "See what it asked Docker with: hephaestus doctor --verbose" } =
+    evidenceOf(cause);
+  return EXAMINATION_KINDS.found("not-checked", { what: title, advice: remedy }, evidence, "warning");
 }

@@ -104,13 +104,13 @@ export function factsOf(subject: Subject) {
     services,
     bareServices,
     service,
-    /** Services that hephaestus started beside the stack. */
+    /** Services that hephaestus started, and that are no part of the stack. */
     helpers: once(withTasks(helperServices)),
     /** All services of the Swarm. */
     allServices: once(() => listServices(docker)),
     secrets,
     secretReports: once(() => reportSecrets({ docker, config })),
-    /** What a deploy would change; none where a deploy would make secrets first. */
+    /** What a deploy would change; nothing if it would make secrets first. */
     differences: async () => {
       const found = await secrets();
       const [users, machines] = [candidates(found)[0], keptMachines(found, config)];

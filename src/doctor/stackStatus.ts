@@ -46,7 +46,7 @@ export interface Status {
   damagedTags: string[];
   lastBackup: Date | undefined;
   lastGc: Date | undefined;
-  /** Until when the registry refuses pushes, and who works on it meanwhile; undefined where it takes them. */
+  /** Until when the registry refuses pushes, and who works on it meanwhile; undefined if it takes them. */
   readOnly: { until: Date; holder: string | undefined } | undefined;
   /** What is wrong, in words. */
   faults: string[];

@@ -11,7 +11,7 @@ export interface SwarmNetwork {
   options?: Readonly<Record<string, string>>;
 }
 
-/** What Docker takes where a network has no MTU. Source: moby, libnetwork/drivers/overlay (maxMTU). */
+/** What Docker takes if a network has no MTU. Source: moby, libnetwork/drivers/overlay (maxMTU). */
 export const DEFAULT_MTU = 1500;
 
 /** Name of the stack's own network in the Swarm. */

@@ -17,7 +17,7 @@ export interface SwarmFacts {
   isManager: boolean;
   /** The node that answers. */
   nodeId: string;
-  /** The network of Traefik, undefined where there is none. */
+  /** The network of Traefik, undefined if there is none. */
   network: SwarmNetwork | undefined;
   /** The same of Prometheus. */
   metrics?: SwarmNetwork | undefined;
@@ -26,7 +26,7 @@ export interface SwarmFacts {
   /** The address that the other nodes know this one by. */
   nodeAddress?: string;
   nodes: SwarmNode[];
-  /** undefined where the engine runs on another machine. */
+  /** undefined if the engine runs on another machine. */
   hasIpvs: boolean | undefined;
 }
 
