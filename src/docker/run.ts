@@ -1,14 +1,11 @@
 import type { Readable } from "node:stream";
 import { execa } from "execa";
 import { shownArguments } from "../credentials/redaction.js";
-import { Secret } from "../credentials/secret.js";
 import { childEnvironment } from "./childEnvironment.js";
 import { type EngineAnswer, EngineConnection, type EngineRequest } from "./engineConnection.js";
 import { dockerFailed, interrupted, notStarted } from "./failures.js";
 
 interface RunOptions {
-  /** Written to the command's standard input. */
-  input?: Secret | string | Uint8Array;
   /** A file that is the command's standard input. */
   inputFile?: string;
   environment?: Readonly<Record<string, string>>;
@@ -82,7 +79,7 @@ export function dockerCommand(
     const child = execa("docker", [...globalArguments(options), ...args], {
       env: childEnvironment(run.environment),
       extendEnv: false,
-      ...standardInput(run),
+      ...(run.inputFile === undefined ? { input: "" } : { inputFile: run.inputFile }),
       reject: false,
       ...(run.timeout === undefined ? {} : { timeout: run.timeout }),
       ...(run.directory === undefined ? {} : { cwd: run.directory }),
@@ -154,12 +151,6 @@ function passLines(stream: Readable, onLine: (line: string) => void): () => stri
     return rest || last;
   };
 }
-
-const textOf = ({ input = "" }: RunOptions): string | Uint8Array =>
-  input instanceof Secret ? input.reveal() : input;
-
-const standardInput = (run: RunOptions) =>
-  run.inputFile === undefined ? { input: textOf(run) } : { inputFile: run.inputFile };
 
 /** The same docker, which ends each command and each request that takes longer. */
 export function boundedDocker(docker: Docker, milliseconds: number): Docker {
