@@ -112,13 +112,13 @@ test("the sample of diff in docs/deploy.md is what it prints", () => {
   expect(read("docs/deploy.md")).toContain(["$ hephaestus diff", ...lines, "```"].join("\n"));
 });
 
-test("the sample of doctor in docs/operations.md is what it prints", () => {
+test("the sample of doctor in docs/doctor.md is what it prints", () => {
   const storage = { disk: undefined, inodes: undefined, writable: false, readOnly: false };
   const found = judgeStorage("/mnt/storage/registry", "10001:10001", storage, []);
   const lines = findingLines(found).map((line) => shown(line));
   const { config } = loadConfig("domain: example.com\n", "hephaestus.yaml", {});
   const checks = CHECKS.filter(({ applies }) => applies?.(config) ?? true).length;
-  expect(read("docs/operations.md")).toContain(
+  expect(read("docs/doctor.md")).toContain(
     ["$ hephaestus doctor", ...lines, "", `1 error found; ${checks} things checked`, "```"].join("\n"),
   );
 });
