@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { LAYERS } from "../../scripts/layout.js";
 import { generatedPages } from "../../scripts/reference.js";
 import { buildProgram } from "../../src/cli.js";
 import { loadConfig } from "../../src/config/load.js";
@@ -53,6 +54,11 @@ test("every page of docs/ is linked from the README", () => {
   const readme = read("README.md");
   for (const page of pages.filter((path) => /^docs\/[^/]+$/.test(path)))
     expect(readme).toContain(`(${page})`);
+});
+
+test("docs/contributing.md has every layer of the code, from the top down", () => {
+  const rows = [...read("docs/contributing.md").matchAll(/^\| `src\/([\w.]+)\/?` /gm)];
+  expect(rows.map(([, layer]) => layer)).toEqual([...LAYERS].reverse());
 });
 
 test("every command is in the README", () => {
