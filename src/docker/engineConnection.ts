@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { Agent, type ClientRequest, request } from "node:http";
+import { Agent, request } from "node:http";
 import { Duplex } from "node:stream";
 import { childEnvironment } from "./childEnvironment.js";
 
@@ -128,13 +128,8 @@ class DialAgent extends Agent {
   }
 
   override keepSocketAlive(socket: Duplex): boolean {
-    (socket as DialStdio).hold("unref");
+    (socket as DialStdio).unref();
     return true;
-  }
-
-  override reuseSocket(socket: Duplex, asked: ClientRequest): void {
-    asked.reusedSocket = true;
-    (socket as DialStdio).hold("ref");
   }
 }
 
@@ -160,8 +155,17 @@ class DialStdio extends Duplex {
     });
   }
 
-  /** Whether this program waits for the process. */
-  hold(how: "ref" | "unref"): void {
+  /** Lets this program wait for the process. The agent calls it when a kept connection is used again. */
+  ref(): void {
+    this.hold("ref");
+  }
+
+  /** Lets this program end without waiting for the process. */
+  unref(): void {
+    this.hold("unref");
+  }
+
+  private hold(how: "ref" | "unref"): void {
     for (const part of [this.child, ...this.child.stdio]) (part as typeof this.child | null)?.[how]();
   }
 

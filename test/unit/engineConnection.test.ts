@@ -89,6 +89,18 @@ test("questions at the same time need two processes at most, and a large answer 
   expect(calls().length).toBeLessThanOrEqual(2);
 });
 
+test("many questions, one after the other and at once, leave nothing on a connection, which Node would warn of", async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on("warning", onWarning);
+  const docker = dockerCommand({});
+  for (let number = 0; number < 15; number++) await ask(docker);
+  await Promise.all(Array.from({ length: 40 }, () => ask(docker)));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", onWarning);
+  expect(warnings).toEqual([]);
+});
+
 test("a connection that nobody uses does not keep the program from ending", async () => {
   const kept = () => process.getActiveResourcesInfo().filter((name) => /^(?:Process|Pipe)Wrap$/.test(name));
   const before = kept().length;
