@@ -66,9 +66,10 @@ describe("before anything is created", () => {
     });
     const run = await forge.hephaestus(DEPLOY);
     expect(run.exitCode).toBe(ExitCode.preflight);
-    expect(run.stderr).toContain("5 obstacles");
+    expect(run.stderr).toContain("6 obstacles");
     for (const part of [
-      "not what the config renders to",
+      "authelia/access_control.yml: not there yet",
+      "docker-compose.yml, registry/config.yml, gateway/nginx.conf: not what the config renders to",
       "the network missing-net does not exist",
       "docker network create --driver overlay --attachable missing-net",
       "no ready node fits node.labels.disk == big",
@@ -94,7 +95,7 @@ describe("before anything is created", () => {
       env: { ...CREDENTIALS, DOCKER_HOST: "unix:///nonexistent.sock" },
     });
     expect(run.exitCode).toBe(ExitCode.preflight);
-    expect(run.stderr).toMatch(/Cannot connect to the Docker daemon.*\n.*Start Docker/);
+    expect(run.stderr).toMatch(/no connection to the engine.*\n.*Start Docker/);
   });
 });
 
