@@ -87,7 +87,7 @@ export const SECRETS: readonly Subject[] = [
         rule: "an incomplete generation is not made again",
       },
       {
-        what: "isDeepStrictEqual(namesOf(before), namesOf(now))",
+        what: "isDeepStrictEqual(namesOf(before), namesOf(await readStackSecrets(docker, before.stack)))",
         by: "true",
         rule: "that another process removed secrets is noticed",
       },

@@ -34,9 +34,9 @@ export async function readStackSecrets(docker: Docker, stack: string): Promise<S
   return { stack, secrets, used: secretNamesOf(await stackServices(docker, stack)) };
 }
 
-/** Whether nothing happened between two looks. */
-export const hasSameSecrets = (before: StackSecrets, now: StackSecrets): boolean =>
-  isDeepStrictEqual(namesOf(before), namesOf(now));
+/** Whether nothing has happened since they were read. */
+export const areUnchanged = async (docker: Docker, before: StackSecrets): Promise<boolean> =>
+  isDeepStrictEqual(namesOf(before), namesOf(await readStackSecrets(docker, before.stack)));
 
 const namesOf = ({ secrets, used }: StackSecrets) => [secrets.map(({ name }) => name), used];
 
@@ -135,6 +135,8 @@ export async function keptUsers(docker: Docker, found: StackSecrets): Promise<Ke
 export interface UserSecrets {
   readonly found: StackSecrets;
   readonly kept: KeptUsers | undefined;
+  /** The generation of the htpasswd that the registry uses. */
+  readonly inUse: number | undefined;
   /** The generation of the machine accounts to keep; undefined if the stack needs new ones. */
   readonly machines: number | undefined;
   readonly next: { readonly users: number; readonly machines: number };
@@ -148,6 +150,7 @@ export async function readUserSecrets({
   return {
     found,
     kept: await keptUsers(docker, found),
+    inUse: generationInUse(found, HTPASSWD),
     machines: keptMachines(found, config),
     next: { users: nextGeneration(found, "users"), machines: nextGeneration(found, "machines") },
   };

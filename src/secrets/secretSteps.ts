@@ -5,7 +5,7 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
 import { inStep } from "../terminal/inStep.js";
-import { hasSameSecrets, readStackSecrets, type StackSecrets } from "./generations.js";
+import { areUnchanged, type StackSecrets } from "./generations.js";
 import { OPERATOR_FAMILIES } from "./operatorSecrets.js";
 import type { SecretsPlan } from "./secretsPlan.js";
 
@@ -22,7 +22,7 @@ export async function underLock<T>(
 ): Promise<T> {
   const { stack } = session.config;
   return withLock(session, stack, async () => {
-    if (hasSameSecrets(found, await readStackSecrets(session.docker, stack))) return work();
+    if (await areUnchanged(session.docker, found)) return work();
     throw new OperatorError(`the secrets of ${stack} were changed by another process`, {
       remedy: "Nothing was changed. Run the same command again.",
       exitCode: ExitCode.locked,

@@ -13,7 +13,7 @@ import {
 import type { NewSecret } from "../docker/swarmSecrets.js";
 import type { Finding } from "../finding.js";
 import type { Session } from "../operation/stackSession.js";
-import { generationInUse, type KeptUsers, readUserSecrets } from "../secrets/generations.js";
+import { type KeptUsers, readUserSecrets } from "../secrets/generations.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { readEntries } from "./readUsers.js";
@@ -51,7 +51,7 @@ export async function planUsers(
 ): Promise<{ plan: SecretsPlan; findings: Finding[] }> {
   const { config, options } = session;
   const there = await readUserSecrets(session);
-  const { found, kept, machines, next } = there;
+  const { kept, inUse, machines, next } = there;
   const plan: SecretsPlan = {
     ...there,
     generations: {
@@ -76,7 +76,6 @@ export async function planUsers(
     };
   }
   const { generation, facts, unseen } = kept;
-  const inUse = generationInUse(found, HTPASSWD);
   const isUnseen = obtainable !== undefined && unseen.includes(obtainable);
   const needsCredentials = isUnseen && change === undefined && !options.dryRun;
   const unknown = unseen.filter((user) => !(needsCredentials && user === obtainable));
