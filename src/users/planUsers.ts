@@ -108,12 +108,14 @@ export const withCredentials = async (
 async function applyChange(
   session: Session,
   plan: SecretsPlan,
-  { generation }: KeptUsers,
+  { generation, unseen }: KeptUsers,
   change: UserChange,
 ): Promise<SecretsPlan> {
   const { users, machines } = splitHtpasswd(await readEntries(session, generation), plan.machines);
   const changed = applied(change, users);
-  const isNothing = [...changed.changed, ...changed.removed, ...changed.updated].length === 0;
+  // Who gives the password of a user knows it, which the next generation says.
+  const seen = unseen.filter((user) => user === changed.login?.user);
+  const isNothing = [...changed.changed, ...changed.removed, ...changed.updated, ...seen].length === 0;
   if (isNothing && plan.machines !== undefined) return { ...plan, login: changed.login };
   const next = { ...plan, generations: { ...plan.generations, users: plan.next.users } };
   return withUsers(session, next, changed, machines);
