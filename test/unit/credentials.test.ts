@@ -45,6 +45,11 @@ test.each<[string, object, RegExp]>([
   expect(() => notificationHeadersFrom(environment)).not.toThrow(/anvil/);
 });
 
+test("headers that are not set are none", () => {
+  for (const text of [undefined, ""])
+    expect(notificationHeadersFrom({ REGISTRY_NOTIFICATION_HEADERS: text })).toBeUndefined();
+});
+
 describe("a generated password", () => {
   test("has its length and no look-alikes, and is another one every time", () => {
     const passwords = Array.from({ length: 200 }, () => generatePassword().reveal());

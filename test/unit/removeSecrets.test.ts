@@ -117,7 +117,7 @@ test("what a run wrote is taken back, but for what a service uses", async () => 
     (kind) => ({ kind, generation: 2, content }) as const,
   );
   // It could not be written, since somebody else has one of that name.
-  await discardSecrets(docker, "forge", [{ kind: "ui", generation: 2, content }, ...written]);
+  await discardSecrets(docker, "forge", [...written, { kind: "ui", generation: 2, content }]);
   const gone = ["forge_gateway_2", "forge_htpasswd_2", "forge_mirror-logins_2", "forge_handed-over_2"];
   const all = [...SECRETS, ...MARKERS, FOREIGN_SECRET, FOREIGN_CONFIG];
   expect(left().sort()).toEqual(all.filter((name) => !gone.includes(name)).sort());
