@@ -130,8 +130,8 @@ export const RETENTION: readonly Subject[] = [
         rule: "what an index that stays holds, stays",
       },
       {
-        what: ".sort(([a], [b]) => b - a)",
-        by: ".sort(([a], [b]) => a - b)",
+        what: "[...[...following].reverse(), ...released]",
+        by: "[...released, ...following]",
         rule: "what refers to an image goes before the image",
       },
       {

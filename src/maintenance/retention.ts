@@ -93,7 +93,7 @@ function orderOf(images: readonly TaggedImage[]): (a: TaggedImage, b: TaggedImag
   };
 }
 
-/** Tags of what refers to an image of which every tag is released, and of what refers to that in turn. */
+/** Tags of what refers to an image of which every tag is released, and of what refers to that in turn; each after its subject. */
 function followersOf(images: readonly TaggedImage[], released: ReadonlySet<string>): Set<string> {
   /** How many images that stay are a manifest, or hold it. */
   const holders = new Map<Digest, number>();
@@ -168,32 +168,19 @@ function subjectsOf(
     });
 }
 
-/** One entry for each digest, referrers before what they refer to. */
+/** One entry for each digest, referrers before what they refer to: those that follow were found after what they follow. */
 function inOrder(
   images: readonly TaggedImage[],
   released: ReadonlySet<string>,
   following: ReadonlySet<string>,
 ): Doomed[] {
+  const known = new Map(images.map((image) => [image.tag, image]));
   const doomed = new Map<string, Doomed>();
-  const going = images.filter(({ tag }) => following.has(tag) || released.has(tag));
-  const subjects = new Map(going.toReversed().map((image) => [image.digest, image]));
-  const depths = new Map<TaggedImage, number>();
-  const depth = (image: TaggedImage): number => {
-    const chain: TaggedImage[] = [];
-    let at: TaggedImage | undefined = image;
-    while (at?.subject !== undefined && !depths.has(at)) {
-      depths.set(at, 0);
-      chain.push(at);
-      at = subjects.get(at.subject);
-    }
-    let deep = (at && depths.get(at)) ?? 0;
-    for (const one of chain.reverse()) depths.set(one, ++deep);
-    return depths.get(image) ?? 0;
-  };
-  for (const { tag, digest, created } of going
-    .map((image) => [depth(image), image] as const)
-    .sort(([a], [b]) => b - a)
-    .map(([, image]) => image))
+  for (const tag of [...[...following].reverse(), ...released]) {
+    const image = known.get(tag);
+    if (image === undefined) continue;
+    const { digest, created } = image;
     doomed.set(digest, { digest, created, tags: [...(doomed.get(digest)?.tags ?? []), tag] });
+  }
   return [...doomed.values()];
 }

@@ -135,8 +135,9 @@ test("signatures, attestations and SBOMs stay with their image, go with it, and 
   expect(going(all, { olderThanDays: 30 })).toEqual([]);
   expect(going(all, { keepLast: 1 })).toEqual([]);
   // Referrers are deleted first: a run that is interrupted leaves no signature without its image.
-  expect(going(all, { keepLast: 0 })).toEqual([...names, "app"]);
-  expect(going(all, { keepLast: 0, matches: (tag) => tag === "app" })).toEqual([...names, "app"]);
+  const inOrder = [...[...names].reverse(), "app"];
+  expect(going(all, { keepLast: 0 })).toEqual(inOrder);
+  expect(going(all, { keepLast: 0, matches: (tag) => tag === "app" })).toEqual(inOrder);
   expect(going(all, { keepLast: 0, matches: (tag) => tag !== "app" })).toEqual([]);
 });
 
