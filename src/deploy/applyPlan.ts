@@ -2,7 +2,6 @@ import { differenceLines } from "../diff/differenceLines.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { verify } from "../frontDoor/frontDoor.js";
 import { recordState } from "../history/recordSteps.js";
-import { pullOwnImages } from "../mirror/ownImages.js";
 import type { Session } from "../operation/stackSession.js";
 import { handOver } from "../secrets/handover.js";
 import { createOperatorSecrets, createSecrets, showSecrets, underLock } from "../secrets/secretSteps.js";
@@ -11,6 +10,7 @@ import { checkSplit } from "./checkSplit.js";
 import { cleanUp } from "./cleanUp.js";
 import type { DeployPlan } from "./preflight.js";
 import { prepareHost, showHost } from "./prepareHost.js";
+import { pullOwnImages } from "./pullOwnImages.js";
 import { restartMirror } from "./restartMirror.js";
 import { rollOut } from "./rollout.js";
 
