@@ -1,8 +1,8 @@
 import { daysBetween } from "../credentials/dates.js";
 import { ExitCode } from "../errors.js";
 import { readStackSecrets } from "../secrets/generations.js";
-import { underLock } from "../secrets/secretSteps.js";
 import { pruneSecrets, reportSecrets } from "../secrets/secretsReport.js";
+import { underLock } from "../secrets/underLock.js";
 import { table } from "../terminal/table.js";
 import { type AddCommand, dryRunOption, stackOptions } from "./options.js";
 import { openSession } from "./session.js";

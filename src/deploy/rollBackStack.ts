@@ -5,7 +5,8 @@ import { CONFIG_RECORD, configOf, recordState } from "../history/recordSteps.js"
 import { type HistoryRecord, readRecords } from "../history/records.js";
 import { withTemporaryFolder, writeFiles } from "../host/files.js";
 import type { Session } from "../operation/stackSession.js";
-import { createOperatorSecrets, createSecrets, underLock } from "../secrets/secretSteps.js";
+import { createOperatorSecrets, createSecrets } from "../secrets/secretSteps.js";
+import { underLock } from "../secrets/underLock.js";
 import { COMPOSE_FILE } from "../stack.js";
 import { showPlan } from "./applyPlan.js";
 import { cleanUp } from "./cleanUp.js";

@@ -1,34 +1,10 @@
 import { httpSecretContent } from "../credentials/machineAccounts.js";
 import { HTPASSWD, HTTP_SECRET, secretName } from "../credentials/secretKinds.js";
 import { stackSecretNames, writeSecret } from "../docker/swarmSecrets.js";
-import { ExitCode, OperatorError } from "../errors.js";
-import { withLock } from "../operation/stackLock.js";
 import type { Session } from "../operation/stackSession.js";
 import { inStep } from "../terminal/inStep.js";
-import { areUnchanged, type StackSecrets } from "./generations.js";
 import { OPERATOR_FAMILIES } from "./operatorSecrets.js";
 import type { SecretsPlan } from "./secretsPlan.js";
-
-/**
- * Runs an operation under the lock, if the secrets have not changed since preflight.
- *
- * @param found what preflight read
- * @throws OperatorError when another operation works on it, or has changed its secrets since preflight
- */
-export async function underLock<T>(
-  session: Session,
-  found: StackSecrets,
-  work: () => Promise<T>,
-): Promise<T> {
-  const { stack } = session.config;
-  return withLock(session, stack, async () => {
-    if (await areUnchanged(session.docker, found)) return work();
-    throw new OperatorError(`the secrets of ${stack} were changed by another process`, {
-      remedy: "Nothing was changed. Run the same command again.",
-      exitCode: ExitCode.locked,
-    });
-  });
-}
 
 const SECRETS = { id: "secrets", title: "Secrets" } as const;
 
