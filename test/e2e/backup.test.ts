@@ -22,8 +22,8 @@ import { ORAS } from "./clients/oras.js";
 import { findLeaks } from "./leaks.js";
 import { inParallel, type Population, Pusher, populate, pullFaults } from "./population.js";
 import { watchProcesses } from "./processes.js";
-import { startSparingDoor } from "./sparingDoor.js";
 import { CREDENTIALS, SECRETS, USER } from "./stack.js";
+import { startStallingProxy } from "./stallingProxy.js";
 import { useSwarm } from "./swarm.js";
 import type { Run, RunSettings } from "./workspace.js";
 import { expectOk } from "./workspace.js";
@@ -217,9 +217,9 @@ test("oras copies an image of Docker's own media types out of it, which skopeo d
 /** Ends a backup with a signal when it has got so many bytes more. It cannot get many more than that, and never ends before. */
 async function endedAfter(directory: string, bytes: number, signal: NodeJS.Signals): Promise<Run> {
   const enough = bytesOf(directory) + bytes;
-  const door = await startSparingDoor(target.workspace.registryUrl, bytes + MIB);
+  const proxy = await startStallingProxy(target.workspace.registryUrl, bytes + MIB);
   let timer: NodeJS.Timeout;
-  const run = target.workspace.hephaestus(["backup", directory, "--from", door.url], {
+  const run = target.workspace.hephaestus(["backup", directory, "--from", proxy.url], {
     onStart: (pid) => {
       timer = setInterval(() => {
         if (bytesOf(directory) < enough) return;
@@ -230,7 +230,7 @@ async function endedAfter(directory: string, bytes: number, signal: NodeJS.Signa
   });
   return run.finally(() => {
     clearInterval(timer);
-    door.stop();
+    proxy.stop();
   });
 }
 

@@ -12,7 +12,7 @@ import { buildImage } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
 import { startCurrentRelease } from "./clients/release.js";
-import { Hub } from "./mirror/hub.js";
+import { SourceRegistry } from "./mirror/sourceRegistry.js";
 import { CREDENTIALS, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk, Workspace } from "./workspace.js";
@@ -21,7 +21,7 @@ import { expectOk, Workspace } from "./workspace.js";
 
 const swarm = useSwarm();
 let folder: string;
-let hub: Hub;
+let origin: SourceRegistry;
 let nodes: Nodes;
 let node: ManagerNode;
 let here: Workspace;
@@ -29,7 +29,7 @@ let file: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(`${tmpdir()}/b-`);
-  hub = await Hub.start(swarm.images.registry3, folder);
+  origin = await SourceRegistry.start(swarm.images.registry3, folder);
   nodes = new Nodes(folder, 1, 78);
   await startNodes(nodes, swarm.dockerHost, []);
   [node] = nodes.nodes as [ManagerNode];
@@ -44,12 +44,12 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await nodes?.stop();
-  await hub?.end();
+  await origin?.end();
   await rm(here.folder, { recursive: true, force: true });
   await rm(folder, { recursive: true, force: true });
 });
 
-const nginx = () => `${hub.address}/standin/nginx:1.30`;
+const nginx = () => `${origin.address}/standin/nginx:1.30`;
 
 const factsOf = async (): Promise<BundleFacts> =>
   JSON.parse((await execa("tar", ["-xOf", file, "bundle.json"])).stdout) as BundleFacts;
@@ -63,7 +63,7 @@ async function createGateway(image: string): Promise<void> {
 }
 
 test("a bundle has each image, and the engine pulls what it lacks by the digest that the stack runs", async () => {
-  const { digest } = await hub.oci.manifest("standin/nginx", "1.30");
+  const { digest } = await origin.oci.manifest("standin/nginx", "1.30");
   const lacking = await here.hephaestus(["bundle", "--from-engine", file]);
   expect(lacking.exitCode, lacking.all).toBe(ExitCode.preflight);
   expect(lacking.all).toContain(`${nginx()}: cannot be bundled: this engine does not have it`);

@@ -1,36 +1,38 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
 import { restartEngine } from "../support/engine.js";
-import { Patient } from "./rotation/patient.js";
+import { RotatedStack } from "./rotation/rotatedStack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk } from "./workspace.js";
 
 /** Rotations that are broken at every place: whatever happens, a known password is valid and the next run heals. */
 
 const swarm = useSwarm();
-const PATIENTS = 4;
+const STACKS = 4;
 const TIMEOUT = 600_000;
-let patients: Patient[];
+let stacks: RotatedStack[];
 
 beforeAll(async () => {
-  const numbers = Array.from({ length: PATIENTS }, (_, index) => index);
-  patients = await Promise.all(numbers.map((index) => Patient.create(`ward${index}`, 5000 + index, swarm)));
+  const numbers = Array.from({ length: STACKS }, (_, index) => index);
+  stacks = await Promise.all(
+    numbers.map((index) => RotatedStack.create(`turn${index}`, 5000 + index, swarm)),
+  );
 }, TIMEOUT);
 
-afterAll(() => Promise.all((patients ?? []).map((patient) => patient.destroy())), TIMEOUT);
+afterAll(() => Promise.all((stacks ?? []).map((rotated) => rotated.destroy())), TIMEOUT);
 
 /** The ids of all steps, as a rotation tells them. */
-async function stepsOf(patient: Patient): Promise<string[]> {
-  const { run, fresh } = await patient.rotate(false, {});
+async function stepsOf(rotated: RotatedStack): Promise<string[]> {
+  const { run, fresh } = await rotated.rotate(false, {});
   expectOk(run);
-  patient.password = fresh ?? "";
+  rotated.password = fresh ?? "";
   return [...run.all.matchAll(/"event":"begin","step":"([^"]+)"/g)].map(([, id = ""]) => id);
 }
 
 interface Case {
   name: string;
   /** Breaks a rotation; what is not as it has to be, and the password that may be valid now. */
-  run(patient: Patient): Promise<{ faults: string[]; fresh: string | undefined }>;
+  run(rotated: RotatedStack): Promise<{ faults: string[]; fresh: string | undefined }>;
 }
 
 /** Works through the cases, each stack one at a time; says how each ended. */
@@ -38,42 +40,42 @@ async function workThrough(cases: readonly Case[]): Promise<string[]> {
   const waiting = [...cases];
   const bad: string[] = [];
   const lines: string[] = [];
-  const work = async (patient: Patient) => {
+  const work = async (rotated: RotatedStack) => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const { faults, fresh } = await next.run(patient);
-      const old = patient.password;
-      faults.push(...(await patient.heal(fresh)));
-      lines.push(`${next.name}: ${patient.password === old ? "old" : "new"} password, healed`);
+      const { faults, fresh } = await next.run(rotated);
+      const old = rotated.password;
+      faults.push(...(await rotated.heal(fresh)));
+      lines.push(`${next.name}: ${rotated.password === old ? "old" : "new"} password, healed`);
       bad.push(...faults.map((fault) => `${next.name}: ${fault}`));
     }
   };
-  await Promise.all(patients.map(work));
+  await Promise.all(stacks.map(work));
   console.log(lines.sort().join("\n"));
   return bad;
 }
 
 /** One of the passwords that somebody knows is valid; the tasks may be about to change. */
-async function somebodyCanPush(patient: Patient, fresh: string | undefined): Promise<string[]> {
-  const known = [patient.password, ...(fresh === undefined ? [] : [fresh])];
-  return (await patient.valid(known)).length > 0 ? [] : ["no known password is valid"];
+async function somebodyCanPush(rotated: RotatedStack, fresh: string | undefined): Promise<string[]> {
+  const known = [rotated.password, ...(fresh === undefined ? [] : [fresh])];
+  return (await rotated.valid(known)).length > 0 ? [] : ["no known password is valid"];
 }
 
 const killed = (step: string, moment: "begin" | "end", generated: boolean): Case => ({
   name: `killed at the ${moment} of ${step}, ${generated ? "generated" : "given"}`,
-  async run(patient) {
+  async run(rotated) {
     const when = new RegExp(`"event":"${moment}","step":"${step}"`);
-    const { run, fresh } = await patient.rotate(generated, {
+    const { run, fresh } = await rotated.rotate(generated, {
       killSignalAfter: { signal: "SIGKILL", when },
     });
     if (run.exitCode === ExitCode.ok && !(step === "clean-up" && moment === "end"))
       return { faults: [`was not killed: ${run.all}`], fresh };
     // A generated password that was never shown is nobody's: the next run goes back from it.
-    return { faults: generated ? [] : await somebodyCanPush(patient, fresh), fresh };
+    return { faults: generated ? [] : await somebodyCanPush(rotated, fresh), fresh };
   },
 });
 
 test("a rotation that is killed at any of its steps", { timeout: TIMEOUT }, async () => {
-  const [first] = patients as [Patient];
+  const [first] = stacks as [RotatedStack];
   const steps = await stepsOf(first);
   expect(steps).toEqual(expect.arrayContaining(["rollout", "hand-over", "clean-up"]));
   const cases = steps.flatMap((step) => [killed(step, "begin", false), killed(step, "end", true)]);
@@ -83,13 +85,13 @@ test("a rotation that is killed at any of its steps", { timeout: TIMEOUT }, asyn
 test("a rotation whose docker or engine fails at each of its calls in turn", {
   timeout: TIMEOUT,
 }, async () => {
-  const [first] = patients as [Patient];
+  const [first] = stacks as [RotatedStack];
   // All of them, so that the cases begin alike: with a generated password.
   await Promise.all(
-    patients.map(async (patient) => {
-      const { run, fresh } = await patient.rotate(true, { env: await patient.wrapper.environment() });
+    stacks.map(async (rotated) => {
+      const { run, fresh } = await rotated.rotate(true, { env: await rotated.wrapper.environment() });
       expectOk(run);
-      patient.password = fresh ?? "";
+      rotated.password = fresh ?? "";
     }),
   );
   const calls = await first.wrapper.calls();
@@ -97,13 +99,13 @@ test("a rotation whose docker or engine fails at each of its calls in turn", {
   const cases = calls.map(
     (call, index): Case => ({
       name: `call ${String(index + 1).padStart(2)}: ${call.replaceAll(first.workspace.stack, "STACK").slice(2, 90)}`,
-      async run(patient) {
-        const fails = call.replaceAll(first.workspace.stack, patient.workspace.stack);
-        const { run, fresh } = await patient.rotate(true, {
-          env: await patient.wrapper.environment(fails),
+      async run(rotated) {
+        const fails = call.replaceAll(first.workspace.stack, rotated.workspace.stack);
+        const { run, fresh } = await rotated.rotate(true, {
+          env: await rotated.wrapper.environment(fails),
         });
-        const faults = await somebodyCanPush(patient, fresh);
-        if (!(await patient.wrapper.hasFailed())) faults.push("nothing failed");
+        const faults = await somebodyCanPush(rotated, fresh);
+        if (!(await rotated.wrapper.hasFailed())) faults.push("nothing failed");
         if (/This is a bug/.test(run.all)) faults.push(`takes it for a bug: ${run.all}`);
         if (run.exitCode === ExitCode.ok && fresh === undefined) faults.push("says done, and shows nothing");
         return { faults, fresh };
@@ -114,10 +116,10 @@ test("a rotation whose docker or engine fails at each of its calls in turn", {
 });
 
 test("a rotation while the engine restarts", { timeout: TIMEOUT }, async () => {
-  const [patient] = patients as [Patient];
+  const [rotated] = stacks as [RotatedStack];
   const folder = swarm.dockerHost.slice("unix://".length).replace(/\/docker\.sock$/, "");
   let restart: Promise<void> | undefined;
-  const { run, fresh } = await patient.rotate(false, {
+  const { run, fresh } = await rotated.rotate(false, {
     onOutput: (text) => {
       if (/"begin","step":"rollout"/.test(text)) restart ??= restartEngine(folder);
     },
@@ -126,6 +128,6 @@ test("a rotation while the engine restarts", { timeout: TIMEOUT }, async () => {
   await restart;
   console.log(`the rotation ended with ${run.exitCode} after the engine's restart`);
   // The engine starts the tasks of all stacks again, one after the other.
-  await expect.poll(() => somebodyCanPush(patient, fresh), { timeout: 120_000 }).toEqual([]);
-  expect(await patient.heal(fresh)).toEqual([]);
+  await expect.poll(() => somebodyCanPush(rotated, fresh), { timeout: 120_000 }).toEqual([]);
+  expect(await rotated.heal(fresh)).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { story } from "../support/story.js";
 import { buildImage } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
-import { Hub } from "./mirror/hub.js";
+import { SourceRegistry } from "./mirror/sourceRegistry.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import type { Run, RunSettings } from "./workspace.js";
@@ -18,7 +18,7 @@ const swarm = useSwarm();
 story();
 let folder: string;
 let workspace: Workspace;
-let hub: Hub;
+let origin: SourceRegistry;
 let smith: OciClient;
 
 const maintain = (settings: RunSettings = {}): Promise<Run> =>
@@ -26,8 +26,8 @@ const maintain = (settings: RunSettings = {}): Promise<Run> =>
 
 beforeAll(async () => {
   folder = await mkdtemp(`${tmpdir()}/maintain-`);
-  hub = await Hub.start(swarm.images.registry3, folder);
-  const home = await hub.open();
+  origin = await SourceRegistry.start(swarm.images.registry3, folder);
+  const home = await origin.open();
   workspace = await Workspace.create("keep", 5030, 8110);
   smith = new OciClient(workspace.registryUrl, `${USER}:${PASSWORD}`);
   await writeConfig(workspace, swarm, {
@@ -47,13 +47,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await workspace?.destroy();
-  await hub?.end();
+  await origin?.end();
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Something for each part to do: a new image at the hub, and one here that may go. */
+/** Something for each part to do: a new image at the source, and one here that may go. */
 async function work(number: number): Promise<void> {
-  await pushLayout(hub.oci, buildImage(folder, `hub${number}`, [50_000]), `library/app:${number}`);
+  await pushLayout(origin.oci, buildImage(folder, `new${number}`, [50_000]), `library/app:${number}`);
   await pushLayout(smith, buildImage(folder, `old${number}`, [300_000]), `pr/app:old${number}`);
 }
 
@@ -107,7 +107,7 @@ test("killed in each part, every run continues past it, and the last one does al
 });
 
 test("a part that fails keeps none of the others from running", async () => {
-  await hub.end();
+  await origin.end();
   const run = await workspace.hephaestus(["maintain"]);
   expect(run.exitCode, run.all).toBe(ExitCode.verify);
   expect(run.stdout).toMatch(/^mirror +failed +0 copied, 0 unchanged, 1 failed$/m);

@@ -6,7 +6,7 @@ import { story } from "../support/story.js";
 import { buildImage, buildIndex, type Image, MEDIA } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { OciClient } from "./clients/ociClient.js";
-import { Hub } from "./mirror/hub.js";
+import { SourceRegistry } from "./mirror/sourceRegistry.js";
 import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk, Workspace } from "./workspace.js";
@@ -17,8 +17,8 @@ const swarm = useSwarm();
 story();
 let folder: string;
 let workspace: Workspace;
-let hub: Hub;
-/** The hub as containers reach it. */
+let origin: SourceRegistry;
+/** The source registry as containers reach it. */
 let home: string;
 let multi: Image;
 /** Our own registry, without a login and with one. */
@@ -46,29 +46,29 @@ const source = (registry: string, name: string, ...tags: string[]) => ({
 });
 const app = () => source(home, "app", "3.2*", ">=4.0.0 <5");
 
-/** Attaches a signature to an image of the hub: as a referrer, and as a tag that is named after its digest. */
+/** Attaches a signature to an image of the source registry: as a referrer, and as a tag that is named after its digest. */
 async function sign(image: Image): Promise<{ referrer: string; tag: string }> {
-  const referrer = await hub.oci.attach(
+  const referrer = await origin.oci.attach(
     "library/app",
     image.root,
     "application/vnd.example.signature",
     Buffer.from("signed"),
   );
   const tag = `${image.root.digest.replace(":", "-")}.sig`;
-  const { body } = await hub.oci.manifest("library/app", referrer);
+  const { body } = await origin.oci.manifest("library/app", referrer);
   const { subject: _, ...manifest } = JSON.parse(String(body)) as Record<string, unknown>;
-  await hub.oci.putManifest("library/app", tag, Buffer.from(JSON.stringify(manifest)), MEDIA.manifest);
+  await origin.oci.putManifest("library/app", tag, Buffer.from(JSON.stringify(manifest)), MEDIA.manifest);
   return { referrer, tag };
 }
 
 beforeAll(async () => {
   folder = await mkdtemp(`${tmpdir()}/mirror-`);
-  hub = await Hub.start(swarm.images.registry3, folder);
-  home = await hub.open();
+  origin = await SourceRegistry.start(swarm.images.registry3, folder);
+  home = await origin.open();
   multi = buildIndex(folder, "multi");
-  await pushLayout(hub.oci, multi, "library/app:3.20");
-  await pushLayout(hub.oci, buildImage(folder, "four", [40_000]), "library/app:4.1.0");
-  await pushLayout(hub.oci, buildImage(folder, "other", [30_000]), "library/app:edge");
+  await pushLayout(origin.oci, multi, "library/app:3.20");
+  await pushLayout(origin.oci, buildImage(folder, "four", [40_000]), "library/app:4.1.0");
+  await pushLayout(origin.oci, buildImage(folder, "other", [30_000]), "library/app:edge");
   workspace = await Workspace.create("mirror", 5020, 8100);
   anyone = new OciClient(workspace.registryUrl);
   smith = new OciClient(workspace.registryUrl, `${USER}:${PASSWORD}`);
@@ -78,7 +78,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await workspace?.destroy();
-  await hub?.end();
+  await origin?.end();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -97,13 +97,13 @@ test("a mirror comes to a running stack, and brings what is missing with its sig
     .toBe(multi.root.digest);
   await expect
     .poll(() => digest(anyone, "mirror/app", "4.1.0"), { timeout: 60_000 })
-    .toBe(await digest(hub.oci, "library/app", "4.1.0"));
+    .toBe(await digest(origin.oci, "library/app", "4.1.0"));
   expect(await anyone.tags("mirror/app")).not.toContain("edge");
   const { body } = await anyone.manifest("mirror/app", "3.20");
   for (const part of (JSON.parse(String(body)) as { manifests: { digest: string }[] }).manifests)
     expect(await digest(anyone, "mirror/app", part.digest)).toBe(part.digest);
   expect(await digest(anyone, "mirror/app", signature.tag)).toBe(
-    await digest(hub.oci, "library/app", signature.tag),
+    await digest(origin.oci, "library/app", signature.tag),
   );
   const referrers = await anyone.referrers("mirror/app", multi.root.digest);
   expect(referrers.map((one) => one.digest)).toEqual([signature.referrer]);
@@ -122,7 +122,7 @@ test("secrets prune removes a generation from before the mirror", async () => {
 
 test("a tag that moved is seen, and copied by a run", async () => {
   const moved = buildIndex(folder, "moved");
-  await pushLayout(hub.oci, moved, "library/app:3.20");
+  await pushLayout(origin.oci, moved, "library/app:3.20");
   const before = await hephaestus("mirror", "status", "--json");
   expect(before.exitCode, before.all).toBe(ExitCode.unhealthy);
   const { images } = JSON.parse(before.stdout.trim().split("\n").at(-1) ?? "") as {
@@ -148,13 +148,13 @@ test("a tag that moved is seen, and copied by a run", async () => {
   );
 });
 
-test("a hub that limits pulls, breaks off or has no such image is named, and the others are copied", async () => {
-  await pushLayout(hub.oci, buildImage(folder, "new", [200_000]), "library/app:3.22");
+test("a source that limits pulls, breaks off or has no such image is named, and the others are copied", async () => {
+  await pushLayout(origin.oci, buildImage(folder, "new", [200_000]), "library/app:3.22");
   // Each has an address of its own: regsync asks a registry that failed less often.
   const faulty: object[] = [];
   for (const fault of ["limited", "breaking"] as const) {
-    await pushLayout(hub.oci, buildImage(folder, fault, [300_000]), `library/${fault}:1`);
-    faulty.push(source(await hub.open(fault), fault, "1"));
+    await pushLayout(origin.oci, buildImage(folder, fault, [300_000]), `library/${fault}:1`);
+    faulty.push(source(await origin.open(fault), fault, "1"));
   }
   await deploy([app(), ...faulty, source(home, "gone", "*")]);
   const run = await hephaestus("mirror", "run");
@@ -165,11 +165,13 @@ test("a hub that limits pulls, breaks off or has no such image is named, and the
   expect(await anyone.tags("mirror/app")).toEqual(expect.arrayContaining(["3.20", "3.22", "4.1.0"]));
   const history = await hephaestus("history");
   expect(history.stdout).toMatch(/ mirror .* \d copied, \d unchanged, 3 failed$/m);
-  hub.recover();
+  origin.recover();
   for (const name of ["limited", "breaking"]) {
     const again = await hephaestus("mirror", "run", name);
     expectOk(again);
-    expect(await digest(anyone, `mirror/${name}`, "1")).toBe(await digest(hub.oci, `library/${name}`, "1"));
+    expect(await digest(anyone, `mirror/${name}`, "1")).toBe(
+      await digest(origin.oci, `library/${name}`, "1"),
+    );
   }
 });
 
@@ -203,7 +205,7 @@ test("the stack's own images come home, and a deploy takes them from here though
     Object.entries(images).map(([name, image]) => [name, `${home}/standin/${image}`]),
   );
   for (const [name, image] of Object.entries(images)) {
-    const there = `${hub.address}/standin/${image}`;
+    const there = `${origin.address}/standin/${image}`;
     for (const target of [there, own[name] ?? ""])
       await workspace.docker("tag", swarm.images[name as keyof typeof images], target);
     const push = await workspace.docker("push", there);
@@ -260,10 +262,10 @@ test("the stack's own images come home, and a deploy takes them from here though
   expect(await digest(anyone, "own/app", "latest")).toMatch(/^sha256:/);
 });
 
-test("a hub that dies in the middle is named, and the images pull from here without it", async () => {
+test("a source that dies in the middle is named, and the images pull from here without it", async () => {
   // In a repository that is mirrored through this door alone: a mirror that just started would copy it otherwise.
-  await pushLayout(hub.oci, buildImage(folder, "last", [200_000]), "library/last:1");
-  const dying = await hub.open("dying");
+  await pushLayout(origin.oci, buildImage(folder, "last", [200_000]), "library/last:1");
+  const dying = await origin.open("dying");
   await deploy([{ ...app(), from: `${dying}/library/app` }, source(dying, "last", "1")]);
   const run = await hephaestus("mirror", "run");
   expect(run.exitCode, run.all).toBe(ExitCode.verify);

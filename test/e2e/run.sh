@@ -53,7 +53,7 @@ install_missing() {
 # With --check alone: whether they can run here.
 if [ "${1:-}" = --check ]; then exit 0; fi
 
-# Behind the wall there is no network, so the packages of the stand-in images are fetched before.
+# The tests have no network, so the packages of the stand-in images are fetched before.
 HEPHAESTUS_CACHE=${HEPHAESTUS_CACHE:-$PWD/.demo/cache}
 export HEPHAESTUS_CACHE
 prefetch() { npx tsx test/e2e/prefetch.ts "$HEPHAESTUS_CACHE"; }
@@ -82,16 +82,16 @@ prefetch
 # Short, since the engine's socket paths must be (107 bytes). Everything the tests write goes there.
 TMPDIR=$(mktemp -d /tmp/heph.XXXXXX)
 export TMPDIR
-walled=
-# The wall falls with its first process, and with the wall the kernel ends all that is behind it.
-fall() {
-	for pid in $walled; do
+running=
+# With the first process of a namespace of process ids the kernel ends all others in it.
+end_all() {
+	for pid in $running; do
 		kill -9 "$pid" 2>/dev/null || true
 		wait "$pid" || true
 	done
 	rm -rf "$TMPDIR"
 }
-trap fall EXIT
+trap end_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -101,9 +101,9 @@ default_cli=${HEPHAESTUS_DOCKER:-$(command -v docker)}
 debian_cli=${HEPHAESTUS_DOCKER:-/usr/bin/docker}
 if [ ! -x "$debian_cli" ]; then debian_cli=$default_cli; fi
 
-# behind_wall PART DOCKER VITEST_ARGUMENTS: in the background. A tmpfs on /run hides the sockets of a Docker or containerd of the
+# isolated PART DOCKER VITEST_ARGUMENTS: in the background. A tmpfs on /run hides the sockets of a Docker or containerd of the
 # machine. The shell stays the first process and collects orphans; exec would leave that to node, which does not.
-behind_wall() {
+isolated() {
 	HEPHAESTUS_PART=$1
 	export HEPHAESTUS_PART
 	first=$TMPDIR/docker$1
@@ -116,7 +116,7 @@ behind_wall() {
 		npx vitest run --project e2e "$@"
 		exit $?
 	' sh "$@" &
-	walled="$walled $!"
+	running="$running $!"
 }
 
 # Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
@@ -125,15 +125,15 @@ if [ $# = 0 ]; then
 	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain"
 	faults="faults gc diff doctor goingBack size bundle"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
-	behind_wall -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
+	isolated -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
 	# shellcheck disable=SC2046,SC2086
-	behind_wall -faults "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $faults) >"$TMPDIR/faults.log" 2>&1
-	behind_wall "" "$default_cli" --exclude "test/e2e/{$(echo "$rolls $faults" | tr ' ' ,)}.test.ts"
+	isolated -faults "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $faults) >"$TMPDIR/faults.log" 2>&1
+	isolated "" "$default_cli" --exclude "test/e2e/{$(echo "$rolls $faults" | tr ' ' ,)}.test.ts"
 else
-	behind_wall "" "$default_cli" "$@"
+	isolated "" "$default_cli" "$@"
 fi
 status=0
-for pid in $walled; do wait "$pid" || status=$?; done
-walled=
+for pid in $running; do wait "$pid" || status=$?; done
+running=
 if [ $# = 0 ]; then cat "$TMPDIR/rolls.log" "$TMPDIR/faults.log"; fi
 exit "$status"

@@ -9,7 +9,7 @@ import { buildImage, MEDIA } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { rate } from "./load.js";
 import { TlsDoor } from "./metrics/tlsDoor.js";
-import { Hub } from "./mirror/hub.js";
+import { SourceRegistry } from "./mirror/sourceRegistry.js";
 import { inParallel, Pusher } from "./population.js";
 import { CREDENTIALS, DEPLOY, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
@@ -28,7 +28,7 @@ const PORT = 8443;
 const swarm = useSwarm();
 let folder: string;
 let forge: Workspace;
-let hub: Hub;
+let origin: SourceRegistry;
 let door: TlsDoor | undefined;
 const name = (number: number) => `team/app-${number}`;
 
@@ -67,15 +67,17 @@ async function fill(tasks: readonly string[]): Promise<void> {
 
 beforeAll(async () => {
   folder = await mkdtemp(`${tmpdir()}/size-`);
-  hub = await Hub.start(swarm.images.registry3, folder);
-  await pushLayout(hub.oci, buildImage(folder, "one", [40_000]), "library/app:1");
+  origin = await SourceRegistry.start(swarm.images.registry3, folder);
+  await pushLayout(origin.oci, buildImage(folder, "one", [40_000]), "library/app:1");
   forge = await Workspace.create("size", 5000, 8080);
   await forge.docker("network", "create", "--driver", "overlay", "--attachable", "aether-net");
   await writeConfig(forge, swarm, {
     root: {
       expose: "traefik",
       traefik: { publicPort: PORT },
-      mirror: [{ from: `${await hub.open()}/library/app`, to: "mirror/app", tags: ["1"], plainHttp: true }],
+      mirror: [
+        { from: `${await origin.open()}/library/app`, to: "mirror/app", tags: ["1"], plainHttp: true },
+      ],
       regsync: { image: swarm.images.regsync },
     },
     registry: { host: HOST },
@@ -97,7 +99,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   door?.close();
-  await hub?.end();
+  await origin?.end();
   await forge?.destroy(["aether-net"]);
   await rm(folder, { recursive: true, force: true });
 });

@@ -1,6 +1,6 @@
 /**
  * A Swarm of several managers on this machine: each node is a Docker Engine in a network namespace of its own, with its own
- * host name and its own /srv. A bridge joins them. Needs root on Linux, and runs behind the wall of test/e2e/run.sh.
+ * host name and its own /srv. A bridge joins them. Needs root on Linux, and runs in the namespaces of test/e2e/run.sh.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { execa } from "execa";

@@ -1,6 +1,6 @@
 /**
  * OpenSSH's server on a node of a Swarm of the tests (nodes.ts), and what its client needs to reach it: keys that are made for
- * it, in a folder that lies over /etc/ssh here. Runs behind the wall of test/e2e/run.sh, which has mounts of its own.
+ * it, in a folder that lies over /etc/ssh here. Runs in the namespaces of test/e2e/run.sh, with mounts of its own.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";

@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { addressForTasks } from "../addresses.js";
 import { OciClient } from "../clients/ociClient.js";
 
-const CONTAINER = "mirror-hub";
+const CONTAINER = "mirror-source";
 const PORT = 5601;
 
 const CONFIG = `version: 0.1
@@ -15,23 +15,23 @@ http: { addr: 127.0.0.1:${PORT} }
 `;
 
 /**
- * What is wrong with the hub behind a door:
+ * What is wrong with the source registry behind a proxy:
  * - limited: pulls of manifests are answered 429, as Docker Hub does.
  * - breaking: a blob ends in the middle, also when it is continued. The next two times it is not there: regsync waits ever longer
  *   between its attempts to read on, up to 90 seconds in all.
- * - dying: when a blob is asked for, the hub is gone.
+ * - dying: when a blob is asked for, the registry is gone.
  */
 export type Fault = "limited" | "breaking" | "dying";
 
-interface Door {
+interface Proxy {
   server: Server;
   fault: Fault | undefined;
   /** How often each blob was asked for. */
   asked: Map<string, number>;
 }
 
-export class Hub {
-  private readonly doors: Door[] = [];
+export class SourceRegistry {
+  private readonly proxies: Proxy[] = [];
   /** From this machine, without a proxy. */
   readonly address = `127.0.0.1:${PORT}`;
   readonly oci = new OciClient(`http://${this.address}`);
@@ -42,35 +42,35 @@ export class Hub {
    * @param image of a registry 3.x
    * @param folder for its config
    */
-  static async start(image: string, folder: string): Promise<Hub> {
-    await writeFile(`${folder}/hub.yml`, CONFIG);
-    const mount = ["--volume", `${folder}/hub.yml:/etc/distribution/config.yml:ro`];
+  static async start(image: string, folder: string): Promise<SourceRegistry> {
+    await writeFile(`${folder}/origin.yml`, CONFIG);
+    const mount = ["--volume", `${folder}/origin.yml:/etc/distribution/config.yml:ro`];
     await execa("docker", ["run", "--detach", "--name", CONTAINER, "--network", "host", ...mount, image]);
     await answers(`http://127.0.0.1:${PORT}/v2/`);
-    return new Hub(await addressForTasks());
+    return new SourceRegistry(await addressForTasks());
   }
 
   /**
-   * Opens a way to the hub.
+   * Opens a proxy to the registry.
    *
    * @returns how containers reach it: the registry in the name of an image
    */
   async open(fault?: Fault): Promise<string> {
-    const door: Door = { server: createServer(), fault, asked: new Map() };
-    door.server.on("request", (incoming, outgoing) => this.pass(door, incoming, outgoing));
-    await new Promise<void>((resolve) => door.server.listen(0, "0.0.0.0", resolve));
-    this.doors.push(door);
-    return `${this.host}:${(door.server.address() as AddressInfo).port}`;
+    const proxy: Proxy = { server: createServer(), fault, asked: new Map() };
+    proxy.server.on("request", (incoming, outgoing) => this.pass(proxy, incoming, outgoing));
+    await new Promise<void>((resolve) => proxy.server.listen(0, "0.0.0.0", resolve));
+    this.proxies.push(proxy);
+    return `${this.host}:${(proxy.server.address() as AddressInfo).port}`;
   }
 
-  /** Nothing is wrong behind any door from now on. */
+  /** Nothing is wrong behind any proxy from now on. */
   recover(): void {
-    for (const door of this.doors) door.fault = undefined;
+    for (const proxy of this.proxies) proxy.fault = undefined;
   }
 
   /** It is gone: nothing listens any more. */
   async end(): Promise<void> {
-    for (const { server } of this.doors.splice(0)) {
+    for (const { server } of this.proxies.splice(0)) {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
@@ -78,7 +78,7 @@ export class Hub {
     await execa("docker", ["rm", "--force", "--volumes", CONTAINER], { reject: false });
   }
 
-  private pass({ fault, asked }: Door, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  private pass({ fault, asked }: Proxy, incoming: IncomingMessage, outgoing: ServerResponse): void {
     const { method = "", url = "", headers } = incoming;
     const isBlob = url.includes("/blobs/");
     if (fault === "dying" && isBlob) {

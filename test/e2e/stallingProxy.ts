@@ -5,7 +5,7 @@ import { listen } from "./doctor/fakes.js";
  * A way to a registry that falls silent when it has given so many bytes of blobs: who reads through it is never done before it is
  * stopped.
  */
-export async function startSparingDoor(
+export async function startStallingProxy(
   registryUrl: string,
   most: number,
 ): Promise<{ url: string; stop: () => void }> {

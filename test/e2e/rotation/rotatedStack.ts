@@ -9,7 +9,7 @@ import type { Swarm } from "../swarm.js";
 import { type Run, type RunSettings, Workspace } from "../workspace.js";
 import { DockerWrapper } from "./wrapper.js";
 
-export class Patient {
+export class RotatedStack {
   /** The password that is valid. */
   password = "First-heat-1";
   private rotations = 0;
@@ -19,7 +19,7 @@ export class Patient {
     readonly wrapper: DockerWrapper,
   ) {}
 
-  static async create(name: string, port: number, swarm: Swarm): Promise<Patient> {
+  static async create(name: string, port: number, swarm: Swarm): Promise<RotatedStack> {
     const workspace = await Workspace.create(name, port, port + 1000);
     await writeConfig(workspace, swarm, {
       // Four stacks that probe every second would keep a core busy.
@@ -27,13 +27,13 @@ export class Patient {
       ui: { enabled: false },
     });
     await workspace.hephaestus(["render"]);
-    const patient = new Patient(
+    const rotated = new RotatedStack(
       workspace,
       await DockerWrapper.create(`${workspace.folder}/wrapper`, swarm.dockerHost),
     );
-    const run = await workspace.hephaestus([...DEPLOY, "--password-stdin"], { input: patient.password });
+    const run = await workspace.hephaestus([...DEPLOY, "--password-stdin"], { input: rotated.password });
     if (run.exitCode !== ExitCode.ok) throw new Error(run.all);
-    return patient;
+    return rotated;
   }
 
   /** A rotation to a given password, or to a generated one; `fresh` is what may be valid afterwards. */
