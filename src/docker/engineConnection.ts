@@ -139,7 +139,11 @@ class DialStdio extends Duplex {
 
   constructor(globalArguments: readonly string[]) {
     super();
-    this.child = spawn("docker", [...globalArguments, "system", "dial-stdio"], { env: childEnvironment() });
+    // In a session of its own: Ctrl-C goes to all processes of the terminal's group, and what is cleaned up then needs it.
+    this.child = spawn("docker", [...globalArguments, "system", "dial-stdio"], {
+      env: childEnvironment(),
+      detached: true,
+    });
     let complaint = "";
     this.child.stderr.setEncoding("utf8").on("data", (text: string) => {
       complaint += text;

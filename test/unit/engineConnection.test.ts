@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
@@ -214,4 +215,11 @@ test("an answer that is not what it should be is an error with its source", asyn
       exitCode: ExitCode.docker,
       message: expect.stringMatching(message),
     });
+});
+
+test("Ctrl-C in a terminal does not end the connection, which the clean-up needs", async () => {
+  putDocker(`ps -o pgid= -p $$ >${folder}/group; exec '${process.execPath}' ${folder}/dial.cjs`);
+  await dockerCommand({}).ask({ method: "GET", path: "/services" });
+  const { stdout } = spawnSync("ps", ["-o", "pgid=", "-p", String(process.pid)], { encoding: "utf8" });
+  expect(readFileSync(join(folder, "group"), "utf8").trim()).not.toBe(stdout.trim());
 });

@@ -4,7 +4,7 @@ import bcrypt from "bcryptjs";
 import { expect } from "vitest";
 import { ExitCode } from "../../../src/errors.js";
 import { basicValue } from "../../support/basic.js";
-import { DEFAULT_TIMES, DEPLOY, swarmObjects, USER, writeConfig } from "../stack.js";
+import { DEPLOY, swarmObjects, USER, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
 import { type Run, type RunSettings, Workspace } from "../workspace.js";
 import { DockerWrapper } from "./wrapper.js";
@@ -23,7 +23,7 @@ export class RotatedStack {
     const workspace = await Workspace.create(name, port, port + 1000);
     await writeConfig(workspace, swarm, {
       // Four stacks that probe every second would keep a core busy.
-      root: { credentials: { username: USER }, swarm: DEFAULT_TIMES },
+      root: { credentials: { username: USER }, swarm: { probe: "2s", monitor: "2s" } },
       ui: { enabled: false },
     });
     await workspace.hephaestus(["render"]);
