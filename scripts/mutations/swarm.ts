@@ -153,7 +153,7 @@ export const SWARM: readonly Subject[] = [
         rule: "what changes something is never sent twice",
       },
       {
-        what: '(socket as DialStdio).hold("unref");',
+        what: "(socket as DialStdio).unref();",
         by: "",
         rule: "a connection that nobody uses does not keep the program from ending",
       },

@@ -72,24 +72,38 @@ export async function endLeftReadOnly(session: Session): Promise<void> {
 
 /** The old task ends by itself when its last upload has (at most the registry's draintimeout). */
 async function makeReadOnly(session: Session, until: number, drainSeconds: number): Promise<void> {
-  const { config, docker, reporter } = session;
   const variable = `${PREFIX}${until}`;
   await roll(session, variable);
-  const service = registryService(config.stack);
-  for (const end = Date.now() + drainSeconds * 1000; ; await sleep(500)) {
-    const writing = (await serviceTasks(docker, service)).filter(
-      ({ Spec, Status }) => Status.State === "running" && !Spec.ContainerSpec.Env?.includes(variable),
-    );
-    if (writing.length === 0) return;
-    reporter.progress("waiting for uploads to end");
-    if (Date.now() < end) continue;
-    throw new OperatorError(`uploads have not ended in ${drainSeconds} seconds`, {
-      where: service,
-      remedy: "Nothing was removed. Try again when fewer people push.",
-      exitCode: ExitCode.rollout,
-    });
+  if (await haveEnded(session, (env) => !env.includes(variable), drainSeconds)) return;
+  throw new OperatorError(`uploads have not ended in ${drainSeconds} seconds`, {
+    where: registryService(session.config.stack),
+    remedy: "Nothing was removed. Try again when fewer people push.",
+    exitCode: ExitCode.rollout,
+  });
+}
+
+/**
+ * Waits for the registry's tasks of before: one that was replaced answers until it has ended.
+ *
+ * @param isOld tells them by their variables
+ * @returns whether they have ended in time
+ */
+async function haveEnded(
+  { config, docker, reporter }: Session,
+  isOld: (env: readonly string[]) => boolean,
+  seconds: number,
+): Promise<boolean> {
+  for (const end = Date.now() + seconds * 1000; ; await sleep(500)) {
+    const tasks = await serviceTasks(docker, registryService(config.stack));
+    const running = tasks.filter(({ Status }) => Status.State === "running");
+    if (!running.some(({ Spec }) => isOld(Spec.ContainerSpec.Env ?? []))) return true;
+    if (Date.now() >= end) return false;
+    reporter.progress("waiting for the tasks from before to end");
   }
 }
+
+/** Seconds for a task that refused writes to end: no upload is under way. */
+const END_SECONDS = 15;
 
 /** Nothing happens if the registry takes writes. */
 async function makeWritable(session: Session, until: number): Promise<void> {
@@ -101,6 +115,7 @@ async function makeWritable(session: Session, until: number): Promise<void> {
       await endLeftJobs(docker, stack);
       if (readOnlyUntil(await stackServices(docker, stack), stack) === undefined) return;
       await roll(session);
+      await haveEnded(session, (env) => env.some((line) => line.startsWith(PREFIX)), END_SECONDS);
     } catch (cause) {
       // Who has the lock now ends the lease, or it ends by itself.
       if ((cause as OperatorError).exitCode === ExitCode.locked) throw cause;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { SwarmService } from "../../src/docker/objects.js";
+import type { SwarmService, SwarmTask } from "../../src/docker/objects.js";
 import { readOnlyUntil, whileReadOnly } from "../../src/maintenance/lease.js";
 import type { Session } from "../../src/operation/stackSession.js";
 import { FakeEngine } from "../support/fakeEngine.js";
@@ -19,9 +19,17 @@ test("the registry refuses writes while the work goes on, and has its spec from 
   const before = structuredClone(registry.Spec);
   const engine = new FakeEngine({ services: [registry] });
   const now = () => engine.objects.services[0] as unknown as SwarmService;
-  const docker = engine.docker(() => {
+  let readOnly: SwarmService["Spec"]["TaskTemplate"] | undefined;
+  let looks = 0;
+  const docker = engine.docker((call) => {
     const Spec = now().Spec.TaskTemplate;
-    engine.objects.tasks = [{ ...task("running", { ServiceID: registry.ID, Spec }) }];
+    const running = (changes: Partial<SwarmTask>) => task("running", { ServiceID: registry.ID, ...changes });
+    engine.objects.tasks = [{ ...running({ Spec }) }];
+    if (readOnlyUntil([now()], "forge") !== undefined) readOnly = Spec;
+    // The task that refuses writes still answers, though its service has converged.
+    else if (readOnly && looks < 5)
+      engine.objects.tasks.push({ ...running({ ID: "t0", Spec: readOnly, DesiredState: "shutdown" }) });
+    if (readOnly && readOnly !== Spec && call === "GET /tasks") looks++;
   });
   const { config } = loadConfig("domain: example.com\nstack: forge", "a config", {});
   const session = { config, docker, cleanupDocker: docker, reporter: silentReporter } as unknown as Session;
@@ -31,6 +39,7 @@ test("the registry refuses writes while the work goes on, and has its spec from 
   };
   expect(await whileReadOnly(session, { until: 4e9, drainSeconds: 1 }, work)).toBe(4e9);
   expect(now().Spec).toEqual(before);
+  expect(engine.objects.tasks).toHaveLength(1);
   const updates = engine.requests.filter((asked) => asked.includes("/update"));
   // The login for its image stays.
   expect(updates.map((asked) => asked.replace(/version=\d+/, ""))).toEqual(
