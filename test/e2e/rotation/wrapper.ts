@@ -71,8 +71,9 @@ export class DockerWrapper {
       : 0;
     const key = `${phase} ${asked}`;
     appendFileSync(`${this.folder}/calls`, `${key}\n`);
-    // How many records go depends on how many rotations there were before.
-    if (!/^GET |^DELETE .*_history_/.test(asked)) writeFileSync(`${this.folder}/phase`, `${phase + 1}\n`);
+    // How many records go, and whether there is a marker, depends on the rotations before.
+    if (!/^GET |^DELETE .*_(?:history|handed-over)_/.test(asked))
+      writeFileSync(`${this.folder}/phase`, `${phase + 1}\n`);
     if (key !== this.fails || existsSync(`${this.folder}/failed`)) return undefined;
     writeFileSync(`${this.folder}/failed`, "");
     return FAULT;
