@@ -104,6 +104,8 @@ function send(
       reject(isOurs ? error : new NoAnswer(error.message, asked.reusedSocket));
     };
     asked.on("error", failed);
+    // Whatever happens to it, it ends; after an answer this says nothing any more.
+    asked.on("close", () => failed(new Error("the connection was closed")));
     asked.on("response", (answer) => {
       const chunks: Buffer[] = [];
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -109,7 +109,9 @@ export function dockerCommand(
     options.onCommand?.(`${request.method} ${decodeURIComponent(request.path)}`);
     if (options.signal?.aborted) throw interrupted();
     try {
-      return await connection.ask(request, options.signal);
+      const answer = await connection.ask(request, options.signal);
+      if (options.signal?.aborted) throw interrupted();
+      return answer;
     } catch (error) {
       throw options.signal?.aborted ? interrupted() : notStarted((error as NodeJS.ErrnoException).code);
     }
