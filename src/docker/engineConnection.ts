@@ -188,7 +188,10 @@ class DialStdio extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.child.kill();
+    // Docker may let a request to end pass while it waits for the engine, and this program would wait with it.
+    this.unref();
+    this.child.stdin.destroy();
+    this.child.kill("SIGKILL");
     done(error);
   }
 }

@@ -38,7 +38,8 @@ beforeEach(async () => {
     join(folder, "dial.cjs"),
     `const socket = require("node:net").connect(${JSON.stringify(join(folder, "socket"))});
 process.stdin.pipe(socket).pipe(process.stdout);
-socket.on("close", () => process.exit());`,
+socket.on("close", () => process.exit());
+process.on("SIGTERM", () => {});`,
   );
   putDocker(`exec '${process.execPath}' ${folder}/dial.cjs`);
   vi.stubEnv("PATH", `${folder}:${process.env.PATH}`);
@@ -151,6 +152,8 @@ test("a request that is not answered ends, by its time or by an interruption, an
   await expect(ask(docker)).rejects.toMatchObject({ exitCode: ExitCode.interrupted });
   answer = ok;
   expect(await ask(cleanupDocker)).toMatchObject({ status: 200 });
+  // Nor does a process that was cut off, and does not end when it is told to, keep the program.
+  expect(process.getActiveResourcesInfo()).not.toContain("ProcessWrap");
 });
 
 test("what the engine refuses is told in its words", async () => {
