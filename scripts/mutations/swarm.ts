@@ -148,7 +148,7 @@ export const SWARM: readonly Subject[] = [
     tests: ["engineConnection.test.ts"],
     mutations: [
       {
-        what: ' && asked.method === "GET")',
+        what: ' || asked.method === "POST")',
         by: ")",
         rule: "what changes something is never sent twice",
       },

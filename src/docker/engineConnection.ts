@@ -65,14 +65,17 @@ export class EngineConnection {
     }
   }
 
-  /** A connection that broke between two requests is opened anew, if asking twice cannot do something twice. */
+  /**
+   * A connection that broke between two requests is opened anew, if asking twice cannot do something twice. The others may have
+   * broken at the same time, as when systemd ends the processes of a unit.
+   */
   private async exchange(asked: EngineRequest, signal: AbortSignal | undefined): Promise<EngineAnswer> {
-    try {
-      return await send(this.agent, asked, signal);
-    } catch (error) {
-      if (error instanceof NoAnswer && error.mayAskAgain && asked.method === "GET")
-        return send(this.agent, asked, signal);
-      throw error;
+    for (;;) {
+      try {
+        return await send(this.agent, asked, signal);
+      } catch (error) {
+        if (!(error instanceof NoAnswer && error.mayAskAgain) || asked.method === "POST") throw error;
+      }
     }
   }
 }
