@@ -31,5 +31,9 @@ export interface Session extends Dockers {
   readonly options: SessionOptions;
 }
 
-/** The same session after an interruption: its docker still works. */
-export const uninterruptible = (session: Session): Session => ({ ...session, docker: session.cleanupDocker });
+/** The same session after an interruption: its docker and its requests still work. */
+export const uninterruptible = (session: Session): Session => ({
+  ...session,
+  docker: session.cleanupDocker,
+  signal: new AbortController().signal,
+});

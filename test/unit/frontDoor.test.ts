@@ -7,6 +7,7 @@ import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import { verifyFrontDoor } from "../../src/frontDoor/frontDoor.js";
 import { askForLogin } from "../../src/frontDoor/questions.js";
+import { type Session, uninterruptible } from "../../src/operation/stackSession.js";
 
 /** Asks a registry that listens with the given handler; the person presses Ctrl-C as soon as it was asked the first time. */
 async function interruptedAt(handler: Parameters<typeof createServer>[1]): Promise<number> {
@@ -42,6 +43,11 @@ test("Ctrl-C ends a question that nobody answers, at once", async () => {
 
 test("Ctrl-C ends the wait between two questions, at once", async () => {
   expect(await interruptedAt((_, response) => response.writeHead(500).end())).toBeLessThan(5000);
+});
+
+test("what is cleaned up after Ctrl-C asks at the front door, too", () => {
+  const { signal } = uninterruptible({ signal: AbortSignal.abort() } as Session);
+  expect(signal.aborted).toBe(false);
 });
 
 test("where nothing listens, the address is told", async () => {
