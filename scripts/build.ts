@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import Handlebars from "handlebars";
+import { GATEWAY_PROGRAM } from "../src/render/gatewayProgram.js";
 import { loadTemplates } from "../src/render/templates.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -50,6 +51,10 @@ const { metafile, outputFiles } = await build({
   },
   plugins: [
     replaced(/handlebars\/lib\/index\.js$/, compiledTemplates),
+    replaced(
+      /\/src\/render\/gatewayProgram\.ts$/,
+      () => `export const GATEWAY_PROGRAM = ${JSON.stringify(GATEWAY_PROGRAM)};`,
+    ),
     // The messages of zod in fifty languages.
     replaced(/zod\/v4\/locales\/index\.js$/, () => "export {};"),
   ],

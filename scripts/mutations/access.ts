@@ -74,9 +74,25 @@ export const ACCESS: readonly Subject[] = [
       },
       { what: "return [...rules, { number: 0,", by: "return [{ number: 0,", rule: "the rules count" },
       {
-        what: "rules.find(({ repositories }) =>",
-        by: "rules.findLast(({ repositories }) =>",
+        what: "candidates.find(({ segments })",
+        by: "candidates.findLast(({ segments })",
         rule: "the first rule that matches decides",
+      },
+      {
+        what: "isOpen || first === name",
+        by: "first === name",
+        rule: "a rule that begins with a star is looked at for each name",
+      },
+      {
+        what: '?? "") ?? open;',
+        by: '?? "") ?? globs;',
+        rule: "names without a rule of their own are looked at",
+        survives: "the others match nothing there",
+      },
+      {
+        what: 'return { rule, pull: may("pull"), push: may("push")',
+        by: 'return { rule, pull: may("push"), push: may("push")',
+        rule: "pulling is pulling",
       },
       { what: "if (user === undefined) return false;", by: "", rule: "without a login nobody is a user" },
       {
@@ -132,52 +148,26 @@ export const ACCESS: readonly Subject[] = [
       { what: 'pattern += "(?:.+/)?";', by: 'pattern += "(?:.+/)";', rule: "** is also no segment" },
       { what: "return `^${pattern}$`;", by: "return `^${pattern}`;", rule: "a glob matches the whole name" },
       {
-        what: 'segment !== "**" && matchesGlob',
-        by: "matchesGlob",
+        what: 'inner !== "**" && matchesSegment',
+        by: "matchesSegment",
         rule: "** is more than * covers",
       },
       {
-        what: "matchesGlob(first, segment) && isWider",
-        by: "matchesGlob(segment, first) && isWider",
+        what: "matchesSegment(outer, inner)",
+        by: "matchesSegment(inner, outer)",
         rule: "covered is what the others match",
       },
+      { what: "return at === pattern.length;", by: "return true;", rule: "a name ends where its glob ends" },
       {
-        what: "if (second === many) return meet(other, list, many, same);",
-        by: "if (second === many) return true;",
+        what: 'segment === "*" ? name !== ""',
+        by: 'segment === "*" ? true',
+        rule: "* as a segment is not nothing for a name",
+        survives: "no name has an empty segment",
+      },
+      {
+        what: "(b[j] === many && (row[j + 1] === true || after[j] === true))",
+        by: "(b[j] === many && row[j + 1] === true)",
         rule: "globs meet if some name is of both",
-      },
-    ],
-  },
-  {
-    file: "src/services/accessMaps.ts",
-    tests: ["repositoryRules.test.ts", "golden.test.ts"],
-    mutations: [
-      { what: '`,${grant.join(",")},`;', by: 'grant.join(",");', rule: "an is not ann" },
-      {
-        what: 'grant === "authenticated" ? "@"',
-        by: 'grant === "authenticated" ? "*"',
-        rule: "every user is not anyone",
-      },
-      {
-        what: 'methods: "PUT", rest: "manifests/[^/?]+", operation: "push"',
-        by: 'methods: "PUT", rest: "manifests/[^/?]+", operation: "pull"',
-        rule: "a manifest is pushed",
-      },
-      {
-        what: 'methods: "DELETE", rest: "(?:manifests|blobs)',
-        by: 'methods: "DELETE", rest: "(?:manifests)',
-        rule: "deleting a blob is deleting",
-      },
-      {
-        what: 'isAnyPublic(rules) ? "*" : "@"',
-        by: '"*"',
-        rule: "where nothing is public, everybody needs a login",
-      },
-      { what: '.replaceAll("[^/]", "[^/?]")', by: "", rule: "the query is no part of a tag" },
-      {
-        what: ".slice(1, -1).replaceAll",
-        by: ".slice(1).replaceAll",
-        rule: "each immutable tag is one of several",
       },
     ],
   },
@@ -185,6 +175,22 @@ export const ACCESS: readonly Subject[] = [
     file: "src/config/accessFindings.ts",
     tests: ["repositoryRules.test.ts"],
     mutations: [
+      {
+        what: "!isCovered(other, [glob]) && !isCovered(glob, [other])",
+        by: "!isCovered(glob, [other])",
+        rule: "an exception in front of a rule is meant",
+      },
+      {
+        what: 'if (more === "anonymous" && less !== "anonymous")',
+        by: 'if (more === "anonymous")',
+        rule: "a rule that grants no more is no trap",
+      },
+      {
+        what: 'if (more === "authenticated") return',
+        by: 'if (more === "none") return',
+        rule: "every user is more than some",
+        survives: "the first name of none is looked for in vain",
+      },
       {
         what: "before.push(...repositories);",
         by: 'before.unshift(repositories[0] ?? "");',

@@ -85,14 +85,9 @@ export const CONFIG: readonly Subject[] = [
         rule: "without users of Authelia nobody asks it",
       },
       {
-        what: "(access.length > 0 || metrics.enabled) &&",
-        by: "access.length > 0 &&",
-        rule: "metrics need the JavaScript module",
-      },
-      {
-        what: "(access.length > 0 || metrics.enabled) &&",
-        by: "",
-        rule: "without rules a slim image will do",
+        what: "compareVersions(branch, FIRST_FOR_PROGRAM) < 0",
+        by: "compareVersions(branch, FIRST_FOR_PROGRAM) <= 0",
+        rule: "the first branch that runs the program runs it",
       },
       { what: "/-slim(?:@|$)/", by: "/-slim$/", rule: "a slim image with a digest is slim" },
       {
@@ -161,11 +156,6 @@ export const CONFIG: readonly Subject[] = [
         what: 'expose === "traefik" && metrics.network === traefik.network',
         by: 'expose === "ports" && metrics.network === traefik.network',
         rule: "Prometheus is not on Traefik's network",
-      },
-      {
-        what: "compareVersions(branch, FIRST_WITH_COUNTERS) >= 0",
-        by: "compareVersions(branch, FIRST_WITH_COUNTERS) > 0",
-        rule: "the first branch that counts counts",
       },
       { what: "config.metrics.enabled\n", by: "true\n", rule: "metrics that are off need nothing" },
       {

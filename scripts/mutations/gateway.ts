@@ -1,107 +1,377 @@
-import type { Subject } from "./mutation.js";
+import type { Mutation, Subject } from "./mutation.js";
 
-/** The gateway's script: what of the rules of access maps cannot do. */
+/** A module of the gateway's program, and the unit tests that run it. */
+const program = (name: string, tests: readonly string[], mutations: readonly Mutation[]): Subject => ({
+  file: `src/services/gateway/program/${name}.ts`,
+  tests: tests.map((test) => `gateway/${test}.test.ts`),
+  mutations,
+});
+
+/** The program that decides about each request. */
 export const GATEWAY: readonly Subject[] = [
-  {
-    file: "templates/gateway/access.js",
-    tests: ["accessScript.test.ts", "publicScope.test.ts"],
-    mutations: [
+  program(
+    "request",
+    ["paths", "decisions"],
+    [
+      { what: 'if (uri.includes("#")) return undefined;', by: "", rule: "a # names nothing" },
+      { what: "name.length <= LONGEST_NAME &&", by: "", rule: "a name has an end" },
+      { what: "&& NAME.test(name)", by: "", rule: "a repository has one spelling" },
       {
-        what: "if (granted === '*' || identity === 'ui' || identity === 'operator') {",
-        by: "if (granted === '*' || identity === 'ui') {",
-        rule: "the operator sees everything",
+        what: 'reads: reads && kind !== "uploads",',
+        by: "reads,",
+        rule: "the state of an upload is no read",
       },
+      { what: 'last.replace(/%3a/i, ":")', by: "last", rule: "the colon of a digest may be encoded" },
       {
-        what: "if (granted === '@' || identity[0] !== ',') {",
-        by: "if (granted === '@') {",
-        rule: "who has no login is no user",
-        survives: "who has no login has no name either, which grants nothing below",
+        what: "&& TAG.test(reference))) return undefined;",
+        by: ")) return undefined;",
+        rule: "a tag has a form",
       },
-      { what: "return identity[0] === ',';", by: "return true;", rule: "who has no login is not every user" },
+      { what: '!(before === "manifests" &&', by: "!(", rule: "only manifests have tags" },
       {
-        what: "i === 1 ? `,${name},` : `,group:${name},`",
-        by: "i === 0 ? `,${name},` : `,group:${name},`",
-        rule: "the first name is the user's",
+        what: 'if (kind === "uploads") return "push";',
+        by: "",
+        rule: "an upload is a push, whatever the method",
       },
-      { what: "`,group:${name},`)", by: "`,${name},`)", rule: "a group is no user" },
-      { what: "name !== '' && granted", by: "granted", rule: "no name is nobody" },
+      { what: 'if (isRead(method)) return "pull";', by: "", rule: "a read is a pull" },
+      { what: '? "delete" : "push";', by: '? "pull" : "push";', rule: "a deletion is a delete" },
+      { what: 'operation: reads ? what : "other",', by: "operation: what,", rule: "a login is a read" },
       {
-        what: "? '(?:' : '(?='",
-        by: "? '(?=' : '(?:'",
-        rule: "a rule that does not grant hides its repositories",
-      },
-      { what: "i += 50) {", by: "i += 60) {", rule: "each rule counts, however many there are" },
-      { what: "return found[0] !== '';", by: "return true;", rule: "the first rule that matches decides" },
-      { what: "text.replace(/\\+/g, ' ')", by: "text", rule: "a plus is a space" },
-      {
-        what: "|| found[key] !== undefined) {",
-        by: ") {",
+        what: "|| found.has(key)) return undefined;",
+        by: ") return undefined;",
         rule: "a parameter that stands twice is not clear",
       },
-      { what: "|| pairs[i].indexOf(';') >= 0 ||", by: "||", rule: "a semicolon is not clear" },
+      { what: '|| pair.includes(";")', by: "", rule: "a semicolon is not clear" },
+      { what: 'text.replaceAll("+", " ")', by: "text", rule: "a plus is a space" },
+    ],
+  ),
+  program(
+    "claim",
+    ["decisions"],
+    [
       {
-        what: "return source === undefined || puller(r.variables.identity)(source) ? uri",
-        by: "return source === undefined || puller(r.variables.identity)(source) || true ? uri",
-        rule: "nobody mounts from what they may not pull",
+        what: '=== "bearer" && value === ANONYMOUS_TOKEN',
+        by: '=== "bearer"',
+        rule: "the anonymous token is one",
       },
       {
-        what: "    if (query === undefined) {\n        return uri.slice(0, at);",
-        by: "    if (query === undefined) {\n        return uri;",
-        rule: "a query that is not clear mounts nothing",
+        what: 'return value === "" ? { kind: "invalid" }',
+        by: 'return value === "" ? { kind: "none" }',
+        rule: "nonsense is no absence",
+      },
+      { what: "+=*)$/i.exec", by: "+=*)/i.exec", rule: "a credential is the whole header" },
+    ],
+  ),
+  program(
+    "client",
+    ["checks"],
+    [
+      { what: ".slice(0, 4)", by: ".slice(0, 8)", rule: "a network of IPv6 has 64 bits" },
+      {
+        what: "isProxy ? forwarded",
+        by: "forwarded !== undefined ? forwarded",
+        rule: "only a trusted proxy is believed",
+      },
+      { what: ".slice(0, -1).at(-1)", by: ".at(0)", rule: "the last proxy is believed, and no client" },
+      {
+        what: "while (groups.length + rest.length < 8) ",
+        by: "if (groups.length + rest.length < 8) ",
+        rule: "zeros that are left out count",
+      },
+    ],
+  ),
+  program(
+    "person",
+    ["decisions", "catalog"],
+    [
+      {
+        what: "if (user === TEMPORARY_USER)",
+        by: "if (user.toLowerCase() === TEMPORARY_USER)",
+        rule: "reserved names are compared exactly",
       },
       {
-        what: "scopes.length > 4",
-        by: "scopes.length > 400",
-        rule: "a login with many scopes compiles no rules",
-      },
-      { what: "parts[2] === 'pull' && mayPull", by: "mayPull", rule: "only pulls are public" },
-      { what: "scopes.every((text)", by: "scopes.some((text)", rule: "each scope is public" },
-      {
-        what: "names.length <= wanted) {",
-        by: "names.length < wanted) {",
-        rule: "a page that is followed by another says so",
+        what: 'USER_NAME.test(user) ? { kind: "caller"',
+        by: 'true ? { kind: "caller"',
+        rule: "a reserved name is nobody's in any spelling",
       },
       {
-        what: "page.filter(mayPull).forEach",
-        by: "page.forEach",
-        rule: "the catalog names what the user may pull",
-      },
-      { what: "wanted <= {{catalogMost}} && Math", by: "Math", rule: "a page has no more than so many" },
-      {
-        what: "own === digest || children.indexOf(digest) >= 0",
-        by: "own === digest",
-        rule: "what an immutable index lists stays",
+        what: "const UI = /^hephaestus-ui(?:-[0-9]+)?$/;",
+        by: "const UI = /^hephaestus-ui/;",
+        rule: "an account has one name in each generation",
       },
       {
-        what: "own === digest || children.indexOf(digest) >= 0",
-        by: "children.indexOf(digest) >= 0",
-        rule: "an immutable image stays",
+        what: "&& !isReserved(askedFor)",
+        by: "",
+        rule: "the admin UI asks for no account of the stack",
+        survives: "USER_NAME leaves reserved names out too",
       },
       {
-        what: "                waiting.push(children[i]);\n",
+        what: 'person.kind === "ui" && askedFor',
+        by: "askedFor",
+        rule: "nobody but the admin UI asks for others",
+      },
+      {
+        what: 'if (person.kind === "ui") return operation !== "push";',
+        by: 'if (person.kind === "ui") return true;',
+        rule: "the admin UI pushes nothing",
+      },
+      {
+        what: 'return operation !== "delete" && mirrored',
+        by: "return mirrored",
+        rule: "the mirror deletes nothing",
+      },
+      { what: 'return person.kind !== "mirror";', by: "return true;", rule: "the mirror sees no catalog" },
+      {
+        what: "person.user !== undefined;",
+        by: "true;",
+        rule: "methods that do nothing need a user",
+        survives: "nobody asks before a password is checked",
+      },
+    ],
+  ),
+  program(
+    "judge",
+    ["decisions"],
+    [
+      { what: 'isPublic ? "allow" : "check";', by: '"check";', rule: "a public pull needs no check" },
+      { what: 'asked?.operation === "pull" &&', by: "asked !== undefined &&", rule: "only a pull is public" },
+      { what: "if (isKnown && isPublic)", by: "if (isKnown)", rule: "anyone pulls what is public alone" },
+      {
+        what: "if (isKnown && isOpen && asked",
+        by: "if (isKnown && asked",
+        rule: "a catalog needs a login where nothing is public",
+      },
+      {
+        what: 'claim.kind === "anonymous" && isOpen)',
+        by: 'claim.kind === "anonymous")',
+        rule: "where nothing is public there is no anonymous token",
+      },
+      {
+        what: 'asked?.operation === "login" ? "allow" : "deny";',
+        by: '"deny";',
+        rule: "the anonymous token logs in",
+      },
+      { what: "scopes.length <= 4 &&", by: "", rule: "many scopes are not looked at" },
+      { what: 'actions === "pull" &&', by: "", rule: "a scope to push is not public" },
+      { what: "rest.length === 0 &&", by: "", rule: "a scope has three parts" },
+      { what: "scopes.every((scope)", by: "scopes.some((scope)", rule: "each scope is public" },
+      { what: "scopes.length > 0 &&", by: "", rule: "no scope is not public" },
+    ],
+  ),
+  program(
+    "checks",
+    ["checks"],
+    [
+      {
+        what: "if (known !== undefined) return JSON.parse(known) as Checked;\n",
+        by: "",
+        rule: "an answer is remembered",
+      },
+      { what: "      memory.delete(`asking ${hash}`);\n", by: "", rule: "who asked lets others ask" },
+      {
+        what: '!memory.add(`asking ${hash}`, "1", limits.patience * 1000)',
+        by: "false",
+        rule: "one asks for all",
+      },
+      {
+        what: "if (!wasRight && isExhausted(",
+        by: "if (isExhausted(",
+        rule: "who was right goes past the limits",
+      },
+      {
+        what: "ask(wasRight ? undefined : isCalm",
+        by: "ask(isCalm",
+        rule: "who was right waits for no turn",
+      },
+      { what: "< limits.guessesAtOnce;", by: "< 1e9;", rule: "guesses slow the checks down" },
+      {
+        what: ">= limits.wrongAtOnce;",
+        by: "> limits.wrongAtOnce;",
+        rule: "so many wrong passwords are the limit",
+      },
+      { what: "    memory.delete(`right ${hash}`);\n", by: "", rule: "who is wrong was not right" },
+      {
+        what: "if (!wasRight) {",
+        by: "if (true) {",
+        rule: "a password that was right is no guess",
+        survives: "one more of ten",
+      },
+      {
+        what: "return of(current) + share * of(current - 1);",
+        by: "return of(current);",
+        rule: "guesses of the last window count",
+        survives: "the test allows for a window more",
+      },
+      { what: ".update(credential)", by: '.update("")', rule: "each password has its answer" },
+      {
+        what: 'const REMEMBERED: readonly Refusal[] = ["wrong", ',
+        by: "const REMEMBERED: readonly Refusal[] = [",
+        rule: "a wrong password is remembered",
+      },
+    ],
+  ),
+  program(
+    "users",
+    ["checks", "decisions"],
+    [
+      {
+        what: 'if (provider === "authelia" && !isReserved(name))',
+        by: 'if (provider === "authelia")',
+        rule: "accounts of the stack are the registry's",
+      },
+      {
+        what: 'return isUnknown && provider !== "htpasswd"',
+        by: "return isUnknown",
+        rule: "Authelia is asked where it has users",
+      },
+      {
+        what: 'status >= 400 && status < 500 ? "wrong"',
+        by: 'status === 401 ? "wrong"',
+        rule: "each form of a guess counts",
+      },
+      {
+        what: "const start = `,${user} `;",
+        by: "const start = `${user} `;",
+        rule: "an account has an end of its own",
+      },
+      {
+        what: 'if (user === "") return { refusal: "unusable" };',
+        by: "",
+        rule: "an answer that names nobody lets nobody in",
+      },
+      {
+        what: 'if (!USER_NAME.test(user)) return { refusal: "misnamed" };',
+        by: "",
+        rule: "a name has a form",
+      },
+      { what: "if (status < 200 || status > 299)", by: "if (false)", rule: "only 2xx is a yes" },
+    ],
+  ),
+  program(
+    "places",
+    ["decisions"],
+    [
+      { what: 'method === "HEAD" && claim', by: "claim", rule: "only a HEAD of a user is fresh" },
+      { what: "&& keepsDigests", by: "", rule: "where something is deleted no digest is kept" },
+      {
+        what: 'kind === "manifests" || kind === "blobs") return path;',
+        by: 'kind === "blobs") return path;',
+        rule: "manifests have no query",
+      },
+      {
+        what: "found === undefined || !mayTake ? path",
+        by: "found === undefined ? path",
+        rule: "a mount needs a pull",
+      },
+      { what: "isRepository(from) &&", by: "", rule: "a mount names a repository" },
+      {
+        what: "found === undefined || !mayTake ? path",
+        by: "!mayTake ? path",
+        rule: "a query that is not clear is left out",
+      },
+    ],
+  ),
+  program(
+    "immutable",
+    ["immutable"],
+    [
+      {
+        what: 'if (kind === "blobs") return isNeeded;',
+        by: "",
+        rule: "where tags are immutable no blob is deleted",
+      },
+      {
+        what: "return isImmutable(rule, reference) ? tagIsImmutable(asked) : undefined;",
+        by: "return undefined;",
+        rule: "an immutable tag is not deleted",
+      },
+      { what: "own === digest || children", by: "children", rule: "an immutable image stays" },
+      { what: "|| children.includes(digest)", by: "", rule: "what an immutable index lists stays" },
+      {
+        what: "if (!seen.has(child)) waiting.push(child);",
         by: "",
         rule: "what an index within an index lists stays",
       },
       {
-        what: "if (reply.status === 404) {",
-        by: "if (reply.status >= 404) {",
+        what: "if (reply.status === 404) continue;",
+        by: "if (reply.status >= 404) continue;",
         rule: "an answer that is missing allows no deletion",
       },
       {
-        what: "if (parts[2] === 'blobs') {",
-        by: "if (parts[2] === 'blob') {",
-        rule: "where tags are immutable no blob is deleted",
-      },
-      {
-        what: "reference.indexOf(':') < 0 && immutable.test(reference)",
-        by: "immutable.test(reference) && false",
-        rule: "an immutable tag is not deleted",
-      },
-      {
-        what: "tags.filter((tag) => immutable.test(tag))",
-        by: "[]",
-        rule: "what an immutable tag names is not deleted",
+        what: "if (!/^sha256:[0-9a-f]{64}$/.test(child))",
+        by: "if (false)",
+        rule: "a manifest makes up no path",
       },
     ],
-  },
+  ),
+  program(
+    "catalog",
+    ["catalog"],
+    [
+      { what: "found.filter(mayPull)", by: "found", rule: "the catalog names what one may pull" },
+      {
+        what: "names.length <= wanted)",
+        by: "names.length < wanted)",
+        rule: "a page that is followed by another says so",
+      },
+      { what: "&& wanted <= MOST", by: "", rule: "a page has no more than so many" },
+      {
+        what: 'shown.at(-1) ?? ""',
+        by: 'names.at(-1) ?? ""',
+        rule: "the next page begins behind a shown name",
+      },
+    ],
+  ),
+  program(
+    "program",
+    ["decisions", "immutable", "catalog"],
+    [
+      { what: 'if (!path.startsWith("/v2/")) return answers.NOT_FOUND;', by: "", rule: "the API is at /v2/" },
+      { what: "account.end <= today", by: "account.end < today", rule: "an account ends on its day" },
+      {
+        what: 'if (claim.kind !== "user") return answers.passwordChallenge(addressFor(r), false);',
+        by: 'if (claim.kind === "none") return answers.passwordChallenge(addressFor(r), false);',
+        rule: "only users get tokens",
+        survives: "the compiler refuses it",
+      },
+      { what: "if (!isRead(r.method)) return answers.TOKENS_BY_GET;", by: "", rule: "tokens are for GET" },
+      {
+        what: "r.headersIn.Host === inside",
+        by: "r.headersIn.Host !== undefined",
+        rule: "nobody decides the address",
+      },
+      {
+        what: 'if (asked.operation === "delete" && !settings.delete)',
+        by: "if (false)",
+        rule: "where nothing is deleted nothing is",
+      },
+      {
+        what: "return permits(person, asked, rightsOf, settings.mirrored)\n      ?",
+        by: "return true\n      ?",
+        rule: "what is not permitted is refused",
+      },
+      {
+        what: 'r.method === "POST" ? "application/octet-stream"',
+        by: 'r.method === "" ? "application/octet-stream"',
+        rule: "a form is no query",
+      },
+      {
+        what: "if (!isTag || !isImmutable",
+        by: "if (!isImmutable",
+        rule: "a digest is no tag",
+        survives: "no glob of a tag matches a digest",
+      },
+      {
+        what: "if (status !== 200 || !isDigest(digest))",
+        by: "if (status !== 200)",
+        rule: "the registry makes up no path",
+      },
+      { what: 'if (status === 404) return { place: "@writes" };', by: "", rule: "a new tag is pushed" },
+      {
+        what: 'asked.operation === "catalog" && rules.length > 1',
+        by: 'asked.operation === "catalog" && false',
+        rule: "the catalog is filtered",
+      },
+    ],
+  ),
 ];

@@ -32,7 +32,42 @@ export function globPattern(glob: string): string {
 }
 
 /** Whether a name of a repository or a tag matches a glob. */
-export const matchesGlob = (glob: string, name: string): boolean => new RegExp(globPattern(glob)).test(name);
+export const matchesGlob = (glob: string, name: string): boolean =>
+  stands(glob.split("/"), name.split("/"), "**", matchesSegment);
+
+/** Whether a segment of a glob matches one of a name. */
+export const matchesSegment = (segment: string, name: string): boolean =>
+  segment === "*" ? name !== "" : stands(segment, name, "*", Object.is);
+
+/**
+ * Whether a pattern stands for a list, if its item `many` stands for any number of items. Whatever the texts are, it takes no more
+ * steps than there are pairs of items: only the last `many` ever has to take one item more.
+ */
+export function stands(
+  pattern: ArrayLike<string>,
+  list: ArrayLike<string>,
+  many: string,
+  same: (inPattern: string, inList: string) => boolean,
+): boolean {
+  let at = 0;
+  let taken = 0;
+  let last: { at: number; taken: number } | undefined;
+  while (taken < list.length) {
+    if (pattern[at] === many) {
+      last = { at, taken };
+      at++;
+    } else if (at < pattern.length && same(pattern[at] as string, list[taken] as string)) {
+      at++;
+      taken++;
+    } else if (last !== undefined) {
+      last.taken++;
+      at = last.at + 1;
+      taken = last.taken;
+    } else return false;
+  }
+  while (pattern[at] === many) at++;
+  return at === pattern.length;
+}
 
 const segmentPattern = (segment: string): string =>
   segment === "*" ? "[^/]+" : segment.replaceAll(".", "[.]").replaceAll("*", "[^/]*");
@@ -42,16 +77,15 @@ const segmentPattern = (segment: string): string =>
  * them match together is not seen.
  */
 export const isCovered = (glob: string, others: readonly string[]): boolean =>
-  others.some((other) => isWider(other.split("/"), glob.split("/")));
-
-function isWider([first, ...rest]: readonly string[], inner: readonly string[]): boolean {
-  if (first === undefined) return inner.length === 0;
-  const [segment, ...others] = inner;
-  if (first === "**")
-    return isWider(rest, inner) || (segment !== undefined && isWider([first, ...rest], others));
-  // A star of the inner glob is a character that only stars of the outer one match.
-  return segment !== undefined && segment !== "**" && matchesGlob(first, segment) && isWider(rest, others);
-}
+  others.some((other) =>
+    stands(
+      other.split("/"),
+      glob.split("/"),
+      "**",
+      // A star of the inner glob is a character that only stars of the outer one match.
+      (outer, inner) => inner !== "**" && matchesSegment(outer, inner),
+    ),
+  );
 
 /** Whether some name is matched by both globs. */
 export const intersect = (a: string, b: string): boolean =>
@@ -59,16 +93,22 @@ export const intersect = (a: string, b: string): boolean =>
 
 /** Whether two lists can stand for the same one, if the item `many` stands for any number of items. */
 function meet(
-  [first, ...rest]: readonly string[],
-  other: readonly string[],
+  a: readonly string[],
+  b: readonly string[],
   many: string,
   same: (a: string, b: string) => boolean,
 ): boolean {
-  if (first === undefined) return other.every((item) => item === many);
-  const [second, ...others] = other;
-  const list = [first, ...rest];
-  if (first === many)
-    return meet(rest, other, many, same) || (second !== undefined && meet(list, others, many, same));
-  if (second === many) return meet(other, list, many, same);
-  return second !== undefined && same(first, second) && meet(rest, others, many, same);
+  // Whether what follows in `b` can meet what follows in `a`, from the end of `a` to its beginning.
+  let after: boolean[] = [];
+  for (let i = a.length; i >= 0; i--) {
+    const row: boolean[] = [];
+    for (let j = b.length; j >= 0; j--)
+      row[j] =
+        (i === a.length && j === b.length) ||
+        (a[i] === many && (after[j] === true || row[j + 1] === true)) ||
+        (b[j] === many && (row[j + 1] === true || after[j] === true)) ||
+        (i < a.length && j < b.length && after[j + 1] === true && same(a[i] as string, b[j] as string));
+    after = row;
+  }
+  return after[0] === true;
 }

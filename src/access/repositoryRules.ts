@@ -1,4 +1,4 @@
-import { intersect, isCovered, matchesGlob } from "./glob.js";
+import { intersect, isCovered, matchesGlob, matchesSegment, stands } from "./glob.js";
 
 /** Who may do something: anyone, any user, or these users and groups. */
 export type Grant = "anonymous" | "authenticated" | readonly string[];
@@ -37,6 +37,9 @@ export interface AccessConfig {
   groups: Readonly<Record<string, readonly string[]>>;
   registry: { pull: "anonymous" | "authenticated" };
 }
+
+/** Whether the config has rules of its own. */
+export const hasRules = ({ access }: Pick<AccessConfig, "access">): boolean => access.length > 0;
 
 /** Someone who asks. Without a user it is anyone. */
 export interface Caller {
@@ -88,18 +91,59 @@ export function repositoryRules({ access, groups, registry }: AccessConfig): Rep
   return [...rules, { number: 0, repositories: ["**"], ...rest, immutable: [] }];
 }
 
+/**
+ * Finds the first of some rules that matches a repository. Made once for any number of names, it asks only those rules about a name
+ * that begin as it does.
+ */
+export function finder<T extends { repositories: readonly string[] }>(
+  rules: readonly T[],
+): (repository: string) => T | undefined {
+  const globs = rules.flatMap((rule) =>
+    rule.repositories.map((glob) => {
+      const segments = glob.split("/");
+      const first = segments[0] ?? "";
+      return { rule, segments, first, isOpen: first.includes("*") };
+    }),
+  );
+  const firsts = new Set(globs.filter(({ isOpen }) => !isOpen).map(({ first }) => first));
+  const beginning = new Map(
+    [...firsts].map((name) => [name, globs.filter(({ first, isOpen }) => isOpen || first === name)]),
+  );
+  const open = globs.filter(({ isOpen }) => isOpen);
+  return (repository) => {
+    const names = repository.split("/");
+    const candidates = beginning.get(names[0] ?? "") ?? open;
+    return candidates.find(({ segments }) => stands(segments, names, "**", matchesSegment))?.rule;
+  };
+}
+
 /** The first of some rules that matches a repository. */
 export const firstMatch = <T extends { repositories: readonly string[] }>(
   rules: readonly T[],
   repository: string,
-): T | undefined =>
-  rules.find(({ repositories }) => repositories.some((glob) => matchesGlob(glob, repository)));
+): T | undefined => finder(rules)(repository);
 
 /** The rule that decides about a repository: the first that matches. */
-export function ruleOf(rules: readonly RepositoryRule[], repository: string): RepositoryRule {
-  const found = firstMatch(rules, repository);
+export const ruleOf = (rules: readonly RepositoryRule[], repository: string): RepositoryRule =>
+  deciding(finder(rules)(repository));
+
+function deciding(found: RepositoryRule | undefined): RepositoryRule {
   if (found === undefined) throw new Error("The last rule matches every repository.");
   return found;
+}
+
+/** What someone may do in a repository, and the rule that says so. */
+type Rights = Readonly<Record<Permission, boolean>> & { rule: RepositoryRule };
+export type RightsOf = (caller: Caller, repository: string) => Rights;
+
+/** The one decision of who may do what: the gateway's, and that of `hephaestus access`. Made once for any number of questions. */
+export function rightsBy(rules: readonly RepositoryRule[]): RightsOf {
+  const find = finder(rules);
+  return (caller, repository) => {
+    const rule = deciding(find(repository));
+    const may = (permission: Permission) => includes(rule[permission], caller);
+    return { rule, pull: may("pull"), push: may("push"), delete: may("delete") };
+  };
 }
 
 /** Whether a tag cannot be changed or deleted once it exists. */
@@ -145,7 +189,8 @@ export function hiddenFrom(
   wanted: readonly string[] = ["**"],
 ): string[] {
   const rules = repositoryRules(config);
-  const seenBy = new Set(seen.map((repository) => ruleOf(rules, repository).number));
+  const find = finder(rules);
+  const seenBy = new Set(seen.map((repository) => find(repository)?.number));
   const decides = (place: number, glob: string): boolean =>
     rules[place]?.repositories.some((own) => intersect(own, glob)) === true &&
     !isCovered(

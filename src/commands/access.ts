@@ -1,5 +1,5 @@
 import { REPOSITORY_NAME } from "../access/glob.js";
-import { grantText, includes, PERMISSIONS, repositoryRules, ruleOf } from "../access/repositoryRules.js";
+import { grantText, PERMISSIONS, repositoryRules, rightsBy } from "../access/repositoryRules.js";
 import { USER_NAME } from "../credentials/userNames.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { table } from "../terminal/table.js";
@@ -34,12 +34,12 @@ export const addAccess: AddCommand = (program, finish) => {
           remedy: "Write it without the host and without a tag, such as team-a/app.",
           exitCode: ExitCode.usage,
         });
-      const rule = ruleOf(repositoryRules(config), repository);
       const caller = { user: user === NO_LOGIN ? undefined : user, groups: flags.groups };
+      const { rule, ...rights } = rightsBy(repositoryRules(config))(caller, repository);
       const mayDelete = config.registry.delete;
       const answers = PERMISSIONS.map((permission) => ({
         permission,
-        allowed: includes(rule[permission], caller) && (permission !== "delete" || mayDelete),
+        allowed: rights[permission] && (permission !== "delete" || mayDelete),
         grantedTo:
           permission === "delete" && !mayDelete
             ? "nobody (registry.delete: false)"

@@ -1,5 +1,12 @@
-import { isCovered } from "../access/glob.js";
-import { includes, isAnyPublic, namedBy, PERMISSIONS, repositoryRules } from "../access/repositoryRules.js";
+import { intersect, isCovered } from "../access/glob.js";
+import {
+  includes,
+  isAnyPublic,
+  namedBy,
+  PERMISSIONS,
+  type RepositoryRule,
+  repositoryRules,
+} from "../access/repositoryRules.js";
 import { type ConfigIssue, error, warning } from "./configIssue.js";
 import type { ParsedConfig } from "./schema/index.js";
 
@@ -15,6 +22,7 @@ export function accessFindings(config: ParsedConfig): ConfigIssue[] {
   return [
     ...unreachable("access", config.access),
     ...unreachable("retention", config.retention),
+    ...overlaps(config),
     ...contradictions(config),
     ...reservedNames(config),
     ...usersOrGroups(config),
@@ -46,6 +54,46 @@ function unreachable(key: RuleList, rules: Rules): ConfigIssue[] {
     before.push(...repositories);
   }
   return found;
+}
+
+/**
+ * Globs that share names with one of an earlier rule which grants more there: the wrong order publishes a repository without a
+ * word. Where one glob lies within the other, the order is meant, or no rule is ever reached.
+ */
+function overlaps(config: ParsedConfig): ConfigIssue[] {
+  const rules = repositoryRules(config).filter(({ number }) => number > 0);
+  return rules.flatMap((rule, index) =>
+    rule.repositories.flatMap((glob, place) => {
+      for (const earlier of rules.slice(0, index)) {
+        const more = grantsMore(earlier, rule);
+        const shared = earlier.repositories.find(
+          (other) => intersect(other, glob) && !isCovered(other, [glob]) && !isCovered(glob, [other]),
+        );
+        if (more === undefined || shared === undefined) continue;
+        return [
+          warning(
+            ["access", index, "repositories", place],
+            `rule ${earlier.number} (${shared}) decides where both match, and lets ${more}`,
+            `Put the rule of ${glob} before it, unless that is meant. The first rule that matches decides.`,
+          ),
+        ];
+      }
+      return [];
+    }),
+  );
+}
+
+/** Someone who may do by one rule what the other does not allow, and what that is. */
+function grantsMore(rule: RepositoryRule, other: RepositoryRule): string | undefined {
+  for (const permission of PERMISSIONS) {
+    const [more, less] = [rule[permission], other[permission]];
+    if (more === "anonymous" && less !== "anonymous") return `anyone ${permission}`;
+    if (typeof less === "string") continue;
+    if (more === "authenticated") return `every user ${permission}`;
+    const who = typeof more === "string" ? undefined : more.find((name) => !less.includes(name));
+    if (who !== undefined) return `${who} ${permission}`;
+  }
+  return undefined;
 }
 
 /** Rules whose `pull` excludes someone whom `push` or `delete` includes. */

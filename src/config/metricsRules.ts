@@ -1,8 +1,4 @@
 import { type ConfigIssue, error, type Rule, warning } from "./configIssue.js";
-import { compareVersions } from "./resolve.js";
-
-/** The first stable branch with js_shared_dict_zone (njs 0.8.0). Source: nginx's and njs's lists of changes. */
-const FIRST_WITH_COUNTERS = "1.26";
 
 const needsNetwork: Rule = ({ metrics }) =>
   metrics.network === undefined
@@ -30,16 +26,6 @@ const hasNetworkOfItsOwn: Rule = ({ expose, metrics, networks, traefik }) => {
       );
 };
 
-const gatewayCounts: Rule = ({ gateway: { image } }) => {
-  const branch = /:(\d+\.\d+)/.exec(image.replace(/^.*\//, ""))?.[1];
-  if (branch === undefined || compareVersions(branch, FIRST_WITH_COUNTERS) >= 0) return undefined;
-  return error(
-    "gateway.image",
-    `${image} cannot count requests: its JavaScript module (njs) is older than 0.8.0`,
-    `Use nginx ${FIRST_WITH_COUNTERS} or newer, or set metrics.enabled: false.`,
-  );
-};
-
 const debugServerIsOurs: Rule = ({ registry }) => {
   const name = Object.keys(registry.env).find((variable) => /^REGISTRY_HTTP_DEBUG(?:_|$)/.test(variable));
   return name === undefined
@@ -63,7 +49,7 @@ const bucketHasNoDisk: Rule = ({ metrics, registry: { storage } }) =>
 /** What is wrong with `metrics`, where it is on. */
 export const metricsRule: Rule = (config): ConfigIssue[] =>
   config.metrics.enabled
-    ? [needsNetwork, hasNetworkOfItsOwn, gatewayCounts, debugServerIsOurs, bucketHasNoDisk].flatMap(
+    ? [needsNetwork, hasNetworkOfItsOwn, debugServerIsOurs, bucketHasNoDisk].flatMap(
         (rule) => rule(config) ?? [],
       )
     : [];

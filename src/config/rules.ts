@@ -113,15 +113,26 @@ const autheliaIsReachable: Rule = ({ expose, users, authelia }) =>
       )
     : undefined;
 
-/** Source: the Dockerfiles of the official image: the slim variants lack nginx's modules. */
-const scriptNeedsModule: Rule = ({ access, gateway, metrics }) =>
-  (access.length > 0 || metrics.enabled) && /-slim(?:@|$)/.test(gateway.image)
+/** The first stable branch whose image has njs 0.9.9 (js_access). Source: nginx's and njs's lists of changes. */
+const FIRST_FOR_PROGRAM = "1.30";
+
+const gatewayRunsProgram: Rule = ({ gateway: { image } }) => {
+  // Source: the Dockerfiles of the official image: the slim variants lack nginx's modules.
+  if (/-slim(?:@|$)/.test(image))
+    return error(
+      "gateway.image",
+      `${image} has no JavaScript module (njs), which runs the gateway's program`,
+      "Use the image without -slim.",
+    );
+  const branch = /:(\d+\.\d+)/.exec(image.replace(/^.*\//, ""))?.[1];
+  return branch !== undefined && compareVersions(branch, FIRST_FOR_PROGRAM) < 0
     ? error(
         "gateway.image",
-        `${gateway.image} has no JavaScript module (njs), which ${access.length > 0 ? "the rules of access" : "metrics"} need`,
-        "Use the image without -slim.",
+        `${image} cannot run the gateway's program: its JavaScript module (njs) is older than 0.9.9`,
+        `Use nginx ${FIRST_FOR_PROGRAM} or newer, such as the default: remove gateway.image.`,
       )
     : undefined;
+};
 
 const publicUiOpensReads: Rule = ({ registry, ui, access }) =>
   // With rules the library asks the gateway, as anyone would.
@@ -200,7 +211,7 @@ export const rules: readonly Rule[] = [
   traefikNeedsNames,
   ssoNeedsTraefik,
   autheliaIsReachable,
-  scriptNeedsModule,
+  gatewayRunsProgram,
   tlsNeedsTraefik,
   proxyIsKnown,
   labelsKeepOurMiddlewares,

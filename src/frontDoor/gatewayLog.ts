@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Docker } from "../docker/run.js";
 import { readServiceLog } from "../docker/serviceLogs.js";
 import { readJson } from "../json.js";
-import { ACTION_PATTERNS, type Action, REPOSITORY_PATTERN } from "../services/accessActions.js";
+import { type Action, actionOf, repositoryIn } from "../services/accessActions.js";
 
 /** A request, as the gateway logged it. */
 export interface Access {
@@ -27,8 +27,6 @@ export interface Access {
   userAgent: string;
 }
 
-const ACTION_TESTS = ACTION_PATTERNS.map(({ pattern, action }) => ({ test: new RegExp(pattern), action }));
-const REPOSITORY = new RegExp(REPOSITORY_PATTERN);
 const QUOTED = '"((?:[^"\\\\]|\\\\.)*)"';
 /** The format `plain` of the gateway. */
 const PLAIN = new RegExp(
@@ -67,8 +65,8 @@ export function parseAccess(line: string): Access | undefined {
     via,
     method,
     path,
-    action: ACTION_TESTS.find(({ test }) => test.test(`${method} ${path}`))?.action,
-    repository: REPOSITORY.exec(path)?.groups?.repository,
+    action: actionOf(method, path),
+    repository: repositoryIn(path),
     reference: /\/(?:manifests|blobs|referrers)\/([^/]+)$/.exec(path)?.[1],
     ...rest,
   };

@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { includes, isAnyPublic, repositoryRules, ruleOf } from "../access/repositoryRules.js";
+import { hasRules, includes, isAnyPublic, repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { secondsOf } from "../config/text.js";
 import { basicAuthorization, type Login } from "../credentials/userLogin.js";
 import { readJson } from "../json.js";
-import { hasRules } from "../services/accessMaps.js";
 
 /** Authelia does not answer, or its rules suit no user of the host. */
 export type AutheliaFault = "silent" | "refuses";

@@ -4,12 +4,7 @@ import { PACKAGE } from "../packageFolder.js";
 /** Files that a person may read and change. */
 const NAMES = {
   gateway: "gateway/nginx.conf",
-  gatewayAccess: "gateway/access.conf",
-  gatewayChecks: "gateway/checks.conf",
-  gatewayGuard: "gateway/guard.conf",
-  gatewayUsers: "gateway/users.conf",
   gatewayMetrics: "gateway/metrics.conf",
-  gatewayScript: "gateway/access.js",
   registry: "registry/config.yml",
   reader: "registry/reader.yml",
   storage: "registry/storage.yml",

@@ -1,8 +1,8 @@
 import type { Config } from "../config/resolve.js";
-import { hasRules } from "./accessMaps.js";
+import { GATEWAY_PROGRAM } from "../render/gatewayProgram.js";
 import { GATEWAY_PORT } from "./addresses.js";
 import type { Service } from "./composeModel.js";
-import { CACHE_FOLDER, gatewayConfig, SCRIPT_PATH } from "./gatewayConfig.js";
+import { CACHE_FOLDER, gatewayConfig, gatewaySettings } from "./gatewayConfig.js";
 import { metricsScriptMount } from "./metrics.js";
 import {
   deploy,
@@ -33,19 +33,17 @@ const DEAD_PEER = {
 export const CACHE_VOLUME = "layers";
 
 /**
- * The service `gateway`: stock nginx in front of registry and reader. It speaks the Bearer protocol to clients, has the
- * registry check a password once, and sends what that user writes with an account of its own.
+ * The service `gateway`: stock nginx in front of registry and reader, with a program that decides about each request. It speaks the
+ * Bearer protocol to clients, has the registry check a password once, and sends what that user writes with an account of its own.
  */
 export function gateway(config: Config): StackService {
   return {
     service: service(config),
-    files: (texts) => {
-      const { text, script } = gatewayConfig(config, texts);
-      return {
-        gateway: { path: "gateway/nginx.conf", text },
-        ...(script === undefined ? {} : { "gateway-access": { path: "gateway/access.js", text: script } }),
-      };
-    },
+    files: (texts) => ({
+      gateway: { path: "gateway/nginx.conf", text: gatewayConfig(config, texts) },
+      "gateway-program": { path: "gateway/gateway.js", text: `// ${texts.header}\n${GATEWAY_PROGRAM}` },
+      "gateway-settings": { path: "gateway/gateway.json", text: gatewaySettings(config) },
+    }),
   };
 }
 
@@ -83,7 +81,8 @@ function service(config: Config): Service {
     ],
     configs: [
       { source: "gateway", target: "/etc/nginx/nginx.conf" },
-      ...(hasRules(config) ? [{ source: "gateway-access", target: SCRIPT_PATH }] : []),
+      { source: "gateway-program", target: "/etc/nginx/gateway.js" },
+      { source: "gateway-settings", target: "/etc/nginx/gateway.json" },
       ...(config.metrics.enabled ? [metricsScriptMount()] : []),
     ],
     secrets: [secretMount("gateway", "gateway", UNPRIVILEGED)],

@@ -1,6 +1,6 @@
+import { hasRules } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import { fill } from "../render/fill.js";
-import { hasRules } from "./accessMaps.js";
 import { gatewayAddress, readerAddress } from "./addresses.js";
 import type { SecretMount, Service } from "./composeModel.js";
 import {

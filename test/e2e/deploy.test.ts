@@ -69,8 +69,8 @@ describe("a deployed registry", () => {
       );
       expect(shown.stdout.trim(), service).toBe("5s 5s");
     }
-    const config = await readFile(`${forge.folder}/gateway/nginx.conf`, "utf8");
-    expect(config).toContain("proxy_cache_valid 200 401 45s;");
+    const settings = JSON.parse(await readFile(`${forge.folder}/gateway/gateway.json`, "utf8"));
+    expect(settings.limits.remember).toBe(45);
   });
 
   test("lets nginx open a file for each of its connections, whatever the engine's default is", async () => {

@@ -11,7 +11,7 @@ import { FUZZED, fuzzRules } from "./access/fuzz.js";
 import { PEOPLE, REPOSITORIES, RULES } from "./access/model.js";
 import { accessMutations, FORMER_FAULTS } from "./access/mutations.js";
 import { Difference, PASSWORD, SWEPT, Sweep } from "./access/sweep.js";
-import { startGateways } from "./gateways.js";
+import { gatewayFiles, startGateways } from "./gateways.js";
 import { freePorts, HOST, PlainStack } from "./plainStack.js";
 
 /** Another one sends other requests: HEPHAESTUS_SEED=1 npm run test:gateway */
@@ -46,19 +46,11 @@ beforeAll(async () => {
   // The content of one that is immutable.
   const app = images.get("team-a/app") as Image;
   await putManifest(stack.registry, basic("ann", PASSWORD), app, "v1");
-  const config = stack.file("gateway/nginx.conf");
-  const script = stack.file("gateway/access.js");
-  const all = accessMutations(config);
+  const files = gatewayFiles(stack);
+  const all = accessMutations(files.settings);
   const [whole, ...broken] = await startGateways(
     stack,
-    [
-      { config, script, around: "stack" },
-      ...all.map(({ of, change }) => ({
-        config: of === "config" ? change(config) : config,
-        script: of === "script" ? change(script) : script,
-        around: "stack" as const,
-      })),
-    ],
+    [{ ...files }, ...all.map(({ change }) => change(files))].map((one) => ({ ...one, around: "stack" })),
     app,
   );
   gateway = whole?.door as Door;

@@ -9,57 +9,83 @@ import { replace, type Surroundings } from "./attacks/mutation.js";
 import type { Site } from "./attacks/site.js";
 import { AUTHORITY, freePorts, HOST, type PlainStack } from "./plainStack.js";
 
-export interface Plan {
+/** The rendered files of a gateway: what nginx reads, its program, and what that reads. */
+export interface GatewayFiles {
   config: string;
-  around: Surroundings;
-  /** The script of the gateway's rules. */
-  script?: string;
+  program: string;
+  settings: string;
 }
 
-/** Answers with the request that it got. @returns its address */
-async function startMirror(): Promise<string> {
+export interface Plan extends GatewayFiles {
+  around: Surroundings;
+}
+
+/** What the product renders. */
+export const gatewayFiles = (stack: PlainStack): GatewayFiles => ({
+  config: stack.file("gateway/nginx.conf"),
+  program: stack.file("gateway/gateway.js"),
+  settings: stack.file("gateway/gateway.json"),
+});
+
+/** Answers with the request that it got. @returns its address, and what it was asked */
+async function startMirror(): Promise<{ address: string; heard: readonly string[] }> {
+  const heard: string[] = [];
   const server = createServer(({ method, url, rawHeaders }, response) => {
     const headers = rawHeaders.flatMap((name, index) =>
       index % 2 === 0 ? [`${name}: ${rawHeaders[index + 1]}`] : [],
     );
-    response.end([`${method} ${url}`, ...headers].join("\n"));
+    const text = [`${method} ${url}`, ...headers].join("\n");
+    heard.push(text);
+    response.end(text);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   server.unref();
-  return `127.0.0.1:${(server.address() as { port: number }).port}`;
+  return { address: `127.0.0.1:${(server.address() as { port: number }).port}`, heard };
 }
 
-const proxyTo = (config: string, address: string): string =>
-  replace(
-    config,
-    /map "\$route \$uri" \$destination \{[^}]*\}/,
-    `map $route $destination { default ${address}; }`,
+/** Replaces text of one of the files. */
+export const changed =
+  (of: keyof GatewayFiles, what: string | RegExp, by: string) =>
+  (files: GatewayFiles): GatewayFiles => ({ ...files, [of]: replace(files[of], what, by) });
+
+const proxyTo = (files: GatewayFiles, address: string): GatewayFiles =>
+  changed("config", /(?<=proxy_pass http:\/\/)(?:\$?reader|\$registry)(?=\$sent;)/g, address)(files);
+
+const trustingProxies = changed(
+  "config",
+  "http {",
+  "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;",
+);
+
+/** With checks that are held. Turns and guesses come back so slowly that it does not matter how fast this machine is. */
+function holding(files: GatewayFiles, { addressOf }: HeldChecks): GatewayFiles {
+  const lanes = (["swift", "pace"] as const).reduce(
+    (config, lane) =>
+      replace(
+        config,
+        new RegExp(`(?<=location /${lane}/ \\{[^}]*proxy_pass http://)ask/;`),
+        `${addressOf(lane)}/;`,
+      ),
+    replace(files.config, /(?<=zone=pace:1m rate=)\d+/, "1"),
   );
+  return changed("settings", /(?<="guessesPerMinute": )\d+/, "1")({ ...files, config: lanes });
+}
 
-const trustingProxies = (config: string): string =>
-  replace(config, "http {", "http {\n    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;");
-
-/** The config with checks that are held. Turns and guesses come back so slowly that it does not matter how fast this machine is. */
-const holding = (config: string, { addressOf }: HeldChecks): string =>
-  (["swift", "pace"] as const).reduce(
-    (changed, queue) =>
-      replace(changed, new RegExp(`(?<=server_name ${queue};[^}]*set \\$registry )[^;]+`), addressOf(queue)),
-    ["guesses", "pace"].reduce(
-      (changed, zone) => replace(changed, new RegExp(`(?<=zone=${zone}:1m rate=)\\d+`), "1"),
-      config,
-    ),
-  );
-
-/** The config with what its surroundings ask for. */
-const SURROUNDED: Record<Surroundings, (config: string, mirror: string) => string> = {
-  stack: (config) => config,
-  mirror: (config, mirror) => proxyTo(config, mirror),
-  nothing: (config) => proxyTo(config, "127.0.0.1:1"),
+/** The files with what their surroundings ask for. */
+const SURROUNDED: Record<Surroundings, (files: GatewayFiles, mirror: string) => GatewayFiles> = {
+  stack: (files) => files,
+  mirror: (files, mirror) => proxyTo(files, mirror),
+  checks: (files, mirror) =>
+    changed("config", /(?<=location \/swift\/ \{[^}]*proxy_pass http:\/\/)ask\/;/, `${mirror}/;`)(files),
+  nothing: (files) => proxyTo(files, "127.0.0.1:1"),
   proxy: trustingProxies,
   held: trustingProxies,
-  forgetful: (config) => replace(config, /(?<=proxy_cache_valid 200.*)45s;/, "2s;"),
+  forgetful: changed("settings", /(?<="remember": )\d+/, "2"),
   // A mutation takes this line away. Where the rule is there, the probe fails without this change.
-  narrow: (config) => config.replace(/(?<=limit_conn answers_of_network )\d+/, "6"),
+  narrow: (files) => ({
+    ...files,
+    config: files.config.replace(/(?<=limit_conn answers_of_network )\d+/g, "6"),
+  }),
 };
 
 /** The config at its place on this machine. */
@@ -69,10 +95,9 @@ function placed(config: string, home: string, port: number): string {
     ["worker_processes 4;", "worker_processes 1;"],
     ["/dev/stdout", `${home}/access.log`],
     ["/dev/stderr", `${home}/error.log`],
+    ["/etc/nginx/gateway.js", `${home}/gateway.js`],
   ] as const;
-  const text = places.reduce((changed, [what, by]) => replace(changed, what, by), config);
-  // Only a config with rules has it.
-  return text.replace("/etc/nginx/access.js", `${home}/access.js`);
+  return places.reduce((text, [what, by]) => replace(text, what, by), config);
 }
 
 /**
@@ -86,18 +111,23 @@ export async function startGateways(
   image: Image,
 ): Promise<Site[]> {
   const ports = await freePorts(plans.length);
-  const mirror = plans.some(({ around }) => around === "mirror") ? await startMirror() : "";
+  const mirror = await startMirror();
   const sites: Site[] = [];
   // Some at once: who waits asks again and again.
   await concurrently([...plans.entries()], 4, async ([index, plan]) => {
     const port = ports[index] ?? 0;
     const home = `${stack.folder}/gateway-${port}`;
     await mkdir(home);
-    if (plan.script !== undefined) await writeFile(`${home}/access.js`, plan.script);
     const door = { name: `gateway ${port}`, to: { host: HOST, port }, authority: AUTHORITY };
     const checks = plan.around === "held" ? await HeldChecks.start() : undefined;
-    const surrounded = SURROUNDED[plan.around](plan.config, mirror);
-    const config = stack.moved(checks ? holding(surrounded, checks) : surrounded, `${home}/tmp`);
+    const surrounded = SURROUNDED[plan.around](plan, mirror.address);
+    const files = checks ? holding(surrounded, checks) : surrounded;
+    await writeFile(`${home}/gateway.json`, files.settings);
+    await writeFile(
+      `${home}/gateway.js`,
+      replace(files.program, "/etc/nginx/gateway.json", `${home}/gateway.json`),
+    );
+    const config = stack.moved(files.config, `${home}/tmp`);
     await stack.serveNginx(placed(config, home, port), home, door);
     sites[index] = {
       door,
@@ -106,6 +136,7 @@ export async function startGateways(
       machineAuthorization: stack.machineAuthorization,
       log: () => readFile(`${home}/access.log`, "utf8"),
       ...(checks && { checks }),
+      heard: mirror.heard,
     };
   });
   return sites;

@@ -55,12 +55,7 @@ describe("somebody without a password", () => {
 
   test("learns nothing about an upload, and the gateway lends its own account to nobody", async () => {
     const upload = "/v2/tools/hello/blobs/uploads/7c9b1d52-0000-0000-0000-000000000000";
-    for (const path of [
-      upload,
-      `${upload}?_state=x`,
-      "/v2/tools/hello/blobs/%75ploads/x",
-      "/v2/a/b/blobs/uploads",
-    ]) {
+    for (const path of [upload, `${upload}?_state=x`, "/v2/a/b/blobs/uploads/"]) {
       for (const method of ["GET", "HEAD"]) {
         for (const headers of [[], ["Authorization: Bearer anonymous"]]) {
           const { status } = await ask(served.door, method, path, headers);
@@ -68,6 +63,9 @@ describe("somebody without a password", () => {
         }
       }
     }
+    // What is written in another way names nothing.
+    for (const path of ["/v2/tools/hello/blobs/%75ploads/x", "/v2/a/b/blobs/uploads"])
+      expect((await ask(served.door, "GET", path)).status, path).toBe(404);
   });
 
   test("moves no address that the gateway names", async () => {

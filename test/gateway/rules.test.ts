@@ -3,18 +3,17 @@
  * that config, and the probe that must notice. The same probes hold for the config as it is.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHECK_LIMITS } from "../../src/services/gatewayLimits.js";
+import { TURNS } from "../../src/services/gatewayLimits.js";
 import { pushImage } from "../e2e/attacks/image.js";
 import { type Door, request, talk } from "../e2e/attacks/raw.js";
 import { CREDENTIALS } from "../e2e/stack.js";
 import * as access from "./attacks/accessProbes.js";
 import * as edge from "./attacks/edgeProbes.js";
-import { GENERAL_RULES } from "./attacks/generalRules.js";
+import { RULES } from "./attacks/generalRules.js";
 import * as guess from "./attacks/guessProbes.js";
-import { LOCATION_RULES } from "./attacks/locationRules.js";
-import { replace, type Surroundings } from "./attacks/mutation.js";
+import type { Surroundings } from "./attacks/mutation.js";
 import { type Probe, RIGHT, type Site } from "./attacks/site.js";
-import { startGateways } from "./gateways.js";
+import { changed, gatewayFiles, startGateways } from "./gateways.js";
 import { PlainStack } from "./plainStack.js";
 
 const nameOf = (probe: Probe): string => probe.name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
@@ -34,9 +33,10 @@ const PROBES: [Surroundings, Probe[]][] = [
   ["proxy", [guess.aNetworkOfIpv6CountsAsOneAddress]],
   ["held", [guess.whoComesBackAfterARollIsCheckedAtOnce]],
   ["stack", [guess.guessesInAnyFormAreCounted]],
+  ["held", [guess.whoWaitsForATurnIsLookedAtAgain]],
+  ["checks", [edge.aCheckSaysTheCredentialAlone]],
   ["narrow", [edge.oneNetworkDoesNotTakeAllPlaces]],
 ];
-const MUTATIONS = [...GENERAL_RULES, ...LOCATION_RULES];
 let stack: PlainStack;
 let unbroken: Site[];
 let broken: Site[];
@@ -47,19 +47,17 @@ const caught: string[] = [];
 beforeAll(async () => {
   stack = await PlainStack.start({ registry: { delete: true } }, CREDENTIALS.REGISTRY_HTPASSWD);
   const image = await pushImage(stack.registry, RIGHT, "tools/hello", "latest");
-  const rendered = stack.file("gateway/nginx.conf");
   // Each probe guesses until it is refused. At the rate of the stack most of the time would be waiting.
-  const { checksPerMinute, wrongPerMinute } = CHECK_LIMITS;
-  const config = rendered
-    .replace(`zone=pace:1m rate=${checksPerMinute}r/m`, "zone=pace:1m rate=80r/m")
-    .replace(`zone=wrong:4m rate=${wrongPerMinute}r/m`, "zone=wrong:4m rate=20r/m");
-  expect(config.match(/rate=(?:80|20)r/g)).toHaveLength(2);
+  const files = [
+    changed("config", `zone=pace:1m rate=${TURNS.checksPerMinute}r/m`, "zone=pace:1m rate=80r/m"),
+    changed("settings", /(?<="wrongPerMinute": )\d+/, "20"),
+  ].reduce((whole, change) => change(whole), gatewayFiles(stack));
   const sites = await startGateways(
     stack,
     [
-      ...PROBES.map(([around]) => ({ config, around })),
-      ...MUTATIONS.map(({ change, around }) => ({ config: change(config), around })),
-      { config: replace(config, /keepalive_timeout \d+s;/, "keepalive_timeout 8s;"), around: "stack" },
+      ...PROBES.map(([around]) => ({ ...files, around })),
+      ...RULES.map(({ change, around }) => ({ ...change(files), around })),
+      { ...changed("config", /keepalive_timeout \d+s;/, "keepalive_timeout 8s;")(files), around: "stack" },
     ],
     image,
   );
@@ -104,7 +102,7 @@ test.concurrent("a connection is kept for longer than Traefik keeps it, 90 secon
 
 describe.concurrent("it is noticed when a rule is gone:", () => {
   test.each(
-    MUTATIONS.map((mutation, index) => [mutation.rule, index, mutation.probe] as const),
+    RULES.map((mutation, index) => [mutation.rule, index, mutation.probe] as const),
   )("%s", async (rule, index, probe) => {
     const failure = await probe(broken[index] as Site).catch((error: Error) => error);
     // A probe that fails for another reason, such as a request without an answer, has noticed nothing.

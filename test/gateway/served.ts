@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { pushImage } from "../e2e/attacks/image.js";
 import { CREDENTIALS } from "../e2e/stack.js";
 import { RIGHT, type Site } from "./attacks/site.js";
-import { startGateways } from "./gateways.js";
+import { type GatewayFiles, gatewayFiles, startGateways } from "./gateways.js";
 import { HOST, PlainStack } from "./plainStack.js";
 
 export interface Served extends Site {
@@ -17,16 +17,15 @@ export interface Served extends Site {
 /**
  * Starts one more gateway before a stack, which knows nothing of what the others remember.
  *
- * @param change of the rendered config
+ * @param change of the rendered files
  */
 export async function serveGateway(
   stack: PlainStack,
   image: Site["image"],
-  change = (config: string): string => config,
+  change = (files: GatewayFiles): GatewayFiles => files,
 ): Promise<Served> {
-  const script = stack.files.get("gateway/access.js");
-  const plan = { config: change(stack.file("gateway/nginx.conf")), around: "stack" as const };
-  const [site] = await startGateways(stack, [script === undefined ? plan : { ...plan, script }], image);
+  const plan = { ...change(gatewayFiles(stack)), around: "stack" as const };
+  const [site] = await startGateways(stack, [plan], image);
   if (site === undefined) throw new Error("startGateways() lost a gateway.");
   const { port } = site.door.to as { port: number };
   return { ...site, stack, home: `${stack.folder}/gateway-${port}`, url: `http://${HOST}:${port}` };

@@ -1,10 +1,7 @@
 /** The cases of test/golden/. */
 
-/** Whole files of this case are kept; of most others, what differs from them. */
+/** Whole files of this case are kept; of the others, what differs from them. */
 export const BASE = "traefik3-sso-anonymous";
-
-/** Cases whose files are kept whole as well: a fault of an access map or a glob is seen in them alone. */
-export const WHOLE: readonly string[] = [BASE, "access"];
 
 /** The configs of the golden cases: eight of one matrix, and the special ones. */
 export const CASES: Record<string, string> = {

@@ -53,11 +53,4 @@ describe("the gateway", () => {
     expect(nginx).toContain("set $authelia sso.a.example;");
     expect(nginx).toContain("proxy_pass https://$authelia/auth/api/authz/auth-request;");
   });
-
-  test("asks the registry first with `both`, and otherwise only about the stack's own accounts", () => {
-    expect(rendered("users: { provider: both }").nginx).toContain("error_page 401 = /authelia;");
-    const { nginx } = rendered("users: { provider: authelia }");
-    expect(nginx).not.toContain("error_page 401 = /authelia;");
-    expect(nginx).toContain('if ($remote_user !~ "^hephaestus[.-]") {');
-  });
 });

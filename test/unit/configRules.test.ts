@@ -126,16 +126,16 @@ describe("values that do not fit each other are found, and what looks like them 
     ],
     ["Authelia is asked where it knows users", `${PORTS}${AUTHELIA}`, "error authelia.url", PORTS],
     [
-      "rules need the JavaScript module",
-      "access: [{ repositories: [a] }]\ngateway: { image: 'nginx:1.30.5-alpine-slim' }",
+      "the gateway needs the JavaScript module, whatever the digest",
+      `gateway: { image: 'nginx:1.30.5-alpine-slim@sha256:${"a".repeat(64)}' }`,
       "error gateway.image",
-      "gateway: { image: 'nginx:1.30.5-alpine-slim' }",
+      `gateway: { image: 'nginx:1.30.5-alpine@sha256:${"a".repeat(64)}' }`,
     ],
     [
-      "metrics need the JavaScript module, whatever the digest",
-      `metrics: { enabled: true, network: m }\ngateway: { image: 'nginx:1.30.5-alpine-slim@sha256:${"a".repeat(64)}' }`,
+      "the gateway's program needs nginx 1.30",
+      "gateway: { image: 'mirror.example:5000/nginx:1.29.9-alpine' }",
       "error gateway.image",
-      `metrics: { enabled: true, network: m }\ngateway: { image: 'nginx:1.30.5-alpine@sha256:${"a".repeat(64)}' }`,
+      "gateway: { image: 'mirror.example:5000/nginx:1.30.0' }",
     ],
     [
       "a public UI opens what needs a login",

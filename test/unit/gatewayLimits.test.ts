@@ -8,16 +8,9 @@ import { gatewayConfig } from "../../src/services/gatewayConfig.js";
 const MIB = 1024 * 1024;
 const templates = loadTemplates();
 
-/** Rules with globs of many stars. */
-const RULES = `registry: { delete: true }
-access:
-  - { repositories: ["**/a/**/b"], pull: [ann], immutable: ["v*.*.*"] }
-`;
-
 function gateway(more = "") {
   const { config } = loadConfig(`version: 1\ndomain: example.com\n${more}`, "hephaestus.yaml", {});
-  const { text } = gatewayConfig(config, { templates, header: "", source: "" });
-  return { text };
+  return gatewayConfig(config, { templates, header: "", source: "" });
 }
 
 const first = (text: string, pattern: RegExp): number[] =>
@@ -28,53 +21,35 @@ test.each([
   ["64M", "gateway: { resources: { limits: { memory: 64M } } }\n"],
   ["2G", "gateway: { resources: { limits: { memory: 2G } } }\n"],
 ])("answers that nobody reads fit in %s of memory", (memory, more) => {
-  const { text } = gateway(more);
+  const text = gateway(more);
   const [count = 0, size = 0] = first(text, /proxy_buffers (\d+) (\d+)k;/);
   const [head = 0] = first(text, /proxy_buffer_size (\d+)k;/);
   const [answers = 0] = first(text, /limit_conn answers (\d+);/);
   const [ofNetwork = 0] = first(text, /limit_conn answers_of_network (\d+);/);
   const limit = Number.parseInt(memory, 10) * (memory.endsWith("G") ? 1024 : 1) * MIB;
-  expect(answers).toBeGreaterThan(50);
+  expect(answers).toBeGreaterThan(39);
   expect(ofNetwork).toBeLessThan(answers);
-  expect(answers * (count * size + head) * 1024).toBeLessThan(0.6 * limit);
+  // The program holds 0.4 MiB for each.
+  expect(answers * ((count * size + head) * 1024 + 0.4 * MIB)).toBeLessThan(0.6 * limit);
 });
 
 test("no cache key holds what a client may write freely", () => {
+  const keys: string[] = [];
   for (const more of ["", "gateway: { cache: 1G }\n", "registry: { delete: true }\n"]) {
-    const keys = [...gateway(more).text.matchAll(/proxy_cache_key (.*);/g)].map(([, key = ""]) => key);
-    expect(keys.length).toBeGreaterThan(3);
-    for (const variable of keys.flatMap((key) => key.match(/\$\w+/g) ?? []))
-      expect([
-        "$denied",
-        "$uri",
-        "$accepted",
-        "$slice_range",
-        "$credential",
-        // Of a credential that was right before.
-        "$http_authorization",
-        "$time_iso8601",
-        "$http_x_client_network",
-      ]).toContain(variable);
+    const found = [...gateway(more).matchAll(/proxy_cache_key (.*);/g)].map(([, key = ""]) => key);
+    keys.push(...found);
+    // $sent has no query where something is kept, and $accepted is one of four.
+    for (const variable of found.flatMap((key) => key.match(/\$\w+/g) ?? []))
+      expect(["$sent", "$accepted", "$slice_range"]).toContain(variable);
   }
+  expect(keys.length).toBeGreaterThan(2);
 });
 
-test("what logins need is not in the folder of the manifests", () => {
-  const folders = [...gateway().text.matchAll(/_(?:cache|temp)_path (\/.+?)\/(\w+)[ ;]/g)].map(
+test("what fills the memory of a container is in the folder of the manifests alone", () => {
+  const folders = [...gateway().matchAll(/_(?:cache|temp)_path (\/.+?)\/(\w+)[ ;]/g)].map(
     ([, folder, name]) => ({ folder, name }),
   );
-  const of = (name: string) => folders.find((one) => one.name === name)?.folder;
-  // A container has two that are in memory and writable for everybody.
-  expect([of("manifests"), of("checks")]).toEqual(["/dev/shm", "/tmp"]);
-  expect(folders.filter(({ folder }) => folder === "/dev/shm")).toHaveLength(1);
-});
-
-test("an expression of the rules that fails, since its text is made so, refuses", () => {
-  const { text } = gateway(RULES);
-  const mapOf = (name: string) => text.slice(text.indexOf(` $${name} {`)).split("\n    }")[0] ?? "";
-  // nginx gives the default then. Source: nginx, ngx_http_map_find().
-  expect(mapOf("rule")).toMatch(/"~\^" +0;\n +default none;$/);
-  expect(mapOf("immutable")).toMatch(/"~\^" +"";\n +default tag;$/);
-  // The query, whose length a client chooses, is no part of a tag; nor is a name that no repository can have looked at.
-  expect(mapOf("immutable")).not.toContain("[^/]");
-  expect(mapOf("rule").indexOf('"~^.{256}" none;')).toBeLessThan(mapOf("rule").indexOf('"~^(?:'));
+  expect(folders.filter(({ folder }) => folder === "/dev/shm").map(({ name }) => name)).toEqual([
+    "manifests",
+  ]);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { globPattern, intersect, isCovered, REPOSITORY_GLOB } from "../../src/access/glob.js";
+import { globPattern, intersect, isCovered, matchesGlob, REPOSITORY_GLOB } from "../../src/access/glob.js";
 import fc from "../support/properties.js";
 
 const matches = (glob: string, name: string): boolean => new RegExp(globPattern(glob)).test(name);
@@ -36,6 +36,31 @@ const glob = globOf(4);
 const name = fc
   .array(fc.stringMatching(/^[abc]{1,3}$/), { minLength: 1, maxLength: 4 })
   .map((parts) => parts.join("/"));
+
+test("a glob matches what its pattern matches", () => {
+  fc.assert(
+    fc.property(globOf(6), name, (one, drawn) => {
+      expect(matchesGlob(one, drawn), `${one} ${drawn}`).toBe(matches(one, drawn));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("globs of many stars, and names that are made for them, cost no time", () => {
+  const started = performance.now();
+  const stars = (letter: string) => `${`*${letter}`.repeat(20)}*`;
+  expect(matchesGlob(`${stars("a")}b`, "a".repeat(255))).toBe(false);
+  expect(matchesGlob(`${Array(20).fill("**/a").join("/")}/b`, Array(128).fill("a").join("/"))).toBe(false);
+  expect(intersect(`${stars("a")}c`, `${stars("b")}d`)).toBe(false);
+  expect(intersect(stars("a"), stars("b"))).toBe(true);
+  expect(intersect(`${Array(12).fill("**/a").join("/")}/c`, `${Array(12).fill("**/b").join("/")}/d`)).toBe(
+    false,
+  );
+  expect(isCovered(`${Array(12).fill("**/a").join("/")}/c`, [`${Array(12).fill("**/a").join("/")}/d`])).toBe(
+    false,
+  );
+  expect(performance.now() - started).toBeLessThan(500);
+});
 
 describe("the comparison of globs", () => {
   test.each([

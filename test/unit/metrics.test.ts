@@ -20,8 +20,6 @@ describe("a config with metrics", () => {
     ["metrics: { enabled: true }", "metrics.enabled", /without a network/],
     ["metrics: { enabled: true, network: aether-net }", "metrics.network", /aether-net is Traefik's network/],
     ["metrics: { enabled: true, network: internal }", "metrics.network", /internal is the stack's own/],
-    [`${ON} }\ngateway: { image: "nginx:1.24.0-alpine" }`, "gateway.image", /cannot count requests/],
-    [`${ON} }\ngateway: { image: "nginx:1.28.0-alpine-slim" }`, "gateway.image", /njs.*metrics need/],
     [`${ON} }\nregistry: { env: { REGISTRY_HTTP_DEBUG_ADDR: ":6000" } }`, "registry.env", /would move/],
     [
       `${ON}, blackboxExporter: "http://blackbox" }`,
@@ -43,7 +41,6 @@ describe("a config with metrics", () => {
     "metrics: { network: aether-net }",
     `${ON} }`,
     "expose: ports\nmetrics: { enabled: true, network: aether-net }",
-    `${ON} }\ngateway: { image: "nginx:1.26.0-alpine" }`,
     `${ON} }\nregistry: { image: "registry:3.1.2", storage: { driver: s3, bucket: images } }`,
     `${ON} }\ngateway: { image: "mirror.example/nginx@sha256:${"0".repeat(64)}" }`,
   ])("is taken: %s", (text) => expect(load(text).warnings).toEqual([]));

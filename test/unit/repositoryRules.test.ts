@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { matchesGlob } from "../../src/access/glob.js";
+import { globPattern, matchesGlob } from "../../src/access/glob.js";
 import {
   type Grant,
   hiddenFrom,
@@ -7,6 +7,7 @@ import {
   isImmutable,
   PERMISSIONS,
   repositoryRules,
+  rightsBy,
   ruleOf,
   unknownNames,
   type WrittenRule,
@@ -14,7 +15,6 @@ import {
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
-import { accessValues } from "../../src/services/accessMaps.js";
 import { judgeUserNames } from "../../src/users/userFindings.js";
 import fc from "../support/properties.js";
 
@@ -123,6 +123,14 @@ describe("findings about rules", () => {
       /^4 access\.1\.repositories\.0: rule 2 never decides about b\/c/,
     ],
     ["retention: [{ repositories: [a], keep: { last: 1 } }]", /^2 retention: no tag is ever deleted/],
+    [
+      "access:\n  - { repositories: ['team-a/*'] }\n  - { repositories: ['team-*/secret'], pull: [ann] }",
+      /^4 access\.1\.repositories\.0: rule 1 \(team-a\/\*\) decides where both match/,
+    ],
+    [
+      "access:\n  - { repositories: ['x-*'], pull: authenticated, push: [ann] }\n  - { repositories: ['*-y'], pull: authenticated, push: [bob] }",
+      /^4 access\.1\.repositories\.0: rule 1 \(x-\*\) decides where both match, and lets ann push/,
+    ],
     ["access:\n  - { repositories: ['a/**', a/b] }", /^3 access\.0\.repositories\.1: a\/b adds nothing/],
     ["access:\n  - { repositories: [a], pull: [ann], push: [bob] }", /^3 access\.0\.push: bob may push but/],
     [
@@ -132,10 +140,6 @@ describe("findings about rules", () => {
     ["groups: { authenticated: [ann] }", /^2 groups\.authenticated: .*cannot be a group/],
     ["access:\n  - { repositories: [a], delete: [ann] }", /^3 access\.0\.delete: nobody may delete/],
     ["access:\n  - { repositories: ['a**'] }", /^3 access\.0\.repositories\.0: "a\*\*" is not a glob/],
-    [
-      "gateway: { image: 'nginx:1.30.5-alpine-slim' }\naccess:\n  - { repositories: [a] }",
-      /^2 gateway\.image: .*njs/,
-    ],
     ["expose: ports\nusers: { provider: both }", /authelia\.url: with expose: ports/],
     [
       "users: { provider: both }\naccess:\n  - { repositories: [a], pull: [devs, 'group:devs', 'user:devs'] }",
@@ -170,13 +174,17 @@ describe("findings about rules", () => {
     "access:\n  - { repositories: ['team-a/secret/**'], pull: [ann] }\n  - { repositories: ['team-a/**'] }\n  - { repositories: ['**'] }",
     "access:\n  - { repositories: ['a/*', '*/b'] }",
     "access:\n  - { repositories: ['a/*'] }\n  - { repositories: ['*/b'] }",
+    // The earlier rule grants less, is an exception to the later one, or has nothing in common with it.
+    "access:\n  - { repositories: ['team-*/secret'], pull: [ann] }\n  - { repositories: ['team-a/*'] }",
+    "access:\n  - { repositories: ['a/open'] }\n  - { repositories: ['a/*'], pull: [ann] }",
+    "access:\n  - { repositories: ['a-*'] }\n  - { repositories: ['b-*'], pull: [ann] }",
     "groups: { devs: [ann] }\naccess:\n  - { repositories: [a], pull: ['group:devs'] }\n  - { repositories: [b] }",
   ])("are none where the rules are in order: %s", (text) => {
     expect(findings(text)).toEqual([]);
   });
 });
 
-describe("the maps of the gateway", () => {
+describe("rights", () => {
   const segment = fc.constantFrom("a", "b", "a*", "*", "**");
   const glob = fc
     .array(segment, { minLength: 1, maxLength: 3 })
@@ -194,23 +202,22 @@ describe("the maps of the gateway", () => {
     .array(fc.stringMatching(/^[abc]{1,2}$/), { minLength: 1, maxLength: 3 })
     .map((parts) => parts.join("/"));
 
-  test("say what the rules say", () => {
+  test("say what the rules say, however many there are", () => {
     const base = load("registry: { delete: true }").config;
     fc.assert(
       fc.property(fc.array(written, { maxLength: 4 }), repository, (access, name) => {
-        const config = { ...base, access, groups: { team: ["ci"] } };
-        const decided = ruleOf(repositoryRules(config), name);
-        const { rules, grants } = accessValues(config);
-        const number =
-          rules.find(({ patterns }) => patterns.some((one) => new RegExp(one).test(name)))?.number ?? 0;
-        expect(number).toBe(decided.number);
-        for (const permission of PERMISSIONS) {
-          const mark = grants.find(({ key }) => key === `${number} ${permission}`)?.mark ?? "";
-          for (const user of [undefined, "ann", "bob", "ci", "an"]) {
-            const byMark =
-              mark === "*" || (user !== undefined && (mark === "@" || mark.includes(`,${user},`)));
-            expect(byMark, `${user} ${permission} ${name}`).toBe(includes(decided[permission], { user }));
-          }
+        const rules = repositoryRules({ ...base, access, groups: { team: ["ci"] } });
+        const decided = rules.find(({ repositories }) =>
+          repositories.some((one) => new RegExp(globPattern(one)).test(name)),
+        );
+        const rightsOf = rightsBy(rules);
+        for (const user of [undefined, "ann", "bob", "ci", "an"]) {
+          const { rule, ...rights } = rightsOf({ user }, name);
+          expect(rule).toBe(decided);
+          for (const permission of PERMISSIONS)
+            expect(rights[permission], `${user} ${permission} ${name}`).toBe(
+              includes(rule[permission], { user }),
+            );
         }
       }),
       { numRuns: 500 },

@@ -156,7 +156,7 @@ export const registry = group({
 });
 
 export const gateway = group({
-  image: imageReference().default("nginx:1.30.5-alpine").describe("stock nginx, 1.22 or newer"),
+  image: imageReference().default("nginx:1.30.5-alpine").describe("stock nginx, 1.30 or newer, not `-slim`"),
   replicas: count(1, 100, 1, "tasks; with `expose: ports`, at most one on each node"),
   placement: placement([], "nodes that may run it"),
   cache: optional(byteSize(), "size of a cache of layers on each gateway's node, such as 10G", "none"),

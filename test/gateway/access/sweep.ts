@@ -259,7 +259,7 @@ export class Sweep {
         if (allowed) return;
         // For nginx the query ends at a `#`, for the registry it does not.
         const behind = await this.ask(caller, { method: "POST", target: `${base}?#&${form}` });
-        if (behind.status !== 403) throw new Difference(`${caller}: a mount behind # gave ${behind.status}`);
+        if (behind.status !== 404) throw new Difference(`${caller}: a mount behind # gave ${behind.status}`);
         for (const type of ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]) {
           const body = type.includes("boundary")
             ? `${["mount", "from"]
@@ -370,7 +370,7 @@ export class Sweep {
     // Not even to those who may pull: what is written in another way names no repository.
     for (const path of paths.slice(0, -1)) {
       const { status } = await this.ask("ann", { method: "GET", target: `${path}/tags/list` });
-      if (status !== 403) throw new Difference(`ann: GET ${path}/tags/list gave ${status}`);
+      if (status !== 404) throw new Difference(`ann: GET ${path}/tags/list gave ${status}`);
     }
   }
 }

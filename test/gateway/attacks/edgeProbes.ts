@@ -97,6 +97,18 @@ export const theRegistryHearsTheGatewayAlone: Probe = async ({ door, image, mach
   expect(write.body.match(/Authorization/g)).toHaveLength(1);
 };
 
+/** Where a mirror takes the place of those who know the users: what it is asked. */
+export const aCheckSaysTheCredentialAlone: Probe = async ({ door, heard }) => {
+  const headers = ["Cookie: evil", "X-Anything: evil", "Accept: evil", "Content-Type: evil", ...EVIL];
+  // Everybody is let in there.
+  const guess = wrong();
+  expect((await ask(door, "GET", "/v2/", [guess, ...headers])).status).toBe(200);
+  const question = heard.find((text) => text.includes(guess)) ?? "";
+  expect(question).toMatch(/^GET \/password\n/);
+  const names = [...question.matchAll(/^([\w-]+):/gm)].map(([, name = ""]) => name.toLowerCase()).sort();
+  expect(names).toEqual(["authorization", "host", "x-client-address", "x-client-network"]);
+};
+
 /** Where nothing is in the registry's place. */
 export const aMissingRegistryIsSaidToBeMissing: Probe = async (site) => {
   const answer = await ask(site.door, "GET", manifest(site));

@@ -1,4 +1,4 @@
-/** Rules of the gateway outside of its locations. */
+/** Rules of the rendered gateway, each with what takes it away. Those of the program's decisions have unit tests, and `npm run mutations`. */
 import * as access from "./accessProbes.js";
 import * as edge from "./edgeProbes.js";
 import * as guess from "./guessProbes.js";
@@ -16,83 +16,14 @@ const upstreamHeader = (header: string): Mutation =>
     "mirror",
   );
 
-export const GENERAL_RULES: Mutation[] = [
+/** What nginx does around the program. */
+const OF_NGINX: Mutation[] = [
+  mutation("the program decides", "js_access gateway.access;", "", access.anybodyReads),
   mutation(
-    "anonymous is one token",
-    '"~*^Bearer +anonymous$"',
-    '"~*^Bearer +anonymous"',
-    access.credentialsOfNoKnownFormOpenNothing,
-  ),
-  mutation(
-    "Bearer alone is nobody",
-    '"~*^Bearer +anonymous$" ',
-    '"~*^Bearer" ',
-    access.credentialsOfNoKnownFormOpenNothing,
-  ),
-  mutation(
-    "nonsense is no absence",
-    "default                                  invalid;",
-    "default none;",
-    access.credentialsOfNoKnownFormOpenNothing,
-  ),
-  mutation(
-    "it is decided by the address that was asked for",
-    "set $decision $verdict;",
-    'set $decision "";',
-    access.anybodyReads,
-  ),
-  mutation("an upload is its user's", "(?!.*/blobs/uploads(?:/[^/]*)?$)", "", access.anUploadIsItsUsersAlone),
-  mutation(
-    "only GET and HEAD read",
-    '"~^(?:GET|HEAD) ',
-    '"~^(?:GET|HEAD|POST|PUT|PATCH|DELETE) ',
-    access.nobodyWritesWithoutAPassword,
-  ),
-  mutation(
-    "other methods write",
-    "default                                           write;",
-    "default read;",
-    access.nobodyWritesWithoutAPassword,
-  ),
-  mutation(
-    "who is not let in is refused",
-    "default refuse;",
-    "default allow;",
-    access.nobodyWritesWithoutAPassword,
-  ),
-  mutation("a user is checked", '"~^user " check;', '"~^user " allow;', access.aWrongPasswordOpensNothing),
-  mutation("anonymous pulling is allowed", '"~^(?:none|anonymous) read " allow;', "", access.anybodyReads),
-  mutation("a public read is not checked", '"~^user read /v2/." allow;', "", access.aPublicReadNeedsNoCheck),
-  mutation(
-    "a login is checked",
-    '"~^user read /v2/."',
-    '"~^user read /v2/"',
-    access.aWrongPasswordOpensNothing,
-  ),
-  mutation(
-    "a token for a public read is not checked",
-    '"~(?:^|&)scope=" 1;',
+    "who waited for a turn is looked at again",
+    /js_access gateway\.turn;/g,
     "",
-    access.aPublicReadNeedsNoCheck,
-  ),
-  mutation(
-    "a token for anything else is",
-    /"~\(\?:\^\|&\)scope=\(\?!.*"";/,
-    "",
-    access.aWrongPasswordOpensNothing,
-  ),
-  mutation(
-    "guesses of everybody are counted",
-    /limit_req zone=guesses.*\n.*dry_run on;/,
-    "",
-    guess.guessesOfEverybodyAreLimited,
-    "held",
-  ),
-  mutation(
-    "guesses of everybody slow the checks down",
-    "error_page 403 500 = @guesses;",
-    "error_page 403 500 = @calm;",
-    guess.guessesOfEverybodyAreLimited,
+    guess.whoWaitsForATurnIsLookedAtAgain,
     "held",
   ),
   mutation(
@@ -101,63 +32,6 @@ export const GENERAL_RULES: Mutation[] = [
     "",
     guess.whoComesBackAfterARollIsCheckedAtOnce,
     "held",
-  ),
-  mutation(
-    "who comes back after a roll does not wait in the slow queue",
-    "proxy_pass http://swift;",
-    "proxy_pass http://pace;",
-    guess.whoComesBackAfterARollIsCheckedAtOnce,
-    "held",
-  ),
-  mutation(
-    "a network of IPv6 is one",
-    "$four;",
-    "$remote_addr;",
-    guess.aNetworkOfIpv6CountsAsOneAddress,
-    "proxy",
-  ),
-  mutation(
-    "a short network of IPv6 is one",
-    "$some;",
-    "$remote_addr;",
-    guess.aNetworkOfIpv6CountsAsOneAddress,
-    "proxy",
-  ),
-  {
-    rule: "what the registry hears of a guess is the credential alone, and each of its answers counts",
-    probe: guess.guessesInAnyFormAreCounted,
-    around: "stack",
-    change: (text) =>
-      replace(
-        replace(text, /proxy_pass_request_headers off;(?=\n +proxy_set_header Host)/, ""),
-        /error_page 400 401 .* = \/wrong;/g,
-        "error_page 401 = /wrong;",
-      ),
-  },
-  mutation(
-    "a network has its places",
-    /limit_conn answers_of_network \d+;/,
-    "",
-    edge.oneNetworkDoesNotTakeAllPlaces,
-    "narrow",
-  ),
-  mutation(
-    "a message of its own",
-    "log in first: docker login localhost",
-    "unauthorized: localhost",
-    access.theFirstAnswerIsTheChallenge,
-  ),
-  mutation(
-    "a message for a wrong password",
-    /user {4}"wrong user name.*;/,
-    "",
-    access.aWrongPasswordOpensNothing,
-  ),
-  mutation(
-    "wrong passwords of an address are limited",
-    "limit_req zone=wrong burst=10 nodelay;",
-    "",
-    guess.guessesAreLimitedAndNobodyElseIs,
   ),
   mutation(
     "checks for everybody are limited",
@@ -173,74 +47,28 @@ export const GENERAL_RULES: Mutation[] = [
     guess.guessesOfEverybodyAreLimited,
     "held",
   ),
+  ...["limit_conn_status 529;", "limit_req_status 529;"].map((line) =>
+    mutation(`who waits is no fault: ${line}`, line, "", guess.guessesOfEverybodyAreLimited, "held"),
+  ),
+  {
+    rule: "what the registry hears of a guess is the credential alone",
+    probe: edge.aCheckSaysTheCredentialAlone,
+    around: "checks",
+    change: (files) => ({
+      ...files,
+      config: replace(files.config, /proxy_pass_request_headers off;/g, ""),
+    }),
+  },
   mutation(
-    "who waits is no fault",
-    /(?<=limit_conn waiting 4;\n\s+)limit_conn_status 529;/,
+    "a network has its places",
+    /limit_conn answers_of_network \d+;/g,
     "",
-    guess.guessesOfEverybodyAreLimited,
-    "held",
-  ),
-  mutation(
-    "too many checks are no fault",
-    /(?<=zone=pace .*\n\s+)limit_req_status 529;/,
-    "",
-    guess.guessesOfEverybodyAreLimited,
-    "held",
-  ),
-  mutation(
-    "too many wrong passwords are no fault",
-    "limit_req_status 429;",
-    "",
-    guess.guessesAreLimitedAndNobodyElseIs,
-  ),
-  mutation(
-    "wrong passwords are counted",
-    /error_page 400 401 .* = \/wrong;/g,
-    "",
-    guess.guessesAreLimitedAndNobodyElseIs,
-  ),
-  mutation(
-    "an address that sent too many is remembered",
-    /proxy_cache_valid 429 30s;/g,
-    "",
-    guess.guessesAreLimitedAndNobodyElseIs,
-  ),
-  mutation(
-    "of an address nothing else is remembered",
-    /proxy_cache_valid 429 30s;/g,
-    "proxy_cache_valid any 30s;",
-    access.aWrongPasswordOpensNothing,
-  ),
-  mutation(
-    "each address is remembered for itself",
-    /proxy_cache_key \$http_x_client_network;/g,
-    "proxy_cache_key x;",
-    guess.oneAddressIsNotRefusedForAnother,
-    "proxy",
-  ),
-  mutation(
-    "wrong passwords are counted for each address",
-    "limit_req_zone $http_x_client_network",
-    "limit_req_zone $host",
-    guess.oneAddressIsNotRefusedForAnother,
-    "proxy",
-  ),
-  mutation(
-    "who was right goes past the limits",
-    /if \(\$http_x_last_answer = EXPIRED\) \{[^}]*\}/,
-    "",
-    guess.whoWasRightBeforeWaitsForNobody,
-    "forgetful",
-  ),
-  mutation(
-    "refusals are in our words",
-    "error_page 401 @challenge;",
-    "",
-    access.theFirstAnswerIsTheChallenge,
+    edge.oneNetworkDoesNotTakeAllPlaces,
+    "narrow",
   ),
   mutation(
     "a missing registry is told",
-    "error_page 403 502 504 = @unavailable;",
+    "error_page 502 504 = @unavailable;",
     "",
     edge.aMissingRegistryIsSaidToBeMissing,
     "nothing",
@@ -266,15 +94,105 @@ export const GENERAL_RULES: Mutation[] = [
   ].map(upstreamHeader),
   mutation(
     "readers get no credential",
-    'read    "";',
-    "read    $gateway_authorization;",
+    'set $account "";',
+    "set $account $gateway_authorization;",
     edge.theRegistryHearsTheGatewayAlone,
     "mirror",
   ),
   mutation(
     "addresses are not the client's",
-    "proxy_set_header X-Forwarded-Host",
+    /proxy_set_header X-Forwarded-Host/g,
     "proxy_set_header X-Old",
     edge.addressesAreOfTheConfiguredHost,
   ),
+  mutation(
+    "what the program asks is not to be asked from outside",
+    /(?<=\(\?<door>.* \{\s+)internal;/,
+    "",
+    access.innerPlacesAreNotToBeHad,
+  ),
+  mutation(
+    "words of the registry are not to be had from outside",
+    /(?<=location = \/unsupported \{\s+)internal;/,
+    "",
+    access.innerPlacesAreNotToBeHad,
+  ),
 ];
+
+/** Some rules of the program that unit tests do not see whole: what nginx and the registry make of them. */
+const OF_THE_PROGRAM: Mutation[] = [
+  mutation(
+    "a user is checked",
+    'return isPublic ? "allow" : "check";',
+    'return "allow";',
+    access.aWrongPasswordOpensNothing,
+    "stack",
+    "program",
+  ),
+  mutation(
+    "each credential for itself",
+    ".update(credential)",
+    '.update("x")',
+    access.aWrongPasswordOpensNothing,
+    "stack",
+    "program",
+  ),
+  mutation(
+    "wrong passwords of an address are limited",
+    ">= limits.wrongAtOnce",
+    ">= 1e9",
+    guess.guessesAreLimitedAndNobodyElseIs,
+    "stack",
+    "program",
+  ),
+  mutation(
+    "wrong passwords are counted for each address",
+    /`wrong \$\{network\}`/g,
+    '"wrong"',
+    guess.oneAddressIsNotRefusedForAnother,
+    "proxy",
+    "program",
+  ),
+  mutation(
+    "a network of IPv6 is one",
+    ".slice(0, 4)",
+    "",
+    guess.aNetworkOfIpv6CountsAsOneAddress,
+    "proxy",
+    "program",
+  ),
+  mutation(
+    "guesses of everybody slow the checks down",
+    'isCalm ? "swift" : "pace"',
+    '"swift"',
+    guess.guessesOfEverybodyAreLimited,
+    "held",
+    "program",
+  ),
+  mutation(
+    "who comes back after a roll does not wait in the slow queue",
+    'isCalm ? "swift" : "pace"',
+    '"pace"',
+    guess.whoComesBackAfterARollIsCheckedAtOnce,
+    "held",
+    "program",
+  ),
+  mutation(
+    "one asks for all who ask at once",
+    /(?<=if \()(?=!memory\.add\(`asking)/,
+    "false && ",
+    guess.theSameWrongPasswordIsOneGuess,
+    "held",
+    "program",
+  ),
+  mutation(
+    "who was right goes past the limits",
+    "wasRight ? void 0 :",
+    "false ? void 0 :",
+    guess.whoWasRightBeforeWaitsForNobody,
+    "forgetful",
+    "program",
+  ),
+];
+
+export const RULES: readonly Mutation[] = [...OF_NGINX, ...OF_THE_PROGRAM];

@@ -14,6 +14,8 @@ export interface Site {
   /** What the gateway sends to the registry for a user who writes. */
   machineAuthorization: string;
   log(): Promise<string>;
+  /** What the mirror was asked, where there is one. */
+  heard: readonly string[];
   /** Where checks are held. */
   checks?: HeldChecks;
 }

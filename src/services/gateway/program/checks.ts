@@ -1,0 +1,183 @@
+import hashes from "node:crypto";
+import type { Counts, Memory } from "./nginx.js";
+
+/** Someone whose password was right. */
+export interface Account {
+  user: string;
+  /** Those that Authelia names. */
+  groups: readonly string[];
+  /** The first day on which the account is refused, such as 20271231 (UTC). */
+  end?: number | undefined;
+}
+
+/** Why a password gives nothing. */
+export type Refusal =
+  /** It is not right. */
+  | "wrong"
+  /** It is right, but Authelia does not let the account in, or gives it a name that no user has. */
+  | "denied"
+  | "misnamed"
+  /** Nobody looked: too many wrong ones from this network, or too many checks at the moment. */
+  | "exhausted"
+  | "busy"
+  /** Nobody could say: the registry, or Authelia, does not answer, or Authelia's answer is of no use. */
+  | "unavailable"
+  | "silent"
+  | "unusable";
+
+export type Checked = { account: Account } | { refusal: Refusal };
+
+export interface CheckLimits {
+  /** Seconds for which an answer is remembered. */
+  remember: number;
+  /** Seconds within which a check has its turn and its answer. */
+  patience: number;
+  /** Wrong ones of a network: so many at once, then so many in a minute. */
+  wrongAtOnce: number;
+  wrongPerMinute: number;
+  /** Wrong ones of everybody: so many at once, then so many in a minute, are few. */
+  guessesAtOnce: number;
+  guessesPerMinute: number;
+  /** How many requests may wait for answers about passwords that were not right lately, and how many of them for one network. */
+  waiting: number;
+  waitingOfNetwork: number;
+}
+
+/** Where a check waits for its turn: while few passwords are wrong, and while they are guessed. */
+export type Lane = "swift" | "pace";
+
+/** What a check needs from around it. */
+export interface CheckAround {
+  memory: Memory<string>;
+  counts: Counts;
+  /** Asks who knows the password, after a turn in a lane or at once. */
+  ask: (lane: Lane | undefined) => Promise<Checked>;
+  now: () => number;
+  sleep: (milliseconds: number) => Promise<void>;
+}
+
+/** What one right answer lasts for those who come back: nobody waits who was right within a day. */
+const DAY_MS = 86_400_000;
+/** Who waits for somebody else's question looks after so long, and then after twice as long each time. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1000;
+/** A place that a worker took which has ended is free after so long. */
+const PLACE_MS = 60_000;
+/** Answers that depend on the password alone. */
+const REMEMBERED: readonly Refusal[] = ["wrong", "denied", "misnamed"];
+
+/**
+ * Checks a password: each is asked about once in `remember` seconds, however many ask at the same time. One that was right
+ * within a day waits for nobody; any other needs a turn, and fewer wrong ones from its network than the limit.
+ *
+ * @param credential the Base64 of NAME:PASSWORD. Nothing keeps it: memory has a keyed hash
+ * @param network of the client
+ */
+export async function check(
+  around: CheckAround,
+  limits: CheckLimits,
+  credential: string,
+  network: string,
+): Promise<Checked> {
+  const { memory, counts } = around;
+  const hash = hashOf(memory, credential);
+  const known = memory.get(`answer ${hash}`);
+  if (known !== undefined) return JSON.parse(known) as Checked;
+  if (memory.get(`right ${hash}`) !== undefined) return askedOnce(around, limits, hash, network);
+  // Each request that waits holds memory.
+  const places = [
+    { name: "waiting", most: limits.waiting },
+    { name: `waiting ${network}`, most: limits.waitingOfNetwork },
+  ];
+  const taken = places.map(({ name }) => counts.incr(name, 1, 0, PLACE_MS));
+  try {
+    if (places.some(({ most }, index) => (taken[index] ?? 0) > most)) return { refusal: "busy" };
+    return await askedOnce(around, limits, hash, network);
+  } finally {
+    for (const { name } of places) counts.incr(name, -1, 0, PLACE_MS);
+  }
+}
+
+/** Asks, or waits for somebody else's question about the same password. */
+async function askedOnce(
+  around: CheckAround,
+  limits: CheckLimits,
+  hash: string,
+  network: string,
+): Promise<Checked> {
+  const { memory, now, sleep } = around;
+  const end = now() + limits.patience * 1000;
+  for (let pause = FIRST_PAUSE_MS; now() < end; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    const answer = memory.get(`answer ${hash}`);
+    if (answer !== undefined) return JSON.parse(answer) as Checked;
+    if (!memory.add(`asking ${hash}`, "1", limits.patience * 1000)) {
+      await sleep(pause);
+      continue;
+    }
+    try {
+      return await judged(around, limits, hash, network);
+    } finally {
+      memory.delete(`asking ${hash}`);
+    }
+  }
+  return { refusal: "busy" };
+}
+
+async function judged(
+  { memory, counts, ask, now }: CheckAround,
+  limits: CheckLimits,
+  hash: string,
+  network: string,
+): Promise<Checked> {
+  const wasRight = memory.get(`right ${hash}`) !== undefined;
+  if (!wasRight && isExhausted(counts, limits, network, now())) return { refusal: "exhausted" };
+  const isCalm = recent(counts, "guesses", windows(limits).ofAll, now()) < limits.guessesAtOnce;
+  const answer = await ask(wasRight ? undefined : isCalm ? "swift" : "pace");
+  const refusal = "refusal" in answer ? answer.refusal : undefined;
+  if (refusal === undefined || REMEMBERED.includes(refusal))
+    memory.set(`answer ${hash}`, JSON.stringify(answer), limits.remember * 1000);
+  if (refusal === undefined || refusal === "denied" || refusal === "misnamed")
+    memory.set(`right ${hash}`, "1", DAY_MS);
+  if (refusal === "wrong") {
+    memory.delete(`right ${hash}`);
+    if (!wasRight) {
+      count(counts, `wrong ${network}`, windows(limits).ofNetwork, now());
+      count(counts, "guesses", windows(limits).ofAll, now());
+    }
+  }
+  return answer;
+}
+
+/** Whether a network has sent too many wrong passwords. */
+export const isExhausted = (counts: Counts, limits: CheckLimits, network: string, now: number): boolean =>
+  recent(counts, `wrong ${network}`, windows(limits).ofNetwork, now) >= limits.wrongAtOnce;
+
+/** In how many milliseconds what may come at once comes again. */
+const windows = (limits: CheckLimits) => ({
+  ofNetwork: (60_000 * limits.wrongAtOnce) / limits.wrongPerMinute,
+  ofAll: (60_000 * limits.guessesAtOnce) / limits.guessesPerMinute,
+});
+
+function count(counts: Counts, name: string, window: number, now: number): void {
+  counts.incr(`${name} ${Math.floor(now / window)}`, 1, 0, 2 * window);
+}
+
+/** How many were counted within a window: those of this one, and a share of the last one. */
+function recent(counts: Counts, name: string, window: number, now: number): number {
+  const current = Math.floor(now / window);
+  const share = 1 - (now / window - current);
+  const of = (index: number) => counts.get(`${name} ${index}`) ?? 0;
+  return of(current) + share * of(current - 1);
+}
+
+/** A keyed hash of a credential. The key is this container's alone, and gone with it. */
+function hashOf(memory: Memory<string>, credential: string): string {
+  if (memory.get("key") === undefined) {
+    const random = Buffer.from(crypto.getRandomValues(new Uint8Array(32)));
+    memory.add("key", random.toString("hex"), 365 * DAY_MS);
+  }
+  return hashes
+    .createHmac("sha256", memory.get("key") ?? "")
+    .update(credential)
+    .digest("base64url");
+}

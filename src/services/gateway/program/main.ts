@@ -1,0 +1,14 @@
+/** What nginx runs: scripts/build.ts makes one file of it. */
+import fs from "node:fs";
+import type { Counts, Memory } from "./nginx.js";
+import { gateway } from "./program.js";
+import type { Settings } from "./settings.js";
+
+declare const ngx: { shared: { memory: Memory<string>; counts: Counts } };
+
+export default gateway(JSON.parse(fs.readFileSync("/etc/nginx/gateway.json", "utf8")) as Settings, {
+  memory: ngx.shared.memory,
+  counts: ngx.shared.counts,
+  now: Date.now,
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+});

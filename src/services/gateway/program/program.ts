@@ -1,0 +1,174 @@
+import { isAnyPublic, isImmutable, rightsBy } from "../../../access/repositoryRules.js";
+import { actionOf, repositoryIn } from "../../accessActions.js";
+import * as answers from "./answers.js";
+import { catalog } from "./catalog.js";
+import { type Account, type CheckAround, check, isExhausted } from "./checks.js";
+import { ANONYMOUS_TOKEN, type Claim, claimOf } from "./claim.js";
+import { clientAddress, networkOf } from "./client.js";
+import { type Ask, tagIsImmutable, whyKept } from "./immutable.js";
+import { isPublicScope, judge } from "./judge.js";
+import type { NginxRequest } from "./nginx.js";
+import { ANYONE, nameInLog, type Person, permits, personOf } from "./person.js";
+import { acceptedTypes, type Place, placeOfRead, sentAddress } from "./places.js";
+import { type Asked, isDigest, isRead, parse, splitQuery } from "./request.js";
+import type { Settings } from "./settings.js";
+import { askUsers } from "./users.js";
+
+/** What the program shares between requests, and the clock. */
+export type Shared = Pick<CheckAround, "memory" | "counts" | "now" | "sleep">;
+
+type Outcome = answers.Answer | { place: Place };
+
+export interface Handlers {
+  /** Decides about a request of a client: it answers, or names the place of nginx.conf that does. */
+  access: (r: NginxRequest) => Promise<void>;
+  /** Stops a check whose network has sent too many wrong passwords while it waited for its turn. */
+  turn: (r: NginxRequest) => void;
+}
+
+export function gateway(settings: Settings, shared: Shared): Handlers {
+  const { rules } = settings;
+  const rightsOf = rightsBy(rules);
+  const mayPull = (person: Person, repository: string): boolean =>
+    permits(person, { operation: "pull", repository }, rightsOf, settings.mirrored);
+
+  /** The address that a client knows. */
+  function addressFor(r: NginxRequest): answers.Address {
+    const { scheme, authority, inside } = settings.address;
+    return inside !== undefined && r.headersIn.Host === inside
+      ? { scheme: "http", authority: inside }
+      : { scheme, authority };
+  }
+
+  /** Someone whose password is right and who has not ended, or what they read. */
+  async function accountOf(
+    r: NginxRequest,
+    credential: string,
+  ): Promise<{ account: Account } | { refusal: "wrong" } | answers.Answer> {
+    const checked = await check(
+      { ...shared, ask: (lane) => askUsers(r, settings.provider, credential, lane) },
+      settings.limits,
+      credential,
+      r.variables.network ?? "",
+    );
+    if ("refusal" in checked)
+      return checked.refusal === "wrong"
+        ? { refusal: "wrong" }
+        : answers.refusalAnswer(checked.refusal, addressFor(r));
+    const { account } = checked;
+    r.variables.person = nameInLog(account, personOf(account), r.headersIn["Remote-User"]);
+    const today = Number(new Date(shared.now()).toISOString().slice(0, 10).replaceAll("-", ""));
+    return account.end !== undefined && account.end <= today
+      ? answers.ended(account.user, account.end)
+      : { account };
+  }
+
+  async function token(r: NginxRequest, claim: Claim, query: string): Promise<answers.Answer> {
+    if (!isRead(r.method)) return answers.TOKENS_BY_GET;
+    // For any scope: Docker's command asks for push and crane for the catalog where they only read. Writing needs a user.
+    if (claim.kind === "none" && isAnyPublic(rules)) return answers.tokenAnswer(ANONYMOUS_TOKEN);
+    if (claim.kind !== "user") return answers.passwordChallenge(addressFor(r), false);
+    // The token is what the client sent: where it does more than pull what anyone may, it is checked there.
+    if (isPublicScope(query, rightsOf)) return answers.tokenAnswer(claim.credential);
+    const found = await accountOf(r, claim.credential);
+    if ("refusal" in found) return answers.passwordChallenge(addressFor(r), true);
+    return "account" in found ? answers.tokenAnswer(claim.credential) : found;
+  }
+
+  async function decide(r: NginxRequest): Promise<Outcome> {
+    const uri = r.variables.request_uri ?? "";
+    const claim = claimOf(r.headersIn.Authorization);
+    const { path, query } = splitQuery(uri);
+    if (path === "/auth/token") return token(r, claim, query);
+    if (!path.startsWith("/v2/")) return answers.NOT_FOUND;
+    const asked = parse(r.method, uri);
+    const verdict = judge(rules, rightsOf, claim, asked, isRead(r.method));
+    if (verdict === "unknown" || asked === undefined)
+      return verdict === "deny"
+        ? answers.logInFirst(addressFor(r))
+        : verdict === "challenge"
+          ? answers.challenge(addressFor(r), false)
+          : answers.NO_SUCH_PATH;
+    if (verdict === "deny") return answers.logInFirst(addressFor(r));
+    if (verdict === "allow") return served(r, asked, claim, ANYONE);
+    if (claim.kind !== "user") return answers.challenge(addressFor(r), false);
+    const found = await accountOf(r, claim.credential);
+    if ("refusal" in found) return answers.challenge(addressFor(r), true);
+    if (!("account" in found)) return found;
+    const person = personOf(found.account);
+    return permits(person, asked, rightsOf, settings.mirrored)
+      ? served(r, asked, claim, person)
+      : answers.mayNot(found.account.user, asked.operation, asked.repository);
+  }
+
+  /** What becomes of a request that is permitted. */
+  async function served(r: NginxRequest, asked: Asked, claim: Claim, person: Person): Promise<Outcome> {
+    if (asked.operation === "delete" && !settings.delete) return answers.NO_DELETES;
+    if (asked.operation === "catalog" && rules.length > 1)
+      return catalog(
+        asked.query,
+        (repository) => mayPull(person, repository),
+        (args) => r.subrequest("/catalog", { method: "GET", args }),
+      );
+    r.variables.sent = sentAddress(asked, r.method, person, rightsOf);
+    if (asked.reads) {
+      r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");
+      return { place: placeOfRead(asked, r.method, claim, !settings.delete) };
+    }
+    // A form in the body of a request would count like its query.
+    r.variables.sent_type =
+      r.method === "POST" ? "application/octet-stream" : (r.headersIn["Content-Type"] ?? "");
+    return asked.repository === "" ? { place: "@writes" } : written(r, asked);
+  }
+
+  /** A write, where an immutable tag may stand in its way. */
+  async function written(r: NginxRequest, asked: Asked): Promise<Outcome> {
+    const { rule } = rightsOf({}, asked.repository);
+    const ask: Ask = (method, path) => r.subrequest(`/registry${path}`, { method });
+    if (rule.immutable.length === 0) return { place: "@writes" };
+    if (asked.operation === "delete") return (await whyKept(rule, asked, ask)) ?? { place: "@writes" };
+    const isTag = asked.kind === "manifests" && !isDigest(asked.reference);
+    if (!isTag || !isImmutable(rule, asked.reference)) return { place: "@writes" };
+    // By the digest that the tag has already, the registry takes the same content alone. Two pushes of a new tag at the same moment
+    // both find that it does not exist: the later one decides, and then it stays.
+    const { status, headersOut } = await ask("HEAD", asked.path);
+    if (status === 404) return { place: "@writes" };
+    const digest = headersOut["Docker-Content-Digest"] ?? "";
+    if (status !== 200 || !isDigest(digest)) return answers.UNAVAILABLE;
+    r.variables.sent = `/v2/${asked.repository}/manifests/${digest}`;
+    r.variables.refusal = tagIsImmutable(asked).body;
+    return { place: "@immutable" };
+  }
+
+  return {
+    async access(r) {
+      const { variables, headersIn } = r;
+      const client = clientAddress(
+        variables.remote_addr ?? "",
+        variables.before_traefik === "1",
+        headersIn["X-Forwarded-For"],
+      );
+      const address = addressFor(r);
+      variables.client = client;
+      variables.network = networkOf(client);
+      variables.scheme_for_clients = address.scheme;
+      variables.authority = address.authority;
+      variables.action = actionOf(r.method, r.uri) ?? "";
+      variables.repository = repositoryIn(r.uri) ?? "";
+      const outcome = await decide(r).catch((error: unknown): Outcome => {
+        r.error(`gateway: ${error}`);
+        return answers.UNAVAILABLE;
+      });
+      if ("place" in outcome) {
+        r.internalRedirect(outcome.place);
+        return;
+      }
+      for (const [name, value] of Object.entries(outcome.headers)) r.headersOut[name] = value;
+      r.return(outcome.status, outcome.body);
+    },
+    turn(r) {
+      const network = r.headersIn["X-Client-Network"] ?? "";
+      if (isExhausted(shared.counts, settings.limits, network, shared.now())) r.return(429, "");
+    },
+  };
+}
