@@ -11,7 +11,7 @@ const program = (name: string, tests: readonly string[], mutations: readonly Mut
 export const GATEWAY: readonly Subject[] = [
   program(
     "request",
-    ["paths", "decisions"],
+    ["paths", "decisions", "mounts"],
     [
       { what: 'if (uri.includes("#")) return undefined;', by: "", rule: "a # names nothing" },
       { what: "name.length <= LONGEST_NAME &&", by: "", rule: "a name has an end" },
@@ -64,7 +64,7 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "client",
-    ["checks"],
+    ["users"],
     [
       { what: ".slice(0, 4)", by: ".slice(0, 8)", rule: "a network of IPv6 has 64 bits" },
       {
@@ -131,7 +131,7 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "judge",
-    ["decisions"],
+    ["decisions", "tokens"],
     [
       { what: 'isPublic ? "allow" : "check";', by: '"check";', rule: "a public pull needs no check" },
       { what: 'asked?.operation === "pull" &&', by: "asked !== undefined &&", rule: "only a pull is public" },
@@ -212,7 +212,7 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "users",
-    ["checks", "decisions"],
+    ["users", "checks", "decisions"],
     [
       {
         what: 'if (provider === "authelia" && !isReserved(name))',
@@ -249,7 +249,7 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "places",
-    ["decisions"],
+    ["decisions", "mounts"],
     [
       { what: 'method === "HEAD" && claim', by: "claim", rule: "only a HEAD of a user is fresh" },
       { what: "&& keepsDigests", by: "", rule: "where something is deleted no digest is kept" },
@@ -324,7 +324,7 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "program",
-    ["decisions", "immutable", "catalog"],
+    ["decisions", "tokens", "mounts", "immutable", "catalog"],
     [
       { what: 'if (!path.startsWith("/v2/")) return answers.NOT_FOUND;', by: "", rule: "the API is at /v2/" },
       { what: "account.end <= today", by: "account.end < today", rule: "an account ends on its day" },

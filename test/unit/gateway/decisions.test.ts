@@ -1,6 +1,6 @@
 /** Who may do what at the gateway: each question an attacker would ask, and what the program answers. */
 import { describe, expect, test } from "vitest";
-import { inShort, programOf, type Sent } from "./standIn.js";
+import { inShort, programOf, RULES, type Sent } from "./standIn.js";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const LOG_IN = "401 log in first: docker login registry.a.example";
@@ -10,17 +10,6 @@ const NO_SUCH_PATH = "404 no repository, tag or digest is written like this";
 const NOT_FOUND = "404 this is a container registry: its API is at /v2/";
 const ANONYMOUS = { Authorization: "Bearer anonymous" };
 
-const RULES = {
-  registry: { delete: true },
-  groups: { crew: ["ann"] },
-  access: [
-    { repositories: ["secret/**"], pull: ["ann"] },
-    { repositories: ["team/**"], pull: ["crew", "bob"], push: ["ann"] },
-    { repositories: ["users/*"], pull: "authenticated" },
-    { repositories: ["shut"], pull: [], push: [], delete: [] },
-    { repositories: ["named/*"], pull: ["user:crew"] },
-  ],
-};
 const program = programOf(RULES);
 const open = programOf({});
 const closed = programOf({ registry: { pull: "authenticated" } });
@@ -236,98 +225,6 @@ describe("an account of the stack", () => {
     for (const person of ["hephaestus-ui", "HEPHAESTUS.temporary", "a b", 'x"', ""])
       expect(await name("hephaestus-ui", person)).toBe("hephaestus-ui");
     expect(await name("bob", "ann")).toBe("bob");
-  });
-});
-
-describe("the source of a mount", () => {
-  const BASE = "/v2/other/blobs/uploads/";
-  const sent = async (user: string, query: string) =>
-    (await program({ user, method: "POST", uri: `${BASE}?${query}` })).sent;
-  test.each([
-    ["ann", "mount=d&from=secret/x", "mount=d&from=secret%2Fx"],
-    ["bob", "from=team%2Fx&mount=d", "from=team%2Fx&mount=d"],
-    ["bob", "from=users/x&mount=d", "from=users%2Fx&mount=d"],
-    ["cat", "from=other/y&mount=d", "from=other%2Fy&mount=d"],
-    ["cat", "digest=sha256:0", "digest=sha256%3A0"],
-    ["hephaestus.temporary", "mount=d&from=secret/x", "mount=d&from=secret%2Fx"],
-  ])("is taken over by %s: %s", async (user, query, heard) => {
-    expect(await sent(user, query)).toBe(`${BASE}?${heard}`);
-  });
-
-  test.each([
-    ["bob", "mount=d&from=secret/x"],
-    ["bob", "mount=d&from=secret%2Fx"],
-    ["bob", "mount=d&fr%6Fm=secret/x"],
-    ["crew", "mount=d&from=team/x"],
-    ["ann", "mount=d&from=shut"],
-    // No repository has such a name, whatever a glob says.
-    ["ann", "mount=d&from=other/../secret"],
-    ["bob", "mount=d&from=OTHER"],
-    ["bob", "mount=d&from="],
-    ["bob", "from=secret/x&from=other"],
-    ["bob", "from=other&from=secret/x"],
-    ["bob", "from=other&%66rom=secret/x"],
-    // Go before 1.17 took a semicolon for a separator of parameters.
-    ["bob", "x=1;from=secret/x&mount=d"],
-    ["bob", "x=%zz&from=other"],
-    ["bob", "/tags/list&mount=d&from=secret/x"],
-    ["bob", "mount=d&from=secret/x&x=/manifests/"],
-  ])("is nothing that %s may have: %s", async (user, query) => {
-    expect(await sent(user, query)).toBe(BASE);
-  });
-
-  test("stands in the query alone, and in no fragment", async () => {
-    const form = { "Content-Type": "application/x-www-form-urlencoded" };
-    const outcome = await program({ user: "bob", method: "POST", uri: BASE, headers: form });
-    expect(outcome.variables.sent_type).toBe("application/octet-stream");
-    expect(await answer({ user: "bob", method: "POST", uri: `${BASE}?#&from=secret/x` })).toBe(NO_SUCH_PATH);
-  });
-});
-
-describe("tokens", () => {
-  const tokenOf = async (sent: Omit<Sent, "uri">, query = "", from = program) => {
-    const outcome = await from({ ...sent, uri: `/auth/token${query}` });
-    return outcome.status === 200 ? JSON.parse(outcome.body ?? "").token : inShort(outcome);
-  };
-
-  test("mean nobody where something is public, for any scope, and are not stored", async () => {
-    for (const scope of [
-      "",
-      "?scope=repository:a:pull",
-      "?scope=repository:a:push",
-      "?scope=registry:catalog:*",
-    ])
-      expect(await tokenOf({}, scope)).toBe("anonymous");
-    expect((await program({ uri: "/auth/token" })).headers["Cache-Control"]).toBe("no-store");
-    expect(await tokenOf({}, "", closed)).toBe(LOG_IN);
-    expect(await tokenOf({ headers: ANONYMOUS })).toBe(LOG_IN);
-  });
-
-  test("are for GET alone: containerd asks by POST first", async () => {
-    expect(await tokenOf({ method: "POST" })).toBe("405 ask for tokens with GET");
-    expect(await tokenOf({ method: "POST", user: "ann" })).toBe("405 ask for tokens with GET");
-  });
-
-  const wrong = { headers: { Authorization: `Basic ${Buffer.from("ann:no").toString("base64")}` } };
-  test.each([
-    ["repository:other:pull", true],
-    ["repository%3Aother%2Fx%3Apull", true],
-    ["repository:a:pull repository:b:pull", true],
-    ["repository:a:pull%20repository:b:pull", true],
-    ["repository:secret/a:pull", false],
-    ["repository:a:pull repository:secret/a:pull", false],
-    ["repository:a:pull,push", false],
-    ["repository:a:*", false],
-    ["repository:a:pull:x", false],
-    ["repository:a", false],
-    ["registry:catalog:*", false],
-    ["", false],
-    ["repository:a:pull&scope=repository:a:push", false],
-    ["repository:a:pull repository:b:pull repository:c:pull repository:d:pull repository:e:pull", false],
-  ])("for the scope %s need no check: %s", async (scope, isPublic) => {
-    expect(await tokenOf(wrong, `?service=x&scope=${scope}`)).toBe(
-      isPublic ? Buffer.from("ann:no").toString("base64") : WRONG,
-    );
   });
 });
 

@@ -139,3 +139,16 @@ export function inShort({ status, body = "", place, sent }: Outcome): string {
   const message = /"message":"([^"]*)"/.exec(body)?.[1];
   return message === undefined ? `${status}` : `${status} ${message}`;
 }
+
+/** Rules of which most tests of decisions take some. */
+export const RULES = {
+  registry: { delete: true },
+  groups: { crew: ["ann"] },
+  access: [
+    { repositories: ["secret/**"], pull: ["ann"] },
+    { repositories: ["team/**"], pull: ["crew", "bob"], push: ["ann"] },
+    { repositories: ["users/*"], pull: "authenticated" },
+    { repositories: ["shut"], pull: [], push: [], delete: [] },
+    { repositories: ["named/*"], pull: ["user:crew"] },
+  ],
+};
