@@ -212,7 +212,7 @@ EOF
 
 is_held() { die 8 "another operation on $stack is running: $holder" "wait for it; if you know that it has ended, run: docker config rm ${stack}_lock"; }
 
-# The lock is the same as in hephaestus (src/operation/stackLock.ts): a config, whose name exists once in the Swarm. Its label
+# The lock is the same as in hephaestus (src/swarm/lock/stackLock.ts): a config, whose name exists once in the Swarm. Its label
 # says how many seconds after its last update it expires. hephaestus updates its own every few seconds, this script never.
 take_lock() {
   host=$(uname -n)

@@ -3,7 +3,7 @@ import type { Subject } from "./mutation.js";
 /** The lock of a stack. */
 export const LOCK: readonly Subject[] = [
   {
-    file: "src/operation/stackLock.ts",
+    file: "src/swarm/lock/stackLock.ts",
     tests: ["lock.test.ts"],
     mutations: [
       { what: "attempts < 3;", by: "attempts < 1;", rule: "a stale lock is taken over at once" },
@@ -99,7 +99,7 @@ export const LOCK: readonly Subject[] = [
     ],
   },
   {
-    file: "src/operation/lockObjects.ts",
+    file: "src/swarm/lock/lockObjects.ts",
     tests: ["lock.test.ts"],
     mutations: [
       {
@@ -121,7 +121,7 @@ export const LOCK: readonly Subject[] = [
     ],
   },
   {
-    file: "src/operation/lockKeeper.ts",
+    file: "src/swarm/lock/lockKeeper.ts",
     tests: ["lock.test.ts"],
     mutations: [
       {
@@ -156,7 +156,7 @@ export const LOCK: readonly Subject[] = [
     ],
   },
   {
-    file: "src/operation/stackUpdate.ts",
+    file: "src/swarm/stackUpdate.ts",
     tests: ["lock.test.ts"],
     mutations: [
       {
@@ -189,7 +189,7 @@ export const LOCK: readonly Subject[] = [
     ],
   },
   {
-    file: "src/operation/processIdentity.ts",
+    file: "src/swarm/lock/processIdentity.ts",
     tests: ["lock.test.ts"],
     mutations: [
       {

@@ -209,7 +209,7 @@ export const SECRETS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/docker/stackConfigs.ts",
+    file: "src/swarm/stackConfigs.ts",
     tests: ["removeSecrets.test.ts"],
     mutations: [
       {
@@ -225,7 +225,7 @@ export const SECRETS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/operation/leftovers.ts",
+    file: "src/swarm/leftovers.ts",
     tests: ["removeSecrets.test.ts"],
     mutations: [
       {
@@ -236,7 +236,7 @@ export const SECRETS: readonly Subject[] = [
     ],
   },
   {
-    file: "src/docker/swarmSecrets.ts",
+    file: "src/swarm/secrets.ts",
     tests: ["swarm.test.ts", "bucket.test.ts", "swarmSecrets.test.ts"],
     mutations: [
       {

@@ -3,7 +3,7 @@ import type { Subject } from "./mutation.js";
 /** Convergence, whose an object is, and the ways back. */
 export const SWARM: readonly Subject[] = [
   {
-    file: "src/operation/convergence.ts",
+    file: "src/swarm/convergence.ts",
     tests: ["convergence.test.ts"],
     mutations: [
       {
@@ -170,7 +170,7 @@ export const SWARM: readonly Subject[] = [
     ],
   },
   {
-    file: "src/docker/objects.ts",
+    file: "src/swarm/objects.ts",
     tests: ["ownership.test.ts", "swarm.test.ts"],
     mutations: [
       {
@@ -186,7 +186,7 @@ export const SWARM: readonly Subject[] = [
     ],
   },
   {
-    file: "src/operation/ownership.ts",
+    file: "src/swarm/ownership.ts",
     tests: ["ownership.test.ts"],
     mutations: [
       {
@@ -236,7 +236,7 @@ export const SWARM: readonly Subject[] = [
     ],
   },
   {
-    file: "src/operation/baseline.ts",
+    file: "src/swarm/baseline.ts",
     tests: ["baseline.test.ts"],
     mutations: [
       {

@@ -1,7 +1,7 @@
 import { hiddenFrom } from "../access/repositoryRules.js";
 import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Session } from "../operation/stackSession.js";
+import type { Session } from "../session.js";
 import { readStoredTags } from "../storage/storedTags.js";
 import { readStackAccount } from "../users/stackAccount.js";
 

@@ -3,11 +3,11 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readJson } from "../json.js";
 import { type Digest, digestOfStream, hexOf } from "../registry/digest.js";
+import { stackServices } from "../swarm/objects.js";
 import { blobPath, MANIFEST_FILE, manifestSchema } from "./bundleFormat.js";
 import { type Entry, fileEntry, readTar } from "./tarFile.js";
 

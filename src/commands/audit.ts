@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { matchesGlob } from "../access/glob.js";
 import { timeFrom } from "../credentials/dates.js";
-import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { type Access, isEvent, readGatewayLog } from "../frontDoor/gatewayLog.js";
 import { ACTIONS } from "../services/accessActions.js";
+import { missingText } from "../swarm/serviceLogs.js";
 import { table } from "../terminal/table.js";
 import { type AddCommand, configOption, contextOption, jsonOption, repositoryGlob } from "./options.js";
 import { openSession } from "./session.js";

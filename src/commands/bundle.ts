@@ -7,14 +7,14 @@ import { provideImage, runningDigests, saveImages } from "../bundle/engineImages
 import { programEntries } from "../bundle/ownProgram.js";
 import { readBundle } from "../bundle/readBundle.js";
 import { type Entry, writeBundle } from "../bundle/tarFile.js";
-import { readEngineVersion } from "../docker/engine.js";
-import { listNodes } from "../docker/objects.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readFrom, writeFiles } from "../host/files.js";
 import { compare } from "../render/compare.js";
 import { imageParts } from "../services/mirrorSources.js";
 import { stackImages } from "../stack.js";
+import { readEngineVersion } from "../swarm/engine.js";
+import { listNodes } from "../swarm/objects.js";
 import { chooseReporter } from "../terminal/chooseReporter.js";
 import { inStep } from "../terminal/inStep.js";
 import { interruptionSignal } from "../terminal/interruption.js";

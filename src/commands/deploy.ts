@@ -4,9 +4,9 @@ import type { Credentials } from "../credentials/userChanges.js";
 import { applyPlan, showPlan } from "../deploy/applyPlan.js";
 import { preflight } from "../deploy/preflight.js";
 import { ExitCode } from "../errors.js";
-import type { Session } from "../operation/stackSession.js";
-import { warnOfStoredLogins } from "../operation/storedLogins.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
+import type { Session } from "../session.js";
+import { warnOfStoredLogins } from "../swarm/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { bringing, withCredentials } from "../users/planUsers.js";
 import {

@@ -5,7 +5,6 @@ import { initialConfig, SCHEMA_FILE, trialConfig } from "../config/initialConfig
 import { loadConfig } from "../config/load.js";
 import type { Config } from "../config/resolve.js";
 import { jsonSchema } from "../config/schema/index.js";
-import { listServices } from "../docker/objects.js";
 import { boundedDocker, dockerCommand } from "../docker/run.js";
 import { readTimeout, readTimeoutFlag } from "../doctor/traefikTimeout.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -14,6 +13,7 @@ import { readFrom, writeFiles } from "../host/files.js";
 import { CI_SYSTEMS, ciFiles, ciPaths } from "../render/ciFiles.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import { loadTemplates } from "../render/templates.js";
+import { listServices } from "../swarm/objects.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { print } from "../terminal/output.js";
 import { gatherAnswers, type InitFlags } from "./initAnswers.js";

@@ -109,7 +109,7 @@ async function ask(given: Partial<InitAnswers>, domainName: string | undefined):
 /** Host names of the ready nodes of the Swarm; none if docker does not reach a manager. */
 async function nodeNames(): Promise<string[]> {
   const { boundedDocker, dockerCommand } = await import("../docker/run.js");
-  const { listNodes } = await import("../docker/objects.js");
+  const { listNodes } = await import("../swarm/objects.js");
   const nodes = await listNodes(boundedDocker(dockerCommand({}), 5000)).catch(() => []);
   return nodes.flatMap(({ Description: { Hostname }, Status }) =>
     Hostname !== undefined && Status.State === "ready" ? [Hostname] : [],

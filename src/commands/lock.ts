@@ -1,5 +1,5 @@
 import { ExitCode } from "../errors.js";
-import { expiryOf, isDead, type LockState, lookAtLock, releaseLock } from "../operation/stackLock.js";
+import { expiryOf, isDead, type LockState, lookAtLock, releaseLock } from "../swarm/lock/stackLock.js";
 import { consents } from "../terminal/consent.js";
 import { durationText } from "../terminal/progress.js";
 import { type AddCommand, stackOptions, yesOption } from "./options.js";

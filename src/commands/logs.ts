@@ -1,7 +1,7 @@
 import { Option } from "@commander-js/extra-typings";
-import { followServiceLog, type LogLine, missingText, readServiceLog } from "../docker/serviceLogs.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { serviceNames } from "../stack.js";
+import { followServiceLog, type LogLine, missingText, readServiceLog } from "../swarm/serviceLogs.js";
 import { colours, print } from "../terminal/output.js";
 import { type AddCommand, configOption, contextOption, wholeNumber } from "./options.js";
 import { openSession } from "./session.js";

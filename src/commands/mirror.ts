@@ -1,14 +1,14 @@
 import { Option } from "@commander-js/extra-typings";
 import { mirrorLoginsFrom } from "../credentials/operatorVariables.js";
-import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
 import { copiesOf, type ImageCopy, lastCopies } from "../mirror/mirrorCopies.js";
 import { failuresOf, type MirrorReport } from "../mirror/regsyncLog.js";
 import { mirrorStep, namedSources, runMirror, summaryOf } from "../mirror/runMirror.js";
-import { withLock } from "../operation/stackLock.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
 import { plainRegistries, registryName } from "../services/mirrorSources.js";
+import { withLock } from "../swarm/lock/stackLock.js";
+import { missingText } from "../swarm/serviceLogs.js";
 import { inStep } from "../terminal/inStep.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { table } from "../terminal/table.js";

@@ -1,7 +1,7 @@
 import { changePassword } from "../credentials/userChanges.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Session } from "../operation/stackSession.js";
-import { warnOfStoredLogins } from "../operation/storedLogins.js";
+import type { Session } from "../session.js";
+import { warnOfStoredLogins } from "../swarm/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { requireUsers } from "../users/readUsers.js";
 import { type AddCommand, passwordOptions, rolloutOptions, userOptions } from "./options.js";

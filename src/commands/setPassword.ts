@@ -7,8 +7,8 @@ import { endingLogin, type NewPassword, type UserChange } from "../credentials/u
 import type { Login } from "../credentials/userLogin.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { checkPrivateFile, writePasswordFile } from "../host/passwordFile.js";
-import type { Session } from "../operation/stackSession.js";
 import type { Deliver } from "../secrets/handover.js";
+import type { Session } from "../session.js";
 import { delivered, printFile } from "../terminal/output.js";
 import { changeUsers } from "../users/rotation.js";
 import { passwordFromStdin, userName } from "./credentials.js";

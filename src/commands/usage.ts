@@ -1,6 +1,5 @@
 import { hiddenFrom } from "../access/repositoryRules.js";
 import type { Docker } from "../docker/run.js";
-import { missingText } from "../docker/serviceLogs.js";
 import { ExitCode } from "../errors.js";
 import { isOfManifest, type LogRead, readGatewayLog } from "../frontDoor/gatewayLog.js";
 import {
@@ -10,6 +9,7 @@ import {
   usageOf,
 } from "../maintenance/repositoryUsage.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
+import { missingText } from "../swarm/serviceLogs.js";
 import { inStep } from "../terminal/inStep.js";
 import { bytesText } from "../terminal/progress.js";
 import { table } from "../terminal/table.js";

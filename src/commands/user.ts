@@ -1,7 +1,7 @@
 import { bcryptCost } from "../credentials/htpasswd.js";
 import { addUser, endingLogin, removeUser, updateUser } from "../credentials/userChanges.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { warnOfStoredLogins } from "../operation/storedLogins.js";
+import { warnOfStoredLogins } from "../swarm/storedLogins.js";
 import { table } from "../terminal/table.js";
 import { requireUsers } from "../users/readUsers.js";
 import { changeUsers } from "../users/rotation.js";

@@ -1,8 +1,8 @@
 import { storagePlace } from "../config/resolve.js";
-import { stackServices, tasksOf } from "../docker/objects.js";
 import { judgeSplit } from "../doctor/storageChecks.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Session } from "../operation/stackSession.js";
+import type { Session } from "../session.js";
+import { stackServices, tasksOf } from "../swarm/objects.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 
 /** Checks that the registry and the reader see the same images, by the nodes of their tasks. */

@@ -1,10 +1,10 @@
 import { wantedServices } from "../diff/composedService.js";
 import { engineDelete } from "../docker/engineApi.js";
-import { stackServices } from "../docker/objects.js";
-import { removeOldConfigs } from "../operation/leftovers.js";
-import type { Session } from "../operation/stackSession.js";
 import { removeOldSecrets } from "../secrets/removeSecrets.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
+import type { Session } from "../session.js";
+import { removeOldConfigs } from "../swarm/leftovers.js";
+import { stackServices } from "../swarm/objects.js";
 import { type Ending, inStep, skipped } from "../terminal/inStep.js";
 
 /** Removes services that the config no longer has, secrets of older generations, and configs with older content. */

@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
-import { listConfigs } from "../docker/configs.js";
 import { engineDelete } from "../docker/engineApi.js";
 import { isFinal } from "../docker/failures.js";
-import { labelledBy } from "../docker/helperService.js";
-import { runJob } from "../docker/jobs.js";
-import { stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { stackSecretNames } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { helperServices } from "../operation/leftovers.js";
-import { lockName } from "../operation/lockObjects.js";
-import { ownNetworks } from "../operation/ownership.js";
-import { withLock } from "../operation/stackLock.js";
-import type { Session } from "../operation/stackSession.js";
-import { removeNetworks } from "../operation/stackUpdate.js";
+import type { Session } from "../session.js";
 import { type FolderStorage, runningStorage } from "../storage/runningStorage.js";
+import { listConfigs } from "../swarm/configs.js";
+import { labelledBy } from "../swarm/helperService.js";
+import { runJob } from "../swarm/jobs.js";
+import { helperServices } from "../swarm/leftovers.js";
+import { lockName } from "../swarm/lock/lockObjects.js";
+import { withLock } from "../swarm/lock/stackLock.js";
+import { stackServices } from "../swarm/objects.js";
+import { ownNetworks } from "../swarm/ownership.js";
+import { stackSecretNames } from "../swarm/secrets.js";
+import { removeNetworks } from "../swarm/stackUpdate.js";
 import { inStep } from "../terminal/inStep.js";
 
 /** Time limit for tasks to end, in seconds: an upload may be in progress. */

@@ -1,8 +1,8 @@
 import { storageFolder } from "../config/resolve.js";
-import { runJob } from "../docker/jobs.js";
 import { loadSetupScript, setupHost, setupHostArguments } from "../host/setupHost.js";
-import type { Session } from "../operation/stackSession.js";
-import type { NamedNode } from "../operation/swarmFacts.js";
+import type { Session } from "../session.js";
+import { runJob } from "../swarm/jobs.js";
+import type { NamedNode } from "../swarm/swarmFacts.js";
 import { type Ending, inStep, skipped } from "../terminal/inStep.js";
 
 /** How the node of the storage is reached: as user@host over ssh, by a Swarm job, or, with neither, as this machine. */

@@ -1,9 +1,9 @@
-import { runJob } from "../docker/jobs.js";
-import { stackServices } from "../docker/objects.js";
-import type { Session } from "../operation/stackSession.js";
 import { REGSYNC } from "../services/mirror.js";
 import { ownParts, usedImage } from "../services/mirrorSources.js";
 import { UNPRIVILEGED } from "../services/parts.js";
+import type { Session } from "../session.js";
+import { runJob } from "../swarm/jobs.js";
+import { stackServices } from "../swarm/objects.js";
 import { inStep } from "../terminal/inStep.js";
 
 /** A command that each image has, and that ends at once. */

@@ -1,7 +1,7 @@
-import { type SwarmTask, serviceTasks, stackService, stackServices, updateTasks } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import type { Session } from "../operation/stackSession.js";
 import { hasMirror } from "../services/mirrorSources.js";
+import type { Session } from "../session.js";
+import { type SwarmTask, serviceTasks, stackService, stackServices, updateTasks } from "../swarm/objects.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 
 /**

@@ -1,7 +1,9 @@
 import type { Config } from "../config/resolve.js";
-import { engineTime } from "../docker/engine.js";
-import { stackServices, tasksOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
+import { discardSecrets } from "../secrets/removeSecrets.js";
+import type { SecretsPlan } from "../secrets/secretsPlan.js";
+import { rollSeconds } from "../services/parts.js";
+import type { Session } from "../session.js";
 import {
   type Baseline,
   isRestored,
@@ -9,15 +11,13 @@ import {
   removeBaseline,
   restoreBaseline,
   writeBaseline,
-} from "../operation/baseline.js";
-import { describe, judge } from "../operation/convergence.js";
-import { removeOldConfigs } from "../operation/leftovers.js";
-import { ownNetworks } from "../operation/ownership.js";
-import type { Session } from "../operation/stackSession.js";
-import { removeNetworks, waitForConvergence } from "../operation/stackUpdate.js";
-import { discardSecrets } from "../secrets/removeSecrets.js";
-import type { SecretsPlan } from "../secrets/secretsPlan.js";
-import { rollSeconds } from "../services/parts.js";
+} from "../swarm/baseline.js";
+import { describe, judge } from "../swarm/convergence.js";
+import { engineTime } from "../swarm/engine.js";
+import { removeOldConfigs } from "../swarm/leftovers.js";
+import { stackServices, tasksOf } from "../swarm/objects.js";
+import { ownNetworks } from "../swarm/ownership.js";
+import { removeNetworks, waitForConvergence } from "../swarm/stackUpdate.js";
 
 /** Time limit for the previous tasks to run again, in seconds: the services roll at the same time. */
 const rollbackSeconds = (config: Config): number =>

@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import { wantedServices } from "../diff/composedService.js";
-import { engineTime } from "../docker/engine.js";
-import { stackServices } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { type Baseline, removeBaseline } from "../operation/baseline.js";
-import { describe } from "../operation/convergence.js";
-import { foreignServices } from "../operation/ownership.js";
-import { asRolloutFailure, failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
-import type { Session } from "../operation/stackSession.js";
-import { type Convergence, startDeploy, waitForConvergence } from "../operation/stackUpdate.js";
 import { discardSecrets } from "../secrets/removeSecrets.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
+import type { Session } from "../session.js";
 import { COMPOSE_FILE } from "../stack.js";
+import { type Baseline, removeBaseline } from "../swarm/baseline.js";
+import { describe } from "../swarm/convergence.js";
+import { engineTime } from "../swarm/engine.js";
+import { stackServices } from "../swarm/objects.js";
+import { foreignServices } from "../swarm/ownership.js";
+import { asRolloutFailure, failureMessage, TRANSIENT_FAULT } from "../swarm/rolloutFailure.js";
+import { type Convergence, startDeploy, waitForConvergence } from "../swarm/stackUpdate.js";
 import { inStep } from "../terminal/inStep.js";
 import { chooseBaseline, rollBackRollout } from "./rollBackRollout.js";
 

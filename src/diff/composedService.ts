@@ -1,7 +1,5 @@
 import { parse } from "yaml";
 import { goNanoseconds } from "../docker/goDuration.js";
-import { STACK_LABEL } from "../docker/objects.js";
-import type { Session } from "../operation/stackSession.js";
 import {
   type Amounts,
   type ComposeFile,
@@ -9,7 +7,9 @@ import {
   Interpolated,
   type Service,
 } from "../services/composeModel.js";
+import type { Session } from "../session.js";
 import { COMPOSE_FILE } from "../stack.js";
+import { STACK_LABEL } from "../swarm/objects.js";
 
 /**
  * The model of a compose file that Hephaestus rendered, the inverse of `composeText`. A deploy and a rollback

@@ -1,15 +1,14 @@
 import { NOT_SHOWN, namesSecret } from "../credentials/redaction.js";
 import { FAMILIES, type Generations, generationVariables } from "../credentials/secretKinds.js";
-import { contentOf, findConfig } from "../docker/configs.js";
-import { listNetworks, type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import type { Session } from "../operation/stackSession.js";
-import type { ResolveImage } from "../operation/stackUpdate.js";
 import { unifiedDiff } from "../render/compare.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import { generationInUse } from "../secrets/generations.js";
 import type { ComposeFile } from "../services/composeModel.js";
+import type { ResolveImage, Session } from "../session.js";
 import { COMPOSE_FILE } from "../stack.js";
+import { contentOf, findConfig } from "../swarm/configs.js";
+import { listNetworks, type SwarmService, secretNamesOf, stackServices } from "../swarm/objects.js";
 import { composedSpec, readComposeFile, type Spec } from "./composedService.js";
 import {
   CONFIG_FACT,

@@ -1,7 +1,7 @@
 import { type Config, isSharedStorage, storagePlace } from "../config/resolve.js";
 import { error, errorOrWarning, type Finding, findingKinds, warning } from "../finding.js";
 import { type Disk, readRoom } from "../host/freeSpace.js";
-import { fittingNodes, type SwarmFacts } from "../operation/swarmFacts.js";
+import { fittingNodes, type SwarmFacts } from "../swarm/swarmFacts.js";
 import type { Checks } from "./check.js";
 import { type ClockReading, judgeClock } from "./clock.js";
 import { evidenceOf } from "./examine.js";

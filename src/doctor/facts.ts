@@ -3,23 +3,10 @@ import { type Config, publicUrls } from "../config/resolve.js";
 import { HTPASSWD } from "../credentials/secretKinds.js";
 import { serviceDifferences } from "../diff/serviceDifferences.js";
 import { readEndpoint } from "../docker/endpoint.js";
-import { readEngine } from "../docker/engine.js";
-import {
-  listServices,
-  type SwarmService,
-  type SwarmTask,
-  stackService,
-  stackServices,
-  tasksOf,
-} from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { readServiceLog } from "../docker/serviceLogs.js";
 import { verifyFrontDoor } from "../frontDoor/frontDoor.js";
 import { readRecords } from "../history/records.js";
 import { kernelHasIpvs } from "../host/kernel.js";
-import { helperServices } from "../operation/leftovers.js";
-import { isDead, lookAtLock } from "../operation/stackLock.js";
-import { readSwarmFacts } from "../operation/swarmFacts.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import {
   candidates,
@@ -30,6 +17,19 @@ import {
 } from "../secrets/generations.js";
 import { unseenUsers } from "../secrets/handover.js";
 import { reportSecrets } from "../secrets/secretsReport.js";
+import { readEngine } from "../swarm/engine.js";
+import { helperServices } from "../swarm/leftovers.js";
+import { isDead, lookAtLock } from "../swarm/lock/stackLock.js";
+import {
+  listServices,
+  type SwarmService,
+  type SwarmTask,
+  stackService,
+  stackServices,
+  tasksOf,
+} from "../swarm/objects.js";
+import { readServiceLog } from "../swarm/serviceLogs.js";
+import { readSwarmFacts } from "../swarm/swarmFacts.js";
 import { readTraefik } from "./traefikApi.js";
 
 /** The stack that doctor examines. */

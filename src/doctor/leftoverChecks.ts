@@ -1,10 +1,10 @@
 import { errorOrWarning, type Finding, findingKinds, warning } from "../finding.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
-import { unusedConfigs } from "../operation/leftovers.js";
-import { lockName } from "../operation/lockObjects.js";
-import { describeLock, type LockState } from "../operation/stackLock.js";
 import { oldMarkers } from "../secrets/handover.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
+import { unusedConfigs } from "../swarm/leftovers.js";
+import { lockName } from "../swarm/lock/lockObjects.js";
+import { describeLock, type LockState } from "../swarm/lock/stackLock.js";
 import type { Checks } from "./check.js";
 import type { ServiceFacts } from "./facts.js";
 

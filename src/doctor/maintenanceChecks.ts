@@ -1,6 +1,5 @@
 import { type Config, publicUrls } from "../config/resolve.js";
 import { daysBetween } from "../credentials/dates.js";
-import type { ServiceLog } from "../docker/serviceLogs.js";
 import { OperatorError } from "../errors.js";
 import { error, type Finding, findingKinds, warning } from "../finding.js";
 import { type HistoryRecord, lastDone } from "../history/records.js";
@@ -9,6 +8,7 @@ import { failedCopies, parseRegsyncLog } from "../mirror/regsyncLog.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { hasNotifications } from "../services/notifier.js";
+import type { ServiceLog } from "../swarm/serviceLogs.js";
 import type { Checks } from "./check.js";
 
 const kinds = findingKinds("Maintenance", {

@@ -1,8 +1,8 @@
 import type { Config } from "../config/resolve.js";
-import { STACK_LABEL, type SwarmService } from "../docker/objects.js";
 import { type Finding, findingKinds, warning } from "../finding.js";
 import { hostsOf, routersIn } from "../services/traefikLabels.js";
 import { routersOf } from "../stack.js";
+import { STACK_LABEL, type SwarmService } from "../swarm/objects.js";
 import type { Checks } from "./check.js";
 
 const kinds = findingKinds("Traefik", {

@@ -1,16 +1,16 @@
 import type { Config } from "../config/resolve.js";
 import { error, type Finding, findingKinds, warning } from "../finding.js";
 import { interfaceOf, type NetworkInterface } from "../host/interfaces.js";
+import { type ExternalNetwork, externalNetworks } from "../services/externalNetworks.js";
+import { internalNetworkOptions, MTU_OPTION } from "../stack.js";
 import {
   DEFAULT_MTU,
   internalNetworkName,
   isEncrypted,
   mtuOf,
   type SwarmNetwork,
-} from "../operation/internalNetwork.js";
-import type { SwarmFacts } from "../operation/swarmFacts.js";
-import { type ExternalNetwork, externalNetworks } from "../services/externalNetworks.js";
-import { internalNetworkOptions, MTU_OPTION } from "../stack.js";
+} from "../swarm/internalNetwork.js";
+import type { SwarmFacts } from "../swarm/swarmFacts.js";
 import type { Checks } from "./check.js";
 
 const kinds = findingKinds("Docker and Swarm", {

@@ -1,8 +1,8 @@
 import { generationsIn, HTPASSWD, type SecretKind } from "../credentials/secretKinds.js";
-import type { SwarmService } from "../docker/objects.js";
 import { error, type Finding, findingKinds, warning } from "../finding.js";
 import type { SecretReport } from "../secrets/secretsReport.js";
 import { secretsOf } from "../stack.js";
+import type { SwarmService } from "../swarm/objects.js";
 import type { Checks } from "./check.js";
 
 const kinds = findingKinds("Passwords and access", {

@@ -1,11 +1,11 @@
 import type { FactChange, ServiceDifference } from "../diff/serviceDifferences.js";
-import type { SwarmService, SwarmTask } from "../docker/objects.js";
 import { error, errorOrWarning, type Finding, findingKinds, warning } from "../finding.js";
-import { FAILED_TASK, isCurrent } from "../operation/convergence.js";
-import { type ForeignObject, readForeign } from "../operation/ownership.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
 import { READONLY_VARIABLE } from "../services/registry.js";
 import { serviceNames } from "../stack.js";
+import { FAILED_TASK, isCurrent } from "../swarm/convergence.js";
+import type { SwarmService, SwarmTask } from "../swarm/objects.js";
+import { type ForeignObject, readForeign } from "../swarm/ownership.js";
 import type { Checks } from "./check.js";
 import type { ServiceFacts } from "./facts.js";
 import { serviceStatus } from "./stackStatus.js";

@@ -1,18 +1,18 @@
 import { LEAST_FREE } from "../config/limits.js";
-import type { SwarmService, SwarmTask } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readCertificate } from "../frontDoor/certificate.js";
 import type { FrontDoorAnswer } from "../frontDoor/questions.js";
 import { lastDone } from "../history/records.js";
 import type { Disk } from "../host/freeSpace.js";
 import { readOnlyUntil } from "../maintenance/lease.js";
-import { judge } from "../operation/convergence.js";
-import { lookAtLock } from "../operation/stackLock.js";
-import type { Session } from "../operation/stackSession.js";
 import { generationInUse } from "../secrets/generations.js";
+import type { Session } from "../session.js";
 import { serviceNames } from "../stack.js";
 import { readStorage } from "../storage/disk.js";
 import { tagsOfTask } from "../storage/storedTags.js";
+import { judge } from "../swarm/convergence.js";
+import { lookAtLock } from "../swarm/lock/stackLock.js";
+import type { SwarmService, SwarmTask } from "../swarm/objects.js";
 import { factsOf } from "./facts.js";
 import { judgeEnds } from "./userChecks.js";
 

@@ -1,11 +1,11 @@
 import { LEAST_FREE } from "../config/limits.js";
 import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
-import type { SwarmTask } from "../docker/objects.js";
 import { error, errorOrWarning, type Finding, findingKinds } from "../finding.js";
-import { registryService } from "../operation/registryUpdate.js";
 import { readStorage, type Storage } from "../storage/disk.js";
 import { splitTasks, storageOf } from "../storage/runningStorage.js";
 import { tagsOfTask } from "../storage/storedTags.js";
+import type { SwarmTask } from "../swarm/objects.js";
+import { registryService } from "../swarm/registryUpdate.js";
 import type { Checks } from "./check.js";
 import type { ServiceFacts } from "./facts.js";
 import { type Limits, roomLeft } from "./room.js";

@@ -1,6 +1,6 @@
 import { type Config, compareVersions } from "../config/resolve.js";
-import type { SwarmService } from "../docker/objects.js";
 import { providerOf } from "../services/traefikLabels.js";
+import type { SwarmService } from "../swarm/objects.js";
 
 /** Traefik as a service of this Swarm: what it is started with says what no label can change. */
 

@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
-import { STACK_LABEL, type SwarmService } from "../docker/objects.js";
 import { error, errorOrWarning, type Finding, findingKinds, warning } from "../finding.js";
 import { routersIn } from "../services/traefikLabels.js";
+import { STACK_LABEL, type SwarmService } from "../swarm/objects.js";
 import type { Checks } from "./check.js";
 import {
   hasOption,

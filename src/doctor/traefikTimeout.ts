@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
 import { goNanoseconds } from "../docker/goDuration.js";
-import type { SwarmService } from "../docker/objects.js";
 import { type Finding, findingKinds, warning } from "../finding.js";
+import type { SwarmService } from "../swarm/objects.js";
 import { hasOption, isOlder, isTraefik, optionsOf, taggedVersion } from "./traefikOptions.js";
 
 export const TIMEOUT_KINDS = findingKinds("Traefik", {

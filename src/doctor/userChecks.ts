@@ -1,9 +1,9 @@
 import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/dates.js";
-import type { SwarmService } from "../docker/objects.js";
-import type { SecretFacts } from "../docker/swarmSecrets.js";
 import { type Finding, findingKinds, warning } from "../finding.js";
-import { newLoginRemedy, servicesWithLogins } from "../operation/storedLogins.js";
+import type { SwarmService } from "../swarm/objects.js";
+import type { SecretFacts } from "../swarm/secrets.js";
+import { newLoginRemedy, servicesWithLogins } from "../swarm/storedLogins.js";
 import { judgeAges, judgeHandOver, judgeUserNames, USER_KINDS } from "../users/userFindings.js";
 import type { Checks } from "./check.js";
 

@@ -4,7 +4,7 @@ import { secondsOf } from "../config/text.js";
 import type { Login } from "../credentials/userLogin.js";
 import { interrupted } from "../docker/failures.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Session } from "../operation/stackSession.js";
+import type { Session } from "../session.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 import type { Reporter } from "../terminal/reporter.js";
 import {

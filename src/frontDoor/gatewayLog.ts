@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Docker } from "../docker/run.js";
-import { readServiceLog } from "../docker/serviceLogs.js";
 import { readJson } from "../json.js";
 import { type Action, actionOf, repositoryIn } from "../services/accessActions.js";
+import { readServiceLog } from "../swarm/serviceLogs.js";
 
 /** A request, as the gateway logged it. */
 export interface Access {

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { loadConfig } from "../config/load.js";
 import type { Config } from "../config/resolve.js";
-import { stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { operator } from "../operation/stackLock.js";
-import type { Session } from "../operation/stackSession.js";
 import type { RenderedFile } from "../render/renderedFile.js";
+import type { Session } from "../session.js";
 import { COMPOSE_FILE } from "../stack.js";
+import { operator } from "../swarm/lock/stackLock.js";
+import { stackServices } from "../swarm/objects.js";
 import { inStep } from "../terminal/inStep.js";
 import { packFiles, unpackFiles } from "./packedFiles.js";
 import { type Event, type EventKind, readRecords, writeRecord } from "./records.js";

@@ -1,3 +1,4 @@
+import type { Docker } from "../docker/run.js";
 import {
   contentOf,
   type NewConfig,
@@ -5,10 +6,9 @@ import {
   removeConfig,
   type SwarmConfig,
   writeConfig,
-} from "../docker/configs.js";
-import type { Docker } from "../docker/run.js";
-import { stackConfigs } from "../docker/stackConfigs.js";
-import { LABELS } from "../docker/swarmSecrets.js";
+} from "../swarm/configs.js";
+import { LABELS } from "../swarm/secrets.js";
+import { stackConfigs } from "../swarm/stackConfigs.js";
 
 /**
  * What was done to a stack, kept in its Swarm so that it outlives the operator's machine: a Swarm config for each

@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { endLeftJobs } from "../docker/jobs.js";
+import { ExitCode, OperatorError } from "../errors.js";
+import { READONLY_VARIABLE } from "../services/registry.js";
+import { type Session, uninterruptible } from "../session.js";
+import { endLeftJobs } from "../swarm/jobs.js";
 import {
   type SwarmService,
   serviceTasks,
   stackService,
   stackServices,
   updateTasks,
-} from "../docker/objects.js";
-import { ExitCode, OperatorError } from "../errors.js";
+} from "../swarm/objects.js";
 import {
   deployedRegistry,
   didNotRoll,
   registryRollSeconds,
   registryService,
   rollRegistry,
-} from "../operation/registryUpdate.js";
-import { type Session, uninterruptible } from "../operation/stackSession.js";
-import { READONLY_VARIABLE } from "../services/registry.js";
+} from "../swarm/registryUpdate.js";
 import { inStep } from "../terminal/inStep.js";
 
 /**

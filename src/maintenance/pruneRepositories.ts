@@ -1,9 +1,9 @@
 import { firstMatch } from "../access/repositoryRules.js";
 import { daysBetween } from "../credentials/dates.js";
 import type { Login } from "../credentials/userLogin.js";
-import type { Session } from "../operation/stackSession.js";
 import type { RegistryApi } from "../registry/registryApi.js";
 import { stackRegistry } from "../registry/stackRegistry.js";
+import type { Session } from "../session.js";
 import type { Reporter } from "../terminal/reporter.js";
 import { readStackAccount } from "../users/stackAccount.js";
 import { planRetention, type Retention } from "./retention.js";

@@ -1,16 +1,16 @@
 import type { StorageSecret } from "../credentials/secretKinds.js";
-import { engineTime } from "../docker/engine.js";
-import { type Job, runJob } from "../docker/jobs.js";
-import type { SwarmService } from "../docker/objects.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { recordEvent } from "../history/recordSteps.js";
-import { deployedRegistry, registryRollSeconds } from "../operation/registryUpdate.js";
-import { withLock } from "../operation/stackLock.js";
-import type { Session } from "../operation/stackSession.js";
 import { loadJobScript } from "../render/templates.js";
 import { drainSeconds, fitsBeside } from "../services/parts.js";
 import { STORAGE } from "../services/storageParts.js";
+import type { Session } from "../session.js";
 import { type RunningStorage, storageOfRegistry } from "../storage/runningStorage.js";
+import { engineTime } from "../swarm/engine.js";
+import { type Job, runJob } from "../swarm/jobs.js";
+import { withLock } from "../swarm/lock/stackLock.js";
+import type { SwarmService } from "../swarm/objects.js";
+import { deployedRegistry, registryRollSeconds } from "../swarm/registryUpdate.js";
 import { inStep } from "../terminal/inStep.js";
 import { endLeftReadOnly, whileReadOnly } from "./lease.js";
 

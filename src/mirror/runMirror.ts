@@ -1,14 +1,14 @@
 import type { Config } from "../config/resolve.js";
-import { createConfig, removeConfig } from "../docker/configs.js";
-import { type Job, runJob } from "../docker/jobs.js";
-import { STACK_LABEL, type SwarmService, stackService, stackServices } from "../docker/objects.js";
-import { LABELS } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Session } from "../operation/stackSession.js";
 import { contentDigest, contentName } from "../services/contentName.js";
 import { REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG, regsyncText } from "../services/mirror.js";
 import { type MirrorSource, mirrorSources } from "../services/mirrorSources.js";
 import { UNPRIVILEGED } from "../services/parts.js";
+import type { Session } from "../session.js";
+import { createConfig, removeConfig } from "../swarm/configs.js";
+import { type Job, runJob } from "../swarm/jobs.js";
+import { STACK_LABEL, type SwarmService, stackService, stackServices } from "../swarm/objects.js";
+import { LABELS } from "../swarm/secrets.js";
 import { inStep } from "../terminal/inStep.js";
 import { failuresOf, isUpToDate, type MirrorReport, parseRegsyncLog } from "./regsyncLog.js";
 

@@ -1,6 +1,6 @@
 import { publicUrls } from "../config/resolve.js";
 import type { Login } from "../credentials/userLogin.js";
-import type { Session } from "../operation/stackSession.js";
+import type { Session } from "../session.js";
 import { RegistryApi } from "./registryApi.js";
 import { RegistryClient } from "./registryClient.js";
 

@@ -9,11 +9,11 @@ import {
   type SecretKind,
   secretName,
 } from "../credentials/secretKinds.js";
-import { secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { type SecretFacts, stackSecrets } from "../docker/swarmSecrets.js";
-import type { Session } from "../operation/stackSession.js";
 import { hasMirror } from "../services/mirrorSources.js";
+import type { Session } from "../session.js";
+import { secretNamesOf, stackServices } from "../swarm/objects.js";
+import { type SecretFacts, stackSecrets } from "../swarm/secrets.js";
 import { unseenUsers } from "./handover.js";
 
 /**

@@ -1,10 +1,10 @@
 import type { Login, NewLogin } from "../credentials/userLogin.js";
-import { createConfig, NO_CONTENT } from "../docker/configs.js";
 import { isFinal } from "../docker/failures.js";
 import type { Docker } from "../docker/run.js";
-import { stackConfigNames } from "../docker/stackConfigs.js";
-import { LABELS, type SecretFacts } from "../docker/swarmSecrets.js";
-import type { Session } from "../operation/stackSession.js";
+import type { Session } from "../session.js";
+import { createConfig, NO_CONTENT } from "../swarm/configs.js";
+import { LABELS, type SecretFacts } from "../swarm/secrets.js";
+import { stackConfigNames } from "../swarm/stackConfigs.js";
 
 /** Delivers a generated password: to a terminal, a pipe or a file. */
 export type Deliver = (user: string, password: string) => Promise<void>;

@@ -15,11 +15,11 @@ import {
   type SecretKind,
   secretName,
 } from "../credentials/secretKinds.js";
-import type { NewSecret } from "../docker/swarmSecrets.js";
 import { error, type Finding, findingKinds } from "../finding.js";
-import type { Session } from "../operation/stackSession.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import { hasNotificationHeaders } from "../services/notifier.js";
+import type { Session } from "../session.js";
+import type { NewSecret } from "../swarm/secrets.js";
 import { keptGeneration, nextGeneration, type StackSecrets } from "./generations.js";
 import { readSecretByService } from "./readSecret.js";
 

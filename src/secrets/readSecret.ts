@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Secret } from "../credentials/secret.js";
-import { readEngineInfo } from "../docker/engine.js";
 import { dockerFailed } from "../docker/failures.js";
+import type { Docker } from "../docker/run.js";
+import { readEngineInfo } from "../swarm/engine.js";
 import {
   createHelperService,
   readerServiceName,
   removeHelperService,
   removeService,
-} from "../docker/helperService.js";
-import { runningContainersOf } from "../docker/objects.js";
-import type { Docker } from "../docker/run.js";
+} from "../swarm/helperService.js";
+import { runningContainersOf } from "../swarm/objects.js";
 
 /**
  * Reads a secret back. The Swarm's API never gives a secret's content, but a task that has it mounted does, and who may

@@ -1,10 +1,10 @@
 import { type Family, familyOf, HTPASSWD, parseSecretName, secretName } from "../credentials/secretKinds.js";
-import { removeConfig } from "../docker/configs.js";
-import { readerServiceName, removeHelperService } from "../docker/helperService.js";
 import type { Docker } from "../docker/run.js";
-import { removeStackConfig } from "../docker/stackConfigs.js";
-import { type NewSecret, removeSecretNamed, stackSecretNames } from "../docker/swarmSecrets.js";
-import { removeBaselineOf } from "../operation/baseline.js";
+import { removeBaselineOf } from "../swarm/baseline.js";
+import { removeConfig } from "../swarm/configs.js";
+import { readerServiceName, removeHelperService } from "../swarm/helperService.js";
+import { type NewSecret, removeSecretNamed, stackSecretNames } from "../swarm/secrets.js";
+import { removeStackConfig } from "../swarm/stackConfigs.js";
 import { handoverName, oldMarkers } from "./handover.js";
 
 /**

@@ -1,7 +1,7 @@
 import { httpSecretContent } from "../credentials/machineAccounts.js";
 import { HTPASSWD, HTTP_SECRET, secretName } from "../credentials/secretKinds.js";
-import { stackSecretNames, writeSecret } from "../docker/swarmSecrets.js";
-import type { Session } from "../operation/stackSession.js";
+import type { Session } from "../session.js";
+import { stackSecretNames, writeSecret } from "../swarm/secrets.js";
 import { inStep } from "../terminal/inStep.js";
 import { OPERATOR_FAMILIES } from "./operatorSecrets.js";
 import type { SecretsPlan } from "./secretsPlan.js";

@@ -1,7 +1,7 @@
 import type { Generations } from "../credentials/secretKinds.js";
 import type { ChangedUsers } from "../credentials/userChanges.js";
 import type { Login } from "../credentials/userLogin.js";
-import type { NewSecret } from "../docker/swarmSecrets.js";
+import type { NewSecret } from "../swarm/secrets.js";
 import type { UserSecrets } from "./generations.js";
 
 /** What becomes of the secrets of a stack. Preflight makes it, before anything is changed, from what the Swarm has then. */

@@ -1,8 +1,8 @@
 import { FAMILIES, type Family, familyOf, type SecretKind } from "../credentials/secretKinds.js";
-import { type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
-import type { SecretFacts } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import type { Session } from "../operation/stackSession.js";
+import type { Session } from "../session.js";
+import { type SwarmService, secretNamesOf, stackServices } from "../swarm/objects.js";
+import type { SecretFacts } from "../swarm/secrets.js";
 import {
   generationInUse,
   keptGeneration,

@@ -1,6 +1,6 @@
 import { ExitCode, OperatorError } from "../errors.js";
-import { withLock } from "../operation/stackLock.js";
-import type { Session } from "../operation/stackSession.js";
+import type { Session } from "../session.js";
+import { withLock } from "../swarm/lock/stackLock.js";
 import { areUnchanged, type StackSecrets } from "./generations.js";
 
 /**

@@ -1,8 +1,8 @@
-import { runningContainers } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import type { Disk } from "../host/freeSpace.js";
-import { registryService } from "../operation/registryUpdate.js";
 import { STORAGE } from "../services/storageParts.js";
+import { runningContainers } from "../swarm/objects.js";
+import { registryService } from "../swarm/registryUpdate.js";
 
 /** The storage as the registry sees it. */
 export interface Storage {

@@ -1,5 +1,7 @@
 import { type Config, isSharedStorage } from "../config/resolve.js";
 import type { StorageSecret } from "../credentials/secretKinds.js";
+import type { Docker } from "../docker/run.js";
+import { STORAGE } from "../services/storageParts.js";
 import {
   findNode,
   type SwarmService,
@@ -7,11 +9,9 @@ import {
   serviceTasks,
   stackService,
   stackServices,
-} from "../docker/objects.js";
-import type { Docker } from "../docker/run.js";
-import { readerService, registryService } from "../operation/registryUpdate.js";
-import type { NamedNode } from "../operation/swarmFacts.js";
-import { STORAGE } from "../services/storageParts.js";
+} from "../swarm/objects.js";
+import { readerService, registryService } from "../swarm/registryUpdate.js";
+import type { NamedNode } from "../swarm/swarmFacts.js";
 
 /** Where the registry that runs keeps its images. The config on disk may say something else. */
 export type RunningStorage = FolderStorage | BucketStorage;

@@ -1,12 +1,12 @@
 import { dockerFailed } from "../docker/failures.js";
-import { runJob } from "../docker/jobs.js";
-import { runningContainers } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { registryService } from "../operation/registryUpdate.js";
-import type { Session } from "../operation/stackSession.js";
 import { loadJobScript } from "../render/templates.js";
 import { STORAGE } from "../services/storageParts.js";
+import type { Session } from "../session.js";
+import { runJob } from "../swarm/jobs.js";
+import { runningContainers } from "../swarm/objects.js";
+import { registryService } from "../swarm/registryUpdate.js";
 import { runningStorage } from "./runningStorage.js";
 
 /** Seconds for a look at a storage with many tags, in a job that has to start first, and in a task. */

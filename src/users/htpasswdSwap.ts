@@ -1,18 +1,18 @@
 import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
-import { type SecretReference, type SwarmService, updateTasks } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { secretId } from "../docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { describe } from "../operation/convergence.js";
+import type { Session } from "../session.js";
+import { describe } from "../swarm/convergence.js";
+import { type SecretReference, type SwarmService, updateTasks } from "../swarm/objects.js";
 import {
   deployedRegistry,
   didNotRoll,
   registryRollSeconds,
   registryService,
   rollRegistry,
-} from "../operation/registryUpdate.js";
-import { failureMessage, TRANSIENT_FAULT } from "../operation/rolloutFailure.js";
-import type { Session } from "../operation/stackSession.js";
+} from "../swarm/registryUpdate.js";
+import { failureMessage, TRANSIENT_FAULT } from "../swarm/rolloutFailure.js";
+import { secretId } from "../swarm/secrets.js";
 import { inStep } from "../terminal/inStep.js";
 
 /**

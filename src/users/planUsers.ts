@@ -10,12 +10,12 @@ import {
   mergeUsers,
   type UserChange,
 } from "../credentials/userChanges.js";
-import type { NewSecret } from "../docker/swarmSecrets.js";
 import type { Finding } from "../finding.js";
-import type { Session } from "../operation/stackSession.js";
 import { type KeptUsers, readUserSecrets } from "../secrets/generations.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { hasMirror } from "../services/mirrorSources.js";
+import type { Session } from "../session.js";
+import type { NewSecret } from "../swarm/secrets.js";
 import { readEntries } from "./readUsers.js";
 import { judgeAges, judgeHandOver, judgeUserNames, USER_KINDS } from "./userFindings.js";
 

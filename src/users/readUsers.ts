@@ -2,14 +2,14 @@ import { type HtpasswdEntry, parseHtpasswd } from "../credentials/htpasswd.js";
 import { splitHtpasswd } from "../credentials/machineAccounts.js";
 import type { Secret } from "../credentials/secret.js";
 import { HTPASSWD, secretName } from "../credentials/secretKinds.js";
-import { readerServiceName } from "../docker/helperService.js";
-import { findTasks, runningContainers } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { registryService } from "../operation/registryUpdate.js";
-import type { Session } from "../operation/stackSession.js";
 import { readUserSecrets } from "../secrets/generations.js";
 import { readSecretByService, secretFile } from "../secrets/readSecret.js";
+import type { Session } from "../session.js";
+import { readerServiceName } from "../swarm/helperService.js";
+import { findTasks, runningContainers } from "../swarm/objects.js";
+import { registryService } from "../swarm/registryUpdate.js";
 
 type Stack = Pick<Session, "docker" | "config">;
 

@@ -1,9 +1,9 @@
 import { Secret } from "../credentials/secret.js";
 import { type MachineSecret, secretName } from "../credentials/secretKinds.js";
 import type { Login } from "../credentials/userLogin.js";
-import type { Session } from "../operation/stackSession.js";
 import { keptMachines, readStackSecrets } from "../secrets/generations.js";
 import { readSecretByService } from "../secrets/readSecret.js";
+import type { Session } from "../session.js";
 
 /** The account of the admin UI, which every stack has: no rule of `access` keeps it from pulling, and it cannot push. */
 const KIND: MachineSecret = "ui";

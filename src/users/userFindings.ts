@@ -3,8 +3,8 @@ import { nearestOf } from "../config/explain.js";
 import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/dates.js";
 import { isReserved } from "../credentials/userNames.js";
-import type { SecretFacts } from "../docker/swarmSecrets.js";
 import { error, errorOrWarning, type Finding, findingKinds, type Severity, warning } from "../finding.js";
+import type { SecretFacts } from "../swarm/secrets.js";
 
 /** What can be wrong with the users of a stack, for doctor and for the plan of a change. */
 export const USER_KINDS = findingKinds("Passwords and access", {

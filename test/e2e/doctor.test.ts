@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExitCode } from "../../src/errors.js";
-import { processIdentity } from "../../src/operation/processIdentity.js";
+import { processIdentity } from "../../src/swarm/lock/processIdentity.js";
 import { Authelia } from "../support/authelia.js";
 import { selfSigned } from "../support/selfSigned.js";
 import { addressForTasks } from "./addresses.js";

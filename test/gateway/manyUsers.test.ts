@@ -1,7 +1,7 @@
 /** As many users with an end as fit into the Swarm secret that holds them. */
 import bcrypt from "bcryptjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { MOST_SECRET_BYTES } from "../../src/docker/swarmSecrets.js";
+import { MOST_SECRET_BYTES } from "../../src/swarm/secrets.js";
 import { pushImage } from "../e2e/attacks/image.js";
 import { basic } from "../e2e/attacks/raw.js";
 import { BCRYPT_COST, CREDENTIALS, PASSWORD, USER } from "../e2e/stack.js";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { timeFrom } from "../../src/credentials/dates.js";
-import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { faultsOf } from "../../src/doctor/stackStatus.js";
 import { parseDf } from "../../src/storage/disk.js";
+import type { SecretFacts } from "../../src/swarm/secrets.js";
 import { judgeAges } from "../../src/users/userFindings.js";
 
 const now = new Date("2026-11-24T12:00:00Z");

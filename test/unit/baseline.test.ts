@@ -1,11 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
-import {
-  readBaseline,
-  removeBaseline,
-  restoreBaseline,
-  writeBaseline,
-} from "../../src/operation/baseline.js";
+import { readBaseline, removeBaseline, restoreBaseline, writeBaseline } from "../../src/swarm/baseline.js";
+import type { ServiceSpec, SwarmService } from "../../src/swarm/objects.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 import { shortPauses } from "../support/shortPauses.js";
 import { template } from "./swarmObjects.js";

@@ -7,12 +7,12 @@ import { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { isSharedStorage, storageFolder, storagePlace } from "../../src/config/resolve.js";
 import { storageKeysFrom } from "../../src/credentials/operatorVariables.js";
-import type { SwarmService } from "../../src/docker/objects.js";
 import { ExitCode } from "../../src/errors.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
 import { loadJobScript, loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
 import { storageOf } from "../../src/storage/runningStorage.js";
+import type { SwarmService } from "../../src/swarm/objects.js";
 
 const configOf = (registry: object) =>
   loadConfig(JSON.stringify({ domain: "forge.example", registry }), "hephaestus.yaml", {}).config;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { TaskTemplate } from "../../src/docker/objects.js";
-import { describe as describeVerdicts, judge } from "../../src/operation/convergence.js";
+import { describe as describeVerdicts, judge } from "../../src/swarm/convergence.js";
+import type { TaskTemplate } from "../../src/swarm/objects.js";
 import { SINCE, service, task, template } from "./swarmObjects.js";
 
 describe("a service", () => {

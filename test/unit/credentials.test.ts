@@ -14,9 +14,9 @@ import { notificationHeadersFrom } from "../../src/credentials/operatorVariables
 import { generatePassword, PASSWORD_LENGTH } from "../../src/credentials/password.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { generationVariables } from "../../src/credentials/secretKinds.js";
-import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
 import { candidates, keptGeneration, nextGeneration } from "../../src/secrets/generations.js";
+import type { SecretFacts } from "../../src/swarm/secrets.js";
 import fc from "../support/properties.js";
 
 const hash = (password: string) => bcrypt.hashSync(password, 4);

@@ -1,7 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { SwarmService, SwarmTask } from "../../src/docker/objects.js";
-import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { judgeVersions } from "../../src/doctor/configChecks.js";
 import { judgeDataRoot, judgeEngineClock } from "../../src/doctor/engineChecks.js";
 import { judgeHelpers, judgeLock, judgeReadOnly } from "../../src/doctor/leftoverChecks.js";
@@ -13,6 +11,8 @@ import type { Disk } from "../../src/host/freeSpace.js";
 import type { SecretReport } from "../../src/secrets/secretsReport.js";
 import { secretsOf, serviceNames } from "../../src/stack.js";
 import { isReadOnly, type Storage } from "../../src/storage/disk.js";
+import type { SwarmService, SwarmTask } from "../../src/swarm/objects.js";
+import type { SecretFacts } from "../../src/swarm/secrets.js";
 import { judgeHandOver } from "../../src/users/userFindings.js";
 import { service, task, template } from "./swarmObjects.js";
 

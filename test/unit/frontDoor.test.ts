@@ -7,7 +7,7 @@ import { Secret } from "../../src/credentials/secret.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import { verifyFrontDoor } from "../../src/frontDoor/frontDoor.js";
 import { askForLogin } from "../../src/frontDoor/questions.js";
-import { type Session, uninterruptible } from "../../src/operation/stackSession.js";
+import { type Session, uninterruptible } from "../../src/session.js";
 
 /** Asks a registry that listens with the given handler; the person presses Ctrl-C as soon as it was asked the first time. */
 async function interruptedAt(handler: Parameters<typeof createServer>[1]): Promise<number> {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { Secret } from "../../src/credentials/secret.js";
-import type { Session } from "../../src/operation/stackSession.js";
 import { handOver } from "../../src/secrets/handover.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
+import type { Session } from "../../src/session.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 
 /** What a run with a generated password shows, says and writes. */

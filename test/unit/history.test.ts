@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { chooseRecord, withImages } from "../../src/deploy/rollBackStack.js";
-import type { NewConfig } from "../../src/docker/configs.js";
 import { OperatorError } from "../../src/errors.js";
 import { packFiles, unpackFiles } from "../../src/history/packedFiles.js";
 import {
@@ -18,6 +17,7 @@ import {
 } from "../../src/history/records.js";
 import { readOnlyUntil } from "../../src/maintenance/lease.js";
 import { parseGcOutput } from "../../src/maintenance/runGc.js";
+import type { NewConfig } from "../../src/swarm/configs.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import fc from "../support/properties.js";
 import { service } from "./swarmObjects.js";

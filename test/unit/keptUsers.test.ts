@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { keptUsers } from "../../src/secrets/generations.js";
+import type { SecretFacts } from "../../src/swarm/secrets.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 
 interface Swarm {

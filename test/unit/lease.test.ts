@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { SwarmService, SwarmTask } from "../../src/docker/objects.js";
 import { readOnlyUntil, whileReadOnly } from "../../src/maintenance/lease.js";
-import type { Session } from "../../src/operation/stackSession.js";
+import type { Session } from "../../src/session.js";
+import type { SwarmService, SwarmTask } from "../../src/swarm/objects.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { shortPauses } from "../support/shortPauses.js";
 import { silentReporter } from "../support/silentReporter.js";

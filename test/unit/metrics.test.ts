@@ -3,9 +3,9 @@ import { parse } from "yaml";
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
 import { judgeNetworks } from "../../src/doctor/networkChecks.js";
-import type { SwarmFacts } from "../../src/operation/swarmFacts.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
+import type { SwarmFacts } from "../../src/swarm/swarmFacts.js";
 import { swarmFacts } from "./swarmObjects.js";
 
 const ON = "metrics: { enabled: true, network: monitoring";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { judgeInternalNetwork, judgeMtu, judgeNetworks } from "../../src/doctor/networkChecks.js";
 import { interfaceOf } from "../../src/host/interfaces.js";
-import { mtuOf, readNetwork } from "../../src/operation/internalNetwork.js";
+import { mtuOf, readNetwork } from "../../src/swarm/internalNetwork.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { swarmFacts } from "./swarmObjects.js";
 

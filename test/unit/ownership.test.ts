@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { isOwnService, type SwarmService, stackServices } from "../../src/docker/objects.js";
 import { judgeNamespace } from "../../src/doctor/serviceChecks.js";
-import { ownConfigs, ownNetworks, readForeign } from "../../src/operation/ownership.js";
+import { isOwnService, type SwarmService, stackServices } from "../../src/swarm/objects.js";
+import { ownConfigs, ownNetworks, readForeign } from "../../src/swarm/ownership.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { named } from "./swarmObjects.js";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { SwarmNode } from "../../src/docker/objects.js";
-import { fittingNodes, type SwarmFacts } from "../../src/operation/swarmFacts.js";
+import type { SwarmNode } from "../../src/swarm/objects.js";
+import { fittingNodes, type SwarmFacts } from "../../src/swarm/swarmFacts.js";
 
 const node = (
   ID: string,

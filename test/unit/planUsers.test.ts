@@ -16,10 +16,10 @@ import {
   type UserChange,
   updateUser,
 } from "../../src/credentials/userChanges.js";
-import type { Session } from "../../src/operation/stackSession.js";
 import { toHandOver } from "../../src/secrets/handover.js";
 import { chooseOperatorSecrets } from "../../src/secrets/operatorSecrets.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
+import type { Session } from "../../src/session.js";
 import { bringing, planUsers, type UserWishes, withCredentials } from "../../src/users/planUsers.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 import { named, task } from "./swarmObjects.js";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { preflight } from "../../src/deploy/preflight.js";
 import { ExitCode, OperatorError } from "../../src/errors.js";
-import type { Session } from "../../src/operation/stackSession.js";
+import type { Session } from "../../src/session.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 import { silentReporter } from "../support/silentReporter.js";
 import { node } from "./swarmObjects.js";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { hostSkip, prepareHost, showHost } from "../../src/deploy/prepareHost.js";
-import type { Session } from "../../src/operation/stackSession.js";
+import type { Session } from "../../src/session.js";
 import type { Reporter } from "../../src/terminal/reporter.js";
 
 const BUCKET = "image: registry:3.1.2, storage: { driver: s3, bucket: images, region: eu-central-1 }";

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { Secret } from "../../src/credentials/secret.js";
 import type { Generations } from "../../src/credentials/secretKinds.js";
-import { removeBaseline } from "../../src/operation/baseline.js";
-import { unusedConfigs } from "../../src/operation/leftovers.js";
 import { wasHandedOver } from "../../src/secrets/handover.js";
 import { discardSecrets, removeOldSecrets, removeSecret } from "../../src/secrets/removeSecrets.js";
+import { removeBaseline } from "../../src/swarm/baseline.js";
+import { unusedConfigs } from "../../src/swarm/leftovers.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { service } from "./swarmObjects.js";
 

@@ -14,7 +14,7 @@ import {
 } from "../../src/access/repositoryRules.js";
 import type { ConfigError } from "../../src/config/configFindings.js";
 import { loadConfig } from "../../src/config/load.js";
-import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
+import type { SecretFacts } from "../../src/swarm/secrets.js";
 import { judgeUserNames } from "../../src/users/userFindings.js";
 import fc from "../support/properties.js";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { SecretKind } from "../../src/credentials/secretKinds.js";
-import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { judgeSecrets, newestGenerations } from "../../src/secrets/secretsReport.js";
+import type { SecretFacts } from "../../src/swarm/secrets.js";
 import { service } from "./swarmObjects.js";
 
 const secret = (kind: SecretKind, generation: number): SecretFacts => ({

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { SwarmService } from "../../src/docker/objects.js";
 import type { Docker } from "../../src/docker/run.js";
-import type { SecretFacts } from "../../src/docker/swarmSecrets.js";
 import { judgeStoredLogins } from "../../src/doctor/userChecks.js";
-import { servicesWithLogins, warnOfStoredLogins } from "../../src/operation/storedLogins.js";
+import type { SwarmService } from "../../src/swarm/objects.js";
+import type { SecretFacts } from "../../src/swarm/secrets.js";
+import { servicesWithLogins, warnOfStoredLogins } from "../../src/swarm/storedLogins.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { service, template } from "./swarmObjects.js";
 

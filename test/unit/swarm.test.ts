@@ -4,14 +4,14 @@ import { MIRROR_LOGINS, NOTIFICATION_HEADERS } from "../../src/credentials/opera
 import { Secret } from "../../src/credentials/secret.js";
 import { childEnvironment } from "../../src/docker/childEnvironment.js";
 import { dockerFailed } from "../../src/docker/failures.js";
-import { serviceTasks, stackServices, tasksOf } from "../../src/docker/objects.js";
-import { MOST_SECRET_BYTES, secretLabels, writeSecret } from "../../src/docker/swarmSecrets.js";
 import { judgeSwarm } from "../../src/doctor/engineChecks.js";
 import { judgeNetworks } from "../../src/doctor/networkChecks.js";
 import { ExitCode } from "../../src/errors.js";
 import { sshDestination } from "../../src/host/setupHost.js";
-import { deployStack } from "../../src/operation/stackUpdate.js";
-import type { SwarmFacts } from "../../src/operation/swarmFacts.js";
+import { serviceTasks, stackServices, tasksOf } from "../../src/swarm/objects.js";
+import { MOST_SECRET_BYTES, secretLabels, writeSecret } from "../../src/swarm/secrets.js";
+import { deployStack } from "../../src/swarm/stackUpdate.js";
+import type { SwarmFacts } from "../../src/swarm/swarmFacts.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 import { named, node, swarmFacts, task } from "./swarmObjects.js";
 

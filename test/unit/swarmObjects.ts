@@ -1,5 +1,5 @@
-import type { SwarmService, SwarmTask, TaskTemplate } from "../../src/docker/objects.js";
-import type { SwarmFacts } from "../../src/operation/swarmFacts.js";
+import type { SwarmService, SwarmTask, TaskTemplate } from "../../src/swarm/objects.js";
+import type { SwarmFacts } from "../../src/swarm/swarmFacts.js";
 
 /** When the deploy of these tests began. */
 export const SINCE = "2026-01-01T00:00:00Z";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { type SecretFacts, secretLabels, stackSecrets } from "../../src/docker/swarmSecrets.js";
 import { keptGeneration } from "../../src/secrets/generations.js";
+import { type SecretFacts, secretLabels, stackSecrets } from "../../src/swarm/secrets.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 
 const day = new Date("2026-11-24T10:00:00.123Z");

@@ -6,13 +6,13 @@ import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { goNanoseconds } from "../../src/docker/goDuration.js";
 import { verifyFrontDoor } from "../../src/frontDoor/frontDoor.js";
-import { waitForConvergence } from "../../src/operation/stackUpdate.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import type { ComposeFile } from "../../src/services/composeModel.js";
 import { gatewaySettings } from "../../src/services/gatewayConfig.js";
 import { healthcheck, rollSeconds } from "../../src/services/parts.js";
 import { traefikLabels } from "../../src/services/traefikLabels.js";
 import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
+import { waitForConvergence } from "../../src/swarm/stackUpdate.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 import { shortPauses } from "../support/shortPauses.js";
 

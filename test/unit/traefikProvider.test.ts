@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import type { ServiceSpec, SwarmService } from "../../src/docker/objects.js";
 import type { TraefikFacts } from "../../src/doctor/traefikApi.js";
 import { judgeTraefik } from "../../src/doctor/traefikChecks.js";
 import { judgeTraefikService, traefikServiceChecks } from "../../src/doctor/traefikServiceChecks.js";
 import { readTimeout } from "../../src/doctor/traefikTimeout.js";
 import type { Finding } from "../../src/finding.js";
+import type { ServiceSpec, SwarmService } from "../../src/swarm/objects.js";
 import { entrypoint, router } from "../e2e/doctor/fakes.js";
 import { service } from "./swarmObjects.js";
 

@@ -21,10 +21,10 @@ import {
   removeUser,
   updateUser,
 } from "../../src/credentials/userChanges.js";
-import { type SecretFacts, secretLabels } from "../../src/docker/swarmSecrets.js";
 import { judgeEnds } from "../../src/doctor/userChecks.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
+import { type SecretFacts, secretLabels } from "../../src/swarm/secrets.js";
 import fc from "../support/properties.js";
 
 const COST = 4;

@@ -1,10 +1,10 @@
 import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createConfig } from "../docker/configs.js";
-import { engineTime } from "../docker/engine.js";
-import { endLeftJobs } from "../docker/jobs.js";
-import type { Docker, Dockers } from "../docker/run.js";
-import { ExitCode, OperatorError } from "../errors.js";
+import type { Docker, Dockers } from "../../docker/run.js";
+import { ExitCode, OperatorError } from "../../errors.js";
+import { createConfig } from "../configs.js";
+import { engineTime } from "../engine.js";
+import { endLeftJobs } from "../jobs.js";
 import { keepLock } from "./lockKeeper.js";
 import {
   BEAT_SECONDS,

@@ -1,8 +1,10 @@
-import type { Config } from "../config/resolve.js";
-import type { Dockers } from "../docker/run.js";
-import type { RenderedFile } from "../render/renderedFile.js";
-import type { Reporter } from "../terminal/reporter.js";
-import type { ResolveImage } from "./stackUpdate.js";
+import type { Config } from "./config/resolve.js";
+import type { Dockers } from "./docker/run.js";
+import type { RenderedFile } from "./render/renderedFile.js";
+import type { Reporter } from "./terminal/reporter.js";
+
+/** When docker asks the registry of an image for its digest. */
+export type ResolveImage = "always" | "changed" | "never";
 
 /** What a person typed, for every command that works on a stack. */
 export interface SessionOptions {

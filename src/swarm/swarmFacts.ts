@@ -1,9 +1,9 @@
 import type { Config } from "../config/resolve.js";
-import { readClientVersion, readEngineInfo, readEngineVersion } from "../docker/engine.js";
-import { listNodes, type SwarmNode } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { externalNetworks } from "../services/externalNetworks.js";
+import { readClientVersion, readEngineInfo, readEngineVersion } from "./engine.js";
 import { internalNetworkName, readNetwork, type SwarmNetwork } from "./internalNetwork.js";
+import { listNodes, type SwarmNode } from "./objects.js";
 
 /** Facts about the engine and the Swarm. */
 export interface SwarmFacts {

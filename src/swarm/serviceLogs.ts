@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { dockerFailed } from "./failures.js";
+import { dockerFailed } from "../docker/failures.js";
+import type { Docker } from "../docker/run.js";
 import { type SwarmTask, serviceTasks } from "./objects.js";
-import type { Docker } from "./run.js";
 
 export interface LogOptions {
   /** Lines of each task to begin with; all without it. */

@@ -1,5 +1,5 @@
 import { ExitCode, type OperatorError } from "../errors.js";
-import type { Session } from "./stackSession.js";
+import type { Session } from "../session.js";
 import { type Convergence, lastLogLines } from "./stackUpdate.js";
 
 /**

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { engineFind, engineGet, enginePost, type Filters, listPath } from "../docker/engineApi.js";
+import type { Docker } from "../docker/run.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
-import { engineFind, engineGet, enginePost, type Filters, listPath } from "./engineApi.js";
-import type { Docker } from "./run.js";
 
 /** The parts of the engine's objects that are read. Services of others are read too, so what may be missing is optional. */
 

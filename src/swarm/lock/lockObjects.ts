@@ -1,7 +1,7 @@
-import { findConfig, type NewConfig, NO_CONTENT, removeConfig } from "../docker/configs.js";
-import { enginePost } from "../docker/engineApi.js";
-import type { Docker } from "../docker/run.js";
-import { LABELS } from "../docker/swarmSecrets.js";
+import { enginePost } from "../../docker/engineApi.js";
+import type { Docker } from "../../docker/run.js";
+import { findConfig, type NewConfig, NO_CONTENT, removeConfig } from "../configs.js";
+import { LABELS } from "../secrets.js";
 
 /** The Swarm config that is a stack's lock. Its name is unique in the Swarm, and the update of a label renews it. */
 

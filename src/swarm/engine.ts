@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { checked, engineGet } from "./engineApi.js";
-import type { Docker } from "./run.js";
+import { checked, engineGet } from "../docker/engineApi.js";
+import type { Docker } from "../docker/run.js";
 
 const ENGINE_INFO = z.object({
   /** Its own time, ISO 8601. The times of tasks are compared with it. */

@@ -1,9 +1,9 @@
-import { listConfigs } from "../docker/configs.js";
-import { inNamespace, isOwnService, listNetworks, listServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { listSecrets } from "../docker/swarmSecrets.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
 import { SERVICE_NAMES } from "../stack.js";
+import { listConfigs } from "./configs.js";
+import { inNamespace, isOwnService, listNetworks, listServices } from "./objects.js";
+import { listSecrets } from "./secrets.js";
 
 /** What in a stack's namespace belongs to Hephaestus: what carries its label. */
 

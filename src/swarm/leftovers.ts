@@ -1,7 +1,7 @@
-import { removeConfig } from "../docker/configs.js";
-import { labelledBy } from "../docker/helperService.js";
-import { listServices, STACK_LABEL, type SwarmService } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
+import { removeConfig } from "./configs.js";
+import { labelledBy } from "./helperService.js";
+import { listServices, STACK_LABEL, type SwarmService } from "./objects.js";
 import { ownConfigs } from "./ownership.js";
 
 /** The services that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */

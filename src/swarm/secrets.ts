@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Secret } from "../credentials/secret.js";
 import { HTPASSWD, parseSecretName, type SecretKind, secretName } from "../credentials/secretKinds.js";
+import { engineGet, enginePost, engineRemove, type Filters, listPath } from "../docker/engineApi.js";
+import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
-import { engineGet, enginePost, engineRemove, type Filters, listPath } from "./engineApi.js";
 import { LABELS_OF } from "./objects.js";
-import type { Docker } from "./run.js";
 
 /** Labels of what hephaestus creates. None holds anything that was derived from a password. */
 export const LABELS = {

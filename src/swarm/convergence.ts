@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { SwarmService, SwarmTask, TaskTemplate } from "../docker/objects.js";
+import type { SwarmService, SwarmTask, TaskTemplate } from "./objects.js";
 
 /** How far a service is on its way to what its spec says. */
 export interface Verdict {

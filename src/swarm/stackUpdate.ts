@@ -4,13 +4,12 @@ import { secondsOf } from "../config/text.js";
 import { type Generations, generationVariables } from "../credentials/secretKinds.js";
 import { engineRemove } from "../docker/engineApi.js";
 import { isFinal } from "../docker/failures.js";
-import { listNetworks, stackServices, tasksOf } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { readServiceLog } from "../docker/serviceLogs.js";
 import { OperatorError } from "../errors.js";
+import type { ResolveImage } from "../session.js";
 import { judge, type Verdict } from "./convergence.js";
-
-export type ResolveImage = "always" | "changed" | "never";
+import { listNetworks, stackServices, tasksOf } from "./objects.js";
+import { readServiceLog } from "./serviceLogs.js";
 
 export function deployStack(stack: string, composeFile: string, resolveImage: ResolveImage): string[] {
   return [

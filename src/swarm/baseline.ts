@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { contentOf, writeConfig } from "../docker/configs.js";
 import { engineDelete, enginePost } from "../docker/engineApi.js";
 import { isFinal } from "../docker/failures.js";
-import { type ServiceSpec, type SwarmService, secretNamesOf, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
-import { removeStackConfig, stackConfigs } from "../docker/stackConfigs.js";
-import { LABELS } from "../docker/swarmSecrets.js";
 import type { OperatorError } from "../errors.js";
+import { contentOf, writeConfig } from "./configs.js";
+import { type ServiceSpec, type SwarmService, secretNamesOf, stackServices } from "./objects.js";
+import { LABELS } from "./secrets.js";
+import { removeStackConfig, stackConfigs } from "./stackConfigs.js";
 
 /**
  * What ran before a deploy: the stored spec of each of the stack's services. `docker service rollback` knows one spec

@@ -1,12 +1,12 @@
 import type { Config } from "../config/resolve.js";
-import { engineTime } from "../docker/engine.js";
-import { type SwarmService, stackService, stackServices } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { rollSeconds } from "../services/parts.js";
+import type { Session } from "../session.js";
 import { describe } from "./convergence.js";
+import { engineTime } from "./engine.js";
+import { type SwarmService, stackService, stackServices } from "./objects.js";
 import { asRolloutFailure } from "./rolloutFailure.js";
-import type { Session } from "./stackSession.js";
 import { type Convergence, waitForConvergence } from "./stackUpdate.js";
 
 /** The name of the registry's service. */

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { dockerFailed, isFinal } from "../docker/failures.js";
+import type { Docker, Dockers } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { dockerFailed, isFinal } from "./failures.js";
 import { createHelperService, labelledBy, removeService } from "./helperService.js";
 import { findTasks, listServices, type SwarmTask, serviceTasks } from "./objects.js";
-import type { Docker, Dockers } from "./run.js";
 import { readServiceLog } from "./serviceLogs.js";
 
 /** A command that runs once on the node that fits: a Swarm job (Docker Engine 20.10, API 1.41). */

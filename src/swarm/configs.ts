@@ -1,8 +1,15 @@
 import { z } from "zod";
+import {
+  engineCreate,
+  engineFind,
+  engineGet,
+  engineRemove,
+  type Filters,
+  listPath,
+} from "../docker/engineApi.js";
+import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { engineCreate, engineFind, engineGet, engineRemove, type Filters, listPath } from "./engineApi.js";
 import { LABELS_OF } from "./objects.js";
-import type { Docker } from "./run.js";
 
 /** Swarm configs: the files of the services, and what hephaestus keeps in the Swarm: lock, history, baseline, markers. */
 

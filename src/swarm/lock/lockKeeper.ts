@@ -1,5 +1,5 @@
-import type { Docker } from "../docker/run.js";
-import { ExitCode, OperatorError } from "../errors.js";
+import type { Docker } from "../../docker/run.js";
+import { ExitCode, OperatorError } from "../../errors.js";
 import { BEAT_SECONDS, freeLock, LOCK_SECONDS, renewLock } from "./lockObjects.js";
 
 /** A lock that is kept. */

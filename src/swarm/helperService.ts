@@ -1,8 +1,8 @@
+import { engineRemove, type Filters } from "../docker/engineApi.js";
+import type { Docker } from "../docker/run.js";
 import { MOST_PROCESSES } from "../services/parts.js";
-import { engineRemove, type Filters } from "./engineApi.js";
 import { listServices } from "./objects.js";
-import type { Docker } from "./run.js";
-import { LABELS } from "./swarmSecrets.js";
+import { LABELS } from "./secrets.js";
 
 /**
  * How a service is created that helps hephaestus for a moment: it runs once, from an image that is there or can be

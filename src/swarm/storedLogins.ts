@@ -1,9 +1,9 @@
 import { repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
-import { listServices, type SwarmService } from "../docker/objects.js";
 import { OperatorError } from "../errors.js";
 import { insideAddress } from "../services/addresses.js";
-import type { Session } from "./stackSession.js";
+import type { Session } from "../session.js";
+import { listServices, type SwarmService } from "./objects.js";
 
 /**
  * A service keeps the login that it was deployed with (`--with-registry-auth`), and uses it whenever a task starts on a node

@@ -1,7 +1,7 @@
 import type { Config } from "../config/resolve.js";
-import { findNetwork } from "../docker/objects.js";
 import type { Docker } from "../docker/run.js";
 import { MTU_OPTION } from "../stack.js";
+import { findNetwork } from "./objects.js";
 
 /** A network as the engine has it. */
 export interface SwarmNetwork {
