@@ -9,7 +9,7 @@ import { type ComposeFile, type Network, OWNER_LABEL, type Service } from "./ser
 import { composeText } from "./services/composeText.js";
 import { contentDigest, contentName } from "./services/contentName.js";
 import { externalNetworks } from "./services/externalNetworks.js";
-import { CACHE_VOLUME, gateway } from "./services/gateway.js";
+import { gateway } from "./services/gateway.js";
 import { registryAdmin, registryUi } from "./services/library.js";
 import { metrics } from "./services/metrics.js";
 import { mirror } from "./services/mirror.js";
@@ -107,7 +107,10 @@ function composeModel(
   services: readonly [string, StackService][],
   files: Readonly<Record<string, RenderedFile>>,
 ): ComposeFile {
-  const { stack, networks, gateway } = config;
+  const { stack, networks } = config;
+  const volumes = services
+    .flatMap(([, { service }]) => service.volumes ?? [])
+    .flatMap((mount) => (mount.type === "volume" ? [mount.source] : []));
   const labels = { [OWNER_LABEL]: stack };
   const options = internalNetworkOptions(config);
   const internal: Network = {
@@ -137,9 +140,9 @@ function composeModel(
         { file: `./${path}`, name: contentName(stack, name, contentDigest(text)), labels },
       ]),
     ),
-    ...(gateway.cache === undefined
+    ...(volumes.length === 0
       ? {}
-      : { volumes: { [CACHE_VOLUME]: { name: `${stack}_${CACHE_VOLUME}` } } }),
+      : { volumes: Object.fromEntries(volumes.map((name) => [name, { name: `${stack}_${name}` }])) }),
     secrets: Object.fromEntries(
       SECRET_KINDS.filter((name) => secrets.has(name)).map((name) => [name, externalSecret(stack, name)]),
     ),

@@ -30,7 +30,7 @@ const DEAD_PEER = {
 };
 
 /** The volume of the cache of layers, on each node that runs a gateway. */
-export const CACHE_VOLUME = "layers";
+const CACHE_VOLUME = "layers";
 
 /**
  * The service `gateway`: stock nginx in front of registry and reader, with a program that decides about each request. It speaks the
