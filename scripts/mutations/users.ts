@@ -155,6 +155,22 @@ export const USERS: readonly Subject[] = [
     tests: ["planUsers.test.ts"],
     mutations: [
       {
+        what: "obtainable !== undefined && unseen.includes(obtainable)",
+        by: "obtainable !== undefined",
+        rule: "nobody is asked for a password that is known",
+      },
+      {
+        what: "...(change !== undefined ? [] : judgeHandOver",
+        by: "...(true ? [] : judgeHandOver",
+        rule: "that nobody knows the password is told",
+      },
+    ],
+  },
+  {
+    file: "src/users/newUsers.ts",
+    tests: ["planUsers.test.ts"],
+    mutations: [
+      {
         what: "if (isNothing && plan.machines !== undefined)",
         by: "if (isNothing)",
         rule: "machine accounts that lack a secret are made again",
@@ -168,16 +184,6 @@ export const USERS: readonly Subject[] = [
         what: "plan.kept?.facts?.changed ?? new Map()",
         by: "new Map()",
         rule: "the passwords of others are as old as they were",
-      },
-      {
-        what: "obtainable !== undefined && unseen.includes(obtainable)",
-        by: "obtainable !== undefined",
-        rule: "nobody is asked for a password that is known",
-      },
-      {
-        what: "...(change !== undefined ? [] : judgeHandOver",
-        by: "...(true ? [] : judgeHandOver",
-        rule: "that nobody knows the password is told",
       },
       {
         what: "kept?.unseen.includes(user) && !isNew(user)",

@@ -8,7 +8,8 @@ import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import type { Session } from "../session.js";
 import { warnOfStoredLogins } from "../swarm/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
-import { bringing, withCredentials } from "../users/planUsers.js";
+import { withCredentials } from "../users/newUsers.js";
+import { bringing } from "../users/planUsers.js";
 import {
   type CredentialSettings,
   credentialsFromEnvironment,

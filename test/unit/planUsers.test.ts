@@ -20,7 +20,8 @@ import { toHandOver } from "../../src/secrets/handover.js";
 import { chooseOperatorSecrets } from "../../src/secrets/operatorSecrets.js";
 import type { SecretsPlan } from "../../src/secrets/secretsPlan.js";
 import type { Session } from "../../src/session.js";
-import { bringing, planUsers, type UserWishes, withCredentials } from "../../src/users/planUsers.js";
+import { withCredentials } from "../../src/users/newUsers.js";
+import { bringing, planUsers, type UserWishes } from "../../src/users/planUsers.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 import { named, task } from "./swarmObjects.js";
 
