@@ -165,6 +165,12 @@ export const GATEWAY: readonly Subject[] = [
       {
         what: "if (known !== undefined) return JSON.parse(known) as Checked;\n",
         by: "",
+        rule: "who knows an answer does not wait",
+        survives: "it is looked for again where somebody waits",
+      },
+      {
+        what: "if (answer !== undefined) return JSON.parse(answer) as Checked;",
+        by: "",
         rule: "an answer is remembered",
       },
       { what: "      memory.delete(`asking ${hash}`);\n", by: "", rule: "who asked lets others ask" },
@@ -332,7 +338,6 @@ export const GATEWAY: readonly Subject[] = [
         what: 'if (claim.kind !== "user") return answers.passwordChallenge(addressFor(r), false);',
         by: 'if (claim.kind === "none") return answers.passwordChallenge(addressFor(r), false);',
         rule: "only users get tokens",
-        survives: "the compiler refuses it",
       },
       { what: "if (!isRead(r.method)) return answers.TOKENS_BY_GET;", by: "", rule: "tokens are for GET" },
       {

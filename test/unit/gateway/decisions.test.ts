@@ -151,6 +151,13 @@ describe("a user", () => {
     expect(await answer({ ...head, uri: `/v2/other/manifests/${DIGEST}` }, open)).toBe(
       `@manifests /v2/other/manifests/${DIGEST}`,
     );
+    expect(await answer({ user: "ann", uri: `/v2/other/blobs/${DIGEST}` })).toBe(
+      `@layers /v2/other/blobs/${DIGEST}`,
+    );
+    // What may be deleted is not kept.
+    expect(await answer({ uri: `/v2/other/manifests/${DIGEST}` })).toBe(
+      `@manifests /v2/other/manifests/${DIGEST}`,
+    );
     expect(await answer({ uri: `/v2/other/manifests/${DIGEST}` }, open)).toBe(
       `@digests /v2/other/manifests/${DIGEST}`,
     );
