@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { engineRemove } from "../../src/docker/engineApi.js";
+import { interrupted } from "../../src/docker/failures.js";
 import { factsOf } from "../../src/doctor/facts.js";
 import { ExitCode, type OperatorError } from "../../src/errors.js";
 import { whileReadOnly } from "../../src/maintenance/lease.js";
@@ -249,6 +250,21 @@ test.each<[string, (session: Session, shown: string[]) => Promise<unknown>]>([
   expect(told.filter((command) => !/^(?:GET|DELETE) \/configs\/id0001x+$/.test(command))).toEqual([]);
   expect(swarm.names("configs")).toEqual([]);
   expect([session.docker.guard, session.cleanupDocker.guard]).toEqual([undefined, undefined]);
+});
+
+test("Ctrl-C leaves no lock, not even in the moment in which it is taken", async () => {
+  const swarm = new FakeEngine();
+  const { session } = sessionOn(swarm);
+  const { ask } = session.docker;
+  session.docker.ask = async (request) => {
+    await ask(request);
+    throw interrupted();
+  };
+  const work = vi.fn();
+  await expect(withLock(session, "forge", work).catch(codeOf)).resolves.toBe(ExitCode.interrupted);
+  expect(work).not.toHaveBeenCalled();
+  expect(swarm.requests).toContain("POST /configs/create");
+  expect(swarm.names("configs")).toEqual([]);
 });
 
 test("a heartbeat never waits for itself, whichever docker the work has", async () => {

@@ -36,17 +36,18 @@ import { hasEnded, processIdentity } from "./processIdentity.js";
 /**
  * Takes the lock.
  *
+ * @param creator creates it: one that works after an interruption, since who is interrupted never hears of a lock to free
  * @returns the lock's id, for freeLock
  * @throws OperatorError when another operation works on the stack
  */
-export async function takeLock(docker: Docker, stack: string): Promise<string> {
+export async function takeLock(docker: Docker, stack: string, creator = docker): Promise<string> {
   const config = lockConfig(stack, {
     holder: `${operator()} (process ${process.pid})`,
     host: hostname(),
     process: processIdentity(),
   });
   for (let attempts = 0; attempts < 3; attempts++) {
-    const id = await createConfig(docker, config);
+    const id = await createConfig(creator, config);
     if (id !== undefined) return id;
     const lock = await readLock(docker, stack);
     // It may have been freed between the two calls.
@@ -107,7 +108,7 @@ export async function withLock<T>(
   stack: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const kept = keepLock(lockDocker, stack, await takeLock(docker, stack));
+  const kept = keepLock(lockDocker, stack, await takeLock(docker, stack, lockDocker));
   for (const guarded of [docker, cleanupDocker]) guarded.guard = kept.check;
   try {
     await endLeftJobs(docker, stack);
