@@ -83,18 +83,20 @@ export const NOTIFICATION_HEADERS = {
   schema: z.record(
     z.string(),
     z
-      .record(
-        z.string(),
-        z.custom<string>(
-          (value) => typeof value === "string" && /^[\x20-\x7e]{0,4096}$/.test(value),
-          "is a value that HTTP does not allow",
-        ),
-        "has no headers",
-      )
-      // The name is not shown: it may be a secret in the wrong place.
+      .record(z.string(), z.unknown(), "has no headers")
+      // First, and without the name: it may be a secret in the wrong place.
       .refine(
         (headers) => Object.keys(headers).every((name) => /^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(name)),
         "has a header whose name HTTP does not allow",
+      )
+      .pipe(
+        z.record(
+          z.string(),
+          z.custom<string>(
+            (value) => typeof value === "string" && /^[\x20-\x7e]{0,4096}$/.test(value),
+            "is a value that HTTP does not allow",
+          ),
+        ),
       ),
     "has no receivers",
   ),

@@ -38,6 +38,7 @@ test("a secret shows itself nowhere", () => {
 test.each<[string, object, RegExp]>([
   ["a name", { "X Token": "anvil-7" }, /at ci: has a header whose name HTTP does not allow$/],
   ["a value", { "X-Token": "anvil\n7" }, /at ci\.X-Token: is a value that HTTP does not allow$/],
+  ["a secret in the place of a name", { "Bearer anvil": 7 }, /at ci: has a header whose name HTTP does not/],
   ["a value that is no text", { "X-Token": 7 }, /at ci\.X-Token: is a value that HTTP does not allow$/],
 ])("a header that HTTP does not have is named without its value: %s", (_name, headers, message) => {
   const environment = { REGISTRY_NOTIFICATION_HEADERS: JSON.stringify({ ci: headers }) };
