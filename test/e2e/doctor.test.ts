@@ -201,7 +201,7 @@ test("faults of the config, the files, the passwords and an open front door", as
       "library-writes": /a DELETE through the UI was answered 202/,
       "front-door-wrong": /\/v2\/ answered 200 with the challenge none/,
       "clock-front-door": /\d{3} seconds behind/,
-      "service-drifted": /image is hephaestus-standin\/nginx:1\.22 instead of hephaestus-standin\/nginx/,
+      "service-drifted": /image is hephaestus-standin\/nginx:1\.30 instead of hephaestus-standin\/nginx/,
     },
     ...config,
     ...["--output", target.workspace.folder],

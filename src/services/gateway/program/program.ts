@@ -83,13 +83,9 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     if (!path.startsWith("/v2/")) return answers.NOT_FOUND;
     const asked = parse(r.method, uri);
     const verdict = judge(rules, rightsOf, claim, asked, isRead(r.method));
-    if (verdict === "unknown" || asked === undefined)
-      return verdict === "deny"
-        ? answers.logInFirst(addressFor(r))
-        : verdict === "challenge"
-          ? answers.challenge(addressFor(r), false)
-          : answers.NO_SUCH_PATH;
     if (verdict === "deny") return answers.logInFirst(addressFor(r));
+    if (verdict === "challenge") return answers.challenge(addressFor(r), false);
+    if (verdict === "unknown" || asked === undefined) return answers.NO_SUCH_PATH;
     if (verdict === "allow") return served(r, asked, claim, ANYONE);
     if (claim.kind !== "user") return answers.challenge(addressFor(r), false);
     const found = await accountOf(r, claim.credential);
@@ -153,8 +149,10 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
       variables.network = networkOf(client);
       variables.scheme_for_clients = address.scheme;
       variables.authority = address.authority;
-      variables.action = actionOf(r.method, r.uri) ?? "";
-      variables.repository = repositoryIn(r.uri) ?? "";
+      if (settings.namesActions) {
+        variables.action = actionOf(r.method, r.uri) ?? "";
+        variables.repository = repositoryIn(r.uri) ?? "";
+      }
       const outcome = await decide(r).catch((error: unknown): Outcome => {
         r.error(`gateway: ${error}`);
         return answers.UNAVAILABLE;

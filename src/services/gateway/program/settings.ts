@@ -14,4 +14,6 @@ export interface Settings {
   /** Where clients are sent, and the name by which other services of the Swarm ask. */
   address: { scheme: string; authority: string; inside?: string };
   limits: CheckLimits;
+  /** Whether the log or the metrics say what each request is. */
+  namesActions: boolean;
 }

@@ -573,9 +573,9 @@ function gateway(settings, shared) {
     if (!path.startsWith("/v2/")) return NOT_FOUND;
     const asked = parse(r.method, uri);
     const verdict = judge(rules, rightsOf, claim, asked, isRead(r.method));
-    if (verdict === "unknown" || asked === void 0)
-      return verdict === "deny" ? logInFirst(addressFor(r)) : verdict === "challenge" ? challenge(addressFor(r), false) : NO_SUCH_PATH;
     if (verdict === "deny") return logInFirst(addressFor(r));
+    if (verdict === "challenge") return challenge(addressFor(r), false);
+    if (verdict === "unknown" || asked === void 0) return NO_SUCH_PATH;
     if (verdict === "allow") return served(r, asked, claim, ANYONE);
     if (claim.kind !== "user") return challenge(addressFor(r), false);
     const found = await accountOf(r, claim.credential);
@@ -628,8 +628,10 @@ function gateway(settings, shared) {
       variables.network = networkOf(client);
       variables.scheme_for_clients = address.scheme;
       variables.authority = address.authority;
-      variables.action = actionOf(r.method, r.uri) ?? "";
-      variables.repository = repositoryIn(r.uri) ?? "";
+      if (settings.namesActions) {
+        variables.action = actionOf(r.method, r.uri) ?? "";
+        variables.repository = repositoryIn(r.uri) ?? "";
+      }
       const outcome = await decide(r).catch((error2) => {
         r.error(`gateway: ${error2}`);
         return UNAVAILABLE;
