@@ -80,6 +80,22 @@ describe("the catalog", () => {
     expect(inShort(await programOf({})({ uri: "/v2/_catalog?n=3" }))).toBe("@lists /v2/_catalog?n=3");
   });
 
+  test("is made for so many at the same time, and for fewer of one network", async () => {
+    let end = (): void => {};
+    const ready = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const program = programOf(RULES, having(NAMES), "", ready);
+    const lists = Array.from({ length: 25 }, () => program({ uri: "/v2/_catalog" }));
+    const other = program({ uri: "/v2/_catalog", address: "198.51.100.1" });
+    end();
+    const shown = (await Promise.all(lists)).map(inShort);
+    expect(shown.filter((one) => one === "200")).toHaveLength(20);
+    expect(shown.filter((one) => one.startsWith("503 too many requests"))).toHaveLength(5);
+    expect(inShort(await other)).toBe("200");
+    expect(inShort(await program({ uri: "/v2/_catalog" }))).toBe("200");
+  });
+
   test("of 10,000 repositories is filtered by 200 rules with a few looks at each", async () => {
     const teams = Array.from({ length: 200 }, (_, index) => `team-${index}`);
     const access = teams.map((team, index) => ({

@@ -72,6 +72,8 @@ export interface Sent {
   /** A name, whose password is right. */
   user?: string;
   headers?: Record<string, string>;
+  /** Of the client. */
+  address?: string;
 }
 
 /** Answers what the program asks; undefined for what a registry says whose users all have the password RIGHT. */
@@ -97,16 +99,28 @@ export const settingsOf = (config: object): Settings =>
  * The program for a config.
  *
  * @param ends what the registry says of accounts that end
+ * @param ready when the program's questions are answered
  */
-export function programOf(config: object, upstream: Upstream = () => undefined, ends = "") {
+export function programOf(
+  config: object,
+  upstream: Upstream = () => undefined,
+  ends = "",
+  ready = Promise.resolve(),
+) {
   const clock = standingClock();
   const shared = { memory: new Dictionary(clock.now), counts: new Dictionary(clock.now), ...clock };
   const { access } = gateway(settingsOf(config), shared);
-  return async ({ method = "GET", uri, user, headers = {} }: Sent): Promise<Outcome> => {
+  return async ({
+    method = "GET",
+    uri,
+    user,
+    headers = {},
+    address = "192.0.2.1",
+  }: Sent): Promise<Outcome> => {
     const authorization = user === undefined ? {} : { Authorization: basicValue(user, RIGHT) };
     const outcome: Outcome = { headers: {}, variables: {}, questions: [], errors: [] };
     const variables = outcome.variables;
-    Object.assign(variables, { request_uri: uri, remote_addr: "192.0.2.1" });
+    Object.assign(variables, { request_uri: uri, remote_addr: address });
     const request: NginxRequest = {
       method,
       uri: uri.replace(/\?.*/, ""),
@@ -115,6 +129,7 @@ export function programOf(config: object, upstream: Upstream = () => undefined, 
       variables,
       subrequest: async (place, options) => {
         outcome.questions.push(`${options.method} ${place}`);
+        await ready;
         const reply = upstream(place, options, variables) ?? registry(place, variables, ends);
         return { status: 200, responseText: "", headersOut: {}, ...reply };
       },

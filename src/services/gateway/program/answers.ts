@@ -39,6 +39,12 @@ export const NO_SUCH_PATH = error(
 );
 
 export const UNAVAILABLE = error(503, "UNAVAILABLE", "the registry does not answer, try again");
+export const BUSY = error(
+  503,
+  "UNAVAILABLE",
+  "too many requests are in progress, try again in some seconds",
+  { "Retry-After": String(RETRY_SECONDS) },
+);
 export const NO_DELETES = error(
   405,
   "UNSUPPORTED",

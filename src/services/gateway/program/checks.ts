@@ -1,5 +1,6 @@
 import hashes from "node:crypto";
 import type { Counts, Memory } from "./nginx.js";
+import { seated } from "./seats.js";
 
 /** Someone whose password was right. */
 export interface Account {
@@ -61,8 +62,6 @@ const DAY_MS = 86_400_000;
 /** Who waits for somebody else's question looks after so long, and then after twice as long each time. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
-/** A place that a worker took which has ended is free after so long. */
-const PLACE_MS = 60_000;
 /** Answers that depend on the password alone. */
 const REMEMBERED: readonly Refusal[] = ["wrong", "denied", "misnamed"];
 
@@ -84,18 +83,9 @@ export async function check(
   const known = memory.get(`answer ${hash}`);
   if (known !== undefined) return JSON.parse(known) as Checked;
   if (memory.get(`right ${hash}`) !== undefined) return askedOnce(around, limits, hash, network);
-  // Each request that waits holds memory.
-  const places = [
-    { name: "waiting", most: limits.waiting },
-    { name: `waiting ${network}`, most: limits.waitingOfNetwork },
-  ];
-  const taken = places.map(({ name }) => counts.incr(name, 1, 0, PLACE_MS));
-  try {
-    if (places.some(({ most }, index) => (taken[index] ?? 0) > most)) return { refusal: "busy" };
-    return await askedOnce(around, limits, hash, network);
-  } finally {
-    for (const { name } of places) counts.incr(name, -1, 0, PLACE_MS);
-  }
+  const seats = { of: "waiting", most: limits.waiting, mostOfNetwork: limits.waitingOfNetwork };
+  const answer = await seated(counts, seats, network, () => askedOnce(around, limits, hash, network));
+  return answer ?? { refusal: "busy" };
 }
 
 /** Asks, or waits for somebody else's question about the same password. */

@@ -1,7 +1,7 @@
 import { isAnyPublic, isImmutable, rightsBy } from "../../../access/repositoryRules.js";
 import { actionOf, repositoryIn } from "../../accessActions.js";
 import * as answers from "./answers.js";
-import { catalog } from "./catalog.js";
+import { CATALOG_SEATS, catalog } from "./catalog.js";
 import { type Account, type CheckAround, check, isExhausted } from "./checks.js";
 import { ANONYMOUS_TOKEN, type Claim, claimOf } from "./claim.js";
 import { clientAddress, networkOf } from "./client.js";
@@ -11,6 +11,7 @@ import type { NginxRequest } from "./nginx.js";
 import { ANYONE, nameInLog, type Person, permits, personOf } from "./person.js";
 import { acceptedTypes, type Place, placeOfRead, sentAddress } from "./places.js";
 import { type Asked, isDigest, isRead, parse, splitQuery } from "./request.js";
+import { seated } from "./seats.js";
 import type { Settings } from "./settings.js";
 import { askUsers } from "./users.js";
 
@@ -100,12 +101,16 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
   /** What becomes of a request that is permitted. */
   async function served(r: NginxRequest, asked: Asked, claim: Claim, person: Person): Promise<Outcome> {
     if (asked.operation === "delete" && !settings.delete) return answers.NO_DELETES;
-    if (asked.operation === "catalog" && rules.length > 1)
-      return catalog(
-        asked.query,
-        (repository) => mayPull(person, repository),
-        (args) => r.subrequest("/catalog", { method: "GET", args }),
-      );
+    if (asked.operation === "catalog" && rules.length > 1) {
+      const list = () =>
+        catalog(
+          asked.query,
+          (repository) => mayPull(person, repository),
+          (args) => r.subrequest("/catalog", { method: "GET", args }),
+        );
+      const network = r.variables.network ?? "";
+      return (await seated(shared.counts, CATALOG_SEATS, network, list)) ?? answers.BUSY;
+    }
     r.variables.sent = sentAddress(asked, r.method, person, rightsOf);
     if (asked.reads) {
       r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");

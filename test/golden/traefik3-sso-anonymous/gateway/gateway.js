@@ -104,6 +104,12 @@ var NO_SUCH_PATH = error(
   API_VERSION
 );
 var UNAVAILABLE = error(503, "UNAVAILABLE", "the registry does not answer, try again");
+var BUSY = error(
+  503,
+  "UNAVAILABLE",
+  "too many requests are in progress, try again in some seconds",
+  { "Retry-After": String(RETRY_SECONDS) }
+);
 var NO_DELETES = error(
   405,
   "UNSUPPORTED",
@@ -243,6 +249,7 @@ function decoded(text) {
 var queryText = (found) => [...found].map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`).join("&");
 
 // src/services/gateway/program/catalog.ts
+var CATALOG_SEATS = { of: "catalogs", most: 60, mostOfNetwork: 20 };
 var PAGE = 100;
 var MOST = 1e3;
 async function catalog(query, mayPull, ask) {
@@ -276,10 +283,23 @@ var passedOn = ({ status, responseText = "" }) => status >= 500 ? UNAVAILABLE : 
 
 // src/services/gateway/program/checks.ts
 import hashes from "crypto";
+
+// src/services/gateway/program/seats.ts
+var SEAT_MS = 6e4;
+async function seated(counts, { of, most, mostOfNetwork }, network, work) {
+  const names = [of, `${of} ${network}`];
+  const [all = 0, ofNetwork = 0] = names.map((name) => counts.incr(name, 1, 0, SEAT_MS));
+  try {
+    return all > most || ofNetwork > mostOfNetwork ? void 0 : await work();
+  } finally {
+    for (const name of names) counts.incr(name, -1, 0, SEAT_MS);
+  }
+}
+
+// src/services/gateway/program/checks.ts
 var DAY_MS = 864e5;
 var FIRST_PAUSE_MS = 50;
 var LONGEST_PAUSE_MS = 1e3;
-var PLACE_MS = 6e4;
 var REMEMBERED = ["wrong", "denied", "misnamed"];
 async function check(around, limits, credential, network) {
   const { memory, counts } = around;
@@ -287,17 +307,9 @@ async function check(around, limits, credential, network) {
   const known = memory.get(`answer ${hash}`);
   if (known !== void 0) return JSON.parse(known);
   if (memory.get(`right ${hash}`) !== void 0) return askedOnce(around, limits, hash, network);
-  const places = [
-    { name: "waiting", most: limits.waiting },
-    { name: `waiting ${network}`, most: limits.waitingOfNetwork }
-  ];
-  const taken = places.map(({ name }) => counts.incr(name, 1, 0, PLACE_MS));
-  try {
-    if (places.some(({ most }, index) => (taken[index] ?? 0) > most)) return { refusal: "busy" };
-    return await askedOnce(around, limits, hash, network);
-  } finally {
-    for (const { name } of places) counts.incr(name, -1, 0, PLACE_MS);
-  }
+  const seats = { of: "waiting", most: limits.waiting, mostOfNetwork: limits.waitingOfNetwork };
+  const answer = await seated(counts, seats, network, () => askedOnce(around, limits, hash, network));
+  return answer ?? { refusal: "busy" };
 }
 async function askedOnce(around, limits, hash, network) {
   const { memory, now, sleep } = around;
@@ -586,12 +598,15 @@ function gateway(settings, shared) {
   }
   async function served(r, asked, claim, person) {
     if (asked.operation === "delete" && !settings.delete) return NO_DELETES;
-    if (asked.operation === "catalog" && rules.length > 1)
-      return catalog(
+    if (asked.operation === "catalog" && rules.length > 1) {
+      const list = () => catalog(
         asked.query,
         (repository) => mayPull(person, repository),
         (args) => r.subrequest("/catalog", { method: "GET", args })
       );
+      const network = r.variables.network ?? "";
+      return await seated(shared.counts, CATALOG_SEATS, network, list) ?? BUSY;
+    }
     r.variables.sent = sentAddress(asked, r.method, person, rightsOf);
     if (asked.reads) {
       r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");
