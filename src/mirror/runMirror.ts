@@ -1,14 +1,16 @@
 import type { Config } from "../config/resolve.js";
+import { isFinal } from "../docker/failures.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { contentDigest, contentName } from "../services/contentName.js";
 import { REGSYNC, REGSYNC_CONFIG, REGSYNC_LOG, regsyncText } from "../services/mirror.js";
 import { type MirrorSource, mirrorSources } from "../services/mirrorSources.js";
 import { UNPRIVILEGED } from "../services/parts.js";
 import type { Session } from "../session.js";
-import { createConfig, removeConfig } from "../swarm/configs.js";
+import { createConfig } from "../swarm/configs.js";
 import { type Job, runJob } from "../swarm/jobs.js";
 import { STACK_LABEL, type SwarmService, stackService, stackServices } from "../swarm/objects.js";
 import { LABELS } from "../swarm/secrets.js";
+import { removeStackConfig } from "../swarm/stackConfigs.js";
 import { inStep } from "../terminal/inStep.js";
 import { failuresOf, isUpToDate, type MirrorReport, parseRegsyncLog } from "./regsyncLog.js";
 
@@ -45,13 +47,14 @@ export async function runMirror(
     await runJob(session, stack, job, options.timeoutSeconds, () => {});
     return parseRegsyncLog(lines);
   } catch (error) {
+    if (isFinal(error)) throw error;
     // regsync ends with an error where one image failed; what it printed says which.
     const report = parseRegsyncLog(lines);
     if (report.sources.length > 0 || report.images.some(({ state }) => state === "failed")) return report;
     throw error;
   } finally {
     // Docker refuses that for a config that a service uses.
-    await removeConfig(cleanupDocker, file);
+    await removeStackConfig(cleanupDocker, stack, file);
   }
 }
 
