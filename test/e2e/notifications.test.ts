@@ -130,7 +130,7 @@ test("a receiver that is down is found, and gets later what happened meanwhile",
       timeout: 60_000,
       interval: 2000,
     })
-    .toMatch(/"id":"receiver-failed"[^}]*"the receiver all does not take notifications"/);
+    .toMatch(/"code":"receiver-failed"[^}]*"the receiver all does not take notifications"/);
   await listen();
   await expect.poll(() => eventsAt("/all"), { timeout: 60_000 }).toContain("push team/app:3 ann");
   await expect.poll(() => eventsAt("/team?x=1"), { timeout: 60_000 }).toContain("push team/app:3 ann");

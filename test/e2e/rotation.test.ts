@@ -347,7 +347,7 @@ test("no password is seen in argv, environments, labels, logs, output or files",
     onStart: watch.expectIn,
   });
   expectOk(rotated);
-  expect(rotated.all).toContain("docker secret create");
+  expect(rotated.all).toContain("POST /secrets/create");
   expect(watch.stop()).toEqual([]);
   expect(await findLeaks(forge, secrets, { output: rotated.all, outputs: seen.join("\n") })).toEqual([]);
   password = fresh;

@@ -111,7 +111,7 @@ test("a tag that a power cut emptied is named by doctor, status, usage and backu
   const tags = `${workspace.folder}/data/docker/registry/v2/repositories/open/torn/_manifests/tags`;
   await truncate(`${tags}/1/current/link`, 0);
   const doctor = await run("doctor", "--json");
-  expect(doctor.stdout).toMatch(/"id":"tag-damaged"[^}]*the tag open\/torn:1 names no manifest/);
+  expect(doctor.stdout).toMatch(/"code":"tag-damaged"[^}]*the tag open\/torn:1 names no manifest/);
   const status = await run("status");
   expect(status.exitCode, status.all).toBe(ExitCode.unhealthy);
   expect(status.stdout).toContain("the tag open/torn:1 names no manifest");
