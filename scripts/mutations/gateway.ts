@@ -68,8 +68,8 @@ export const GATEWAY: readonly Subject[] = [
     [
       { what: ".slice(0, 4)", by: ".slice(0, 8)", rule: "a network of IPv6 has 64 bits" },
       {
-        what: "isProxy ? forwarded",
-        by: "forwarded !== undefined ? forwarded",
+        what: "if (!isProxy || forwarded === undefined)",
+        by: "if (forwarded === undefined)",
         rule: "only a trusted proxy is believed",
       },
       { what: ".slice(0, -1).at(-1)", by: ".at(0)", rule: "the last proxy is believed, and no client" },

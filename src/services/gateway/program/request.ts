@@ -78,8 +78,9 @@ export function parse(method: string, uri: string): Asked | undefined {
 
 /** The end of a path decides: a component of a repository's name may be `blobs`, `uploads`, `tags` and the like. */
 function placeOf(parts: readonly string[]) {
-  const [last = "", before = "", third = ""] = [...parts].reverse();
-  if (third === "blobs" && before === "uploads" && UPLOAD.test(last))
+  const last = parts.at(-1) ?? "";
+  const before = parts.at(-2) ?? "";
+  if (before === "uploads" && parts.at(-3) === "blobs" && UPLOAD.test(last))
     return {
       kind: before,
       repository: parts.slice(0, -3).join("/"),

@@ -207,8 +207,9 @@ function parse(method, uri) {
   };
 }
 function placeOf(parts) {
-  const [last = "", before = "", third = ""] = [...parts].reverse();
-  if (third === "blobs" && before === "uploads" && UPLOAD.test(last))
+  const last = parts.at(-1) ?? "";
+  const before = parts.at(-2) ?? "";
+  if (before === "uploads" && parts.at(-3) === "blobs" && UPLOAD.test(last))
     return {
       kind: before,
       repository: parts.slice(0, -3).join("/"),
@@ -382,15 +383,17 @@ var typedName = (credential) => Buffer.from(credential, "base64").toString().spl
 
 // src/services/gateway/program/client.ts
 function clientAddress(remote, isProxy, forwarded) {
-  const before = isProxy ? forwarded?.split(",").slice(0, -1).at(-1)?.trim().split(" ").at(-1) : void 0;
+  if (!isProxy || forwarded === void 0) return remote;
+  const before = forwarded.split(",").slice(0, -1).at(-1)?.trim().split(" ").at(-1);
   const [, ipv4, bracketed, ipv6] = /^(?:(\d+(?:\.\d+){3})(?::\d+)?|\[([0-9a-f:.]*:[0-9a-f:.]*)\](?::\d+)?|([0-9a-f:.]*:[0-9a-f:.]*))$/i.exec(
     before ?? ""
   ) ?? [];
   return ipv4 ?? bracketed ?? ipv6 ?? remote;
 }
 function networkOf(address) {
+  if (!address.includes(":")) return address;
   const mapped = /^::ffff:([0-9.]+)$/i.exec(address)?.[1];
-  if (mapped !== void 0 || !address.includes(":")) return mapped ?? address;
+  if (mapped !== void 0) return mapped;
   const [head = "", tail] = address.split("::");
   const groups = head === "" ? [] : head.split(":");
   const rest = tail === void 0 || tail === "" ? [] : tail.split(":");
