@@ -311,6 +311,23 @@ export const GATEWAY: readonly Subject[] = [
     ],
   ),
   program(
+    "bodies",
+    ["bodies"],
+    [
+      { what: '&& isWithin("bodies", MOST)', by: "", rule: "not everybody sends unread bodies at once" },
+      {
+        what: "isWithin(`bodies ${network}`, MOST_OF_NETWORK) &&",
+        by: "",
+        rule: "one network sends few unread bodies",
+      },
+      {
+        what: 'headers["Transfer-Encoding"] !== undefined ||',
+        by: "",
+        rule: "a body in pieces is a body",
+      },
+    ],
+  ),
+  program(
     "seats",
     ["catalog", "checks"],
     [

@@ -36,6 +36,7 @@ const PROBES: [Surroundings, Probe[]][] = [
   ["held", [guess.whoWaitsForATurnIsLookedAtAgain]],
   ["checks", [edge.aCheckSaysTheCredentialAlone]],
   ["narrow", [edge.oneNetworkDoesNotTakeAllPlaces]],
+  ["stack", [edge.unreadBodiesAreFew]],
 ];
 let stack: PlainStack;
 let unbroken: Site[];

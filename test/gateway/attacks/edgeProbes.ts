@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { expect, vi } from "vitest";
 import { digestOf, startUpload } from "../../e2e/attacks/image.js";
-import { request } from "../../e2e/attacks/raw.js";
+import { request, talk } from "../../e2e/attacks/raw.js";
 import { USER } from "../../e2e/stack.js";
 import {
   ANONYMOUS,
@@ -138,4 +138,18 @@ export const oneNetworkDoesNotTakeAllPlaces: Probe = async (site) => {
   }
   const read = async () => expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
   await vi.waitFor(read, A_MINUTE);
+};
+
+/** Who sends half of a body that nobody reads is disconnected, and most of those who do so at once get no answer. */
+export const unreadBodiesAreFew: Probe = async (site) => {
+  const { door, image } = site;
+  const headers = ["Content-Length: 1000000", "Connection: keep-alive"];
+  const half = `${request(door, "POST", `/v2/${image.repository}/blobs/uploads/`, headers)}x`;
+  const talks = await Promise.all(Array.from({ length: 120 }, () => talk(door, half, { silenceMs: 4000 })));
+  expect(talks.filter(({ ended }) => !ended)).toEqual([]);
+  const answered = talks.filter(({ statuses }) => statuses.length > 0);
+  expect(new Set(answered.flatMap(({ statuses }) => statuses))).toEqual(new Set([401]));
+  // Within 5 seconds 50, and they may be two times of that.
+  expect(answered.length).toBeLessThanOrEqual(100);
+  expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
 };

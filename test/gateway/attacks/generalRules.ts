@@ -67,6 +67,13 @@ const OF_NGINX: Mutation[] = [
     "narrow",
   ),
   mutation(
+    "a body that nobody reads does not stay",
+    "lingering_timeout 2s;",
+    "",
+    edge.unreadBodiesAreFew,
+    "stack",
+  ),
+  mutation(
     "a missing registry is told",
     "error_page 502 504 = @unavailable;",
     "",

@@ -56,7 +56,7 @@ export function standingClock(start = Date.UTC(2026, 10, 30)) {
 /** What becomes of a request: an answer, or the place that it is sent to, with the address. */
 export interface Outcome {
   status?: number;
-  body?: string;
+  body?: string | undefined;
   headers: Record<string, string>;
   place?: string;
   sent?: string | undefined;

@@ -15,7 +15,7 @@ export interface NginxRequest {
   readonly variables: Record<string, string | undefined>;
   subrequest(place: string, options: { method: string; args?: string }): Promise<Reply>;
   internalRedirect(place: string): void;
-  return(status: number, body: string): void;
+  return(status: number, body?: string): void;
   error(message: string): void;
 }
 

@@ -1,6 +1,7 @@
 import { isAnyPublic, isImmutable, rightsBy } from "../../../access/repositoryRules.js";
 import { actionOf, repositoryIn } from "../../accessActions.js";
 import * as answers from "./answers.js";
+import { hasBody, mayLinger } from "./bodies.js";
 import { CATALOG_SEATS, catalog } from "./catalog.js";
 import { type Account, type CheckAround, check, isExhausted } from "./checks.js";
 import { ANONYMOUS_TOKEN, type Claim, claimOf } from "./claim.js";
@@ -19,6 +20,9 @@ import { askUsers } from "./users.js";
 export type Shared = Pick<CheckAround, "memory" | "counts" | "now" | "sleep">;
 
 type Outcome = answers.Answer | { place: Place };
+
+/** nginx closes the connection without an answer. Source: nginx.org, ngx_http_rewrite_module, "return". */
+const CLOSE = 444;
 
 export interface Handlers {
   /** Decides about a request of a client: it answers, or names the place of nginx.conf that does. */
@@ -162,6 +166,11 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
         r.error(`gateway: ${error}`);
         return answers.UNAVAILABLE;
       });
+      const isWrite = "place" in outcome && (outcome.place === "@writes" || outcome.place === "@immutable");
+      if (!isWrite && hasBody(headersIn) && !mayLinger(shared.counts, variables.network, shared.now())) {
+        r.return(CLOSE);
+        return;
+      }
       if ("place" in outcome) {
         r.internalRedirect(outcome.place);
         return;

@@ -163,6 +163,17 @@ var mayNot = (user, operation, repository) => {
   return denied(`${user} may not ${what === void 0 ? "do this" : `${what} ${repository}`}`);
 };
 
+// src/services/gateway/program/bodies.ts
+var WINDOW_MS = 5e3;
+var MOST = 150;
+var MOST_OF_NETWORK = 50;
+var hasBody = (headers) => headers["Transfer-Encoding"] !== void 0 || Number(headers["Content-Length"] ?? 0) > 0;
+function mayLinger(counts, network, now) {
+  const window = Math.floor(now / WINDOW_MS);
+  const isWithin = (name, most) => counts.incr(`${name} ${window}`, 1, 0, 2 * WINDOW_MS) <= most;
+  return isWithin(`bodies ${network}`, MOST_OF_NETWORK) && isWithin("bodies", MOST);
+}
+
 // src/services/gateway/program/request.ts
 var LONGEST_NAME = 255;
 var NAME = new RegExp(`^${REPOSITORY_NAME}$`);
@@ -252,12 +263,12 @@ var queryText = (found) => [...found].map(([key, value]) => `${encodeURIComponen
 // src/services/gateway/program/catalog.ts
 var CATALOG_SEATS = { of: "catalogs", most: 60, mostOfNetwork: 20 };
 var PAGE = 100;
-var MOST = 1e3;
+var MOST2 = 1e3;
 async function catalog(query, mayPull, ask) {
   const paging = parameters(query);
   const size = paging?.get("n") ?? String(PAGE);
   const wanted = Number(size);
-  if (!(Number.isInteger(wanted) && wanted > 0 && wanted <= MOST)) {
+  if (!(Number.isInteger(wanted) && wanted > 0 && wanted <= MOST2)) {
     const reply = await ask(`n=${encodeURIComponent(size)}`);
     return reply.status === 200 ? json(200, { repositories: [] }) : passedOn(reply);
   }
@@ -265,7 +276,7 @@ async function catalog(query, mayPull, ask) {
   let last = paging?.get("last") ?? "";
   let more = true;
   while (more && names.length <= wanted) {
-    const reply = await ask(`n=${MOST}&last=${encodeURIComponent(last)}`);
+    const reply = await ask(`n=${MOST2}&last=${encodeURIComponent(last)}`);
     if (reply.status !== 200) return passedOn(reply);
     const { repositories } = JSON.parse(reply.responseText ?? "");
     const found = repositories ?? [];
@@ -549,6 +560,7 @@ async function askAuthelia(r, place) {
 }
 
 // src/services/gateway/program/program.ts
+var CLOSE = 444;
 function gateway(settings, shared) {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
@@ -654,6 +666,11 @@ function gateway(settings, shared) {
         r.error(`gateway: ${error2}`);
         return UNAVAILABLE;
       });
+      const isWrite = "place" in outcome && (outcome.place === "@writes" || outcome.place === "@immutable");
+      if (!isWrite && hasBody(headersIn) && !mayLinger(shared.counts, variables.network, shared.now())) {
+        r.return(CLOSE);
+        return;
+      }
       if ("place" in outcome) {
         r.internalRedirect(outcome.place);
         return;

@@ -1,0 +1,53 @@
+/** A body that nobody reads holds memory of the program until it has come, so a client may send few of them at once. */
+import { expect, test } from "vitest";
+import { mayLinger } from "../../../src/services/gateway/program/bodies.js";
+import { Dictionary, inShort, programOf, type Sent, standingClock } from "./standIn.js";
+
+const UPLOAD = "/v2/open/blobs/uploads/";
+const LONG = { "Content-Length": "1000000" };
+
+/** Sends the same often, each time from another address. */
+async function statuses(
+  sent: Sent,
+  count: number,
+  address: (index: number) => string,
+  program = programOf({}),
+) {
+  const outcomes: string[] = [];
+  for (let index = 0; index < count; index++)
+    outcomes.push(inShort(await program({ ...sent, address: address(index) })).slice(0, 3));
+  return outcomes;
+}
+const closed = (outcomes: readonly string[]) => outcomes.filter((outcome) => outcome === "444").length;
+
+test.each<[string, Sent]>([
+  ["a refused write", { method: "POST", uri: UPLOAD, headers: LONG }],
+  ["one in pieces", { method: "PUT", uri: UPLOAD, headers: { "Transfer-Encoding": "chunked" } }],
+  ["a first request", { uri: "/v2/", headers: LONG }],
+  ["a read that is served", { uri: "/v2/open/tags/list", headers: LONG }],
+  ["a token", { method: "POST", uri: "/auth/token", headers: LONG }],
+])("of %s are answered 50 of one network, and 150 of all; another connection is closed", async (_, sent) => {
+  const program = programOf({});
+  const own = await statuses(sent, 60, (index) => `2001:db8::${index}`, program);
+  expect([closed(own), closed(own.slice(0, 50))]).toEqual([10, 0]);
+  expect(closed(await statuses(sent, 110, (index) => `192.0.2.${index}`, program))).toBe(10);
+});
+
+test("who sends no body, or may write, is always answered", async () => {
+  const one = () => "192.0.2.1";
+  expect(closed(await statuses({ uri: "/v2/" }, 200, one))).toBe(0);
+  expect(
+    closed(await statuses({ method: "POST", uri: UPLOAD, headers: { "Content-Length": "0" } }, 200, one)),
+  ).toBe(0);
+  const write = { method: "PUT", uri: "/v2/open/manifests/1", headers: LONG, user: "ann" };
+  expect(new Set(await statuses(write, 200, one))).toEqual(new Set(["@wr"]));
+});
+
+test("after some seconds they are answered again", async () => {
+  const clock = standingClock();
+  const counts = new Dictionary(clock.now);
+  const most = () => Array.from({ length: 51 }, () => mayLinger(counts, "192.0.2.1", clock.now())).at(-1);
+  expect(most()).toBe(false);
+  await clock.sleep(5000);
+  expect(mayLinger(counts, "192.0.2.1", clock.now())).toBe(true);
+});
