@@ -251,10 +251,10 @@ test("a config that changed shows what that means for each service, before it is
   const config = (name: string) => expect.stringMatching(new RegExp(`: drift_${name}_[0-9a-f]{12}$`));
   expect(short).toEqual([
     "update drift_gateway (rolls)",
-    config("gateway"),
-    config("gateway"),
     config("gateway-settings"),
     config("gateway-settings"),
+    config("gateway"),
+    config("gateway"),
     "  - limit of memory: 512M",
     "  + limit of memory: 256M",
     "update drift_registry (rolls)",
