@@ -69,7 +69,7 @@ describe("before anything is created", () => {
     expect(run.stderr).toContain("6 obstacles");
     for (const part of [
       "authelia/access_control.yml: not there yet",
-      "docker-compose.yml, registry/config.yml, gateway/nginx.conf: not what the config renders to",
+      "docker-compose.yml, registry/config.yml, gateway/nginx.conf, gateway/gateway.json: not what the config renders to",
       "the network missing-net does not exist",
       "docker network create --driver overlay --attachable missing-net",
       "no ready node fits node.labels.disk == big",
