@@ -102,7 +102,7 @@ export class RotatedStack {
     const left = (await swarmObjects(this.workspace)).filter(
       (name) =>
         !/^service .*_(?:gateway|reader|registry)$/.test(name) &&
-        !/^config .*_(?:gateway|reader|registry)_[0-9a-f]{12}$/.test(name) &&
+        !/^config .*_(?:gateway|gateway-program|gateway-settings|reader|registry)_[0-9a-f]{12}$/.test(name) &&
         !new RegExp(`^secret ${stack}_(?:gateway_1|ui_1|http-secret_1)$`).test(name),
     );
     const htpasswds = left.filter((name) => name.startsWith(`secret ${stack}_htpasswd_`));
