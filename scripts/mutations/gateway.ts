@@ -82,7 +82,7 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "person",
-    ["decisions", "catalog"],
+    ["accounts", "decisions", "catalog"],
     [
       {
         what: "if (user === TEMPORARY_USER)",

@@ -175,66 +175,6 @@ describe("a user", () => {
   });
 });
 
-describe("an account of the stack", () => {
-  const mirrored = programOf({
-    ...RULES,
-    mirror: [{ from: "docker.io/library/alpine", to: "mirror/alpine", tags: ["3*"] }],
-  });
-  test.each([
-    ["hephaestus-ui", "GET", "/v2/secret/a/tags/list", "@lists /v2/secret/a/tags/list"],
-    [
-      "hephaestus-ui-12",
-      "DELETE",
-      `/v2/secret/a/manifests/${DIGEST}`,
-      `@writes /v2/secret/a/manifests/${DIGEST}`,
-    ],
-    ["hephaestus-ui", "PUT", "/v2/other/manifests/x", "403 hephaestus-ui may not push to other"],
-    ["hephaestus-ui", "POST", "/v2/", "403 hephaestus-ui may not do this"],
-    ["hephaestus-mirror-2", "PUT", "/v2/mirror/alpine/manifests/3", "@writes /v2/mirror/alpine/manifests/3"],
-    ["hephaestus-mirror", "GET", "/v2/mirror/alpine/tags/list", "@lists /v2/mirror/alpine/tags/list"],
-    ["hephaestus-mirror", "PUT", "/v2/other/manifests/x", "403 hephaestus-mirror may not push to other"],
-    ["hephaestus-mirror", "GET", "/v2/secret/a/tags/list", "403 hephaestus-mirror may not pull secret/a"],
-    [
-      "hephaestus-mirror",
-      "DELETE",
-      "/v2/mirror/alpine/manifests/3",
-      "403 hephaestus-mirror may not delete from mirror/alpine",
-    ],
-    ["hephaestus-mirror", "GET", "/v2/_catalog", "403 hephaestus-mirror may not do this"],
-    ["hephaestus.temporary", "PUT", "/v2/shut/manifests/x", "@writes /v2/shut/manifests/x"],
-    // Nobody else has such a name, however it is spelled.
-    [
-      "HEPHAESTUS.TEMPORARY",
-      "PUT",
-      "/v2/other/manifests/x",
-      "403 HEPHAESTUS.TEMPORARY may not push to other",
-    ],
-    ["Hephaestus-ui", "GET", "/v2/secret/a/tags/list", "403 Hephaestus-ui may not pull secret/a"],
-    ["hephaestus-UI", "GET", "/v2/users/a/tags/list", "403 hephaestus-UI may not pull users/a"],
-    ["hephaestus-ui-x", "GET", "/v2/users/a/tags/list", "403 hephaestus-ui-x may not pull users/a"],
-    ["hephaestus-uix", "GET", "/v2/users/a/tags/list", "403 hephaestus-uix may not pull users/a"],
-    [
-      "hephaestus.temporary2",
-      "GET",
-      "/v2/users/a/tags/list",
-      "403 hephaestus.temporary2 may not pull users/a",
-    ],
-    ["hephaestus-gateway", "PUT", "/v2/other/manifests/x", "403 hephaestus-gateway may not push to other"],
-    ["hephaestus-gateway", "GET", "/v2/", "403 hephaestus-gateway may not do this"],
-  ])("%s: %s %s: %s", async (user, method, uri, expected) => {
-    expect(await answer({ user, method, uri }, mirrored)).toBe(expected);
-  });
-
-  test("is named in the log with the person for whom the admin UI asks; nobody else is believed", async () => {
-    const name = async (user: string, person: string) =>
-      (await program({ user, uri: "/v2/", headers: { "Remote-User": person } })).variables.person;
-    expect(await name("hephaestus-ui", "ann")).toBe("ann via hephaestus-ui");
-    for (const person of ["hephaestus-ui", "HEPHAESTUS.temporary", "a b", 'x"', ""])
-      expect(await name("hephaestus-ui", person)).toBe("hephaestus-ui");
-    expect(await name("bob", "ann")).toBe("bob");
-  });
-});
-
 test("an account that has ended is refused from its day on, and no other is", async () => {
   const ending = programOf({}, undefined, ",old 20251231,today 20261130,tomorrow 20261201,ci 20991231,");
   const ask = (user: string, uri = "/v2/") => answer({ user, uri }, ending);
