@@ -314,9 +314,9 @@ export const GATEWAY: readonly Subject[] = [
     "bodies",
     ["bodies"],
     [
-      { what: '&& isWithin("bodies", MOST)', by: "", rule: "not everybody sends unread bodies at once" },
+      { what: "all <= most &&", by: "", rule: "not everybody sends unread bodies at once" },
       {
-        what: "isWithin(`bodies ${network}`, MOST_OF_NETWORK) &&",
+        what: "&& ofNetwork <= Math.ceil(most / 3)",
         by: "",
         rule: "one network sends few unread bodies",
       },

@@ -66,6 +66,7 @@ export function gatewaySettings(config: Config): string {
       ...(config.expose === "ports" && !hasMirror(config) ? {} : { inside: insideAddress(config) }),
     },
     limits: { ...CHECK_LIMITS, remember: secondsOf(config.gateway.remember) },
+    unreadBodies: answerLimits(config).answersOfNetwork,
     namesActions: config.gateway.log === "json" || config.metrics.enabled,
   };
   return `${JSON.stringify(settings, undefined, 2)}\n`;

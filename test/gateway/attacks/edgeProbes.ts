@@ -149,7 +149,9 @@ export const unreadBodiesAreFew: Probe = async (site) => {
   expect(talks.filter(({ ended }) => !ended)).toEqual([]);
   const answered = talks.filter(({ statuses }) => statuses.length > 0);
   expect(new Set(answered.flatMap(({ statuses }) => statuses))).toEqual(new Set([401]));
-  // Within 5 seconds 50, and they may be two times of that.
-  expect(answered.length).toBeLessThanOrEqual(100);
+  expect(answered.length).toBeLessThanOrEqual(52);
+  // Their places are free again.
+  const refused = await talk(door, request(door, "PUT", manifest(site), [], "{}"), { once: true });
+  expect(refused.statuses).toEqual([401]);
   expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
 };

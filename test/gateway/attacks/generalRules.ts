@@ -74,6 +74,13 @@ const OF_NGINX: Mutation[] = [
     "stack",
   ),
   mutation(
+    "an unread body that has ended is counted no more",
+    "access_log /dev/null combined if=$was_unread;",
+    "",
+    edge.unreadBodiesAreFew,
+    "stack",
+  ),
+  mutation(
     "a missing registry is told",
     "error_page 502 504 = @unavailable;",
     "",

@@ -1,7 +1,7 @@
 import { isAnyPublic, isImmutable, rightsBy } from "../../../access/repositoryRules.js";
 import { actionOf, repositoryIn } from "../../accessActions.js";
 import * as answers from "./answers.js";
-import { hasBody, mayLinger } from "./bodies.js";
+import { hasBody, leavePlace, takePlace } from "./bodies.js";
 import { CATALOG_SEATS, catalog } from "./catalog.js";
 import { type Account, type CheckAround, check, isExhausted } from "./checks.js";
 import { ANONYMOUS_TOKEN, type Claim, claimOf } from "./claim.js";
@@ -29,6 +29,8 @@ export interface Handlers {
   access: (r: NginxRequest) => Promise<void>;
   /** Stops a check whose network has sent too many wrong passwords while it waited for its turn. */
   turn: (r: NginxRequest) => void;
+  /** Called when a request has ended whose body nobody read. @returns what is logged of it: nothing */
+  ended: (r: NginxRequest) => string;
 }
 
 export function gateway(settings: Settings, shared: Shared): Handlers {
@@ -167,9 +169,12 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
         return answers.UNAVAILABLE;
       });
       const isWrite = "place" in outcome && (outcome.place === "@writes" || outcome.place === "@immutable");
-      if (!isWrite && hasBody(headersIn) && !mayLinger(shared.counts, variables.network, shared.now())) {
-        r.return(CLOSE);
-        return;
+      if (!isWrite && hasBody(headersIn)) {
+        variables.unread = "1";
+        if (!takePlace(shared.counts, settings.unreadBodies, variables.network)) {
+          r.return(CLOSE);
+          return;
+        }
       }
       if ("place" in outcome) {
         r.internalRedirect(outcome.place);
@@ -181,6 +186,10 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     turn(r) {
       const network = r.headersIn["X-Client-Network"] ?? "";
       if (isExhausted(shared.counts, settings.limits, network, shared.now())) r.return(429, "");
+    },
+    ended(r) {
+      leavePlace(shared.counts, r.variables.network ?? "");
+      return "";
     },
   };
 }

@@ -14,6 +14,8 @@ export interface Settings {
   /** Where clients are sent, and the name by which other services of the Swarm ask. */
   address: { scheme: string; authority: string; inside?: string };
   limits: CheckLimits;
+  /** How many bodies that nobody reads may come at once. */
+  unreadBodies: number;
   /** Whether the log or the metrics say what each request is. */
   namesActions: boolean;
 }

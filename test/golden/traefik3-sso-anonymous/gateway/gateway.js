@@ -164,15 +164,14 @@ var mayNot = (user, operation, repository) => {
 };
 
 // src/services/gateway/program/bodies.ts
-var WINDOW_MS = 5e3;
-var MOST = 150;
-var MOST_OF_NETWORK = 50;
+var PLACE_MS = 6e4;
 var hasBody = (headers) => headers["Transfer-Encoding"] !== void 0 || Number(headers["Content-Length"] ?? 0) > 0;
-function mayLinger(counts, network, now) {
-  const window = Math.floor(now / WINDOW_MS);
-  const isWithin = (name, most) => counts.incr(`${name} ${window}`, 1, 0, 2 * WINDOW_MS) <= most;
-  return isWithin(`bodies ${network}`, MOST_OF_NETWORK) && isWithin("bodies", MOST);
+var counted = (counts, network, by) => ["bodies", `bodies ${network}`].map((name) => counts.incr(name, by, 0, PLACE_MS));
+function takePlace(counts, most, network) {
+  const [all = 0, ofNetwork = 0] = counted(counts, network, 1);
+  return all <= most && ofNetwork <= Math.ceil(most / 3);
 }
+var leavePlace = (counts, network) => counted(counts, network, -1);
 
 // src/services/gateway/program/request.ts
 var LONGEST_NAME = 255;
@@ -263,12 +262,12 @@ var queryText = (found) => [...found].map(([key, value]) => `${encodeURIComponen
 // src/services/gateway/program/catalog.ts
 var CATALOG_SEATS = { of: "catalogs", most: 60, mostOfNetwork: 20 };
 var PAGE = 100;
-var MOST2 = 1e3;
+var MOST = 1e3;
 async function catalog(query, mayPull, ask) {
   const paging = parameters(query);
   const size = paging?.get("n") ?? String(PAGE);
   const wanted = Number(size);
-  if (!(Number.isInteger(wanted) && wanted > 0 && wanted <= MOST2)) {
+  if (!(Number.isInteger(wanted) && wanted > 0 && wanted <= MOST)) {
     const reply = await ask(`n=${encodeURIComponent(size)}`);
     return reply.status === 200 ? json(200, { repositories: [] }) : passedOn(reply);
   }
@@ -276,7 +275,7 @@ async function catalog(query, mayPull, ask) {
   let last = paging?.get("last") ?? "";
   let more = true;
   while (more && names.length <= wanted) {
-    const reply = await ask(`n=${MOST2}&last=${encodeURIComponent(last)}`);
+    const reply = await ask(`n=${MOST}&last=${encodeURIComponent(last)}`);
     if (reply.status !== 200) return passedOn(reply);
     const { repositories } = JSON.parse(reply.responseText ?? "");
     const found = repositories ?? [];
@@ -667,9 +666,12 @@ function gateway(settings, shared) {
         return UNAVAILABLE;
       });
       const isWrite = "place" in outcome && (outcome.place === "@writes" || outcome.place === "@immutable");
-      if (!isWrite && hasBody(headersIn) && !mayLinger(shared.counts, variables.network, shared.now())) {
-        r.return(CLOSE);
-        return;
+      if (!isWrite && hasBody(headersIn)) {
+        variables.unread = "1";
+        if (!takePlace(shared.counts, settings.unreadBodies, variables.network)) {
+          r.return(CLOSE);
+          return;
+        }
       }
       if ("place" in outcome) {
         r.internalRedirect(outcome.place);
@@ -681,6 +683,10 @@ function gateway(settings, shared) {
     turn(r) {
       const network = r.headersIn["X-Client-Network"] ?? "";
       if (isExhausted(shared.counts, settings.limits, network, shared.now())) r.return(429, "");
+    },
+    ended(r) {
+      leavePlace(shared.counts, r.variables.network ?? "");
+      return "";
     }
   };
 }
