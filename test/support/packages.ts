@@ -74,7 +74,7 @@ export async function unpackNginx(cacheDir: string, report: (line: string) => vo
     const keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
     await writeFile(
       `${folder}/sources.list`,
-      `deb [signed-by=${keys}] http://deb.debian.org/debian ${NGINX_RELEASE} main\n`,
+      `deb [signed-by=${keys}] ${await debianMirror()} ${NGINX_RELEASE} main\n`,
     );
     const settings = [
       `Dir::Etc::SourceList=${folder}/sources.list`,
@@ -95,6 +95,24 @@ export async function unpackNginx(cacheDir: string, report: (line: string) => vo
     return `${folder}/root`;
   });
   return target;
+}
+
+/**
+ * The mirror of Debian that this machine uses, or HEPHAESTUS_DEBIAN, which a machine with another distribution needs.
+ *
+ * @throws OperatorError if there is neither
+ */
+async function debianMirror(): Promise<string> {
+  const given = process.env.HEPHAESTUS_DEBIAN;
+  if (given) return given;
+  const uris = await apt("apt-get", ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
+  const found = uris.split("\n").find((uri) => /\/debian\/?$/.test(uri));
+  if (found !== undefined) return found;
+  throw new OperatorError("no package source is a mirror of Debian", {
+    where: "apt-get indextargets",
+    remedy: "Set HEPHAESTUS_DEBIAN to the address of one, and install debian-archive-keyring.",
+    exitCode: ExitCode.preflight,
+  });
 }
 
 /** The package lists may be missing or older than the mirror. */
