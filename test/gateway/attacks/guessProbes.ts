@@ -60,6 +60,10 @@ async function exhaust(
   return expect.fail(`${refused} wrong passwords from one address were answered 401.`);
 }
 
+/** How many guesses may have come back to an address whose guesses were used up then. */
+const comeBack = (begin: number): number =>
+  1 + Math.floor(((performance.now() - begin) / 60_000) * CHECK_LIMITS.wrongPerMinute);
+
 export const guessesAreLimitedAndNobodyElseIs: Probe = async (site) => {
   const { door } = site;
   await waitForStatus(door, RIGHT, 200);
@@ -73,9 +77,11 @@ export const guessesAreLimitedAndNobodyElseIs: Probe = async (site) => {
     `X-Real-IP: 198.51.100.${++marks % 250}`,
     "X-Last-Answer: EXPIRED",
   ];
+  const begin = performance.now();
   const floods = [await flood("/auth/token"), await flood(uploadState(site)), await flood("/v2/", disguise)];
-  for (const { status, body } of floods.flat()) {
-    expect(status).toBe(429);
+  const refused = floods.flat().filter(({ status }) => status === 429);
+  expect(90 - refused.length).toBeLessThanOrEqual(comeBack(begin));
+  for (const { body } of refused) {
     expect(body).toContain('"TOOMANYREQUESTS"');
     expect(body).toContain(OWN);
   }
@@ -207,7 +213,9 @@ export const aNetworkOfIpv6CountsAsOneAddress: Probe = async ({ door }) => {
     ["2001:db8::1", "2001:db8::ffff:2:3:4", "2001:db8:0:1::1"],
   ] as const) {
     await exhaust(door, [`X-Forwarded-For: ${network}`]);
-    expect((await guessFrom(door, same)).status, same).toBe(429);
+    // One guess may have come back meanwhile; an address that counted apart would have ten.
+    const statuses = [(await guessFrom(door, same)).status, (await guessFrom(door, same)).status];
+    expect(statuses, same).toContain(429);
     expect((await guessFrom(door, other)).status, other).toBe(401);
   }
 };
