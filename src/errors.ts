@@ -19,7 +19,10 @@ export const ExitCode = {
   credentials: 5,
   /** The rollout failed; what ran before runs again. */
   rollout: 6,
-  /** The rollout converged, but the registry does not answer as it should at its front door; data are damaged, or not all was seen. */
+  /**
+   * The rollout converged, but the registry does not answer as it should at its front door; data are damaged,
+   * or not all was seen.
+   */
   verify: 7,
   /** Another deploy of the same stack is running. */
   locked: 8,

@@ -1,4 +1,7 @@
-/** Findings: what is wrong with a stack, or soon will be. Each check declares its kinds, with a code, and makes findings of them. */
+/**
+ * Findings: what is wrong with a stack, or soon will be. Each check declares its kinds, with a code, and
+ * makes findings of them.
+ */
 
 /** What findings are grouped by, in the order of the report. */
 export const THEMES = [
@@ -15,7 +18,10 @@ export const THEMES = [
 
 export type Theme = (typeof THEMES)[number];
 
-/** An error is a fault now, and prevents a deploy if preflight finds it. A warning is a possible or future fault. */
+/**
+ * An error is a fault now, and prevents a deploy if preflight finds it. A warning is a possible or future
+ * fault.
+ */
 export type Severity = "error" | "warning";
 
 export interface Finding {

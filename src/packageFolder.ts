@@ -1,2 +1,4 @@
-/** The folder of this package, as a URL: from a module of src/, and from the program that is built of them. */
+/**
+ * The folder of this package, as a URL: from a module of src/, and from the program that is built of them.
+ */
 export const PACKAGE = new URL("../", import.meta.url);

@@ -28,7 +28,10 @@ export interface Session extends Dockers {
   /** Aborts on an interruption. */
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
-  /** Variables of this process. What is in them is read when it is needed, so that no command fails on what it does not use. */
+  /**
+   * Variables of this process. What is in them is read when it is needed, so that no command fails on what it
+   * does not use.
+   */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly options: SessionOptions;
 }

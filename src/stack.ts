@@ -22,7 +22,10 @@ import { externalSecret } from "./services/secretMounts.js";
 import type { StackService, Texts } from "./services/stackService.js";
 import { type Router, routersIn } from "./services/traefikLabels.js";
 
-/** The services that a stack can have, by their names without the stack's. Each is undefined for a config without it. */
+/**
+ * The services that a stack can have, by their names without the stack's. Each is undefined for a config
+ * without it.
+ */
 const SERVICES = {
   registry,
   reader,
@@ -82,8 +85,8 @@ export function internalNetworkOptions({ networks }: Config): Record<string, str
 }
 
 /**
- * Everything that `render` writes, the compose file first. Pure: no clock, no environment, no Docker; the same
- * config and templates give the same bytes.
+ * Everything that `render` writes, the compose file first. Pure: no clock, no environment, no Docker; the
+ * same config and templates give the same bytes.
  *
  * @param source name of the config file, for the headers
  */

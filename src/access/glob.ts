@@ -1,9 +1,11 @@
 /**
- * Globs for names of repositories and tags. `*` stands for any characters of one path segment, and `**` as a whole
- * segment for any number of segments, none included. Everything else stands for itself.
+ * Globs for names of repositories and tags. `*` stands for any characters of one path segment, and `**` as a
+ * whole segment for any number of segments, none included. Everything else stands for itself.
  */
 
-/** A repository glob: `team-a/**`, `**&#47;base`. Segments have the characters of repository names, and `*`. */
+/**
+ * A repository glob: `team-a/**`, `**&#47;base`. Segments have the characters of repository names, and `*`.
+ */
 export const REPOSITORY_GLOB =
   /^(?!.*\*\*\/\*\*)(?!.*[^/]\*\*)(?!.*\*\*[^/])[a-z0-9._*-]+(?:\/[a-z0-9._*-]+)*$/;
 
@@ -16,8 +18,8 @@ export const TAG_NAME = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}";
 export const TAG_GLOB = /^(?!.*\*\*)[A-Za-z0-9._*-]{1,128}$/;
 
 /**
- * A glob as a regular expression that both JavaScript and PCRE read. It has neither backslashes nor quotes, so that it
- * can stand in a quoted string of nginx.
+ * A glob as a regular expression that both JavaScript and PCRE read. It has neither backslashes nor quotes,
+ * so that it can stand in a quoted string of nginx.
  */
 export function globPattern(glob: string): string {
   const segments = glob.split("/");
@@ -40,8 +42,9 @@ export const matchesSegment = (segment: string, name: string): boolean =>
   segment === "*" ? name !== "" : stands(segment, name, "*", Object.is);
 
 /**
- * Whether a pattern stands for a list, if its item `many` stands for any number of items. Whatever the texts are, it takes no more
- * steps than there are pairs of items: only the last `many` ever has to take one item more.
+ * Whether a pattern stands for a list, if its item `many` stands for any number of items. Whatever the texts
+ * are, it takes no more steps than there are pairs of items: only the last `many` ever has to take one item
+ * more.
  */
 export function stands(
   pattern: ArrayLike<string>,
@@ -73,8 +76,8 @@ const segmentPattern = (segment: string): string =>
   segment === "*" ? "[^/]+" : segment.replaceAll(".", "[.]").replaceAll("*", "[^/]*");
 
 /**
- * Whether every name that a glob matches is matched by one of the others, as their segments show it. What only several of
- * them match together is not seen.
+ * Whether every name that a glob matches is matched by one of the others, as their segments show it. What
+ * only several of them match together is not seen.
  */
 export const isCovered = (glob: string, others: readonly string[]): boolean =>
   others.some((other) =>

@@ -3,7 +3,10 @@ import { intersect, isCovered, matchesGlob, matchesSegment, stands } from "./glo
 /** Who may do something: anyone, any user, or these users and groups. */
 export type Grant = "anonymous" | "authenticated" | readonly string[];
 
-/** How a rule says what a name is, where it could be both. A grant keeps the prefix of a group that Authelia has. */
+/**
+ * How a rule says what a name is, where it could be both. A grant keeps the prefix of a group that Authelia
+ * has.
+ */
 const USER = "user:";
 const GROUP = "group:";
 
@@ -23,7 +26,10 @@ export interface WrittenRule {
   immutable: readonly string[];
 }
 
-/** A rule with everything decided: a name without a prefix is a user's, and groups of the config are resolved to their members. */
+/**
+ * A rule with everything decided: a name without a prefix is a user's, and groups of the config are resolved
+ * to their members.
+ */
 export interface RepositoryRule extends Readonly<Record<Permission, Grant>> {
   /** Its place in `access`, from 1; 0 for what counts where no rule matches. */
   number: number;
@@ -49,8 +55,8 @@ export interface Caller {
 }
 
 /**
- * Whom a name in a rule stands for: the members of a group of the config, a user, or, with its prefix, a group that Authelia has.
- * A user and a group of one name have nothing in common.
+ * Whom a name in a rule stands for: the members of a group of the config, a user, or, with its prefix, a
+ * group that Authelia has. A user and a group of one name have nothing in common.
  */
 export function namedBy(name: string, groups: AccessConfig["groups"]): readonly string[] {
   if (name.startsWith(USER)) return [name.slice(USER.length)];
@@ -66,9 +72,9 @@ function union(a: Grant, b: Grant): Grant {
 }
 
 /**
- * The rules in their order, and last the one for every other repository. Where a rule leaves out `pull`, that of the
- * registry counts; `push` is given to those whom `pull` names, or else to every user, and `delete` to those who may
- * push. Who may push or delete may also pull: a client asks for layers before it sends them.
+ * The rules in their order, and last the one for every other repository. Where a rule leaves out `pull`, that
+ * of the registry counts; `push` is given to those whom `pull` names, or else to every user, and `delete` to
+ * those who may push. Who may push or delete may also pull: a client asks for layers before it sends them.
  */
 export function repositoryRules({ access, groups, registry }: AccessConfig): RepositoryRule[] {
   // Once: the user that user:team names is no group.
@@ -92,8 +98,8 @@ export function repositoryRules({ access, groups, registry }: AccessConfig): Rep
 }
 
 /**
- * Finds the first of some rules that matches a repository. Made once for any number of names, it asks only those rules about a name
- * that begin as it does.
+ * Finds the first of some rules that matches a repository. Made once for any number of names, it asks only
+ * those rules about a name that begin as it does.
  */
 export function finder<T extends { repositories: readonly string[] }>(
   rules: readonly T[],
@@ -136,7 +142,10 @@ function deciding(found: RepositoryRule | undefined): RepositoryRule {
 type Rights = Readonly<Record<Permission, boolean>> & { rule: RepositoryRule };
 export type RightsOf = (caller: Caller, repository: string) => Rights;
 
-/** The one decision of who may do what: the gateway's, and that of `hephaestus access`. Made once for any number of questions. */
+/**
+ * The one decision of who may do what: the gateway's, and that of `hephaestus access`. Made once for any
+ * number of questions.
+ */
 export function rightsBy(rules: readonly RepositoryRule[]): RightsOf {
   const find = finder(rules);
   return (caller, repository) => {
@@ -176,8 +185,8 @@ export function unknownNames({ access, groups }: AccessConfig, users: readonly s
 }
 
 /**
- * What a user may not see among the repositories of some globs, by the rules: one sentence for each rule. A rule by which the user sees
- * a repository hides none, whatever groups the user is in.
+ * What a user may not see among the repositories of some globs, by the rules: one sentence for each rule. A
+ * rule by which the user sees a repository hides none, whatever groups the user is in.
  *
  * @param user undefined is who has no login
  * @param seen names of the repositories that the user sees

@@ -18,8 +18,8 @@ export interface AlertState {
 }
 
 /**
- * The state of a stack on this machine. It is no secret. Source of its place: XDG Base Directory Specification,
- * XDG_STATE_HOME; systemd.exec(5), STATE_DIRECTORY.
+ * The state of a stack on this machine. It is no secret. Source of its place: XDG Base Directory
+ * Specification, XDG_STATE_HOME; systemd.exec(5), STATE_DIRECTORY.
  */
 export function alertState(
   stack: string,
@@ -44,15 +44,15 @@ export function alertState(
 }
 
 /**
- * What a finding is known by from one report to the next. Numbers do not count: 13 days become 12 while the finding stays
- * the same.
+ * What a finding is known by from one report to the next. Numbers do not count: 13 days become 12 while the
+ * finding stays the same.
  */
 export const keyOf = ({ code, message }: Pick<Finding, "code" | "message">): string =>
   `${code}: ${message.replace(/\d+(?:[.,]\d+)*/g, "#")}`;
 
 /**
- * Reports findings that are new, and what is resolved, by every channel. They count as reported when all channels took
- * them: a channel that took them gets them again where another one failed.
+ * Reports findings that are new, and what is resolved, by every channel. They count as reported when all
+ * channels took them: a channel that took them gets them again where another one failed.
  *
  * @param isComplete whether everything was checked; else nothing counts as resolved
  * @returns what was sent, in words

@@ -75,7 +75,10 @@ export function neededBy(
   return { manifests, blobs };
 }
 
-/** Manifests with all that they lead to, each once and after those that it lists. A chain of them may have any length. */
+/**
+ * Manifests with all that they lead to, each once and after those that it lists. A chain of them may have any
+ * length.
+ */
 function* below(
   roots: readonly { digest: Digest }[],
   references: ReadonlyMap<Digest, References>,

@@ -60,7 +60,10 @@ export interface Backup {
 /** A name for the folder of a backup. */
 export const backupName = (time: Date): string => time.toISOString().replaceAll(":", "-");
 
-/** A directory in the OCI image layout, with the backups in it. Blobs are written once and shared by all backups. */
+/**
+ * A directory in the OCI image layout, with the backups in it. Blobs are written once and shared by all
+ * backups.
+ */
 export class BackupDirectory {
   readonly blobs: BlobFiles;
 

@@ -58,11 +58,12 @@ export const describeBackup = ({ images, bytes, damage }: BackupFacts): string =
   `${images} images, ${bytes} bytes${damage.length > 0 ? ", incomplete" : ""}`;
 
 /**
- * Backs up the config, the users and the images of a stack while it runs. The caller holds the stack's lock: it keeps a
- * garbage collection away, and nothing else removes a blob.
+ * Backs up the config, the users and the images of a stack while it runs. The caller holds the stack's lock:
+ * it keeps a garbage collection away, and nothing else removes a blob.
  *
  * @param configText the text of hephaestus.yaml
- * @throws OperatorError when it cannot be completed; the same command continues then, and earlier backups stay as they are
+ * @throws OperatorError when it cannot be completed; the same command continues then, and earlier backups
+ * stay as they are
  */
 export async function backupLocked(
   session: Session,
@@ -185,7 +186,8 @@ async function fetchMissing(
   signal: AbortSignal,
 ): Promise<{ fetched: FetchedBlobs; sizes: Map<Digest, number>; present: number }> {
   const sizes = await blobs.all();
-  // A manifest that does not say how large a blob is leaves that to its digest, which was right when it was written.
+  // A manifest that does not say how large a blob is leaves that to its digest, which was right when it was
+  // written.
   const missing = wanted.filter(({ digest, size }) => {
     const held = sizes.get(digest);
     return held === undefined || (size !== undefined && held !== size);

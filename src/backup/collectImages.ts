@@ -28,8 +28,8 @@ export interface CollectedImages {
 }
 
 /**
- * Reads all tags of a registry, the manifests that they lead to, and the manifests that refer to these. Manifests are written
- * to the backup at once; those that it has already are read from there.
+ * Reads all tags of a registry, the manifests that they lead to, and the manifests that refer to these.
+ * Manifests are written to the backup at once; those that it has already are read from there.
  */
 export async function collectImages(
   api: RegistryApi,

@@ -23,7 +23,8 @@ export interface FetchedBlobs {
 export type Wanted = Content & { repository: string };
 
 /**
- * Reads blobs into a backup, several at once. A blob that breaks off is continued where it stopped, in this run or the next.
+ * Reads blobs into a backup, several at once. A blob that breaks off is continued where it stopped, in this
+ * run or the next.
  *
  * @throws OperatorError when the registry does not answer any more, or the disk is full
  */

@@ -5,8 +5,8 @@ import { type Digest, digestSchema, hexOf } from "../registry/digest.js";
 import { sizeSchema } from "../registry/references.js";
 
 /**
- * The OCI image layout, as far as a backup uses it: pure. Source: OCI image specification 1.1, image-layout.md and
- * image-index.md. skopeo, crane, oras and regctl read it.
+ * The OCI image layout, as far as a backup uses it: pure. Source: OCI image specification 1.1,
+ * image-layout.md and image-index.md. skopeo, crane, oras and regctl read it.
  */
 
 export const LAYOUT_FILE = "oci-layout";

@@ -35,7 +35,10 @@ export function requireComplete({ directory, facts }: Pick<Backup, "directory" |
   );
 }
 
-/** Proves a backup by itself: every blob is read and hashed, and every manifest's config, layers and children are there. */
+/**
+ * Proves a backup by itself: every blob is read and hashed, and every manifest's config, layers and children
+ * are there.
+ */
 export async function proveBackup(backup: Backup, meter: ProgressMeter): Promise<Proof> {
   const seen = await seenIn(backup);
   const whole = wholeImages(seen);

@@ -11,8 +11,8 @@ export interface PrunedBackups {
 }
 
 /**
- * Removes all backups of a directory but the newest ones, and the blobs that only those had. The newest complete one stays,
- * however many newer ones left something out.
+ * Removes all backups of a directory but the newest ones, and the blobs that only those had. The newest
+ * complete one stays, however many newer ones left something out.
  *
  * @param keep how many stay, at least 1
  * @param dryRun whether nothing is removed
@@ -36,7 +36,8 @@ export async function pruneBackups(
     for (const { blobs, manifests } of (await referencesOf(directory.blobs, named)).values())
       for (const digest of [...blobs.map((blob) => blob.digest), ...manifests]) needed.add(digest);
   }
-  // Backups go before blobs: a run that is killed leaves blobs that nothing needs, and the next one removes them.
+  // Backups go before blobs: a run that is killed leaves blobs that nothing needs, and the next one removes
+  // them.
   if (!dryRun) for (const name of pruned.backups) await directory.remove(name);
   for (const [digest, bytes] of await directory.blobs.all()) {
     if (needed.has(digest)) continue;

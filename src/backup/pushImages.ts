@@ -37,8 +37,9 @@ export async function presentImages(
 }
 
 /**
- * Pushes images: blobs before the manifests that name them, children before their index, tags last. So a registry that runs never
- * shows a tag whose content is not there. Content that the registry already has is not sent again.
+ * Pushes images: blobs before the manifests that name them, children before their index, tags last. So a
+ * registry that runs never shows a tag whose content is not there. Content that the registry already has is
+ * not sent again.
  *
  * @throws OperatorError when the registry refuses something; the same images can be pushed again
  */

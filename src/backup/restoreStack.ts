@@ -46,7 +46,8 @@ export interface RestoreReport {
 }
 
 /**
- * Brings back what a backup holds: deploys the stack where it has no users yet, with those of the backup, and pushes the images.
+ * Brings back what a backup holds: deploys the stack where it has no users yet, with those of the backup, and
+ * pushes the images.
  *
  * @throws OperatorError from the step that failed; the same command continues where it stopped
  */

@@ -22,8 +22,8 @@ const usersOf = ({ htpasswd, directory }: Backup): HtpasswdEntry[] =>
       );
 
 /**
- * Adds the users that a running stack does not have. It has to be one without images, deployed for this restore: elsewhere a user
- * who was removed on purpose would be back.
+ * Adds the users that a running stack does not have. It has to be one without images, deployed for this
+ * restore: elsewhere a user who was removed on purpose would be back.
  *
  * @param login who reads the images if the account of the stack cannot be read back
  */
@@ -42,7 +42,10 @@ export async function addUsers(session: Session, backup: Backup, login: Login | 
   await changeUsers(session, addEntries(missing));
 }
 
-/** Whether somebody pushed: a repository has a tag, also one that the login may not pull. What the mirror copies does not count. */
+/**
+ * Whether somebody pushed: a repository has a tag, also one that the login may not pull. What the mirror
+ * copies does not count.
+ */
 async function hasTags(session: Session, login: Login | undefined): Promise<boolean> {
   const api = stackRegistry(session, (await readStackAccount(session)) ?? login);
   const targets = mirrorTargets(session.config);

@@ -12,7 +12,9 @@ export const BUNDLE_FILE = "bundle.json";
 /** SHA-256 of each other file, as sha256sum(1) writes and checks them. */
 export const SUMS_FILE = "SHA256SUMS";
 
-/** What `docker load` reads: where the parts of each image are, and its names. Source: moby, image/tarexport. */
+/**
+ * What `docker load` reads: where the parts of each image are, and its names. Source: moby, image/tarexport.
+ */
 export const MANIFEST_FILE = "manifest.json";
 export const manifestSchema = z.array(
   z.object({ Config: z.string(), RepoTags: z.array(z.string()), Layers: z.array(z.string()) }),

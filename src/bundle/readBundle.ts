@@ -61,7 +61,10 @@ export async function readBundle(file: string): Promise<ReadBundle> {
   return { facts, files };
 }
 
-/** `docker load` gives an image every name that the manifest has for it, and takes the digest of a part from its path. */
+/**
+ * `docker load` gives an image every name that the manifest has for it, and takes the digest of a part from
+ * its path.
+ */
 function checkImages(
   file: string,
   facts: BundleFacts,
@@ -101,7 +104,8 @@ async function readEntry(file: string, entry: TarEntry, { sums, kept }: Archive)
   const { name, type, content } = entry;
   if (type !== "file")
     throw bundleError(file, `has ${name}, which is no file but a ${type ?? "thing of unknown type"}`);
-  // What is written must not lead out of its folder. Programs read hidden files unasked: git runs what .git/config names.
+  // What is written must not lead out of its folder. Programs read hidden files unasked: git runs what
+  // .git/config names.
   if (name.split("/").some((part) => part === "" || part.startsWith(".")))
     throw bundleError(file, `has a path that leads out of it, or is hidden: ${name}`);
   if (sums.has(name)) throw bundleError(file, `has ${name} twice`);

@@ -65,8 +65,8 @@ export interface TarEntry {
 }
 
 /**
- * The entries of an archive, in order. Every fault ends the iteration, and the end of the iteration closes the
- * file.
+ * The entries of an archive, in order. Every fault ends the iteration, and the end of the iteration closes
+ * the file.
  *
  * @throws Error if it cannot be read, is not a tar, or ends too early
  */

@@ -15,7 +15,8 @@ export interface ConfigEditFlags {
  * Shows what changes in a config file, asks, and writes it.
  *
  * @returns whether it was written
- * @throws ConfigError when the new text is no valid config, OperatorError when there is nobody to ask; the file is as it
+ * @throws ConfigError when the new text is no valid config, OperatorError when there is nobody to ask; the
+ * file is as it
  *   was then
  */
 export async function applyEdit(before: string, after: string, flags: ConfigEditFlags): Promise<boolean> {

@@ -22,10 +22,11 @@ export const userName = (settings: CredentialSettings, environment: Environment)
   environment.REGISTRY_USERNAME || settings.username;
 
 /**
- * Credentials from the three REGISTRY_* variables, checked against each other; undefined when none of the secret ones
- * is set. Without an htpasswd the password makes one.
+ * Credentials from the three REGISTRY_* variables, checked against each other; undefined when none of the
+ * secret ones is set. Without an htpasswd the password makes one.
  *
- * @throws OperatorError before anything is created: a variable is missing, a hash is not bcrypt, or they do not match
+ * @throws OperatorError before anything is created: a variable is missing, a hash is not bcrypt, or they do
+ * not match
  */
 export function credentialsFromEnvironment(
   settings: CredentialSettings,
@@ -84,7 +85,8 @@ export interface LoginFlags {
 }
 
 /**
- * The login of a command that talks to the registry: a password from standard input or from REGISTRY_RAW_PASSWORD.
+ * The login of a command that talks to the registry: a password from standard input or from
+ * REGISTRY_RAW_PASSWORD.
  *
  * @returns undefined where there is no password
  */

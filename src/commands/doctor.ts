@@ -88,7 +88,8 @@ async function doctor(flags: DoctorFlags): Promise<ExitCode> {
 /**
  * Prints the units that run doctor with notify, or installs them.
  *
- * @throws OperatorError where they would have nowhere to report to: they do not get the environment of this shell
+ * @throws OperatorError where they would have nowhere to report to: they do not get the environment of this
+ * shell
  */
 function scheduleWatch(
   flags: DoctorFlags,

@@ -101,7 +101,10 @@ interface RuleFlags {
   match: string;
 }
 
-/** @throws OperatorError where neither the flags nor the config have a rule: every tag would be deleted, or none */
+/**
+ * @throws OperatorError where neither the flags nor the config have a rule: every tag would be deleted, or
+ * none
+ */
 function rulesOf(flags: RuleFlags, config: Config, now: Date): RuleFor {
   if (flags.keepLast === undefined && flags.olderThan === undefined) {
     if (config.retention.length > 0) return (repository) => policyRule(config, repository, now);

@@ -24,7 +24,10 @@ export function scheduledUnits(configFile: string, { args, ...schedule }: Schedu
 export const flagOf = (name: string): string =>
   `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-/** What a person typed of these flags, as words for the command of the units. Those that are undefined or false are left out. */
+/**
+ * What a person typed of these flags, as words for the command of the units. Those that are undefined or
+ * false are left out.
+ */
 export const passedOn = (flags: Readonly<Record<string, string | number | boolean | undefined>>): string[] =>
   Object.entries(flags).flatMap(([name, value]) =>
     value === undefined || value === false ? [] : [flagOf(name), ...(value === true ? [] : [String(value)])],

@@ -107,8 +107,8 @@ export interface UserSessionFlags extends SessionFlags {
 }
 
 /**
- * Opens the way to a running stack. Its config is that of its history, so that an old checkout does no harm; hephaestus.yaml
- * counts where there is no record, and for what it says of passwords.
+ * Opens the way to a running stack. Its config is that of its history, so that an old checkout does no harm;
+ * hephaestus.yaml counts where there is no record, and for what it says of passwords.
  *
  * @throws OperatorError when neither is there
  */

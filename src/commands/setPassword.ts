@@ -23,7 +23,8 @@ export interface UserFlags extends UserSessionFlags {
 }
 
 /**
- * Gives a user a password, delivers it, and says so. A file that it cannot be written to is refused before anything else.
+ * Gives a user a password, delivers it, and says so. A file that it cannot be written to is refused before
+ * anything else.
  *
  * @param chooseUser says whose password it is
  * @param changeWith makes the change from it
@@ -67,7 +68,8 @@ const newPassword = async (
 /**
  * Opens the way to a stack whose users the htpasswd has.
  *
- * @throws OperatorError if only Authelia knows the users, so that a change of the htpasswd would have no effect
+ * @throws OperatorError if only Authelia knows the users, so that a change of the htpasswd would have no
+ * effect
  */
 export async function openForChange(flags: UserSessionFlags): Promise<Session> {
   const session = await openUserSession(flags);

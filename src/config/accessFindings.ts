@@ -17,7 +17,9 @@ type Rules = readonly { repositories: readonly string[] }[];
 /** Words that a rule writes in the place of a list. */
 const RESERVED = ["anonymous", "authenticated"];
 
-/** What is wrong with `access`, `groups` and `retention`: rules that can never match or contradict themselves. */
+/**
+ * What is wrong with `access`, `groups` and `retention`: rules that can never match or contradict themselves.
+ */
 export function accessFindings(config: ParsedConfig): ConfigIssue[] {
   return [
     ...unreachable("access", config.access),
@@ -57,8 +59,9 @@ function unreachable(key: RuleList, rules: Rules): ConfigIssue[] {
 }
 
 /**
- * Globs that share names with one of an earlier rule which grants more there: the wrong order publishes a repository without a
- * word. Where one glob lies within the other, the order is meant, or no rule is ever reached.
+ * Globs that share names with one of an earlier rule which grants more there: the wrong order publishes a
+ * repository without a word. Where one glob lies within the other, the order is meant, or no rule is ever
+ * reached.
  */
 function overlaps(config: ParsedConfig): ConfigIssue[] {
   const rules = repositoryRules(config).filter(({ number }) => number > 0);

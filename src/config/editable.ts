@@ -1,8 +1,9 @@
 import { isMap, isScalar, parseDocument } from "yaml";
 
 /**
- * The text of a config file with another value in a section. A value that is there is replaced, and every other byte
- * stays. If it is not there, its section may be written anew: comments stay, and spacing may change.
+ * The text of a config file with another value in a section. A value that is there is replaced, and every
+ * other byte stays. If it is not there, its section may be written anew: comments stay, and spacing may
+ * change.
  *
  * @param source text of a valid config file
  * @param value one that needs no quotes

@@ -15,7 +15,8 @@ export interface Explanation {
 type Issue = z.core.$ZodIssue;
 
 /**
- * Puts one issue of zod into words for a person; an issue about several unknown keys becomes several explanations.
+ * Puts one issue of zod into words for a person; an issue about several unknown keys becomes several
+ * explanations.
  *
  * @param issue an issue of `configSchema.safeParse`
  * @param value what stands at the issue's path, undefined where nothing does

@@ -49,8 +49,8 @@ export interface UpgradePlan {
 }
 
 /**
- * What the table knows to be newer than what a config file names. Pure. Images that the file leaves to the defaults are
- * not changed.
+ * What the table knows to be newer than what a config file names. Pure. Images that the file leaves to the
+ * defaults are not changed.
  *
  * @param source text of a valid config file
  * @param major whether the first number of a version may change too

@@ -34,7 +34,10 @@ export function initialConfig(answers: InitAnswers): string {
   ].join("\n");
 }
 
-/** The text of a hephaestus.yaml for a trial on one machine: published ports, plain HTTP, no Traefik, no Authelia. */
+/**
+ * The text of a hephaestus.yaml for a trial on one machine: published ports, plain HTTP, no Traefik, no
+ * Authelia.
+ */
 export function trialConfig(storagePath: string, ports: { registry: number; ui: number }): string {
   return [
     ...head("localhost"),

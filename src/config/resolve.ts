@@ -74,8 +74,8 @@ export const metricsNetwork = ({ metrics }: Pick<Config, "metrics">): string | u
 const HTTPS_PORT = 443;
 
 /**
- * Where people reach the registry and the library. Behind Traefik that is https in any case: without TLS at Traefik it
- * ends before it, and a registry on plain HTTP is one that no client trusts.
+ * Where people reach the registry and the library. Behind Traefik that is https in any case: without TLS at
+ * Traefik it ends before it, and a registry on plain HTTP is one that no client trusts.
  */
 export function publicUrls(config: Config): {
   registry: string;

@@ -113,7 +113,9 @@ const autheliaIsReachable: Rule = ({ expose, users, authelia }) =>
       )
     : undefined;
 
-/** The first stable branch whose image has njs 0.9.9 (js_access). Source: nginx's and njs's lists of changes. */
+/**
+ * The first stable branch whose image has njs 0.9.9 (js_access). Source: nginx's and njs's lists of changes.
+ */
 const FIRST_FOR_PROGRAM = "1.30";
 
 const gatewayRunsProgram: Rule = ({ gateway: { image } }) => {

@@ -79,7 +79,10 @@ export const imageReference = () =>
       /^(?:[a-zA-Z0-9.-]+(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/,
   });
 
-/** What no accepted text holds, as part of a character class: what Docker's YAML parser refuses, or takes for a new line. */
+/**
+ * What no accepted text holds, as part of a character class: what Docker's YAML parser refuses, or takes for
+ * a new line.
+ */
 export const UNPRINTABLE = "\\p{Cc}\\p{Cs}\\u2028\\u2029\\uFFFE\\uFFFF";
 
 /** An absolute path on a node. */

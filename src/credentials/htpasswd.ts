@@ -18,8 +18,8 @@ export interface HtpasswdEntry {
 }
 
 /**
- * A comment line that says when a user ends, or what the user is for: `# until ci 20270301`, `# note ci builds`. The
- * registry skips comments, and its start script reads the ends; see services/registry.ts.
+ * A comment line that says when a user ends, or what the user is for: `# until ci 20270301`, `# note ci
+ * builds`. The registry skips comments, and its start script reads the ends; see services/registry.ts.
  */
 const REMARK = /^# (until|note) ([a-zA-Z0-9][a-zA-Z0-9._@-]*) (.+)$/;
 const COMPACT_DAY = /^(\d{4})(\d\d)(\d\d)$/;
@@ -28,7 +28,8 @@ const refuse = (message: string, where: string, remedy: string) =>
   new OperatorError(message, { where, remedy, exitCode: ExitCode.credentials });
 
 /**
- * Reads an htpasswd. Empty lines and comments are skipped, but for those that say when a user ends and what for.
+ * Reads an htpasswd. Empty lines and comments are skipped, but for those that say when a user ends and what
+ * for.
  *
  * @param source the file's text; a hash never appears in an error
  * @param where what to call it in errors, such as REGISTRY_HTPASSWD

@@ -33,9 +33,10 @@ const CONTENTS: Record<MachineSecret, (login: string) => string> = {
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /**
- * New machine accounts: what the gateway sends to the registry for a user whose password it has checked, what the admin UI
- * reads and deletes with, and what the mirror pushes with. Their passwords are 256 random bits, of which people know none.
- * Each generation has names of its own, so that two can stand in one htpasswd while services still hold the older one.
+ * New machine accounts: what the gateway sends to the registry for a user whose password it has checked, what
+ * the admin UI reads and deletes with, and what the mirror pushes with. Their passwords are 256 random bits,
+ * of which people know none. Each generation has names of its own, so that two can stand in one htpasswd
+ * while services still hold the older one.
  */
 export const machineAccounts = (generation: number, kinds: readonly MachineSecret[]): MachineAccount[] =>
   kinds.map((kind) => {
@@ -58,7 +59,8 @@ export function httpSecretContent(): Secret {
 /**
  * Splits an htpasswd that was read back from the Swarm into the lines of users and of machine accounts.
  *
- * @param generation the machine generation whose lines are kept; all of them where it has none, or is undefined
+ * @param generation the machine generation whose lines are kept; all of them where it has none, or is
+ * undefined
  */
 export function splitHtpasswd(
   entries: readonly HtpasswdEntry[],

@@ -51,7 +51,10 @@ const login = z
   )
   .pipe(z.string().regex(/^[^:]+:./s, "has no user and password"));
 
-/** The logins at registries that the mirror copies from, as a Docker config.json. Source: docker/cli, cli/config/configfile. */
+/**
+ * The logins at registries that the mirror copies from, as a Docker config.json. Source: docker/cli,
+ * cli/config/configfile.
+ */
 export const MIRROR_LOGINS = {
   name: "REGISTRY_MIRROR_LOGINS",
   schema: z.object(
@@ -119,7 +122,8 @@ export const storageVariables = (kinds: readonly StorageSecret[]): string =>
   kinds.flatMap((kind) => KEYS[kind]).join(", ");
 
 /**
- * The keys of the registry, and those of the reader if it has its own, each as the file that the AWS SDK reads.
+ * The keys of the registry, and those of the reader if it has its own, each as the file that the AWS SDK
+ * reads.
  *
  * @returns nothing if none is set
  * @throws OperatorError if one of them is missing or cannot be a key

@@ -8,8 +8,8 @@ const ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz";
 export const PASSWORD_LENGTH = 24;
 
 /**
- * The bcrypt cost of generated passwords and machine accounts: the lowest one. bcrypt stretches what people choose; it adds
- * nothing to 93 random bits and more (16 characters).
+ * The bcrypt cost of generated passwords and machine accounts: the lowest one. bcrypt stretches what people
+ * choose; it adds nothing to 93 random bits and more (16 characters).
  */
 export const GENERATED_BCRYPT_COST = 4;
 
@@ -18,7 +18,9 @@ export function generatePassword(length = PASSWORD_LENGTH): Secret {
   return new Secret(Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join(""));
 }
 
-/** 256 random bits as 64 hexadecimal digits: a password for a machine account, or the registry's http.secret. */
+/**
+ * 256 random bits as 64 hexadecimal digits: a password for a machine account, or the registry's http.secret.
+ */
 export function generateMachineSecret(): Secret {
   return new Secret(randomBytes(32).toString("hex"));
 }

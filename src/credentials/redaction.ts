@@ -5,7 +5,10 @@ const SECRET_WORDS =
 /** Whether a value of this name must not be shown. */
 export const namesSecret = (name: string): boolean => SECRET_WORDS.test(name);
 
-/** A login in an address, or a credential behind its usual name: in a list of endpoints, a header, a mail hook. */
+/**
+ * A login in an address, or a credential behind its usual name: in a list of endpoints, a header, a mail
+ * hook.
+ */
 const SECRET_VALUE =
   /:\/\/[^/\s@]*:[^/\s@]*@|(?:authorization|password|passwd|secret|token|api_?key)["']?\s*[:=]/i;
 
@@ -16,8 +19,8 @@ export const valueHoldsSecret = (value: string): boolean => SECRET_VALUE.test(va
 export const NOT_SHOWN = "(not shown)";
 
 /**
- * The arguments of a docker command as they may be shown. Secrets go to standard input and stand in none; the values of
- * environment variables that are named like one are hidden all the same.
+ * The arguments of a docker command as they may be shown. Secrets go to standard input and stand in none; the
+ * values of environment variables that are named like one are hidden all the same.
  */
 export function shownArguments(args: readonly string[]): string[] {
   return args.map((argument, index) => {

@@ -3,8 +3,8 @@ import { inspect } from "node:util";
 const REDACTED = "[redacted]";
 
 /**
- * A value that must not be seen. It prints, inspects and serialises as "[redacted]"; `reveal` is for the function
- * that writes it to a standard input, and for showing a new password once.
+ * A value that must not be seen. It prints, inspects and serialises as "[redacted]"; `reveal` is for the
+ * function that writes it to a standard input, and for showing a new password once.
  */
 export class Secret {
   readonly #value: string;

@@ -1,6 +1,6 @@
 /**
- * The secrets of a stack. Those of a family share a generation: when one of them changes, all of them are written again, and the
- * variable tells the compose file which generation the services use.
+ * The secrets of a stack. Those of a family share a generation: when one of them changes, all of them are
+ * written again, and the variable tells the compose file which generation the services use.
  */
 export const FAMILIES = {
   // Changes with the users, and only the registry has to be rolled.

@@ -2,7 +2,10 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { type HtpasswdEntry, htpasswdEntry, verifyPassword } from "./htpasswd.js";
 import type { Login, NewLogin } from "./userLogin.js";
 
-/** A change of the users. The htpasswd in the Swarm is the source of truth: it makes all users from those that are there. */
+/**
+ * A change of the users. The htpasswd in the Swarm is the source of truth: it makes all users from those that
+ * are there.
+ */
 export type UserChange = (current: readonly HtpasswdEntry[]) => NewUsers;
 
 /** What a change makes of the users. */
@@ -78,8 +81,8 @@ export const addEntries =
   (current) => ({ users: [...current, ...entries] });
 
 /**
- * Merges what a deploy brings into what is there. Nobody is removed. A user whose known password still opens the line that
- * is there keeps it, whatever salt the other one has: CI may hash it again each time.
+ * Merges what a deploy brings into what is there. Nobody is removed. A user whose known password still opens
+ * the line that is there keeps it, whatever salt the other one has: CI may hash it again each time.
  *
  * @param given lines of REGISTRY_HTPASSWD, and the user of it whose password is known
  */

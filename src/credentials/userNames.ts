@@ -1,8 +1,13 @@
-/** How the names of the stack's own accounts begin. They are reserved in any spelling: not everything tells cases apart. */
+/**
+ * How the names of the stack's own accounts begin. They are reserved in any spelling: not everything tells
+ * cases apart.
+ */
 const RESERVED = "[hH][eE][pP][hH][aA][eE][sS][tT][uU][sS][.-]";
 const RESERVED_NAME = new RegExp(`^${RESERVED}`);
 
-/** The name of a person or a machine that pushes. It can stand in an htpasswd, in HTTP Basic and in a label. */
+/**
+ * The name of a person or a machine that pushes. It can stand in an htpasswd, in HTTP Basic and in a label.
+ */
 export const USER_NAME = new RegExp(`^(?!${RESERVED})[a-zA-Z0-9][a-zA-Z0-9._@-]*$`);
 
 /** Whether a name is kept for accounts of the stack, so that nobody else may have it. */

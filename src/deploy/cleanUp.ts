@@ -7,7 +7,10 @@ import { removeOldConfigs } from "../swarm/leftovers.js";
 import { stackServices } from "../swarm/objects.js";
 import { type Ending, inStep, skipped } from "../terminal/inStep.js";
 
-/** Removes services that the config no longer has, secrets of older generations, and configs with older content. */
+/**
+ * Removes services that the config no longer has, secrets of older generations, and configs with older
+ * content.
+ */
 export const cleanUp = (session: Session, keep: SecretsPlan["generations"]): Promise<Ending> =>
   inStep(session.reporter, { id: "clean-up", title: "Clean-up" }, async () => {
     const { config, docker, options } = session;

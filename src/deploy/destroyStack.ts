@@ -51,7 +51,8 @@ async function removeConfigs({ config: { stack }, docker }: Session): Promise<st
 /**
  * Removes what the registry stored: a job on its node, as root, on nothing but its folder.
  *
- * @param storage where the registry ran; undefined where it never did: then the config says where its images would be
+ * @param storage where the registry ran; undefined where it never did: then the config says where its images
+ * would be
  */
 async function removeData(session: Session, storage: FolderStorage | undefined): Promise<string> {
   const { config, options, reporter } = session;
@@ -69,8 +70,8 @@ async function removeData(session: Session, storage: FolderStorage | undefined):
 }
 
 /**
- * Removes the stack, its secrets and its configs, and nothing else in the Swarm. What the registry stored stays, unless
- * it is asked for.
+ * Removes the stack, its secrets and its configs, and nothing else in the Swarm. What the registry stored
+ * stays, unless it is asked for.
  *
  * @param withData whether the stored images go too
  */

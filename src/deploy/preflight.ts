@@ -77,8 +77,8 @@ function asObstacle(error: unknown): Planned {
 }
 
 /**
- * Chooses how the node of the storage is prepared: on this machine, over ssh, or by a Swarm job. The node is the one of the
- * registry that runs, or else the one that fits.
+ * Chooses how the node of the storage is prepared: on this machine, over ssh, or by a Swarm job. The node is
+ * the one of the registry that runs, or else the one that fits.
  */
 async function chooseHost(
   { config, docker, options }: Session,

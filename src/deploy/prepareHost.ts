@@ -5,7 +5,10 @@ import { runJob } from "../swarm/jobs.js";
 import type { NamedNode } from "../swarm/swarmFacts.js";
 import { type Ending, inStep, skipped } from "../terminal/inStep.js";
 
-/** How the node of the storage is reached: as user@host over ssh, by a Swarm job, or, with neither, as this machine. */
+/**
+ * How the node of the storage is reached: as user@host over ssh, by a Swarm job, or, with neither, as this
+ * machine.
+ */
 export interface StorageHost {
   address?: string | undefined;
   node?: NamedNode;
@@ -47,8 +50,8 @@ export const showHost = (session: Session, { address, node }: StorageHost): Prom
 const ROOT = "/host";
 
 /**
- * Runs ops-scripts/setup_host.sh on another node of the Swarm, as root in the root of that node. Who may create services in a
- * Swarm may do that anyway, so no ssh is needed. The gateway's image has the shell.
+ * Runs ops-scripts/setup_host.sh on another node of the Swarm, as root in the root of that node. Who may
+ * create services in a Swarm may do that anyway, so no ssh is needed. The gateway's image has the shell.
  *
  * @returns the last line of the script
  * @throws OperatorError with the lines of the script when the node cannot be prepared

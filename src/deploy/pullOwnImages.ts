@@ -15,8 +15,8 @@ const HARMLESS = {
 } as const;
 
 /**
- * Pulls the stack's images from its own registry onto each node, before a rollout that could need them while the registry
- * is being replaced. Images that services run already are there.
+ * Pulls the stack's images from its own registry onto each node, before a rollout that could need them while
+ * the registry is being replaced. Images that services run already are there.
  */
 export async function pullOwnImages(session: Session): Promise<void> {
   const { config, docker, options, reporter } = session;

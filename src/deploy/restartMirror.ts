@@ -5,8 +5,8 @@ import { type SwarmTask, serviceTasks, stackService, stackServices, updateTasks 
 import { inStep, skipped } from "../terminal/inStep.js";
 
 /**
- * Restarts the mirror if it started before the services that it pushes to: regsync looks for missing images when it
- * starts, and then at its intervals. Source: regclient, cmd/regsync/root.go, runServer.
+ * Restarts the mirror if it started before the services that it pushes to: regsync looks for missing images
+ * when it starts, and then at its intervals. Source: regclient, cmd/regsync/root.go, runServer.
  */
 export async function restartMirror({ config, docker, options, reporter }: Session): Promise<void> {
   if (!hasMirror(config)) return;

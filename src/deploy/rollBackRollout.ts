@@ -27,8 +27,8 @@ const rollbackSeconds = (config: Config): number =>
 const REMOVAL_SECONDS = 30;
 
 /**
- * Records what a failed deploy has to go back to, before the deploy: what runs now, or, if an interrupted deploy
- * left services that do not run, the state that it recorded.
+ * Records what a failed deploy has to go back to, before the deploy: what runs now, or, if an interrupted
+ * deploy left services that do not run, the state that it recorded.
  */
 export async function chooseBaseline(docker: Docker, stack: string): Promise<Baseline> {
   const left = await readBaseline(docker, stack);

@@ -14,8 +14,8 @@ import { preflight } from "./preflight.js";
 import { rollOut } from "./rollout.js";
 
 /**
- * Deploys a recorded state again: its files and its images by digest. The users are not rolled back: no one is removed, and no
- * password comes back.
+ * Deploys a recorded state again: its files and its images by digest. The users are not rolled back: no one
+ * is removed, and no password comes back.
  *
  * @param number of the record; undefined for the newest one that differs from what runs
  * @returns the record that runs again

@@ -24,15 +24,15 @@ export interface EngineAnswer {
 const REQUEST_MILLISECONDS = 60_000;
 
 /**
- * One request at a time is usual, and the heartbeat of the lock must not wait for it. So this is the most processes that one
- * command starts.
+ * One request at a time is usual, and the heartbeat of the lock must not wait for it. So this is the most
+ * processes that one command starts.
  */
 const MOST_CONNECTIONS = 2;
 
 /**
- * The way to the engine that docker talks to. `docker system dial-stdio` (CLI 18.09 and newer) connects its standard input and
- * output with the engine, wherever that is: a socket, TLS, ssh. The process starts with the first request, serves all others
- * too, and never keeps this program from ending.
+ * The way to the engine that docker talks to. `docker system dial-stdio` (CLI 18.09 and newer) connects its
+ * standard input and output with the engine, wherever that is: a socket, TLS, ssh. The process starts with
+ * the first request, serves all others too, and never keeps this program from ending.
  */
 export class EngineConnection {
   private readonly agent: Agent;
@@ -44,7 +44,8 @@ export class EngineConnection {
   }
 
   /**
-   * Asks in the engine's own version of the API: in an older one, the spec of a service loses the fields that came later.
+   * Asks in the engine's own version of the API: in an older one, the spec of a service loses the fields that
+   * came later.
    *
    * @throws NodeJS.ErrnoException when the docker command does not start
    */
@@ -66,8 +67,8 @@ export class EngineConnection {
   }
 
   /**
-   * A connection that broke between two requests is opened anew, if asking twice cannot do something twice. The others may have
-   * broken at the same time, as when systemd ends the processes of a unit.
+   * A connection that broke between two requests is opened anew, if asking twice cannot do something twice.
+   * The others may have broken at the same time, as when systemd ends the processes of a unit.
    */
   private async exchange(asked: EngineRequest, signal: AbortSignal | undefined): Promise<EngineAnswer> {
     for (;;) {
@@ -138,13 +139,17 @@ class DialAgent extends Agent {
   }
 }
 
-/** The standard input and output of one `docker system dial-stdio`. It ends when the process has, with what that said. */
+/**
+ * The standard input and output of one `docker system dial-stdio`. It ends when the process has, with what
+ * that said.
+ */
 class DialStdio extends Duplex {
   private readonly child;
 
   constructor(globalArguments: readonly string[]) {
     super();
-    // In a session of its own: Ctrl-C goes to all processes of the terminal's group, and what is cleaned up then needs it.
+    // In a session of its own: Ctrl-C goes to all processes of the terminal's group, and what is cleaned up
+    // then needs it.
     this.child = spawn("docker", [...globalArguments, "system", "dial-stdio"], {
       env: childEnvironment(),
       detached: true,
@@ -191,7 +196,8 @@ class DialStdio extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // Docker may let a request to end pass while it waits for the engine, and this program would wait with it.
+    // Docker may let a request to end pass while it waits for the engine, and this program would wait with
+    // it.
     this.unref();
     this.child.stdin.destroy();
     this.child.kill("SIGKILL");

@@ -9,8 +9,8 @@ const NANOSECONDS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Nanoseconds of a duration as Go's programs write it ("1m0s", "1h2m3.5s", "250ms"): Docker, Traefik. Source: Go's
- * time.ParseDuration.
+ * Nanoseconds of a duration as Go's programs write it ("1m0s", "1h2m3.5s", "250ms"): Docker, Traefik. Source:
+ * Go's time.ParseDuration.
  *
  * @returns undefined where it is none
  */

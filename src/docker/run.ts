@@ -25,7 +25,10 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** Asks the engine, and runs docker with an argument list. That stands in docker's own argv, so it is never a secret. */
+/**
+ * Asks the engine, and runs docker with an argument list. That stands in docker's own argv, so it is never a
+ * secret.
+ */
 export interface Docker {
   /** Asks the engine. It leaves it to the caller what a status means, and that there is none. */
   ask(request: EngineRequest): Promise<EngineAnswer>;

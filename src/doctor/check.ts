@@ -5,7 +5,10 @@ import type { Facts } from "./facts.js";
 /** One check: collects facts and judges them. */
 export interface Check {
   title: string;
-  /** What has to be there for it: an engine that answers, a manager, the front door (left out with --no-verify). */
+  /**
+   * What has to be there for it: an engine that answers, a manager, the front door (left out with
+   * --no-verify).
+   */
   needs?: "engine" | "manager" | "front door";
   /** Whether there is anything to look at with this config; always, when left out. */
   applies?(config: Config): boolean;

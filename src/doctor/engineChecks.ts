@@ -44,7 +44,10 @@ const kinds = findingKinds("Docker and Swarm", {
 });
 const { found } = kinds;
 
-/** capabilities of services came with this API (Docker 20.10), and the tests run with an engine and a CLI of that line. */
+/**
+ * capabilities of services came with this API (Docker 20.10), and the tests run with an engine and a CLI of
+ * that line.
+ */
 const OLDEST_API = [1, 41] as const;
 
 /** Whether the engine, the Swarm and its nodes can run the stack. Pure. */

@@ -118,7 +118,10 @@ const PARTS = [
   ["admin UI", "registry-admin"],
 ] as const;
 
-/** Judges the answers at the front door: first what is open that should not be, then what does not work, once per address. */
+/**
+ * Judges the answers at the front door: first what is open that should not be, then what does not work, once
+ * per address.
+ */
 export function judgeFrontDoor(config: Config, answers: readonly FrontDoorAnswer[]): Finding[] {
   const faults = answers.filter(
     ({ fault, authelia, code }) => fault !== undefined && !authelia && !isReportedElsewhere(code),

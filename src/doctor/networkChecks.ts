@@ -91,8 +91,8 @@ interface MtuFacts extends ExternalNetworkFacts {
 }
 
 /**
- * Whether the packets of the overlay networks fit through this node's interface: those that do not are dropped, so
- * small requests answer and layers hang. Other nodes cannot be seen from here.
+ * Whether the packets of the overlay networks fit through this node's interface: those that do not are
+ * dropped, so small requests answer and layers hang. Other nodes cannot be seen from here.
  */
 export function judgeMtu(config: Config, { internal, link, nodes, ...external }: MtuFacts): Finding[] {
   // One node alone sends nothing through VXLAN.

@@ -134,7 +134,9 @@ function errorOf(tasks: readonly SwarmTask[]): string | undefined {
 /** Number of foreign objects that a finding names; the others are counted. */
 const NAMED_OBJECTS = 5;
 
-/** Reports foreign objects in the namespace of the stack, since two owners would overwrite each other. Pure. */
+/**
+ * Reports foreign objects in the namespace of the stack, since two owners would overwrite each other. Pure.
+ */
 export function judgeNamespace(stack: string, foreign: readonly ForeignObject[]): Finding[] {
   if (foreign.length === 0) return [];
   const named = foreign.slice(0, NAMED_OBJECTS);
@@ -148,7 +150,10 @@ export function judgeNamespace(stack: string, foreign: readonly ForeignObject[])
 /** So many changes are shown, the others counted. */
 const SHOWN_CHANGES = 5;
 
-/** Services with other settings than a deploy would give them; other findings report those that are missing or unknown. */
+/**
+ * Services with other settings than a deploy would give them; other findings report those that are missing or
+ * unknown.
+ */
 export function judgeDrift(stack: string, differences: readonly ServiceDifference[]): Finding[] {
   return differences.flatMap(({ service, action, changes }) => {
     const rest = action === "update" ? changes.filter((change) => !isReportedElsewhere(change)) : [];

@@ -4,7 +4,10 @@ import { readJson } from "../json.js";
 import { providerOf } from "../services/traefikLabels.js";
 import { routersOf } from "../stack.js";
 
-/** Traefik's API, as far as it is read here. Source: traefik/traefik, pkg/api and pkg/config/runtime; lines 2 and 3 answer alike. */
+/**
+ * Traefik's API, as far as it is read here. Source: traefik/traefik, pkg/api and pkg/config/runtime; lines 2
+ * and 3 answer alike.
+ */
 
 const routerSchema = z.object({
   /** With its provider: forge-registry@swarm. */
@@ -28,7 +31,9 @@ const middlewareSchema = z.object({ name: z.string() });
 
 const versionSchema = z.object({ Version: z.string() });
 
-/** Answers of the API of Traefik, and the oldest API that the engine speaks. What is not known is left out. */
+/**
+ * Answers of the API of Traefik, and the oldest API that the engine speaks. What is not known is left out.
+ */
 export interface TraefikFacts {
   routers: readonly z.infer<typeof routerSchema>[];
   /** Those that our routers name, and Traefik does not have. */

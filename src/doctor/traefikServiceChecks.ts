@@ -45,7 +45,10 @@ const { found } = kinds;
 /** From here on line 3 reads traefik.swarm.network. Source: traefik/traefik, CHANGELOG. */
 const READS_OUR_LABELS = "3.2.2";
 
-/** Older ones ask for this API, whatever the engine speaks; Docker 29 refuses it. Source: traefik/traefik#12253. */
+/**
+ * Older ones ask for this API, whatever the engine speaks; Docker 29 refuses it. Source:
+ * traefik/traefik#12253.
+ */
 const OLD_API = "1.24";
 const ASKS_FOR_A_NEWER_API = { 2: "2.11.31", 3: "3.6.1" };
 
@@ -83,8 +86,8 @@ interface TraefikServiceFacts {
 }
 
 /**
- * Traefik's own service, if it is one of this Swarm: its arguments say what its API does not, such as a constraint,
- * and its ports whether it sees clients' addresses.
+ * Traefik's own service, if it is one of this Swarm: its arguments say what its API does not, such as a
+ * constraint, and its ports whether it sees clients' addresses.
  */
 export function judgeTraefikService(config: Config, facts: TraefikServiceFacts): Finding[] {
   const { services, networkId, minApiVersion } = facts;
@@ -176,7 +179,10 @@ function judgeNetwork(
   return [found("traefik-not-on-network", { network, service: first.Spec.Name }, evidence)];
 }
 
-/** What comes through the ingress mesh has the address of the node that it entered by. Source: Docker, routing mesh. */
+/**
+ * What comes through the ingress mesh has the address of the node that it entered by. Source: Docker, routing
+ * mesh.
+ */
 function judgePorts(config: Config, { Spec }: SwarmService): Finding[] {
   const published = (Spec.EndpointSpec?.Ports ?? []).filter(({ Protocol }) => (Protocol ?? "tcp") === "tcp");
   const ofPublic = published.filter(({ PublishedPort }) => PublishedPort === config.traefik.publicPort);

@@ -14,7 +14,10 @@ export const TIMEOUT_KINDS = findingKinds("Traefik", {
 /** A layer of some gigabytes over a line of a few megabytes a second. */
 const LEAST_READ_SECONDS = 600;
 
-/** What an entrypoint has if nothing is set, and since when; before, there was no limit. Source: traefik/traefik#10602. */
+/**
+ * What an entrypoint has if nothing is set, and since when; before, there was no limit. Source:
+ * traefik/traefik#10602.
+ */
 const DEFAULT_READ_SECONDS = 60;
 const FIRST_WITH_A_LIMIT = "2.11.2";
 
@@ -36,8 +39,8 @@ export function judgeReadTimeout(config: Config, text: string, evidence: string)
 }
 
 /**
- * Whether Traefik's entrypoint cuts large layers, by the services of the Swarm. Several Traefiks may share the Swarm: it is
- * enough that one of them does not.
+ * Whether Traefik's entrypoint cuts large layers, by the services of the Swarm. Several Traefiks may share
+ * the Swarm: it is enough that one of them does not.
  *
  * @param services all of the Swarm
  * @returns the finding, or why it cannot be known; neither if nothing is wrong

@@ -39,8 +39,8 @@ export function judgeEnds(facts: SecretFacts | undefined, now: Date): Finding[] 
 }
 
 /**
- * Services that got their login before users changed. One that was updated since may have a right one, or the same: what is
- * stored cannot be read back.
+ * Services that got their login before users changed. One that was updated since may have a right one, or the
+ * same: what is stored cannot be read back.
  *
  * @param pulling services that need a login
  * @param facts of the htpasswd in use

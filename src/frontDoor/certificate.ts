@@ -9,7 +9,9 @@ export interface Certificate {
   issuer: string;
   /** Why it does not fit the host's name, undefined where it does. */
   nameFault: string | undefined;
-  /** OpenSSL's code for why it is not trusted here (DEPTH_ZERO_SELF_SIGNED_CERT, …), undefined where it is. */
+  /**
+   * OpenSSL's code for why it is not trusted here (DEPTH_ZERO_SELF_SIGNED_CERT, …), undefined where it is.
+   */
   trustFault: string | undefined;
 }
 

@@ -57,8 +57,8 @@ export const checkFrontDoor = ({ config, options, reporter, signal }: Session): 
   });
 
 /**
- * Warns of the faults of Authelia, and of a library that finds its registry again within minutes: the operation neither made nor
- * mends them.
+ * Warns of the faults of Authelia, and of a library that finds its registry again within minutes: the
+ * operation neither made nor mends them.
  *
  * @throws OperatorError with all other faults, where there are some
  */
@@ -78,9 +78,11 @@ function requireNoFault(reporter: Reporter, answers: readonly FrontDoorAnswer[],
 /**
  * Asks the registry and the UI through their front door.
  *
- * @param logins checked when given; a kept password is not known to this run. They are the htpasswd's, so the gateway does
+ * @param logins checked when given; a kept password is not known to this run. They are the htpasswd's, so the
+ * gateway does
  *   not know them where only Authelia knows the users
- * @param patienceSeconds how long a wrong answer may be asked again: Traefik needs seconds to see a new service
+ * @param patienceSeconds how long a wrong answer may be asked again: Traefik needs seconds to see a new
+ * service
  * @param signal ends the questions at once when it aborts
  * @throws OperatorError when it was interrupted
  */

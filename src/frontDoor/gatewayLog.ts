@@ -93,8 +93,8 @@ function unescaped(text: string): string {
 export const isOfManifest = ({ path }: Pick<Access, "path">): boolean => /\/manifests\/[^/]+$/.test(path);
 
 /**
- * Whether an audit names a request: images that were pulled, pushed or deleted, and what was refused. The parts of a
- * pull or a push, questions and the challenge that begins a login are left out.
+ * Whether an audit names a request: images that were pulled, pushed or deleted, and what was refused. The
+ * parts of a pull or a push, questions and the challenge that begins a login are left out.
  */
 export function isEvent(access: Access): boolean {
   const { method, path, action, status } = access;

@@ -155,7 +155,10 @@ async function askChallenge(get: Get, registry: string): Promise<Fault | undefin
   return { fault: `${registry}/v2/ answered ${status} with the challenge ${challenge}`, status };
 }
 
-/** Asks for a repository that does not exist. The answer is 404 if the storage works. A wrong login is reported by another question. */
+/**
+ * Asks for a repository that does not exist. The answer is 404 if the storage works. A wrong login is
+ * reported by another question.
+ */
 async function askStorage(get: Get, url: string, login: Login | undefined): Promise<Fault | undefined> {
   const { status } = await get(url, login && authorized(login));
   if (status === 404 || status === 200 || (login && status === 401)) return undefined;
@@ -198,7 +201,10 @@ async function askRefusal(get: Get, tokenUrl: string, former: Login): Promise<Fa
   return { fault: `${tokenUrl} answered ${status} to the old password of ${former.user}`, status };
 }
 
-/** A user without a password: Authelia refuses it without asking its backend, and counts no attempt. Source: authelia, handler_authz_authn.go. */
+/**
+ * A user without a password: Authelia refuses it without asking its backend, and counts no attempt. Source:
+ * authelia, handler_authz_authn.go.
+ */
 const NOBODY = `Basic ${Buffer.from("nobody:").toString("base64")}`;
 
 /** Asks the gateway about a login that Authelia has to refuse. */
@@ -215,8 +221,9 @@ async function askAuthelia(get: Get, tokenUrl: string): Promise<Fault | undefine
 }
 
 /**
- * Whether a UI behind Authelia asks for a login. Traefik asks Authelia before anything else, so what is neither a login nor
- * Traefik's 404 is Authelia's answer, or that there was none. Source: traefik, pkg/middlewares/auth/forward.go.
+ * Whether a UI behind Authelia asks for a login. Traefik asks Authelia before anything else, so what is
+ * neither a login nor Traefik's 404 is Authelia's answer, or that there was none. Source: traefik,
+ * pkg/middlewares/auth/forward.go.
  */
 export async function askForLogin(get: Get, url: string): Promise<Fault | undefined> {
   const { status } = await get(url);

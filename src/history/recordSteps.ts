@@ -33,7 +33,10 @@ export const recordState = (session: Session, kind: EventKind, recorded: Recorde
     }),
   );
 
-/** Records a change of the users. Nothing else changed, so the record has the files of the state before, whatever a checkout has. */
+/**
+ * Records a change of the users. Nothing else changed, so the record has the files of the state before,
+ * whatever a checkout has.
+ */
 export const recordUsers = (session: Session, recorded: Recorded): Promise<string> =>
   inStep(session.reporter, STEP, () =>
     attempted(async () => {

@@ -11,8 +11,8 @@ import { LABELS } from "../swarm/secrets.js";
 import { stackConfigs } from "../swarm/stackConfigs.js";
 
 /**
- * What was done to a stack, kept in its Swarm so that it outlives the operator's machine: a Swarm config for each
- * event, its facts in labels, the deployed files as its content. ops-scripts/deploy.sh leaves the same.
+ * What was done to a stack, kept in its Swarm so that it outlives the operator's machine: a Swarm config for
+ * each event, its facts in labels, the deployed files as its content. ops-scripts/deploy.sh leaves the same.
  */
 
 /** Events after which the stack is in a state that one can go back to. */

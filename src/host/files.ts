@@ -7,7 +7,8 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 
 /**
- * For the `catch` of a read: a file or folder that is not there gives a value, and any other fault is an error.
+ * For the `catch` of a read: a file or folder that is not there gives a value, and any other fault is an
+ * error.
  *
  * @throws OperatorError that names the file
  */
@@ -76,7 +77,8 @@ export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T
 }
 
 /**
- * Overwrites a file: writes a temporary file first, then renames it. Its permissions stay, and a link stays a link.
+ * Overwrites a file: writes a temporary file first, then renames it. Its permissions stay, and a link stays a
+ * link.
  *
  * @throws OperatorError when it cannot be written; it has not changed then
  */

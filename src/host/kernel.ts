@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { release } from "node:os";
 
 /**
- * Whether this machine's kernel has IPVS, which virtual IPs of Swarm services need: loaded, built in, or there as a
- * module that Docker loads when it wants it.
+ * Whether this machine's kernel has IPVS, which virtual IPs of Swarm services need: loaded, built in, or
+ * there as a module that Docker loads when it wants it.
  */
 export function kernelHasIpvs(): boolean {
   const modules = `/lib/modules/${release()}`;

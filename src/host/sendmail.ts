@@ -2,8 +2,8 @@ import { execa } from "execa";
 import { childEnvironment } from "../docker/childEnvironment.js";
 
 /**
- * Gives a message to the host's sendmail. Its arguments hold no address: it reads them from the message. Source:
- * sendmail(8), -t and -oi.
+ * Gives a message to the host's sendmail. Its arguments hold no address: it reads them from the message.
+ * Source: sendmail(8), -t and -oi.
  *
  * @param message headers, an empty line and the body
  * @returns why it was not taken; undefined where it was

@@ -29,7 +29,8 @@ export interface RepositoryUsage {
 }
 
 /**
- * Everything that a repository's tags hold. Manifests without a tag, and blobs that wait for a gc, are not listed by a registry.
+ * Everything that a repository's tags hold. Manifests without a tag, and blobs that wait for a gc, are not
+ * listed by a registry.
  *
  * @throws OperatorError when the registry does not answer
  */
@@ -79,8 +80,8 @@ async function manifestOf(
 }
 
 /**
- * What each repository needs, the largest first, and all of them together. A blob that several repositories hold is stored once.
- * Pure.
+ * What each repository needs, the largest first, and all of them together. A blob that several repositories
+ * hold is stored once. Pure.
  */
 export function usageOf(contents: readonly RepositoryContent[]): {
   repositories: RepositoryUsage[];

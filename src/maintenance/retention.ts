@@ -93,7 +93,10 @@ function orderOf(images: readonly TaggedImage[]): (a: TaggedImage, b: TaggedImag
   };
 }
 
-/** Tags of what refers to an image of which every tag is released, and of what refers to that in turn; each after its subject. */
+/**
+ * Tags of what refers to an image of which every tag is released, and of what refers to that in turn; each
+ * after its subject.
+ */
 function followersOf(images: readonly TaggedImage[], released: ReadonlySet<string>): Set<string> {
   /** How many images that stay are a manifest, or hold it. */
   const holders = new Map<Digest, number>();
@@ -168,7 +171,10 @@ function subjectsOf(
     });
 }
 
-/** One entry for each digest, referrers before what they refer to: those that follow were found after what they follow. */
+/**
+ * One entry for each digest, referrers before what they refer to: those that follow were found after what
+ * they follow.
+ */
 function inOrder(
   images: readonly TaggedImage[],
   released: ReadonlySet<string>,

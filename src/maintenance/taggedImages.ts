@@ -18,7 +18,10 @@ export interface TaggedImage {
   subject?: Digest | undefined;
 }
 
-/** Tags of what refers to an image: those of cosign (.sig, .att, .sbom) and of the distribution specification's fallback. */
+/**
+ * Tags of what refers to an image: those of cosign (.sig, .att, .sbom) and of the distribution
+ * specification's fallback.
+ */
 const REFERRER_TAG = /^sha256-([0-9a-f]{64})(?:\..+)?$/;
 
 /** The digest that a tag's name refers to; undefined where the tag is one of an image. */
@@ -34,7 +37,8 @@ export interface RepositoryImages {
 }
 
 /**
- * All tags of a repository with what they stand for. However they list each other, each manifest and each config is read once.
+ * All tags of a repository with what they stand for. However they list each other, each manifest and each
+ * config is read once.
  *
  * @throws OperatorError when the registry does not answer
  */
@@ -69,7 +73,10 @@ function once<K, V>(ask: (key: K) => Promise<V>): (key: K) => Promise<V> {
   };
 }
 
-/** Everything that an index holds, those that its indexes hold included; undefined stands for what is not there. */
+/**
+ * Everything that an index holds, those that its indexes hold included; undefined stands for what is not
+ * there.
+ */
 async function partsOf(
   index: Manifest,
   read: (digest: Digest) => Promise<Manifest | undefined | "unreadable">,

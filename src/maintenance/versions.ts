@@ -7,7 +7,10 @@ export interface Version {
   preRelease: string[];
 }
 
-/** 1.2.3, v1.2, 2026.11.24, 1.0.0-rc.1; Helm writes the `+` of build metadata as `_`. Source: semver.org 2.0.0. */
+/**
+ * 1.2.3, v1.2, 2026.11.24, 1.0.0-rc.1; Helm writes the `+` of build metadata as `_`. Source: semver.org
+ * 2.0.0.
+ */
 const VERSION = /^v?(\d{1,15}(?:\.\d{1,15}){0,3})(?:-([0-9A-Za-z.-]+))?(?:[+_][0-9A-Za-z.+_-]*)?$/;
 
 /** The version in a tag; undefined where it is none. */
@@ -17,7 +20,10 @@ export function parseVersion(tag: string): Version | undefined {
   return { numbers: numbers.split(".").map(Number), preRelease: preRelease?.split(".") ?? [] };
 }
 
-/** A negative number where the first version is older, a positive one where it is newer, 0 where they are equal. */
+/**
+ * A negative number where the first version is older, a positive one where it is newer, 0 where they are
+ * equal.
+ */
 export function compareTagVersions(a: Version, b: Version): number {
   for (let at = 0; at < Math.max(a.numbers.length, b.numbers.length); at++) {
     const difference = (a.numbers[at] ?? 0) - (b.numbers[at] ?? 0);

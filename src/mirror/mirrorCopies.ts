@@ -32,8 +32,8 @@ export interface CopyLookup {
 }
 
 /**
- * The copies that a check of the mirror found. Digests of images that are the same are one; others are asked for at
- * the source from this machine, which may reach less than the Swarm does.
+ * The copies that a check of the mirror found. Digests of images that are the same are one; others are asked
+ * for at the source from this machine, which may reach less than the Swarm does.
  */
 export async function copiesOf(report: MirrorReport, lookup: CopyLookup): Promise<ImageCopy[]> {
   const copies: ImageCopy[] = [];

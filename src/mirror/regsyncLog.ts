@@ -80,7 +80,9 @@ export const failedCopies = ({ images, sources }: MirrorReport): { source: strin
 export const failuresOf = (report: MirrorReport): string[] =>
   failedCopies(report).map(({ source, reason }) => `${source}: ${reason}`);
 
-/** Parts of regclient's errors, and what they mean for a person. Ports and digests in them hold every number. */
+/**
+ * Parts of regclient's errors, and what they mean for a person. Ports and digests in them hold every number.
+ */
 const WORDS: readonly [RegExp, string][] = [
   [
     /\[http 429\]|too many requests|rate limit/i,

@@ -18,8 +18,8 @@ import { failuresOf, isUpToDate, type MirrorReport, parseRegsyncLog } from "./re
 export type MirrorMode = "once" | "check";
 
 /**
- * Runs regsync in a job, with the image, the account and the logins of the mirror that runs. The caller holds the
- * stack's lock.
+ * Runs regsync in a job, with the image, the account and the logins of the mirror that runs. The caller holds
+ * the stack's lock.
  *
  * @returns what became of each image; that some failed is no error
  * @throws OperatorError when regsync did not run, or not to its end

@@ -3,7 +3,9 @@ import { REPOSITORY_NAME, TAG_NAME } from "../access/glob.js";
 import { type Digest, digestSchema } from "./digest.js";
 import type { RegistryClient } from "./registryClient.js";
 
-/** Lists of a registry. Source: OCI distribution specification 1.1, "Listing Tags" and "Listing Referrers". */
+/**
+ * Lists of a registry. Source: OCI distribution specification 1.1, "Listing Tags" and "Listing Referrers".
+ */
 
 /** Names that are asked for on one page. */
 export const PAGE = 100;

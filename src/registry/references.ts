@@ -2,11 +2,14 @@ import { z } from "zod";
 import { readJson } from "../json.js";
 import { type Digest, digestSchema } from "./digest.js";
 
-/** What a manifest refers to. Source: OCI image specification 1.1, Docker image manifest v2 schema 2 and manifest list. */
+/**
+ * What a manifest refers to. Source: OCI image specification 1.1, Docker image manifest v2 schema 2 and
+ * manifest list.
+ */
 
 /**
- * Media types of manifests and indexes. Source: OCI image specification 1.1 (media-types.md), Docker image manifest v2
- * (schema 1, schema 2 and manifest list).
+ * Media types of manifests and indexes. Source: OCI image specification 1.1 (media-types.md), Docker image
+ * manifest v2 (schema 1, schema 2 and manifest list).
  */
 const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
@@ -21,8 +24,9 @@ const MANIFESTS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether a descriptor in an index names a manifest. An index may list other things too: the cache that BuildKit exports
- * lists layers and its own configuration. A descriptor without a media type is an old one, and names a manifest.
+ * Whether a descriptor in an index names a manifest. An index may list other things too: the cache that
+ * BuildKit exports lists layers and its own configuration. A descriptor without a media type is an old one,
+ * and names a manifest.
  */
 const namesManifest = ({ mediaType }: { mediaType?: unknown }): boolean =>
   typeof mediaType !== "string" || MANIFESTS.has(mediaType);
@@ -57,7 +61,9 @@ export interface References {
   config?: Digest;
   /** Digests of an index's own manifests. */
   manifests: Digest[];
-  /** The manifest that this one is about (a signature, an SBOM); a registry takes it before or after that one. */
+  /**
+   * The manifest that this one is about (a signature, an SBOM); a registry takes it before or after that one.
+   */
   subject?: Digest;
 }
 
@@ -93,7 +99,8 @@ const manifestSchema = z
 /**
  * Reads the references out of a manifest's bytes.
  *
- * @returns undefined where the bytes are no manifest, or one of its digests or sizes is none: nothing of it can be trusted then
+ * @returns undefined where the bytes are no manifest, or one of its digests or sizes is none: nothing of it
+ * can be trusted then
  */
 export function parseReferences(bytes: Buffer): References | undefined {
   if (bytes.length > LARGEST_MANIFEST) return undefined;

@@ -16,13 +16,18 @@ const MANIFEST_TYPES = [
   "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ].join(", ");
 
-/** The annotation with the time of the build. Source: OCI image specification, "Pre-Defined Annotation Keys". */
+/**
+ * The annotation with the time of the build. Source: OCI image specification, "Pre-Defined Annotation Keys".
+ */
 const CREATED = "org.opencontainers.image.created";
 
 const configSchema = z.object({ created: z.unknown().optional() });
 const annotationsSchema = z.object({ annotations: z.object({ [CREATED]: z.unknown().optional() }) });
 
-/** Before this day there was no container registry, so an earlier date is none: reproducible builds write 1970 or 1980. */
+/**
+ * Before this day there was no container registry, so an earlier date is none: reproducible builds write 1970
+ * or 1980.
+ */
 const FIRST_REGISTRY = Date.UTC(2013, 0, 1);
 
 /** The date that an image claims to be built at; undefined where the text is no date that can be true. */
@@ -55,7 +60,10 @@ export interface Manifest {
 
 /** A manifest as the registry gives it. */
 export interface RawManifest {
-  /** As the registry says, which may not be what the bytes have: that of Docker's schema 1 leaves the signatures out. */
+  /**
+   * As the registry says, which may not be what the bytes have: that of Docker's schema 1 leaves the
+   * signatures out.
+   */
   digest: Digest;
   mediaType: string;
   bytes: Buffer;
@@ -126,7 +134,8 @@ export class RegistryApi {
    * The content of a blob.
    *
    * @param offset bytes to leave out at its beginning
-   * @returns the content and its offset, which is 0 if the registry ignores ranges; undefined where the registry does not have it
+   * @returns the content and its offset, which is 0 if the registry ignores ranges; undefined where the
+   * registry does not have it
    */
   async blob(
     repository: string,

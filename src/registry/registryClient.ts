@@ -7,8 +7,9 @@ import { readAtMost, TooLarge } from "../host/readAtMost.js";
 import { parseJson } from "../json.js";
 
 /**
- * Requests to a registry's HTTP API. It answers the challenges of any registry: Basic (RFC 7617), and the Bearer protocol of
- * the distribution specification (distribution, docs "Token Authentication Specification").
+ * Requests to a registry's HTTP API. It answers the challenges of any registry: Basic (RFC 7617), and the
+ * Bearer protocol of the distribution specification (distribution, docs "Token Authentication
+ * Specification").
  */
 
 /** An answer of the registry that is none of those expected. */
@@ -235,7 +236,10 @@ export class RegistryClient {
   }
 }
 
-/** The body of a response. fetch cancels the body of a response that nothing refers to any more, so it is held here. */
+/**
+ * The body of a response. fetch cancels the body of a response that nothing refers to any more, so it is held
+ * here.
+ */
 export async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
   if (response.body) yield* response.body as unknown as AsyncIterable<Uint8Array>;
 }

@@ -7,7 +7,10 @@ import { RegistryClient } from "./registryClient.js";
 /** What a command knows of its stack. One without a lock has no docker. */
 type Stack = Pick<Session, "config" | "signal"> & Partial<Pick<Session, "docker">>;
 
-/** The registry of a stack, at its front door. An operation that lost the lock of the stack changes nothing in it. */
+/**
+ * The registry of a stack, at its front door. An operation that lost the lock of the stack changes nothing in
+ * it.
+ */
 export const stackRegistry = ({ config, signal, docker }: Stack, login: Login | undefined): RegistryApi =>
   new RegistryApi(
     new RegistryClient(publicUrls(config).registry, login, { signal, guard: () => docker?.guard?.() }),

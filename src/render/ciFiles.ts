@@ -2,7 +2,10 @@ import { type Config, storageFolder } from "../config/resolve.js";
 import type { RenderedFile } from "./renderedFile.js";
 import type { TemplateName, Templates } from "./templates.js";
 
-/** Where each CI system looks for its workflows, and what is written there. Forgejo and Gitea read those of GitHub. */
+/**
+ * Where each CI system looks for its workflows, and what is written there. Forgejo and Gitea read those of
+ * GitHub.
+ */
 const FILES = {
   github: { ".github/workflows/registry.yml": "ciActions" },
   gitlab: { ".gitlab-ci.yml": "ciGitlab" },

@@ -2,8 +2,9 @@ import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 
 /**
- * The gateway's program as one file of plain JavaScript, as nginx runs it (njs with QuickJS). This module is for the program from its
- * source, as the tests run it: in the one that is built, scripts/build.ts puts the text in its place.
+ * The gateway's program as one file of plain JavaScript, as nginx runs it (njs with QuickJS). This module is
+ * for the program from its source, as the tests run it: in the one that is built, scripts/build.ts puts the
+ * text in its place.
  */
 const [file] = buildSync({
   entryPoints: [fileURLToPath(new URL("../services/gateway/program/main.ts", import.meta.url))],

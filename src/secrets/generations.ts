@@ -17,8 +17,9 @@ import { type SecretFacts, stackSecrets } from "../swarm/secrets.js";
 import { unseenUsers } from "./handover.js";
 
 /**
- * A secret in a Swarm cannot be changed. So each change writes a new generation, points the services to it, proves it, and removes
- * the old one. This is the same for every family of secrets: which generation there is, is in use, is kept, and comes next.
+ * A secret in a Swarm cannot be changed. So each change writes a new generation, points the services to it,
+ * proves it, and removes the old one. This is the same for every family of secrets: which generation there
+ * is, is in use, is kept, and comes next.
  */
 
 /** The secrets of a stack in the Swarm. */
@@ -86,7 +87,9 @@ export const nextGeneration = (found: StackSecrets, family: Family): number =>
     ]),
   ) + 1;
 
-/** The generations of the htpasswd that a deploy may keep, the best first: the one in use, then the newest. */
+/**
+ * The generations of the htpasswd that a deploy may keep, the best first: the one in use, then the newest.
+ */
 export function candidates(found: StackSecrets): number[] {
   const inUse = generationInUse(found, HTPASSWD);
   const others = generationsOf(found, HTPASSWD)
@@ -112,9 +115,10 @@ export interface KeptUsers {
 }
 
 /**
- * The generation to start from: the one in use, then the newest. One with a generated password that a killed run never showed is
- * of no use if the one before is still there. If no other is left, it is kept all the same: that nothing proves its hand-over
- * any more (a clean-up removes unused configs) is no reason to lose a user.
+ * The generation to start from: the one in use, then the newest. One with a generated password that a killed
+ * run never showed is of no use if the one before is still there. If no other is left, it is kept all the
+ * same: that nothing proves its hand-over any more (a clean-up removes unused configs) is no reason to lose a
+ * user.
  *
  * @returns undefined if the stack has no users yet
  */
@@ -131,7 +135,10 @@ export async function keptUsers(docker: Docker, found: StackSecrets): Promise<Ke
   return best;
 }
 
-/** The users and machine accounts in the Swarm: what a run starts from, and the numbers of the generations that it may write. */
+/**
+ * The users and machine accounts in the Swarm: what a run starts from, and the numbers of the generations
+ * that it may write.
+ */
 export interface UserSecrets {
   readonly found: StackSecrets;
   readonly kept: KeptUsers | undefined;

@@ -20,9 +20,9 @@ export const toHandOver = ({ change }: Pick<NewUsers, "change">): Login | undefi
   change?.login?.origin === "generated" ? change.login : undefined;
 
 /**
- * Delivers a generated password once, and marks that as done. What is marked counts: without it the next run goes back to the
- * generation before, so the mark is set also after an interruption. It is not set if nobody waited for the rollout: Swarm may
- * still go back, and then the password that was shown is wrong.
+ * Delivers a generated password once, and marks that as done. What is marked counts: without it the next run
+ * goes back to the generation before, so the mark is set also after an interruption. It is not set if nobody
+ * waited for the rollout: Swarm may still go back, and then the password that was shown is wrong.
  *
  * @returns whether there was one
  * @throws OperatorError before it is delivered when the lock was lost
@@ -69,8 +69,9 @@ export async function wasHandedOver(docker: Docker, stack: string, generation: n
 }
 
 /**
- * Users of a generation whose generated passwords nobody was shown, as far as the Swarm can tell. The marker of a generation
- * counts for the password that this generation brought, and not for those that it took over from the one before.
+ * Users of a generation whose generated passwords nobody was shown, as far as the Swarm can tell. The marker
+ * of a generation counts for the password that this generation brought, and not for those that it took over
+ * from the one before.
  */
 export async function unseenUsers(
   docker: Docker,

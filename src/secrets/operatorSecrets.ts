@@ -77,8 +77,8 @@ export const OPERATOR_SECRETS: { readonly [F in OperatorFamily]: OperatorSecret<
 export const OPERATOR_FAMILIES = Object.keys(OPERATOR_SECRETS) as OperatorFamily[];
 
 /**
- * Chooses a generation of each family that the stack needs: the one that is kept, or a new one if the environment has another
- * content.
+ * Chooses a generation of each family that the stack needs: the one that is kept, or a new one if the
+ * environment has another content.
  *
  * @returns also the new secrets, and an error for each family that is needed and is nowhere
  */
@@ -118,7 +118,9 @@ export async function chooseOperatorSecrets(
   return { generations, secrets, findings };
 }
 
-/** Whether a generation holds what the operator gave. Nothing about its content is noted, so it is read back. */
+/**
+ * Whether a generation holds what the operator gave. Nothing about its content is noted, so it is read back.
+ */
 async function areSame(
   { docker, config: { stack, gateway } }: Session,
   generation: number,

@@ -12,8 +12,8 @@ import {
 import { runningContainersOf } from "../swarm/objects.js";
 
 /**
- * Reads a secret back. The Swarm's API never gives a secret's content, but a task that has it mounted does, and who may
- * start services may look into them. Nothing is written anywhere.
+ * Reads a secret back. The Swarm's API never gives a secret's content, but a task that has it mounted does,
+ * and who may start services may look into them. Nothing is written anywhere.
  */
 
 /** Seconds until its container has to be there: its image may have to be pulled. */
@@ -27,7 +27,8 @@ const FILE = "secret";
 
 function createReader(stack: string, secret: string, node: string, image: string): string[] {
   const more = ["--log-driver", "none", "--secret", `source=${secret},target=${FILE}`];
-  // It sleeps longer than it is needed: a run that is killed before removing it leaves a service that has ended.
+  // It sleeps longer than it is needed: a run that is killed before removing it leaves a service that has
+  // ended.
   const command = ["sleep", "300"];
   return createHelperService(stack, readerServiceName(stack), [`node.id==${node}`], more, image, command);
 }

@@ -22,7 +22,10 @@ export async function removeSecret(
   return true;
 }
 
-/** Takes back what a run wrote; what a service uses stays, and what could not be written since somebody else has that name. */
+/**
+ * Takes back what a run wrote; what a service uses stays, and what could not be written since somebody else
+ * has that name.
+ */
 export async function discardSecrets(
   docker: Docker,
   stack: string,

@@ -8,7 +8,10 @@ import type { SecretsPlan } from "./secretsPlan.js";
 
 const SECRETS = { id: "secrets", title: "Secrets" } as const;
 
-/** Writes the accounts that are new, and the http.secret of a first deploy. The htpasswd comes last: if it exists, the others do. */
+/**
+ * Writes the accounts that are new, and the http.secret of a first deploy. The htpasswd comes last: if it
+ * exists, the others do.
+ */
 export const createSecrets = (
   { config: { stack }, docker, reporter }: Session,
   { accounts, change, generations, note }: SecretsPlan,

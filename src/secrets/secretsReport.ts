@@ -66,7 +66,9 @@ export async function pruneSecrets(stack: Stack, found: StackSecrets): Promise<s
   });
 }
 
-/** Those that the next deploy would use, else those in use: it may be about to make the first with a mirror. */
+/**
+ * Those that the next deploy would use, else those in use: it may be about to make the first with a mirror.
+ */
 async function keptGenerations({ docker, config }: Stack, found: StackSecrets): Promise<Kept> {
   const machines = keptMachines(found, config) ?? generationInUse(found, "gateway");
   return { ...newestGenerations(found), machines, users: (await keptUsers(docker, found))?.generation };

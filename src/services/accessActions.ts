@@ -3,8 +3,9 @@ export const ACTIONS = ["pull", "push", "delete", "list", "login"] as const;
 export type Action = (typeof ACTIONS)[number];
 
 /**
- * Patterns of "METHOD path", in the order in which they count. A repository may have a component such as `blobs`, so what follows
- * it is one component to the end. Source: OCI distribution specification 1.1, endpoints.
+ * Patterns of "METHOD path", in the order in which they count. A repository may have a component such as
+ * `blobs`, so what follows it is one component to the end. Source: OCI distribution specification 1.1,
+ * endpoints.
  */
 const ACTION_PATTERNS: readonly [pattern: RegExp, action: Action][] = [
   [/^[A-Z]+ \/v2\/.+\/blobs\/uploads\/[^/]*$/, "push"],

@@ -1,6 +1,9 @@
 import type { Config } from "../config/resolve.js";
 
-/** Headers that Authelia's ForwardAuth answer hands on. Source: Authelia's documentation, "Traefik" integration. */
+/**
+ * Headers that Authelia's ForwardAuth answer hands on. Source: Authelia's documentation, "Traefik"
+ * integration.
+ */
 export const AUTHELIA_RESPONSE_HEADERS = [
   "Remote-User",
   "Remote-Groups",
@@ -15,9 +18,9 @@ export interface AccessRule {
 }
 
 /**
- * The rules for the hosts that Authelia is asked about. The registry's own host bypasses Authelia: clients send Basic and
- * Bearer credentials of the registry, which Authelia would take for its own users' and refuse. Where the gateway asks
- * Authelia about users, one factor is all that a client can send (HTTP Basic).
+ * The rules for the hosts that Authelia is asked about. The registry's own host bypasses Authelia: clients
+ * send Basic and Bearer credentials of the registry, which Authelia would take for its own users' and refuse.
+ * Where the gateway asks Authelia about users, one factor is all that a client can send (HTTP Basic).
  */
 export function accessRules(config: Config): AccessRule[] {
   const policy = config.users.provider === "htpasswd" ? "bypass" : "one_factor";

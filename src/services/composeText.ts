@@ -2,8 +2,9 @@ import { Document, Scalar, visit } from "yaml";
 import { type ComposeFile, FileMode, Interpolated } from "./composeModel.js";
 
 /**
- * A compose model as text: stable order (that of the model), no line folding, YAML 1.1 quoting, because Docker's
- * parser reads `yes`, `on` and `0400` the old way. Every `$` is doubled, except where compose shall interpolate.
+ * A compose model as text: stable order (that of the model), no line folding, YAML 1.1 quoting, because
+ * Docker's parser reads `yes`, `on` and `0400` the old way. Every `$` is doubled, except where compose shall
+ * interpolate.
  */
 export function composeText(model: ComposeFile, header: string): string {
   const document = new Document(literal(model), { version: "1.1", aliasDuplicateObjects: false });

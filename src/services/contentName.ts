@@ -8,8 +8,8 @@ export const contentDigest = (content: string | Uint8Array): string =>
   createHash("sha256").update(content).digest("hex").slice(0, DIGITS);
 
 /**
- * The name of a rendered file as a Swarm config. Configs are immutable: another content is another name, and only then
- * does a service roll.
+ * The name of a rendered file as a Swarm config. Configs are immutable: another content is another name, and
+ * only then does a service roll.
  *
  * @param digest what `contentDigest` returned
  */

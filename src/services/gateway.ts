@@ -18,9 +18,10 @@ import type { StackService } from "./stackService.js";
 import { traefikLabels } from "./traefikLabels.js";
 
 /**
- * When a connection to a task whose node died is given up, in the network namespace of the gateway: where data is on its way after
- * some 50 seconds (7 repetitions, each after twice the time of the one before), where an answer is waited for after 45. Linux takes
- * a quarter of an hour and for ever otherwise (ip-sysctl.rst).
+ * When a connection to a task whose node died is given up, in the network namespace of the gateway: where
+ * data is on its way after some 50 seconds (7 repetitions, each after twice the time of the one before),
+ * where an answer is waited for after 45. Linux takes a quarter of an hour and for ever otherwise
+ * (ip-sysctl.rst).
  */
 const DEAD_PEER = {
   "net.ipv4.tcp_retries2": 7,
@@ -33,8 +34,9 @@ const DEAD_PEER = {
 const CACHE_VOLUME = "layers";
 
 /**
- * The service `gateway`: stock nginx in front of registry and reader, with a program that decides about each request. It speaks the
- * Bearer protocol to clients, has the registry check a password once, and sends what that user writes with an account of its own.
+ * The service `gateway`: stock nginx in front of registry and reader, with a program that decides about each
+ * request. It speaks the Bearer protocol to clients, has the registry check a password once, and sends what
+ * that user writes with an account of its own.
  */
 export function gateway(config: Config): StackService {
   return {

@@ -19,7 +19,10 @@ const MANIFEST_TYPES = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-/** A world-writable folder of the image. A new volume gets the content and the mode of the folder that it covers. */
+/**
+ * A world-writable folder of the image. A new volume gets the content and the mode of the folder that it
+ * covers.
+ */
 export const CACHE_FOLDER = "/var/tmp";
 
 /** What nginx reads: connections, and the places that the program chooses between. */

@@ -2,17 +2,22 @@ import type { Config } from "../config/resolve.js";
 import type { CheckLimits } from "./gateway/program/checks.js";
 
 /**
- * How fast passwords are checked that were not right the last time. At cost 12 a check takes 0.2 to 0.4 s of a core. No check
- * waits longer than Docker's command does for a login (15 s), nearly.
+ * How fast passwords are checked that were not right the last time. At cost 12 a check takes 0.2 to 0.4 s of
+ * a core. No check waits longer than Docker's command does for a login (15 s), nearly.
  */
 export const TURNS = {
-  /** While few are wrong, for all clients together: so many in a second, so many that start at once, and so many that wait. */
+  /**
+   * While few are wrong, for all clients together: so many in a second, so many that start at once, and so
+   * many that wait.
+   */
   swiftPerSecond: 8,
   swiftAtOnce: 15,
   swiftWaiting: 110,
   /** How many of these may wait for one network: an office, or an ingress network, is one. */
   atOnceOfAddress: 60,
-  /** While passwords are guessed, for all clients together: anonymous pulls keep the rest of the processor. */
+  /**
+   * While passwords are guessed, for all clients together: anonymous pulls keep the rest of the processor.
+   */
   checksPerMinute: 24,
   /** How many start at once after a quiet time, beside the first. */
   atOnce: 9,
@@ -33,16 +38,16 @@ export const CHECK_LIMITS = {
 } as const satisfies Partial<CheckLimits>;
 
 /**
- * What a request holds until its answer is read, in MiB: proxy_buffers and proxy_buffer_size, the program's own memory, and that
- * of its rules. Measured with 1000 requests that wait, without rules and with 200.
+ * What a request holds until its answer is read, in MiB: proxy_buffers and proxy_buffer_size, the program's
+ * own memory, and that of its rules. Measured with 1000 requests that wait, without rules and with 200.
  */
 const BUFFERS_MIB = 0.15;
 const PROGRAM_MIB = 0.4;
 const RULE_MIB = 0.002;
 
 /**
- * How many reads may be in progress, for all clients and for one network. Answers that nobody reads fill half of the memory
- * that a task may use at most; so many are hardly meant where it has no limit.
+ * How many reads may be in progress, for all clients and for one network. Answers that nobody reads fill half
+ * of the memory that a task may use at most; so many are hardly meant where it has no limit.
  */
 export function answerLimits({ gateway, access }: Pick<Config, "gateway" | "access">): {
   answers: number;

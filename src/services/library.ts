@@ -38,8 +38,8 @@ const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
 const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
 
 /**
- * The service `registry-ui`: a read-only library, without a credential. Where rules restrict who may read, it asks the
- * gateway, and shows what anyone may pull; else it asks the reader.
+ * The service `registry-ui`: a read-only library, without a credential. Where rules restrict who may read, it
+ * asks the gateway, and shows what anyone may pull; else it asks the reader.
  */
 export function registryUi(config: Config): StackService | undefined {
   const { enabled, host, title, access } = config.ui;
@@ -57,9 +57,9 @@ export function registryUi(config: Config): StackService | undefined {
 }
 
 /**
- * The service `registry-admin`: the same with deletion, always behind Authelia. It asks the gateway, with a credential
- * that its start script (90-docker-registry-ui.sh) reads from the secret at /etc/nginx/.env. With it the gateway lets
- * nobody push, and the registry is not on a network that this service is on.
+ * The service `registry-admin`: the same with deletion, always behind Authelia. It asks the gateway, with a
+ * credential that its start script (90-docker-registry-ui.sh) reads from the secret at /etc/nginx/.env. With
+ * it the gateway lets nobody push, and the registry is not on a network that this service is on.
  */
 export function registryAdmin(config: Config): StackService | undefined {
   const { admin, title } = config.ui;
@@ -125,7 +125,8 @@ function service(config: Config, role: Role): Service {
     configs: [{ source: role.service, target: "/etc/nginx/conf.d/00-methods.conf" }],
     ...(role.secrets ? { secrets: role.secrets } : {}),
     ulimits: openFiles(),
-    // No read-only root: the image's start script writes its own pages and nginx files, which belong to user nginx.
+    // No read-only root: the image's start script writes its own pages and nginx files, which belong to user
+    // nginx.
     cap_drop: ["ALL"],
     cap_add: ["CHOWN", "DAC_OVERRIDE", "FOWNER", "NET_BIND_SERVICE", "SETGID", "SETUID"],
     healthcheck: healthcheck(config, `http://127.0.0.1:${UI_PORT}/`),

@@ -23,8 +23,8 @@ export const metricsScriptMount = (): ConfigMount => ({
 });
 
 /**
- * The service `registry-metrics`: stock nginx between the network of Prometheus and that of the stack. It lists the tasks, and
- * forwards requests for the metrics of one task, and nothing else.
+ * The service `registry-metrics`: stock nginx between the network of Prometheus and that of the stack. It
+ * lists the tasks, and forwards requests for the metrics of one task, and nothing else.
  */
 export function metrics(config: Config): StackService | undefined {
   if (!config.metrics.enabled) return undefined;

@@ -31,8 +31,9 @@ export const REGSYNC = "/regsync";
 export const REGSYNC_LOG = ["--logopt", "json"] as const;
 
 /**
- * The service `mirror`: regsync, which copies images of other registries here. It asks the gateway, as a machine account
- * that may push to the targets of `mirror` alone, and is not on the stack's own network behind Traefik.
+ * The service `mirror`: regsync, which copies images of other registries here. It asks the gateway, as a
+ * machine account that may push to the targets of `mirror` alone, and is not on the stack's own network
+ * behind Traefik.
  */
 export function mirror(config: Config): StackService | undefined {
   if (!hasMirror(config)) return undefined;
@@ -74,7 +75,10 @@ function service(config: Config): Service {
 /** Images that are copied at once. */
 const PARALLEL = 2;
 
-/** Pulls that a source has to have left: with fewer regsync waits, so that people can still pull. Source: regclient.org/usage/regsync. */
+/**
+ * Pulls that a source has to have left: with fewer regsync waits, so that people can still pull. Source:
+ * regclient.org/usage/regsync.
+ */
 const RATE_LIMIT = { min: 10, retry: "15m" } as const;
 
 /** Half of the account's USER:PASSWORD, as a Go template. Source: regclient, pkg/template. */

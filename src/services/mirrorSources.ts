@@ -46,8 +46,8 @@ export const hasMirror = (config: Pick<ParsedConfig, "mirror" | "regsync">): boo
   config.mirror.length > 0 || config.regsync.self !== "off";
 
 /**
- * Registries that speak HTTP without TLS. How a registry is reached is the same for all of its repositories, those of the
- * stack's own images included.
+ * Registries that speak HTTP without TLS. How a registry is reached is the same for all of its repositories,
+ * those of the stack's own images included.
  */
 export const plainRegistries = ({ mirror }: Pick<ParsedConfig, "mirror">): string[] => [
   ...new Set(mirror.filter(({ plainHttp }) => plainHttp).map(({ from }) => from.replace(/\/.*$/, ""))),
@@ -57,7 +57,9 @@ export const plainRegistries = ({ mirror }: Pick<ParsedConfig, "mirror">): strin
 const goDuration = (every: string): string =>
   every.endsWith("d") ? `${Number.parseInt(every, 10) * 24}h` : every;
 
-/** An image reference in its parts, as Docker completes it. Source: distribution/reference, "normalize.go". */
+/**
+ * An image reference in its parts, as Docker completes it. Source: distribution/reference, "normalize.go".
+ */
 export function imageParts(image: string): {
   repository: string;
   tag: string | undefined;

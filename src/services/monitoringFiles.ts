@@ -10,8 +10,8 @@ import { COUNTED_SERVICES } from "./metrics.js";
 const TASKS = /^tasks\./;
 
 /**
- * What Prometheus and Grafana are to be given: jobs, alert rules and a dashboard. Each asks only for what the config names an
- * exporter for.
+ * What Prometheus and Grafana are to be given: jobs, alert rules and a dashboard. Each asks only for what the
+ * config names an exporter for.
  *
  * @param header of a rendered file
  */
@@ -50,7 +50,10 @@ export function monitoringFiles(config: Config, templates: Templates, header: st
 const replicasOf = ({ gateway, registry }: Config, service: (typeof COUNTED_SERVICES)[number]): number =>
   service === "gateway" ? gateway.replicas : registry.replicas;
 
-/** Public addresses that answer 200 without a login. A UI behind Authelia sends to Authelia, whose certificate is another one. */
+/**
+ * Public addresses that answer 200 without a login. A UI behind Authelia sends to Authelia, whose certificate
+ * is another one.
+ */
 function probed(config: Config): string[] {
   const { registry, ui } = publicUrls(config);
   return [`${registry}/healthz`, ...(ui !== undefined && config.ui.access === "public" ? [`${ui}/`] : [])];

@@ -13,7 +13,10 @@ interface Role {
   labels?: Record<string, string>;
 }
 
-/** One task of stock nginx, in the image of the gateway: unprivileged, on a read-only root, with /tmp in memory. */
+/**
+ * One task of stock nginx, in the image of the gateway: unprivileged, on a read-only root, with /tmp in
+ * memory.
+ */
 export function nginxService(config: Config, role: Role): Service {
   return {
     image: config.gateway.image,

@@ -30,8 +30,8 @@ export const hasNotificationHeaders = ({ notifications }: Pick<ParsedConfig, "no
 const TRUSTED = "/etc/ssl/certs/ca-certificates.crt";
 
 /**
- * The service `notifier`: stock nginx between the registry and the receivers of its events. It is on the stack's own
- * network alone, so that no other service can send events through it.
+ * The service `notifier`: stock nginx between the registry and the receivers of its events. It is on the
+ * stack's own network alone, so that no other service can send events through it.
  */
 export function notifier(config: Config): StackService | undefined {
   if (!hasNotifications(config)) return undefined;

@@ -19,16 +19,25 @@ export const openFiles = (): NonNullable<Service["ulimits"]> => ({
   nofile: { soft: OPEN_FILES, hard: OPEN_FILES },
 });
 
-/** Processes and threads of a task. Go starts a thread for each file operation that waits, so this is far above what is usual. */
+/**
+ * Processes and threads of a task. Go starts a thread for each file operation that waits, so this is far
+ * above what is usual.
+ */
 export const MOST_PROCESSES = 4096;
 
-/** In the start period Docker Engine 25 and newer probe at this pace, whatever the interval is. Source: moby, daemon/health.go. */
+/**
+ * In the start period Docker Engine 25 and newer probe at this pace, whatever the interval is. Source: moby,
+ * daemon/health.go.
+ */
 const START_INTERVAL_SECONDS = 5;
 
 /** A new task has so long at least to answer for the first time, on a slow disk or a busy node. */
 const START_SECONDS = 30;
 
-/** When a task is probed. A short interval needs more failures in its place of a start period, so that no task is given up sooner. */
+/**
+ * When a task is probed. A short interval needs more failures in its place of a start period, so that no task
+ * is given up sooner.
+ */
 function probing({ swarm }: Config) {
   const interval = secondsOf(swarm.probe);
   return {
@@ -41,7 +50,8 @@ function probing({ swarm }: Config) {
 }
 
 /**
- * How long the Swarm needs to give a service new tasks, one after the other: each is started, probed, and then watched.
+ * How long the Swarm needs to give a service new tasks, one after the other: each is started, probed, and
+ * then watched.
  *
  * @param replicas tasks of the service
  * @returns seconds, without what runs on the old tasks
@@ -49,15 +59,17 @@ function probing({ swarm }: Config) {
 export const rollSeconds = ({ swarm }: Pick<Config, "swarm">, replicas: number): number =>
   60 + replicas * (50 + secondsOf(swarm.probe) + secondsOf(swarm.monitor));
 
-/** A probe with busybox's wget, which all three images have. A task counts as running only when it answers. */
+/**
+ * A probe with busybox's wget, which all three images have. A task counts as running only when it answers.
+ */
 export const healthcheck = (config: Config, url: string): Healthcheck => ({
   test: ["CMD", "wget", "-q", "-O", "/dev/null", url],
   ...probing(config),
 });
 
 /**
- * A probe that passes once something was looked for and not found, so that what the service looks in answers; then the plain one
- * follows. The service can write to /tmp.
+ * A probe that passes once something was looked for and not found, so that what the service looks in answers;
+ * then the plain one follows. The service can write to /tmp.
  *
  * @param absent what is not there
  */
@@ -73,8 +85,8 @@ export const storageCheck = (config: Config, url: string, absent: string): Healt
 });
 
 /**
- * Seconds for which a task that is replaced may finish what it does: a layer on its way over a slow line. A new task
- * serves meanwhile; where that cannot be, everybody would wait for it, so it is short.
+ * Seconds for which a task that is replaced may finish what it does: a layer on its way over a slow line. A
+ * new task serves meanwhile; where that cannot be, everybody would wait for it, so it is short.
  */
 export const drainSeconds = (startFirst: boolean): number => (startFirst ? 900 : 50);
 
@@ -97,7 +109,10 @@ export interface Rollout {
   labels?: Record<string, string>;
 }
 
-/** The `deploy` part: a broken update goes back by itself, and the old task serves until the new one is healthy. */
+/**
+ * The `deploy` part: a broken update goes back by itself, and the old task serves until the new one is
+ * healthy.
+ */
 export function deploy(config: Config, rollout: Rollout): Deploy {
   const order = rollout.startFirst && fitsBeside(rollout.placement) ? "start-first" : "stop-first";
   const { constraints, spread = [], maxReplicasPerNode } = rollout.placement;
@@ -136,13 +151,16 @@ export function publicNetworks(config: Config): string[] {
     : [config.networks.internal];
 }
 
-/** The networks of a service that asks the gateway alone: without Traefik's network, the stack's own is all there is. */
+/**
+ * The networks of a service that asks the gateway alone: without Traefik's network, the stack's own is all
+ * there is.
+ */
 export const outerNetworks = ({ expose, networks, traefik }: Config): string[] =>
   expose === "traefik" ? [traefik.network] : [networks.internal];
 
 /**
- * The nodes of a service that people reach from outside. Published ports are on the node of the storage, so that their address
- * is known; behind Traefik any node will do.
+ * The nodes of a service that people reach from outside. Published ports are on the node of the storage, so
+ * that their address is known; behind Traefik any node will do.
  *
  * @param own constraints from the config
  */

@@ -37,7 +37,9 @@ function service(config: Config): Service {
   };
 }
 
-/** A reader that cannot read its bucket never counts as running, so a deploy with wrong keys breaks no pull. */
+/**
+ * A reader that cannot read its bucket never counts as running, so a deploy with wrong keys breaks no pull.
+ */
 const bucketParts = (config: Config, { secrets }: StorageParts) => ({
   secrets,
   volumes: [{ type: "tmpfs", target: "/tmp", tmpfs: { size: 1024 * 1024 } } as const],

@@ -16,19 +16,23 @@ export const CONFIG_PATHS = {
 } as const;
 
 /**
- * Seconds since the epoch until which the registry refuses writes: a garbage collection puts it into the running
- * service's environment. It is a lease: a registry whose collector died takes writes again by itself.
+ * Seconds since the epoch until which the registry refuses writes: a garbage collection puts it into the
+ * running service's environment. It is a lease: a registry whose collector died takes writes again by itself.
  */
 export const READONLY_VARIABLE = "HEPHAESTUS_READONLY_UNTIL";
 
-/** Prints "ci 20270301" for a line of the htpasswd that says so; see credentials/htpasswd.ts. Nothing else can get into the config. */
+/**
+ * Prints "ci 20270301" for a line of the htpasswd that says so; see credentials/htpasswd.ts. Nothing else can
+ * get into the config.
+ */
 const END_LINE = "s/^# until \\([A-Za-z0-9][A-Za-z0-9._@-]*\\) \\([0-9]\\{8\\}\\)$/\\1 \\2/p";
 
 /** How the registry starts; `$` is the shell's. */
 function startScript(configPath: string): string {
   return [
     "umask 077",
-    // Users that end, for the gateway, which asks with every check. http.headers is the last part of the config.
+    // Users that end, for the gateway, which asks with every check. http.headers is the last part of the
+    // config.
     `ends=$(sed -n '${END_LINE}' /run/secrets/${HTPASSWD} | tr '\\n' ',')`,
     // http.secret can come from a file only as part of the config, so it is put behind it.
     `{ cat ${configPath}; [ -z "$ends" ] || printf '    X-Account-Ends: [",%s"]\\n' "$ends"; cat /run/secrets/${HTTP_SECRET}; } > /tmp/config.yml`,

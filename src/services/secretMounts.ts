@@ -1,7 +1,9 @@
 import { FAMILIES, familyOf, type SecretKind, secretName } from "../credentials/secretKinds.js";
 import { type ExternalSecret, FileMode, Interpolated, type SecretMount } from "./composeModel.js";
 
-/** The compose file's entry for a secret that deploy created; a bare `docker stack deploy` means generation 1. */
+/**
+ * The compose file's entry for a secret that deploy created; a bare `docker stack deploy` means generation 1.
+ */
 export function externalSecret(stack: string, kind: SecretKind): ExternalSecret {
   const { variable } = FAMILIES[familyOf(kind)];
   if (variable === undefined) return { external: true, name: secretName(stack, kind, 1) };

@@ -14,7 +14,8 @@ export interface StorageParts {
 }
 
 /**
- * The storage of a service: the folder as a bind mount, or the keys of the bucket as a file that the AWS SDK reads.
+ * The storage of a service: the folder as a bind mount, or the keys of the bucket as a file that the AWS SDK
+ * reads.
  *
  * @param readOnly whether the service only reads
  */

@@ -18,9 +18,9 @@ export interface Route {
 }
 
 /**
- * Traefik's labels for one route, in the spelling of the configured line.
- * Sources: Traefik's documentation, "Swarm" provider and routing (v3), "Docker" provider with swarmMode (v2), and the
- * v2-to-v3 migration page: v3 reads traefik.swarm.*, v2 reads traefik.docker.*; neither reads the other's.
+ * Traefik's labels for one route, in the spelling of the configured line. Sources: Traefik's documentation,
+ * "Swarm" provider and routing (v3), "Docker" provider with swarmMode (v2), and the v2-to-v3 migration page:
+ * v3 reads traefik.swarm.*, v2 reads traefik.docker.*; neither reads the other's.
  */
 export function traefikLabels(config: Config, route: Route): Record<string, string> {
   const { traefik } = config;
@@ -77,10 +77,11 @@ interface Middleware {
 }
 
 /**
- * The headers of a request before Authelia judges it. The name of a user is Authelia's alone: a middleware that does not hand it
- * on would let through what a client says. And by default Traefik tells Authelia http where its entrypoint has no TLS, and
- * Authelia sends nobody back to an http address. Source: traefik/traefik, pkg/middlewares/auth/forward.go (writeHeader) takes the
- * request's own X-Forwarded-Proto with trustForwardHeader, which Authelia's documentation asks for.
+ * The headers of a request before Authelia judges it. The name of a user is Authelia's alone: a middleware
+ * that does not hand it on would let through what a client says. And by default Traefik tells Authelia http
+ * where its entrypoint has no TLS, and Authelia sends nobody back to an http address. Source:
+ * traefik/traefik, pkg/middlewares/auth/forward.go (writeHeader) takes the request's own X-Forwarded-Proto
+ * with trustForwardHeader, which Authelia's documentation asks for.
  */
 function beforeAuthOf({ stack, traefik }: Config, provider: string): Middleware {
   const name = `${stack}-before-auth`;

@@ -10,10 +10,10 @@ import { LABELS } from "./secrets.js";
 import { removeStackConfig, stackConfigs } from "./stackConfigs.js";
 
 /**
- * What ran before a deploy: the stored spec of each of the stack's services. `docker service rollback` knows one spec
- * only, the one before the last update, and a second attempt makes the broken spec of the first that one. So what ran
- * is recorded before a deploy touches anything, in the Swarm, where it outlives an operator's machine, and removed
- * when the deploy is done.
+ * What ran before a deploy: the stored spec of each of the stack's services. `docker service rollback` knows
+ * one spec only, the one before the last update, and a second attempt makes the broken spec of the first that
+ * one. So what ran is recorded before a deploy touches anything, in the Swarm, where it outlives an
+ * operator's machine, and removed when the deploy is done.
  */
 export type Baseline = readonly ServiceSpec[];
 
@@ -39,7 +39,9 @@ export async function removeBaseline(docker: Docker, stack: string): Promise<voi
   await removeStackConfig(docker, stack, baselineName(stack));
 }
 
-/** Removes a record that names secrets which are gone: what a killed deploy has left is no way back any more. */
+/**
+ * Removes a record that names secrets which are gone: what a killed deploy has left is no way back any more.
+ */
 export async function removeBaselineOf(
   docker: Docker,
   stack: string,
@@ -112,8 +114,8 @@ async function restore(docker: Docker, change: Restoration): Promise<string | un
 }
 
 /**
- * Where the engine has the spec as the one before, it goes back by itself: that keeps the registry login that the spec
- * was deployed with, which the API never shows, so that tasks of that spec which still run stay.
+ * Where the engine has the spec as the one before, it goes back by itself: that keeps the registry login that
+ * the spec was deployed with, which the API never shows, so that tasks of that spec which still run stay.
  */
 function updatePath({ ID, Version, PreviousSpec }: SwarmService, spec: ServiceSpec): string {
   const rollback = isDeepStrictEqual(PreviousSpec, spec) ? "&rollback=previous" : "";

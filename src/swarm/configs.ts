@@ -11,7 +11,10 @@ import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { LABELS_OF } from "./objects.js";
 
-/** Swarm configs: the files of the services, and what hephaestus keeps in the Swarm: lock, history, baseline, markers. */
+/**
+ * Swarm configs: the files of the services, and what hephaestus keeps in the Swarm: lock, history, baseline,
+ * markers.
+ */
 
 const CONFIG = z.object({
   ID: z.string(),

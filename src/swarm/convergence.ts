@@ -20,8 +20,8 @@ export const FAILED_TASK = new Set(["failed", "rejected", "orphaned"]);
 /**
  * Judges one service by its update status and its tasks.
  *
- * Swarm resets UpdateStatus with every update of a service and sets it again only when tasks have to be replaced, so
- * an absent status says nothing by itself: the tasks have to be of the current spec.
+ * Swarm resets UpdateStatus with every update of a service and sets it again only when tasks have to be
+ * replaced, so an absent status says nothing by itself: the tasks have to be of the current spec.
  *
  * @param since ISO time of the deploy; older failures are ignored
  * @param goal whether the service should converge to the new spec, or back to the previous one
@@ -81,7 +81,10 @@ export function isCurrent(task: SwarmTask, service: SwarmService): boolean {
   return isDeepStrictEqual(essence(task.Spec), essence(service.Spec.TaskTemplate));
 }
 
-/** A template without placement and runtime, and without zero values: the engine writes some in one place only. */
+/**
+ * A template without placement and runtime, and without zero values: the engine writes some in one place
+ * only.
+ */
 function essence({ Placement: _placement, ...template }: TaskTemplate): unknown {
   return withoutZeros({ ...template, Runtime: undefined });
 }

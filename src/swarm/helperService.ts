@@ -5,8 +5,8 @@ import { listServices } from "./objects.js";
 import { LABELS } from "./secrets.js";
 
 /**
- * How a service is created that helps hephaestus for a moment: it runs once, from an image that is there or can be
- * pulled, and belongs to the stack by its label.
+ * How a service is created that helps hephaestus for a moment: it runs once, from an image that is there or
+ * can be pulled, and belongs to the stack by its label.
  *
  * @param more what it is for: mounts, secrets, a user
  * @param program the command and its arguments

@@ -117,7 +117,10 @@ export async function endLeftJobs(docker: Docker, stack: string): Promise<string
   return names;
 }
 
-/** Removes a job's service and waits until no container of it runs. An engine that does not answer is asked again. */
+/**
+ * Removes a job's service and waits until no container of it runs. An engine that does not answer is asked
+ * again.
+ */
 async function endJob(docker: Docker, name: string): Promise<void> {
   let tasks: SwarmTask[] | undefined;
   let isRemoved = false;

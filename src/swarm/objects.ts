@@ -3,7 +3,10 @@ import { engineFind, engineGet, enginePost, type Filters, listPath } from "../do
 import type { Docker } from "../docker/run.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
 
-/** The parts of the engine's objects that are read. Services of others are read too, so what may be missing is optional. */
+/**
+ * The parts of the engine's objects that are read. Services of others are read too, so what may be missing is
+ * optional.
+ */
 
 export const LABELS_OF = z.record(z.string(), z.string()).nullish();
 
@@ -144,7 +147,10 @@ export const stackService = (
   name: string,
 ): SwarmService | undefined => services.find(({ Spec }) => Spec.Name === `${stack}_${name}`);
 
-/** Changes what the tasks of a service are made from. It keeps the login for its image that it was deployed with. */
+/**
+ * Changes what the tasks of a service are made from. It keeps the login for its image that it was deployed
+ * with.
+ */
 export const updateTasks = (
   docker: Docker,
   { ID, Version, Spec }: SwarmService,
@@ -211,7 +217,10 @@ export interface TaskContainer {
 export const runningContainers = (docker: Docker, service: string): Promise<TaskContainer[]> =>
   runningWith(docker, `com.docker.swarm.service.name=${service}`);
 
-/** The same by the service's id: a service of this name that was removed a moment ago may still have a container. */
+/**
+ * The same by the service's id: a service of this name that was removed a moment ago may still have a
+ * container.
+ */
 export const runningContainersOf = (docker: Docker, id: string): Promise<TaskContainer[]> =>
   runningWith(docker, `com.docker.swarm.service.id=${id}`);
 

@@ -13,7 +13,10 @@ export interface ForeignObject {
   name: string;
 }
 
-/** Everything in the stack's namespace, and every service with a name of the stack's, that is not the stack's own. */
+/**
+ * Everything in the stack's namespace, and every service with a name of the stack's, that is not the stack's
+ * own.
+ */
 export async function readForeign(docker: Docker, stack: string): Promise<ForeignObject[]> {
   const secrets = (await listSecrets(docker, inNamespace(stack))).map(({ Spec }) => Spec);
   const found = {

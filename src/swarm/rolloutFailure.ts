@@ -3,8 +3,9 @@ import type { Session } from "../session.js";
 import { type Convergence, lastLogLines } from "./stackUpdate.js";
 
 /**
- * Faults of the engine that a second attempt does not have. Engine 20.10 and others: a file in the tmpfs of the secrets is still
- * open in a process that is just being forked when it is made read-only (moby, "unable to remount dir as readonly").
+ * Faults of the engine that a second attempt does not have. Engine 20.10 and others: a file in the tmpfs of
+ * the secrets is still open in a process that is just being forked when it is made read-only (moby, "unable
+ * to remount dir as readonly").
  */
 export const TRANSIENT_FAULT = /unable to remount dir as readonly.*device or resource busy/;
 

@@ -12,7 +12,10 @@ export const LABELS = {
   stack: OWNER_LABEL,
   generation: "hephaestus.generation",
   kind: "hephaestus.secret",
-  /** With a user's name behind it: the generation in which this user got a generated password that nobody had been shown. */
+  /**
+   * With a user's name behind it: the generation in which this user got a generated password that nobody had
+   * been shown.
+   */
   generated: "hephaestus.generated.",
   /** With a user's name behind it: when this user's password last changed, ISO 8601. */
   changed: "hephaestus.changed.",
@@ -28,7 +31,10 @@ export interface NewSecret {
   kind: SecretKind;
   generation: number;
   content: Secret;
-  /** Users whose passwords were generated and shown to nobody so far, each with the generation that made it; of an htpasswd. */
+  /**
+   * Users whose passwords were generated and shown to nobody so far, each with the generation that made it;
+   * of an htpasswd.
+   */
   generated?: ReadonlyMap<string, number>;
   /** When the password of each user last changed; of an htpasswd. */
   changed?: ReadonlyMap<string, Date>;
@@ -105,7 +111,10 @@ export interface SecretFacts {
   kind: SecretKind;
   generation: number;
   created: Date;
-  /** Users whose passwords were generated and shown to nobody when it was written, each with the generation that made it. */
+  /**
+   * Users whose passwords were generated and shown to nobody when it was written, each with the generation
+   * that made it.
+   */
   generated: ReadonlyMap<string, number>;
   /** When the password of each user last changed; empty where nobody noted it. */
   changed: Map<string, Date>;

@@ -34,8 +34,8 @@ const SILENCE_MILLISECONDS = 8000;
 const NEW_TASKS_MILLISECONDS = 2000;
 
 /**
- * Reads the log of a service, task by task: `docker service logs` of a service with two tasks of 8,000 lines each stops in the
- * middle and never ends (seen with docker 20.10 and 28.5).
+ * Reads the log of a service, task by task: `docker service logs` of a service with two tasks of 8,000 lines
+ * each stops in the middle and never ends (seen with docker 20.10 and 28.5).
  *
  * @param service its full name
  */
@@ -85,7 +85,10 @@ const hasLog = ({ DesiredState, Status }: SwarmTask, since: string | undefined):
     DesiredState === "running" ||
     !(Date.parse(Status.Timestamp ?? "") < Date.parse(since)));
 
-/** @returns why it is not whole; undefined where it is. Of a container that was removed, docker gives an empty one. */
+/**
+ * @returns why it is not whole; undefined where it is. Of a container that was removed, docker gives an empty
+ * one.
+ */
 async function passTaskLog(
   docker: Docker,
   { ID, NodeID }: SwarmTask,

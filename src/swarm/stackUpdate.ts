@@ -11,7 +11,11 @@ import { judge, type Verdict } from "./convergence.js";
 import { listNetworks, stackServices, tasksOf } from "./objects.js";
 import { readServiceLog } from "./serviceLogs.js";
 
-export function deployStack(stack: string, composeFile: string, resolveImage: ResolveImage): string[] {
+export function stackDeployArguments(
+  stack: string,
+  composeFile: string,
+  resolveImage: ResolveImage,
+): string[] {
   return [
     "stack",
     "deploy",
@@ -27,8 +31,8 @@ export function deployStack(stack: string, composeFile: string, resolveImage: Re
 const LAST_LINES = 10;
 
 /**
- * Refusals that pass: a manager lists a network for some seconds after another manager has removed it, and the engine changed a
- * service (its update status) between the moment when docker read it and the update.
+ * Refusals that pass: a manager lists a network for some seconds after another manager has removed it, and
+ * the engine changed a service (its update status) between the moment when docker read it and the update.
  */
 const PASSING_REFUSAL = /network \S+ not found|update out of sequence/;
 const DEPLOY_ATTEMPTS = 5;
@@ -46,7 +50,7 @@ export async function startDeploy(
   const options = { directory: folder, environment: generationVariables(generations) };
   for (let attempt = 1; ; attempt++) {
     try {
-      await docker.run(deployStack(stack, composeFile, resolveImage), options);
+      await docker.run(stackDeployArguments(stack, composeFile, resolveImage), options);
       return;
     } catch (error) {
       const isPassing = error instanceof OperatorError && PASSING_REFUSAL.test(error.message);
@@ -73,8 +77,8 @@ const POLL_MILLISECONDS = 1000;
 const SILENCE_SECONDS = 60;
 
 /**
- * Polls until every service has converged twice in a row, one has failed, or the time is over. Where tasks are probed often,
- * it polls often too.
+ * Polls until every service has converged twice in a row, one has failed, or the time is over. Where tasks
+ * are probed often, it polls often too.
  *
  * @throws OperatorError when docker does not answer for longer than an engine needs to restart
  */
@@ -120,7 +124,8 @@ export async function lastLogLines(docker: Docker, service: string): Promise<str
 }
 
 /**
- * Removes networks. The tasks of services that were just removed still hold them for a while, so it is tried again.
+ * Removes networks. The tasks of services that were just removed still hold them for a while, so it is tried
+ * again.
  *
  * @returns names of those that could not be removed
  */

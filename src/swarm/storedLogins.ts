@@ -6,9 +6,9 @@ import type { Session } from "../session.js";
 import { listServices, type SwarmService } from "./objects.js";
 
 /**
- * A service keeps the login that it was deployed with (`--with-registry-auth`), and uses it whenever a task starts on a node
- * without the image. It cannot be read back, so every service that needs one counts. Source: swarmkit,
- * manager/orchestrator/task.go; moby/moby#24940.
+ * A service keeps the login that it was deployed with (`--with-registry-auth`), and uses it whenever a task
+ * starts on a node without the image. It cannot be read back, so every service that needs one counts. Source:
+ * swarmkit, manager/orchestrator/task.go; moby/moby#24940.
  */
 
 /**
@@ -46,7 +46,10 @@ export const newLoginRemedy = (config: Config, services: readonly SwarmService[]
     ...services.map(({ Spec }) => `docker service update --detach --with-registry-auth ${Spec.Name}`),
   ].join("\n");
 
-/** Warns after a change that can make logins wrong. That the services cannot be listed does not undo the change. */
+/**
+ * Warns after a change that can make logins wrong. That the services cannot be listed does not undo the
+ * change.
+ */
 export async function warnOfStoredLogins({
   config,
   docker,

@@ -80,7 +80,9 @@ export function fittingNodes(config: Config, facts: SwarmFacts): NamedNode[] {
 const isReady = (node: SwarmNode): boolean =>
   node.Status.State === "ready" && node.Spec.Availability === "active";
 
-/** Whether a node fits a placement constraint. Source: Swarm's constraint expressions (docker service create). */
+/**
+ * Whether a node fits a placement constraint. Source: Swarm's constraint expressions (docker service create).
+ */
 function fits(node: SwarmNode, constraint: string): boolean {
   const [, key = "", operator, wanted = ""] = /^(\S+?) ?(==|!=) ?(\S+)$/.exec(constraint) ?? [];
   const equal = attribute(node, key).toLowerCase() === wanted.toLowerCase();

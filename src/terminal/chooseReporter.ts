@@ -18,7 +18,8 @@ export interface ReportFlags {
 export async function chooseReporter({ json, quiet, dryRun }: ReportFlags): Promise<Reporter> {
   if (quiet && !dryRun) return quietReporter(json ? jsonReporter() : plainReporter());
   if (json) return jsonReporter();
-  // A terminal without a size, as of docker exec -t, has no columns: a spinner cannot tell how many lines it takes there.
+  // A terminal without a size, as of docker exec -t, has no columns: a spinner cannot tell how many lines it
+  // takes there.
   if (!process.stderr.isTTY || !process.stderr.columns || process.env.CI) return plainReporter();
   const { spinnerReporter } = await import("./spinnerReporter.js");
   return spinnerReporter();

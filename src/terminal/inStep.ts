@@ -13,9 +13,11 @@ interface Title {
 }
 
 /**
- * Runs work as a step of a reporter. The step ends in any case: a spinner that nobody stops keeps the process running.
+ * Runs work as a step of a reporter. The step ends in any case: a spinner that nobody stops keeps the process
+ * running.
  *
- * @param ending says how the step ended, from what the work returned; without it, the work itself returns that
+ * @param ending says how the step ended, from what the work returned; without it, the work itself returns
+ * that
  * @returns what the work returned
  * @throws what the work throws
  */

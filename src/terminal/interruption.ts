@@ -14,15 +14,19 @@ for (const stream of [process.stdout, process.stderr])
       });
   });
 
-/** Aborts when an output cannot be written any more, as where `head` has seen enough, a disk is full, or a terminal is gone. */
+/**
+ * Aborts when an output cannot be written any more, as where `head` has seen enough, a disk is full, or a
+ * terminal is gone.
+ */
 export const unread: AbortSignal = controller.signal;
 
 /** Signals of a person or a machine that wants the command to end: Ctrl-C, kill, a terminal that is gone. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * A signal that aborts when the command shall end, or nobody reads what it says any more: the first Ctrl-C lets it clean up, the second one ends it at once.
- * The listener stays in place in between, because libraries that restore the cursor end a process nobody listens for.
+ * A signal that aborts when the command shall end, or nobody reads what it says any more: the first Ctrl-C
+ * lets it clean up, the second one ends it at once. The listener stays in place in between, because libraries
+ * that restore the cursor end a process nobody listens for.
  */
 export function interruptionSignal(): AbortSignal {
   const controller = new AbortController();

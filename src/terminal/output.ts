@@ -4,8 +4,9 @@ import { ExitCode, OperatorError } from "../errors.js";
 import { unread } from "./interruption.js";
 
 /**
- * The one place where text reaches a terminal. Much of it comes from outside: names, requests, logs, answers of other
- * registries. What would steer a terminal is shown by its number, so that a client cannot write on the operator's screen.
+ * The one place where text reaches a terminal. Much of it comes from outside: names, requests, logs, answers
+ * of other registries. What would steer a terminal is shown by its number, so that a client cannot write on
+ * the operator's screen.
  */
 
 /** Controls of C0 and C1, formats such as those that turn the direction of text, and separators of lines. */
@@ -47,7 +48,10 @@ export const colours = Object.fromEntries(COLOURS.map((name) => [name, coloured(
 const hasColours = (stream: NodeJS.WriteStream): boolean =>
   stream.isTTY && !process.env.NO_COLOR && stream.hasColors();
 
-/** Text as a stream gets it: made printable, with its colours where the stream has them; without a stream there are none. */
+/**
+ * Text as a stream gets it: made printable, with its colours where the stream has them; without a stream
+ * there are none.
+ */
 export const shown = (text: string, stream?: NodeJS.WriteStream): string =>
   printable(text).replace(MARKS, stream && hasColours(stream) ? "\x1b$1" : "");
 
@@ -61,7 +65,10 @@ export function say(text: string): void {
   process.stderr.write(`${shown(text, process.stderr)}\n`);
 }
 
-/** Shows a line below all others on the terminal of standard error, in the place of the one before; an empty one is none. */
+/**
+ * Shows a line below all others on the terminal of standard error, in the place of the one before; an empty
+ * one is none.
+ */
 export function showBelow(line: string): void {
   const room = Math.max(0, (process.stderr.columns ?? 0) - 1);
   process.stderr.write(`\r\x1b[K${[...oneLine(line)].slice(0, room).join("")}`);
@@ -87,7 +94,10 @@ export async function delivered(): Promise<void> {
   });
 }
 
-/** An event for a machine: one line of JSON. A terminal that shows it is not steered, and who parses it gets every character. */
+/**
+ * An event for a machine: one line of JSON. A terminal that shows it is not steered, and who parses it gets
+ * every character.
+ */
 export function printJson(event: Readonly<Record<string, unknown>>): void {
   const escaped = (found: string) =>
     [...Array(found.length).keys()]

@@ -27,7 +27,8 @@ export function durationText(seconds: number): string {
 }
 
 /**
- * "[=====     ] 42%  12.3 MB of 29 MB, 98 MB/s, 2 s left"; the rate and what is left only when they mean something.
+ * "[=====     ] 42%  12.3 MB of 29 MB, 98 MB/s, 2 s left"; the rate and what is left only when they mean
+ * something.
  *
  * @param withBar whether a bar stands in front
  */

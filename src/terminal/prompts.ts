@@ -4,7 +4,10 @@ import { printable } from "./output.js";
 
 /** Questions on a terminal. Ctrl-C at any of them ends the command with nothing written. */
 
-/** A terminal without a size, as of docker exec -t, gets the usual one: with no columns, each character takes a line. */
+/**
+ * A terminal without a size, as of docker exec -t, gets the usual one: with no columns, each character takes
+ * a line.
+ */
 function screen(): NodeJS.WriteStream {
   if (!process.stderr.columns) Object.assign(process.stderr, { columns: 80, rows: 24 });
   return process.stderr;

@@ -2,8 +2,8 @@
 export type Outcome = "done" | "skipped" | "failed";
 
 /**
- * The edge to the person (or machine) who watches. Steps run one after the other; `progress` belongs to the one
- * that began last. Nothing that goes through here may be a secret, except `password`.
+ * The edge to the person (or machine) who watches. Steps run one after the other; `progress` belongs to the
+ * one that began last. Nothing that goes through here may be a secret, except `password`.
  */
 export interface Reporter {
   begin(id: string, title: string): void;

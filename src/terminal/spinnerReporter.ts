@@ -6,8 +6,8 @@ const FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const FRAME_MILLISECONDS = 80;
 
 /**
- * For a terminal: the running step turns, what is done stays as a line. Standard input is left alone, so that Ctrl-C
- * reaches the command as a signal and it can clean up; the spinner of @clack/prompts takes it.
+ * For a terminal: the running step turns, what is done stays as a line. Standard input is left alone, so that
+ * Ctrl-C reaches the command as a signal and it can clean up; the spinner of @clack/prompts takes it.
  */
 export function spinnerReporter(): Reporter {
   const plain = plainReporter();

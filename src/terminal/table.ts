@@ -1,6 +1,9 @@
 import { oneLine } from "./output.js";
 
-/** A table for a terminal: columns as wide as they need, two spaces between; a line break in a cell begins no line. */
+/**
+ * A table for a terminal: columns as wide as they need, two spaces between; a line break in a cell begins no
+ * line.
+ */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const lines = [head, ...rows].map((line) => line.map(oneLine));
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));

@@ -16,8 +16,8 @@ import { secretId } from "../swarm/secrets.js";
 import { inStep } from "../terminal/inStep.js";
 
 /**
- * Users change with one secret of one service: the registry's htpasswd. Nothing else of the stack is touched, and no compose
- * file is needed, so that a change from an old checkout changes nothing but the users.
+ * Users change with one secret of one service: the registry's htpasswd. Nothing else of the stack is touched,
+ * and no compose file is needed, so that a change from an old checkout changes nothing but the users.
  */
 
 const isHtpasswd = ({ File }: SecretReference): boolean => File?.Name === HTPASSWD;
@@ -36,8 +36,8 @@ async function registryWithUsers(docker: Docker, stack: string): Promise<SwarmSe
 }
 
 /**
- * Gives the registry's service another htpasswd, mounted in the same way. The order of the secrets stays: a service whose
- * secrets change their order gets new tasks with the next deploy.
+ * Gives the registry's service another htpasswd, mounted in the same way. The order of the secrets stays: a
+ * service whose secrets change their order gets new tasks with the next deploy.
  */
 async function swapTo(docker: Docker, stack: string, generation: number): Promise<void> {
   const registry = await registryWithUsers(docker, stack);

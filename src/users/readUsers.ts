@@ -48,7 +48,8 @@ export async function readUsers(stack: Stack): Promise<StackUsers | undefined> {
 }
 
 /**
- * The lines of one generation of the htpasswd: from a task of the registry, or from a service that is started for it.
+ * The lines of one generation of the htpasswd: from a task of the registry, or from a service that is started
+ * for it.
  *
  * @throws OperatorError when no task gives it
  */
@@ -68,7 +69,9 @@ export async function readEntries(
   });
 }
 
-/** From a task of the registry that runs on this engine and has this very secret: during a roll there are two. */
+/**
+ * From a task of the registry that runs on this engine and has this very secret: during a roll there are two.
+ */
 async function fromRegistry(docker: Docker, stack: string, secret: string): Promise<Secret | undefined> {
   const containers = await runningContainers(docker, registryService(stack));
   const tasks = await findTasks(

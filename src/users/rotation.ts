@@ -19,9 +19,9 @@ import { planUsers } from "./planUsers.js";
 import { USER_KINDS } from "./userFindings.js";
 
 /**
- * Changes the users: creates a new generation of the htpasswd, updates the registry, tests it at the front door, delivers
- * the password, and removes the old generation. If it fails before that, the old generation is used again. Only the registry is
- * updated; gateway, reader and library keep running.
+ * Changes the users: creates a new generation of the htpasswd, updates the registry, tests it at the front
+ * door, delivers the password, and removes the old generation. If it fails before that, the old generation is
+ * used again. Only the registry is updated; gateway, reader and library keep running.
  *
  * @param deliver gets the password, if it was generated
  * @returns what was done
@@ -62,7 +62,10 @@ export async function changeUsers(
   return plan;
 }
 
-/** Runs work as a temporary user. If a killed run left that user behind, it gets a new password and is removed afterwards. */
+/**
+ * Runs work as a temporary user. If a killed run left that user behind, it gets a new password and is removed
+ * afterwards.
+ */
 export async function withTemporaryUser<T>(session: Session, work: (login: Login) => Promise<T>): Promise<T> {
   // Nobody is shown it.
   const login = { user: TEMPORARY_USER, password: generatePassword(), origin: "given" } as const;

@@ -5,7 +5,10 @@ import { keptMachines, readStackSecrets } from "../secrets/generations.js";
 import { readSecretByService } from "../secrets/readSecret.js";
 import type { Session } from "../session.js";
 
-/** The account of the admin UI, which every stack has: no rule of `access` keeps it from pulling, and it cannot push. */
+/**
+ * The account of the admin UI, which every stack has: no rule of `access` keeps it from pulling, and it
+ * cannot push.
+ */
 const KIND: MachineSecret = "ui";
 
 /**

@@ -76,8 +76,8 @@ export function judgeAges(
 }
 
 /**
- * What is wrong with the names of users: those that mean a group of the config or are reserved, and names in the rules that
- * no user has.
+ * What is wrong with the names of users: those that mean a group of the config or are reserved, and names in
+ * the rules that no user has.
  *
  * @param facts of the htpasswd
  */

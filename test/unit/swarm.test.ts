@@ -10,7 +10,7 @@ import { ExitCode } from "../../src/errors.js";
 import { sshDestination } from "../../src/host/setupHost.js";
 import { serviceTasks, stackServices, tasksOf } from "../../src/swarm/objects.js";
 import { MOST_SECRET_BYTES, secretLabels, writeSecret } from "../../src/swarm/secrets.js";
-import { deployStack } from "../../src/swarm/stackUpdate.js";
+import { stackDeployArguments } from "../../src/swarm/stackUpdate.js";
 import type { SwarmFacts } from "../../src/swarm/swarmFacts.js";
 import { FakeEngine, refused } from "../support/fakeEngine.js";
 import { named, node, swarmFacts, task } from "./swarmObjects.js";
@@ -63,7 +63,7 @@ describe("preflight", () => {
 });
 
 test("docker is called with exactly these words", () => {
-  expect(deployStack("forge", "docker-compose.yml", "never").join(" ")).toBe(
+  expect(stackDeployArguments("forge", "docker-compose.yml", "never").join(" ")).toBe(
     "stack deploy --with-registry-auth --resolve-image never --compose-file docker-compose.yml forge",
   );
 });

@@ -2,7 +2,10 @@ import { z } from "zod";
 import { namesSecret, valueHoldsSecret } from "../../credentials/redaction.js";
 import { type TextKind, text, UNPRINTABLE } from "../text.js";
 
-/** Labels and variables of the operator's own. Some names are the stack's, and none is the place for a secret: anyone can read them. */
+/**
+ * Labels and variables of the operator's own. Some names are the stack's, and none is the place for a secret:
+ * anyone can read them.
+ */
 
 /** Names that may not be written by hand, why, and what to do instead. */
 type Reserved = readonly [pattern: RegExp, reason: string, remedy: string];
@@ -48,7 +51,10 @@ const READABLE_LABEL: Reserved = [
   "Keep secrets out of labels: name a middleware that Traefik's file provider defines (traefik.middlewares).",
 ];
 
-/** Labels of services: what a constraint of Traefik's provider asks for, or a tool of the operator's own. Traefik ignores case. */
+/**
+ * Labels of services: what a constraint of Traefik's provider asks for, or a tool of the operator's own.
+ * Traefik ignores case.
+ */
 export const serviceLabels = freeValues({
   name: {
     what: "a name of a label",
@@ -100,9 +106,10 @@ export const routerLabels = freeValues({
 }).describe("your own settings for each of our routers, such as tls.options");
 
 /**
- * Settings of the registry that the rest of the stack does not rely on, each with what is below it. A variable replaces the whole
- * setting, so http.headers is not among them: the registry tells the gateway there which users have ended. Source:
- * distribution's configuration.md (every key is REGISTRY_<PATH>), lines 2 and 3.
+ * Settings of the registry that the rest of the stack does not rely on, each with what is below it. A
+ * variable replaces the whole setting, so http.headers is not among them: the registry tells the gateway
+ * there which users have ended. Source: distribution's configuration.md (every key is REGISTRY_<PATH>), lines
+ * 2 and 3.
  */
 const SETTINGS = [
   "REGISTRY_LOG",
@@ -117,7 +124,10 @@ const SETTINGS = [
   "REGISTRY_POLICY",
 ];
 
-/** The registry's other settings, and what starts the programs of the task. What else they read, such as HTTPS_PROXY, is free. */
+/**
+ * The registry's other settings, and what starts the programs of the task. What else they read, such as
+ * HTTPS_PROXY, is free.
+ */
 const NOT_FREE = new RegExp(
   `^(?!(?:${SETTINGS.join("|")})(?:_|$))(?:REGISTRY(?:_|$)|HEPHAESTUS(?:_|$)|LD_|PATH$)`,
 );

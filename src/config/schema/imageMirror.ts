@@ -67,7 +67,8 @@ export const mirror = z
       platforms: z
         .array(platform)
         .min(1)
-        // Source: distribution, registry/storage/manifestlisthandler.go: each manifest that an index names has to be there.
+        // Source: distribution, registry/storage/manifestlisthandler.go: each manifest that an index names
+        // has to be there.
         .refine((platforms) => platforms.length === 1, {
           message: "names several platforms, but a registry takes an index only with all of its images",
           params: { remedy: "Name one platform, or leave platforms out for all of them." },

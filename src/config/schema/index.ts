@@ -21,7 +21,8 @@ export const stackName = text({
 });
 
 /**
- * hephaestus.yaml as it is written: the single source of types, defaults, messages, JSON Schema and reference.
+ * hephaestus.yaml as it is written: the single source of types, defaults, messages, JSON Schema and
+ * reference.
  */
 export const configSchema = z
   .strictObject({

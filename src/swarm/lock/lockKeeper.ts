@@ -5,8 +5,8 @@ import { BEAT_SECONDS, freeLock, LOCK_SECONDS, renewLock } from "./lockObjects.j
 /** A lock that is kept. */
 export interface KeptLock {
   /**
-   * Before each docker command of the work. A process that stood still (a laptop that slept, SIGSTOP) asks first whether
-   * it still has the lock. Who missed two heartbeats may be taken for dead.
+   * Before each docker command of the work. A process that stood still (a laptop that slept, SIGSTOP) asks
+   * first whether it still has the lock. Who missed two heartbeats may be taken for dead.
    *
    * @throws OperatorError when it does not, or could not renew it until it expired
    */

@@ -3,7 +3,10 @@ import type { Docker } from "../../docker/run.js";
 import { findConfig, type NewConfig, NO_CONTENT, removeConfig } from "../configs.js";
 import { LABELS } from "../secrets.js";
 
-/** The Swarm config that is a stack's lock. Its name is unique in the Swarm, and the update of a label renews it. */
+/**
+ * The Swarm config that is a stack's lock. Its name is unique in the Swarm, and the update of a label renews
+ * it.
+ */
 
 const LOCK_LABELS = {
   holder: "hephaestus.lock.holder",
@@ -17,7 +20,9 @@ const LOCK_LABELS = {
 /** Seconds between two heartbeats. */
 export const BEAT_SECONDS = 10;
 
-/** Seconds after the last heartbeat until a lock is free: an engine that restarts may be silent for a minute. */
+/**
+ * Seconds after the last heartbeat until a lock is free: an engine that restarts may be silent for a minute.
+ */
 export const LOCK_SECONDS = 75;
 
 export const lockName = (stack: string): string => `${stack}_lock`;

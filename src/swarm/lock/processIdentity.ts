@@ -1,8 +1,8 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
 /**
- * What tells a process from every other one on any machine: boot, PID namespace, id and start time, in this order.
- * The start time is in clock ticks since the boot. Source: proc(5), field 22 of stat.
+ * What tells a process from every other one on any machine: boot, PID namespace, id and start time, in this
+ * order. The start time is in clock ticks since the boot. Source: proc(5), field 22 of stat.
  *
  * @returns undefined if there is no such process here, or no /proc
  */
@@ -20,8 +20,8 @@ export function processIdentity(pid = process.pid): string | undefined {
 }
 
 /**
- * Whether a process has certainly ended: it belongs to this boot and namespace, and is not there any more. /proc may hide the
- * processes of other users (hidepid, proc(5)).
+ * Whether a process has certainly ended: it belongs to this boot and namespace, and is not there any more.
+ * /proc may hide the processes of other users (hidepid, proc(5)).
  *
  * @param identity as processIdentity returned it
  */

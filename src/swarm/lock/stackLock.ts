@@ -22,21 +22,25 @@ import { hasEnded, processIdentity } from "./processIdentity.js";
  *
  * - The lock is a Swarm config, whose name is unique in the Swarm.
  * - While the operation runs, its holder sends a heartbeat every few seconds, which updates the config.
- * - The lock looks dead as many seconds after the last heartbeat as it says. Both times come from the Swarm, so the clock of
+ * - The lock looks dead as many seconds after the last heartbeat as it says. Both times come from the Swarm,
+ *   so the clock of
  *   an operator's machine may be wrong.
- * - The leader dates the heartbeat, and another manager may tell the time. So a lock that looks dead is taken over only if it
+ * - The leader dates the heartbeat, and another manager may tell the time. So a lock that looks dead is taken
+ *   over only if it
  *   is then seen without a heartbeat for longer than two were due. This process measures that by a clock that nobody sets.
  * - A lock whose holder was a process of this machine that has ended is free at once.
- * - A holder that was suspended checks its lock before the next docker command, and changes nothing more if it lost it.
+ * - A holder that was suspended checks its lock before the next docker command, and changes nothing more if
+ *   it lost it.
  *
- * ops-scripts/deploy.sh takes the same lock. It sends no heartbeats, and its lock says how long the script may take, with a
- * margin for clocks that differ.
+ * ops-scripts/deploy.sh takes the same lock. It sends no heartbeats, and its lock says how long the script
+ * may take, with a margin for clocks that differ.
  */
 
 /**
  * Takes the lock.
  *
- * @param creator creates it: one that works after an interruption, since who is interrupted never hears of a lock to free
+ * @param creator creates it: one that works after an interruption, since who is interrupted never hears of a
+ * lock to free
  * @returns the lock's id, for freeLock
  * @throws OperatorError when another operation works on the stack
  */
@@ -71,7 +75,8 @@ export interface LockState extends Lock {
 async function stateOf(docker: Docker, lock: Lock): Promise<LockState> {
   const now = Date.parse(await engineTime(docker));
   const silence = (now - lock.renewed.getTime()) / 1000;
-  // One clock is wrong, so that the other would say too late that the heartbeats stopped. deploy.sh sends none.
+  // One clock is wrong, so that the other would say too late that the heartbeats stopped. deploy.sh sends
+  // none.
   const isAhead = lock.seconds <= LOCK_SECONDS && silence < -LOCK_SECONDS;
   const stale = hasHolderEnded(lock) || silence > lock.seconds || isAhead;
   return { ...lock, silence: Math.max(0, silence), stale };
@@ -101,7 +106,8 @@ export async function lookAtLock(docker: Docker, stack: string): Promise<LockSta
 /**
  * Runs an operation under the lock of the stack. Jobs that a killed holder left behind are ended first.
  *
- * @throws OperatorError when another operation works on the stack, or took the lock over while this one was suspended
+ * @throws OperatorError when another operation works on the stack, or took the lock over while this one was
+ * suspended
  */
 export async function withLock<T>(
   { docker, cleanupDocker, lockDocker }: Dockers,

@@ -19,7 +19,10 @@ export const json = (status: number, value: unknown, headers: Answer["headers"] 
   headers: { "Content-Type": "application/json; charset=utf-8", ...headers },
 });
 
-/** An error as the distribution specification has it. The message is one of our own: clients take the standard ones for passing faults and retry. */
+/**
+ * An error as the distribution specification has it. The message is one of our own: clients take the standard
+ * ones for passing faults and retry.
+ */
 const error = (
   status: number,
   code: string,
@@ -80,7 +83,9 @@ export const passwordChallenge = (address: Address, isUser: boolean): Answer =>
     "WWW-Authenticate": `Basic realm="${address.authority}"`,
   });
 
-/** Not 401: with a token that was given for this very scope, some clients would ask for another one for ever. */
+/**
+ * Not 401: with a token that was given for this very scope, some clients would ask for another one for ever.
+ */
 export const logInFirst = (address: Address): Answer => denied(logIn(address));
 
 /** What a person reads whose password gives nothing; undefined where it is not right. */

@@ -6,7 +6,10 @@ const PLACE_MS = 60_000;
 export const hasBody = (headers: NginxRequest["headersIn"]): boolean =>
   headers["Transfer-Encoding"] !== undefined || Number(headers["Content-Length"] ?? 0) > 0;
 
-/** Counts requests whose body nobody reads: each holds memory of the program until its body has come, or nginx gives up. */
+/**
+ * Counts requests whose body nobody reads: each holds memory of the program until its body has come, or nginx
+ * gives up.
+ */
 const counted = (counts: Counts, network: string, by: number): number[] =>
   ["bodies", `bodies ${network}`].map((name) => counts.incr(name, by, 0, PLACE_MS));
 

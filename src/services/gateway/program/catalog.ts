@@ -6,7 +6,10 @@ import type { Seats } from "./seats.js";
 /** How many lists are made at the same time: each takes a while, and anyone may ask. */
 export const CATALOG_SEATS: Seats = { of: "catalogs", most: 60, mostOfNetwork: 20 };
 
-/** Names on a page of the catalog: where a client does not say, and at most. Source: distribution's configuration.md. */
+/**
+ * Names on a page of the catalog: where a client does not say, and at most. Source: distribution's
+ * configuration.md.
+ */
 const PAGE = 100;
 const MOST = 1000;
 

@@ -39,7 +39,10 @@ export interface CheckLimits {
   /** Wrong ones of everybody: so many at once, then so many in a minute, are few. */
   guessesAtOnce: number;
   guessesPerMinute: number;
-  /** How many requests may wait for answers about passwords that were not right lately, and how many of them for one network. */
+  /**
+   * How many requests may wait for answers about passwords that were not right lately, and how many of them
+   * for one network.
+   */
   waiting: number;
   waitingOfNetwork: number;
 }
@@ -66,8 +69,9 @@ const LONGEST_PAUSE_MS = 1000;
 const REMEMBERED: readonly Refusal[] = ["wrong", "denied", "misnamed"];
 
 /**
- * Checks a password: each is asked about once in `remember` seconds, however many ask at the same time. One that was right
- * within a day waits for nobody; any other needs a turn, and fewer wrong ones from its network than the limit.
+ * Checks a password: each is asked about once in `remember` seconds, however many ask at the same time. One
+ * that was right within a day waits for nobody; any other needs a turn, and fewer wrong ones from its network
+ * than the limit.
  *
  * @param credential the Base64 of NAME:PASSWORD. Nothing keeps it: memory has a keyed hash
  * @param network of the client

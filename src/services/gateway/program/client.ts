@@ -10,7 +10,10 @@ export function clientAddress(remote: string, isProxy: boolean, forwarded: strin
   return ipv4 ?? bracketed ?? ipv6 ?? remote;
 }
 
-/** The network that an address counts for: an IPv6 network of 64 bits belongs to one customer, who has all of its addresses. */
+/**
+ * The network that an address counts for: an IPv6 network of 64 bits belongs to one customer, who has all of
+ * its addresses.
+ */
 export function networkOf(address: string): string {
   if (!address.includes(":")) return address;
   const mapped = /^::ffff:([0-9.]+)$/i.exec(address)?.[1];

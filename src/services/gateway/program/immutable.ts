@@ -27,7 +27,10 @@ export async function whyKept(rule: RepositoryRule, asked: Asked, ask: Ask): Pro
   return (await leadTo(repository, kept, reference, ask)) ? isNeeded : undefined;
 }
 
-/** Whether some tags name a manifest, or lead to it by lists. What is listed counts though it is not there. Each is read once, however they list each other. */
+/**
+ * Whether some tags name a manifest, or lead to it by lists. What is listed counts though it is not there.
+ * Each is read once, however they list each other.
+ */
 async function leadTo(
   repository: string,
   tags: readonly string[],

@@ -24,7 +24,8 @@ export function judge(
   reads: boolean,
 ): Verdict {
   if (asked === undefined && (reads || claim.kind === "user")) return "unknown";
-  // A password that cannot be checked at the moment, or is wrong, is no reason to refuse what anyone may pull.
+  // A password that cannot be checked at the moment, or is wrong, is no reason to refuse what anyone may
+  // pull.
   const isPublic = asked?.operation === "pull" && permits(ANYONE, asked, rightsOf, []);
   if (claim.kind === "user") return isPublic ? "allow" : "check";
   const isOpen = isAnyPublic(rules);

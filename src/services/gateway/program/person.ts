@@ -25,7 +25,10 @@ export function personOf({ user, groups }: Account): Person {
   return USER_NAME.test(user) ? { kind: "caller", user, groups } : { kind: "nobody" };
 }
 
-/** How a person is named in the log. The admin UI says for whom it asks: Authelia let them in there. Nobody else is believed. */
+/**
+ * How a person is named in the log. The admin UI says for whom it asks: Authelia let them in there. Nobody
+ * else is believed.
+ */
 export const nameInLog = ({ user }: Account, person: Person, askedFor: string | undefined): string =>
   person.kind === "ui" && askedFor !== undefined && !isReserved(askedFor) && USER_NAME.test(askedFor)
     ? `${askedFor} via ${user}`

@@ -30,8 +30,8 @@ export function sentAddress(asked: Asked, method: string, person: Person, rights
   const { kind, path, query } = asked;
   if (query === "" || kind === "manifests" || kind === "blobs") return path;
   if (kind !== "uploads" || method !== "POST") return `${path}?${query}`;
-  // A layer of another repository is taken over by its name alone: where the user may not pull there, the query is left out,
-  // and the client uploads the layer.
+  // A layer of another repository is taken over by its name alone: where the user may not pull there, the
+  // query is left out, and the client uploads the layer.
   const found = parameters(query);
   const from = found?.get("from");
   const mayTake =

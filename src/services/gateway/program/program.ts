@@ -72,7 +72,8 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
 
   async function token(r: NginxRequest, claim: Claim, query: string): Promise<answers.Answer> {
     if (!isRead(r.method)) return answers.TOKENS_BY_GET;
-    // For any scope: Docker's command asks for push and crane for the catalog where they only read. Writing needs a user.
+    // For any scope: Docker's command asks for push and crane for the catalog where they only read. Writing
+    // needs a user.
     if (claim.kind === "none" && isAnyPublic(rules)) return answers.tokenAnswer(ANONYMOUS_TOKEN);
     if (claim.kind !== "user") return answers.passwordChallenge(addressFor(r), false);
     // The token is what the client sent: where it does more than pull what anyone may, it is checked there.
@@ -136,8 +137,8 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     if (asked.operation === "delete") return (await whyKept(rule, asked, ask)) ?? { place: "@writes" };
     const isTag = asked.kind === "manifests" && !isDigest(asked.reference);
     if (!isTag || !isImmutable(rule, asked.reference)) return { place: "@writes" };
-    // By the digest that the tag has already, the registry takes the same content alone. Two pushes of a new tag at the same moment
-    // both find that it does not exist: the later one decides, and then it stays.
+    // By the digest that the tag has already, the registry takes the same content alone. Two pushes of a new
+    // tag at the same moment both find that it does not exist: the later one decides, and then it stays.
     const { status, headersOut } = await ask("HEAD", asked.path);
     if (status === 404) return { place: "@writes" };
     const digest = headersOut["Docker-Content-Digest"] ?? "";

@@ -39,8 +39,9 @@ export function splitQuery(uri: string): { path: string; query: string } {
 }
 
 /**
- * The one reader of paths. A path that is written in another way than the specification has it names nothing: so the registry never
- * reads another repository in it than the one that was judged. Source: OCI distribution specification 1.1, "Endpoints".
+ * The one reader of paths. A path that is written in another way than the specification has it names nothing:
+ * so the registry never reads another repository in it than the one that was judged. Source: OCI distribution
+ * specification 1.1, "Endpoints".
  *
  * @param uri as it was sent
  */
@@ -76,7 +77,10 @@ export function parse(method: string, uri: string): Asked | undefined {
   };
 }
 
-/** The end of a path decides: a component of a repository's name may be `blobs`, `uploads`, `tags` and the like. */
+/**
+ * The end of a path decides: a component of a repository's name may be `blobs`, `uploads`, `tags` and the
+ * like.
+ */
 function placeOf(parts: readonly string[]) {
   const last = parts.at(-1) ?? "";
   const before = parts.at(-2) ?? "";
@@ -97,7 +101,10 @@ function placeOf(parts: readonly string[]) {
   return { kind: before, repository, reference, end: `${before}/${reference}` } as const;
 }
 
-/** What is no reading of a known kind needs the right to push: an upload in any step, and methods that do nothing. */
+/**
+ * What is no reading of a known kind needs the right to push: an upload in any step, and methods that do
+ * nothing.
+ */
 function operationOf(method: string, kind: Kind): "pull" | "push" | "delete" {
   if (kind === "uploads") return "push";
   if (isRead(method)) return "pull";
@@ -105,8 +112,8 @@ function operationOf(method: string, kind: Kind): "pull" | "push" | "delete" {
 }
 
 /**
- * The parameters of a query as the registry reads them; undefined where it is not clear how it does: a parameter that stands
- * there twice, a semicolon, a broken escape.
+ * The parameters of a query as the registry reads them; undefined where it is not clear how it does: a
+ * parameter that stands there twice, a semicolon, a broken escape.
  */
 export function parameters(query: string): ReadonlyMap<string, string> | undefined {
   const found = new Map<string, string>();

@@ -11,7 +11,8 @@ export interface Seats {
 }
 
 /**
- * Does something that takes a while. A request that waits holds memory of the program, so not everybody may at once.
+ * Does something that takes a while. A request that waits holds memory of the program, so not everybody may
+ * at once.
  *
  * @returns undefined where all seats are taken
  */

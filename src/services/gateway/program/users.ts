@@ -4,7 +4,9 @@ import { typedName } from "./claim.js";
 import type { NginxRequest } from "./nginx.js";
 import type { Settings } from "./settings.js";
 
-/** Asks who knows a user: the registry, whose htpasswd has the stack's own accounts too, and then Authelia. */
+/**
+ * Asks who knows a user: the registry, whose htpasswd has the stack's own accounts too, and then Authelia.
+ */
 export async function askUsers(
   r: NginxRequest,
   provider: Settings["provider"],
