@@ -120,14 +120,14 @@ test("what something else puts under the stack's name later is not waited for, a
 test("going back from a first deploy leaves what something else has there", {
   timeout: TIMEOUT,
 }, async () => {
-  await writeConfig(infra, swarm, { gateway: { image: "hephaestus-standin/nginx:0.0" } });
+  await writeConfig(infra, swarm, { gateway: { image: "hephaestus-standin/nginx:1.99" } });
   await infra.hephaestus(["render"]);
   const run = await infra.hephaestus([...DEPLOY, "--timeout", "60"], {
     env: CREDENTIALS,
     onOutput: intrude("infra_worker", /Secrets \.\.\./),
   });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
-  expect(run.stderr).toContain("No such image: hephaestus-standin/nginx:0.0");
+  expect(run.stderr).toContain("No such image: hephaestus-standin/nginx:1.99");
   expect(run.stderr).toContain(
     "There was no previous state. Everything that this deploy created was removed.",
   );
