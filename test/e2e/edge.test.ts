@@ -122,6 +122,12 @@ async function withName<T>(work: () => Promise<T>): Promise<T> {
 const client = (args: string[], input = "") =>
   forge.run("docker", ["--config", `${forge.folder}/client`, ...args], { input });
 
+/** The engine reads /etc/hosts again after 5 seconds only (Go's net package, cacheMaxAge), so it may not know the name yet. */
+const logIn = () =>
+  expect
+    .poll(() => client(["login", "-u", USER, "--password-stdin", AUTHORITY], PASSWORD), { interval: 1000 })
+    .toMatchObject({ exitCode: 0 });
+
 test("the labels that were asked for, and no TLS on the router, reach the Swarm", async () => {
   const format = ["--format", "{{json .Spec.Labels}}"];
   const labels = JSON.parse(await target.docker("service", "inspect", ...format, "edge_gateway")) as object;
@@ -159,8 +165,7 @@ test("docker logs in, pushes and pulls through a tunnel that ends TLS on another
     const name = `${AUTHORITY}/tools/hello:1`;
     await target.docker("tag", swarm.images.hello, name);
     closing.push(() => forge.docker("rmi", name));
-    const login = await client(["login", "-u", USER, "--password-stdin", AUTHORITY], PASSWORD);
-    expectOk(login);
+    await logIn();
     const push = await client(["push", name]);
     expectOk(push);
     await target.docker("rmi", name);
@@ -243,8 +248,7 @@ test("a network that exists keeps its MTU: deploy, diff and doctor say so, and w
   expect(await mtus()).toEqual([1380 - VXLAN, 1450, 1500]);
   expect((await forge.hephaestus(["diff"])).all).not.toMatch(/edge_internal is/);
   await withName(async () => {
-    const login = await client(["login", "-u", USER, "--password-stdin", AUTHORITY], PASSWORD);
-    expectOk(login);
+    await logIn();
     const pull = await client(["pull", `${AUTHORITY}/tools/hello:1`]);
     expectOk(pull);
   });
