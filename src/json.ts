@@ -5,7 +5,14 @@ import type { z } from "zod";
  *
  * @throws TypeError where it is no JSON, or has another shape; it says where
  */
-export function parseJson<T>(schema: z.ZodType<T>, text: string): T {
+export const parseJson = <T>(schema: z.ZodType<T>, text: string): T => checkJson(schema, text).data;
+
+/**
+ * The same.
+ *
+ * @returns `data` has what the schema names; `json` is the document as it came, with its other fields
+ */
+export function checkJson<T>(schema: z.ZodType<T>, text: string): { data: T; json: unknown } {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -13,7 +20,7 @@ export function parseJson<T>(schema: z.ZodType<T>, text: string): T {
     throw new TypeError("is no JSON", { cause });
   }
   const { data, error } = schema.safeParse(json);
-  if (error === undefined) return data as T;
+  if (error === undefined) return { data: data as T, json };
   const [issue] = error.issues;
   const place = issue?.path.join(".") ?? "";
   throw new TypeError(`${place === "" ? "" : `at ${place}: `}${issue?.message}`);

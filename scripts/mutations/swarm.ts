@@ -137,8 +137,8 @@ export const SWARM: readonly Subject[] = [
         rule: "what the engine keeps is not removed",
       },
       {
-        what: "    parseJson(schema, text);\n",
-        by: "",
+        what: "return checkJson(schema, text).json as T;",
+        by: "return JSON.parse(text) as T;",
         rule: "an odd answer is an error with its source",
       },
     ],

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ExitCode, OperatorError } from "../errors.js";
-import { parseJson } from "../json.js";
+import { checkJson } from "../json.js";
 import type { EngineAnswer, EngineRequest } from "./engineConnection.js";
 import { placeOf, requestFailed } from "./failures.js";
 import type { Docker } from "./run.js";
@@ -88,7 +88,7 @@ function successful(request: EngineRequest, answer: EngineAnswer): string {
  */
 export function checked<T>(schema: z.ZodType<T>, where: string, text: string): T {
   try {
-    parseJson(schema, text);
+    return checkJson(schema, text).json as T;
   } catch (cause) {
     throw new OperatorError(`gave an odd answer: ${(cause as Error).message}`, {
       where,
@@ -97,5 +97,4 @@ export function checked<T>(schema: z.ZodType<T>, where: string, text: string): T
       cause,
     });
   }
-  return JSON.parse(text) as T;
 }
