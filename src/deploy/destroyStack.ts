@@ -7,12 +7,12 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { Session } from "../session.js";
 import { type FolderStorage, runningStorage } from "../storage/runningStorage.js";
 import { listConfigs } from "../swarm/configs.js";
-import { labelledBy } from "../swarm/helperService.js";
+
 import { runJob } from "../swarm/jobs.js";
 import { helperServices } from "../swarm/leftovers.js";
 import { lockName } from "../swarm/lock/lockObjects.js";
 import { withLock } from "../swarm/lock/stackLock.js";
-import { stackServices } from "../swarm/objects.js";
+import { labelledBy, stackServices } from "../swarm/objects.js";
 import { ownNetworks } from "../swarm/ownership.js";
 import { stackSecretNames } from "../swarm/secrets.js";
 import { removeNetworks } from "../swarm/stackUpdate.js";

@@ -1,7 +1,7 @@
-import { engineRemove, type Filters } from "../docker/engineApi.js";
+import { engineRemove } from "../docker/engineApi.js";
 import type { Docker } from "../docker/run.js";
 import { MOST_PROCESSES } from "../services/parts.js";
-import { listServices } from "./objects.js";
+import { labelledBy, listServices } from "./objects.js";
 import { LABELS } from "./secrets.js";
 
 /**
@@ -33,9 +33,6 @@ export function createHelperService(
     ...rest,
   ];
 }
-
-/** The filter for the services that carry the stack's label: its own, and those beside it. */
-export const labelledBy = (stack: string): Filters => ({ label: [`${LABELS.stack}=${stack}`] });
 
 /**
  * Removes a helper service; one of that name that hephaestus did not make stays.

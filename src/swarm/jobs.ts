@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { dockerFailed, isFinal } from "../docker/failures.js";
 import type { Docker, Dockers } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { createHelperService, labelledBy, removeService } from "./helperService.js";
-import { findTasks, listServices, type SwarmTask, serviceTasks } from "./objects.js";
+import { createHelperService, removeService } from "./helperService.js";
+import { findTasks, labelledBy, listServices, type SwarmTask, serviceTasks } from "./objects.js";
 import { readServiceLog } from "./serviceLogs.js";
 
 /** A command that runs once on the node that fits: a Swarm job (Docker Engine 20.10, API 1.41). */

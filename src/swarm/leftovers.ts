@@ -1,7 +1,6 @@
 import type { Docker } from "../docker/run.js";
 import { removeConfig } from "./configs.js";
-import { labelledBy } from "./helperService.js";
-import { listServices, STACK_LABEL, type SwarmService } from "./objects.js";
+import { labelledBy, listServices, STACK_LABEL, type SwarmService } from "./objects.js";
 import { ownConfigs } from "./ownership.js";
 
 /** The services that hephaestus started beside the stack: jobs, and the reader of an htpasswd. */

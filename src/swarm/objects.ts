@@ -126,6 +126,9 @@ export const STACK_LABEL = "com.docker.stack.namespace";
 /** The filter for what is in the namespace of a stack. */
 export const inNamespace = (stack: string): Filters => ({ label: [`${STACK_LABEL}=${stack}`] });
 
+/** The filter for what carries the stack's label: its own, and what hephaestus has beside it. */
+export const labelledBy = (stack: string): Filters => ({ label: [`${OWNER_LABEL}=${stack}`] });
+
 /** Services by name; all of the Swarm without filters. The engine leaves out those that run a plugin. */
 export async function listServices(docker: Docker, filters: Filters = {}): Promise<SwarmService[]> {
   const services = await engineGet(docker, listPath("/services", filters), z.array(SERVICE));

@@ -5,7 +5,7 @@ import { engineGet, enginePost, engineRemove, type Filters, listPath } from "../
 import type { Docker } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { OWNER_LABEL } from "../services/composeModel.js";
-import { LABELS_OF } from "./objects.js";
+import { LABELS_OF, labelledBy } from "./objects.js";
 
 /** Labels of what hephaestus creates. None holds anything that was derived from a password. */
 export const LABELS = {
@@ -134,7 +134,7 @@ export const listSecrets = (docker: Docker, filters: Filters): Promise<SwarmSecr
   engineGet(docker, listPath("/secrets", filters), z.array(SECRET));
 
 const labelledSecrets = (docker: Docker, stack: string): Promise<SwarmSecret[]> =>
-  listSecrets(docker, { label: [`${LABELS.stack}=${stack}`] });
+  listSecrets(docker, labelledBy(stack));
 
 /** The id of a secret. @throws OperatorError when there is none of that name */
 export const secretId = async (docker: Docker, name: string): Promise<string> =>

@@ -1,6 +1,6 @@
 import type { Docker } from "../docker/run.js";
 import { listConfigs, removeConfig, type SwarmConfig } from "./configs.js";
-import { labelledBy } from "./helperService.js";
+import { labelledBy } from "./objects.js";
 
 /** The configs that hephaestus keeps its notes in, by the stack's label and the beginning of their names. */
 export const stackConfigs = async (docker: Docker, stack: string, prefix: string): Promise<SwarmConfig[]> =>
