@@ -333,7 +333,7 @@ export const GATEWAY: readonly Subject[] = [
     [
       { what: "all > most || ofNetwork", by: "ofNetwork", rule: "not everybody waits at once" },
       { what: "|| ofNetwork > mostOfNetwork", by: "", rule: "one network does not take all seats" },
-      { what: "counts.incr(name, -1, 0, SEAT_MS)", by: "counts.get(name)", rule: "a seat is given back" },
+      { what: "counted(counts, of, network, -1);", by: "", rule: "a seat is given back" },
     ],
   ),
   program(

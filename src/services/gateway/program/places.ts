@@ -4,7 +4,7 @@ import { type Person, permits } from "./person.js";
 import { type Asked, isDigest, isRepository, parameters, queryText } from "./request.js";
 
 /** The named locations of nginx.conf, by what they do. */
-export type Place = "@manifests" | "@digests" | "@layers" | "@lists" | "@lists" | "@writes" | "@immutable";
+export type Place = "@manifests" | "@digests" | "@layers" | "@lists" | "@writes" | "@immutable";
 
 /** Where a read goes. */
 export function placeOfRead(

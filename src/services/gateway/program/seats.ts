@@ -10,6 +10,10 @@ export interface Seats {
   mostOfNetwork: number;
 }
 
+/** Takes a seat, or gives it back. @returns how many are taken then, and how many of them for the network */
+export const counted = (counts: Counts, of: string, network: string, by: 1 | -1): number[] =>
+  [of, `${of} ${network}`].map((name) => counts.incr(name, by, 0, SEAT_MS));
+
 /**
  * Does something that takes a while. A request that waits holds memory of the program, so not everybody may
  * at once.
@@ -22,11 +26,10 @@ export async function seated<Result>(
   network: string,
   work: () => Promise<Result>,
 ): Promise<Result | undefined> {
-  const names = [of, `${of} ${network}`];
-  const [all = 0, ofNetwork = 0] = names.map((name) => counts.incr(name, 1, 0, SEAT_MS));
+  const [all = 0, ofNetwork = 0] = counted(counts, of, network, 1);
   try {
     return all > most || ofNetwork > mostOfNetwork ? undefined : await work();
   } finally {
-    for (const name of names) counts.incr(name, -1, 0, SEAT_MS);
+    counted(counts, of, network, -1);
   }
 }

@@ -163,15 +163,25 @@ var mayNot = (user, operation, repository) => {
   return denied(`${user} may not ${what === void 0 ? "do this" : `${what} ${repository}`}`);
 };
 
+// src/services/gateway/program/seats.ts
+var SEAT_MS = 6e4;
+var counted = (counts, of, network, by) => [of, `${of} ${network}`].map((name) => counts.incr(name, by, 0, SEAT_MS));
+async function seated(counts, { of, most, mostOfNetwork }, network, work) {
+  const [all = 0, ofNetwork = 0] = counted(counts, of, network, 1);
+  try {
+    return all > most || ofNetwork > mostOfNetwork ? void 0 : await work();
+  } finally {
+    counted(counts, of, network, -1);
+  }
+}
+
 // src/services/gateway/program/bodies.ts
-var PLACE_MS = 6e4;
 var hasBody = (headers) => headers["Transfer-Encoding"] !== void 0 || Number(headers["Content-Length"] ?? 0) > 0;
-var counted = (counts, network, by) => ["bodies", `bodies ${network}`].map((name) => counts.incr(name, by, 0, PLACE_MS));
 function takePlace(counts, most, network) {
-  const [all = 0, ofNetwork = 0] = counted(counts, network, 1);
+  const [all = 0, ofNetwork = 0] = counted(counts, "bodies", network, 1);
   return all <= most && ofNetwork <= Math.ceil(most / 3);
 }
-var leavePlace = (counts, network) => counted(counts, network, -1);
+var leavePlace = (counts, network) => counted(counts, "bodies", network, -1);
 
 // src/services/gateway/program/request.ts
 var LONGEST_NAME = 255;
@@ -294,20 +304,6 @@ var passedOn = ({ status, responseText = "" }) => status >= 500 ? UNAVAILABLE : 
 
 // src/services/gateway/program/checks.ts
 import hashes from "crypto";
-
-// src/services/gateway/program/seats.ts
-var SEAT_MS = 6e4;
-async function seated(counts, { of, most, mostOfNetwork }, network, work) {
-  const names = [of, `${of} ${network}`];
-  const [all = 0, ofNetwork = 0] = names.map((name) => counts.incr(name, 1, 0, SEAT_MS));
-  try {
-    return all > most || ofNetwork > mostOfNetwork ? void 0 : await work();
-  } finally {
-    for (const name of names) counts.incr(name, -1, 0, SEAT_MS);
-  }
-}
-
-// src/services/gateway/program/checks.ts
 var DAY_MS = 864e5;
 var FIRST_PAUSE_MS = 50;
 var LONGEST_PAUSE_MS = 1e3;
