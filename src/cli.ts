@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError } from "@commander-js/extra-typings";
-import { COMMANDS } from "./commands/allCommands.js";
+import { COMMAND_GROUPS } from "./commands/allCommands.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
+import { CONFIG_FILE } from "./host/configFile.js";
 import { PACKAGE } from "./packageFolder.js";
 // Before anything is written.
 import "./terminal/interruption.js";
@@ -12,6 +13,10 @@ import "./terminal/interruption.js";
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 2) {
+    process.stderr.write(firstSteps(existsSync(CONFIG_FILE)));
+    return ExitCode.usage;
+  }
   let exitCode: number = ExitCode.ok;
   const program = buildProgram((code) => {
     exitCode = code;
@@ -42,6 +47,33 @@ function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+const ABOUT = "Your own container registry on Docker Swarm, behind Traefik and Authelia.";
+
+/** What whoever gives no command may want to do next. */
+const firstSteps = (hasConfig: boolean): string =>
+  [
+    ABOUT,
+    "",
+    ...(hasConfig
+      ? [
+          `This folder has a ${CONFIG_FILE}. Usual next steps:`,
+          "",
+          "  hephaestus deploy    make it run, or apply what has changed",
+          "  hephaestus status    the state of the stack",
+        ]
+      : [
+          `This folder has no ${CONFIG_FILE}. Begin with:`,
+          "",
+          "  hephaestus init      write it: a few questions",
+          "  hephaestus deploy    make it run, on a manager of your Swarm",
+        ]),
+    "",
+    "All commands: hephaestus --help",
+    "",
+  ].join("\n");
+
+const HELP_OF_ONE = "hephaestus COMMAND --help explains a command and shows an example.";
+
 const exitCodeHelp = (): string =>
   [
     "",
@@ -52,12 +84,20 @@ const exitCodeHelp = (): string =>
 /** The whole program; parsing runs a command. */
 export function buildProgram(finish: (code: ExitCode) => void) {
   const program = new Command("hephaestus")
-    .description("Your own container registry on Docker Swarm, behind Traefik and Authelia.")
+    // Names alone: the arguments stand in the help of each command.
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .version(packageVersion())
     .option("--debug", "print stack traces with errors")
     .addHelpText("after", exitCodeHelp)
     .showHelpAfterError("(see --help)")
     .exitOverride();
-  for (const add of COMMANDS) add(program, finish);
-  return program;
+  const overview = COMMAND_GROUPS.map(({ title, commands }) => {
+    program.commandsGroup(`${title}:`);
+    const before = program.commands.length;
+    for (const add of commands) add(program, finish);
+    const names = program.commands.slice(before).map((command) => command.name());
+    return `  ${title.padEnd(23)}${names.join(", ")}`;
+  });
+  program.helpCommand("help [command]", "the same as COMMAND --help");
+  return program.description([ABOUT, "", ...overview, "", HELP_OF_ONE].join("\n"));
 }

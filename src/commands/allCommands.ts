@@ -26,33 +26,14 @@ import { addUpgrade } from "./upgrade.js";
 import { addUsage } from "./usage.js";
 import { addUsers } from "./user.js";
 
-/** All commands, in the order of the help. */
-export const COMMANDS: readonly AddCommand[] = [
-  addInit,
-  addRender,
-  addDeploy,
-  addRotatePassword,
-  addUsers,
-  addAccess,
-  addSecrets,
-  addLock,
-  addDiff,
-  addUpgrade,
-  addStatus,
-  addUsage,
-  addLogs,
-  addDestroy,
-  addMaintain,
-  addMirror,
-  addPruneTags,
-  addGc,
-  addHistory,
-  addAudit,
-  addRollback,
-  addDoctor,
-  addBackup,
-  addRestore,
-  addBundle,
-  addSchema,
-  addCompletion,
+/** All commands, by what people want to do, in the order of the help. */
+export const COMMAND_GROUPS: readonly { title: string; commands: readonly AddCommand[] }[] = [
+  { title: "Begin", commands: [addInit, addRender, addDeploy] },
+  { title: "Users and passwords", commands: [addRotatePassword, addUsers, addAccess] },
+  { title: "See what is", commands: [addStatus, addDoctor, addLogs, addUsage, addAudit, addHistory] },
+  { title: "Change the stack", commands: [addDiff, addUpgrade, addRollback, addDestroy] },
+  { title: "Look after the images", commands: [addMirror, addPruneTags, addGc, addMaintain] },
+  { title: "Save and move", commands: [addBackup, addRestore, addBundle] },
+  { title: "Look behind", commands: [addSecrets, addLock] },
+  { title: "Editor, shell, help", commands: [addSchema, addCompletion] },
 ];

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
+import { buildProgram } from "../../../src/cli.js";
 import { ExitCode } from "../../../src/errors.js";
 import { folder, hephaestus, PROGRAM, ROOT, spawn, useFolder } from "../../support/commandLine.js";
 
@@ -12,8 +13,24 @@ useFolder();
 test("says its version and its commands", async () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
   expect(await spawn(PROGRAM, ["--version"])).toMatchObject({ exitCode: 0, stdout: version });
-  const help = await hephaestus("--help");
-  for (const command of ["init", "render", "deploy", "schema"]) expect(help.stdout).toContain(command);
+});
+
+test("names every command on the first screen of its help", async () => {
+  const screen = (await hephaestus("--help")).stdout.split("\n").slice(0, 24);
+  const commands = buildProgram(() => undefined).commands.map((command) => command.name());
+  expect(commands.length).toBeGreaterThan(25);
+  for (const command of commands) expect(screen.join("\n")).toMatch(new RegExp(`[ ,]${command}(,|$)`, "m"));
+  for (const line of screen) expect(line.length).toBeLessThan(80);
+});
+
+test("says without a command what to do next", async () => {
+  const without = await hephaestus();
+  expect(without).toMatchObject({ exitCode: ExitCode.usage, stdout: "" });
+  expect(without.stderr).toContain("hephaestus init");
+  writeFileSync(join(folder, "hephaestus.yaml"), "domain: forge.example\n");
+  const { stderr } = await hephaestus();
+  expect(stderr).toContain("hephaestus deploy");
+  expect(stderr).not.toContain("hephaestus init");
 });
 
 test("ends with the exit code of its error, and keeps results apart from what it says", async () => {
