@@ -3,7 +3,7 @@
  * in half of the time of 300 modules. With --sourcemap its map is written too.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import Handlebars from "handlebars";
@@ -26,6 +26,22 @@ export default {
     throw new Error("A template is not as it was when this program was built: npm run build");
   },
 };`;
+}
+
+/** The files that the program reads, so that it needs no others. */
+function packageFiles(): string {
+  const folders = ["templates", "ops-scripts"].flatMap((folder) =>
+    readdirSync(`${ROOT}${folder}`, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(ROOT, join(entry.parentPath, entry.name))),
+  );
+  const texts = ["package.json", ...folders.sort()].map((path) => [
+    path,
+    readFileSync(`${ROOT}${path}`, "utf8"),
+  ]);
+  return `const texts = new Map(${JSON.stringify(texts)});
+export const PACKAGE = new URL("../", import.meta.url);
+export const packageFile = (path) => texts.get(path);`;
 }
 
 /** What takes the place of modules, by their paths. */
@@ -51,6 +67,7 @@ const { metafile, outputFiles } = await build({
   },
   plugins: [
     replaced(/handlebars\/lib\/index\.js$/, compiledTemplates),
+    replaced(/\/src\/packageFiles\.ts$/, packageFiles),
     replaced(
       /\/src\/render\/gatewayProgram\.ts$/,
       () => `export const GATEWAY_PROGRAM = ${JSON.stringify(GATEWAY_PROGRAM)};`,

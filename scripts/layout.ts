@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 /** The folders and files of src/, from the bottom up. A module imports from its own layer and from those below it. */
 export const LAYERS = [
   "errors.ts",
-  "packageFolder.ts",
+  "packageFiles.ts",
   "json.ts",
   "finding.ts",
   "credentials",

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { COMMAND_GROUPS } from "./commands/allCommands.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
 import { CONFIG_FILE } from "./host/configFile.js";
-import { PACKAGE } from "./packageFolder.js";
+import { packageFile } from "./packageFiles.js";
+import { say } from "./terminal/output.js";
 // Before anything is written.
 import "./terminal/interruption.js";
 
@@ -14,7 +15,7 @@ import "./terminal/interruption.js";
  */
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 2) {
-    process.stderr.write(firstSteps(existsSync(CONFIG_FILE)));
+    say(firstSteps(existsSync(CONFIG_FILE)));
     return ExitCode.usage;
   }
   let exitCode: number = ExitCode.ok;
@@ -43,8 +44,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL("package.json", PACKAGE), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
+  return (JSON.parse(packageFile("package.json")) as { version: string }).version;
 }
 
 const ABOUT = "Your own container registry on Docker Swarm, behind Traefik and Authelia.";
@@ -69,7 +69,6 @@ const firstSteps = (hasConfig: boolean): string =>
         ]),
     "",
     "All commands: hephaestus --help",
-    "",
   ].join("\n");
 
 const HELP_OF_ONE = "hephaestus COMMAND --help explains a command and shows an example.";

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { absentAs } from "../host/files.js";
-import { PACKAGE } from "../packageFolder.js";
+import { PACKAGE } from "../packageFiles.js";
 import { PROGRAM_FOLDER } from "./bundleFormat.js";
 import { type Entry, fileEntry } from "./tarFile.js";
 

@@ -58,7 +58,7 @@ const ROOT = "/host";
  */
 async function setupHostByJob(session: Session, { id }: NamedNode): Promise<string> {
   const { config, options, reporter } = session;
-  const script = await loadSetupScript();
+  const script = loadSetupScript();
   const job = {
     name: "setup-host",
     image: config.gateway.image,

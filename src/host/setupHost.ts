@@ -1,12 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { type Config, storageFolder } from "../config/resolve.js";
 import { childEnvironment } from "../docker/childEnvironment.js";
 import { ExitCode, OperatorError } from "../errors.js";
-import { PACKAGE } from "../packageFolder.js";
-
-const SCRIPT = new URL("ops-scripts/setup_host.sh", PACKAGE);
+import { packageFile } from "../packageFiles.js";
 
 export interface HostResult {
   ready: boolean;
@@ -15,7 +11,7 @@ export interface HostResult {
 }
 
 /** The text of the script. */
-export const loadSetupScript = (): Promise<string> => readFile(SCRIPT, "utf8");
+export const loadSetupScript = (): string => packageFile("ops-scripts/setup_host.sh");
 
 /** The script's arguments for a config whose images are in a folder. */
 export function setupHostArguments(config: Config, checkOnly: boolean): string[] {
@@ -38,7 +34,7 @@ export async function setupHost(
   const args = setupHostArguments(config, checkOnly);
   const [command, ...rest] =
     host === undefined
-      ? ["sh", fileURLToPath(SCRIPT), ...args]
+      ? ["sh", "-s", "--", ...args]
       : [
           "ssh",
           "-o",
@@ -51,7 +47,7 @@ export async function setupHost(
     env: childEnvironment(),
     extendEnv: false,
     reject: false,
-    input: host === undefined ? "" : await loadSetupScript(),
+    input: loadSetupScript(),
     all: true,
   });
   const output = (result.all ?? "").trim();

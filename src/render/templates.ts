@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { PACKAGE } from "../packageFolder.js";
+import { packageFile } from "../packageFiles.js";
 
 /** Files that a person may read and change. */
 const NAMES = {
@@ -30,12 +29,11 @@ export type Templates = Readonly<Record<TemplateName, string>>;
 
 /** Reads the templates that ship with the package. */
 export function loadTemplates(): Templates {
-  const root = new URL("templates/", PACKAGE);
   return Object.fromEntries(
-    Object.entries(NAMES).map(([name, path]) => [name, readFileSync(new URL(path, root), "utf8")]),
+    Object.entries(NAMES).map(([name, path]) => [name, packageFile(`templates/${path}`)]),
   ) as Templates;
 }
 
 /** The script of a job, to be run by `sh -c`. */
 export const loadJobScript = (name: "gc" | "gcBucket" | "tags"): string =>
-  readFileSync(new URL(`templates/jobs/${name}.sh`, PACKAGE), "utf8");
+  packageFile(`templates/jobs/${name}.sh`);
