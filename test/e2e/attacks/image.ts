@@ -18,7 +18,7 @@ export const digestOf = (bytes: string | Buffer): string =>
 /**
  * Pushes an image of one layer with nothing but requests.
  *
- * @param more what its layer has beside the name of the repository
+ * @param more what its layer and its manifest have beside the name of the repository
  */
 export async function pushImage(
   door: Door,
@@ -48,6 +48,7 @@ export async function pushImage(
     mediaType: MANIFEST_TYPE,
     config: part("config.v1+json", config),
     layers: [part("layer.v1.tar", layer)],
+    ...(more !== "" && { annotations: { more } }),
   });
   const image = {
     repository,

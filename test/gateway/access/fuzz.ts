@@ -1,20 +1,16 @@
-/** Fuzzed requests of users with right passwords, judged by the model of the rules. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+/** Fuzzed requests of users and of nobody, judged by the model of the rules: by what they read, change and are told. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf, type Image, pushImage, putManifest } from "../../e2e/attacks/image.js";
-import { basic, type Door, request, type Talk, talk } from "../../e2e/attacks/raw.js";
-import { OVERRIDES, SPELLINGS } from "../../e2e/attacks/shapes.js";
-import { SPICE, seeded } from "../../e2e/intruder/fuzz.js";
-import { type Caller, isImmutable, may, REPOSITORIES } from "./model.js";
-import { credentialOf, PASSWORD, questions } from "./sweep.js";
+import { ask, basic, type Door, type Talk, talk } from "../../e2e/attacks/raw.js";
+import { seeded } from "../../e2e/intruder/fuzz.js";
+import { type Drawn, draw, type World } from "./fuzzRequests.js";
+import { type Change, type Contents, changes, contents, holders } from "./fuzzStorage.js";
+import { type Caller, isImmutable, may, type Permission, REPOSITORIES } from "./model.js";
+import { credentialOf, PASSWORD } from "./sweep.js";
 
+/** A whole night of it: HEPHAESTUS_FUZZ=200000 npm run test:gateway access */
 export const FUZZED = Number(process.env.HEPHAESTUS_FUZZ ?? 10_000);
 
-/**
- * Some users, one of them without a login. Who may more comes later: a layer that one takes over to where everybody pulls is no
- * secret for the next.
- */
 const FUZZERS: readonly Caller[] = [
   undefined,
   "HEPHAESTUS.TEMPORARY",
@@ -28,6 +24,12 @@ const FUZZERS: readonly Caller[] = [
 const WORKERS = 24;
 /** Longer than a busy machine takes: where nothing comes, that is a fault. */
 const SILENCE_MS = 20_000;
+/** After so many requests, everything is pushed anew with other content. */
+const ROUND = 10_000;
+/** How many tokens and uploads are kept for later requests. */
+const KEPT = 8;
+/** Answers to somebody who may not do what a request asks for. All others tell what is there. */
+const REFUSALS = [400, 401, 403, 429];
 
 export interface FuzzResult {
   violations: string[];
@@ -39,6 +41,19 @@ export interface FuzzResult {
   changed: string[];
   /** How many requests were sent; until the first violation where that is all that is wanted. */
   sent: number;
+}
+
+export interface Fuzzed {
+  /** The registry's folder. */
+  storage: string;
+  /** Where rules are judged. */
+  gateway: Door;
+  /** Where everything may be written. */
+  registry: Door;
+  /** The places of the gateway's config that are only for itself. */
+  inside: readonly string[];
+  /** What stands in no answer. */
+  secrets: readonly string[];
 }
 
 const statusOf = ({ statuses }: Talk): number => statuses.find((status) => status >= 200) ?? 0;
@@ -55,69 +70,51 @@ async function afterWrites(send: () => Promise<Talk>): Promise<Talk> {
   return send();
 }
 
-/** Another manifest with the same layers. */
-const variant = ({ manifest }: Image): string => manifest.replace("{", '{"annotations":{"a":"b"},');
+/** What stands in the layer and the manifest of a repository, and nowhere else, so often that a part of them has it too. */
+const marker = (repository: string, seed: number): string =>
+  digestOf(`${seed} ${repository}`).slice("sha256:".length, "sha256:".length + 12);
 
-/** Queries that look like a path. */
-const QUERIES = ["?x=/v2/other/manifests/latest", "?/manifests/", "?a=/tags/list", "?/blobs/uploads/x"];
-
-/** One raw request, often spelled in another way. */
-function draw(caller: Caller, images: ReadonlyMap<string, Image>, random: () => number): string {
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
-  const image = images.get(pick(REPOSITORIES)) as Image;
-  const other = images.get(pick(REPOSITORIES)) as Image;
-  const writes = [
-    { method: "POST", target: `/v2/${image.repository}/blobs/uploads/` },
-    {
-      method: "POST",
-      target: `/v2/${image.repository}/blobs/uploads/?mount=${other.blobDigest}&from=${other.repository}`,
-    },
-    { method: "PUT", target: `/v2/${image.repository}/manifests/v1`, body: other.manifest },
-    { method: "PUT", target: `/v2/${image.repository}/manifests/latest`, body: image.manifest },
-    { method: "PUT", target: `/v2/${image.repository}/manifests/v1`, body: variant(image) },
-    { method: "DELETE", target: `/v2/${image.repository}/manifests/${image.manifestDigest}` },
-    { method: "DELETE", target: `/v2/${image.repository}/blobs/${image.blobDigest}` },
-    { method: "GET", target: "/v2/_catalog?n=1000" },
-  ];
-  const question: { method: string; target: string; headers?: string[]; body?: string } =
-    random() < 0.5 ? pick(questions(image)) : pick(writes);
-  let { method, target } = question;
-  if (random() < 0.3) target = pick(SPELLINGS)(target);
-  if (random() < 0.2) target += pick(QUERIES);
-  if (random() < 0.1) method = pick(["GET", "PUT", "POST", "DELETE", "PATCH", "get", "OPTIONS"]);
-  for (let changes = random() < 0.4 ? 1 + Math.floor(random() * 2) : 0; changes > 0; changes--) {
-    const at = Math.floor(random() * target.length);
-    const kind = random();
-    if (kind < 0.5) target = target.slice(0, at) + pick(SPICE) + target.slice(at);
-    else if (kind < 0.75) target = target.slice(0, at) + target.slice(at + 1 + Math.floor(random() * 3));
-    else target = target.slice(0, at) + target.slice(at, at + 9) + target.slice(at);
+/** Puts images of some repositories where they belong, each with its marker. */
+async function fill(
+  registry: Door,
+  repositories: readonly string[],
+  seed: number,
+): Promise<[string, Image][]> {
+  const filled: [string, Image][] = [];
+  for (const repository of repositories) {
+    const more = ` ${marker(repository, seed)}`.repeat(8);
+    const image = await pushImage(registry, basic("ann", PASSWORD), repository, "latest", more);
+    await putManifest(registry, basic("ann", PASSWORD), image, "v1");
+    filled.push([repository, image]);
   }
-  const disguise = random() < 0.2 ? pick(OVERRIDES) : [];
-  const type =
-    (question.body ?? "") === "" ? [] : ["Content-Type: application/vnd.oci.image.manifest.v1+json"];
-  const headers = [...credentialOf(caller), ...(question.headers ?? []), ...type, ...disguise];
-  return request({ authority: "localhost" }, method, target, headers, question.body);
+  return filled;
 }
 
-/** Everything that the storage holds for each repository, uploads left out; and where its immutable tag v1 points. */
-function contents(storage: string): Map<string, { all: string; kept: string }> {
-  const root = `${storage}/docker/registry/v2/repositories`;
-  const found = new Map<string, string[]>();
-  for (const name of readdirSync(root, { recursive: true, encoding: "utf8" }).sort()) {
-    const [, repository, place] = /^(.*?)\/(_manifests|_layers)(?:\/|$)/.exec(name) ?? [];
-    const path = join(root, name);
-    if (repository === undefined || place === undefined || !statSync(path).isFile()) continue;
-    found.set(repository, [...(found.get(repository) ?? []), `${name} ${readFileSync(path, "utf8")}`]);
-  }
-  return new Map(
-    [...found].map(([repository, lines]) => [
-      repository,
-      {
-        all: digestOf(lines.join("\n")),
-        kept: lines.filter((line) => line.includes("/tags/v1/current/link ")).join(),
-      },
-    ]),
-  );
+/** The token that somebody gets for a password. */
+async function tokenOf(gateway: Door, caller: Caller): Promise<string> {
+  const { body } = await ask(gateway, "GET", "/auth/token?service=localhost", credentialOf(caller));
+  return (JSON.parse(body) as { token: string }).token;
+}
+
+/** The repositories of which an answer tells what the request does not have. */
+function toldOf({ text }: Drawn, answer: Talk, images: ReadonlyMap<string, Image>, seed: number): string[] {
+  const asked = decodeURIComponent(text.replaceAll(/%(?![0-9a-f]{2})|%[89a-f]./gi, "")).toLowerCase();
+  const isRead = /^(?:GET|HEAD) /i.test(text) && Math.floor(statusOf(answer) / 100) === 2;
+  return [...images.values()]
+    .filter(({ repository, manifestDigest, blobDigest }) => {
+      const marks = [
+        [`"${repository}"`, repository],
+        [`last=${encodeURIComponent(repository)}`, repository],
+        [manifestDigest, manifestDigest],
+        [blobDigest, blobDigest],
+      ] as const;
+      return (
+        answer.text.includes(marker(repository, seed)) ||
+        // What a request names may stand in a refusal. A read that is answered tells that it is there.
+        marks.some(([mark, name]) => answer.text.includes(mark) && (isRead || !asked.includes(name)))
+      );
+    })
+    .map(({ repository }) => repository);
 }
 
 /** The repository whose layer an answer says was taken over from elsewhere. */
@@ -126,106 +123,124 @@ function takenOver(request: string, answer: string, images: ReadonlyMap<string, 
   return [...images.values()].find(({ blobDigest }) => answer.includes(blobDigest))?.repository;
 }
 
-/** Repositories of which an answer gives away content, beside those that the request names. */
-function givenAway(text: string, images: ReadonlyMap<string, Image>): string[] {
-  const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1] ?? 0);
-  if (status < 200 || status > 299) return [];
-  return [...images.values()]
-    .filter(({ repository, manifestDigest, blobDigest }) =>
-      [
-        `"name":"${repository}"`,
-        `"${repository}"`,
-        `layer of ${repository} `,
-        manifestDigest,
-        blobDigest,
-      ].some((mark) => text.includes(mark)),
-    )
-    .map(({ repository }) => repository);
-}
-
-/** Puts images of some repositories where they belong, with a layer of their own. */
-async function fill(
-  registry: Door,
-  repositories: readonly string[],
-  more: string,
-): Promise<[string, Image][]> {
-  const filled: [string, Image][] = [];
-  for (const repository of repositories) {
-    const image = await pushImage(registry, basic("ann", PASSWORD), repository, "latest", more);
-    await putManifest(registry, basic("ann", PASSWORD), image, "v1");
-    filled.push([repository, image]);
-  }
-  return filled;
+/** What is wrong with the changes that one made. */
+function wrongChanges(caller: Caller, made: readonly Change[], before: Contents): string[] {
+  const mayNot = (permission: Permission, repository: string): boolean =>
+    repository === "" || !may(caller, permission, repository);
+  return made.flatMap(({ repository, written, gone }) => [
+    ...(written.length > 0 && mayNot("push", repository)
+      ? [`${caller} wrote ${repository}: ${written}`]
+      : []),
+    ...(gone.length > 0 && mayNot("delete", repository)
+      ? [`${caller} deleted of ${repository}: ${gone}`]
+      : []),
+    ...[...written, ...gone]
+      .map((name) => /^_manifests\/tags\/([^/]+)\/current\/link$/.exec(name))
+      .filter((tag) => tag && before.get(repository)?.has(tag[0]) && isImmutable(repository, tag[1] ?? ""))
+      .map((tag) => `${caller} changed the immutable tag ${tag?.[1]} of ${repository}`),
+  ]);
 }
 
 /**
  * Sends requests of each fuzzer to a gateway.
  *
- * @param storage the registry's folder
- * @param gateway where rules are judged; `registry` is where everything may be written
  * @param seed of the requests, and of layers that nobody took over before
  * @param most how many requests
  * @param only the one fuzzer whose first violation is all that is wanted; else all of them send
  */
 export async function fuzzRules(
-  storage: string,
-  { gateway, registry }: { gateway: Door; registry: Door },
+  { storage, gateway, registry, inside, secrets }: Fuzzed,
   seed: number,
   most: number,
   only?: { fuzzer: Caller },
 ): Promise<FuzzResult> {
   const random = seeded(seed);
   const result: FuzzResult = { violations: [], faults: [], statuses: {}, changed: [], sent: 0 };
-  const isOver = () => only !== undefined && result.violations.length > 0;
-  const more = ` ${seed}`;
-  const images = new Map(await fill(registry, REPOSITORIES, more));
+  const isOver = () => result.violations.length > (only ? 0 : 20);
   const fuzzers = only ? [only.fuzzer] : FUZZERS;
-  for (const caller of fuzzers) {
+  const tokens = new Map<Caller, string>();
+  for (const caller of FUZZERS)
+    if (caller !== "HEPHAESTUS.TEMPORARY") tokens.set(caller, await tokenOf(gateway, caller));
+  const uploads: string[] = [];
+  const keep = (list: string[], text: string): void => {
+    list[list.length < KEPT ? list.length : Math.floor(random() * KEPT)] = text;
+  };
+
+  /** One user's turn: nobody else sends anything meanwhile, so that all changes are theirs. */
+  async function turn(
+    caller: Caller,
+    count: number,
+    round: number,
+    images: Map<string, Image>,
+  ): Promise<void> {
     const before = contents(storage);
-    let left = Math.floor(most / fuzzers.length);
+    const held = holders(before);
+    const mayRead = ({ repository, blobDigest, manifestDigest }: Image): boolean =>
+      [
+        repository,
+        ...[blobDigest, manifestDigest].flatMap((digest) => [...(held.get(digest.slice(7)) ?? [])]),
+      ].some((holder) => may(caller, "pull", holder));
+    const token = tokens.get(caller);
+    const own: World["own"] = { tokens: token === undefined ? [] : [token], uploads };
+    const world: World = { random, images, tokens, own, inside };
+    let left = count;
+
+    async function one(): Promise<void> {
+      result.sent++;
+      const number = result.sent;
+      const drawn = draw(world, caller);
+      const { text, asks } = drawn;
+      const send = () => talk(gateway, text, { silenceMs: SILENCE_MS, once: true });
+      const answer = await send();
+      const status = statusOf(answer);
+      result.statuses[status] = (result.statuses[status] ?? 0) + 1;
+      const report = (what: string) =>
+        `request ${number} of ${caller} ${what}: ${JSON.stringify(text)} -> ${JSON.stringify(answer.text.slice(0, 400))}`;
+      const found = (what: string) => result.violations.push(report(what));
+      if (isFault(status) && isFault(statusOf(await afterWrites(send)))) result.faults.push(report("failed"));
+      const taken = takenOver(text, answer.text, images);
+      for (const repository of [
+        ...toldOf(drawn, answer, images, round),
+        ...(taken === undefined ? [] : [taken]),
+      ])
+        if (!mayRead(images.get(repository) as Image)) found(`read ${repository}`);
+      if (
+        asks &&
+        !isFault(status) &&
+        !REFUSALS.includes(status) &&
+        !may(caller, asks.permission, asks.repository)
+      )
+        found(`may not ${asks.permission} ${asks.repository}`);
+      if (secrets.some((secret) => answer.text.includes(secret))) found("was told a secret");
+      const given = /"token":\s?"([^"]+)"/.exec(answer.text)?.[1];
+      if (status === 200 && given !== undefined) keep(own.tokens, given);
+      const place = /\r\nlocation: https?:\/\/[^/]+(\/v2\/\S+\/blobs\/uploads\/\S+)/i.exec(answer.text)?.[1];
+      if (status === 202 && place !== undefined) keep(uploads, place);
+    }
+
     const worker = async () => {
-      while (left-- > 0 && !isOver()) {
-        result.sent++;
-        const text = draw(caller, images, random);
-        const send = () => talk(gateway, text, { silenceMs: SILENCE_MS, once: true });
-        const answer = await send();
-        const status = statusOf(answer);
-        result.statuses[status] = (result.statuses[status] ?? 0) + 1;
-        if (isFault(status) && isFault(statusOf(await afterWrites(send))))
-          result.faults.push(`${text.slice(0, 200)} -> ${answer.text.slice(0, 300)}`);
-        const taken = takenOver(text, answer.text, images);
-        const isEcho = /^(?:POST|PUT|PATCH|DELETE) /.test(text);
-        const read = [
-          ...(isEcho ? [] : givenAway(answer.text, images)),
-          ...(taken === undefined ? [] : [taken]),
-        ];
-        for (const repository of read)
-          if (!may(caller, "pull", repository))
-            result.violations.push(
-              `request ${result.sent}: ${caller} read ${repository}: ${text.slice(0, 200)} -> ${answer.text.slice(0, 200)}`,
-            );
-      }
+      while (left-- > 0 && !isOver()) await one();
     };
     await Promise.all(Array.from({ length: WORKERS }, worker));
     const after = contents(storage);
-    const changed: string[] = [];
-    for (const repository of new Set([...before.keys(), ...after.keys()])) {
-      const [old, now] = [before.get(repository), after.get(repository)];
-      if (old?.all === now?.all) continue;
-      changed.push(repository);
-      result.changed.push(`${caller}: ${repository}`);
-      if (!may(caller, "push", repository) && !may(caller, "delete", repository))
-        result.violations.push(`${caller} changed ${repository}`);
-      if (isImmutable(repository, "v1") && old !== undefined && old.kept !== "" && old.kept !== now?.kept)
-        result.violations.push(`${caller} changed the immutable tag v1 of ${repository}`);
-    }
+    const heldNow = holders(after);
+    const made = changes(before, after);
+    result.changed.push(...made.map(({ repository }) => `${caller}: ${repository}`));
+    result.violations.push(...wrongChanges(caller, made, before));
+    for (const image of images.values())
+      for (const digest of [image.blobDigest, image.manifestDigest])
+        for (const repository of heldNow.get(digest.slice(7)) ?? [])
+          if (!held.get(digest.slice(7))?.has(repository) && !mayRead(image))
+            result.violations.push(`${caller} took ${image.repository} over to ${repository}`);
     // The next one finds everything as it was.
-    if (caller !== fuzzers.at(-1))
-      await fill(
-        registry,
-        changed.filter((repository) => images.has(repository)),
-        more,
-      );
+    const touched = made.map(({ repository }) => repository).filter((repository) => images.has(repository));
+    if (caller !== fuzzers.at(-1)) await fill(registry, touched, round);
+  }
+
+  for (let round = seed; result.sent < most && !isOver(); round += 1000) {
+    const images = new Map(await fill(registry, REPOSITORIES, round));
+    const count = Math.ceil(Math.min(ROUND, most - result.sent) / fuzzers.length);
+    for (const caller of fuzzers) await turn(caller, count, round, images);
   }
   return result;
 }

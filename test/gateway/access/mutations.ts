@@ -58,40 +58,41 @@ function ofRules(text: string): AccessMutation[] {
   });
 }
 
-/** Each of these was a hole once. */
-const mountedFromAnywhere = program("a mount is judged", "mounts", "|| !mayTake ? path", "? path");
-const hiddenByQuery = program(
-  "a query is no part of a tag",
-  "immutable",
-  "if (!isTag ||",
-  'if (asked.query !== "" || !isTag ||',
-);
-const inAnySpelling: AccessMutation = {
-  rule: "a reserved name is nobody's in any spelling",
-  noticedBy: "reserved",
-  change: (files) => ({
-    ...files,
-    program: replace(
-      replace(files.program, "user === TEMPORARY_USER", "user.toLowerCase() === TEMPORARY_USER"),
-      "if (!USER_NAME.test(user)) return",
-      "if (false) return",
-    ),
-  }),
-};
-
-/** Faults of an earlier version that fuzzed requests must find, and who can. */
-export const FORMER_FAULTS = [
-  { fault: mountedFromAnywhere, fuzzer: "anna" },
-  { fault: inAnySpelling, fuzzer: "HEPHAESTUS.TEMPORARY" },
-  { fault: hiddenByQuery, fuzzer: "ci" },
+/** Holes that fuzzed requests must find, and who finds them. The first three were there once. */
+export const FOUND_BY_FUZZING = [
+  ["a mount is judged", "anna"],
+  ["a reserved name is nobody's in any spelling", "HEPHAESTUS.TEMPORARY"],
+  ["a query is no part of a tag", "ci"],
+  ["glob team-a/secret/** of rule 1, removed", "bob"],
+  ["a HEAD is judged", undefined],
+  ["an upload is a push", "bob"],
+  ["a deletion is a delete", "ci"],
+  ["the catalog names what one may pull", undefined],
 ] as const;
 
 /** @param settings the rendered ones */
 export const accessMutations = (settings: string): AccessMutation[] => [
   ...ofRules(settings),
-  mountedFromAnywhere,
-  hiddenByQuery,
-  inAnySpelling,
+  program("a mount is judged", "mounts", "|| !mayTake ? path", "? path"),
+  program("a query is no part of a tag", "immutable", "if (!isTag ||", 'if (asked.query !== "" || !isTag ||'),
+  {
+    rule: "a reserved name is nobody's in any spelling",
+    noticedBy: "reserved",
+    change: (files) => ({
+      ...files,
+      program: replace(
+        replace(files.program, "user === TEMPORARY_USER", "user.toLowerCase() === TEMPORARY_USER"),
+        "if (!USER_NAME.test(user)) return",
+        "if (false) return",
+      ),
+    }),
+  },
+  program(
+    "a HEAD is judged",
+    TEAM,
+    'if (verdict === "deny")',
+    'if (r.method === "HEAD" && asked !== void 0) return served(r, asked, claim, ANYONE);\n    if (verdict === "deny")',
+  ),
   program(
     "a name ends where its glob ends",
     ["mirror/alpine/old"],

@@ -21,7 +21,7 @@ export interface Question {
   right: number[];
 }
 
-const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
+export const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
 const NO_DIGEST = `sha256:${"0".repeat(64)}`;
 const UPLOAD = "00000000-0000-4000-8000-000000000000";
 /** Each user asks one in so many of the questions, in each repository another one. The quick run asks a third. */
