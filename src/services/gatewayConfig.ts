@@ -50,13 +50,13 @@ export function gatewayConfig(config: Config, { templates, header }: Texts): str
     trustedNetworks: isBehindTraefik ? config.traefik.trustedNetworks : [],
     proxies: isBehindTraefik ? config.traefik.proxies : [],
     notified: hasNotifications(config),
-    uiUrl: publicUrls(config).ui,
   });
 }
 
 /** What the gateway's program reads: who may do what, and where clients are sent. */
 export function gatewaySettings(config: Config): string {
-  const [scheme = "", authority = ""] = publicUrls(config).registry.split("://");
+  const { registry, ui } = publicUrls(config);
+  const [scheme = "", authority = ""] = registry.split("://");
   const settings: Settings = {
     rules: repositoryRules(config),
     delete: config.registry.delete,
@@ -68,6 +68,7 @@ export function gatewaySettings(config: Config): string {
       authority,
       ...(config.expose === "ports" && !hasMirror(config) ? {} : { inside: insideAddress(config) }),
     },
+    ...(ui === undefined ? {} : { ui: `${ui}/` }),
     limits: { ...CHECK_LIMITS, remember: secondsOf(config.gateway.remember) },
     unreadBodies: answerLimits(config).answersOfNetwork,
     namesActions: config.gateway.log === "json" || config.metrics.enabled,

@@ -163,6 +163,9 @@ describe("the gateway answers as the registry does", () => {
       for (const path of ["/v2/tools/hello/manifests/a", "/v2/tools/hello/tags/list", "/v2/_catalog", "/v2/"])
         for (const method of ["OPTIONS", "POST", "PATCH", "PROPFIND"]) await step(method, path);
     });
+    const { status, headers, body } = await ask(gateway, "POST", "/v2/tools/hello/tags/list", [RIGHT]);
+    expect([status, headers.allow]).toEqual([405, "GET"]);
+    expect(JSON.parse(body)).toMatchObject({ errors: [{ code: "UNSUPPORTED" }] });
   });
 });
 

@@ -63,7 +63,7 @@ function holding(files: GatewayFiles, { addressOf }: HeldChecks): GatewayFiles {
     (config, lane) =>
       replace(
         config,
-        new RegExp(`(?<=location /${lane}/ \\{[^}]*proxy_pass http://)ask/;`),
+        new RegExp(`(?<=location /${lane}-turn/ \\{[^}]*proxy_pass http://)checks/;`),
         `${addressOf(lane)}/;`,
       ),
     replace(files.config, /(?<=zone=pace:1m rate=)\d+/, "1"),
@@ -76,7 +76,11 @@ const SURROUNDED: Record<Surroundings, (files: GatewayFiles, mirror: string) => 
   stack: (files) => files,
   mirror: (files, mirror) => proxyTo(files, mirror),
   checks: (files, mirror) =>
-    changed("config", /(?<=location \/swift\/ \{[^}]*proxy_pass http:\/\/)ask\/;/, `${mirror}/;`)(files),
+    changed(
+      "config",
+      /(?<=location \/swift-turn\/ \{[^}]*proxy_pass http:\/\/)checks\/;/,
+      `${mirror}/;`,
+    )(files),
   nothing: (files) => proxyTo(files, "127.0.0.1:1"),
   proxy: trustingProxies,
   held: trustingProxies,

@@ -27,8 +27,14 @@ export function seen({ status, headers, body }: Answer, door: Door, repository: 
       .replace(/_state=[\w%-]+/g, "_state=STATE")
       // What parts the ranges of a body.
       .replace(/(?<=--|boundary=)[0-9a-f]{60}/g, "BOUNDARY");
-  const kept = HEADERS.map((name) => [name, plain(headers[name])]).filter(([, value]) => value !== "");
-  return { status, headers: Object.fromEntries(kept) as Record<string, string>, body: plain(body) };
+  // The registry says this in plain text, the gateway in JSON, as the specification has errors.
+  const shown = status === 405 ? ["allow", "docker-distribution-api-version"] : HEADERS;
+  const kept = shown.map((name) => [name, plain(headers[name])]).filter(([, value]) => value !== "");
+  return {
+    status,
+    headers: Object.fromEntries(kept) as Record<string, string>,
+    body: status === 405 ? "" : plain(body),
+  };
 }
 
 /** Does some work with a repository at a door, as the user, and records what is seen. */

@@ -5,6 +5,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { publicUrls } from "../../src/config/resolve.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import type { ComposeFile } from "../../src/services/composeModel.js";
+import type { Settings } from "../../src/services/gateway/program/settings.js";
 import { renderFiles } from "../../src/stack.js";
 
 /** The Traefik that people have: its labels, its public port, and TLS that ends before it. */
@@ -21,7 +22,7 @@ function rendered(text: string) {
     model,
     labels,
     nginx: of("gateway/nginx.conf"),
-    address: JSON.parse(of("gateway/gateway.json")).address,
+    settings: JSON.parse(of("gateway/gateway.json")) as Settings,
   };
 }
 
@@ -118,9 +119,9 @@ describe("the public address", () => {
   });
 
   test("with another port is in the challenge, the registry's headers, and the library's pull addresses", () => {
-    const { nginx, address, model, labels } = rendered("traefik: { publicPort: 8443 }");
-    expect(address).toMatchObject({ scheme: "https", authority: "registry.a.example:8443" });
-    expect(nginx).toContain("return 302 https://registry-ui.a.example:8443/;");
+    const { settings, model, labels } = rendered("traefik: { publicPort: 8443 }");
+    expect(settings.address).toMatchObject({ scheme: "https", authority: "registry.a.example:8443" });
+    expect(settings.ui).toBe("https://registry-ui.a.example:8443/");
     expect(model.services["registry-ui"]?.environment?.PULL_URL).toBe("registry.a.example:8443");
     // A rule of Traefik knows hosts without ports.
     expect(labels("gateway")["traefik.http.routers.forge-registry.rule"]).toBe("Host(`registry.a.example`)");
@@ -128,8 +129,8 @@ describe("the public address", () => {
   });
 
   test("stays https where TLS ends before Traefik, and the router has none", () => {
-    const { address, labels } = rendered("traefik: { tls: false }\nui: { access: sso }");
-    expect(address).toMatchObject({ scheme: "https", authority: "registry.a.example" });
+    const { settings, labels } = rendered("traefik: { tls: false }\nui: { access: sso }");
+    expect(settings.address).toMatchObject({ scheme: "https", authority: "registry.a.example" });
     for (const [service, name] of [
       ["gateway", "forge-registry"],
       ["registry-ui", "forge-registry-ui"],

@@ -199,9 +199,10 @@ export const innerPlacesAreNotToBeHad: Probe = async ({ door }) => {
   for (const target of [
     "/ask/password",
     "/catalog",
-    "/turns/swift/password",
+    "/ask/swift/password",
+    "/swift/password",
+    "/checks/password",
     "/registry/v2/_catalog",
-    "/unsupported",
     "/gateway.js",
     "/auth/",
     "/auth/token/",

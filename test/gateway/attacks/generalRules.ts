@@ -8,10 +8,8 @@ const upstreamHeader = (header: string): Mutation =>
   mutation(
     `the registry hears the gateway's ${header}`,
     new RegExp(`(?<=^        )proxy_set_header ${header} .*;`, "m"),
-    // Where the gateway sets nothing, nginx passes on what the client sent, but for Host and Connection.
-    header === "Host" || header === "Connection"
-      ? `proxy_set_header ${header} $http_${header.toLowerCase()};`
-      : "",
+    // Where the gateway sets nothing, nginx passes on what the client sent, but for Host.
+    header === "Host" ? "proxy_set_header Host $http_host;" : "",
     edge.theRegistryHearsTheGatewayAlone,
     "mirror",
   );
@@ -97,15 +95,9 @@ const OF_NGINX: Mutation[] = [
   ),
   mutation("bodies of any size", "client_max_body_size 0;", "", edge.largeBodiesStreamThrough),
   mutation("bodies stream", "proxy_request_buffering off;", "", edge.largeBodiesStreamThrough),
-  ...[
-    "Host",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Host",
-    "X-Forwarded-For",
-    "Forwarded",
-    "Connection",
-    "Authorization",
-  ].map(upstreamHeader),
+  ...["Host", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-For", "Forwarded", "Authorization"].map(
+    upstreamHeader,
+  ),
   mutation(
     "readers get no credential",
     'set $account "";',
@@ -121,13 +113,7 @@ const OF_NGINX: Mutation[] = [
   ),
   mutation(
     "what the program asks is not to be asked from outside",
-    /(?<=\(\?<door>.* \{\s+)internal;/,
-    "",
-    access.innerPlacesAreNotToBeHad,
-  ),
-  mutation(
-    "words of the registry are not to be had from outside",
-    /(?<=location = \/unsupported \{\s+)internal;/,
+    /(?<=location \/ask\/ \{\s+)internal;/,
     "",
     access.innerPlacesAreNotToBeHad,
   ),

@@ -15,6 +15,11 @@ const open = programOf({});
 const closed = programOf({ registry: { pull: "authenticated" } });
 const answer = async (sent: Sent, from = program) => inShort(await from(sent));
 
+test("a stack without a UI says that it is a registry", async () => {
+  const plain = programOf({ ui: { enabled: false } });
+  expect(await answer({ uri: "/" }, plain)).toBe(NOT_FOUND);
+});
+
 describe("who has no login", () => {
   test.each([
     ["GET", "/v2/other/manifests/x", "@manifests /v2/other/manifests/x"],
@@ -40,10 +45,11 @@ describe("who has no login", () => {
     ["GET", "/v2//secret/a/manifests/x", NO_SUCH_PATH],
     ["GET", "/v2/other/blobs/%75ploads/1", NO_SUCH_PATH],
     ["GET", "//v2/secret/a/manifests/x", NOT_FOUND],
-    ["GET", "/v2", NOT_FOUND],
+    ["GET", "/v2?x", "301 /v2/"],
+    ["GET", "/", "302 https://registry-ui.a.example/"],
     ["GET", "/auth/check", NOT_FOUND],
     ["GET", "/ask/password", NOT_FOUND],
-    ["GET", "/turns/swift", NOT_FOUND],
+    ["GET", "/ask/swift", NOT_FOUND],
     ["GET", "/registry/v2/secret/a/tags/list", NOT_FOUND],
   ])("%s %s: %s", async (method, uri, expected) => {
     const outcome = await program({ method, uri });

@@ -148,9 +148,10 @@ export function programOf(
   };
 }
 
-/** In short: "200", "403 ann may not push to a", or "@writes /v2/…". */
+/** In short: "200", "301 /v2/", "403 ann may not push to a", or "@writes /v2/…". */
 export function inShort({ status, body = "", place, sent }: Outcome): string {
   if (place !== undefined) return `${place} ${sent}`;
+  if (status === 301 || status === 302) return `${status} ${body}`;
   const message = /"message":"([^"]*)"/.exec(body)?.[1];
   return message === undefined ? `${status}` : `${status} ${message}`;
 }

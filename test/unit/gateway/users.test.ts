@@ -97,10 +97,10 @@ describe("Authelia", () => {
   test("is asked behind the registry, and alone where it has all users but for accounts of the stack", async () => {
     const asked = async (user: string, provider: string) =>
       (await outcome(named("kim"), "b", provider, user)).questions;
-    expect(await asked("kim", "both")).toEqual(["GET /turns/swift/password", "GET /ask/authelia"]);
-    expect(await asked("kim", "authelia")).toEqual(["GET /turns/swift/authelia"]);
+    expect(await asked("kim", "both")).toEqual(["GET /ask/swift/password", "GET /ask/authelia"]);
+    expect(await asked("kim", "authelia")).toEqual(["GET /ask/swift/authelia"]);
     for (const name of ["hephaestus-ui", "HEPHAESTUS.temporary"])
       for (const provider of ["both", "authelia"])
-        expect(await asked(name, provider)).toEqual(["GET /turns/swift/password", "GET /ask/authelia"]);
+        expect(await asked(name, provider)).toEqual(["GET /ask/swift/password", "GET /ask/authelia"]);
   });
 });

@@ -31,6 +31,9 @@ const error = (
   detail: unknown = null,
 ): Answer => json(status, { errors: [{ code, message, detail }] }, headers);
 
+/** nginx takes the text of such an answer for the address. */
+export const moved = (status: 301 | 302, address: string): Answer => ({ status, body: address, headers: {} });
+
 export const denied = (message: string): Answer => error(403, "DENIED", message);
 
 export const NOT_FOUND = error(404, "NOT_FOUND", "this is a container registry: its API is at /v2/");

@@ -88,6 +88,8 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     const claim = claimOf(r.headersIn.Authorization);
     const { path, query } = splitQuery(uri);
     if (path === "/auth/token") return token(r, claim, query);
+    if (path === "/v2") return answers.moved(301, "/v2/");
+    if (path === "/" && settings.ui !== undefined) return answers.moved(302, settings.ui);
     if (!path.startsWith("/v2/")) return answers.NOT_FOUND;
     const asked = parse(r.method, uri);
     const verdict = judge(rules, rightsOf, claim, asked, isRead(r.method));

@@ -13,6 +13,8 @@ export interface Settings {
   mirrored: readonly string[];
   /** Where clients are sent, and the name by which other services of the Swarm ask. */
   address: { scheme: string; authority: string; inside?: string };
+  /** Where people find the UI. */
+  ui?: string;
   limits: CheckLimits;
   /** How many bodies that nobody reads may come at once. */
   unreadBodies: number;

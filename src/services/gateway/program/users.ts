@@ -13,7 +13,7 @@ export async function askUsers(
   credential: string,
   lane: Lane | undefined,
 ): Promise<Checked> {
-  const first = lane === undefined ? "/ask" : `/turns/${lane}`;
+  const first = lane === undefined ? "/ask" : `/ask/${lane}`;
   const name = typedName(credential);
   r.variables.credential = credential;
   if (provider === "authelia" && !isReserved(name)) return askAuthelia(r, first);

@@ -95,6 +95,7 @@ var json = (status, value, headers = {}) => ({
   headers: { "Content-Type": "application/json; charset=utf-8", ...headers }
 });
 var error = (status, code, message, headers = {}, detail = null) => json(status, { errors: [{ code, message, detail }] }, headers);
+var moved = (status, address) => ({ status, body: address, headers: {} });
 var denied = (message) => error(403, "DENIED", message);
 var NOT_FOUND = error(404, "NOT_FOUND", "this is a container registry: its API is at /v2/");
 var NO_SUCH_PATH = error(
@@ -520,7 +521,7 @@ function acceptedTypes(accept) {
 
 // src/services/gateway/program/users.ts
 async function askUsers(r, provider, credential, lane) {
-  const first = lane === void 0 ? "/ask" : `/turns/${lane}`;
+  const first = lane === void 0 ? "/ask" : `/ask/${lane}`;
   const name = typedName(credential);
   r.variables.credential = credential;
   if (provider === "authelia" && !isReserved(name)) return askAuthelia(r, first);
@@ -592,6 +593,8 @@ function gateway(settings, shared) {
     const claim = claimOf(r.headersIn.Authorization);
     const { path, query } = splitQuery(uri);
     if (path === "/auth/token") return token(r, claim, query);
+    if (path === "/v2") return moved(301, "/v2/");
+    if (path === "/" && settings.ui !== void 0) return moved(302, settings.ui);
     if (!path.startsWith("/v2/")) return NOT_FOUND;
     const asked = parse(r.method, uri);
     const verdict = judge(rules, rightsOf, claim, asked, isRead(r.method));
