@@ -167,7 +167,7 @@ export class PlainStack {
   async serveNginx(config: string, home: string, door: Door): Promise<void> {
     await mkdir(`${home}/tmp`, { recursive: true });
     await writeFile(`${home}/nginx.conf`, config);
-    const globals = `daemon off; load_module modules/ngx_stream_module.so;${process.getuid?.() === 0 ? " user root;" : ""}`;
+    const globals = `daemon off;${process.getuid?.() === 0 ? " user root;" : ""}`;
     const prefix = `${this.programs}/nginx/usr/lib/nginx/`;
     const args = ["-p", prefix, "-e", `${home}/error.log`, "-c", `${home}/nginx.conf`, "-g", globals];
     await this.run(["nginx", ...args], `${home}/log`, door, "/healthz");

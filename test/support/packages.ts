@@ -8,7 +8,7 @@ import { madeAside } from "./madeAside.js";
 const PROGRAMS = ["busybox-static", "docker-registry"];
 /** The gateway needs nginx 1.30 with njs 0.9.9 (js_access), which the stable releases of Debian do not have. */
 const NGINX_RELEASE = "forky";
-const NGINX_PACKAGES = ["nginx", "libnginx-mod-stream", "libnginx-mod-http-js"];
+const NGINX_PACKAGES = ["nginx", "libnginx-mod-http-js"];
 /** What nginx depends on only while it is installed. */
 const UNUSED = /^(systemd|libsystemd-shared|debconf|libc-gconv)/;
 const LIBRARY = /^(lib[a-z]|zlib1g)/;

@@ -43,8 +43,6 @@ export interface Recipe {
 /** The search path of the official images. */
 export const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Below the root; loaded by the stand-in's `nginx`. */
-const STREAM_MODULE = "usr/lib/nginx/modules/ngx_stream_module.so";
 /** Loaded by a config that needs it, below nginx's prefix as in the official image. */
 const SCRIPT_MODULE = "usr/lib/nginx/modules/ngx_http_js_module.so";
 
@@ -55,8 +53,7 @@ const nginx: Recipe = {
   overlays: ["base", "nginx"],
   libraries: new RegExp(`^${NGINX_FOLDER}$`),
   programs: [
-    [NGINX_FOLDER, "usr/sbin/nginx", "usr/lib/nginx/nginx"],
-    [NGINX_FOLDER, STREAM_MODULE, STREAM_MODULE],
+    [NGINX_FOLDER, "usr/sbin/nginx", "usr/sbin/nginx"],
     [NGINX_FOLDER, SCRIPT_MODULE, SCRIPT_MODULE],
     [NGINX_FOLDER, "etc/nginx/mime.types", "etc/nginx/mime.types"],
   ],
