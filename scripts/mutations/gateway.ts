@@ -47,19 +47,46 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "claim",
-    ["decisions"],
+    ["decisions", "tokens"],
     [
       {
-        what: '=== "bearer" && value === ANONYMOUS_TOKEN',
-        by: '=== "bearer"',
+        what: "if (text === ANONYMOUS_TOKEN)",
+        by: "if (text !== undefined)",
         rule: "the anonymous token is one",
       },
       {
-        what: 'return value === "" ? { kind: "invalid" }',
-        by: 'return value === "" ? { kind: "none" }',
+        what: 'token === undefined ? { kind: "invalid" }',
+        by: 'token === undefined ? { kind: "none" }',
         rule: "nonsense is no absence",
       },
       { what: "+=*)$/i.exec", by: "+=*)/i.exec", rule: "a credential is the whole header" },
+      { what: "/^Basic +(", by: "/^(?:Basic|Bearer) +(", rule: "a credential is no token" },
+    ],
+  ),
+  program(
+    "tokens",
+    ["tokens"],
+    [
+      {
+        what: "if (!isSame(given, mac(key, payload))) return undefined;",
+        by: 'if (given === "") return undefined;',
+        rule: "a token is signed",
+      },
+      {
+        what: "let difference = a.length ^ b.length;",
+        by: "let difference = 0;",
+        rule: "a MAC has its length",
+      },
+      { what: "difference |= a.charCodeAt", by: "difference = a.charCodeAt", rule: "each character counts" },
+      {
+        what: "const key = mac(secret, PURPOSE);",
+        by: "const key = PURPOSE;",
+        rule: "each stack has its key",
+      },
+      { what: "/^([\\w-]+)\\.", by: "/([\\w-]+)\\.", rule: "nothing stands before a token" },
+      { what: "\\.([\\w-]+)$/", by: "\\.([\\w-]+)/", rule: "nothing stands behind a token" },
+      { what: "age < seconds + WAY_SECONDS", by: "age <= seconds + WAY_SECONDS", rule: "a token ends" },
+      { what: "age >= -APART_SECONDS && ", by: "", rule: "a token is not of tomorrow" },
     ],
   ),
   program(
@@ -160,16 +187,16 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "checks",
-    ["checks"],
+    ["checks", "tokens"],
     [
       {
-        what: "if (known !== undefined) return JSON.parse(known) as Checked;\n",
+        what: "if (known !== undefined) return known;\n",
         by: "",
         rule: "who knows an answer does not wait",
         survives: "it is looked for again where somebody waits",
       },
       {
-        what: "if (answer !== undefined) return JSON.parse(answer) as Checked;",
+        what: "if (answer !== undefined) return answer;",
         by: "",
         rule: "an answer is remembered",
       },
@@ -207,6 +234,16 @@ export const GATEWAY: readonly Subject[] = [
         by: "return of(current);",
         rule: "guesses of the last window count",
         survives: "the test allows for a window more",
+      },
+      {
+        what: "&& answer.account.checked < since",
+        by: "&& false",
+        rule: "a token needs an answer of its own",
+      },
+      {
+        what: '"account" in answer && answer.account.checked < since',
+        by: "since > 0",
+        rule: "a wrong password is not asked about for each token",
       },
       { what: ".update(credential)", by: '.update("")', rule: "each password has its answer" },
       {
@@ -361,10 +398,18 @@ export const GATEWAY: readonly Subject[] = [
       { what: 'if (!path.startsWith("/v2/")) return answers.NOT_FOUND;', by: "", rule: "the API is at /v2/" },
       { what: "account.end <= today", by: "account.end < today", rule: "an account ends on its day" },
       {
-        what: 'if (claim.kind !== "user") return answers.passwordChallenge(addressFor(r), false);',
-        by: 'if (claim.kind === "none") return answers.passwordChallenge(addressFor(r), false);',
+        what: 'if (claim.kind !== "user" || "token" in claim)',
+        by: 'if (claim.kind === "none" || "token" in claim)',
         rule: "only users get tokens",
       },
+      { what: '|| "token" in claim)', by: ")", rule: "a token gives no other one" },
+      { what: "shared.now() - TOGETHER_MS", by: "0", rule: "a token needs a check" },
+      {
+        what: "groups: groupsIn(rules, account.groups)",
+        by: "groups: account.groups",
+        rule: "a token has few groups",
+      },
+      { what: "text.length > LONGEST_TOKEN", by: "false", rule: "a token has room in a header" },
       { what: "if (!isRead(r.method)) return answers.TOKENS_BY_GET;", by: "", rule: "tokens are for GET" },
       {
         what: "r.headersIn.Host === inside",

@@ -222,6 +222,17 @@ export function hiddenFrom(
 export const grantText = (grant: Grant): string =>
   grant === "anonymous" ? "anyone" : grant === "authenticated" ? "every user" : grant.join(", ") || "nobody";
 
+/** Those of a caller's groups that rules name. */
+export const groupsIn = (rules: readonly RepositoryRule[], groups: readonly string[]): string[] =>
+  groups.filter((group) =>
+    rules.some((rule) =>
+      PERMISSIONS.some((permission) => {
+        const grant = rule[permission];
+        return typeof grant !== "string" && grant.includes(GROUP + group);
+      }),
+    ),
+  );
+
 /** Whether some repository may be pulled without a login. */
 export const isAnyPublic = (rules: readonly RepositoryRule[]): boolean =>
   rules.some(({ pull }) => pull === "anonymous");

@@ -1,4 +1,5 @@
 import type { Config } from "../config/resolve.js";
+import { HTTP_SECRET } from "../credentials/secretKinds.js";
 import { GATEWAY_PROGRAM } from "../render/gatewayProgram.js";
 import { GATEWAY_PORT } from "./addresses.js";
 import type { Service } from "./composeModel.js";
@@ -87,7 +88,11 @@ function service(config: Config): Service {
       { source: "gateway-settings", target: "/etc/nginx/gateway.json" },
       ...(config.metrics.enabled ? [metricsScriptMount()] : []),
     ],
-    secrets: [secretMount("gateway", "gateway", UNPRIVILEGED)],
+    // The registry's http.secret is what the key of tokens is made of: no rotation changes it.
+    secrets: [
+      secretMount("gateway", "gateway", UNPRIVILEGED),
+      secretMount(HTTP_SECRET, HTTP_SECRET, UNPRIVILEGED),
+    ],
     read_only: true,
     cap_drop: ["ALL"],
     healthcheck: healthcheck(config, `http://127.0.0.1:${GATEWAY_PORT}/healthz`),

@@ -20,6 +20,12 @@ const MANIFEST_TYPES = [
 ].join(", ");
 
 /**
+ * Docker's client takes fewer seconds for 60, and sends no other token when one is refused. Source:
+ * distribution, internal/client/auth/session.go.
+ */
+const TOKEN_SECONDS = 60;
+
+/**
  * A world-writable folder of the image. A new volume gets the content and the mode of the folder that it
  * covers.
  */
@@ -70,6 +76,7 @@ export function gatewaySettings(config: Config): string {
     },
     ...(ui === undefined ? {} : { ui: `${ui}/` }),
     limits: { ...CHECK_LIMITS, remember: secondsOf(config.gateway.remember) },
+    tokenSeconds: TOKEN_SECONDS,
     unreadBodies: answerLimits(config).answersOfNetwork,
     namesActions: config.gateway.log === "json" || config.metrics.enabled,
   };

@@ -127,10 +127,8 @@ export async function startGateways(
     const surrounded = SURROUNDED[plan.around](plan, mirror.address);
     const files = checks ? holding(surrounded, checks) : surrounded;
     await writeFile(`${home}/gateway.json`, files.settings);
-    await writeFile(
-      `${home}/gateway.js`,
-      replace(files.program, "/etc/nginx/gateway.json", `${home}/gateway.json`),
-    );
+    const program = replace(files.program, "/etc/nginx/gateway.json", `${home}/gateway.json`);
+    await writeFile(`${home}/gateway.js`, replace(program, "/run/secrets/", `${stack.folder}/secrets/`));
     const config = stack.moved(files.config, `${home}/tmp`);
     await stack.serveNginx(placed(config, home, port), home, door);
     sites[index] = {

@@ -28,7 +28,9 @@ export class OciTransport {
     sending: Sending = {},
   ): Promise<Answer> {
     const repository = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(path)?.[1];
-    const actions = /^(?:GET|HEAD)$/.test(method) ? "pull" : method === "DELETE" ? "delete" : "pull,push";
+    // The state of an upload belongs to whoever pushes.
+    const reads = /^(?:GET|HEAD)$/.test(method) && !path.includes("/blobs/uploads/");
+    const actions = reads ? "pull" : method === "DELETE" ? "delete" : "pull,push";
     const scope = repository
       ? `repository:${repository}:${actions}`
       : path.startsWith("/v2/_catalog")

@@ -181,18 +181,39 @@ export const aPublicReadNeedsNoCheck: Probe = async (site) => {
     const credential = wrong();
     const token = await ask(door, "GET", `/auth/token?account=smith&${scope}&service=x`, [credential]);
     expect(token.status).toBe(200);
-    const { access_token } = JSON.parse(token.body) as { access_token: string };
-    const bearer = `Authorization: Bearer ${access_token}`;
-    for (const header of [credential, bearer]) {
+    expect(JSON.parse(token.body)).toMatchObject({ token: "anonymous" });
+    for (const header of [credential, ANONYMOUS]) {
       expect((await ask(door, "GET", manifest(site), [header, OCI])).status).toBe(200);
       expect(
         (await ask(door, "HEAD", `/v2/${image.repository}/blobs/${image.blobDigest}`, [header])).status,
       ).toBe(200);
     }
   }
-  // The token opens nothing else.
-  const bearer = `Authorization: Bearer ${Buffer.from("smith:stale").toString("base64")}`;
-  expect((await ask(door, "POST", `/v2/${image.repository}/blobs/uploads/`, [bearer])).status).toBe(401);
+};
+
+/** Before there were signed tokens, a token was the credential. */
+export const aCredentialIsNoToken: Probe = async ({ door, image }) => {
+  const bearer = RIGHT.replace("Basic", "Bearer");
+  for (const [method, target] of [
+    ["GET", "/v2/"],
+    ["GET", "/auth/token"],
+    ["POST", `/v2/${image.repository}/blobs/uploads/`],
+  ] as const)
+    expect((await ask(door, method, target, [bearer])).status, `${method} ${target}`).toBe(401);
+};
+
+/** The registry hears the account of the gateway alone, and a token is not in the log. */
+export const aTokenEndsAtTheGateway: Probe = async ({ door, image, log }) => {
+  const { body } = await ask(door, "GET", "/auth/token", [RIGHT]);
+  const { token } = JSON.parse(body) as { token: string };
+  expect(token).toMatch(/^[\w-]+\.[\w-]{43}$/);
+  const bearer = `Authorization: Bearer ${token}`;
+  await cancel(door, await startUpload(door, bearer, image.repository));
+  expect((await ask(door, "GET", `/v2/${image.repository}/tags/list`, [bearer, bearer])).status).toBe(400);
+  const [payload = "", mac = ""] = token.split(".");
+  for (const forged of [payload, mac, `${payload}.${mac}A`, `${payload}.`, `${payload}.${mac}.${mac}`])
+    expect((await ask(door, "GET", "/v2/", [`Authorization: Bearer ${forged}`])).status, forged).toBe(401);
+  expect(await log()).not.toContain(mac);
 };
 
 export const innerPlacesAreNotToBeHad: Probe = async ({ door }) => {

@@ -1,6 +1,6 @@
 /** What the accounts of the stack may do, and that nobody else has their names. */
 import { describe, expect, test } from "vitest";
-import { inShort, programOf, RULES, type Sent } from "./standIn.js";
+import { bearerOf, inShort, programOf, RULES, type Sent } from "./standIn.js";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const program = programOf(RULES);
@@ -54,6 +54,7 @@ describe("an account of the stack", () => {
     ["hephaestus-gateway", "GET", "/v2/", "403 hephaestus-gateway may not do this"],
   ])("%s: %s %s: %s", async (user, method, uri, expected) => {
     expect(await answer({ user, method, uri }, mirrored)).toBe(expected);
+    expect(await answer({ headers: await bearerOf(mirrored, user), method, uri }, mirrored)).toBe(expected);
   });
 
   test("is named in the log with the person for whom the admin UI asks; nobody else is believed", async () => {

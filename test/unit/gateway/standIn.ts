@@ -7,6 +7,8 @@ import { gatewaySettings } from "../../../src/services/gatewayConfig.js";
 import { basicValue } from "../../support/basic.js";
 
 const RIGHT = "right";
+/** Of the stack, as the gateways have it. */
+export const SECRET = "  secret: 5ec7e7\n";
 const HOST = "registry.a.example";
 
 /** nginx's dictionaries, with the clock of the test. */
@@ -108,9 +110,14 @@ export function programOf(
   ready = Promise.resolve(),
 ) {
   const clock = standingClock();
-  const shared = { memory: new Dictionary(clock.now), counts: new Dictionary(clock.now), ...clock };
+  const shared = {
+    memory: new Dictionary(clock.now),
+    counts: new Dictionary(clock.now),
+    ...clock,
+    secret: SECRET,
+  };
   const { access } = gateway(settingsOf(config), shared);
-  return async ({
+  const answer = async ({
     method = "GET",
     uri,
     user,
@@ -146,6 +153,16 @@ export function programOf(
     await access(request);
     return outcome;
   };
+  return Object.assign(answer, { clock });
+}
+
+/** The header of a user who has a token. */
+export async function bearerOf(
+  program: ReturnType<typeof programOf>,
+  user: string,
+): Promise<{ Authorization: string }> {
+  const { body = "" } = await program({ uri: "/auth/token", user });
+  return { Authorization: `Bearer ${JSON.parse(body).token}` };
 }
 
 /** In short: "200", "301 /v2/", "403 ann may not push to a", or "@writes /v2/…". */

@@ -10,8 +10,6 @@ export interface Answer {
 const API_VERSION = { "Docker-Distribution-Api-Version": "registry/2.0" };
 /** Seconds after which someone who was refused for the load may try again. */
 const RETRY_SECONDS = 5;
-/** What tokens say about how long they are good for. */
-const TOKEN_SECONDS = 300;
 
 export const json = (status: number, value: unknown, headers: Answer["headers"] = {}): Answer => ({
   status,
@@ -61,8 +59,9 @@ export const NO_DELETES = error(
 /** containerd asks by POST first and takes any answer for its own; 405 makes it ask by GET. */
 export const TOKENS_BY_GET = error(405, "UNSUPPORTED", "ask for tokens with GET");
 
-export const tokenAnswer = (token: string): Answer =>
-  json(200, { token, access_token: token, expires_in: TOKEN_SECONDS }, { "Cache-Control": "no-store" });
+/** @param seconds after which a client asks for another one */
+export const tokenAnswer = (token: string, seconds: number): Answer =>
+  json(200, { token, access_token: token, expires_in: seconds }, { "Cache-Control": "no-store" });
 
 /** Where clients are sent to. */
 export interface Address {
@@ -80,19 +79,21 @@ export const challenge = (address: Address, isUser: boolean): Answer =>
     ...API_VERSION,
   });
 
+const askPassword = ({ authority }: Address, message: string): Answer =>
+  error(401, "UNAUTHORIZED", message, { "WWW-Authenticate": `Basic realm="${authority}"`, ...API_VERSION });
+
 /** Asks for a password, where tokens come from. */
 export const passwordChallenge = (address: Address, isUser: boolean): Answer =>
-  error(401, "UNAUTHORIZED", isUser ? wrongPassword(address) : logIn(address), {
-    "WWW-Authenticate": `Basic realm="${address.authority}"`,
-  });
+  askPassword(address, isUser ? wrongPassword(address) : logIn(address));
 
 /**
  * Not 401: with a token that was given for this very scope, some clients would ask for another one for ever.
  */
 export const logInFirst = (address: Address): Answer => denied(logIn(address));
 
-/** What a person reads whose password gives nothing; undefined where it is not right. */
-export function refusalAnswer(refusal: Exclude<Refusal, "wrong">, { authority }: Address): Answer {
+/** What a person reads whose password, or token, gives nothing, but for a wrong password. */
+export function refusalAnswer(refusal: Exclude<Refusal, "wrong">, address: Address): Answer {
+  const { authority } = address;
   const later = { "Retry-After": String(RETRY_SECONDS) };
   switch (refusal) {
     case "denied":
@@ -118,12 +119,20 @@ export function refusalAnswer(refusal: Exclude<Refusal, "wrong">, { authority }:
       );
     case "unavailable":
       return UNAVAILABLE;
+    case "expired":
+      // The challenge is for the password itself. containerd before 1.6.25 and 1.7.9 keeps a token for ever: it
+      // would send it again after a challenge for a token (containerd#9274). Other clients that can go on fetch
+      // another token after any challenge.
+      return askPassword(address, `this token for ${authority} has ended, another one is needed`);
   }
 }
 
 /** @param end the first day on which the account is refused, such as 20271231 */
 export const ended = (user: string, end: number): Answer =>
   denied(`the account ${user} ended on ${String(end).replace(/^(....)(..)(..)$/, "$1-$2-$3")}`);
+
+export const tooManyGroups = (user: string): Answer =>
+  denied(`${user} is in more groups that rules name than a token has room for`);
 
 export const mayNot = (user: string, operation: string, repository: string): Answer => {
   const what = { pull: "pull", push: "push to", delete: "delete from" }[operation];

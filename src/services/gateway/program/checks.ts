@@ -9,9 +9,11 @@ export interface Account {
   groups: readonly string[];
   /** The first day on which the account is refused, such as 20271231 (UTC). */
   end?: number | undefined;
+  /** When the password was found right, in milliseconds. */
+  checked: number;
 }
 
-/** Why a password gives nothing. */
+/** Why a password, or a token, gives nothing. */
 export type Refusal =
   /** It is not right. */
   | "wrong"
@@ -24,9 +26,13 @@ export type Refusal =
   /** Nobody could say: the registry, or Authelia, does not answer, or Authelia's answer is of no use. */
   | "unavailable"
   | "silent"
-  | "unusable";
+  | "unusable"
+  /** It is a token that is too old. */
+  | "expired";
 
 export type Checked = { account: Account } | { refusal: Refusal };
+/** What those who know the users say. */
+export type Told = { account: Omit<Account, "checked"> } | { refusal: Refusal };
 
 export interface CheckLimits {
   /** Seconds for which an answer is remembered. */
@@ -55,7 +61,7 @@ export interface CheckAround {
   memory: Memory<string>;
   counts: Counts;
   /** Asks who knows the password, after a turn in a lane or at once. */
-  ask: (lane: Lane | undefined) => Promise<Checked>;
+  ask: (lane: Lane | undefined) => Promise<Told>;
   now: () => number;
   sleep: (milliseconds: number) => Promise<void>;
 }
@@ -75,21 +81,30 @@ const REMEMBERED: readonly Refusal[] = ["wrong", "denied", "misnamed"];
  *
  * @param credential the Base64 of NAME:PASSWORD. Nothing keeps it: memory has a keyed hash
  * @param network of the client
+ * @param since a password that was found right before does not count: it is asked about again
  */
 export async function check(
   around: CheckAround,
   limits: CheckLimits,
   credential: string,
   network: string,
+  since = 0,
 ): Promise<Checked> {
   const { memory, counts } = around;
   const hash = hashOf(memory, credential);
-  const known = memory.get(`answer ${hash}`);
-  if (known !== undefined) return JSON.parse(known) as Checked;
-  if (memory.get(`right ${hash}`) !== undefined) return askedOnce(around, limits, hash, network);
+  const known = remembered(memory, hash, since);
+  if (known !== undefined) return known;
+  if (memory.get(`right ${hash}`) !== undefined) return askedOnce(around, limits, hash, network, since);
   const seats = { of: "waiting", most: limits.waiting, mostOfNetwork: limits.waitingOfNetwork };
-  const answer = await seated(counts, seats, network, () => askedOnce(around, limits, hash, network));
+  const answer = await seated(counts, seats, network, () => askedOnce(around, limits, hash, network, since));
   return answer ?? { refusal: "busy" };
+}
+
+function remembered(memory: Memory<string>, hash: string, since: number): Checked | undefined {
+  const text = memory.get(`answer ${hash}`);
+  if (text === undefined) return undefined;
+  const answer = JSON.parse(text) as Checked;
+  return "account" in answer && answer.account.checked < since ? undefined : answer;
 }
 
 /** Asks, or waits for somebody else's question about the same password. */
@@ -98,12 +113,13 @@ async function askedOnce(
   limits: CheckLimits,
   hash: string,
   network: string,
+  since: number,
 ): Promise<Checked> {
   const { memory, now, sleep } = around;
   const end = now() + limits.patience * 1000;
   for (let pause = FIRST_PAUSE_MS; now() < end; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    const answer = memory.get(`answer ${hash}`);
-    if (answer !== undefined) return JSON.parse(answer) as Checked;
+    const answer = remembered(memory, hash, since);
+    if (answer !== undefined) return answer;
     if (!memory.add(`asking ${hash}`, "1", limits.patience * 1000)) {
       await sleep(pause);
       continue;
@@ -126,7 +142,8 @@ async function judged(
   const wasRight = memory.get(`right ${hash}`) !== undefined;
   if (!wasRight && isExhausted(counts, limits, network, now())) return { refusal: "exhausted" };
   const isCalm = recent(counts, "guesses", windows(limits).ofAll, now()) < limits.guessesAtOnce;
-  const answer = await ask(wasRight ? undefined : isCalm ? "swift" : "pace");
+  const told = await ask(wasRight ? undefined : isCalm ? "swift" : "pace");
+  const answer: Checked = "refusal" in told ? told : { account: { ...told.account, checked: now() } };
   const refusal = "refusal" in answer ? answer.refusal : undefined;
   if (refusal === undefined || REMEMBERED.includes(refusal))
     memory.set(`answer ${hash}`, JSON.stringify(answer), limits.remember * 1000);

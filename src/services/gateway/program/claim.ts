@@ -1,18 +1,25 @@
+import type { Checked } from "./checks.js";
+import type { Tokens } from "./tokens.js";
+
 /** How a request says who asks. */
-export type Claim =
-  | { kind: "none" | "anonymous" | "invalid" }
+export type Claim = { kind: "none" | "anonymous" | "invalid" } | UserClaim;
+
+export type UserClaim =
   /** With a password that is not checked yet: the Base64 of NAME:PASSWORD. */
-  | { kind: "user"; credential: string };
+  { kind: "user"; credential: string } | { kind: "user"; token: Checked };
 
 /** The token that means nobody. */
 export const ANONYMOUS_TOKEN = "anonymous";
 
 /** Who asks, by the header Authorization: Basic, or a token of /auth/token. */
-export function claimOf(authorization: string | undefined): Claim {
+export function claimOf(authorization: string | undefined, open: Tokens["open"]): Claim {
   if (authorization === undefined || authorization === "") return { kind: "none" };
-  const [, scheme = "", value = ""] = /^(Basic|Bearer) +([A-Za-z0-9+/]+=*)$/i.exec(authorization) ?? [];
-  if (scheme.toLowerCase() === "bearer" && value === ANONYMOUS_TOKEN) return { kind: "anonymous" };
-  return value === "" ? { kind: "invalid" } : { kind: "user", credential: value };
+  const credential = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization)?.[1];
+  if (credential !== undefined) return { kind: "user", credential };
+  const text = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  if (text === ANONYMOUS_TOKEN) return { kind: "anonymous" };
+  const token = text === undefined ? undefined : open(text);
+  return token === undefined ? { kind: "invalid" } : { kind: "user", token };
 }
 
 /** The name in a credential, as it was typed. */

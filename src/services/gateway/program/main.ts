@@ -9,6 +9,7 @@ declare const ngx: { shared: { memory: Memory<string>; counts: Counts } };
 export default gateway(JSON.parse(fs.readFileSync("/etc/nginx/gateway.json", "utf8")) as Settings, {
   memory: ngx.shared.memory,
   counts: ngx.shared.counts,
+  secret: fs.readFileSync("/run/secrets/http-secret", "utf8"),
   now: Date.now,
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 });

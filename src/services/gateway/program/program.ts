@@ -1,10 +1,10 @@
-import { isAnyPublic, isImmutable, rightsBy } from "../../../access/repositoryRules.js";
+import { groupsIn, isAnyPublic, isImmutable, rightsBy } from "../../../access/repositoryRules.js";
 import { actionOf, repositoryIn } from "../../accessActions.js";
 import * as answers from "./answers.js";
 import { hasBody, leavePlace, takePlace } from "./bodies.js";
 import { CATALOG_SEATS, catalog } from "./catalog.js";
 import { type Account, type CheckAround, check, isExhausted } from "./checks.js";
-import { ANONYMOUS_TOKEN, type Claim, claimOf } from "./claim.js";
+import { ANONYMOUS_TOKEN, type Claim, claimOf, type UserClaim } from "./claim.js";
 import { clientAddress, networkOf } from "./client.js";
 import { type Ask, tagIsImmutable, whyKept } from "./immutable.js";
 import { isPublicScope, judge } from "./judge.js";
@@ -14,12 +14,21 @@ import { acceptedTypes, type Place, placeOfRead, sentAddress } from "./places.js
 import { type Asked, isDigest, isRead, parse, splitQuery } from "./request.js";
 import { seated } from "./seats.js";
 import type { Settings } from "./settings.js";
+import { LONGEST_TOKEN, tokensOf } from "./tokens.js";
 import { askUsers } from "./users.js";
 
 /** What the program shares between requests, and the clock. */
-export type Shared = Pick<CheckAround, "memory" | "counts" | "now" | "sleep">;
+export interface Shared extends Pick<CheckAround, "memory" | "counts" | "now" | "sleep"> {
+  /** What all gateways of the stack know. */
+  secret: string;
+}
 
 type Outcome = answers.Answer | { place: Place };
+
+/** Who asks for tokens within so long shares one check of the password. */
+const TOGETHER_MS = 1000;
+/** The token that means nobody never ends. */
+const ANONYMOUS = answers.tokenAnswer(ANONYMOUS_TOKEN, 300);
 
 /** nginx closes the connection without an answer. Source: nginx.org, ngx_http_rewrite_module, "return". */
 const CLOSE = 444;
@@ -36,6 +45,7 @@ export interface Handlers {
 export function gateway(settings: Settings, shared: Shared): Handlers {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
+  const tokens = tokensOf(shared.secret, settings.tokenSeconds, shared.now);
   const mayPull = (person: Person, repository: string): boolean =>
     permits(person, { operation: "pull", repository }, rightsOf, settings.mirrored);
 
@@ -47,17 +57,17 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
       : { scheme, authority };
   }
 
-  /** Someone whose password is right and who has not ended, or what they read. */
+  /**
+   * Someone whose password is right and who has not ended, or what they read.
+   *
+   * @param since when a password must have been found right
+   */
   async function accountOf(
     r: NginxRequest,
-    credential: string,
+    claim: UserClaim,
+    since?: number,
   ): Promise<{ account: Account } | { refusal: "wrong" } | answers.Answer> {
-    const checked = await check(
-      { ...shared, ask: (lane) => askUsers(r, settings.provider, credential, lane) },
-      settings.limits,
-      credential,
-      r.variables.network ?? "",
-    );
+    const checked = "token" in claim ? claim.token : await checkOf(r, claim.credential, since);
     if ("refusal" in checked)
       return checked.refusal === "wrong"
         ? { refusal: "wrong" }
@@ -70,22 +80,37 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
       : { account };
   }
 
+  const checkOf = (r: NginxRequest, credential: string, since?: number) =>
+    check(
+      { ...shared, ask: (lane) => askUsers(r, settings.provider, credential, lane) },
+      settings.limits,
+      credential,
+      r.variables.network ?? "",
+      since,
+    );
+
   async function token(r: NginxRequest, claim: Claim, query: string): Promise<answers.Answer> {
     if (!isRead(r.method)) return answers.TOKENS_BY_GET;
     // For any scope: Docker's command asks for push and crane for the catalog where they only read. Writing
     // needs a user.
-    if (claim.kind === "none" && isAnyPublic(rules)) return answers.tokenAnswer(ANONYMOUS_TOKEN);
-    if (claim.kind !== "user") return answers.passwordChallenge(addressFor(r), false);
-    // The token is what the client sent: where it does more than pull what anyone may, it is checked there.
-    if (isPublicScope(query, rightsOf)) return answers.tokenAnswer(claim.credential);
-    const found = await accountOf(r, claim.credential);
+    if (claim.kind === "none" && isAnyPublic(rules)) return ANONYMOUS;
+    // A token gives no other one: it would never end.
+    if (claim.kind !== "user" || "token" in claim) return answers.passwordChallenge(addressFor(r), false);
+    // Nobody checks the password: the token pulls what anyone may pull, and nothing else.
+    if (isPublicScope(query, rightsOf)) return ANONYMOUS;
+    const found = await accountOf(r, claim, shared.now() - TOGETHER_MS);
     if ("refusal" in found) return answers.passwordChallenge(addressFor(r), true);
-    return "account" in found ? answers.tokenAnswer(claim.credential) : found;
+    if (!("account" in found)) return found;
+    const { account } = found;
+    const text = tokens.sign({ ...account, groups: groupsIn(rules, account.groups) });
+    return text.length > LONGEST_TOKEN
+      ? answers.tooManyGroups(account.user)
+      : answers.tokenAnswer(text, settings.tokenSeconds);
   }
 
   async function decide(r: NginxRequest): Promise<Outcome> {
     const uri = r.variables.request_uri ?? "";
-    const claim = claimOf(r.headersIn.Authorization);
+    const claim = claimOf(r.headersIn.Authorization, tokens.open);
     const { path, query } = splitQuery(uri);
     if (path === "/auth/token") return token(r, claim, query);
     if (path === "/v2") return answers.moved(301, "/v2/");
@@ -98,7 +123,7 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     if (verdict === "unknown" || asked === undefined) return answers.NO_SUCH_PATH;
     if (verdict === "allow") return served(r, asked, claim, ANYONE);
     if (claim.kind !== "user") return answers.challenge(addressFor(r), false);
-    const found = await accountOf(r, claim.credential);
+    const found = await accountOf(r, claim);
     if ("refusal" in found) return answers.challenge(addressFor(r), true);
     if (!("account" in found)) return found;
     const person = personOf(found.account);

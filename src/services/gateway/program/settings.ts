@@ -16,6 +16,8 @@ export interface Settings {
   /** Where people find the UI. */
   ui?: string;
   limits: CheckLimits;
+  /** What users' tokens say about how long they are good for. */
+  tokenSeconds: number;
   /** How many bodies that nobody reads may come at once. */
   unreadBodies: number;
   /** Whether the log or the metrics say what each request is. */

@@ -1,5 +1,5 @@
 import { isReserved, USER_NAME } from "../../../credentials/userNames.js";
-import type { Checked, Lane } from "./checks.js";
+import type { Lane, Told } from "./checks.js";
 import { typedName } from "./claim.js";
 import type { NginxRequest } from "./nginx.js";
 import type { Settings } from "./settings.js";
@@ -12,7 +12,7 @@ export async function askUsers(
   provider: Settings["provider"],
   credential: string,
   lane: Lane | undefined,
-): Promise<Checked> {
+): Promise<Told> {
   const first = lane === undefined ? "/ask" : `/ask/${lane}`;
   const name = typedName(credential);
   r.variables.credential = credential;
@@ -22,7 +22,7 @@ export async function askUsers(
   return isUnknown && provider !== "htpasswd" ? askAuthelia(r, "/ask") : answer;
 }
 
-async function askRegistry(r: NginxRequest, place: string, user: string): Promise<Checked> {
+async function askRegistry(r: NginxRequest, place: string, user: string): Promise<Told> {
   const { status, headersOut } = await r.subrequest(`${place}/password`, { method: "GET" });
   if (status === 200)
     return { account: { user, groups: [], end: endOf(user, headersOut["X-Account-Ends"] ?? "") } };
@@ -31,7 +31,7 @@ async function askRegistry(r: NginxRequest, place: string, user: string): Promis
 }
 
 /** What a lane says by itself. */
-const noTurn = (status: number): Checked | undefined =>
+const noTurn = (status: number): Told | undefined =>
   status === 429 ? { refusal: "exhausted" } : status === 529 ? { refusal: "busy" } : undefined;
 
 /** @param ends of all accounts that have one: `,ci 20271231,` */
@@ -42,7 +42,7 @@ function endOf(user: string, ends: string): number | undefined {
 }
 
 /** Source: Authelia's documentation, "AuthRequest" implementation. */
-async function askAuthelia(r: NginxRequest, place: string): Promise<Checked> {
+async function askAuthelia(r: NginxRequest, place: string): Promise<Told> {
   const { status, headersOut } = await r.subrequest(`${place}/authelia`, { method: "GET" });
   const without = noTurn(status);
   if (without !== undefined) return without;

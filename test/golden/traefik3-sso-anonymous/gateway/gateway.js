@@ -32,6 +32,7 @@ function stands(pattern, list, many, same) {
 // src/access/repositoryRules.ts
 var GROUP = "group:";
 var TEMPORARY_USER = "hephaestus.temporary";
+var PERMISSIONS = ["pull", "push", "delete"];
 function finder(rules) {
   const globs = rules.flatMap(
     (rule) => rule.repositories.map((glob) => {
@@ -69,6 +70,14 @@ function includes(grant, { user, groups = [] }) {
   if (user === void 0) return false;
   return grant === "authenticated" || grant.includes(user) || groups.some((name) => grant.includes(GROUP + name));
 }
+var groupsIn = (rules, groups) => groups.filter(
+  (group) => rules.some(
+    (rule) => PERMISSIONS.some((permission) => {
+      const grant = rule[permission];
+      return typeof grant !== "string" && grant.includes(GROUP + group);
+    })
+  )
+);
 var isAnyPublic = (rules) => rules.some(({ pull }) => pull === "anonymous");
 
 // src/services/accessActions.ts
@@ -88,7 +97,6 @@ var repositoryIn = (path) => REPOSITORY.exec(path)?.[1];
 // src/services/gateway/program/answers.ts
 var API_VERSION = { "Docker-Distribution-Api-Version": "registry/2.0" };
 var RETRY_SECONDS = 5;
-var TOKEN_SECONDS = 300;
 var json = (status, value, headers = {}) => ({
   status,
   body: JSON.stringify(value),
@@ -119,18 +127,18 @@ var NO_DELETES = error(
   { reason: "delete-disabled" }
 );
 var TOKENS_BY_GET = error(405, "UNSUPPORTED", "ask for tokens with GET");
-var tokenAnswer = (token) => json(200, { token, access_token: token, expires_in: TOKEN_SECONDS }, { "Cache-Control": "no-store" });
+var tokenAnswer = (token, seconds) => json(200, { token, access_token: token, expires_in: seconds }, { "Cache-Control": "no-store" });
 var logIn = ({ authority }) => `log in first: docker login ${authority}`;
 var wrongPassword = ({ authority }) => `wrong user name or password for ${authority}`;
 var challenge = (address, isUser) => error(401, "UNAUTHORIZED", isUser ? wrongPassword(address) : logIn(address), {
   "WWW-Authenticate": `Bearer realm="${address.scheme}://${address.authority}/auth/token",service="${address.authority}"`,
   ...API_VERSION
 });
-var passwordChallenge = (address, isUser) => error(401, "UNAUTHORIZED", isUser ? wrongPassword(address) : logIn(address), {
-  "WWW-Authenticate": `Basic realm="${address.authority}"`
-});
+var askPassword = ({ authority }, message) => error(401, "UNAUTHORIZED", message, { "WWW-Authenticate": `Basic realm="${authority}"`, ...API_VERSION });
+var passwordChallenge = (address, isUser) => askPassword(address, isUser ? wrongPassword(address) : logIn(address));
 var logInFirst = (address) => denied(logIn(address));
-function refusalAnswer(refusal, { authority }) {
+function refusalAnswer(refusal, address) {
+  const { authority } = address;
   const later = { "Retry-After": String(RETRY_SECONDS) };
   switch (refusal) {
     case "denied":
@@ -156,9 +164,12 @@ function refusalAnswer(refusal, { authority }) {
       );
     case "unavailable":
       return UNAVAILABLE;
+    case "expired":
+      return askPassword(address, `this token for ${authority} has ended, another one is needed`);
   }
 }
 var ended = (user, end) => denied(`the account ${user} ended on ${String(end).replace(/^(....)(..)(..)$/, "$1-$2-$3")}`);
+var tooManyGroups = (user) => denied(`${user} is in more groups that rules name than a token has room for`);
 var mayNot = (user, operation, repository) => {
   const what = { pull: "pull", push: "push to", delete: "delete from" }[operation];
   return denied(`${user} may not ${what === void 0 ? "do this" : `${what} ${repository}`}`);
@@ -309,22 +320,28 @@ var DAY_MS = 864e5;
 var FIRST_PAUSE_MS = 50;
 var LONGEST_PAUSE_MS = 1e3;
 var REMEMBERED = ["wrong", "denied", "misnamed"];
-async function check(around, limits, credential, network) {
+async function check(around, limits, credential, network, since = 0) {
   const { memory, counts } = around;
   const hash = hashOf(memory, credential);
-  const known = memory.get(`answer ${hash}`);
-  if (known !== void 0) return JSON.parse(known);
-  if (memory.get(`right ${hash}`) !== void 0) return askedOnce(around, limits, hash, network);
+  const known = remembered(memory, hash, since);
+  if (known !== void 0) return known;
+  if (memory.get(`right ${hash}`) !== void 0) return askedOnce(around, limits, hash, network, since);
   const seats = { of: "waiting", most: limits.waiting, mostOfNetwork: limits.waitingOfNetwork };
-  const answer = await seated(counts, seats, network, () => askedOnce(around, limits, hash, network));
+  const answer = await seated(counts, seats, network, () => askedOnce(around, limits, hash, network, since));
   return answer ?? { refusal: "busy" };
 }
-async function askedOnce(around, limits, hash, network) {
+function remembered(memory, hash, since) {
+  const text = memory.get(`answer ${hash}`);
+  if (text === void 0) return void 0;
+  const answer = JSON.parse(text);
+  return "account" in answer && answer.account.checked < since ? void 0 : answer;
+}
+async function askedOnce(around, limits, hash, network, since) {
   const { memory, now, sleep } = around;
   const end = now() + limits.patience * 1e3;
   for (let pause = FIRST_PAUSE_MS; now() < end; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    const answer = memory.get(`answer ${hash}`);
-    if (answer !== void 0) return JSON.parse(answer);
+    const answer = remembered(memory, hash, since);
+    if (answer !== void 0) return answer;
     if (!memory.add(`asking ${hash}`, "1", limits.patience * 1e3)) {
       await sleep(pause);
       continue;
@@ -341,7 +358,8 @@ async function judged({ memory, counts, ask, now }, limits, hash, network) {
   const wasRight = memory.get(`right ${hash}`) !== void 0;
   if (!wasRight && isExhausted(counts, limits, network, now())) return { refusal: "exhausted" };
   const isCalm = recent(counts, "guesses", windows(limits).ofAll, now()) < limits.guessesAtOnce;
-  const answer = await ask(wasRight ? void 0 : isCalm ? "swift" : "pace");
+  const told = await ask(wasRight ? void 0 : isCalm ? "swift" : "pace");
+  const answer = "refusal" in told ? told : { account: { ...told.account, checked: now() } };
   const refusal = "refusal" in answer ? answer.refusal : void 0;
   if (refusal === void 0 || REMEMBERED.includes(refusal))
     memory.set(`answer ${hash}`, JSON.stringify(answer), limits.remember * 1e3);
@@ -380,11 +398,14 @@ function hashOf(memory, credential) {
 
 // src/services/gateway/program/claim.ts
 var ANONYMOUS_TOKEN = "anonymous";
-function claimOf(authorization) {
+function claimOf(authorization, open) {
   if (authorization === void 0 || authorization === "") return { kind: "none" };
-  const [, scheme = "", value = ""] = /^(Basic|Bearer) +([A-Za-z0-9+/]+=*)$/i.exec(authorization) ?? [];
-  if (scheme.toLowerCase() === "bearer" && value === ANONYMOUS_TOKEN) return { kind: "anonymous" };
-  return value === "" ? { kind: "invalid" } : { kind: "user", credential: value };
+  const credential = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization)?.[1];
+  if (credential !== void 0) return { kind: "user", credential };
+  const text = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  if (text === ANONYMOUS_TOKEN) return { kind: "anonymous" };
+  const token = text === void 0 ? void 0 : open(text);
+  return token === void 0 ? { kind: "invalid" } : { kind: "user", token };
 }
 var typedName = (credential) => Buffer.from(credential, "base64").toString().split(":", 1)[0] ?? "";
 
@@ -519,6 +540,35 @@ function acceptedTypes(accept) {
   return ["manifest", "index"].filter(of).join(" ");
 }
 
+// src/services/gateway/program/tokens.ts
+import hashes2 from "crypto";
+var PURPOSE = "hephaestus token 1";
+var WAY_SECONDS = 5;
+var APART_SECONDS = 30;
+var LONGEST_TOKEN = 7e3;
+function tokensOf(secret, seconds, now) {
+  const key = mac(secret, PURPOSE);
+  return {
+    sign: (account) => {
+      const payload = Buffer.from(JSON.stringify(account)).toString("base64url");
+      return `${payload}.${mac(key, payload)}`;
+    },
+    open: (token) => {
+      const [, payload = "", given = ""] = /^([\w-]+)\.([\w-]+)$/.exec(token) ?? [];
+      if (!isSame(given, mac(key, payload))) return void 0;
+      const account = JSON.parse(Buffer.from(payload, "base64url").toString());
+      const age = (now() - account.checked) / 1e3;
+      return age >= -APART_SECONDS && age < seconds + WAY_SECONDS ? { account } : { refusal: "expired" };
+    }
+  };
+}
+var mac = (key, text) => hashes2.createHmac("sha256", key).update(text).digest("base64url");
+function isSame(a, b) {
+  let difference = a.length ^ b.length;
+  for (let place = 0; place < b.length; place++) difference |= a.charCodeAt(place) ^ b.charCodeAt(place);
+  return difference === 0;
+}
+
 // src/services/gateway/program/users.ts
 async function askUsers(r, provider, credential, lane) {
   const first = lane === void 0 ? "/ask" : `/ask/${lane}`;
@@ -556,22 +606,20 @@ async function askAuthelia(r, place) {
 }
 
 // src/services/gateway/program/program.ts
+var TOGETHER_MS = 1e3;
+var ANONYMOUS = tokenAnswer(ANONYMOUS_TOKEN, 300);
 var CLOSE = 444;
 function gateway(settings, shared) {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
+  const tokens = tokensOf(shared.secret, settings.tokenSeconds, shared.now);
   const mayPull = (person, repository) => permits(person, { operation: "pull", repository }, rightsOf, settings.mirrored);
   function addressFor(r) {
     const { scheme, authority, inside } = settings.address;
     return inside !== void 0 && r.headersIn.Host === inside ? { scheme: "http", authority: inside } : { scheme, authority };
   }
-  async function accountOf(r, credential) {
-    const checked = await check(
-      { ...shared, ask: (lane) => askUsers(r, settings.provider, credential, lane) },
-      settings.limits,
-      credential,
-      r.variables.network ?? ""
-    );
+  async function accountOf(r, claim, since) {
+    const checked = "token" in claim ? claim.token : await checkOf(r, claim.credential, since);
     if ("refusal" in checked)
       return checked.refusal === "wrong" ? { refusal: "wrong" } : refusalAnswer(checked.refusal, addressFor(r));
     const { account } = checked;
@@ -579,18 +627,28 @@ function gateway(settings, shared) {
     const today = Number(new Date(shared.now()).toISOString().slice(0, 10).replaceAll("-", ""));
     return account.end !== void 0 && account.end <= today ? ended(account.user, account.end) : { account };
   }
+  const checkOf = (r, credential, since) => check(
+    { ...shared, ask: (lane) => askUsers(r, settings.provider, credential, lane) },
+    settings.limits,
+    credential,
+    r.variables.network ?? "",
+    since
+  );
   async function token(r, claim, query) {
     if (!isRead(r.method)) return TOKENS_BY_GET;
-    if (claim.kind === "none" && isAnyPublic(rules)) return tokenAnswer(ANONYMOUS_TOKEN);
-    if (claim.kind !== "user") return passwordChallenge(addressFor(r), false);
-    if (isPublicScope(query, rightsOf)) return tokenAnswer(claim.credential);
-    const found = await accountOf(r, claim.credential);
+    if (claim.kind === "none" && isAnyPublic(rules)) return ANONYMOUS;
+    if (claim.kind !== "user" || "token" in claim) return passwordChallenge(addressFor(r), false);
+    if (isPublicScope(query, rightsOf)) return ANONYMOUS;
+    const found = await accountOf(r, claim, shared.now() - TOGETHER_MS);
     if ("refusal" in found) return passwordChallenge(addressFor(r), true);
-    return "account" in found ? tokenAnswer(claim.credential) : found;
+    if (!("account" in found)) return found;
+    const { account } = found;
+    const text = tokens.sign({ ...account, groups: groupsIn(rules, account.groups) });
+    return text.length > LONGEST_TOKEN ? tooManyGroups(account.user) : tokenAnswer(text, settings.tokenSeconds);
   }
   async function decide(r) {
     const uri = r.variables.request_uri ?? "";
-    const claim = claimOf(r.headersIn.Authorization);
+    const claim = claimOf(r.headersIn.Authorization, tokens.open);
     const { path, query } = splitQuery(uri);
     if (path === "/auth/token") return token(r, claim, query);
     if (path === "/v2") return moved(301, "/v2/");
@@ -603,7 +661,7 @@ function gateway(settings, shared) {
     if (verdict === "unknown" || asked === void 0) return NO_SUCH_PATH;
     if (verdict === "allow") return served(r, asked, claim, ANYONE);
     if (claim.kind !== "user") return challenge(addressFor(r), false);
-    const found = await accountOf(r, claim.credential);
+    const found = await accountOf(r, claim);
     if ("refusal" in found) return challenge(addressFor(r), true);
     if (!("account" in found)) return found;
     const person = personOf(found.account);
@@ -694,6 +752,7 @@ function gateway(settings, shared) {
 var main_default = gateway(JSON.parse(fs.readFileSync("/etc/nginx/gateway.json", "utf8")), {
   memory: ngx.shared.memory,
   counts: ngx.shared.counts,
+  secret: fs.readFileSync("/run/secrets/http-secret", "utf8"),
   now: Date.now,
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 });
