@@ -160,10 +160,12 @@ export const gateway = group({
   replicas: count(1, 100, 1, "tasks; with `expose: ports`, at most one on each node"),
   placement: placement([], "nodes that may run it"),
   cache: optional(byteSize(), "size of a cache of layers on each gateway's node, such as 10G", "none"),
-  // Each check costs the registry a bcrypt; and a token says that it is good for 300 s.
+  // Each check costs the registry a bcrypt.
   remember: seconds(1, 300)
     .default("45s")
-    .describe("how long an answer about a password is remembered; a removed user may get in for as long"),
+    .describe(
+      "how long an answer about a password is remembered; a removed user may get in for as long, with a token for 65 s",
+    ),
   log: choice(
     ["plain", "json"],
     "plain",
