@@ -22,7 +22,7 @@ import type { Changes } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
 const swarm = useSwarm();
-const CLIENTS: Record<Column, (site: Site, release: Release) => Client> = {
+const CLIENTS: Record<Column, (site: Pick<Site, "workspace" | "images">, release: Release) => Client> = {
   docker: ({ workspace, images }, release) => new Docker(workspace, images, release),
   ctr: ({ workspace, images }, release) => new Ctr(workspace, images, release),
   podman: ({ workspace, images }, release) => new Store("podman", workspace, images, release),
@@ -56,6 +56,7 @@ const STACKS: { title: string; changes: Changes; rows: Row[] }[] = [
         R.build,
         R.sign,
         R.deletion,
+        R.slow,
       ],
     ],
   },
@@ -112,25 +113,33 @@ describe.each(STACKS.map((stack, number) => ({ ...stack, number })))("$title", (
     site = await Site.deploy(swarm, images, changes, number);
     for (const { title, column, current } of TABLE)
       clients.set(title, CLIENTS[column](site, releaseOf(current)));
+    const slow = TABLE.filter((one) => rows.includes(R.slow) && asked(R.slow, one));
+    await site.pushSlowly((workspace) =>
+      slow.map(({ column, current }) => CLIENTS[column]({ workspace, images }, releaseOf(current))),
+    );
   });
 
   afterAll(async () => {
     table.push([`**${title}**`, ...TABLE.map(() => "")]);
     for (const [number, { title }] of rows.entries()) table.push([title, ...(lines[number] ?? [])]);
-    for (const client of clients.values()) await client.cleanUp();
-    await site?.workspace.destroy();
+    await site?.close(async () => {
+      for (const client of clients.values()) await client.cleanUp();
+    });
   });
 
-  for (const [place, one] of TABLE.entries()) {
-    for (const [number, row] of rows.entries()) {
-      if (!asked(row, one)) continue;
-      test(`${one.title}: ${row.title}`, async () => {
-        const client = clients.get(one.title);
-        if (client === undefined) throw new Error(`${one.title} was not made`);
-        await row.cell(client, site);
-        lines[number]?.splice(place, 1, "✓");
-      });
-    }
+  const cells = [...TABLE.entries()].flatMap(([place, one]) =>
+    [...rows.entries()]
+      .filter(([, row]) => asked(row, one))
+      .map(([number, row]) => ({ place, one, number, row })),
+  );
+  const late = cells.filter(({ row }) => row.late);
+  for (const { place, one, number, row } of [...cells.filter(({ row }) => !row.late), ...late]) {
+    test(`${one.title}: ${row.title}`, async () => {
+      const client = clients.get(one.title);
+      if (client === undefined) throw new Error(`${one.title} was not made`);
+      await row.cell(client, site);
+      lines[number]?.splice(place, 1, "✓");
+    });
   }
 });
 

@@ -30,6 +30,8 @@ export interface Row {
   cell: (client: Client, site: Site) => Promise<void>;
   /** Only those of the current release can do it. */
   current?: true;
+  /** It has begun with the stack, and takes so long that the others go first. */
+  late?: true;
 }
 
 /** ctr shows the status alone. */
@@ -120,6 +122,16 @@ export const ROWS = {
     title: "push of a layer of 50 MB",
     clients: COLUMNS.filter((column) => !["docker", "curl"].includes(column)),
     cell: (client, site) => pushWhole(client, site, site.images.large),
+  },
+  slow: {
+    title: "push of a layer that takes longer than a token lasts",
+    clients: COLUMNS.filter((column) => column !== "oci"),
+    late: true,
+    cell: async (client, site) => {
+      expectOk(await (site.slowPushes.get(client.title) as Promise<Run>));
+      const { body } = await site.oci.manifest(`slow/${client.title}`, TAG);
+      expect(JSON.parse(String(body)).layers).toHaveLength(site.images.small.layers);
+    },
   },
   mount: {
     title: "mount from another repository",

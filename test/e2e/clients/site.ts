@@ -2,11 +2,12 @@ import { existsSync } from "node:fs";
 import bcrypt from "bcryptjs";
 import { type Changes, CREDENTIALS, DEPLOY, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
-import { expectOk, Workspace } from "../workspace.js";
-import { PASSWORDS, userAndPassword, type Who } from "./client.js";
-import type { Images } from "./images.js";
+import { expectOk, type Run, Workspace } from "../workspace.js";
+import { type Client, PASSWORDS, userAndPassword, type Who } from "./client.js";
+import { type Images, TAG } from "./images.js";
 import { pushLayout } from "./oci.js";
 import { OciClient } from "./ociClient.js";
+import { type SlowDoor, slowDoor } from "./slowDoor.js";
 
 const lineOf = (who: "guest" | "old") => `${who}:${bcrypt.hashSync(PASSWORDS[who], 10)}\n`;
 const HTPASSWD = `${CREDENTIALS.REGISTRY_HTPASSWD}# until old 20251231\n${lineOf("guest")}${lineOf("old")}`;
@@ -14,8 +15,16 @@ const HTPASSWD = `${CREDENTIALS.REGISTRY_HTPASSWD}# until old 20251231\n${lineOf
 /** What a stack has before the clients come. */
 export const SEED = "library/seed:1";
 
+/** A token lasts 65 seconds: with what comes before and after it, the upload takes longer than that. */
+const SLOW_MS = 66_000;
+
 /** A stack, and what the tests ask it. */
 export class Site {
+  /** Pushes that are under way, by the titles of their clients. */
+  readonly slowPushes = new Map<string, Promise<Run>>();
+  private readonly slowClients: Client[] = [];
+  private slow?: SlowDoor;
+
   private constructor(
     readonly workspace: Workspace,
     readonly images: Images,
@@ -33,6 +42,35 @@ export class Site {
     expectOk(run);
     await pushLayout(site.oci, images.seed, SEED);
     return site;
+  }
+
+  /** Begins a push by each client, of which one upload takes longer than a token lasts. */
+  async pushSlowly(clientsAt: (workspace: Workspace) => Iterable<Client>): Promise<void> {
+    this.slow = await slowDoor(this.workspace.registryUrl, SLOW_MS);
+    const elsewhere: Workspace = Object.create(this.workspace, {
+      registry: { value: this.slow.registry },
+      folder: { value: `${this.workspace.folder}/slow` },
+    });
+    const { small } = this.images;
+    for (const client of clientsAt(elsewhere)) {
+      this.slowClients.push(client);
+      client.keepLogin("smith");
+      const push = async () => {
+        await client.load(small);
+        return client.push("smith", small, `slow/${client.title}:${TAG}`);
+      };
+      this.slowPushes.set(client.title, push());
+    }
+  }
+
+  /** @param cleanUp what the other clients leave behind */
+  async close(cleanUp: () => Promise<void>): Promise<void> {
+    await Promise.allSettled(this.slowPushes.values());
+    this.slow?.close();
+    await cleanUp();
+    // What a program keeps in one place for all of its clients is gone already.
+    await Promise.allSettled(this.slowClients.map((client) => client.cleanUp()));
+    await this.workspace.destroy();
   }
 
   /** Whether anything of a repository lies in the storage, a begun upload included. */
