@@ -14,7 +14,6 @@ export interface Rate {
 interface Reply {
   status: number;
   location: string;
-  bytes: number;
 }
 
 function exchange(
@@ -27,12 +26,9 @@ function exchange(
   return new Promise((resolve, reject) => {
     const length = body ? { "content-length": body.length } : {};
     const outgoing = request(url, { agent, method, headers: { ...headers, ...length } }, (incoming) => {
-      let bytes = 0;
-      incoming.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-      });
+      incoming.resume();
       incoming.on("end", () =>
-        resolve({ status: incoming.statusCode ?? 0, location: incoming.headers.location ?? "", bytes }),
+        resolve({ status: incoming.statusCode ?? 0, location: incoming.headers.location ?? "" }),
       );
       incoming.on("error", reject);
     });
@@ -100,7 +96,7 @@ export function randomBlob(bytes: number): Blob {
   return { data, digest: `sha256:${createHash("sha256").update(data).digest("hex")}` };
 }
 
-/** Pushes blobs one after the other, as a client does with layers; seconds that it took. */
+/** Pushes blobs one after the other, as a client does with layers. */
 export async function push(
   registry: string,
   repository: string,
@@ -108,7 +104,6 @@ export async function push(
   headers: OutgoingHttpHeaders,
 ) {
   const agent = new Agent({ keepAlive: true });
-  const start = performance.now();
   for (const { digest, data } of blobs) {
     const opened = await exchange(agent, "POST", `${registry}/v2/${repository}/blobs/uploads/`, headers);
     if (opened.status !== 202) throw new Error(`an upload to ${registry} was answered ${opened.status}`);
@@ -120,25 +115,6 @@ export async function push(
     if (done.status !== 201) throw new Error(`a layer to ${registry} was answered ${done.status}`);
   }
   agent.destroy();
-  return (performance.now() - start) / 1000;
-}
-
-/** Pulls blobs one after the other; seconds that it took. */
-export async function pull(registry: string, repository: string, blobs: readonly Blob[]): Promise<number> {
-  const agent = new Agent({ keepAlive: true });
-  const start = performance.now();
-  for (const { digest, data } of blobs) {
-    const { status, bytes } = await exchange(
-      agent,
-      "GET",
-      `${registry}/v2/${repository}/blobs/${digest}`,
-      {},
-    );
-    if (status !== 200 || bytes !== data.length)
-      throw new Error(`a layer from ${registry} was answered ${status}`);
-  }
-  agent.destroy();
-  return (performance.now() - start) / 1000;
 }
 
 /** Puts a manifest under a tag and gives its media type. */

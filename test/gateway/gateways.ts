@@ -18,6 +18,8 @@ export interface GatewayFiles {
 
 export interface Plan extends GatewayFiles {
   around: Surroundings;
+  /** Whether nginx has as many processes as are rendered; else one. */
+  isWhole?: boolean;
 }
 
 /** What the product renders. */
@@ -93,10 +95,10 @@ const SURROUNDED: Record<Surroundings, (files: GatewayFiles, mirror: string) => 
 };
 
 /** The config at its place on this machine. */
-function placed(config: string, home: string, port: number): string {
+function placed(config: string, home: string, port: number, isWhole = false): string {
   const places = [
     ["listen 5000;", `listen ${HOST}:${port};`],
-    ["worker_processes 4;", "worker_processes 1;"],
+    ...(isWhole ? [] : [["worker_processes 4;", "worker_processes 1;"] as const]),
     ["/dev/stdout", `${home}/access.log`],
     ["/dev/stderr", `${home}/error.log`],
     ["/etc/nginx/gateway.js", `${home}/gateway.js`],
@@ -130,7 +132,7 @@ export async function startGateways(
     const program = replace(files.program, "/etc/nginx/gateway.json", `${home}/gateway.json`);
     await writeFile(`${home}/gateway.js`, replace(program, "/run/secrets/", `${stack.folder}/secrets/`));
     const config = stack.moved(files.config, `${home}/tmp`);
-    await stack.serveNginx(placed(config, home, port), home, door);
+    await stack.serveNginx(placed(config, home, port, plan.isWhole), home, door);
     sites[index] = {
       door,
       image,

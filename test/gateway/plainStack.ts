@@ -8,6 +8,7 @@ import { closeSync, openSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
@@ -17,6 +18,8 @@ import { Secret } from "../../src/credentials/secret.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
 import { ask, type Door } from "../e2e/attacks/raw.js";
+import { CACHE } from "../support/checkout.js";
+import { goProgram } from "../support/goPrograms.js";
 import { fetchPrograms } from "./programs.js";
 
 const STACK = "plain";
@@ -26,6 +29,8 @@ export const AUTHORITY = `localhost:${PORT}`;
 const STORAGE = "/var/lib/registry";
 /** Of this process alone, so that nobody else takes a port between its choice and its use. Linux answers at all of 127.0.0.0/8. */
 export const HOST = `127.${64 + (process.pid >> 16)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+/** The registry of line 3, which the end-to-end tests build. */
+const REGISTRY_3 = goProgram(CACHE, "registry");
 /** How long a program may take until it serves. */
 const START_MS = 40_000;
 
@@ -64,6 +69,12 @@ export class PlainStack {
     /** What the gateway sends to the registry for a user who writes. */
     readonly machineAuthorization: string,
   ) {}
+
+  /** Where programs are. The config says which registry. */
+  private get folders(): string {
+    const isNew = this.file(COMPOSE_FILE).includes("image: registry:3");
+    return `${isNew ? `${dirname(REGISTRY_3)}:` : ""}${this.programs}/bin`;
+  }
 
   get storage(): string {
     return `${this.folder}/data`;
@@ -156,7 +167,7 @@ export class PlainStack {
     };
     const command = services[service]?.entrypoint.map((word) =>
       this.moved(word.replaceAll("$$", "$"), home).replaceAll(
-        "/etc/docker/registry/config.yml",
+        /\/etc\/(?:docker\/registry|distribution)\/config\.yml/g,
         `${home}/rendered.yml`,
       ),
     );
@@ -174,12 +185,12 @@ export class PlainStack {
   }
 
   /** Starts a program, and waits until it serves: a mutation that does not even start would count as noticed. */
-  private async run([program = "", ...args]: string[], log: string, door: Door, path: string): Promise<void> {
+  async run([program = "", ...args]: string[], log: string, door: Door, path: string): Promise<void> {
     const file = openSync(log, "w");
     // A group of its own, so that what it starts ends with it.
     const child = spawn(program, args, {
       // The registry has little memory to collect and does it often: a quarter of its time. Source: pkg.go.dev/runtime.
-      env: { ...process.env, GOGC: "800", PATH: `${this.programs}/bin:${process.env.PATH}` },
+      env: { ...process.env, GOGC: process.env.GOGC ?? "800", PATH: `${this.folders}:${process.env.PATH}` },
       stdio: ["ignore", file, file],
       detached: true,
     });
@@ -194,6 +205,11 @@ export class PlainStack {
       if (performance.now() > deadline) fault = "it does not answer";
     }
     throw new Error(`${door.name}: ${fault}: ${await readFile(log, "utf8").catch(() => "no log")}`);
+  }
+
+  /** The processes that serve, each with those that it started as its group. */
+  get groups(): number[] {
+    return this.running().map(({ pid = 0 }) => pid);
   }
 
   private running(): ChildProcess[] {
