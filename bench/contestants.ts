@@ -53,8 +53,8 @@ export async function startOurs(
 export async function startOthers(stack: PlainStack): Promise<Contestant[]> {
   return [
     await start(stack, "registry alone", {}, aloneIn),
-    await startGuide(stack),
     ...((await hasZot()) ? [await start(stack, "zot", {}, zotIn)] : []),
+    await startGuide(stack),
   ];
 }
 

@@ -103,11 +103,7 @@ async function manifests(contestants: readonly Contestant[]): Promise<void> {
   const places = await Promise.all(contestants.map(async (one) => ({ one, ...(await small(one)) })));
   for (let round = 0; round < ROUNDS; round++)
     for (const { one, tag, digest, accept } of round % 2 === 0 ? places : [...places].reverse()) {
-      if (one.name === GUIDE) {
-        // Each of its requests takes a third of a second of the processor.
-        if (round === 0) await measure("tag", one, (seconds) => gets(tag, accept, seconds), 15);
-        continue;
-      }
+      if (one.name === GUIDE) continue;
       await measure("tag", one, (seconds) => gets(tag, accept, seconds));
       await measure("digest", one, (seconds) => gets(digest, accept, seconds));
       await measure("HEAD of a tag", one, (seconds) => heads(tag, accept, seconds));
@@ -121,6 +117,9 @@ async function manifests(contestants: readonly Contestant[]): Promise<void> {
       const bearer = { ...accept, Authorization: `Bearer ${token}` };
       await measure("a user's tag, Bearer", one, (seconds) => gets(tag, bearer, seconds));
     }
+  // Each of its requests takes a quarter of a second of a processor, and goes on if nobody waits for it any more.
+  for (const { one, tag, accept } of places.filter(({ one: { name } }) => name === GUIDE))
+    await measure("tag", one, (seconds) => gets(tag, accept, seconds), 15);
   row("tag", "/s", "4; zot 1.5");
   row("digest", "/s", "4; zot 1.5");
   row("HEAD of a tag", "/s", "4; zot 1.5");
