@@ -125,7 +125,7 @@ describe("secrets", () => {
   };
   const sound = () => [
     using("registry", "forge_htpasswd_2", "forge_http-secret_1"),
-    using("gateway", "forge_gateway_1"),
+    using("gateway", "forge_gateway_1", "forge_http-secret_1"),
     using("reader"),
     using("registry-ui"),
   ];
@@ -152,7 +152,11 @@ describe("secrets", () => {
   });
 
   test("a registry without an htpasswd is one without passwords; another that lacks a secret is named", () => {
-    const services = [using("registry", "forge_http-secret_1"), using("gateway"), using("registry-ui")];
+    const services = [
+      using("registry", "forge_http-secret_1"),
+      using("gateway", "forge_http-secret_1"),
+      using("registry-ui"),
+    ];
     const findings = judge(services, reports());
     expect(ids(findings)).toEqual(["error registry-without-passwords", "error secret-missing"]);
     expect(findings[1]?.message).toBe("gateway has no secret gateway");
