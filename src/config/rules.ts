@@ -47,9 +47,9 @@ const tlsNeedsTraefik: Rule = ({ traefik }) => {
 /** Traefik names the proxy before it as the client, unless that one is known. */
 const proxyIsKnown: Rule = ({ expose, traefik }) =>
   expose === "traefik" && !traefik.tls && traefik.proxies.length === 0
-    ? warning(
-        "traefik.tls",
-        "TLS ends before Traefik, but traefik.proxies is empty: all clients count as one address, for wrong passwords and in the log",
+    ? error(
+        "traefik.proxies",
+        "TLS ends before Traefik (traefik.tls: false), but nothing names the proxy there: all clients would count as one address, for wrong passwords and in the log",
         "Name the network of that proxy as Traefik sees it, such as proxies: [172.20.0.5/32].",
       )
     : undefined;

@@ -66,10 +66,10 @@ describe("values that do not fit each other are found, and what looks like them 
     [
       "the proxy before Traefik is known",
       "traefik: { tls: false }",
-      "warning traefik.tls",
+      "error traefik.proxies",
       `${BEHIND_TLS} }`,
     ],
-    ["without a proxy none is asked for", "traefik: { tls: false }", "warning traefik.tls", "traefik: {}"],
+    ["without a proxy none is asked for", "traefik: { tls: false }", "error traefik.proxies", "traefik: {}"],
     [
       "labels keep the middleware of the stack, in any spelling",
       'traefik: { labels: { "traefik.http.middlewares.Hephaestus-authelia.x": "y" } }',

@@ -11,6 +11,7 @@ import { renderFiles } from "../../src/stack.js";
 /** The Traefik that people have: its labels, its public port, and TLS that ends before it. */
 
 const templates = loadTemplates();
+const PROXY = "proxies: [172.20.0.5/32]";
 const load = (text: string) => loadConfig(`domain: a.example\nstack: forge\n${text}`, "f", {}).config;
 
 function rendered(text: string) {
@@ -129,7 +130,7 @@ describe("the public address", () => {
   });
 
   test("stays https where TLS ends before Traefik, and the router has none", () => {
-    const { settings, labels } = rendered("traefik: { tls: false }\nui: { access: sso }");
+    const { settings, labels } = rendered(`traefik: { tls: false, ${PROXY} }\nui: { access: sso }`);
     expect(settings.address).toMatchObject({ scheme: "https", authority: "registry.a.example" });
     for (const [service, name] of [
       ["gateway", "forge-registry"],
@@ -141,22 +142,23 @@ describe("the public address", () => {
     }
   });
 
-  test("believes the proxy before Traefik alone, and says what is missing where it has no name", () => {
-    const { nginx } = rendered("traefik: { tls: false, proxies: [172.20.0.5/32] }");
+  test("believes the proxy before Traefik alone, which has to be named", () => {
+    const { nginx } = rendered(`traefik: { tls: false, ${PROXY} }`);
     expect(nginx).toContain("        172.20.0.5/32 1;\n");
     expect(nginx).not.toContain("real_ip_recursive");
 
-    const bare = loadConfig("domain: a.example\ntraefik: { tls: false }", "f", {});
-    expect(bare.warnings.map(({ message }) => message)).toEqual([
-      expect.stringContaining("traefik.proxies is empty"),
+    expect(mistakes("traefik: { tls: false }")).toEqual([
+      expect.stringMatching(/^3 traefik\.proxies: .*nothing names the proxy/),
     ]);
-    const plain = rendered("traefik: { tls: false }").nginx;
+    const plain = rendered("").nginx;
     expect(plain).not.toContain("$before_traefik");
     expect(plain).not.toContain("real_ip_recursive");
   });
 
   test("is what Authelia is told, whatever the tunnel says of it", () => {
-    const { labels } = rendered("traefik: { tls: false, middlewares: [own@file] }\nui: { access: sso }");
+    const { labels } = rendered(
+      `traefik: { tls: false, ${PROXY}, middlewares: [own@file] }\nui: { access: sso }`,
+    );
     expect(labels("registry-ui")).toMatchObject({
       "traefik.http.routers.forge-registry-ui.middlewares": "own@file,forge-before-auth@swarm,authelia@swarm",
       "traefik.http.middlewares.forge-before-auth.headers.customrequestheaders.X-Forwarded-Proto": "https",
@@ -174,7 +176,7 @@ describe("the public address", () => {
   });
 
   test("keeps an entrypoint that was named, and asks for no certificate without TLS", () => {
-    expect(load("traefik: { tls: false, entrypoint: tunnel }").traefik.entrypoint).toBe("tunnel");
+    expect(load(`traefik: { tls: false, ${PROXY}, entrypoint: tunnel }`).traefik.entrypoint).toBe("tunnel");
     expect(load("").traefik.entrypoint).toBe("websecure");
     const [mistake] = mistakes("traefik: { tls: false, proxies: [10.0.0.1/32], certResolver: letsencrypt }");
     expect(mistake).toMatch(/^3 traefik\.certResolver: .*tls: false/);

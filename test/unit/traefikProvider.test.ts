@@ -278,7 +278,7 @@ describe("Traefik's own service in the Swarm", () => {
       [],
     ],
     ["on the node", [{ PublishedPort: 443, PublishMode: "host" }], "", []],
-    ["not at all, behind a tunnel", [], "traefik: { tls: false }", []],
+    ["not at all, behind a tunnel", [], "traefik: { tls: false, proxies: [10.0.0.1/32] }", []],
   ])("is published %s", (_name, ports, text, expected) => {
     const found = judge([gateway(), traefik(SOUND, { ports })], text);
     expect(ids(found)).toEqual(expected);
