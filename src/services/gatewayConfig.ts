@@ -4,7 +4,7 @@ import { secondsOf } from "../config/text.js";
 import { fill } from "../render/fill.js";
 import { GATEWAY_PORT, insideAddress, readerAddress, registryAddress, tasksAddress } from "./addresses.js";
 import type { Settings } from "./gateway/program/settings.js";
-import { answerLimits, CHECK_LIMITS, TURNS } from "./gatewayLimits.js";
+import { answerLimits, CHECK_LIMITS, keptContexts, TURNS, WORKERS } from "./gatewayLimits.js";
 import { gatewayMetrics, METRICS_SCRIPT_PATH } from "./metrics.js";
 import { hasMirror, mirrorTargets } from "./mirrorSources.js";
 import { hasNotifications } from "./notifier.js";
@@ -52,6 +52,8 @@ export function gatewayConfig(config: Config, { templates, header }: Texts): str
     cache: config.gateway.cache && nginxSize(config.gateway.cache),
     ...TURNS,
     ...answerLimits(config),
+    workers: WORKERS,
+    keptContexts: keptContexts(config),
     openFiles: OPEN_FILES,
     trustedNetworks: isBehindTraefik ? config.traefik.trustedNetworks : [],
     proxies: isBehindTraefik ? config.traefik.proxies : [],

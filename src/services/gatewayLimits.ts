@@ -45,19 +45,40 @@ const BUFFERS_MIB = 0.15;
 const PROGRAM_MIB = 0.4;
 const RULE_MIB = 0.002;
 
+/** Processes of nginx: not one for each core, since a large node would spend the memory limit on them. */
+export const WORKERS = 4;
+/** As many as requests that a worker has in progress under load. */
+const MOST_CONTEXTS = 64;
+
+type Limited = Pick<Config, "gateway" | "access">;
+
 /**
  * How many reads may be in progress, for all clients and for one network. Answers that nobody reads fill half
  * of the memory that a task may use at most; so many are hardly meant where it has no limit.
  */
-export function answerLimits({ gateway, access }: Pick<Config, "gateway" | "access">): {
+export function answerLimits({ gateway, access }: Limited): {
   answers: number;
   answersOfNetwork: number;
 } {
   const { memory } = gateway.resources.limits;
-  const each = BUFFERS_MIB + PROGRAM_MIB + RULE_MIB * access.length;
+  const each = BUFFERS_MIB + contextMebibytes(access);
   const answers = memory === undefined ? 4000 : Math.max(40, Math.floor(mebibytes(memory) / 2 / each));
   return { answers, answersOfNetwork: Math.ceil(answers / 3) };
 }
+
+/**
+ * How many contexts of the program a worker keeps for the next requests: making one takes longer than a
+ * request. They stay once many requests were in progress, so they take a quarter of the memory at most.
+ */
+export function keptContexts({ gateway, access }: Limited): number {
+  const { memory } = gateway.resources.limits;
+  if (memory === undefined) return MOST_CONTEXTS;
+  const fitting = Math.floor(mebibytes(memory) / 4 / WORKERS / contextMebibytes(access));
+  return Math.min(MOST_CONTEXTS, Math.max(1, fitting));
+}
+
+/** What one context holds. */
+const contextMebibytes = (access: Config["access"]): number => PROGRAM_MIB + RULE_MIB * access.length;
 
 /** 512M and 1G in MiB. */
 const mebibytes = (size: string): number => Number.parseInt(size, 10) * (/g/i.test(size) ? 1024 : 1);

@@ -3,10 +3,11 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { request as httpRequest } from "node:http";
-import { setImmediate } from "node:timers/promises";
+import { connect } from "node:net";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { digestOf, type Image, MANIFEST_TYPE, pushImage, startUpload } from "../e2e/attacks/image.js";
-import { ask, type Door, request, talk } from "../e2e/attacks/raw.js";
+import { ask, basic, type Door, request, talk } from "../e2e/attacks/raw.js";
 import { PASSWORD, SECRETS, USER } from "../e2e/stack.js";
 import { basicValue } from "../support/basic.js";
 import { theLogHoldsNoCredentialAndNoQuery } from "./attacks/edgeProbes.js";
@@ -178,6 +179,18 @@ test("every page of a list is reached by its Link", async () => {
     next = /<([^>]*)>; rel="next"/.exec(headers.link ?? "")?.[1];
   }
   expect(tags.sort()).toEqual(["a", "b", "c", "d", "e"]);
+});
+
+test("a client that is gone before its password is checked leaves no fault of the program in the log", async () => {
+  for (let times = 0; times < 20; times++) {
+    const socket = connect(gateway.to as { host: string; port: number }).on("error", () => {});
+    socket.write(request(gateway, "GET", "/v2/", [basic("smith", `gone-${times}`)]));
+    await sleep(times % 5);
+    socket.resetAndDestroy();
+  }
+  // Who asks now is answered after them.
+  await ask(gateway, "GET", "/v2/", [basic("smith", "late")]);
+  expect(readFileSync(`${served.home}/error.log`, "utf8")).not.toContain("js unhandled rejection");
 });
 
 test("a connection serves one request after the other", async () => {

@@ -33,6 +33,17 @@ test.each([
   expect(answers * ((count * size + head) * 1024 + 0.4 * MIB)).toBeLessThan(0.6 * limit);
 });
 
+test.each([
+  ["", 512],
+  ["gateway: { resources: { limits: { memory: 64M } } }\n", 64],
+  ["gateway: { resources: { limits: { memory: 2G } } }\n", 2048],
+])("what the program keeps for the next requests is a quarter of the memory at most: %j", (more, mebibytes) => {
+  const [workers = 0] = first(gateway(more), /worker_processes (\d+);/);
+  const [contexts = 0] = first(gateway(more), /js_context_reuse (\d+);/);
+  expect(contexts).toBeGreaterThan(0);
+  expect(workers * contexts * 0.4).toBeLessThanOrEqual(mebibytes / 4);
+});
+
 test("no cache key holds what a client may write freely", () => {
   const keys: string[] = [];
   for (const more of ["", "gateway: { cache: 1G }\n", "registry: { delete: true }\n"]) {

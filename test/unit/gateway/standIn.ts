@@ -149,6 +149,7 @@ export function programOf(
         outcome.body = body;
       },
       error: (message) => outcome.errors.push(message),
+      log: () => {},
     };
     await access(request);
     return outcome;

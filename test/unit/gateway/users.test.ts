@@ -1,6 +1,7 @@
 /** What Authelia says of users, and whose address a client has. */
 import { describe, expect, test } from "vitest";
 import { clientAddress, networkOf } from "../../../src/services/gateway/program/client.js";
+import { basicValue } from "../../support/basic.js";
 import { inShort, programOf } from "./standIn.js";
 
 describe("a client's address", () => {
@@ -92,6 +93,29 @@ describe("Authelia", () => {
     "Hephaestus-UI",
   ])("gives nobody the name %s", async (name) => {
     expect(inShort(await outcome(named(name)))).toBe(misnamed);
+  });
+
+  test.each([
+    { status: 502 },
+    { status: 400 },
+  ])("%j does not let anybody guess the passwords of the registry's users meanwhile", async (reply) => {
+    const guess = async (provider: string, passwords: readonly number[]) => {
+      const program = programOf({ ...BOTH, users: { provider } }, (place) =>
+        place.endsWith("/authelia") ? reply : { status: 401 },
+      );
+      const statuses = [];
+      for (const password of passwords) {
+        const headers = { Authorization: basicValue("ann", `wrong${password}`) };
+        statuses.push((await program({ uri: "/v2/b/tags/list", headers })).status);
+      }
+      return statuses;
+    };
+    const others = Array.from({ length: 11 }, (_, index) => index);
+    expect(await guess("both", others)).toEqual([...Array(10).fill(503), 429]);
+    // A client that tries again guesses nothing.
+    expect(await guess("both", Array(11).fill(1))).toEqual(Array(11).fill(503));
+    // Nobody judges these.
+    expect(await guess("authelia", others)).toEqual(Array(11).fill(503));
   });
 
   test("is asked behind the registry, and alone where it has all users but for accounts of the stack", async () => {

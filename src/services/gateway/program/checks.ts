@@ -30,9 +30,11 @@ export type Refusal =
   /** It is a token that is too old. */
   | "expired";
 
-export type Checked = { account: Account } | { refusal: Refusal };
+/** A guess is counted, also where nobody could say whether it is right: the registry has said no. */
+type Nothing = { refusal: Refusal; isGuess?: boolean };
+export type Checked = { account: Account } | Nothing;
 /** What those who know the users say. */
-export type Told = { account: Omit<Account, "checked"> } | { refusal: Refusal };
+export type Told = { account: Omit<Account, "checked"> } | Nothing;
 
 export interface CheckLimits {
   /** Seconds for which an answer is remembered. */
@@ -149,12 +151,12 @@ async function judged(
     memory.set(`answer ${hash}`, JSON.stringify(answer), limits.remember * 1000);
   if (refusal === undefined || refusal === "denied" || refusal === "misnamed")
     memory.set(`right ${hash}`, "1", DAY_MS);
-  if (refusal === "wrong") {
-    memory.delete(`right ${hash}`);
-    if (!wasRight) {
-      count(counts, `wrong ${network}`, windows(limits).ofNetwork, now());
-      count(counts, "guesses", windows(limits).ofAll, now());
-    }
+  if (refusal === "wrong") memory.delete(`right ${hash}`);
+  const isGuess = refusal === "wrong" || ("isGuess" in answer && answer.isGuess === true);
+  // Once for each password: a client tries the same one again while Authelia is silent.
+  if (isGuess && !wasRight && memory.add(`guess ${hash}`, "1", limits.remember * 1000)) {
+    count(counts, `wrong ${network}`, windows(limits).ofNetwork, now());
+    count(counts, "guesses", windows(limits).ofAll, now());
   }
   return answer;
 }

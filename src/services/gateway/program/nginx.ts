@@ -17,6 +17,8 @@ export interface NginxRequest {
   internalRedirect(place: string): void;
   return(status: number, body?: string): void;
   error(message: string): void;
+  /** Below what nginx.conf keeps: `error_log … warn`. */
+  log(message: string): void;
 }
 
 /** Memory that all workers share. Times are in milliseconds. */

@@ -33,6 +33,11 @@ const ANONYMOUS = answers.tokenAnswer(ANONYMOUS_TOKEN, 300);
 /** nginx closes the connection without an answer. Source: nginx.org, ngx_http_rewrite_module, "return". */
 const CLOSE = 444;
 
+function answered(r: NginxRequest, { status, body, headers }: answers.Answer): void {
+  for (const [name, value] of Object.entries(headers)) r.headersOut[name] = value;
+  r.return(status, body);
+}
+
 export interface Handlers {
   /** Decides about a request of a client: it answers, or names the place of nginx.conf that does. */
   access: (r: NginxRequest) => Promise<void>;
@@ -204,12 +209,13 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
           return;
         }
       }
-      if ("place" in outcome) {
-        r.internalRedirect(outcome.place);
-        return;
+      try {
+        if ("place" in outcome) r.internalRedirect(outcome.place);
+        else answered(r, outcome);
+      } catch (error) {
+        // The client has gone meanwhile.
+        r.log(`gateway: ${error}`);
       }
-      for (const [name, value] of Object.entries(outcome.headers)) r.headersOut[name] = value;
-      r.return(outcome.status, outcome.body);
     },
     turn(r) {
       const network = r.headersIn["X-Client-Network"] ?? "";

@@ -19,7 +19,10 @@ export async function askUsers(
   if (provider === "authelia" && !isReserved(name)) return askAuthelia(r, first);
   const answer = await askRegistry(r, first, name);
   const isUnknown = "refusal" in answer && answer.refusal === "wrong";
-  return isUnknown && provider !== "htpasswd" ? askAuthelia(r, "/ask") : answer;
+  if (!isUnknown || provider === "htpasswd") return answer;
+  const second = await askAuthelia(r, "/ask");
+  const isOpen = "refusal" in second && (second.refusal === "silent" || second.refusal === "unusable");
+  return isOpen ? { ...second, isGuess: true } : second;
 }
 
 async function askRegistry(r: NginxRequest, place: string, user: string): Promise<Told> {

@@ -365,12 +365,11 @@ async function judged({ memory, counts, ask, now }, limits, hash, network) {
     memory.set(`answer ${hash}`, JSON.stringify(answer), limits.remember * 1e3);
   if (refusal === void 0 || refusal === "denied" || refusal === "misnamed")
     memory.set(`right ${hash}`, "1", DAY_MS);
-  if (refusal === "wrong") {
-    memory.delete(`right ${hash}`);
-    if (!wasRight) {
-      count(counts, `wrong ${network}`, windows(limits).ofNetwork, now());
-      count(counts, "guesses", windows(limits).ofAll, now());
-    }
+  if (refusal === "wrong") memory.delete(`right ${hash}`);
+  const isGuess = refusal === "wrong" || "isGuess" in answer && answer.isGuess === true;
+  if (isGuess && !wasRight && memory.add(`guess ${hash}`, "1", limits.remember * 1e3)) {
+    count(counts, `wrong ${network}`, windows(limits).ofNetwork, now());
+    count(counts, "guesses", windows(limits).ofAll, now());
   }
   return answer;
 }
@@ -577,7 +576,10 @@ async function askUsers(r, provider, credential, lane) {
   if (provider === "authelia" && !isReserved(name)) return askAuthelia(r, first);
   const answer = await askRegistry(r, first, name);
   const isUnknown = "refusal" in answer && answer.refusal === "wrong";
-  return isUnknown && provider !== "htpasswd" ? askAuthelia(r, "/ask") : answer;
+  if (!isUnknown || provider === "htpasswd") return answer;
+  const second = await askAuthelia(r, "/ask");
+  const isOpen = "refusal" in second && (second.refusal === "silent" || second.refusal === "unusable");
+  return isOpen ? { ...second, isGuess: true } : second;
 }
 async function askRegistry(r, place, user) {
   const { status, headersOut } = await r.subrequest(`${place}/password`, { method: "GET" });
@@ -609,6 +611,10 @@ async function askAuthelia(r, place) {
 var TOGETHER_MS = 1e3;
 var ANONYMOUS = tokenAnswer(ANONYMOUS_TOKEN, 300);
 var CLOSE = 444;
+function answered(r, { status, body, headers }) {
+  for (const [name, value] of Object.entries(headers)) r.headersOut[name] = value;
+  r.return(status, body);
+}
 function gateway(settings, shared) {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
@@ -730,12 +736,12 @@ function gateway(settings, shared) {
           return;
         }
       }
-      if ("place" in outcome) {
-        r.internalRedirect(outcome.place);
-        return;
+      try {
+        if ("place" in outcome) r.internalRedirect(outcome.place);
+        else answered(r, outcome);
+      } catch (error2) {
+        r.log(`gateway: ${error2}`);
       }
-      for (const [name, value] of Object.entries(outcome.headers)) r.headersOut[name] = value;
-      r.return(outcome.status, outcome.body);
     },
     turn(r) {
       const network = r.headersIn["X-Client-Network"] ?? "";
