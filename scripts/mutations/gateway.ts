@@ -222,10 +222,14 @@ export const GATEWAY: readonly Subject[] = [
         by: "> limits.wrongAtOnce;",
         rule: "so many wrong passwords are the limit",
       },
-      { what: "    memory.delete(`right ${hash}`);\n", by: "", rule: "who is wrong was not right" },
       {
-        what: "if (!wasRight) {",
-        by: "if (true) {",
+        what: 'if (refusal === "wrong") memory.delete(`right ${hash}`);',
+        by: "",
+        rule: "who is wrong was not right",
+      },
+      {
+        what: "isGuess && !wasRight &&",
+        by: "isGuess &&",
         rule: "a password that was right is no guess",
         survives: "one more of ten",
       },
@@ -263,8 +267,8 @@ export const GATEWAY: readonly Subject[] = [
         rule: "accounts of the stack are the registry's",
       },
       {
-        what: 'return isUnknown && provider !== "htpasswd"',
-        by: "return isUnknown",
+        what: '!isUnknown || provider === "htpasswd"',
+        by: "!isUnknown",
         rule: "Authelia is asked where it has users",
       },
       {
