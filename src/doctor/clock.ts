@@ -22,7 +22,7 @@ export async function readClock(url: string): Promise<ClockReading | undefined> 
   }
 }
 
-/** Tokens, certificates and locks go by the clock; less than this hurts none of them. */
+/** Certificates, locks and the tokens of several gateways go by the clock; more than this breaks them. */
 const MOST_SECONDS_APART = 30;
 
 /**

@@ -6,6 +6,10 @@ import type { RawRequest } from "./raw.js";
 const BODY = "an intruder's layer";
 const DIGEST = `sha256:${createHash("sha256").update(BODY).digest("hex")}`;
 const base64 = (text: string) => Buffer.from(text).toString("base64");
+/** What a token says whose user has every right; nobody signed it. */
+const FORGED = Buffer.from(
+  JSON.stringify({ user: "hephaestus.temporary", groups: [], checked: Date.now() }),
+).toString("base64url");
 
 export const METHODS = [
   ...[
@@ -88,7 +92,10 @@ export const DISGUISES: readonly (readonly string[])[] = [
   [`Authorization: Basic ${base64("hephaestus-gateway:")}`],
   [`Authorization: Basic ${base64("hephaestus-ui:hephaestus-ui")}`],
   [`Authorization: Bearer ${base64("smith:Anvil-and-hammer-7").slice(0, -4)}`],
+  [`Authorization: Bearer ${base64("smith:Anvil-and-hammer-7")}`],
   [`Authorization: Bearer ${base64("smith:Anvil-and-hammer-7")}.x`],
+  [`Authorization: Bearer ${FORGED}.${"A".repeat(43)}`],
+  [`Authorization: Bearer ${FORGED}.`],
   [`Authorization: Digest username="smith"`],
   ["X-HTTP-Method-Override: GET"],
   ["X-HTTP-Method: GET", "X-Method-Override: GET"],
