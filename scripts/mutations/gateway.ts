@@ -295,10 +295,64 @@ export const GATEWAY: readonly Subject[] = [
     ],
   ),
   program(
+    "registryFiles",
+    ["registryFiles"],
+    [
+      {
+        what: "if (access.realpathSync(path) !== path) return undefined;",
+        by: "",
+        rule: "no symbolic link is followed",
+      },
+      { what: "found.isFile() ? found.size : undefined", by: "found.size", rule: "a folder is no file" },
+      {
+        what: "text.length < LINK_BYTES ? AGAIN : undefined",
+        by: "undefined",
+        rule: "a link that is being written is read again",
+      },
+      {
+        what: '.digest("hex")}` !== digest) return undefined;',
+        by: '.digest("hex")}` !== digest) {}',
+        rule: "bytes have their digest",
+      },
+      {
+        what: "isFresh ? undefined : memory.get(digest)",
+        by: "memory.get(digest)",
+        rule: "what is asked freshly is not remembered",
+      },
+      { what: "|| !Buffer.from(text).equals(bytes)", by: "", rule: "what is remembered has every byte" },
+      {
+        what: "size === undefined || size === 0 || !isOneRange",
+        by: "size === undefined || !isOneRange",
+        rule: "an empty layer is damage",
+      },
+      {
+        what: "if (link !== reference) return link",
+        by: "if (link === undefined) return link",
+        rule: "a repository has the layer",
+      },
+      {
+        what: "if (revision !== digest) return revision",
+        by: "if (revision === undefined) return revision",
+        rule: "a repository has the manifest",
+      },
+      {
+        what: 'if (!accepts(headers.Accept ?? "", type)) return undefined;',
+        by: "",
+        rule: "a client takes the type",
+      },
+      { what: "schemaVersion !== 2 ||", by: "", rule: "an old schema is the registry's" },
+      {
+        what: "MANIFEST_TYPES.get(mediaType) === form",
+        by: "MANIFEST_TYPES.has(mediaType)",
+        rule: "a type fits the content",
+      },
+      { what: "Number(start) < size &&", by: "", rule: "a part lies in the layer" },
+    ],
+  ),
+  program(
     "places",
     ["decisions", "mounts"],
     [
-      { what: 'method === "HEAD" && claim', by: "claim", rule: "only a HEAD of a user is fresh" },
       { what: "&& keepsDigests", by: "", rule: "where something is deleted no digest is kept" },
       {
         what: 'kind === "manifests" || kind === "blobs") return path;',

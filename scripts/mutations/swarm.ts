@@ -300,9 +300,9 @@ export const SWARM: readonly Subject[] = [
         rule: "a task that shall end does not count",
       },
       {
-        what: "const names = [registryService(config.stack), readerService(config.stack)];",
-        by: "const names = [registryService(config.stack)];",
-        rule: "the reader has the registry's folder",
+        what: 'readsFiles(config) ? "gateway" : "reader"',
+        by: '"reader"',
+        rule: "a gateway that reads files has the registry's folder",
       },
     ],
   },

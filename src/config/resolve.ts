@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ParsedConfig } from "./schema/index.js";
 
 /** The config with everything decided: what the rooms below work with. */
@@ -55,6 +56,19 @@ export function resolve(parsed: ParsedConfig): Config {
 /** The folder that holds the images on a node; undefined where they are in a bucket. */
 export const storageFolder = ({ registry: { storage } }: Pick<Config, "registry">): string | undefined =>
   storage.driver === "filesystem" ? storage.path : undefined;
+
+/**
+ * Whether the gateway reads manifests and layers from the files of the registry, which needs no reader then:
+ * if they are in a folder, and nothing asks for gateways on other nodes than those of the folder.
+ */
+export function readsFiles(config: Pick<Config, "registry" | "gateway">): boolean {
+  const { cache, placement } = config.gateway;
+  const isWithRegistry =
+    placement.constraints.length === 0 ||
+    isDeepStrictEqual(placement.constraints, config.registry.placement.constraints);
+  const isOnSeveral = placement.spread.length > 0 || placement.maxReplicasPerNode !== undefined;
+  return storageFolder(config) !== undefined && cache === undefined && isWithRegistry && !isOnSeveral;
+}
 
 /** Whether tasks on any node see the same images. */
 export const isSharedStorage = ({ registry: { storage } }: Pick<Config, "registry">): boolean =>

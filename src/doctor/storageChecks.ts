@@ -16,7 +16,7 @@ const kinds = findingKinds("Storage", {
     "On its node run as root: sh ops-scripts/setup_host.sh --path {path} --owner {user}",
   ),
   "storage-split": error(
-    "the registry and the reader run on several nodes, but {place} is a folder of one node: pulls fail",
+    "the registry and the service that reads its files run on several nodes, but {place} is a folder of one node: pulls fail",
     "Name the node in registry.placement.constraints (node.hostname == …), then run hephaestus render and hephaestus deploy. If all nodes share that folder (NFS), set registry.storage.shared: true.",
   ),
   "storage-not-writable": error(
@@ -73,7 +73,7 @@ export function judgeStorage(
   return findings;
 }
 
-/** Tasks of registry and reader on several nodes, though the images are in a folder of one node. */
+/** Tasks of the registry, and of what reads its files, on several nodes, though the images are in a folder of one node. */
 export function judgeSplit(config: Config, services: readonly ServiceFacts[]): Finding[] {
   const split = splitTasks(config, services);
   return split.length === 0

@@ -1,21 +1,14 @@
-import type { Config } from "../config/resolve.js";
+import { type Config, readsFiles } from "../config/resolve.js";
 import { HTTP_SECRET } from "../credentials/secretKinds.js";
 import { GATEWAY_PROGRAM } from "../render/gatewayProgram.js";
 import { GATEWAY_PORT } from "./addresses.js";
 import type { Service } from "./composeModel.js";
-import { CACHE_FOLDER, gatewayConfig, gatewaySettings } from "./gatewayConfig.js";
+import { CACHE_FOLDER, gatewayConfig, gatewaySettings, gatewayUser } from "./gatewayConfig.js";
 import { metricsScriptMount } from "./metrics.js";
-import {
-  deploy,
-  healthcheck,
-  logging,
-  openFiles,
-  publicConstraints,
-  stopGracePeriod,
-  UNPRIVILEGED,
-} from "./parts.js";
+import { deploy, healthcheck, logging, openFiles, publicConstraints, stopGracePeriod } from "./parts.js";
 import { secretMount } from "./secretMounts.js";
 import type { StackService } from "./stackService.js";
+import { storageParts } from "./storageParts.js";
 import { traefikLabels } from "./traefikLabels.js";
 
 /**
@@ -35,8 +28,7 @@ const DEAD_PEER = {
 const CACHE_VOLUME = "layers";
 
 /**
- * The service `gateway`: stock nginx in front of registry and reader, with a program that decides about each
- * request. It speaks the Bearer protocol to clients, has the registry check a password once, and sends what
+ * The service `gateway`: stock nginx in front of the registry, with a program that decides about each request. It speaks the Bearer protocol to clients, has the registry check a password once, and sends what
  * that user writes with an account of its own.
  */
 export function gateway(config: Config): StackService {
@@ -51,7 +43,8 @@ export function gateway(config: Config): StackService {
 }
 
 function service(config: Config): Service {
-  const { gateway } = config;
+  const { gateway, registry } = config;
+  const user = gatewayUser(config);
   const behindTraefik = config.expose === "traefik";
   const route = {
     name: `${config.stack}-registry`,
@@ -62,7 +55,7 @@ function service(config: Config): Service {
   return {
     image: gateway.image,
     // nginx reads its config and writes below /tmp.
-    user: UNPRIVILEGED,
+    user,
     entrypoint: ["nginx", "-g", "daemon off;"],
     // There `http://registry:5000` is this gateway, with its rules and limits.
     networks: behindTraefik
@@ -75,9 +68,10 @@ function service(config: Config): Service {
         }),
     ulimits: openFiles(),
     // With one task there is none to which the push could be repeated.
-    ...(config.registry.replicas > 1 ? { sysctls: DEAD_PEER } : {}),
+    ...(registry.replicas > 1 ? { sysctls: DEAD_PEER } : {}),
     volumes: [
       { type: "tmpfs", target: "/tmp", tmpfs: { size: 32 * 1024 * 1024 } },
+      ...(readsFiles(config) ? storageParts(config, true).volumes : []),
       ...(gateway.cache === undefined
         ? []
         : [{ type: "volume", source: CACHE_VOLUME, target: CACHE_FOLDER } as const]),
@@ -89,12 +83,11 @@ function service(config: Config): Service {
       ...(config.metrics.enabled ? [metricsScriptMount()] : []),
     ],
     // The registry's http.secret is what the key of tokens is made of: no rotation changes it.
-    secrets: [
-      secretMount("gateway", "gateway", UNPRIVILEGED),
-      secretMount(HTTP_SECRET, HTTP_SECRET, UNPRIVILEGED),
-    ],
+    secrets: [secretMount("gateway", "gateway", user), secretMount(HTTP_SECRET, HTTP_SECRET, user)],
     read_only: true,
     cap_drop: ["ALL"],
+    // A master process of root gives its workers a group, though it is the same.
+    ...(user.startsWith("0:") ? { cap_add: ["SETGID"] } : {}),
     healthcheck: healthcheck(config, `http://127.0.0.1:${GATEWAY_PORT}/healthz`),
     stop_signal: "SIGQUIT",
     stop_grace_period: stopGracePeriod(behindTraefik),
@@ -103,7 +96,9 @@ function service(config: Config): Service {
       ...gateway,
       placement: {
         ...gateway.placement,
-        constraints: publicConstraints(config, gateway.placement.constraints),
+        constraints: readsFiles(config)
+          ? registry.placement.constraints
+          : publicConstraints(config, gateway.placement.constraints),
       },
       startFirst: behindTraefik,
       ...(behindTraefik ? { labels: traefikLabels(config, route) } : {}),

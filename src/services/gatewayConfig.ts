@@ -1,15 +1,17 @@
 import { hasRules, repositoryRules } from "../access/repositoryRules.js";
-import { type Config, publicUrls } from "../config/resolve.js";
+import { type Config, publicUrls, readsFiles } from "../config/resolve.js";
 import { secondsOf } from "../config/text.js";
 import { fill } from "../render/fill.js";
 import { GATEWAY_PORT, insideAddress, readerAddress, registryAddress, tasksAddress } from "./addresses.js";
+import { REGISTRY_FOLDER } from "./gateway/program/registryFiles.js";
 import type { Settings } from "./gateway/program/settings.js";
 import { answerLimits, CHECK_LIMITS, keptContexts, TURNS, WORKERS } from "./gatewayLimits.js";
 import { gatewayMetrics, METRICS_SCRIPT_PATH } from "./metrics.js";
 import { hasMirror, mirrorTargets } from "./mirrorSources.js";
 import { hasNotifications } from "./notifier.js";
-import { OPEN_FILES } from "./parts.js";
+import { OPEN_FILES, UNPRIVILEGED } from "./parts.js";
 import type { Texts } from "./stackService.js";
+import { STORAGE } from "./storageParts.js";
 
 /** What the registry is asked for, so that it gives each manifest as it is. */
 const MANIFEST_TYPES = [
@@ -37,6 +39,7 @@ export function gatewayConfig(config: Config, { templates, header }: Texts): str
   return fill(templates.gateway, {
     header,
     delete: config.registry.delete,
+    ...files(config),
     readerAddress: tasksAddress(readerAddress(config)),
     registryAddress: tasksAddress(registryAddress(config)),
     severalTasks: config.registry.replicas > 1,
@@ -61,6 +64,18 @@ export function gatewayConfig(config: Config, { templates, header }: Texts): str
   });
 }
 
+/** If the gateway reads the files of the registry: where they are, and whether they belong to root. */
+const files = (config: Config) => ({
+  storage: readsFiles(config),
+  blobs: `${STORAGE}/${REGISTRY_FOLDER}/blobs/sha256`,
+  runsAsRoot: gatewayUser(config).startsWith("0:"),
+  remembersDigests: !config.registry.delete && !readsFiles(config),
+});
+
+/** Who the gateway runs as: nobody but the registry's user may read its files. */
+export const gatewayUser = (config: Config): string =>
+  readsFiles(config) ? config.registry.user : UNPRIVILEGED;
+
 /** What the gateway's program reads: who may do what, and where clients are sent. */
 export function gatewaySettings(config: Config): string {
   const { registry, ui } = publicUrls(config);
@@ -69,6 +84,7 @@ export function gatewaySettings(config: Config): string {
     rules: repositoryRules(config),
     delete: config.registry.delete,
     provider: config.users.provider,
+    admin: config.ui.admin.enabled,
     mirrored: mirrorTargets(config),
     // The public address, or inside the Swarm the one that was asked.
     address: {
@@ -77,6 +93,7 @@ export function gatewaySettings(config: Config): string {
       ...(config.expose === "ports" && !hasMirror(config) ? {} : { inside: insideAddress(config) }),
     },
     ...(ui === undefined ? {} : { ui: `${ui}/` }),
+    ...(readsFiles(config) ? { storage: STORAGE } : {}),
     limits: { ...CHECK_LIMITS, remember: secondsOf(config.gateway.remember) },
     tokenSeconds: TOKEN_SECONDS,
     unreadBodies: answerLimits(config).answersOfNetwork,

@@ -1,5 +1,5 @@
 import { hasRules } from "../access/repositoryRules.js";
-import { type Config, publicUrls } from "../config/resolve.js";
+import { type Config, publicUrls, readsFiles } from "../config/resolve.js";
 import { fill } from "../render/fill.js";
 import { gatewayAddress, readerAddress } from "./addresses.js";
 import type { SecretMount, Service } from "./composeModel.js";
@@ -35,11 +35,16 @@ interface Role {
 /** What a library needs: reading. Neither Traefik nor the UI's own nginx passes anything else. */
 const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
 
+/** What a UI says to the gateway. Its start script (90-docker-registry-ui.sh) reads it there. */
+const ACCOUNT = secretMount("ui", "/etc/nginx/.env", "0:0");
+
 const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
 
 /**
- * The service `registry-ui`: a read-only library, without a credential. Where rules restrict who may read, it
- * asks the gateway, and shows what anyone may pull; else it asks the reader.
+ * The service `registry-ui`: a read-only library. Where rules restrict who may read, it asks the gateway
+ * without a credential, and shows what anyone may pull. Else it shows everything: by the reader, or, without
+ * one, by the gateway. If that wants a login for every pull, Authelia lets people in here, and the library
+ * has the account that the UIs have.
  */
 export function registryUi(config: Config): StackService | undefined {
   const { enabled, host, title, access } = config.ui;
@@ -50,16 +55,18 @@ export function registryUi(config: Config): StackService | undefined {
     title,
     methods: READ_METHODS,
     sso: access === "sso",
-    ...(hasRules(config)
+    ...(hasRules(config) || readsFiles(config)
       ? { upstream: gatewayAddress(config), networks: outerNetworks(config) }
       : { upstream: readerAddress(config), networks: publicNetworks(config) }),
+    ...(!hasRules(config) && readsFiles(config) && config.registry.pull === "authenticated"
+      ? { secrets: [ACCOUNT] }
+      : {}),
   });
 }
 
 /**
- * The service `registry-admin`: the same with deletion, always behind Authelia. It asks the gateway, with a
- * credential that its start script (90-docker-registry-ui.sh) reads from the secret at /etc/nginx/.env. With
- * it the gateway lets nobody push, and the registry is not on a network that this service is on.
+ * The service `registry-admin`: the same with deletion, always behind Authelia. It asks the gateway, which
+ * lets nobody push with its account, and the registry is not on a network that this service is on.
  */
 export function registryAdmin(config: Config): StackService | undefined {
   const { admin, title } = config.ui;
@@ -72,7 +79,7 @@ export function registryAdmin(config: Config): StackService | undefined {
     sso: true,
     upstream: gatewayAddress(config),
     networks: outerNetworks(config),
-    secrets: [secretMount("ui", "/etc/nginx/.env", "0:0")],
+    secrets: [ACCOUNT],
   });
 }
 

@@ -1,4 +1,4 @@
-import { type Config, metricsNetwork } from "../config/resolve.js";
+import { type Config, metricsNetwork, readsFiles } from "../config/resolve.js";
 import { fill } from "../render/fill.js";
 import type { Templates } from "../render/templates.js";
 import { METRICS_PORT, METRICS_SERVICE, metricsAddress, tasksAddress } from "./addresses.js";
@@ -10,7 +10,8 @@ import type { StackService, Texts } from "./stackService.js";
 const METRICS_HEALTH_PORT = 5002;
 
 /** The services that have metrics. */
-export const COUNTED_SERVICES = ["registry", "reader", "gateway"] as const;
+export const countedServices = (config: Config): ("registry" | "reader" | "gateway")[] =>
+  readsFiles(config) ? ["registry", "gateway"] : ["registry", "reader", "gateway"];
 
 /** Where nginx finds the script that counts the gateway's requests and lists the tasks. */
 export const METRICS_SCRIPT_PATH = "/etc/nginx/metrics.js";
@@ -41,14 +42,15 @@ const service = (config: Config): Service =>
     ...(config.expose === "traefik" ? { labels: { "traefik.enable": "false" } } : {}),
   });
 
-function files({ stack }: Config, { templates, header }: Texts) {
+function files(config: Config, { templates, header }: Texts) {
+  const services = countedServices(config);
   return {
     [METRICS_SERVICE]: {
       path: `${METRICS_SERVICE}/nginx.conf`,
       text: fill(templates.metrics, {
         header,
-        stack,
-        services: COUNTED_SERVICES.join("|"),
+        stack: config.stack,
+        services: services.join("|"),
         metricsPort: METRICS_PORT,
         healthPort: METRICS_HEALTH_PORT,
         metricsScriptPath: METRICS_SCRIPT_PATH,
@@ -58,7 +60,7 @@ function files({ stack }: Config, { templates, header }: Texts) {
       path: `${METRICS_SERVICE}/metrics.js`,
       text: fill(templates.metricsScript, {
         header,
-        services: COUNTED_SERVICES.map((name) => `'${name}'`).join(", "),
+        services: services.map((name) => `'${name}'`).join(", "),
         port: METRICS_PORT,
       }),
     },

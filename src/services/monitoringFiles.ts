@@ -1,10 +1,10 @@
 import { LEAST_FREE, RENEWAL_DAYS } from "../config/limits.js";
-import { type Config, publicUrls, storageFolder } from "../config/resolve.js";
+import { type Config, publicUrls, readsFiles, storageFolder } from "../config/resolve.js";
 import { fill } from "../render/fill.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import type { Templates } from "../render/templates.js";
 import { METRICS_SERVICE, metricsAddress } from "./addresses.js";
-import { COUNTED_SERVICES } from "./metrics.js";
+import { countedServices } from "./metrics.js";
 
 /** What Docker's DNS answers with the addresses of all tasks. */
 const TASKS = /^tasks\./;
@@ -20,7 +20,10 @@ export function monitoringFiles(config: Config, templates: Templates, header: st
   const folder = storageFolder(config);
   const disk = folder !== undefined && nodeExporters.length > 0;
   const probes = blackboxExporter === undefined ? [] : probed(config);
-  const services = COUNTED_SERVICES.map((name) => ({ name, replicas: replicasOf(config, name) }));
+  const services = countedServices(config).map((name) => ({
+    name,
+    replicas: name === "gateway" ? config.gateway.replicas : config.registry.replicas,
+  }));
   const values = {
     header,
     stack: config.stack,
@@ -28,6 +31,8 @@ export function monitoringFiles(config: Config, templates: Templates, header: st
     address: metricsAddress(config),
     metricsService: METRICS_SERVICE,
     services,
+    reader: !readsFiles(config),
+    names: readsFiles(config) ? "registry and gateway" : "registry, reader and gateway",
     severalTasks: services.filter(({ replicas }) => replicas > 1),
     disk,
     folder,
@@ -46,9 +51,6 @@ export function monitoringFiles(config: Config, templates: Templates, header: st
     { path: "monitoring/dashboard.json", text: fill(templates.dashboard, values) },
   ];
 }
-
-const replicasOf = ({ gateway, registry }: Config, service: (typeof COUNTED_SERVICES)[number]): number =>
-  service === "gateway" ? gateway.replicas : registry.replicas;
 
 /**
  * Public addresses that answer 200 without a login. A UI behind Authelia sends to Authelia, whose certificate

@@ -1,4 +1,4 @@
-import type { Config } from "../config/resolve.js";
+import { type Config, readsFiles } from "../config/resolve.js";
 import { fill } from "../render/fill.js";
 import { REGISTRY_PORT } from "./addresses.js";
 import type { Service } from "./composeModel.js";
@@ -13,17 +13,20 @@ const NO_BLOB = `/v2/hephaestus-probe/blobs/sha256:${"0".repeat(64)}`;
 /**
  * The service `reader`: the same registry on the same storage, mounted read-only, in read-only mode, without
  * authentication, on the stack's own network alone. The registry pays bcrypt for every request that carries a
- * password; what only reads comes here and pays nothing.
+ * password; what only reads comes here and pays nothing. A gateway that reads the files needs none.
  */
-export const reader = (config: Config): StackService => ({
-  service: service(config),
-  files: ({ templates, header }) => ({
-    reader: {
-      path: "registry/reader.yml",
-      text: fill(templates.reader, registryValues(config, templates, header)),
-    },
-  }),
-});
+export function reader(config: Config): StackService | undefined {
+  if (readsFiles(config)) return undefined;
+  return {
+    service: service(config),
+    files: ({ templates, header }) => ({
+      reader: {
+        path: "registry/reader.yml",
+        text: fill(templates.reader, registryValues(config, templates, header)),
+      },
+    }),
+  };
+}
 
 function service(config: Config): Service {
   const configPath = CONFIG_PATHS[config.registry.version];

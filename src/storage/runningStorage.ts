@@ -1,4 +1,4 @@
-import { type Config, isSharedStorage } from "../config/resolve.js";
+import { type Config, isSharedStorage, readsFiles } from "../config/resolve.js";
 import type { StorageSecret } from "../credentials/secretKinds.js";
 import type { Docker } from "../docker/run.js";
 import { STORAGE } from "../services/storageParts.js";
@@ -10,7 +10,7 @@ import {
   stackService,
   stackServices,
 } from "../swarm/objects.js";
-import { readerService, registryService } from "../swarm/registryUpdate.js";
+import { registryService } from "../swarm/registryUpdate.js";
 import type { NamedNode } from "../swarm/swarmFacts.js";
 
 /** Where the registry that runs keeps its images. The config on disk may say something else. */
@@ -89,14 +89,15 @@ export interface ServiceTasks {
 }
 
 /**
- * Tasks of the registry and the reader that see different folders: what is pushed on one cannot be pulled
+ * Tasks of the registry and of the service that reads its files that see different folders: what is pushed on one cannot be pulled
  * from the other. Pure.
  *
  * @returns the tasks, such as "forge_reader on node abc"; none if all see the same images
  */
 export function splitTasks(config: Config, services: readonly ServiceTasks[]): string[] {
   if (isSharedStorage(config)) return [];
-  const names = [registryService(config.stack), readerService(config.stack)];
+  const reads = readsFiles(config) ? "gateway" : "reader";
+  const names = [registryService(config.stack), `${config.stack}_${reads}`];
   const running = services
     .filter(({ service }) => names.includes(service.Spec.Name))
     .flatMap(({ service, tasks }) =>

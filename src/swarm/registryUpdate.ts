@@ -12,9 +12,6 @@ import { type Convergence, waitForConvergence } from "./stackUpdate.js";
 /** The name of the registry's service. */
 export const registryService = (stack: string): string => `${stack}_registry`;
 
-/** The reader's service. */
-export const readerService = (stack: string): string => `${stack}_reader`;
-
 /** Seconds for the registry to roll, without what runs on the old tasks. */
 export const registryRollSeconds = (config: Config): number => rollSeconds(config, config.registry.replicas);
 

@@ -128,7 +128,7 @@ export async function startGateways(
     const checks = plan.around === "held" ? await HeldChecks.start() : undefined;
     const surrounded = SURROUNDED[plan.around](plan, mirror.address);
     const files = checks ? holding(surrounded, checks) : surrounded;
-    await writeFile(`${home}/gateway.json`, files.settings);
+    await writeFile(`${home}/gateway.json`, stack.moved(files.settings, home));
     const program = replace(files.program, "/etc/nginx/gateway.json", `${home}/gateway.json`);
     await writeFile(`${home}/gateway.js`, replace(program, "/run/secrets/", `${stack.folder}/secrets/`));
     const config = stack.moved(files.config, `${home}/tmp`);

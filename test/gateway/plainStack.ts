@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, rmSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, realpath, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
@@ -30,7 +30,7 @@ const STORAGE = "/var/lib/registry";
 /** Of this process alone, so that nobody else takes a port between its choice and its use. Linux answers at all of 127.0.0.0/8. */
 export const HOST = `127.${64 + (process.pid >> 16)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 /** The registry of line 3, which the end-to-end tests build. */
-const REGISTRY_3 = goProgram(CACHE, "registry");
+export const REGISTRY_3 = goProgram(CACHE, "registry");
 /** How long a program may take until it serves. */
 const START_MS = 40_000;
 
@@ -81,7 +81,7 @@ export class PlainStack {
   }
 
   /**
-   * Starts a registry and a reader.
+   * Starts a registry, and a reader if the stack has one.
    *
    * @param config of hephaestus.yaml, beside what makes the stack work on this machine
    * @param htpasswd the users
@@ -107,7 +107,7 @@ export class PlainStack {
       authority: `localhost:${at}`,
     });
     const people = parseHtpasswd(new Secret(htpasswd), "htpasswd");
-    const folder = await mkdtemp(`${tmpdir()}/plain-`);
+    const folder = await realpath(await mkdtemp(`${tmpdir()}/plain-`));
     const stack = new PlainStack(
       folder,
       programs,
@@ -128,7 +128,10 @@ export class PlainStack {
         ),
         writeFile(`${folder}/secrets/http-secret`, httpSecretContent().reveal()),
       ]);
-      await Promise.all([stack.serve("registry", registryPort), stack.serve("reader", readerPort)]);
+      await Promise.all([
+        stack.serve("registry", registryPort),
+        stack.files.has("registry/reader.yml") && stack.serve("reader", readerPort),
+      ]);
     } catch (error) {
       await stack.stop();
       throw error;

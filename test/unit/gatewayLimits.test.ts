@@ -13,6 +13,9 @@ function gateway(more = "") {
   return gatewayConfig(config, { templates, header: "", source: "" });
 }
 
+/** With a reader there are caches. */
+const READER = "gateway: { cache: 1G }\n";
+
 const first = (text: string, pattern: RegExp): number[] =>
   (pattern.exec(text) ?? []).slice(1).map((digits) => Number(digits));
 
@@ -46,7 +49,7 @@ test.each([
 
 test("no cache key holds what a client may write freely", () => {
   const keys: string[] = [];
-  for (const more of ["", "gateway: { cache: 1G }\n", "registry: { delete: true }\n"]) {
+  for (const more of [READER, "gateway: { cache: 1G }\nregistry: { delete: true }\n"]) {
     const found = [...gateway(more).matchAll(/proxy_cache_key (.*);/g)].map(([, key = ""]) => key);
     keys.push(...found);
     // $sent has no query where something is kept, and $accepted is one of four.
@@ -57,7 +60,7 @@ test("no cache key holds what a client may write freely", () => {
 });
 
 test("what fills the memory of a container is in the folder of the manifests alone", () => {
-  const folders = [...gateway().matchAll(/_(?:cache|temp)_path (\/.+?)\/(\w+)[ ;]/g)].map(
+  const folders = [...gateway(READER).matchAll(/_(?:cache|temp)_path (\/.+?)\/(\w+)[ ;]/g)].map(
     ([, folder, name]) => ({ folder, name }),
   );
   expect(folders.filter(({ folder }) => folder === "/dev/shm").map(({ name }) => name)).toEqual([

@@ -107,7 +107,7 @@ test("no accepted text changes the shape of what is rendered, or leaves its plac
       const { text, model } = compose(files);
       const labels = Object.keys(model.services["registry-ui"]?.deploy.labels ?? {}).length;
       expect([usualLabels, usualLabels + 1, usualLabels + 3]).toContain(labels);
-      expect(Object.keys(model.services)).toEqual(["registry", "reader", "gateway", "registry-ui"]);
+      expect(Object.keys(model.services)).toEqual(["registry", "gateway", "registry-ui"]);
       expect(
         model.services.gateway?.deploy.labels?.[`traefik.http.routers.${config.stack}-registry.rule`],
       ).toBe(`Host(\`${config.registry.host}\`)`);

@@ -71,7 +71,7 @@ describe("probes", () => {
 
   test("are as often in every service, and each is watched as long", () => {
     const times = "swarm: { probe: 2s, monitor: 3s }\n";
-    const more = `${times}registry: { delete: true }\nui: { admin: { enabled: true } }\nmetrics: { enabled: true, network: watch }\n`;
+    const more = `${times}registry: { delete: true }\nui: { admin: { enabled: true } }\nmetrics: { enabled: true, network: watch }\ngateway: { cache: 1G }\n`;
     const compose = renderFiles(config(more), templates, "hephaestus.yaml").find(
       ({ path }) => path === COMPOSE_FILE,
     );

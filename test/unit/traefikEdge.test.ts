@@ -52,8 +52,7 @@ describe("own labels", () => {
       expect(labels(service)["traefik.enable"]).toBe("true");
       expect(labels(service)[`traefik.${version === 2 ? "docker" : "swarm"}.network`]).toBe("aether-net");
     }
-    for (const service of ["registry", "reader"])
-      expect(model.services[service]?.deploy.labels).toEqual({ "hephaestus.stack": "forge" });
+    expect(model.services.registry?.deploy.labels).toEqual({ "hephaestus.stack": "forge" });
   });
 
   test("of routers stand on each of our routers", () => {

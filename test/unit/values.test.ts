@@ -66,9 +66,11 @@ const both = (of: (service: string) => string, value: string) => ({
   [of("gateway")]: value,
   [of("registry-ui")]: value,
 });
-const stored = (key: string, value: string) => ({
-  [`${SERVICES}/registry/${key}`]: value,
-  [`${SERVICES}/reader/${key}`]: value,
+const stored = (key: string, value: string) => ({ [`${SERVICES}/registry/${key}`]: value });
+/** Where the files are, the gateway is too. */
+const besideFiles = (key: string, ofGateway: string, value: string) => ({
+  ...stored(key, value),
+  [`${SERVICES}/gateway/${ofGateway}`]: value,
 });
 const READ = "(Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`))";
 
@@ -93,7 +95,7 @@ const FIELDS: Record<string, Field> = {
   "registry.storage.path": {
     put: (config, path) => Object.assign(config.registry, { storage: { path } }),
     likely: /^\/[ a-z0-9{}#&*!|>%@=;()[\]~^?]{1,10}$/,
-    places: (value) => stored("volumes/0/source", value),
+    places: (value) => besideFiles("volumes/0/source", "volumes/1/source", value),
   },
   "registry.image": {
     put: (config, image) => Object.assign(config.registry, { image }),
@@ -108,7 +110,7 @@ const FIELDS: Record<string, Field> = {
   "registry.placement.constraints": {
     put: (config, one) => Object.assign(config.registry, { placement: { constraints: [one] } }),
     likely: /^node\.labels\.[a-z]{1,4} ?(==|!=) ?[a-zA-Z0-9_./-]{1,5}$/,
-    places: (value) => stored("deploy/placement/constraints/0", value),
+    places: (value) => besideFiles("deploy/placement/constraints/0", "deploy/placement/constraints/0", value),
   },
   "registry.host": {
     put: (config, host) => Object.assign(config.registry, { host }),

@@ -9,10 +9,11 @@ const answer = async (sent: Sent, from = program) => inShort(await from(sent));
 describe("an account of the stack", () => {
   const mirrored = programOf({
     ...RULES,
+    ui: { admin: { enabled: true } },
     mirror: [{ from: "docker.io/library/alpine", to: "mirror/alpine", tags: ["3*"] }],
   });
   test.each([
-    ["hephaestus-ui", "GET", "/v2/secret/a/tags/list", "@lists /v2/secret/a/tags/list"],
+    ["hephaestus-ui", "GET", "/v2/secret/a/tags/list", "@reads /v2/secret/a/tags/list"],
     [
       "hephaestus-ui-12",
       "DELETE",
@@ -22,7 +23,7 @@ describe("an account of the stack", () => {
     ["hephaestus-ui", "PUT", "/v2/other/manifests/x", "403 hephaestus-ui may not push to other"],
     ["hephaestus-ui", "POST", "/v2/", "403 hephaestus-ui may not do this"],
     ["hephaestus-mirror-2", "PUT", "/v2/mirror/alpine/manifests/3", "@writes /v2/mirror/alpine/manifests/3"],
-    ["hephaestus-mirror", "GET", "/v2/mirror/alpine/tags/list", "@lists /v2/mirror/alpine/tags/list"],
+    ["hephaestus-mirror", "GET", "/v2/mirror/alpine/tags/list", "@reads /v2/mirror/alpine/tags/list"],
     ["hephaestus-mirror", "PUT", "/v2/other/manifests/x", "403 hephaestus-mirror may not push to other"],
     ["hephaestus-mirror", "GET", "/v2/secret/a/tags/list", "403 hephaestus-mirror may not pull secret/a"],
     [
@@ -55,6 +56,13 @@ describe("an account of the stack", () => {
   ])("%s: %s %s: %s", async (user, method, uri, expected) => {
     expect(await answer({ user, method, uri }, mirrored)).toBe(expected);
     expect(await answer({ headers: await bearerOf(mirrored, user), method, uri }, mirrored)).toBe(expected);
+  });
+
+  test("deletes with the account of the UIs only if there is an admin UI: the library has it too", async () => {
+    const uri = `/v2/other/manifests/${DIGEST}`;
+    expect(await answer({ user: "hephaestus-ui", method: "DELETE", uri })).toBe(
+      "403 the library may not delete from other",
+    );
   });
 
   test("is named in the log with the person for whom the admin UI asks; nobody else is believed", async () => {

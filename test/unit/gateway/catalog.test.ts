@@ -77,7 +77,7 @@ describe("the catalog", () => {
     expect(inShort(await broken({ uri: "/v2/_catalog" }))).toBe(
       "503 the registry does not answer, try again",
     );
-    expect(inShort(await programOf({})({ uri: "/v2/_catalog?n=3" }))).toBe("@lists /v2/_catalog?n=3");
+    expect(inShort(await programOf({})({ uri: "/v2/_catalog?n=3" }))).toBe("@reads /v2/_catalog?n=3");
   });
 
   test("is made for so many at the same time, and for fewer of one network", async () => {

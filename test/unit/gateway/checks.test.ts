@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { check, type Told } from "../../../src/services/gateway/program/checks.js";
 import type { NginxRequest } from "../../../src/services/gateway/program/nginx.js";
 import { gateway } from "../../../src/services/gateway/program/program.js";
-import { Dictionary, inShort, programOf, SECRET, settingsOf, standingClock } from "./standIn.js";
+import { Dictionary, inShort, NO_FILES, programOf, SECRET, settingsOf, standingClock } from "./standIn.js";
 
 const { limits } = settingsOf({});
 const RIGHT: Told = { account: { user: "ann", groups: [] } };
@@ -188,7 +188,8 @@ describe("guesses", () => {
 
   test("that waited for a turn while others of their network were wrong are stopped there", async () => {
     const shared = { memory: new Dictionary(Date.now), counts: new Dictionary(Date.now), now: Date.now };
-    const { turn } = gateway(settingsOf({}), { ...shared, sleep: async () => {}, secret: SECRET });
+    const around = { ...shared, ...NO_FILES, secret: SECRET, sleep: async () => {} };
+    const { turn } = gateway(settingsOf({}), around);
     const stopped = (network: string) => {
       let status: number | undefined;
       const request = {

@@ -43,6 +43,20 @@ export class Dictionary {
   }
 }
 
+/** For a program whose storage is empty: all reads go to the registry. */
+export const NO_FILES = {
+  manifests: new Dictionary(Date.now),
+  files: {
+    readFileSync: fileIsMissing,
+    realpathSync: fileIsMissing,
+    statSync: fileIsMissing,
+  },
+};
+
+function fileIsMissing(path: string): never {
+  throw new Error(`ENOENT: ${path}`);
+}
+
 /** A clock that stands still until somebody sleeps. */
 export function standingClock(start = Date.UTC(2026, 10, 30)) {
   const clock = {
@@ -113,6 +127,7 @@ export function programOf(
   const shared = {
     memory: new Dictionary(clock.now),
     counts: new Dictionary(clock.now),
+    ...NO_FILES,
     ...clock,
     secret: SECRET,
   };
@@ -148,6 +163,9 @@ export function programOf(
         outcome.status = status;
         outcome.body = body;
       },
+      status: 0,
+      sendHeader: () => (outcome.status = request.status),
+      finish: () => {},
       error: (message) => outcome.errors.push(message),
       log: () => {},
     };

@@ -64,10 +64,10 @@ describe("Authelia", () => {
   const mayNot = (user: string) => `403 ${user} may not pull a`;
 
   test.each([
-    [named("kim", "devs,all"), "@lists /v2/a/tags/list"],
-    [named("kim", "all,Grüne Wiese"), "@lists /v2/a/tags/list"],
+    [named("kim", "devs,all"), "@reads /v2/a/tags/list"],
+    [named("kim", "all,Grüne Wiese"), "@reads /v2/a/tags/list"],
     // The name that Authelia gives counts, not the one that was typed.
-    [named("ann"), "@lists /v2/a/tags/list"],
+    [named("ann"), "@reads /v2/a/tags/list"],
     [named("ANN"), mayNot("ANN")],
     [named("devs"), mayNot("devs")],
     [named("kim", "ann,group:devs,DEVS,dev,devs "), mayNot("kim")],

@@ -16,6 +16,9 @@ export interface NginxRequest {
   subrequest(place: string, options: { method: string; args?: string }): Promise<Reply>;
   internalRedirect(place: string): void;
   return(status: number, body?: string): void;
+  status: number;
+  sendHeader(): void;
+  finish(): void;
   error(message: string): void;
   /** Below what nginx.conf keeps: `error_log … warn`. */
   log(message: string): void;

@@ -1,20 +1,24 @@
 import type { RightsOf } from "../../../access/repositoryRules.js";
-import type { Claim } from "./claim.js";
 import { type Person, permits } from "./person.js";
 import { type Asked, isDigest, isRepository, parameters, queryText } from "./request.js";
 
 /** The named locations of nginx.conf, by what they do. */
-export type Place = "@manifests" | "@digests" | "@layers" | "@lists" | "@writes" | "@immutable";
+export type Place =
+  | "@files"
+  | "@reads"
+  | "@manifests"
+  | "@digests"
+  | "@layers"
+  | "@lists"
+  | "@writes"
+  | "@immutable";
 
-/** Where a read goes. */
-export function placeOfRead(
-  { kind, reference }: Asked,
-  method: string,
-  claim: Claim,
-  keepsDigests: boolean,
-): Place {
-  // A user's HEAD decides what a push leaves out, so nothing that is remembered answers it.
-  const isFresh = method === "HEAD" && claim.kind === "user";
+/**
+ * Where a read goes.
+ *
+ * @param isFresh whether nothing that is remembered answers it
+ */
+export function placeOfRead({ kind, reference }: Asked, isFresh: boolean, keepsDigests: boolean): Place {
   switch (kind) {
     case "manifests":
       return isDigest(reference) && keepsDigests && !isFresh ? "@digests" : "@manifests";

@@ -8,9 +8,10 @@ import { ANONYMOUS_TOKEN, type Claim, claimOf, type UserClaim } from "./claim.js
 import { clientAddress, networkOf } from "./client.js";
 import { type Ask, tagIsImmutable, whyKept } from "./immutable.js";
 import { isPublicScope, judge } from "./judge.js";
-import type { NginxRequest } from "./nginx.js";
+import type { Memory, NginxRequest } from "./nginx.js";
 import { ANYONE, nameInLog, type Person, permits, personOf } from "./person.js";
 import { acceptedTypes, type Place, placeOfRead, sentAddress } from "./places.js";
+import { AGAIN, type FileAccess, filesOf } from "./registryFiles.js";
 import { type Asked, isDigest, isRead, parse, splitQuery } from "./request.js";
 import { seated } from "./seats.js";
 import type { Settings } from "./settings.js";
@@ -21,6 +22,9 @@ import { askUsers } from "./users.js";
 export interface Shared extends Pick<CheckAround, "memory" | "counts" | "now" | "sleep"> {
   /** What all gateways of the stack know. */
   secret: string;
+  files: FileAccess;
+  /** Manifests that were read from the files of the registry. */
+  manifests: Memory<string>;
 }
 
 type Outcome = answers.Answer | { place: Place };
@@ -29,13 +33,23 @@ type Outcome = answers.Answer | { place: Place };
 const TOGETHER_MS = 1000;
 /** The token that means nobody never ends. */
 const ANONYMOUS = answers.tokenAnswer(ANONYMOUS_TOKEN, 300);
+/** How often the program looks at a file that is being written, and with what pause. */
+const MOST_LOOKS = 6;
+const LOOK_MS = 10;
 
 /** nginx closes the connection without an answer. Source: nginx.org, ngx_http_rewrite_module, "return". */
 const CLOSE = 444;
 
 function answered(r: NginxRequest, { status, body, headers }: answers.Answer): void {
   for (const [name, value] of Object.entries(headers)) r.headersOut[name] = value;
-  r.return(status, body);
+  if (status !== 304) {
+    r.return(status, body);
+    return;
+  }
+  // It has no body, and so neither its type nor its length.
+  r.status = 304;
+  r.sendHeader();
+  r.finish();
 }
 
 export interface Handlers {
@@ -51,6 +65,8 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
   const tokens = tokensOf(shared.secret, settings.tokenSeconds, shared.now);
+  const { storage } = settings;
+  const readFiles = storage === undefined ? undefined : filesOf(shared.files, storage, shared.manifests);
   const mayPull = (person: Person, repository: string): boolean =>
     permits(person, { operation: "pull", repository }, rightsOf, settings.mirrored);
 
@@ -140,6 +156,9 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
   /** What becomes of a request that is permitted. */
   async function served(r: NginxRequest, asked: Asked, claim: Claim, person: Person): Promise<Outcome> {
     if (asked.operation === "delete" && !settings.delete) return answers.NO_DELETES;
+    // The library has the account of the admin UI, where there is one, and only reads.
+    if (asked.operation === "delete" && person.kind === "ui" && !settings.admin)
+      return answers.mayNot("the library", asked.operation, asked.repository);
     if (asked.operation === "catalog" && rules.length > 1) {
       const list = () =>
         catalog(
@@ -152,8 +171,23 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     }
     r.variables.sent = sentAddress(asked, r.method, person, rightsOf);
     if (asked.reads) {
+      // A user's HEAD decides what a push leaves out, so nothing that is remembered answers it.
+      const isFresh = r.method === "HEAD" && claim.kind === "user";
+      let found = readFiles?.(asked, r.headersIn, isFresh);
+      for (let look = 1; found === AGAIN && look < MOST_LOOKS; look++) {
+        await shared.sleep(LOOK_MS);
+        found = readFiles?.(asked, r.headersIn, isFresh);
+      }
+      if (found === AGAIN) return { place: "@reads" };
+      if (found !== undefined && "file" in found) {
+        r.variables.file = found.file;
+        r.variables.digest = found.digest;
+        return { place: "@files" };
+      }
+      if (found !== undefined) return found;
+      if (readFiles !== undefined) return { place: "@reads" };
       r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");
-      return { place: placeOfRead(asked, r.method, claim, !settings.delete) };
+      return { place: placeOfRead(asked, isFresh, !settings.delete) };
     }
     // A form in the body of a request would count like its query.
     r.variables.sent_type =
@@ -190,6 +224,7 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
       );
       const address = addressFor(r);
       variables.client = client;
+      variables.path = r.uri;
       variables.network = networkOf(client);
       variables.scheme_for_clients = address.scheme;
       variables.authority = address.authority;

@@ -9,12 +9,16 @@ export interface Settings {
   delete: boolean;
   /** Who knows the users. The accounts of the stack are always the registry's. */
   provider: "htpasswd" | "authelia" | "both";
+  /** Whether there is an admin UI, which deletes. */
+  admin: boolean;
   /** Repositories that the mirror writes. */
   mirrored: readonly string[];
   /** Where clients are sent, and the name by which other services of the Swarm ask. */
   address: { scheme: string; authority: string; inside?: string };
   /** Where people find the UI. */
   ui?: string;
+  /** The folder of the images, if the gateway reads from it. */
+  storage?: string;
   limits: CheckLimits;
   /** What users' tokens say about how long they are good for. */
   tokenSeconds: number;

@@ -499,9 +499,9 @@ function judge(rules, rightsOf, claim, asked, reads) {
   const isPublic = asked?.operation === "pull" && permits(ANYONE, asked, rightsOf, []);
   if (claim.kind === "user") return isPublic ? "allow" : "check";
   const isOpen = isAnyPublic(rules);
-  const isKnown = claim.kind === "none" || claim.kind === "anonymous";
-  if (isKnown && isPublic) return "allow";
-  if (isKnown && isOpen && asked?.operation === "catalog") return "allow";
+  const isKnown2 = claim.kind === "none" || claim.kind === "anonymous";
+  if (isKnown2 && isPublic) return "allow";
+  if (isKnown2 && isOpen && asked?.operation === "catalog") return "allow";
   if (claim.kind === "anonymous" && isOpen) return asked?.operation === "login" ? "allow" : "deny";
   return "challenge";
 }
@@ -514,8 +514,7 @@ function isPublicScope(query, rightsOf) {
 }
 
 // src/services/gateway/program/places.ts
-function placeOfRead({ kind, reference }, method, claim, keepsDigests) {
-  const isFresh = method === "HEAD" && claim.kind === "user";
+function placeOfRead({ kind, reference }, isFresh, keepsDigests) {
   switch (kind) {
     case "manifests":
       return isDigest(reference) && keepsDigests && !isFresh ? "@digests" : "@manifests";
@@ -539,8 +538,124 @@ function acceptedTypes(accept) {
   return ["manifest", "index"].filter(of).join(" ");
 }
 
-// src/services/gateway/program/tokens.ts
+// src/services/gateway/program/registryFiles.ts
 import hashes2 from "crypto";
+var AGAIN = "again";
+var REGISTRY_FOLDER = "docker/registry/v2";
+var DIGEST2 = /^sha256:[0-9a-f]{64}$/;
+var ANY = `sha256:${"0".repeat(64)}`;
+var LINK_BYTES = ANY.length;
+var LARGEST_MANIFEST = 64 * 1024;
+var MANIFEST_MS = 36e5;
+var REAL_MS = 1e4;
+var MANIFEST_TYPES = /* @__PURE__ */ new Map([
+  ["application/vnd.oci.image.manifest.v1+json", "image"],
+  ["application/vnd.docker.distribution.manifest.v2+json", "image"],
+  ["application/vnd.oci.image.index.v1+json", "index"],
+  ["application/vnd.docker.distribution.manifest.list.v2+json", "index"]
+]);
+var EVERY_ANSWER = {
+  "Docker-Distribution-Api-Version": "registry/2.0",
+  "X-Content-Type-Options": "nosniff"
+};
+var CONDITIONS = ["If-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"];
+function filesOf(access, root, memory) {
+  const folder = `${root}/${REGISTRY_FOLDER}`;
+  function sizeOf(path) {
+    if (access.realpathSync(path) !== path) return void 0;
+    const found = access.statSync(path);
+    return found.isFile() ? found.size : void 0;
+  }
+  function linked(path) {
+    const key = `real ${path}`;
+    if (memory.get(key) === void 0) {
+      const size = sizeOf(path);
+      if (size === void 0 || size > LINK_BYTES) return void 0;
+      memory.set(key, "1", REAL_MS);
+    }
+    const text = access.readFileSync(path).toString();
+    return DIGEST2.test(text) ? text : text.length < LINK_BYTES ? AGAIN : void 0;
+  }
+  const fileOf = (digest) => {
+    const hex = digest.slice("sha256:".length);
+    return `${hex.slice(0, 2)}/${hex}/data`;
+  };
+  function manifestOf(digest, isFresh) {
+    const known = isFresh ? void 0 : memory.get(digest);
+    if (known !== void 0) return known;
+    const path = `${folder}/blobs/sha256/${fileOf(digest)}`;
+    const size = sizeOf(path);
+    if (size === void 0 || size === 0 || size > LARGEST_MANIFEST) return void 0;
+    const bytes = access.readFileSync(path);
+    if (`sha256:${hashes2.createHash("sha256").update(bytes).digest("hex")}` !== digest) return void 0;
+    const text = bytes.toString();
+    const type = typeOf(JSON.parse(text));
+    if (type === void 0 || !Buffer.from(text).equals(bytes)) return void 0;
+    const manifest2 = `${type}
+${text}`;
+    memory.set(digest, manifest2, MANIFEST_MS);
+    return manifest2;
+  }
+  function manifest({ repository, reference }, headers, isFresh) {
+    const manifests = `${folder}/repositories/${repository}/_manifests`;
+    const digest = reference.includes(":") ? reference : linked(`${manifests}/tags/${reference}/current/link`);
+    if (digest === void 0 || digest === AGAIN) return digest;
+    const revision = linked(`${manifests}/revisions/sha256/${digest.slice("sha256:".length)}/link`);
+    if (revision !== digest) return revision === AGAIN ? AGAIN : void 0;
+    const found = manifestOf(digest, isFresh);
+    if (found === void 0) return void 0;
+    const end = found.indexOf("\n");
+    const type = found.slice(0, end);
+    if (!accepts(headers.Accept ?? "", type)) return void 0;
+    const known = { ...EVERY_ANSWER, "Docker-Content-Digest": digest, ETag: `"${digest}"` };
+    return isKnown(headers, digest) ? { status: 304, body: "", headers: EVERY_ANSWER } : { status: 200, body: found.slice(end + 1), headers: { "Content-Type": type, ...known } };
+  }
+  function layer({ repository, reference }, headers) {
+    const hex = reference.slice("sha256:".length);
+    const link = linked(`${folder}/repositories/${repository}/_layers/sha256/${hex}/link`);
+    if (link !== reference) return link === AGAIN ? AGAIN : void 0;
+    const file = fileOf(reference);
+    const size = sizeOf(`${folder}/blobs/sha256/${file}`);
+    if (size === void 0 || size === 0 || !isOneRange(headers.Range, size)) return void 0;
+    return isKnown(headers, reference) ? void 0 : { digest: reference, file };
+  }
+  return (asked, headers, isFresh) => {
+    const { kind, reference } = asked;
+    if (reference.includes(":") && !DIGEST2.test(reference)) return void 0;
+    if (CONDITIONS.some((name) => headers[name] !== void 0)) return void 0;
+    if (!DIGEST2.test(headers["If-None-Match"]?.replace(/^"(.*)"$/, "$1") ?? ANY)) return void 0;
+    try {
+      if (kind === "manifests") return manifest(asked, headers, isFresh);
+      return kind === "blobs" ? layer(asked, headers) : void 0;
+    } catch {
+      return void 0;
+    }
+  };
+}
+function typeOf(manifest) {
+  const { schemaVersion, mediaType, manifests, config, layers, fsLayers } = manifest;
+  const isImage = config !== void 0 && layers !== void 0 && manifests === void 0;
+  const isIndex = Array.isArray(manifests) && config === void 0 && layers === void 0;
+  const form = isImage ? "image" : isIndex ? "index" : void 0;
+  if (schemaVersion !== 2 || fsLayers !== void 0 || form === void 0) return void 0;
+  if (mediaType === void 0)
+    return `application/vnd.oci.image.${form === "image" ? "manifest" : "index"}.v1+json`;
+  return MANIFEST_TYPES.get(mediaType) === form ? String(mediaType) : void 0;
+}
+var accepts = (accept, type) => accept.split(",").some(
+  (one) => one.replace(/; *q=[0-9.]+ *$/, "").trim().toLowerCase() === type
+);
+function isKnown({ "If-None-Match": tag }, digest) {
+  return tag === digest || tag === `"${digest}"`;
+}
+function isOneRange(range, size) {
+  if (range === void 0 || /^bytes=-[1-9][0-9]{0,14}$/.test(range)) return true;
+  const [, start, end = ""] = /^bytes=([0-9]{1,15})-([0-9]{0,15})$/.exec(range) ?? [];
+  return start !== void 0 && Number(start) < size && (end === "" || Number(end) >= Number(start));
+}
+
+// src/services/gateway/program/tokens.ts
+import hashes3 from "crypto";
 var PURPOSE = "hephaestus token 1";
 var WAY_SECONDS = 5;
 var APART_SECONDS = 30;
@@ -561,7 +676,7 @@ function tokensOf(secret, seconds, now) {
     }
   };
 }
-var mac = (key, text) => hashes2.createHmac("sha256", key).update(text).digest("base64url");
+var mac = (key, text) => hashes3.createHmac("sha256", key).update(text).digest("base64url");
 function isSame(a, b) {
   let difference = a.length ^ b.length;
   for (let place = 0; place < b.length; place++) difference |= a.charCodeAt(place) ^ b.charCodeAt(place);
@@ -610,15 +725,25 @@ async function askAuthelia(r, place) {
 // src/services/gateway/program/program.ts
 var TOGETHER_MS = 1e3;
 var ANONYMOUS = tokenAnswer(ANONYMOUS_TOKEN, 300);
+var MOST_LOOKS = 6;
+var LOOK_MS = 10;
 var CLOSE = 444;
 function answered(r, { status, body, headers }) {
   for (const [name, value] of Object.entries(headers)) r.headersOut[name] = value;
-  r.return(status, body);
+  if (status !== 304) {
+    r.return(status, body);
+    return;
+  }
+  r.status = 304;
+  r.sendHeader();
+  r.finish();
 }
 function gateway(settings, shared) {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
   const tokens = tokensOf(shared.secret, settings.tokenSeconds, shared.now);
+  const { storage } = settings;
+  const readFiles = storage === void 0 ? void 0 : filesOf(shared.files, storage, shared.manifests);
   const mayPull = (person, repository) => permits(person, { operation: "pull", repository }, rightsOf, settings.mirrored);
   function addressFor(r) {
     const { scheme, authority, inside } = settings.address;
@@ -675,6 +800,8 @@ function gateway(settings, shared) {
   }
   async function served(r, asked, claim, person) {
     if (asked.operation === "delete" && !settings.delete) return NO_DELETES;
+    if (asked.operation === "delete" && person.kind === "ui" && !settings.admin)
+      return mayNot("the library", asked.operation, asked.repository);
     if (asked.operation === "catalog" && rules.length > 1) {
       const list = () => catalog(
         asked.query,
@@ -686,8 +813,22 @@ function gateway(settings, shared) {
     }
     r.variables.sent = sentAddress(asked, r.method, person, rightsOf);
     if (asked.reads) {
+      const isFresh = r.method === "HEAD" && claim.kind === "user";
+      let found = readFiles?.(asked, r.headersIn, isFresh);
+      for (let look = 1; found === AGAIN && look < MOST_LOOKS; look++) {
+        await shared.sleep(LOOK_MS);
+        found = readFiles?.(asked, r.headersIn, isFresh);
+      }
+      if (found === AGAIN) return { place: "@reads" };
+      if (found !== void 0 && "file" in found) {
+        r.variables.file = found.file;
+        r.variables.digest = found.digest;
+        return { place: "@files" };
+      }
+      if (found !== void 0) return found;
+      if (readFiles !== void 0) return { place: "@reads" };
       r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");
-      return { place: placeOfRead(asked, r.method, claim, !settings.delete) };
+      return { place: placeOfRead(asked, isFresh, !settings.delete) };
     }
     r.variables.sent_type = r.method === "POST" ? "application/octet-stream" : r.headersIn["Content-Type"] ?? "";
     return asked.repository === "" ? { place: "@writes" } : written(r, asked);
@@ -717,6 +858,7 @@ function gateway(settings, shared) {
       );
       const address = addressFor(r);
       variables.client = client;
+      variables.path = r.uri;
       variables.network = networkOf(client);
       variables.scheme_for_clients = address.scheme;
       variables.authority = address.authority;
@@ -759,6 +901,8 @@ var main_default = gateway(JSON.parse(fs.readFileSync("/etc/nginx/gateway.json",
   memory: ngx.shared.memory,
   counts: ngx.shared.counts,
   secret: fs.readFileSync("/run/secrets/http-secret", "utf8"),
+  manifests: ngx.shared.manifests,
+  files: fs,
   now: Date.now,
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 });
