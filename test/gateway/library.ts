@@ -7,13 +7,17 @@ import { COMPOSE_FILE } from "../../src/stack.js";
 import type { Door } from "../e2e/attacks/raw.js";
 import { RECIPES } from "../support/standins/recipes.js";
 import { replace } from "./attacks/mutation.js";
-import { freePorts, HOST, type PlainStack } from "./plainStack.js";
+import { freePorts, HOST } from "./plainStack.js";
 import { fetchPrograms } from "./programs.js";
+import type { Served } from "./served.js";
 
 const STANDINS = fileURLToPath(new URL("../support/standins", import.meta.url));
 
-/** Starts it before the reader, and waits until it serves. @returns its door, and the folder of its files */
-export async function serveLibrary(stack: PlainStack): Promise<{ door: Door; home: string }> {
+/** Starts it before a gateway, and waits until it serves. @returns its door, and the folder of its files */
+export async function serveLibrary({
+  stack,
+  url,
+}: Pick<Served, "stack" | "url">): Promise<{ door: Door; home: string }> {
   const [port = 0] = await freePorts(1);
   const home = `${stack.folder}/library`;
   const pages = `${home}/html`;
@@ -24,7 +28,7 @@ export async function serveLibrary(stack: PlainStack): Promise<{ door: Door; hom
   };
   const rendered = Object.entries(services["registry-ui"]?.environment ?? {}).map(([name, value]) => [
     name,
-    stack.moved(value, home),
+    stack.moved(value, home).replace("http://plain_gateway:5000", url),
   ]);
   const own = RECIPES.ui.config.Env?.map((line) => line.split("=")) ?? [];
   const script = await readFile(`${STANDINS}/ui/docker-entrypoint.d/90-registry-ui.sh`, "utf8");

@@ -27,7 +27,7 @@ beforeAll(async () => {
   // A check costs little: what is measured is how the gateway lets them wait, not how busy the machine is.
   const hash = bcrypt.hashSync(SHARED, BCRYPT_COST);
   const lines = USERS.map((user) => `${user}:${hash}\n`);
-  const config = { ui: { enabled: false }, gateway: { remember: `${MEMORY_SECONDS}s` } };
+  const config = { ui: { enabled: false }, gateway: { remember: `${MEMORY_SECONDS}s`, cache: "100M" } };
   served = await serve(config, { htpasswd: CREDENTIALS.REGISTRY_HTPASSWD + lines.join("") });
 });
 

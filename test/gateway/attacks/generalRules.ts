@@ -86,7 +86,12 @@ const OF_NGINX: Mutation[] = [
     "nothing",
   ),
   mutation("no version of nginx", "server_tokens off;", "", access.theFirstAnswerIsTheChallenge),
-  mutation("no query in the log", "$request_method $uri", "$request", edge.theLogHoldsNoCredentialAndNoQuery),
+  mutation(
+    "no query in the log",
+    "$request_method $path",
+    "$request",
+    edge.theLogHoldsNoCredentialAndNoQuery,
+  ),
   mutation(
     "no credential in the log",
     '"$person"',
@@ -97,13 +102,6 @@ const OF_NGINX: Mutation[] = [
   mutation("bodies stream", "proxy_request_buffering off;", "", edge.largeBodiesStreamThrough),
   ...["Host", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-For", "Forwarded", "Authorization"].map(
     upstreamHeader,
-  ),
-  mutation(
-    "readers get no credential",
-    'set $account "";',
-    "set $account $gateway_authorization;",
-    edge.theRegistryHearsTheGatewayAlone,
-    "mirror",
   ),
   mutation(
     "addresses are not the client's",

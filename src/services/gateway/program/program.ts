@@ -182,6 +182,8 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
       if (found !== undefined && "file" in found) {
         r.variables.file = found.file;
         r.variables.digest = found.digest;
+        // nginx takes the header out of a part, where the registry has it.
+        if (r.headersIn.Range !== undefined) r.variables.ranges = "bytes";
         return { place: "@files" };
       }
       if (found !== undefined) return found;

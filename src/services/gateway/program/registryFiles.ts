@@ -128,7 +128,7 @@ export function filesOf(access: FileAccess, root: string, memory: Memory<string>
     const type = found.slice(0, end);
     if (!accepts(headers.Accept ?? "", type)) return undefined;
     const known = { ...EVERY_ANSWER, "Docker-Content-Digest": digest, ETag: `"${digest}"` };
-    return isKnown(headers, digest)
+    return hasAlready(headers, digest)
       ? { status: 304, body: "", headers: EVERY_ANSWER }
       : { status: 200, body: found.slice(end + 1), headers: { "Content-Type": type, ...known } };
   }
@@ -143,7 +143,7 @@ export function filesOf(access: FileAccess, root: string, memory: Memory<string>
     const file = fileOf(reference);
     const size = sizeOf(`${folder}/blobs/sha256/${file}`);
     if (size === undefined || size === 0 || !isOneRange(headers.Range, size)) return undefined;
-    return isKnown(headers, reference) ? undefined : { digest: reference, file };
+    return hasAlready(headers, reference) ? undefined : { digest: reference, file };
   }
 
   return (asked, headers, isFresh) => {
@@ -187,7 +187,7 @@ const accepts = (accept: string, type: string): boolean =>
   );
 
 /** Whether a client has what a digest names. The registry takes the digest with and without quotes. */
-function isKnown({ "If-None-Match": tag }: NginxRequest["headersIn"], digest: string): boolean {
+function hasAlready({ "If-None-Match": tag }: NginxRequest["headersIn"], digest: string): boolean {
   return tag === digest || tag === `"${digest}"`;
 }
 

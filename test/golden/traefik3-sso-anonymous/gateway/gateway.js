@@ -499,9 +499,9 @@ function judge(rules, rightsOf, claim, asked, reads) {
   const isPublic = asked?.operation === "pull" && permits(ANYONE, asked, rightsOf, []);
   if (claim.kind === "user") return isPublic ? "allow" : "check";
   const isOpen = isAnyPublic(rules);
-  const isKnown2 = claim.kind === "none" || claim.kind === "anonymous";
-  if (isKnown2 && isPublic) return "allow";
-  if (isKnown2 && isOpen && asked?.operation === "catalog") return "allow";
+  const isKnown = claim.kind === "none" || claim.kind === "anonymous";
+  if (isKnown && isPublic) return "allow";
+  if (isKnown && isOpen && asked?.operation === "catalog") return "allow";
   if (claim.kind === "anonymous" && isOpen) return asked?.operation === "login" ? "allow" : "deny";
   return "challenge";
 }
@@ -608,7 +608,7 @@ ${text}`;
     const type = found.slice(0, end);
     if (!accepts(headers.Accept ?? "", type)) return void 0;
     const known = { ...EVERY_ANSWER, "Docker-Content-Digest": digest, ETag: `"${digest}"` };
-    return isKnown(headers, digest) ? { status: 304, body: "", headers: EVERY_ANSWER } : { status: 200, body: found.slice(end + 1), headers: { "Content-Type": type, ...known } };
+    return hasAlready(headers, digest) ? { status: 304, body: "", headers: EVERY_ANSWER } : { status: 200, body: found.slice(end + 1), headers: { "Content-Type": type, ...known } };
   }
   function layer({ repository, reference }, headers) {
     const hex = reference.slice("sha256:".length);
@@ -617,7 +617,7 @@ ${text}`;
     const file = fileOf(reference);
     const size = sizeOf(`${folder}/blobs/sha256/${file}`);
     if (size === void 0 || size === 0 || !isOneRange(headers.Range, size)) return void 0;
-    return isKnown(headers, reference) ? void 0 : { digest: reference, file };
+    return hasAlready(headers, reference) ? void 0 : { digest: reference, file };
   }
   return (asked, headers, isFresh) => {
     const { kind, reference } = asked;
@@ -645,7 +645,7 @@ function typeOf(manifest) {
 var accepts = (accept, type) => accept.split(",").some(
   (one) => one.replace(/; *q=[0-9.]+ *$/, "").trim().toLowerCase() === type
 );
-function isKnown({ "If-None-Match": tag }, digest) {
+function hasAlready({ "If-None-Match": tag }, digest) {
   return tag === digest || tag === `"${digest}"`;
 }
 function isOneRange(range, size) {
@@ -823,6 +823,7 @@ function gateway(settings, shared) {
       if (found !== void 0 && "file" in found) {
         r.variables.file = found.file;
         r.variables.digest = found.digest;
+        if (r.headersIn.Range !== void 0) r.variables.ranges = "bytes";
         return { place: "@files" };
       }
       if (found !== void 0) return found;
