@@ -68,7 +68,7 @@ describe("tokens", () => {
 
 describe("a user's token", () => {
   const read = { uri: "/v2/secret/a/tags/list" };
-  const ALLOWED = "@lists /v2/secret/a/tags/list";
+  const ALLOWED = "@reads /v2/secret/a/tags/list";
   const ENDED = "401 this token for registry.a.example has ended, another one is needed";
   /** A registry whose users can get other passwords, and that counts how often it was asked. */
   function changing() {
@@ -152,7 +152,7 @@ describe("a user's token", () => {
     expect(refused.variables.person).toBeUndefined();
     // What anyone may pull needs no token, so an old one does not hurt.
     expect(inShort(await program({ uri: "/v2/other/tags/list", headers }))).toBe(
-      "@lists /v2/other/tags/list",
+      "@reads /v2/other/tags/list",
     );
   });
 
@@ -200,7 +200,7 @@ describe("a user's token", () => {
     const [payload = ""] = headers.Authorization.slice("Bearer ".length).split(".");
     expect(JSON.parse(Buffer.from(payload, "base64url").toString()).groups).toEqual(["few"]);
     expect(inShort(await program({ uri: "/v2/few/a/tags/list", headers }))).toBe(
-      "@lists /v2/few/a/tags/list",
+      "@reads /v2/few/a/tags/list",
     );
     groups = named.join();
     await program.clock.sleep(2000);
