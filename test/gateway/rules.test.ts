@@ -26,6 +26,7 @@ const PROBES: [Surroundings, Probe[]][] = [
   ["stack", [guess.aRefusalNeedsNoCheck]],
   ["forgetful", [guess.whoWasRightBeforeWaitsForNobody]],
   ["forgetful", [guess.aWrongPasswordIsNeverKnown]],
+  ["forgetful", [edge.aTokenEnds]],
   ["mirror", [edge.theRegistryHearsTheGatewayAlone]],
   ["nothing", [edge.aMissingRegistryIsSaidToBeMissing]],
   ["held", [guess.guessesOfEverybodyAreLimited]],

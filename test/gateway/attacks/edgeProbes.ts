@@ -156,3 +156,19 @@ export const unreadBodiesAreFew: Probe = async (site) => {
   expect(refused.statuses).toEqual([401]);
   expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
 };
+
+/** Where a token is good for 5 seconds. Who has one that has ended is asked for the password itself. */
+export const aTokenEnds: Probe = async (site) => {
+  const { door } = site;
+  const since = performance.now();
+  const { body } = await ask(door, "GET", "/auth/token", [RIGHT]);
+  const bearer = `Authorization: Bearer ${(JSON.parse(body) as { token: string }).token}`;
+  expect((await ask(door, "GET", "/v2/", [bearer])).status).toBe(200);
+  const ended = async () => {
+    const answer = await ask(door, "GET", "/v2/", [bearer]);
+    expect([answer.status, answer.headers["www-authenticate"]?.slice(0, 5)]).toEqual([401, "Basic"]);
+  };
+  await vi.waitFor(ended, { timeout: 30_000, interval: 100 });
+  expect(performance.now() - since).toBeGreaterThan(5000);
+  expect((await ask(door, "GET", manifest(site), [bearer, OCI])).status).toBe(200);
+};
