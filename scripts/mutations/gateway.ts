@@ -200,9 +200,9 @@ export const GATEWAY: readonly Subject[] = [
         by: "",
         rule: "an answer is remembered",
       },
-      { what: "      memory.delete(`asking ${hash}`);\n", by: "", rule: "who asked lets others ask" },
+      { what: "      memory.delete(turn);\n", by: "", rule: "who asked lets others ask" },
       {
-        what: '!memory.add(`asking ${hash}`, "1", limits.patience * 1000)',
+        what: '!memory.add(turn, "1", limits.patience * 1000)',
         by: "false",
         rule: "one asks for all",
       },
@@ -238,6 +238,11 @@ export const GATEWAY: readonly Subject[] = [
         by: "return of(current);",
         rule: "guesses of the last window count",
         survives: "the test allows for a window more",
+      },
+      {
+        what: "hashOf(memory, typedName(credential))",
+        by: "hash",
+        rule: "right passwords of one user take turns",
       },
       {
         what: "&& answer.account.checked < since",

@@ -15,3 +15,7 @@ export const isReserved = (user: string): boolean => RESERVED_NAME.test(user);
 
 /** Whether an account is one that a service of the stack has. */
 export const isMachineAccount = (user: string): boolean => user.startsWith("hephaestus-");
+
+/** The name in the Base64 of NAME:PASSWORD, as it was typed. */
+export const typedName = (credential: string): string =>
+  Buffer.from(credential, "base64").toString().split(":", 1)[0] ?? "";

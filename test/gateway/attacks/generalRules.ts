@@ -177,7 +177,7 @@ const OF_THE_PROGRAM: Mutation[] = [
   ),
   mutation(
     "one asks for all who ask at once",
-    /(?<=if \()(?=!memory\.add\(`asking)/,
+    /(?<=if \()(?=!memory\.add\(turn)/,
     "false && ",
     guess.theSameWrongPasswordIsOneGuess,
     "held",

@@ -122,6 +122,26 @@ describe("a password", () => {
     expect(await crowd.one("x", { network: "other", answer: RIGHT })).toMatchObject(RIGHT);
   });
 
+  test("that was right in several spellings is asked about in one at a time, and other users are not kept", async () => {
+    const { one, clock, log } = checks();
+    const spellings = ["ann:a", "ann:ab", "ann:abc"].map((text) => Buffer.from(text).toString("base64"));
+    const other = Buffer.from("bob:a").toString("base64");
+    for (const spelling of [...spellings, other]) await one(spelling, { answer: RIGHT });
+    await clock.sleep(limits.remember * 1000);
+    log.asked.length = 0;
+    let end = (): void => {};
+    const until = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const first = one(spellings[0] ?? "", { answer: RIGHT, until });
+    expect(await one(other, { answer: RIGHT })).toMatchObject(RIGHT);
+    expect(await one(spellings[1] ?? "")).toEqual({ refusal: "busy" });
+    expect(log.asked).toEqual([spellings[0], other]);
+    end();
+    expect(await first).toMatchObject(RIGHT);
+    expect(await one(spellings[2] ?? "", { answer: RIGHT })).toMatchObject(RIGHT);
+  });
+
   test("that was right goes past the limit of its network", async () => {
     const { one, clock } = checks();
     await one("a", { answer: RIGHT });

@@ -1,4 +1,5 @@
 import hashes from "node:crypto";
+import { typedName } from "../../../credentials/userNames.js";
 import type { Counts, Memory } from "./nginx.js";
 import { seated } from "./seats.js";
 
@@ -96,9 +97,15 @@ export async function check(
   const hash = hashOf(memory, credential);
   const known = remembered(memory, hash, since);
   if (known !== undefined) return known;
-  if (memory.get(`right ${hash}`) !== undefined) return askedOnce(around, limits, hash, network, since);
+  if (memory.get(`right ${hash}`) !== undefined) {
+    // In Base64 a password has many spellings, and bcrypt reads 72 bytes of it: a user's right ones take turns.
+    const turn = `asking ${hashOf(memory, typedName(credential))}`;
+    return askedOnce(around, limits, { hash, turn }, network, since);
+  }
   const seats = { of: "waiting", most: limits.waiting, mostOfNetwork: limits.waitingOfNetwork };
-  const answer = await seated(counts, seats, network, () => askedOnce(around, limits, hash, network, since));
+  const answer = await seated(counts, seats, network, () =>
+    askedOnce(around, limits, { hash, turn: `asking ${hash}` }, network, since),
+  );
   return answer ?? { refusal: "busy" };
 }
 
@@ -109,11 +116,11 @@ function remembered(memory: Memory<string>, hash: string, since: number): Checke
   return "account" in answer && answer.account.checked < since ? undefined : answer;
 }
 
-/** Asks, or waits for somebody else's question about the same password. */
+/** Asks, or waits for somebody else's question about the same password, or the same user. */
 async function askedOnce(
   around: CheckAround,
   limits: CheckLimits,
-  hash: string,
+  { hash, turn }: { hash: string; turn: string },
   network: string,
   since: number,
 ): Promise<Checked> {
@@ -122,14 +129,14 @@ async function askedOnce(
   for (let pause = FIRST_PAUSE_MS; now() < end; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const answer = remembered(memory, hash, since);
     if (answer !== undefined) return answer;
-    if (!memory.add(`asking ${hash}`, "1", limits.patience * 1000)) {
+    if (!memory.add(turn, "1", limits.patience * 1000)) {
       await sleep(pause);
       continue;
     }
     try {
       return await judged(around, limits, hash, network);
     } finally {
-      memory.delete(`asking ${hash}`);
+      memory.delete(turn);
     }
   }
   return { refusal: "busy" };

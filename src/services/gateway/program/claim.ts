@@ -21,7 +21,3 @@ export function claimOf(authorization: string | undefined, open: Tokens["open"])
   const token = text === undefined ? undefined : open(text);
   return token === undefined ? { kind: "invalid" } : { kind: "user", token };
 }
-
-/** The name in a credential, as it was typed. */
-export const typedName = (credential: string): string =>
-  Buffer.from(credential, "base64").toString().split(":", 1)[0] ?? "";

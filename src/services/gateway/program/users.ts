@@ -1,6 +1,5 @@
-import { isReserved, USER_NAME } from "../../../credentials/userNames.js";
+import { isReserved, typedName, USER_NAME } from "../../../credentials/userNames.js";
 import type { Lane, Told } from "./checks.js";
-import { typedName } from "./claim.js";
 import type { NginxRequest } from "./nginx.js";
 import type { Settings } from "./settings.js";
 

@@ -316,6 +316,15 @@ var passedOn = ({ status, responseText = "" }) => status >= 500 ? UNAVAILABLE : 
 
 // src/services/gateway/program/checks.ts
 import hashes from "crypto";
+
+// src/credentials/userNames.ts
+var RESERVED = "[hH][eE][pP][hH][aA][eE][sS][tT][uU][sS][.-]";
+var RESERVED_NAME = new RegExp(`^${RESERVED}`);
+var USER_NAME = new RegExp(`^(?!${RESERVED})[a-zA-Z0-9][a-zA-Z0-9._@-]*$`);
+var isReserved = (user) => RESERVED_NAME.test(user);
+var typedName = (credential) => Buffer.from(credential, "base64").toString().split(":", 1)[0] ?? "";
+
+// src/services/gateway/program/checks.ts
 var DAY_MS = 864e5;
 var FIRST_PAUSE_MS = 50;
 var LONGEST_PAUSE_MS = 1e3;
@@ -325,9 +334,17 @@ async function check(around, limits, credential, network, since = 0) {
   const hash = hashOf(memory, credential);
   const known = remembered(memory, hash, since);
   if (known !== void 0) return known;
-  if (memory.get(`right ${hash}`) !== void 0) return askedOnce(around, limits, hash, network, since);
+  if (memory.get(`right ${hash}`) !== void 0) {
+    const turn = `asking ${hashOf(memory, typedName(credential))}`;
+    return askedOnce(around, limits, { hash, turn }, network, since);
+  }
   const seats = { of: "waiting", most: limits.waiting, mostOfNetwork: limits.waitingOfNetwork };
-  const answer = await seated(counts, seats, network, () => askedOnce(around, limits, hash, network, since));
+  const answer = await seated(
+    counts,
+    seats,
+    network,
+    () => askedOnce(around, limits, { hash, turn: `asking ${hash}` }, network, since)
+  );
   return answer ?? { refusal: "busy" };
 }
 function remembered(memory, hash, since) {
@@ -336,20 +353,20 @@ function remembered(memory, hash, since) {
   const answer = JSON.parse(text);
   return "account" in answer && answer.account.checked < since ? void 0 : answer;
 }
-async function askedOnce(around, limits, hash, network, since) {
+async function askedOnce(around, limits, { hash, turn }, network, since) {
   const { memory, now, sleep } = around;
   const end = now() + limits.patience * 1e3;
   for (let pause = FIRST_PAUSE_MS; now() < end; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const answer = remembered(memory, hash, since);
     if (answer !== void 0) return answer;
-    if (!memory.add(`asking ${hash}`, "1", limits.patience * 1e3)) {
+    if (!memory.add(turn, "1", limits.patience * 1e3)) {
       await sleep(pause);
       continue;
     }
     try {
       return await judged(around, limits, hash, network);
     } finally {
-      memory.delete(`asking ${hash}`);
+      memory.delete(turn);
     }
   }
   return { refusal: "busy" };
@@ -406,7 +423,6 @@ function claimOf(authorization, open) {
   const token = text === void 0 ? void 0 : open(text);
   return token === void 0 ? { kind: "invalid" } : { kind: "user", token };
 }
-var typedName = (credential) => Buffer.from(credential, "base64").toString().split(":", 1)[0] ?? "";
 
 // src/services/gateway/program/client.ts
 function clientAddress(remote, isProxy, forwarded) {
@@ -463,12 +479,6 @@ async function leadTo(repository, tags, digest, ask) {
   }
   return false;
 }
-
-// src/credentials/userNames.ts
-var RESERVED = "[hH][eE][pP][hH][aA][eE][sS][tT][uU][sS][.-]";
-var RESERVED_NAME = new RegExp(`^${RESERVED}`);
-var USER_NAME = new RegExp(`^(?!${RESERVED})[a-zA-Z0-9][a-zA-Z0-9._@-]*$`);
-var isReserved = (user) => RESERVED_NAME.test(user);
 
 // src/services/gateway/program/person.ts
 var ANYONE = { kind: "caller" };
