@@ -8,7 +8,7 @@ import { basicValue } from "../../support/basic.js";
 
 const RIGHT = "right";
 /** Of the stack, as the gateways have it. */
-export const SECRET = "  secret: 5ec7e7\n";
+export const SECRET = `  secret: ${"5ec7e7".repeat(11)}\n`;
 const HOST = "registry.a.example";
 
 /** nginx's dictionaries, with the clock of the test. */

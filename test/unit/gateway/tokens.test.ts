@@ -217,7 +217,7 @@ describe("a user's token", () => {
     const [stronger = ""] = other.split(".");
     const clock = standingClock();
     const account = { user: "hephaestus.temporary", groups: [], checked: clock.now() };
-    const foreign = tokensOf("  secret: 0ther\n", 60, clock.now).sign(account);
+    const foreign = tokensOf(SECRET.replace("5e", "07"), 60, clock.now).sign(account);
     const proto = Buffer.from('{"__proto__":{"user":"ann"},"user":"bob","user":"ann"}').toString("base64url");
     for (const forged of [
       ...[payload, mac, `${payload}.`, `.${mac}`, ".", "..", "", `${token}.`, `${token}.${mac}`, `.${token}`],
@@ -237,6 +237,15 @@ describe("a user's token", () => {
         expect(inShort(await program({ ...read, headers })), headers.Authorization).toBe(expected);
       }
     expect(inShort(await program({ ...read, headers: { Authorization: `Basic ${token}` } }))).toBe(LOG_IN);
+  });
+
+  test.each([
+    "",
+    "\n",
+    "  secret: \n",
+    "  secret: 5ec7e7\n",
+  ])("is signed with no secret such as %j", (secret) => {
+    expect(() => tokensOf(secret, 60, () => 0)).toThrow("http-secret is empty or too short");
   });
 
   test("is the whole text that was issued, whatever is changed in it", () => {

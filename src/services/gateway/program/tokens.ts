@@ -19,12 +19,17 @@ const WAY_SECONDS = 5;
 const APART_SECONDS = 30;
 /** nginx takes header lines of 8 kB. Source: nginx.org, "large_client_header_buffers". */
 export const LONGEST_TOKEN = 7000;
+/** Half of the random digits that hephaestus puts there. With an empty file, everybody could sign. */
+const SHORTEST_SECRET = 32;
 
 /**
  * @param secret of the stack, which no rotation changes: else uploads would fail in the middle
  * @param seconds for which a client is told that a token is good, after the password was checked
+ * @throws Error if the secret can be guessed: the gateway then refuses every request
  */
 export function tokensOf(secret: string, seconds: number, now: () => number): Tokens {
+  if (secret.replace(/^ *secret:/, "").trim().length < SHORTEST_SECRET)
+    throw new Error("the secret http-secret is empty or too short: no token can be signed");
   const key = mac(secret, PURPOSE);
   return {
     sign: (account) => {

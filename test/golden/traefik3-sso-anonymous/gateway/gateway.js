@@ -670,7 +670,10 @@ var PURPOSE = "hephaestus token 1";
 var WAY_SECONDS = 5;
 var APART_SECONDS = 30;
 var LONGEST_TOKEN = 7e3;
+var SHORTEST_SECRET = 32;
 function tokensOf(secret, seconds, now) {
+  if (secret.replace(/^ *secret:/, "").trim().length < SHORTEST_SECRET)
+    throw new Error("the secret http-secret is empty or too short: no token can be signed");
   const key = mac(secret, PURPOSE);
   return {
     sign: (account) => {
