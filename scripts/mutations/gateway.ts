@@ -414,11 +414,11 @@ export const GATEWAY: readonly Subject[] = [
     "bodies",
     ["bodies"],
     [
-      { what: "all <= most &&", by: "", rule: "not everybody sends unread bodies at once" },
+      { what: "all <= most &&", by: "", rule: "not everybody lets the gateway wait at once" },
       {
         what: "&& ofNetwork <= Math.ceil(most / 3)",
         by: "",
-        rule: "one network sends few unread bodies",
+        rule: "one network lets the gateway wait rarely",
       },
       {
         what: 'headers["Transfer-Encoding"] !== undefined ||',

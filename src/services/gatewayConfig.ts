@@ -96,7 +96,7 @@ export function gatewaySettings(config: Config): string {
     ...(readsFiles(config) ? { storage: STORAGE } : {}),
     limits: { ...CHECK_LIMITS, remember: secondsOf(config.gateway.remember) },
     tokenSeconds: TOKEN_SECONDS,
-    unreadBodies: answerLimits(config).answersOfNetwork,
+    unread: answerLimits(config).answersOfNetwork,
     namesActions: config.gateway.log === "json" || config.metrics.enabled,
   };
   return `${JSON.stringify(settings, undefined, 2)}\n`;

@@ -90,6 +90,8 @@ export interface Sent {
   headers?: Record<string, string>;
   /** Of the client. */
   address?: string;
+  /** Whether the client never takes the answer. */
+  hangs?: boolean;
 }
 
 /** Answers what the program asks; undefined for what a registry says whose users all have the password RIGHT. */
@@ -131,13 +133,14 @@ export function programOf(
     ...clock,
     secret: SECRET,
   };
-  const { access } = gateway(settingsOf(config), shared);
+  const { access, ended } = gateway(settingsOf(config), shared);
   const answer = async ({
     method = "GET",
     uri,
     user,
     headers = {},
     address = "192.0.2.1",
+    hangs = false,
   }: Sent): Promise<Outcome> => {
     const authorization = user === undefined ? {} : { Authorization: basicValue(user, RIGHT) };
     const outcome: Outcome = { headers: {}, variables: {}, questions: [], errors: [] };
@@ -170,6 +173,7 @@ export function programOf(
       log: () => {},
     };
     await access(request);
+    if (variables.unread !== undefined && !hangs) ended(request);
     return outcome;
   };
   return Object.assign(answer, { clock });

@@ -1,7 +1,7 @@
 import { groupsIn, isAnyPublic, isImmutable, rightsBy } from "../../../access/repositoryRules.js";
 import { actionOf, repositoryIn } from "../../accessActions.js";
 import * as answers from "./answers.js";
-import { hasBody, leavePlace, takePlace } from "./bodies.js";
+import { hasBody, leavePlace, takePlace, type Unread } from "./bodies.js";
 import { CATALOG_SEATS, catalog } from "./catalog.js";
 import { type Account, type CheckAround, check, isExhausted } from "./checks.js";
 import { ANONYMOUS_TOKEN, type Claim, claimOf, type UserClaim } from "./claim.js";
@@ -57,7 +57,9 @@ export interface Handlers {
   access: (r: NginxRequest) => Promise<void>;
   /** Stops a check whose network has sent too many wrong passwords while it waited for its turn. */
   turn: (r: NginxRequest) => void;
-  /** Called when a request has ended whose body nobody read. @returns what is logged of it: nothing */
+  /** Answers a read for which nginx has no place. */
+  busy: (r: NginxRequest) => void;
+  /** Called when a request has ended that took a place. @returns what is logged of it: nothing */
   ended: (r: NginxRequest) => string;
 }
 
@@ -216,6 +218,24 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     return { place: "@immutable" };
   }
 
+  /** @param unread the place that the request takes */
+  function finish(r: NginxRequest, outcome: Outcome, unread: Unread | undefined): void {
+    if (unread !== undefined) {
+      r.variables.unread = unread;
+      if (!takePlace(shared.counts, unread, settings.unread, r.variables.network ?? "")) {
+        r.return(CLOSE);
+        return;
+      }
+    }
+    try {
+      if ("place" in outcome) r.internalRedirect(outcome.place);
+      else answered(r, outcome);
+    } catch (error) {
+      // The client has gone meanwhile.
+      r.log(`gateway: ${error}`);
+    }
+  }
+
   return {
     async access(r) {
       const { variables, headersIn } = r;
@@ -239,27 +259,16 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
         return answers.UNAVAILABLE;
       });
       const isWrite = "place" in outcome && (outcome.place === "@writes" || outcome.place === "@immutable");
-      if (!isWrite && hasBody(headersIn)) {
-        variables.unread = "1";
-        if (!takePlace(shared.counts, settings.unreadBodies, variables.network)) {
-          r.return(CLOSE);
-          return;
-        }
-      }
-      try {
-        if ("place" in outcome) r.internalRedirect(outcome.place);
-        else answered(r, outcome);
-      } catch (error) {
-        // The client has gone meanwhile.
-        r.log(`gateway: ${error}`);
-      }
+      const unread = !isWrite && hasBody(headersIn) ? "bodies" : "place" in outcome ? undefined : "answers";
+      finish(r, outcome, unread);
     },
+    busy: (r) => finish(r, answers.BUSY, r.variables.unread ? undefined : "answers"),
     turn(r) {
       const network = r.headersIn["X-Client-Network"] ?? "";
       if (isExhausted(shared.counts, settings.limits, network, shared.now())) r.return(429, "");
     },
     ended(r) {
-      leavePlace(shared.counts, r.variables.network ?? "");
+      leavePlace(shared.counts, r.variables.unread ?? "", r.variables.network ?? "");
       return "";
     },
   };

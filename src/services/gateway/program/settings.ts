@@ -22,8 +22,8 @@ export interface Settings {
   limits: CheckLimits;
   /** What users' tokens say about how long they are good for. */
   tokenSeconds: number;
-  /** How many bodies that nobody reads may come at once. */
-  unreadBodies: number;
+  /** How many bodies that nobody reads may come at once, and how many of its own answers may wait for clients. */
+  unread: number;
   /** Whether the log or the metrics say what each request is. */
   namesActions: boolean;
 }

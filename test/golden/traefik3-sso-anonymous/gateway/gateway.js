@@ -189,11 +189,11 @@ async function seated(counts, { of, most, mostOfNetwork }, network, work) {
 
 // src/services/gateway/program/bodies.ts
 var hasBody = (headers) => headers["Transfer-Encoding"] !== void 0 || Number(headers["Content-Length"] ?? 0) > 0;
-function takePlace(counts, most, network) {
-  const [all = 0, ofNetwork = 0] = counted(counts, "bodies", network, 1);
+function takePlace(counts, of, most, network) {
+  const [all = 0, ofNetwork = 0] = counted(counts, of, network, 1);
   return all <= most && ofNetwork <= Math.ceil(most / 3);
 }
-var leavePlace = (counts, network) => counted(counts, "bodies", network, -1);
+var leavePlace = (counts, of, network) => counted(counts, of, network, -1);
 
 // src/services/gateway/program/request.ts
 var LONGEST_NAME = 255;
@@ -862,6 +862,21 @@ function gateway(settings, shared) {
     r.variables.refusal = tagIsImmutable(asked).body;
     return { place: "@immutable" };
   }
+  function finish(r, outcome, unread) {
+    if (unread !== void 0) {
+      r.variables.unread = unread;
+      if (!takePlace(shared.counts, unread, settings.unread, r.variables.network ?? "")) {
+        r.return(CLOSE);
+        return;
+      }
+    }
+    try {
+      if ("place" in outcome) r.internalRedirect(outcome.place);
+      else answered(r, outcome);
+    } catch (error2) {
+      r.log(`gateway: ${error2}`);
+    }
+  }
   return {
     async access(r) {
       const { variables, headersIn } = r;
@@ -885,26 +900,16 @@ function gateway(settings, shared) {
         return UNAVAILABLE;
       });
       const isWrite = "place" in outcome && (outcome.place === "@writes" || outcome.place === "@immutable");
-      if (!isWrite && hasBody(headersIn)) {
-        variables.unread = "1";
-        if (!takePlace(shared.counts, settings.unreadBodies, variables.network)) {
-          r.return(CLOSE);
-          return;
-        }
-      }
-      try {
-        if ("place" in outcome) r.internalRedirect(outcome.place);
-        else answered(r, outcome);
-      } catch (error2) {
-        r.log(`gateway: ${error2}`);
-      }
+      const unread = !isWrite && hasBody(headersIn) ? "bodies" : "place" in outcome ? void 0 : "answers";
+      finish(r, outcome, unread);
     },
+    busy: (r) => finish(r, BUSY, r.variables.unread ? void 0 : "answers"),
     turn(r) {
       const network = r.headersIn["X-Client-Network"] ?? "";
       if (isExhausted(shared.counts, settings.limits, network, shared.now())) r.return(429, "");
     },
     ended(r) {
-      leavePlace(shared.counts, r.variables.network ?? "");
+      leavePlace(shared.counts, r.variables.unread ?? "", r.variables.network ?? "");
       return "";
     }
   };
