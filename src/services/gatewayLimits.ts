@@ -35,6 +35,8 @@ export const CHECK_LIMITS = {
   patience: 20,
   waiting: 200,
   waitingOfNetwork: 100,
+  // All nodes may pull with one account.
+  waitingOfUser: 150,
 } as const satisfies Partial<CheckLimits>;
 
 /**

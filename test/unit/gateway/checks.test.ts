@@ -6,12 +6,18 @@ import { gateway } from "../../../src/services/gateway/program/program.js";
 import { Dictionary, inShort, NO_FILES, programOf, SECRET, settingsOf, standingClock } from "./standIn.js";
 
 const { limits } = settingsOf({});
+const [ANN, BOB] = [Buffer.from("ann:a").toString("base64"), Buffer.from("bob:a").toString("base64")];
 const RIGHT: Told = { account: { user: "ann", groups: [] } };
 
 /** Checks with a clock of their own. */
-function checks() {
+function checks(sleep?: () => Promise<void>) {
   const clock = standingClock();
-  const shared = { memory: new Dictionary(clock.now), counts: new Dictionary(clock.now), ...clock };
+  const shared = {
+    memory: new Dictionary(clock.now),
+    counts: new Dictionary(clock.now),
+    ...clock,
+    ...(sleep && { sleep }),
+  };
   const log = { turns: [] as string[], asked: [] as string[] };
   const one = (
     credential: string,
@@ -125,8 +131,7 @@ describe("a password", () => {
   test("that was right in several spellings is asked about in one at a time, and other users are not kept", async () => {
     const { one, clock, log } = checks();
     const spellings = ["ann:a", "ann:ab", "ann:abc"].map((text) => Buffer.from(text).toString("base64"));
-    const other = Buffer.from("bob:a").toString("base64");
-    for (const spelling of [...spellings, other]) await one(spelling, { answer: RIGHT });
+    for (const spelling of [...spellings, BOB]) await one(spelling, { answer: RIGHT });
     await clock.sleep(limits.remember * 1000);
     log.asked.length = 0;
     let end = (): void => {};
@@ -134,12 +139,29 @@ describe("a password", () => {
       end = resolve;
     });
     const first = one(spellings[0] ?? "", { answer: RIGHT, until });
-    expect(await one(other, { answer: RIGHT })).toMatchObject(RIGHT);
+    expect(await one(BOB, { answer: RIGHT })).toMatchObject(RIGHT);
     expect(await one(spellings[1] ?? "")).toEqual({ refusal: "busy" });
-    expect(log.asked).toEqual([spellings[0], other]);
+    expect(log.asked).toEqual([spellings[0], BOB]);
     end();
     expect(await first).toMatchObject(RIGHT);
     expect(await one(spellings[2] ?? "", { answer: RIGHT })).toMatchObject(RIGHT);
+  });
+
+  test("that was right lately has 150 requests wait for its check at most, and keeps nobody out", async () => {
+    let end = (): void => {};
+    const until = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const { one, clock } = checks(() => until);
+    for (const name of [ANN, BOB]) await one(name, { answer: RIGHT });
+    await clock.sleep(limits.remember * 1000);
+    const held = Array.from({ length: 190 }, (_, index) =>
+      one(ANN, { until, network: `${index}`, answer: RIGHT }),
+    );
+    for (const name of [BOB, "c"]) expect(await one(name, { answer: RIGHT })).toMatchObject(RIGHT);
+    end();
+    const refused = (await Promise.all(held)).filter((answer) => "refusal" in answer);
+    expect(refused).toEqual(Array.from({ length: 40 }, () => ({ refusal: "busy" })));
   });
 
   test("that was right goes past the limit of its network", async () => {

@@ -50,10 +50,11 @@ export interface CheckLimits {
   guessesPerMinute: number;
   /**
    * How many requests may wait for answers about passwords that were not right lately, and how many of them
-   * for one network.
+   * for one network; and as many about those that were, and how many of them for one user.
    */
   waiting: number;
   waitingOfNetwork: number;
+  waitingOfUser: number;
 }
 
 /** Where a check waits for its turn: while few passwords are wrong, and while they are guessed. */
@@ -79,8 +80,8 @@ const REMEMBERED: readonly Refusal[] = ["wrong", "denied", "misnamed"];
 
 /**
  * Checks a password: each is asked about once in `remember` seconds, however many ask at the same time. One
- * that was right within a day waits for nobody; any other needs a turn, and fewer wrong ones from its network
- * than the limit.
+ * that was right within a day needs no turn; any other needs one, and fewer wrong ones from its network than
+ * the limit.
  *
  * @param credential the Base64 of NAME:PASSWORD. Nothing keeps it: memory has a keyed hash
  * @param network of the client
@@ -97,14 +98,18 @@ export async function check(
   const hash = hashOf(memory, credential);
   const known = remembered(memory, hash, since);
   if (known !== undefined) return known;
-  if (memory.get(`right ${hash}`) !== undefined) {
-    // In Base64 a password has many spellings, and bcrypt reads 72 bytes of it: a user's right ones take turns.
-    const turn = `asking ${hashOf(memory, typedName(credential))}`;
-    return askedOnce(around, limits, { hash, turn }, network, since);
-  }
-  const seats = { of: "waiting", most: limits.waiting, mostOfNetwork: limits.waitingOfNetwork };
-  const answer = await seated(counts, seats, network, () =>
-    askedOnce(around, limits, { hash, turn: `asking ${hash}` }, network, since),
+  const isKnown = memory.get(`right ${hash}`) !== undefined;
+  // bcrypt reads 72 bytes of a password, so it has more forms than one: a user's right ones take turns.
+  const turn = isKnown ? hashOf(memory, typedName(credential)) : hash;
+  const seats = {
+    of: isKnown ? "returning" : "waiting",
+    most: limits.waiting,
+    mostOfNetwork: isKnown ? limits.waitingOfUser : limits.waitingOfNetwork,
+  };
+  // Strangers take no seat of someone who was right, and neither does another user.
+  const holder = isKnown ? turn : network;
+  const answer = await seated(counts, seats, holder, () =>
+    askedOnce(around, limits, { hash, turn: `asking ${turn}` }, network, since),
   );
   return answer ?? { refusal: "busy" };
 }

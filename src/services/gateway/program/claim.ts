@@ -15,7 +15,9 @@ export const ANONYMOUS_TOKEN = "anonymous";
 export function claimOf(authorization: string | undefined, open: Tokens["open"]): Claim {
   if (authorization === undefined || authorization === "") return { kind: "none" };
   const credential = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization)?.[1];
-  if (credential !== undefined) return { kind: "user", credential };
+  // In one spelling: Base64 has several for a text, and each would be asked about by itself.
+  if (credential !== undefined)
+    return { kind: "user", credential: Buffer.from(credential, "base64").toString("base64") };
   const text = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
   if (text === ANONYMOUS_TOKEN) return { kind: "anonymous" };
   const token = text === undefined ? undefined : open(text);

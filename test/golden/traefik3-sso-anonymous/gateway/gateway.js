@@ -334,16 +334,19 @@ async function check(around, limits, credential, network, since = 0) {
   const hash = hashOf(memory, credential);
   const known = remembered(memory, hash, since);
   if (known !== void 0) return known;
-  if (memory.get(`right ${hash}`) !== void 0) {
-    const turn = `asking ${hashOf(memory, typedName(credential))}`;
-    return askedOnce(around, limits, { hash, turn }, network, since);
-  }
-  const seats = { of: "waiting", most: limits.waiting, mostOfNetwork: limits.waitingOfNetwork };
+  const isKnown = memory.get(`right ${hash}`) !== void 0;
+  const turn = isKnown ? hashOf(memory, typedName(credential)) : hash;
+  const seats = {
+    of: isKnown ? "returning" : "waiting",
+    most: limits.waiting,
+    mostOfNetwork: isKnown ? limits.waitingOfUser : limits.waitingOfNetwork
+  };
+  const holder = isKnown ? turn : network;
   const answer = await seated(
     counts,
     seats,
-    network,
-    () => askedOnce(around, limits, { hash, turn: `asking ${hash}` }, network, since)
+    holder,
+    () => askedOnce(around, limits, { hash, turn: `asking ${turn}` }, network, since)
   );
   return answer ?? { refusal: "busy" };
 }
@@ -417,7 +420,8 @@ var ANONYMOUS_TOKEN = "anonymous";
 function claimOf(authorization, open) {
   if (authorization === void 0 || authorization === "") return { kind: "none" };
   const credential = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization)?.[1];
-  if (credential !== void 0) return { kind: "user", credential };
+  if (credential !== void 0)
+    return { kind: "user", credential: Buffer.from(credential, "base64").toString("base64") };
   const text = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
   if (text === ANONYMOUS_TOKEN) return { kind: "anonymous" };
   const token = text === void 0 ? void 0 : open(text);
