@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import type { TestProject } from "vitest/node";
 import { CACHE } from "../support/checkout.js";
 import { type Engine, startEngine, stopEngine } from "../support/engine.js";
+import { shortSeccomp } from "../support/shortSeccomp.js";
 import { buildStandins } from "../support/standIns.js";
 import { threeNodesIn } from "./nodes/threeNodes.js";
 import "./swarm.js";
@@ -21,7 +22,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const { dockerHost }: Engine = await startEngine({ dir });
+    const { dockerHost }: Engine = await startEngine({ dir, more: await shortSeccomp(dir) });
     const images = await buildStandins({ dockerHost, cacheDir: CACHE, report: (line) => console.log(line) });
     provide("swarm", { dockerHost, images, nodes });
   } catch (error) {

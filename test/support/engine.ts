@@ -27,6 +27,8 @@ export interface EngineOptions {
   dir: string;
   /** Where the API socket goes; `docker.sock` in `dir` by default. */
   socket?: string | undefined;
+  /** More arguments of dockerd. */
+  more?: readonly string[];
 }
 
 /** A Unix socket's path has at most 107 bytes (unix(7)); this is the longest one that dockerd makes below `dir`. */
@@ -39,6 +41,7 @@ const env = { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` };
 
 interface EngineState {
   socket: string;
+  more: readonly string[];
   before: Surroundings;
 }
 
@@ -49,7 +52,11 @@ interface EngineState {
  * @throws OperatorError if this is no root shell, another engine runs in this network namespace, or dockerd does not
  *   answer in a minute (with the end of its log). Nothing is left running then.
  */
-export async function startEngine({ dir, socket = `${dir}/docker.sock` }: EngineOptions): Promise<Engine> {
+export async function startEngine({
+  dir,
+  socket = `${dir}/docker.sock`,
+  more = [],
+}: EngineOptions): Promise<Engine> {
   if (process.getuid?.() !== 0) {
     throw engineError("A Docker Engine of its own needs root on Linux.", "Run this as root, or with sudo.");
   }
@@ -69,8 +76,8 @@ export async function startEngine({ dir, socket = `${dir}/docker.sock` }: Engine
     );
   }
   await mkdir(dir, { recursive: true });
-  await writeFile(`${dir}/engine.json`, JSON.stringify({ socket, before } satisfies EngineState));
-  const pid = await spawnDaemon(dir, socket);
+  await writeFile(`${dir}/engine.json`, JSON.stringify({ socket, more, before } satisfies EngineState));
+  const pid = await spawnDaemon(dir, socket, [], more);
   const dockerHost = `unix://${socket}`;
   try {
     await waitUntilUp(dir, pid, dockerHost);
@@ -111,7 +118,8 @@ export async function restartEngine(dir: string): Promise<void> {
   if (state === undefined || pid === undefined)
     throw engineError(`No engine runs in ${dir}.`, "Start one first.");
   await terminate(pid);
-  await waitUntilUp(dir, await spawnDaemon(dir, state.socket), `unix://${state.socket}`);
+  const started = await spawnDaemon(dir, state.socket, [], state.more);
+  await waitUntilUp(dir, started, `unix://${state.socket}`);
 }
 
 /**

@@ -5,6 +5,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { execa } from "execa";
 import { readPid, spawnDaemon, terminate, waitUntilUp } from "./engine.js";
+import { shortSeccomp } from "./shortSeccomp.js";
 import { isAlive, removeTraces, type Surroundings } from "./traces.js";
 
 const BRIDGE = "bridge0";
@@ -182,7 +183,7 @@ async function killTree(root: number): Promise<void> {
 }
 
 /** Starts the engine of a node in its namespaces; returns its process id. */
-function startDaemon(
+async function startDaemon(
   folder: string,
   namespace: string,
   { name, dockerHost, srv }: ManagerNode,
@@ -198,5 +199,9 @@ function startDaemon(
   const namespaces = [`--net=/run/netns/${namespace}`, "unshare", "--mount", "--uts"];
   const wrapper = ["nsenter", ...namespaces, "sh", "-c", script, "sh"];
   const socket = dockerHost.slice("unix://".length);
-  return spawnDaemon(folder, socket, wrapper, ["--cgroup-parent", `/${name}`]);
+  return spawnDaemon(folder, socket, wrapper, [
+    "--cgroup-parent",
+    `/${name}`,
+    ...(await shortSeccomp(folder)),
+  ]);
 }
