@@ -19,7 +19,10 @@ let population: Population;
 let pusher: Pusher;
 
 beforeAll(async () => {
-  target = await Target.deploy("gc", [5000, 8080], swarm, { registry: { delete: true } });
+  target = await Target.deploy("gc", [5000, 8080], swarm, {
+    registry: { delete: true },
+    ui: { enabled: false },
+  });
   population = await populate(target.workspace.registryUrl, { repositories: 6, tagsPerRepository: 10 });
   pusher = new Pusher(target.workspace.registryUrl);
 });
