@@ -115,12 +115,12 @@ export const ROWS = {
   // Each library has its own way to send a layer that does not fit into one piece, and each program its own for many of them.
   big: {
     title: "push of 500 MB in 5 layers",
-    clients: ["docker", "curl"],
+    clients: ["docker"],
     cell: (client, site) => pushWhole(client, site, site.images.big),
   },
   large: {
     title: "push of a layer of 50 MB",
-    clients: COLUMNS.filter((column) => !["docker", "curl"].includes(column)),
+    clients: COLUMNS.filter((column) => column !== "docker"),
     cell: (client, site) => pushWhole(client, site, site.images.large),
   },
   slow: {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import bcrypt from "bcryptjs";
-import { type Changes, CREDENTIALS, DEPLOY, writeConfig } from "../stack.js";
+import { type Changes, CREDENTIALS, DEFAULT_TIMES, DEPLOY, writeConfig } from "../stack.js";
 import type { Swarm } from "../swarm.js";
 import { expectOk, type Run, Workspace } from "../workspace.js";
 import { type Client, PASSWORDS, userAndPassword, type Who } from "./client.js";
@@ -36,7 +36,12 @@ export class Site {
   static async deploy(swarm: Swarm, images: Images, changes: Changes, number: number): Promise<Site> {
     const workspace = await Workspace.create(`matrix${number}`, 5010 + number, 8090 + number);
     const site = new Site(workspace, images, new OciClient(workspace.registryUrl, userAndPassword("smith")));
-    await writeConfig(workspace, swarm, changes);
+    // It is deployed once, and asked for minutes.
+    await writeConfig(workspace, swarm, {
+      ...changes,
+      root: { swarm: DEFAULT_TIMES, ...changes.root },
+      ui: { enabled: false },
+    });
     await workspace.hephaestus(["render"]);
     const run = await workspace.hephaestus(DEPLOY, { env: { ...CREDENTIALS, REGISTRY_HTPASSWD: HTPASSWD } });
     expectOk(run);
