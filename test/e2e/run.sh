@@ -101,6 +101,11 @@ default_cli=${HEPHAESTUS_DOCKER:-$(command -v docker)}
 debian_cli=${HEPHAESTUS_DOCKER:-/usr/bin/docker}
 if [ ! -x "$debian_cli" ]; then debian_cli=$default_cli; fi
 
+# Go's programs (dockerd with all that it starts, docker, the clients) collect garbage less often: a tenth of their processor time, for
+# 70 MB of each engine. Most of them end before they would begin.
+GOGC=400
+export GOGC
+
 # isolated PART DOCKER VITEST_ARGUMENTS: in the background. A tmpfs on /run hides the sockets of a Docker or containerd of the
 # machine. The shell stays the first process and collects orphans; exec would leave that to node, which does not.
 isolated() {
