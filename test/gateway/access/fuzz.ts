@@ -43,29 +43,29 @@ export interface FuzzResult {
   sent: number;
 }
 
-export interface Fuzzed {
+export interface Fuzzed extends Pick<World, "inside" | "untimely"> {
   /** The registry's folder. */
   storage: string;
   /** Where rules are judged. */
   gateway: Door;
   /** Where everything may be written. */
   registry: Door;
-  /** The places of the gateway's config that are only for itself. */
-  inside: readonly string[];
   /** What stands in no answer. */
   secrets: readonly string[];
 }
 
 const statusOf = ({ statuses }: Talk): number => statuses.find((status) => status >= 200) ?? 0;
 
-const isFault = (status: number): boolean => status === 0 || status >= 500;
+/** No answer, or an error of the server. What is no HTTP/1.1 gets a body alone, or 505. */
+const isFault = (answer: Talk): boolean =>
+  answer.text === "" || (statusOf(answer) >= 500 && statusOf(answer) !== 505);
 
 /** Once more: while a tag is written, the registry cannot read it for a moment. */
 async function afterWrites(send: () => Promise<Talk>): Promise<Talk> {
   for (let tries = 0; tries < 20; tries++) {
     await sleep(100);
     const answer = await send();
-    if (statusOf(answer) < 500) return answer;
+    if (!isFault(answer)) return answer;
   }
   return send();
 }
@@ -149,7 +149,7 @@ function wrongChanges(caller: Caller, made: readonly Change[], before: Contents)
  * @param only the one fuzzer whose first violation is all that is wanted; else all of them send
  */
 export async function fuzzRules(
-  { storage, gateway, registry, inside, secrets }: Fuzzed,
+  { storage, gateway, registry, inside, untimely, secrets }: Fuzzed,
   seed: number,
   most: number,
   only?: { fuzzer: Caller },
@@ -182,7 +182,7 @@ export async function fuzzRules(
       ].some((holder) => may(caller, "pull", holder));
     const token = tokens.get(caller);
     const own: World["own"] = { tokens: token === undefined ? [] : [token], uploads };
-    const world: World = { random, images, tokens, own, inside };
+    const world: World = { random, images, tokens, own, inside, untimely };
     let left = count;
 
     async function one(): Promise<void> {
@@ -197,7 +197,7 @@ export async function fuzzRules(
       const report = (what: string) =>
         `request ${number} of ${caller} ${what}: ${JSON.stringify(text)} -> ${JSON.stringify(answer.text.slice(0, 400))}`;
       const found = (what: string) => result.violations.push(report(what));
-      if (isFault(status) && isFault(statusOf(await afterWrites(send)))) result.faults.push(report("failed"));
+      if (isFault(answer) && isFault(await afterWrites(send))) result.faults.push(report("failed"));
       const taken = takenOver(text, answer.text, images);
       for (const repository of [
         ...toldOf(drawn, answer, images, round),
@@ -206,7 +206,7 @@ export async function fuzzRules(
         if (!mayRead(images.get(repository) as Image)) found(`read ${repository}`);
       if (
         asks &&
-        !isFault(status) &&
+        !isFault(answer) &&
         !REFUSALS.includes(status) &&
         !may(caller, asks.permission, asks.repository)
       )

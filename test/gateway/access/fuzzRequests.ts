@@ -14,6 +14,8 @@ export interface World {
   tokens: ReadonlyMap<Caller, string>;
   /** What the one who sends was given: tokens, and the places of uploads that anyone started. */
   own: { tokens: string[]; uploads: string[] };
+  /** A token that the gateway has signed, and that is too old or from the future. */
+  untimely: (user: string) => string;
   /** The places of the gateway's config that are only for itself. */
   inside: readonly string[];
 }
@@ -25,7 +27,7 @@ export interface Drawn {
 }
 
 interface Shape {
-  permission?: Permission;
+  permission?: Permission | undefined;
   method: string;
   target: string;
   headers?: string[];
@@ -127,6 +129,9 @@ function shapes(world: World, image: Image, other: Image): Shape[] {
     push("POST", `${base}/blobs/uploads/?mount=${other.blobDigest}`),
     push("POST", `${base}/blobs/uploads/?${mount}&from=${image.repository}`),
     push("POST", `${base}/blobs/uploads/?digest=${digestOf(bytes)}`, bytes),
+    { ...push("POST", `${base}/blobs/uploads/?from=open/library&${mount}`), permission: undefined },
+    { ...put(`v1${pick(QUERIES)}`, variant(image)), permission: undefined },
+    { ...put(`v1${pick(QUERIES)}`, other.manifest), permission: undefined },
     put("v1", other.manifest),
     put("latest", image.manifest),
     put("v1", variant(image)),
@@ -181,7 +186,7 @@ function shapes(world: World, image: Image, other: Image): Shape[] {
 }
 
 /** Credentials that give nobody more than they have: tokens put together from others, wrong passwords, other spellings of names. */
-function forged({ random, tokens, own }: World): string[] {
+function forged({ random, tokens, own, untimely }: World): string[] {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const victim = pick(["ann", "bob", "ci", "kim"] as const);
   const stolen = tokens.get(victim) ?? "";
@@ -190,7 +195,7 @@ function forged({ random, tokens, own }: World): string[] {
   const coded = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const [, ...ends] = mine.split(".");
   const shuffled = [stolen.split(".")[0], ...(ends.length > 0 ? ends : ["AAAA"])].join(".");
-  const name = { sub: victim, user: victim, name: victim, exp: 4_000_000_000, groups: ["crew", "team-a"] };
+  const name = { sub: victim, user: victim, name: victim, checked: Date.now(), groups: ["crew", "team-a"] };
   const bearer = (token: string): string => `Authorization: Bearer ${token}`;
   return pick([
     [bearer(mine.slice(0, at) + pick(["A", "z", "0", "=", "/", "."]) + mine.slice(at + 1))],
@@ -201,8 +206,10 @@ function forged({ random, tokens, own }: World): string[] {
     ...(stolen.includes(".")
       ? [[bearer(shuffled)], [bearer(stolen.slice(0, stolen.lastIndexOf(".") + 1))]]
       : []),
+    [bearer(untimely(victim))],
     [bearer(`${coded({ alg: "none" })}.${coded(name)}.`)],
     [bearer(coded(name))],
+    [bearer(`${coded(name)}.${stolen.split(".")[1]}`)],
     [bearer(Buffer.from(`${victim}:`).toString("base64"))],
     [basic(victim, `${PASSWORD}x`)],
     [basic(victim, "")],
@@ -223,7 +230,7 @@ function forged({ random, tokens, own }: World): string[] {
 function credential(world: World, caller: Caller): string[] {
   const { random, own } = world;
   const kind = random();
-  if (kind < 0.03) return forged(world);
+  if (kind < 0.05) return forged(world);
   if (kind < 0.1) return [];
   if (kind < 0.4 && own.tokens.length > 0)
     return [`Authorization: Bearer ${own.tokens[Math.floor(random() * own.tokens.length)]}`];

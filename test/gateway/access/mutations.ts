@@ -8,8 +8,8 @@ import type { Part } from "./sweep.js";
 export interface AccessMutation {
   rule: string;
   change: (files: GatewayFiles) => GatewayFiles;
-  /** What must notice it: a part of the sweep, or the rights in some repositories. */
-  noticedBy: Exclude<Part, "rights"> | readonly string[];
+  /** What must notice it: a part of the sweep, or the rights in some repositories, or fuzzed requests alone. */
+  noticedBy: Exclude<Part, "rights"> | readonly string[] | "fuzzing";
 }
 
 type NoticedBy = AccessMutation["noticedBy"];
@@ -68,6 +68,8 @@ export const FOUND_BY_FUZZING = [
   ["an upload is a push", "bob"],
   ["a deletion is a delete", "ci"],
   ["the catalog names what one may pull", undefined],
+  ["a token is signed", undefined],
+  ["a token ends", "anna"],
 ] as const;
 
 /** @param settings the rendered ones */
@@ -155,5 +157,12 @@ export const accessMutations = (settings: string): AccessMutation[] => [
   program("parts of an index stay", "immutable", "(manifests ?? [])", "([])"),
   program("the catalog names what one may pull", "catalogs", "found.filter(mayPull)", "found"),
   program("the next page begins behind a shown name", "catalogs", "shown.at(-1)", "names.at(-1)"),
+  program(
+    "a token is signed",
+    "fuzzing",
+    "if (!isSame(given, mac(key, payload))) return",
+    "if (false) return",
+  ),
+  program("a token ends", "fuzzing", "&& age < seconds + WAY_SECONDS", ""),
   program("a parameter counts once", "mounts", " || found.has(key)", ""),
 ];
