@@ -13,7 +13,8 @@ export const GATEWAY: readonly Subject[] = [
     "request",
     ["paths", "decisions", "mounts"],
     [
-      { what: 'if (uri.includes("#")) return undefined;', by: "", rule: "a # names nothing" },
+      { what: 'path.includes("#") ||', by: "", rule: "a # in a path names nothing" },
+      { what: '|| query.includes("#")', by: "", rule: "a # in a query names nothing" },
       { what: "name.length <= LONGEST_NAME &&", by: "", rule: "a name has an end" },
       { what: "&& NAME.test(name)", by: "", rule: "a repository has one spelling" },
       {
@@ -169,8 +170,8 @@ export const GATEWAY: readonly Subject[] = [
         rule: "a catalog needs a login where nothing is public",
       },
       {
-        what: 'claim.kind === "anonymous" && isOpen)',
-        by: 'claim.kind === "anonymous")',
+        what: 'claim === "anonymous" && isOpen)',
+        by: 'claim === "anonymous")',
         rule: "where nothing is public there is no anonymous token",
       },
       {
@@ -187,7 +188,7 @@ export const GATEWAY: readonly Subject[] = [
   ),
   program(
     "checks",
-    ["checks", "tokens"],
+    ["checks", "tokens", "users"],
     [
       {
         what: "if (known !== undefined) return known;\n",
@@ -232,6 +233,16 @@ export const GATEWAY: readonly Subject[] = [
         by: "isGuess &&",
         rule: "a password that was right is no guess",
         survives: "one more of ten",
+      },
+      {
+        what: '|| ("isGuess" in answer && answer.isGuess === true)',
+        by: "",
+        rule: "a guess counts while Authelia is silent",
+      },
+      {
+        what: '&& memory.add(`guess ${hash}`, "1", limits.remember * 1000)',
+        by: "",
+        rule: "who tries again guesses nothing",
       },
       {
         what: "return of(current) + share * of(current - 1);",
@@ -434,6 +445,15 @@ export const GATEWAY: readonly Subject[] = [
       { what: "all > most || ofNetwork", by: "ofNetwork", rule: "not everybody waits at once" },
       { what: "|| ofNetwork > mostOfNetwork", by: "", rule: "one network does not take all seats" },
       { what: "counted(counts, of, network, -1);", by: "", rule: "a seat is given back" },
+    ],
+  ),
+  program(
+    "keeping",
+    ["keeping", "decisions"],
+    [
+      { what: 'texts.join(" ")', by: 'texts.slice(1).join(" ")', rule: "each kind of client for itself" },
+      { what: "if (key.length > LONGEST_KEY) return result;", by: "", rule: "long addresses are not kept" },
+      { what: "if (kept.size >= MOST) kept.clear();", by: "", rule: "few are kept" },
     ],
   ),
   program(

@@ -1,4 +1,4 @@
-import { isAnyPublic, type RepositoryRule, type RightsOf } from "../../../access/repositoryRules.js";
+import type { RightsOf } from "../../../access/repositoryRules.js";
 import type { Claim } from "./claim.js";
 import { ANYONE, permits } from "./person.js";
 import { type Asked, isRepository, parameters } from "./request.js";
@@ -15,25 +15,28 @@ export type Verdict =
   /** The path names nothing. */
   | "unknown";
 
-/** @param asked undefined where the path names nothing */
+/**
+ * @param isOpen whether anyone may pull anything
+ * @param claim what kind of it the request has
+ * @param asked undefined where the path names nothing
+ */
 export function judge(
-  rules: readonly RepositoryRule[],
+  isOpen: boolean,
   rightsOf: RightsOf,
-  claim: Claim,
+  claim: Claim["kind"],
   asked: Asked | undefined,
   reads: boolean,
 ): Verdict {
-  if (asked === undefined && (reads || claim.kind === "user")) return "unknown";
+  if (asked === undefined && (reads || claim === "user")) return "unknown";
   // A password that cannot be checked at the moment, or is wrong, is no reason to refuse what anyone may
   // pull.
   const isPublic = asked?.operation === "pull" && permits(ANYONE, asked, rightsOf, []);
-  if (claim.kind === "user") return isPublic ? "allow" : "check";
-  const isOpen = isAnyPublic(rules);
-  const isKnown = claim.kind === "none" || claim.kind === "anonymous";
+  if (claim === "user") return isPublic ? "allow" : "check";
+  const isKnown = claim === "none" || claim === "anonymous";
   if (isKnown && isPublic) return "allow";
   if (isKnown && isOpen && asked?.operation === "catalog") return "allow";
   // Clients choose their scheme by this answer, so nobody gets in here without saying who they are.
-  if (claim.kind === "anonymous" && isOpen) return asked?.operation === "login" ? "allow" : "deny";
+  if (claim === "anonymous" && isOpen) return asked?.operation === "login" ? "allow" : "deny";
   return "challenge";
 }
 

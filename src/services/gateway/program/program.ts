@@ -8,6 +8,7 @@ import { ANONYMOUS_TOKEN, type Claim, claimOf, type UserClaim } from "./claim.js
 import { clientAddress, networkOf } from "./client.js";
 import { type Ask, tagIsImmutable, whyKept } from "./immutable.js";
 import { isPublicScope, judge } from "./judge.js";
+import { keeping } from "./keeping.js";
 import type { Memory, NginxRequest } from "./nginx.js";
 import { ANYONE, nameInLog, type Person, permits, personOf } from "./person.js";
 import { acceptedTypes, type Place, placeOfRead, sentAddress } from "./places.js";
@@ -66,11 +67,20 @@ export interface Handlers {
 export function gateway(settings: Settings, shared: Shared): Handlers {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
+  const isOpen = isAnyPublic(rules);
   const tokens = tokensOf(shared.secret, settings.tokenSeconds, shared.now);
   const { storage } = settings;
   const readFiles = storage === undefined ? undefined : filesOf(shared.files, storage, shared.manifests);
   const mayPull = (person: Person, repository: string): boolean =>
     permits(person, { operation: "pull", repository }, rightsOf, settings.mirrored);
+
+  /** What a request asks for, and what becomes of it before any password is checked. */
+  const looked = keeping((kind, method, uri) => {
+    const written = splitQuery(uri);
+    const asked = parse(method, written);
+    const verdict = judge(isOpen, rightsOf, kind as Claim["kind"], asked, isRead(method));
+    return { ...written, asked, verdict };
+  });
 
   /** The address that a client knows. */
   function addressFor(r: NginxRequest): answers.Address {
@@ -97,11 +107,12 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
         : answers.refusalAnswer(checked.refusal, addressFor(r));
     const { account } = checked;
     r.variables.person = nameInLog(account, personOf(account), r.headersIn["Remote-User"]);
-    const today = Number(new Date(shared.now()).toISOString().slice(0, 10).replaceAll("-", ""));
-    return account.end !== undefined && account.end <= today
+    return account.end !== undefined && account.end <= today()
       ? answers.ended(account.user, account.end)
       : { account };
   }
+
+  const today = (): number => Number(new Date(shared.now()).toISOString().slice(0, 10).replaceAll("-", ""));
 
   const checkOf = (r: NginxRequest, credential: string, since?: number) =>
     check(
@@ -116,7 +127,7 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     if (!isRead(r.method)) return answers.TOKENS_BY_GET;
     // For any scope: Docker's command asks for push and crane for the catalog where they only read. Writing
     // needs a user.
-    if (claim.kind === "none" && isAnyPublic(rules)) return ANONYMOUS;
+    if (claim.kind === "none" && isOpen) return ANONYMOUS;
     // A token gives no other one: it would never end.
     if (claim.kind !== "user" || "token" in claim) return answers.passwordChallenge(addressFor(r), false);
     // Nobody checks the password: the token pulls what anyone may pull, and nothing else.
@@ -134,13 +145,11 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
   async function decide(r: NginxRequest): Promise<Outcome> {
     const uri = r.variables.request_uri ?? "";
     const claim = claimOf(r.headersIn.Authorization, tokens.open);
-    const { path, query } = splitQuery(uri);
+    const { path, query, asked, verdict } = looked(claim.kind, r.method, uri);
     if (path === "/auth/token") return token(r, claim, query);
     if (path === "/v2") return answers.moved(301, "/v2/");
     if (path === "/" && settings.ui !== undefined) return answers.moved(302, settings.ui);
     if (!path.startsWith("/v2/")) return answers.NOT_FOUND;
-    const asked = parse(r.method, uri);
-    const verdict = judge(rules, rightsOf, claim, asked, isRead(r.method));
     if (verdict === "deny") return answers.logInFirst(addressFor(r));
     if (verdict === "challenge") return answers.challenge(addressFor(r), false);
     if (verdict === "unknown" || asked === undefined) return answers.NO_SUCH_PATH;

@@ -32,8 +32,13 @@ export const isRepository = (name: string): boolean => name.length <= LONGEST_NA
 export const isRead = (method: string): boolean => method === "GET" || method === "HEAD";
 export const isDigest = (reference: string): boolean => DIGEST.test(reference);
 
-/** What stands before the question mark, and what behind it. */
-export function splitQuery(uri: string): { path: string; query: string } {
+/** An address as it was sent: what stands before the question mark, and what behind it. */
+export interface Written {
+  path: string;
+  query: string;
+}
+
+export function splitQuery(uri: string): Written {
   const at = uri.indexOf("?");
   return at < 0 ? { path: uri, query: "" } : { path: uri.slice(0, at), query: uri.slice(at + 1) };
 }
@@ -43,12 +48,11 @@ export function splitQuery(uri: string): { path: string; query: string } {
  * so the registry never reads another repository in it than the one that was judged. Source: OCI distribution
  * specification 1.1, "Endpoints".
  *
- * @param uri as it was sent
+ * @param method of the request
  */
-export function parse(method: string, uri: string): Asked | undefined {
-  const { path, query } = splitQuery(uri);
+export function parse(method: string, { path, query }: Written): Asked | undefined {
   // nginx ends the address at a #, the registry does not.
-  if (uri.includes("#")) return undefined;
+  if (path.includes("#") || query.includes("#")) return undefined;
   const reads = isRead(method);
   const about = (what: "login" | "catalog"): Asked => ({
     kind: what,

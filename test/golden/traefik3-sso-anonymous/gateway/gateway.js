@@ -208,9 +208,8 @@ function splitQuery(uri) {
   const at = uri.indexOf("?");
   return at < 0 ? { path: uri, query: "" } : { path: uri.slice(0, at), query: uri.slice(at + 1) };
 }
-function parse(method, uri) {
-  const { path, query } = splitQuery(uri);
-  if (uri.includes("#")) return void 0;
+function parse(method, { path, query }) {
+  if (path.includes("#") || query.includes("#")) return void 0;
   const reads = isRead(method);
   const about = (what) => ({
     kind: what,
@@ -508,15 +507,14 @@ function permits(person, { operation, repository }, rightsOf, mirrored) {
 }
 
 // src/services/gateway/program/judge.ts
-function judge(rules, rightsOf, claim, asked, reads) {
-  if (asked === void 0 && (reads || claim.kind === "user")) return "unknown";
+function judge(isOpen, rightsOf, claim, asked, reads) {
+  if (asked === void 0 && (reads || claim === "user")) return "unknown";
   const isPublic = asked?.operation === "pull" && permits(ANYONE, asked, rightsOf, []);
-  if (claim.kind === "user") return isPublic ? "allow" : "check";
-  const isOpen = isAnyPublic(rules);
-  const isKnown = claim.kind === "none" || claim.kind === "anonymous";
+  if (claim === "user") return isPublic ? "allow" : "check";
+  const isKnown = claim === "none" || claim === "anonymous";
   if (isKnown && isPublic) return "allow";
   if (isKnown && isOpen && asked?.operation === "catalog") return "allow";
-  if (claim.kind === "anonymous" && isOpen) return asked?.operation === "login" ? "allow" : "deny";
+  if (claim === "anonymous" && isOpen) return asked?.operation === "login" ? "allow" : "deny";
   return "challenge";
 }
 function isPublicScope(query, rightsOf) {
@@ -525,6 +523,23 @@ function isPublicScope(query, rightsOf) {
     const [type, repository = "", actions, ...rest] = scope.split(":");
     return type === "repository" && actions === "pull" && rest.length === 0 && isRepository(repository) && rightsOf({}, repository).pull;
   });
+}
+
+// src/services/gateway/program/keeping.ts
+var MOST2 = 32;
+var LONGEST_KEY = 300;
+function keeping(work) {
+  const kept = /* @__PURE__ */ new Map();
+  return (...texts) => {
+    const key = texts.join(" ");
+    const known = kept.get(key);
+    if (known !== void 0) return known;
+    const result = work(...texts);
+    if (key.length > LONGEST_KEY) return result;
+    if (kept.size >= MOST2) kept.clear();
+    kept.set(key, result);
+    return result;
+  };
 }
 
 // src/services/gateway/program/places.ts
@@ -758,10 +773,17 @@ function answered(r, { status, body, headers }) {
 function gateway(settings, shared) {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
+  const isOpen = isAnyPublic(rules);
   const tokens = tokensOf(shared.secret, settings.tokenSeconds, shared.now);
   const { storage } = settings;
   const readFiles = storage === void 0 ? void 0 : filesOf(shared.files, storage, shared.manifests);
   const mayPull = (person, repository) => permits(person, { operation: "pull", repository }, rightsOf, settings.mirrored);
+  const looked = keeping((kind, method, uri) => {
+    const written2 = splitQuery(uri);
+    const asked = parse(method, written2);
+    const verdict = judge(isOpen, rightsOf, kind, asked, isRead(method));
+    return { ...written2, asked, verdict };
+  });
   function addressFor(r) {
     const { scheme, authority, inside } = settings.address;
     return inside !== void 0 && r.headersIn.Host === inside ? { scheme: "http", authority: inside } : { scheme, authority };
@@ -772,9 +794,9 @@ function gateway(settings, shared) {
       return checked.refusal === "wrong" ? { refusal: "wrong" } : refusalAnswer(checked.refusal, addressFor(r));
     const { account } = checked;
     r.variables.person = nameInLog(account, personOf(account), r.headersIn["Remote-User"]);
-    const today = Number(new Date(shared.now()).toISOString().slice(0, 10).replaceAll("-", ""));
-    return account.end !== void 0 && account.end <= today ? ended(account.user, account.end) : { account };
+    return account.end !== void 0 && account.end <= today() ? ended(account.user, account.end) : { account };
   }
+  const today = () => Number(new Date(shared.now()).toISOString().slice(0, 10).replaceAll("-", ""));
   const checkOf = (r, credential, since) => check(
     { ...shared, ask: (lane) => askUsers(r, settings.provider, credential, lane) },
     settings.limits,
@@ -784,7 +806,7 @@ function gateway(settings, shared) {
   );
   async function token(r, claim, query) {
     if (!isRead(r.method)) return TOKENS_BY_GET;
-    if (claim.kind === "none" && isAnyPublic(rules)) return ANONYMOUS;
+    if (claim.kind === "none" && isOpen) return ANONYMOUS;
     if (claim.kind !== "user" || "token" in claim) return passwordChallenge(addressFor(r), false);
     if (isPublicScope(query, rightsOf)) return ANONYMOUS;
     const found = await accountOf(r, claim, shared.now() - TOGETHER_MS);
@@ -797,13 +819,11 @@ function gateway(settings, shared) {
   async function decide(r) {
     const uri = r.variables.request_uri ?? "";
     const claim = claimOf(r.headersIn.Authorization, tokens.open);
-    const { path, query } = splitQuery(uri);
+    const { path, query, asked, verdict } = looked(claim.kind, r.method, uri);
     if (path === "/auth/token") return token(r, claim, query);
     if (path === "/v2") return moved(301, "/v2/");
     if (path === "/" && settings.ui !== void 0) return moved(302, settings.ui);
     if (!path.startsWith("/v2/")) return NOT_FOUND;
-    const asked = parse(r.method, uri);
-    const verdict = judge(rules, rightsOf, claim, asked, isRead(r.method));
     if (verdict === "deny") return logInFirst(addressFor(r));
     if (verdict === "challenge") return challenge(addressFor(r), false);
     if (verdict === "unknown" || asked === void 0) return NO_SUCH_PATH;
