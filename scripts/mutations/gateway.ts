@@ -13,8 +13,7 @@ export const GATEWAY: readonly Subject[] = [
     "request",
     ["paths", "decisions", "mounts"],
     [
-      { what: 'path.includes("#") ||', by: "", rule: "a # in a path names nothing" },
-      { what: '|| query.includes("#")', by: "", rule: "a # in a query names nothing" },
+      { what: 'if (query.includes("#")) return undefined;', by: "", rule: "a # names nothing" },
       { what: "name.length <= LONGEST_NAME &&", by: "", rule: "a name has an end" },
       { what: "&& NAME.test(name)", by: "", rule: "a repository has one spelling" },
       {

@@ -51,8 +51,8 @@ export function splitQuery(uri: string): Written {
  * @param method of the request
  */
 export function parse(method: string, { path, query }: Written): Asked | undefined {
-  // nginx ends the address at a #, the registry does not.
-  if (path.includes("#") || query.includes("#")) return undefined;
+  // nginx ends the address at a #, the registry does not. In a path it is part of no name.
+  if (query.includes("#")) return undefined;
   const reads = isRead(method);
   const about = (what: "login" | "catalog"): Asked => ({
     kind: what,

@@ -209,7 +209,7 @@ function splitQuery(uri) {
   return at < 0 ? { path: uri, query: "" } : { path: uri.slice(0, at), query: uri.slice(at + 1) };
 }
 function parse(method, { path, query }) {
-  if (path.includes("#") || query.includes("#")) return void 0;
+  if (query.includes("#")) return void 0;
   const reads = isRead(method);
   const about = (what) => ({
     kind: what,
