@@ -52,7 +52,6 @@ test("status says healthy, on one screen, and the exit code too", async () => {
   expect(exitCode).toBe(ExitCode.ok);
   expect(told.services.map(({ name, running, replicas }) => `${name} ${running}/${replicas}`)).toEqual([
     "registry 1/1",
-    "reader 1/1",
     "gateway 1/1",
     "registry-ui 1/1",
   ]);
@@ -73,14 +72,14 @@ test("status names a service that is down, and what that means at the front door
   });
   try {
     await screen.answer(/^healthy$/m, "");
-    await target.docker("service", "scale", "--detach", "days_reader=0");
+    await target.docker("service", "scale", "--detach", "days_registry=0");
     // Questions that nobody answers take their time.
-    await screen.answer(/^not healthy:\n.*reader: 0\/0 tasks run: is scaled to 0/ms, CTRL_C);
+    await screen.answer(/^not healthy:\n.*registry: 0\/0 tasks run: is scaled to 0/ms, CTRL_C);
     const watched = await screen.end();
     expect(watched.exitCode, watched.text).toBe(ExitCode.interrupted);
     expect(watched.restored, watched.text).toBe(true);
   } finally {
-    await target.docker("service", "scale", "--detach", "days_reader=1");
+    await target.docker("service", "scale", "--detach", "days_registry=1");
   }
   const healthy = async () => (await status()).told.healthy;
   await expect.poll(healthy, { timeout: 60_000, interval: 1000 }).toBe(true);
@@ -153,7 +152,7 @@ test("logs prints lines of all services, of one, and refuses a name that is none
   expect(all).toMatch(/^gateway +\d{4}-/m);
   const wrong = await target.workspace.hephaestus(["logs", "redis"]);
   expect(wrong.exitCode).toBe(ExitCode.usage);
-  expect(wrong.all).toContain("Services are: registry, reader, gateway, registry-ui.");
+  expect(wrong.all).toContain("Services are: registry, gateway, registry-ui.");
 });
 
 test("audit lists who pushed, pulled and deleted an image, and what was refused", async () => {

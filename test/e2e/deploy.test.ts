@@ -59,7 +59,7 @@ describe("a deployed registry", () => {
 
   test("has the times that the pages promise", async () => {
     const spec = "{{.TaskTemplate.ContainerSpec.Healthcheck.Interval}} {{.UpdateConfig.Monitor}}";
-    for (const service of ["registry", "reader", "gateway", "registry-ui"]) {
+    for (const service of ["registry", "gateway", "registry-ui"]) {
       const shown = await forge.docker(
         "service",
         "inspect",

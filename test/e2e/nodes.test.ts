@@ -186,7 +186,7 @@ test("the running registry says where the storage is, when the config on disk sa
   expect(backup.stdout).toContain("1 tags, 1 images");
 });
 
-test("a registry and a reader on two nodes are found", async () => {
+test("a registry and a gateway on two nodes are found", async () => {
   const docker = (...args: string[]) => forge.run("docker", ["--host", first.dockerHost, ...args]);
   await mkdir(`${third.srv}/registry`, { recursive: true });
   await docker(
@@ -197,7 +197,7 @@ test("a registry and a reader on two nodes are found", async () => {
       "--constraint-add",
       `node.hostname == ${third.name}`,
     ],
-    "forge_reader",
+    "forge_gateway",
   );
   const doctor = await on(first, ["doctor"]);
   expect(doctor.exitCode, doctor.all).toBe(ExitCode.found);

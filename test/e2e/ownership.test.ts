@@ -140,12 +140,12 @@ test("a service that takes one of our names after preflight is not taken over", 
 }, async () => {
   const run = await infra.hephaestus(DEPLOY, {
     env: CREDENTIALS,
-    onOutput: intrude("infra_reader", /Secrets \.\.\./),
+    onOutput: intrude("infra_gateway", /Secrets \.\.\./),
   });
   expect(run.exitCode, run.all).toBe(ExitCode.preflight);
-  expect(run.stderr).toContain("another service has the name infra_reader");
+  expect(run.stderr).toContain("another service has the name infra_gateway");
   expect((await swarmObjects(infra)).filter((name) => name.startsWith("service "))).toEqual([
-    "service infra_reader",
+    "service infra_gateway",
   ]);
 });
 
@@ -167,7 +167,6 @@ test("deploy.sh removes services that the compose file no longer has, and nothin
   const names = await swarmObjects(infra);
   expect(names.filter((name) => name.startsWith("service "))).toEqual([
     "service infra_gateway",
-    "service infra_reader",
     "service infra_registry",
     "service infra_worker",
   ]);

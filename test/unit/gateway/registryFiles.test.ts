@@ -253,10 +253,10 @@ describe.each(Object.entries(FILES))("if %s", (_, plant) => {
     const { file, end } = plant();
     const access = {
       ...fs,
-      readFileSync: (path: string): Buffer => {
+      readFileSync: ((path: string, encoding?: "utf8") => {
         if (path === at(file)) throw Object.assign(new Error("EACCES"), { code: "EACCES" });
-        return fs.readFileSync(path);
-      },
+        return fs.readFileSync(path, encoding);
+      }) as typeof fs.readFileSync,
     };
     const asked = named(`/v2/a/b/${end}`);
     expect(

@@ -6,6 +6,7 @@ import type { Asked } from "./request.js";
 /** What the program uses of nginx's `fs`. */
 export interface FileAccess {
   readFileSync(path: string): Buffer;
+  readFileSync(path: string, encoding: "utf8"): string;
   realpathSync(path: string): string;
   statSync(path: string): { isFile(): boolean; size: number };
 }
@@ -34,8 +35,7 @@ export const AGAIN = "again";
 export const REGISTRY_FOLDER = "docker/registry/v2";
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
-const ANY = `sha256:${"0".repeat(64)}`;
-const LINK_BYTES = ANY.length;
+const LINK_BYTES = "sha256:".length + 64;
 /** A larger answer would not go into the buffers of its connection at once. The registry has places for such. */
 const LARGEST_MANIFEST = 64 * 1024;
 /** How long a manifest is remembered. Its digest names its bytes, so it is never out of date. */
@@ -84,7 +84,7 @@ export function filesOf(access: FileAccess, root: string, memory: Memory<string>
       if (size === undefined || size > LINK_BYTES) return undefined;
       memory.set(key, "1", REAL_MS);
     }
-    const text = access.readFileSync(path).toString();
+    const text = access.readFileSync(path, "utf8");
     return DIGEST.test(text) ? text : text.length < LINK_BYTES ? AGAIN : undefined;
   }
 
@@ -150,7 +150,8 @@ export function filesOf(access: FileAccess, root: string, memory: Memory<string>
     const { kind, reference } = asked;
     if (reference.includes(":") && !DIGEST.test(reference)) return undefined;
     if (CONDITIONS.some((name) => headers[name] !== undefined)) return undefined;
-    if (!DIGEST.test(headers["If-None-Match"]?.replace(/^"(.*)"$/, "$1") ?? ANY)) return undefined;
+    const tag = headers["If-None-Match"];
+    if (tag !== undefined && !DIGEST.test(tag.replace(/^"(.*)"$/, "$1"))) return undefined;
     try {
       if (kind === "manifests") return manifest(asked, headers, isFresh);
       return kind === "blobs" ? layer(asked, headers) : undefined;
@@ -178,13 +179,9 @@ function typeOf(manifest: Record<string, unknown>): string | undefined {
 
 /** Whether a client names a type. The registry takes no wildcard for it. */
 const accepts = (accept: string, type: string): boolean =>
-  accept.split(",").some(
-    (one) =>
-      one
-        .replace(/; *q=[0-9.]+ *$/, "")
-        .trim()
-        .toLowerCase() === type,
-  );
+  accept === type || accept.split(",").some((one) => typeIn(one).trim().toLowerCase() === type);
+
+const typeIn = (one: string): string => (one.includes(";") ? one.replace(/; *q=[0-9.]+ *$/, "") : one);
 
 /** Whether a client has what a digest names. The registry takes the digest with and without quotes. */
 function hasAlready({ "If-None-Match": tag }: NginxRequest["headersIn"], digest: string): boolean {

@@ -572,8 +572,7 @@ import hashes2 from "crypto";
 var AGAIN = "again";
 var REGISTRY_FOLDER = "docker/registry/v2";
 var DIGEST2 = /^sha256:[0-9a-f]{64}$/;
-var ANY = `sha256:${"0".repeat(64)}`;
-var LINK_BYTES = ANY.length;
+var LINK_BYTES = "sha256:".length + 64;
 var LARGEST_MANIFEST = 64 * 1024;
 var MANIFEST_MS = 36e5;
 var REAL_MS = 1e4;
@@ -602,7 +601,7 @@ function filesOf(access, root, memory) {
       if (size === void 0 || size > LINK_BYTES) return void 0;
       memory.set(key, "1", REAL_MS);
     }
-    const text = access.readFileSync(path).toString();
+    const text = access.readFileSync(path, "utf8");
     return DIGEST2.test(text) ? text : text.length < LINK_BYTES ? AGAIN : void 0;
   }
   const fileOf = (digest) => {
@@ -652,7 +651,8 @@ ${text}`;
     const { kind, reference } = asked;
     if (reference.includes(":") && !DIGEST2.test(reference)) return void 0;
     if (CONDITIONS.some((name) => headers[name] !== void 0)) return void 0;
-    if (!DIGEST2.test(headers["If-None-Match"]?.replace(/^"(.*)"$/, "$1") ?? ANY)) return void 0;
+    const tag = headers["If-None-Match"];
+    if (tag !== void 0 && !DIGEST2.test(tag.replace(/^"(.*)"$/, "$1"))) return void 0;
     try {
       if (kind === "manifests") return manifest(asked, headers, isFresh);
       return kind === "blobs" ? layer(asked, headers) : void 0;
@@ -671,9 +671,8 @@ function typeOf(manifest) {
     return `application/vnd.oci.image.${form === "image" ? "manifest" : "index"}.v1+json`;
   return MANIFEST_TYPES.get(mediaType) === form ? String(mediaType) : void 0;
 }
-var accepts = (accept, type) => accept.split(",").some(
-  (one) => one.replace(/; *q=[0-9.]+ *$/, "").trim().toLowerCase() === type
-);
+var accepts = (accept, type) => accept === type || accept.split(",").some((one) => typeIn(one).trim().toLowerCase() === type);
+var typeIn = (one) => one.includes(";") ? one.replace(/; *q=[0-9.]+ *$/, "") : one;
 function hasAlready({ "If-None-Match": tag }, digest) {
   return tag === digest || tag === `"${digest}"`;
 }
