@@ -63,11 +63,11 @@ test("each service has a limit of processes, and diff says where it is another o
   const format = "{{.Spec.TaskTemplate.Resources.Limits.Pids}}";
   const limits = await target.docker("service", "inspect", "--format", format, ...names);
   expect(limits.trim().split("\n")).toEqual(names.map(() => "4096"));
-  await update("gateway", "--limit-pids", "100");
+  await update("reader", "--limit-pids", "100");
   expect((await diff()).lines).toEqual(
     expect.arrayContaining(["  - limit of processes: 100", "  + limit of processes: 4096"]),
   );
-  await update("gateway", "--limit-pids", "4096");
+  await update("reader", "--limit-pids", "4096");
   await isUnchanged();
 });
 
@@ -108,7 +108,6 @@ describe("behind Traefik, with Authelia and an admin UI", () => {
     expect(before.exitCode, before.all).toBe(ExitCode.stale);
     expect(before.lines).toEqual([
       expect.stringMatching(/^create behind_gateway \(.+nginx.+\)$/),
-      expect.stringContaining("create behind_reader"),
       expect.stringContaining("create behind_registry"),
       expect.stringContaining("create behind_registry-admin"),
       expect.stringContaining("create behind_registry-ui"),

@@ -12,7 +12,7 @@ import { selfSigned } from "../support/selfSigned.js";
 import { addressForTasks } from "./addresses.js";
 import { Target } from "./attacks/target.js";
 import { entrypoint, listen, openDoor, router, traefikApi } from "./doctor/fakes.js";
-import { type Changes, CREDENTIALS, DEPLOY, USER, writeConfig } from "./stack.js";
+import { type Changes, CREDENTIALS, DEPLOY, USER, WITH_READER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk } from "./workspace.js";
 
@@ -40,6 +40,7 @@ beforeAll(async () => {
   await mkdir(storage());
   target = await Target.deploy("ill", [5000, 8080], swarm, {
     registry: { storage: { driver: "filesystem", path: storage() } },
+    gateway: WITH_READER,
   });
 });
 
@@ -115,6 +116,7 @@ async function otherConfig(changes: Changes): Promise<string[]> {
   await writeConfig(Object.assign(Object.create(target.workspace), { folder }), swarm, {
     ...changes,
     registry: { storage: { driver: "filesystem", path: storage() }, ...changes.registry },
+    gateway: { ...WITH_READER, ...changes.gateway },
   });
   return ["--config", "other/hephaestus.yaml"];
 }
@@ -403,7 +405,7 @@ test("Authelia that is down, and a rule that is stale, are seen by status, docto
   await target.redeploy({
     root: { users: { provider: "authelia" }, authelia: { url: authelia.url } },
     registry: { storage: { driver: "filesystem", path: storage() } },
-    gateway: { remember: "1s" },
+    gateway: { ...WITH_READER, remember: "1s" },
   });
   for (const args of [
     ["user", "add", "smitty"],

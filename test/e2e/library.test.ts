@@ -6,6 +6,7 @@ import { writes } from "./attacks/shapes.js";
 import { SMITH, Target } from "./attacks/target.js";
 import { startUi } from "./attacks/uis.js";
 import { MEDIA } from "./clients/images.js";
+import { WITH_READER } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 
 /**
@@ -24,7 +25,12 @@ let hidden: Image;
 beforeAll(async () => {
   const root = { access: [{ repositories: ["x-private/**"], pull: "authenticated" }] };
   const registry = { delete: true };
-  target = await Target.deploy("library", [5000, 8080], swarm, { root, registry, ui: { title: TITLE } });
+  target = await Target.deploy("library", [5000, 8080], swarm, {
+    root,
+    registry,
+    gateway: WITH_READER,
+    ui: { title: TITLE },
+  });
   hidden = await target.pushImage("x-private/app");
   for (const repository of ["web/shop", "team/worker", "team/app"])
     image = await target.pushImage(repository);

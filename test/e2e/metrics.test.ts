@@ -10,7 +10,7 @@ import { Target } from "./attacks/target.js";
 import { alertTests, testedAlerts, withoutAnnotations } from "./metrics/alertTests.js";
 import { Monitor, program, type Sample } from "./metrics/monitor.js";
 import { type Asked, TlsDoor } from "./metrics/tlsDoor.js";
-import { CREDENTIALS, DEFAULT_TIMES, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { CREDENTIALS, DEFAULT_TIMES, DEPLOY, PASSWORD, USER, WITH_READER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk, Workspace } from "./workspace.js";
 
@@ -72,7 +72,7 @@ async function configure(registry: string): Promise<void> {
       replicas: 2,
       storage: { driver: "filesystem", path: target.storage, shared: true },
     },
-    gateway: { replicas: 2 },
+    gateway: { replicas: 2, ...WITH_READER },
   });
   expectOk(await forge.hephaestus(["render"]));
 }

@@ -65,6 +65,9 @@ export async function writeConfig(
 type Part = Record<string, unknown>;
 export type Changes = { root?: Part; registry?: Part; gateway?: Part; ui?: Part };
 
+/** A gateway that is meant for several nodes, so there is a reader. On one node it changes nothing else. */
+export const WITH_READER: Part = { placement: { spread: ["node.labels.zone"] } };
+
 /** Names of the stack's services, secrets or configs. */
 export async function namesOf(
   workspace: Workspace,
