@@ -22,7 +22,7 @@ export class RotatedStack {
   static async create(name: string, port: number, swarm: Swarm): Promise<RotatedStack> {
     const workspace = await Workspace.create(name, port, port + 1000);
     await writeConfig(workspace, swarm, {
-      // Four stacks that probe every second would keep a core busy.
+      // Stacks that probe every second would keep a core busy.
       root: { credentials: { username: USER }, swarm: { probe: "2s", monitor: "2s" } },
       ui: { enabled: false },
     });
@@ -91,7 +91,7 @@ export class RotatedStack {
     const run = await this.workspace.hephaestus(DEPLOY);
     if (run.exitCode !== ExitCode.ok) faults.push(`the next deploy ended with ${run.exitCode}: ${run.all}`);
     // The task from before ends by itself.
-    await expect.poll(() => this.tasks(), { timeout: 30_000, interval: 200 }).toHaveLength(1);
+    await expect.poll(() => this.tasks(), { timeout: 30_000, interval: 500 }).toHaveLength(1);
     const valid = await this.valid(known);
     if (valid.length !== 1)
       faults.push(`${valid.length} of ${known.length} known passwords are valid: ${run.all}`);
