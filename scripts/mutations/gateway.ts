@@ -250,6 +250,12 @@ export const GATEWAY: readonly Subject[] = [
         survives: "the test allows for a window more",
       },
       {
+        what: 'of: isKnown ? "returning" : "waiting"',
+        by: 'of: "waiting"',
+        rule: "strangers take no seat of someone who was right",
+      },
+      { what: "isKnown ? turn : network", by: '"all"', rule: "one user does not take all seats" },
+      {
         what: "hashOf(memory, typedName(credential))",
         by: "hash",
         rule: "right passwords of one user take turns",
