@@ -1,10 +1,12 @@
 /** Tasks of the reader that come, die and fall silent, as the DNS of a Swarm shows them. */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { CREDENTIALS } from "../e2e/stack.js";
+import { CREDENTIALS, WITH_READER } from "../e2e/stack.js";
+import { replace } from "./attacks/mutation.js";
 import { ask } from "./attacks/site.js";
 import { changed } from "./gateways.js";
 import { freePorts, HOST, PlainStack } from "./plainStack.js";
@@ -60,7 +62,8 @@ beforeAll(async () => {
     await once(server, "listening");
     servers.push(server);
   }
-  const stack = await PlainStack.start({}, CREDENTIALS.REGISTRY_HTPASSWD);
+  // With gateways on other nodes than the folder, a reader serves what is read.
+  const stack = await PlainStack.start({ gateway: WITH_READER }, CREDENTIALS.REGISTRY_HTPASSWD);
   const image = { repository: "tools/hello", tag: "latest" } as Served["image"];
   served = await serveGateway(stack, image, (files) =>
     changed(
@@ -140,4 +143,13 @@ test("the only task falls silent, and the one that takes its place answers", asy
   const waiting = Promise.all(Array.from({ length: 4 }, () => reads(1)));
   addresses = ADDRESSES.slice(1);
   for (const { answers } of await waiting) expect(answers).toEqual(["task 1"]);
+});
+
+test("a gateway whose program cannot start serves nothing, and is not healthy", async () => {
+  const program = `${served.home}/gateway.js`;
+  await writeFile(program, replace(await readFile(program, "utf8"), "/secrets/http-secret", "/secrets/none"));
+  process.kill(Number(await readFile(`${served.home}/tmp/nginx.pid`, "utf8")), "SIGHUP");
+  const statusOf = async (path: string) => (await ask(served.door, "GET", path)).status;
+  await expect.poll(() => statusOf("/healthz"), { timeout: 5000 }).toBe(500);
+  expect(await statusOf(PATH)).toBe(503);
 });

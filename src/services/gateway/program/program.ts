@@ -60,6 +60,8 @@ export interface Handlers {
   turn: (r: NginxRequest) => void;
   /** Answers a read for which nginx has no place. */
   busy: (r: NginxRequest) => void;
+  /** Answers the probe of the task, so that a gateway whose program cannot start is never healthy. */
+  health: (r: NginxRequest) => void;
   /** Called when a request has ended that took a place. @returns what is logged of it: nothing */
   ended: (r: NginxRequest) => string;
 }
@@ -271,6 +273,7 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
       const unread = !isWrite && hasBody(headersIn) ? "bodies" : "place" in outcome ? undefined : "answers";
       finish(r, outcome, unread);
     },
+    health: (r) => r.return(200, "{}"),
     busy: (r) => finish(r, answers.BUSY, r.variables.unread ? undefined : "answers"),
     turn(r) {
       const network = r.headersIn["X-Client-Network"] ?? "";

@@ -926,6 +926,7 @@ function gateway(settings, shared) {
       const unread = !isWrite && hasBody(headersIn) ? "bodies" : "place" in outcome ? void 0 : "answers";
       finish(r, outcome, unread);
     },
+    health: (r) => r.return(200, "{}"),
     busy: (r) => finish(r, BUSY, r.variables.unread ? void 0 : "answers"),
     turn(r) {
       const network = r.headersIn["X-Client-Network"] ?? "";
