@@ -289,6 +289,10 @@ create_secrets() {
   printf 'default "Basic %s";\n' "$basic" | create gateway $machine_generation
   make_account ui
   printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$basic" | create ui $machine_generation
+  if names_secret library; then
+    make_account library
+    printf 'NGINX_PROXY_HEADER_Authorization=Basic %s\n' "$basic" | create library $machine_generation
+  fi
   if names_secret mirror; then
     make_account mirror
     printf '%s' "$account:$machine" | create mirror $machine_generation
@@ -338,8 +342,8 @@ choose_secrets() {
   if [ -z "$generation" ]; then create_secrets; return; fi
   choose gateway gateway
   machine_generation=$chosen
-  for kind in gateway ui mirror; do
-    if [ $kind = mirror ] && ! names_secret mirror; then continue; fi
+  for kind in gateway ui library mirror; do
+    case $kind in library | mirror) names_secret $kind || continue ;; esac
     has $kind "$machine_generation" || die 4 "the secrets of the machine accounts are incomplete" "create them with: hephaestus deploy"
   done
   if [ -n "$user" ]; then compare_users; fi

@@ -143,6 +143,11 @@ export const GATEWAY: readonly Subject[] = [
         rule: "the admin UI pushes nothing",
       },
       {
+        what: 'if (person.kind === "library" && operation !== "pull") return false;',
+        by: "",
+        rule: "the library only reads",
+      },
+      {
         what: 'return operation !== "delete" && mirrored',
         by: "return mirrored",
         rule: "the mirror deletes nothing",

@@ -30,7 +30,7 @@ export const SECRETS: readonly Subject[] = [
     tests: ["credentials.test.ts"],
     mutations: [
       {
-        what: "hasMirror || EVERYWHERE.includes(kind)",
+        what: "EVERYWHERE.includes(kind) || others.includes(kind)",
         by: "true",
         rule: "a stack without a mirror has no account for it",
       },

@@ -16,16 +16,24 @@ export interface MachineAccount {
 /** The machine accounts that every stack has. */
 const EVERYWHERE: readonly MachineSecret[] = ["gateway", "ui"];
 
-/** The machine accounts of a stack. */
-export const machineKinds = (hasMirror: boolean): MachineSecret[] =>
-  FAMILIES.machines.kinds.filter((kind) => hasMirror || EVERYWHERE.includes(kind));
+/**
+ * The machine accounts of a stack.
+ *
+ * @param others those that not every stack has
+ */
+export const machineKinds = (others: readonly MachineSecret[]): MachineSecret[] =>
+  FAMILIES.machines.kinds.filter((kind) => EVERYWHERE.includes(kind) || others.includes(kind));
+
+/** A line of the UI image's environment file. */
+const environmentLine = (login: string): string =>
+  `NGINX_PROXY_HEADER_Authorization=Basic ${base64(login)}\n`;
 
 /** What stands in the secret of each account, made from USER:PASSWORD. */
 const CONTENTS: Record<MachineSecret, (login: string) => string> = {
   // A line of an nginx map, included by the gateway.
   gateway: (login) => `default "Basic ${base64(login)}";\n`,
-  // A line of the UI image's environment file.
-  ui: (login) => `NGINX_PROXY_HEADER_Authorization=Basic ${base64(login)}\n`,
+  ui: environmentLine,
+  library: environmentLine,
   // The config of regsync takes it apart.
   mirror: (login) => login,
 };
@@ -34,7 +42,7 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /**
  * New machine accounts: what the gateway sends to the registry for a user whose password it has checked, what
- * the admin UI reads and deletes with, and what the mirror pushes with. Their passwords are 256 random bits,
+ * the admin UI reads and deletes with, what the library reads with, and what the mirror pushes with. Their passwords are 256 random bits,
  * of which people know none. Each generation has names of its own, so that two can stand in one htpasswd
  * while services still hold the older one.
  */

@@ -7,8 +7,8 @@ export const FAMILIES = {
   users: { kinds: ["htpasswd"], variable: "HEPHAESTUS_GENERATION" },
   // The registry's http.secret has one generation for ever, so that a running upload survives every change.
   http: { kinds: ["http-secret"], variable: undefined },
-  // What gateway, admin UI and mirror send to the registry. Their hashes are part of every htpasswd.
-  machines: { kinds: ["gateway", "ui", "mirror"], variable: "HEPHAESTUS_MACHINE_GENERATION" },
+  // Whose hashes are part of every htpasswd: accounts of the gateway, the admin UI, the library and the mirror.
+  machines: { kinds: ["gateway", "ui", "library", "mirror"], variable: "HEPHAESTUS_MACHINE_GENERATION" },
   // The keys of the S3 storage: the registry's, and the reader's if it has its own.
   storage: { kinds: ["s3", "s3-reader"], variable: "HEPHAESTUS_S3_GENERATION" },
   // Logins at the registries that the mirror copies from.

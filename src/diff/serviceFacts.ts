@@ -70,6 +70,7 @@ const SECRET_WORDS: Record<SecretKind, string> = {
   htpasswd: "users",
   gateway: "machine account of the gateway",
   ui: "machine account of the admin UI",
+  library: "machine account of the library",
   "http-secret": "http secret",
   s3: "keys of the S3 storage",
   "s3-reader": "keys of the reader for the S3 storage",

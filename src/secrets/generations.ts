@@ -6,10 +6,12 @@ import {
   type Family,
   generationsIn,
   HTPASSWD,
+  type MachineSecret,
   type SecretKind,
   secretName,
 } from "../credentials/secretKinds.js";
 import type { Docker } from "../docker/run.js";
+import { hasLibraryAccount } from "../services/library.js";
 import { hasMirror } from "../services/mirrorSources.js";
 import type { Session } from "../session.js";
 import { secretNamesOf, stackServices } from "../swarm/objects.js";
@@ -73,9 +75,16 @@ export function keptGeneration(
   return complete.find(isUsed) ?? complete.at(-1);
 }
 
+/** The machine accounts of a stack. */
+export const machinesOf = (config: Config): MachineSecret[] =>
+  machineKinds([
+    ...(hasLibraryAccount(config) ? (["library"] as const) : []),
+    ...(hasMirror(config) ? (["mirror"] as const) : []),
+  ]);
+
 /** The generation of the machine accounts to keep; undefined if the stack needs new ones. */
 export const keptMachines = (found: StackSecrets, config: Config): number | undefined =>
-  keptGeneration(found, machineKinds(hasMirror(config)));
+  keptGeneration(found, machinesOf(config));
 
 /** The number of a generation that does not exist yet, not even in part. */
 export const nextGeneration = (found: StackSecrets, family: Family): number =>

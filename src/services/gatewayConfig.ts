@@ -84,7 +84,6 @@ export function gatewaySettings(config: Config): string {
     rules: repositoryRules(config),
     delete: config.registry.delete,
     provider: config.users.provider,
-    admin: config.ui.admin.enabled,
     mirrored: mirrorTargets(config),
     // The public address, or inside the Swarm the one that was asked.
     address: {

@@ -36,15 +36,18 @@ interface Role {
 const READ_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
 
 /** What a UI says to the gateway. Its start script (90-docker-registry-ui.sh) reads it there. */
-const ACCOUNT = secretMount("ui", "/etc/nginx/.env", "0:0");
+const account = (kind: "ui" | "library") => secretMount(kind, "/etc/nginx/.env", "0:0");
 
 const ADMIN_METHODS = [...READ_METHODS, "DELETE"] as const;
+
+/** Whether the library needs an account: the gateway asks it for a login, and no rule says who sees what. */
+export const hasLibraryAccount = (config: Config): boolean =>
+  config.ui.enabled && config.registry.pull === "authenticated" && !hasRules(config) && readsFiles(config);
 
 /**
  * The service `registry-ui`: a read-only library. Where rules restrict who may read, it asks the gateway
  * without a credential, and shows what anyone may pull. Else it shows everything: by the reader, or, without
- * one, by the gateway. If that wants a login for every pull, Authelia lets people in here, and the library
- * has the account that the UIs have.
+ * one, by the gateway. If that wants a login for every pull, the library has an account.
  */
 export function registryUi(config: Config): StackService | undefined {
   const { enabled, host, title, access } = config.ui;
@@ -58,9 +61,7 @@ export function registryUi(config: Config): StackService | undefined {
     ...(hasRules(config) || readsFiles(config)
       ? { upstream: gatewayAddress(config), networks: outerNetworks(config) }
       : { upstream: readerAddress(config), networks: publicNetworks(config) }),
-    ...(!hasRules(config) && readsFiles(config) && config.registry.pull === "authenticated"
-      ? { secrets: [ACCOUNT] }
-      : {}),
+    ...(hasLibraryAccount(config) ? { secrets: [account("library")] } : {}),
   });
 }
 
@@ -79,7 +80,7 @@ export function registryAdmin(config: Config): StackService | undefined {
     sso: true,
     upstream: gatewayAddress(config),
     networks: outerNetworks(config),
-    secrets: [ACCOUNT],
+    secrets: [account("ui")],
   });
 }
 

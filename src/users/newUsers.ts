@@ -1,5 +1,5 @@
 import { formatHtpasswd, type HtpasswdEntry } from "../credentials/htpasswd.js";
-import { machineAccounts, machineKinds, splitHtpasswd } from "../credentials/machineAccounts.js";
+import { machineAccounts, splitHtpasswd } from "../credentials/machineAccounts.js";
 import { HTPASSWD } from "../credentials/secretKinds.js";
 import {
   applied,
@@ -9,9 +9,8 @@ import {
   mergeUsers,
   type UserChange,
 } from "../credentials/userChanges.js";
-import type { KeptUsers } from "../secrets/generations.js";
+import { type KeptUsers, machinesOf } from "../secrets/generations.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
-import { hasMirror } from "../services/mirrorSources.js";
 import type { Session } from "../session.js";
 import type { NewSecret } from "../swarm/secrets.js";
 import { readEntries } from "./readUsers.js";
@@ -64,7 +63,7 @@ export function withUsers(
 ): SecretsPlan {
   const { generations, kept } = plan;
   const newMachines = kept === undefined || plan.machines === undefined;
-  const kinds = newMachines ? machineKinds(hasMirror(session.config)) : [];
+  const kinds = newMachines ? machinesOf(session.config) : [];
   const machineSecrets = machineAccounts(generations.machines, kinds);
   const note = [
     describeChange(change),

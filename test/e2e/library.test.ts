@@ -81,8 +81,8 @@ test("the page is written for this registry, and calls nobody else", async () =>
   expect(environment.filter((entry) => entry.startsWith("REGISTRY_URL="))).toEqual([]);
 });
 
-test("whoever takes over the library's container finds nothing in it with which to write", async () => {
-  const { workspace } = target;
+/** Everything in the library's container that could be a credential, as headers. */
+async function loot(): Promise<string[]> {
   const { id } = await target.container("registry-ui");
   // Everything that its processes can read: their environments, what is mounted, and the files of nginx and its pages.
   const look = [
@@ -90,16 +90,21 @@ test("whoever takes over the library's container finds nothing in it with which 
     "find /etc/nginx /run /var/run /tmp /usr/share/nginx /docker-entrypoint.d -type f -exec cat {} +",
     'sed -n \'s/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .*/\\1/p\' /proc/self/mountinfo | while read -r m; do [ -f "$m" ] && cat "$m"; done',
   ].join("; ");
-  const loot = (await workspace.docker("exec", id, "sh", "-c", look)).stdout;
-  expect(loot).toContain("NGINX_PROXY_PASS_URL");
-  const words = new Set(loot.match(/[A-Za-z0-9+/]{16,}={0,2}/g) ?? []);
-  const headers = [...words].map((word) => `Basic ${word}`);
+  // Some of it cannot be read.
+  const { stdout: found } = await target.workspace.docker("exec", id, "sh", "-c", look);
+  expect(found).toContain("NGINX_PROXY_PASS_URL");
+  return [...new Set(found.match(/[A-Za-z0-9+/]{16,}={0,2}/g) ?? [])].map(
+    (word) => `Authorization: Basic ${word}`,
+  );
+}
+
+test("whoever takes over the library's container finds nothing in it with which to write", async () => {
+  const headers = await loot();
   const { registry, reader } = await target.inside();
   const doors = [registry, reader, target.gateway];
   const opened: string[] = [];
   for (const door of doors)
-    for (const authorization of [undefined, ...headers]) {
-      const more = authorization === undefined ? [] : [`Authorization: ${authorization}`];
+    for (const more of [[], ...headers.map((header) => [header])]) {
       const { status = 0 } = await ask(door, "POST", "/v2/tools/stolen/blobs/uploads/", more);
       if (status < 400) opened.push(`${door.name}: ${status}`);
     }
@@ -142,5 +147,35 @@ describe("each of the locks of the UI is noticed when it is gone: it is asked to
   ] as const)("at port %i %s does not", async (port, _, change) => {
     const statuses = await writing(await startUi(target, port, change(await methods())));
     expect(statuses.filter((status) => status !== 401).length).toBeGreaterThan(0);
+  });
+});
+
+describe("with a login for each pull, no rules and no reader, the library gets an account by a deploy", () => {
+  beforeAll(() =>
+    target.redeploy({ registry: { delete: true, pull: "authenticated" }, ui: { title: TITLE } }),
+  );
+
+  test("it shows everything without a login, while the gateway asks for one", async () => {
+    const catalog = await ask(target.ui, "GET", "/v2/_catalog?n=100", []);
+    expect(JSON.parse(catalog.body).repositories).toContain("x-private/app");
+    expect((await ask(target.gateway, "GET", "/v2/_catalog?n=100", [])).status).toBe(401);
+  });
+
+  test("whoever takes over its container finds that account alone, and reads with it, but cannot push or delete", async () => {
+    const accounts = (await loot()).filter((header) =>
+      Buffer.from(header.split(" ").at(-1) ?? "", "base64")
+        .toString()
+        .startsWith("hephaestus-"),
+    );
+    expect(accounts).toHaveLength(1);
+    const accept = `Accept: ${Object.values(MEDIA).join(", ")}`;
+    const statusOf = async (method: string, path: string) =>
+      (await ask(target.gateway, method, path, [...accounts, accept])).status;
+    const manifest = `/v2/team/app/manifests/${image.manifestDigest}`;
+    expect(await statusOf("GET", manifest)).toBe(200);
+    expect(await statusOf("DELETE", manifest)).toBe(403);
+    expect(await statusOf("PUT", "/v2/team/app/manifests/stolen")).toBe(403);
+    expect(await statusOf("POST", "/v2/tools/stolen/blobs/uploads/")).toBe(403);
+    expect(await statusOf("GET", manifest)).toBe(200);
   });
 });

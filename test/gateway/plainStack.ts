@@ -13,9 +13,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.js";
 import { formatHtpasswd, parseHtpasswd } from "../../src/credentials/htpasswd.js";
-import { httpSecretContent, machineAccounts, machineKinds } from "../../src/credentials/machineAccounts.js";
+import { httpSecretContent, machineAccounts } from "../../src/credentials/machineAccounts.js";
 import { Secret } from "../../src/credentials/secret.js";
 import { loadTemplates } from "../../src/render/templates.js";
+import { machinesOf } from "../../src/secrets/generations.js";
 import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
 import { ask, type Door } from "../e2e/attacks/raw.js";
 import { CACHE } from "../support/checkout.js";
@@ -99,7 +100,7 @@ export class PlainStack {
     };
     const loaded = loadConfig(JSON.stringify(whole), "hephaestus.yaml", {});
     const rendered = renderFiles(loaded.config, loadTemplates(), "hephaestus.yaml");
-    const accounts = machineAccounts(1, machineKinds(false));
+    const accounts = machineAccounts(1, machinesOf(loaded.config));
     const gatewaySecret = accounts.find(({ kind }) => kind === "gateway")?.content.reveal() ?? "";
     const door = (name: string, at: number): Door => ({
       name,

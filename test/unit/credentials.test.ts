@@ -171,8 +171,9 @@ describe("the environment's credentials", () => {
 
 describe("machine accounts", () => {
   test("are those of the services that the stack has", () => {
-    expect(machineKinds(false)).toEqual(["gateway", "ui"]);
-    expect(machineKinds(true)).toEqual(["gateway", "ui", "mirror"]);
+    expect(machineKinds([])).toEqual(["gateway", "ui"]);
+    expect(machineKinds(["mirror"])).toEqual(["gateway", "ui", "mirror"]);
+    expect(machineKinds(["mirror", "library"])).toEqual(["gateway", "ui", "library", "mirror"]);
   });
 
   test.each([

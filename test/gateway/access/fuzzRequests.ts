@@ -219,7 +219,18 @@ function forged({ random, tokens, own, untimely }: World): string[] {
         PASSWORD,
       ),
     ],
-    [basic(pick(["hephaestus-ui", "hephaestus-mirror", "hephaestus.temporary", "Hephaestus-UI"]), PASSWORD)],
+    [
+      basic(
+        pick([
+          "hephaestus-ui",
+          "hephaestus-library",
+          "hephaestus-mirror",
+          "hephaestus.temporary",
+          "Hephaestus-UI",
+        ]),
+        PASSWORD,
+      ),
+    ],
     [bearer("anonymous"), basic(victim, "x")],
     [`authorization: bearer ${mine}`],
     [`Authorization: Bearer${mine}`],

@@ -214,8 +214,11 @@ describe("deploy.sh", () => {
     expect(read("argv")).toBe("");
   });
 
-  it("creates the account of the mirror, and the secrets that people give, and keeps them out of sight", async () => {
+  it("creates the accounts of library and mirror, and the secrets that people give, and keeps them out of sight", async () => {
     const given = `\
+  library:
+    external: true
+    name: reg_library_\${HEPHAESTUS_MACHINE_GENERATION:-1}
   mirror:
     external: true
     name: reg_mirror_\${HEPHAESTUS_MACHINE_GENERATION:-1}
@@ -240,15 +243,23 @@ describe("deploy.sh", () => {
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const [user, machine = ""] = read("secrets/reg_mirror_1").split(":");
     expect(user).toBe("hephaestus-mirror");
-    const line = read("secrets/reg_htpasswd_1")
-      .split("\n")
-      .find((one) => one.startsWith("hephaestus-mirror:"));
-    expect(bcrypt.compareSync(machine, line?.split(":")[1] ?? "")).toBe(true);
+    const hashes = new Map(
+      read("secrets/reg_htpasswd_1")
+        .split("\n")
+        .map((line) => line.split(":") as [string, string]),
+    );
+    expect(bcrypt.compareSync(machine, hashes.get("hephaestus-mirror") ?? "")).toBe(true);
+    const [, basic = ""] =
+      /^NGINX_PROXY_HEADER_Authorization=Basic (\S+)\n$/.exec(read("secrets/reg_library_1")) ?? [];
+    const [library = "", reading = ""] = Buffer.from(basic, "base64").toString().split(":");
+    expect(library).toBe("hephaestus-library");
+    expect(bcrypt.compareSync(reading, hashes.get(library) ?? "")).toBe(true);
     expect(read("secrets/reg_mirror-logins_1")).toBe(env.REGISTRY_MIRROR_LOGINS);
     expect(read("secrets/reg_notification-headers_1")).toBe(env.REGISTRY_NOTIFICATION_HEADERS);
     expect(read("argv")).toContain("docker [service] [update] [--detach] [--quiet] [--force] [reg_mirror]");
     const seen = told() + out;
-    for (const secret of [machine, "bG9naW4=", "headers-5"]) expect(seen).not.toContain(secret);
+    for (const secret of [machine, reading, basic, "bG9naW4=", "headers-5"])
+      expect(seen).not.toContain(secret);
   });
 
   it("creates the keys of an S3 storage once, on standard input, and asks for them before anything is created", async () => {

@@ -8,6 +8,7 @@ import type { Asked } from "./request.js";
 export type Person =
   | ({ kind: "caller" } & Caller)
   | { kind: "ui" }
+  | ({ kind: "library" } & Caller)
   | { kind: "mirror" }
   | { kind: "operator" }
   | { kind: "nobody" };
@@ -15,11 +16,13 @@ export type Person =
 export const ANYONE: Person = { kind: "caller" };
 
 const UI = /^hephaestus-ui(?:-[0-9]+)?$/;
+const LIBRARY = /^hephaestus-library(?:-[0-9]+)?$/;
 const MIRROR = /^hephaestus-mirror(?:-[0-9]+)?$/;
 
 /** Names are compared exactly; one that is reserved, in whatever spelling, has no other rights. */
 export function personOf({ user, groups }: Account): Person {
   if (UI.test(user)) return { kind: "ui" };
+  if (LIBRARY.test(user)) return { kind: "library", user };
   if (MIRROR.test(user)) return { kind: "mirror" };
   if (user === TEMPORARY_USER) return { kind: "operator" };
   return USER_NAME.test(user) ? { kind: "caller", user, groups } : { kind: "nobody" };
@@ -54,5 +57,7 @@ export function permits(
   if (person.kind === "ui") return operation !== "push";
   if (person.kind === "mirror")
     return operation !== "delete" && mirrored.some((target) => matchesGlob(target, repository));
+  // What every user may pull, since no rule names it.
+  if (person.kind === "library" && operation !== "pull") return false;
   return rightsOf(person, repository)[operation];
 }

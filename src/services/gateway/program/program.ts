@@ -169,9 +169,6 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
   /** What becomes of a request that is permitted. */
   async function served(r: NginxRequest, asked: Asked, claim: Claim, person: Person): Promise<Outcome> {
     if (asked.operation === "delete" && !settings.delete) return answers.NO_DELETES;
-    // The library has the account of the admin UI, where there is one, and only reads.
-    if (asked.operation === "delete" && person.kind === "ui" && !settings.admin)
-      return answers.mayNot("the library", asked.operation, asked.repository);
     if (asked.operation === "catalog" && rules.length > 1) {
       const list = () =>
         catalog(

@@ -9,8 +9,6 @@ export interface Settings {
   delete: boolean;
   /** Who knows the users. The accounts of the stack are always the registry's. */
   provider: "htpasswd" | "authelia" | "both";
-  /** Whether there is an admin UI, which deletes. */
-  admin: boolean;
   /** Repositories that the mirror writes. */
   mirrored: readonly string[];
   /** Where clients are sent, and the name by which other services of the Swarm ask. */

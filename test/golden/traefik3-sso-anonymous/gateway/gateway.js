@@ -486,9 +486,11 @@ async function leadTo(repository, tags, digest, ask) {
 // src/services/gateway/program/person.ts
 var ANYONE = { kind: "caller" };
 var UI = /^hephaestus-ui(?:-[0-9]+)?$/;
+var LIBRARY = /^hephaestus-library(?:-[0-9]+)?$/;
 var MIRROR = /^hephaestus-mirror(?:-[0-9]+)?$/;
 function personOf({ user, groups }) {
   if (UI.test(user)) return { kind: "ui" };
+  if (LIBRARY.test(user)) return { kind: "library", user };
   if (MIRROR.test(user)) return { kind: "mirror" };
   if (user === TEMPORARY_USER) return { kind: "operator" };
   return USER_NAME.test(user) ? { kind: "caller", user, groups } : { kind: "nobody" };
@@ -503,6 +505,7 @@ function permits(person, { operation, repository }, rightsOf, mirrored) {
   if (person.kind === "ui") return operation !== "push";
   if (person.kind === "mirror")
     return operation !== "delete" && mirrored.some((target) => matchesGlob(target, repository));
+  if (person.kind === "library" && operation !== "pull") return false;
   return rightsOf(person, repository)[operation];
 }
 
@@ -836,8 +839,6 @@ function gateway(settings, shared) {
   }
   async function served(r, asked, claim, person) {
     if (asked.operation === "delete" && !settings.delete) return NO_DELETES;
-    if (asked.operation === "delete" && person.kind === "ui" && !settings.admin)
-      return mayNot("the library", asked.operation, asked.repository);
     if (asked.operation === "catalog" && rules.length > 1) {
       const list = () => catalog(
         asked.query,
