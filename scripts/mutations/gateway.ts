@@ -470,11 +470,16 @@ export const GATEWAY: readonly Subject[] = [
     "catalog",
     ["catalog"],
     [
-      { what: "found.filter(mayPull)", by: "found", rule: "the catalog names what one may pull" },
+      { what: "if (mayPull(repository)) ", by: "", rule: "the catalog names what one may pull" },
       {
         what: "names.length <= wanted)",
         by: "names.length < wanted)",
         rule: "a page that is followed by another says so",
+      },
+      {
+        what: "if (names.length > wanted) break;",
+        by: "",
+        rule: "no more names are judged than a page needs",
       },
       { what: "&& wanted <= MOST", by: "", rule: "a page has no more than so many" },
       {

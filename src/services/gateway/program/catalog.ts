@@ -39,7 +39,11 @@ export async function catalog(
     if (reply.status !== 200) return passedOn(reply);
     const { repositories } = JSON.parse(reply.responseText ?? "") as { repositories?: string[] | null };
     const found = repositories ?? [];
-    names.push(...found.filter(mayPull));
+    for (const repository of found) {
+      // One more than the page says whether there is a next one.
+      if (names.length > wanted) break;
+      if (mayPull(repository)) names.push(repository);
+    }
     more = reply.headersOut.Link !== undefined && found.length > 0;
     last = found.at(-1) ?? last;
   }

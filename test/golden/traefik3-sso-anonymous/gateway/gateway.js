@@ -300,7 +300,10 @@ async function catalog(query, mayPull, ask) {
     if (reply.status !== 200) return passedOn(reply);
     const { repositories } = JSON.parse(reply.responseText ?? "");
     const found = repositories ?? [];
-    names.push(...found.filter(mayPull));
+    for (const repository of found) {
+      if (names.length > wanted) break;
+      if (mayPull(repository)) names.push(repository);
+    }
     more = reply.headersOut.Link !== void 0 && found.length > 0;
     last = found.at(-1) ?? last;
   }
