@@ -101,7 +101,7 @@ export function repositoryRules({ access, groups, registry }: AccessConfig): Rep
  * Finds the first of some rules that matches a repository. Made once for any number of names, it asks only
  * those rules about a name that begin as it does.
  */
-export function finder<T extends { repositories: readonly string[] }>(
+function finder<T extends { repositories: readonly string[] }>(
   rules: readonly T[],
 ): (repository: string) => T | undefined {
   const globs = rules.flatMap((rule) =>
