@@ -42,7 +42,7 @@ export async function startOurs(
   const plan = { ...silent(gatewayFiles(stack)), around: "stack" as const, isWhole: true };
   const image = await pushImage(stack.registry, `Authorization: ${AUTHORIZATION}`, "bench/first", "latest");
   const [site] = await startGateways(stack, [plan], image);
-  const { port } = site?.door.to as { port: number };
+  const { port } = site?.endpoint.to as { port: number };
   const headers = { authorization: AUTHORIZATION };
   return {
     stack,
@@ -72,8 +72,8 @@ async function start(
   const [port = 0] = await freePorts(1);
   const folder = `${stack.folder}/${name.replaceAll(/\W/g, "-")}`;
   await mkdir(folder);
-  const door = { name, to: { host: HOST, port }, authority: `${HOST}:${port}` };
-  await stack.run(await command(folder, port), `${folder}/log`, door, "/");
+  const endpoint = { name, to: { host: HOST, port }, authority: `${HOST}:${port}` };
+  await stack.run(await command(folder, port), `${folder}/log`, endpoint, "/");
   const groups = stack.groups.filter((group) => !before.has(group));
   return { name, url: `http://${HOST}:${port}`, headers, groups };
 }
@@ -122,8 +122,8 @@ http {
   }
 }
 `;
-  const door = { name: "guide", to: { host: HOST, port }, authority: `${HOST}:${port}` };
-  await stack.serveNginx(config, home, door);
+  const endpoint = { name: "guide", to: { host: HOST, port }, authority: `${HOST}:${port}` };
+  await stack.serveNginx(config, home, endpoint);
   const groups = [...behind.groups, ...stack.groups.filter((group) => !before.has(group))];
   return { name: GUIDE, url: `http://${HOST}:${port}`, headers: {}, groups };
 }

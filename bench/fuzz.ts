@@ -3,7 +3,7 @@
  * npm run fuzz -- 200000. A second number is the seed. Several at once, each with a seed of its own, end earlier.
  */
 import type { Image } from "../test/e2e/attacks/image.js";
-import type { Door } from "../test/e2e/attacks/raw.js";
+import type { Endpoint } from "../test/e2e/attacks/raw.js";
 import { fuzzRules } from "../test/gateway/access/fuzz.js";
 import { startRuledStack } from "../test/gateway/access/ruledStack.js";
 import { startGateways } from "../test/gateway/gateways.js";
@@ -18,7 +18,7 @@ try {
   const image = ruled.images.get("other") as Image;
   const [site] = await startGateways(ruled.stack, [{ ...ruled.files, around: "stack" }], image);
   for (let round = 0; sent < most; round++) {
-    const fuzzed = { ...ruled.fuzzed, gateway: site?.door as Door };
+    const fuzzed = { ...ruled.fuzzed, gateway: site?.endpoint as Endpoint };
     const result = await fuzzRules(fuzzed, seed * 100_000 + round, Math.min(ROUND, most - sent));
     sent += result.sent;
     failed += result.violations.length + result.faults.length;

@@ -78,20 +78,22 @@ const authorization = basicValue(USER, PASSWORD);
  * @returns what sends the rest of each, and gives the milliseconds after which an error was told, of those that broke off. They
  * are pushed again, as clients do, which must work
  */
-async function startPushes(doors: readonly string[]): Promise<() => Promise<number[]>> {
-  const start = (door: string) => slowUpload(door, "pushed/slow", authorization);
+async function startPushes(endpoints: readonly string[]): Promise<() => Promise<number[]>> {
+  const start = (endpoint: string) => slowUpload(endpoint, "pushed/slow", authorization);
   const pushes = await Promise.all(
-    doors.flatMap((door) => Array.from({ length: 6 }, async () => ({ door, upload: await start(door) }))),
+    endpoints.flatMap((endpoint) =>
+      Array.from({ length: 6 }, async () => ({ endpoint, upload: await start(endpoint) })),
+    ),
   );
   // A gateway asks about the password first, and then passes on what it has.
   await sleep(2000);
   return async () => {
     const began = Date.now();
-    const ends = pushes.map(async ({ door, upload }) => {
+    const ends = pushes.map(async ({ endpoint, upload }) => {
       const status = await upload.finish().catch(() => 0);
       if (status === 201) return [];
       const told = Date.now() - began;
-      expect(await (await start(door)).finish()).toBe(201);
+      expect(await (await start(endpoint)).finish()).toBe(201);
       return [told];
     });
     return (await Promise.all(ends)).flat();

@@ -11,7 +11,7 @@ import { Authelia } from "../support/authelia.js";
 import { selfSigned } from "../support/selfSigned.js";
 import { addressForTasks } from "./addresses.js";
 import { Target } from "./attacks/target.js";
-import { entrypoint, listen, openDoor, router, traefikApi } from "./doctor/fakes.js";
+import { entrypoint, listen, openEndpoint, router, traefikApi } from "./doctor/fakes.js";
 import { type Changes, CREDENTIALS, DEPLOY, USER, WITH_READER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk } from "./workspace.js";
@@ -183,9 +183,9 @@ test("it says that Docker does not answer, and looks at the rest", async () => {
 });
 
 test("faults of the config, the files, the passwords and an open front door", async () => {
-  const doors = [openDoor(), openDoor()] as const;
-  closing.push(...doors.map((door) => () => door.close()));
-  const [registry, ui] = [(await listen(doors[0])).port, (await listen(doors[1])).port];
+  const endpoints = [openEndpoint(), openEndpoint()] as const;
+  closing.push(...endpoints.map((endpoint) => () => endpoint.close()));
+  const [registry, ui] = [(await listen(endpoints[0])).port, (await listen(endpoints[1])).port];
   const restore = await setSecretLabel("ill_htpasswd_1", "hephaestus.changed.smith", "2020-01-01T00:00:00Z");
   const config = await otherConfig({
     root: { ports: { registry, ui }, credentials: { maxAge: "90d" } },

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { createServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { selfSigned } from "../support/selfSigned.js";
-import { ask, type Door } from "./attacks/raw.js";
+import { ask, type Endpoint } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
 import { listen } from "./doctor/fakes.js";
 import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
@@ -76,19 +76,19 @@ async function mtus(): Promise<number[]> {
 }
 
 /** The way into the gateway's container that runs, from its own network. */
-let inside: { id: string; door: Door };
-async function gatewayDoor(): Promise<Door> {
+let inside: { id: string; endpoint: Endpoint };
+async function gatewayEndpoint(): Promise<Endpoint> {
   const { id, address: host } = await target.container("gateway");
   if (inside?.id !== id) {
-    const [door] = await target.doorsFrom("gateway", [{ name: "gateway", host, port: 5000 }]);
-    inside = { id, door: door as Door };
+    const [endpoint] = await target.endpointsFrom("gateway", [{ name: "gateway", host, port: 5000 }]);
+    inside = { id, endpoint: endpoint as Endpoint };
   }
-  return inside.door;
+  return inside.endpoint;
 }
 
 /** Ends TLS where the world sees the registry, and tells what a Traefik on plain HTTP would. */
 async function startTunnel(): Promise<() => void> {
-  const { path: socketPath } = (await gatewayDoor()).to as { path: string };
+  const { path: socketPath } = (await gatewayEndpoint()).to as { path: string };
   const day = 86_400_000;
   const certificate = selfSigned([HOST], new Date(Date.now() - day), new Date(Date.now() + 60 * day));
   const server = createServer(certificate, (from, to) => {
@@ -148,13 +148,13 @@ test("the MTU reaches the network and the containers, which get VXLAN's share le
 });
 
 test("a client in a private network does not choose its address", async () => {
-  const door = await gatewayDoor();
+  const endpoint = await gatewayEndpoint();
   const chains = {
     "/v2/behind/tags/list": "9.9.9.9, 192.168.7.7, 172.20.0.5",
     "/v2/beside/tags/list": "9.9.9.9, 192.168.7.8",
   };
   for (const [path, chain] of Object.entries(chains))
-    await ask(door, "GET", path, [`X-Forwarded-For: ${chain}`]);
+    await ask(endpoint, "GET", path, [`X-Forwarded-For: ${chain}`]);
   const log = () => target.log("gateway");
   await expect.poll(log, { interval: 200 }).toMatch(/^192\.168\.7\.8 .*"GET \/v2\/beside\/tags\/list"/m);
   expect(await log()).toMatch(/^192\.168\.7\.7 .*"GET \/v2\/behind\/tags\/list"/m);

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Image } from "./attacks/image.js";
-import { ask, type Door } from "./attacks/raw.js";
+import { ask, type Endpoint } from "./attacks/raw.js";
 import { writes } from "./attacks/shapes.js";
 import { SMITH, Target } from "./attacks/target.js";
 import { startUi } from "./attacks/uis.js";
@@ -101,20 +101,22 @@ async function loot(): Promise<string[]> {
 test("whoever takes over the library's container finds nothing in it with which to write", async () => {
   const headers = await loot();
   const { registry, reader } = await target.inside();
-  const doors = [registry, reader, target.gateway];
+  const endpoints = [registry, reader, target.gateway];
   const opened: string[] = [];
-  for (const door of doors)
+  for (const endpoint of endpoints)
     for (const more of [[], ...headers.map((header) => [header])]) {
-      const { status = 0 } = await ask(door, "POST", "/v2/tools/stolen/blobs/uploads/", more);
-      if (status < 400) opened.push(`${door.name}: ${status}`);
+      const { status = 0 } = await ask(endpoint, "POST", "/v2/tools/stolen/blobs/uploads/", more);
+      if (status < 400) opened.push(`${endpoint.name}: ${status}`);
     }
   expect(opened).toEqual([]);
 });
 
 test("whoever takes over the library's container reads what anyone may pull, and no more", async () => {
-  const [door] = await target.doorsFrom("registry-ui", [{ name: "library", host: "127.0.0.1", port: 80 }]);
+  const [endpoint] = await target.endpointsFrom("registry-ui", [
+    { name: "library", host: "127.0.0.1", port: 80 },
+  ]);
   const accept = `Accept: ${Object.values(MEDIA).join(", ")}`;
-  const read = (path: string) => ask(door as Door, "GET", `/v2/${path}`, [accept]);
+  const read = (path: string) => ask(endpoint as Endpoint, "GET", `/v2/${path}`, [accept]);
   const { repositories } = JSON.parse((await read("_catalog?n=1000")).body) as { repositories: string[] };
   expect(repositories.sort()).toEqual(["team/app", "team/worker", "web/shop"]);
   expect((await read("team/app/manifests/latest")).status).toBe(200);
@@ -123,11 +125,11 @@ test("whoever takes over the library's container reads what anyone may pull, and
 });
 
 describe("each of the locks of the UI is noticed when it is gone: it is asked to write with a right password, and", () => {
-  const writing = async (door: Door): Promise<(number | undefined)[]> => {
+  const writing = async (endpoint: Endpoint): Promise<(number | undefined)[]> => {
     const statuses: (number | undefined)[] = [];
     for (const { method, target: path, headers, body } of writes(hidden))
       for (const credential of [[], [SMITH]])
-        statuses.push((await ask(door, method, path, [...headers, ...credential], body)).status);
+        statuses.push((await ask(endpoint, method, path, [...headers, ...credential], body)).status);
     return statuses;
   };
   const methods = () => readFile(`${target.workspace.folder}/registry-ui/methods.conf`, "utf8");

@@ -9,7 +9,7 @@ import { addressForTasks, addressOfContainer } from "./addresses.js";
 import { Target } from "./attacks/target.js";
 import { alertTests, testedAlerts, withoutAnnotations } from "./metrics/alertTests.js";
 import { Monitor, program, type Sample } from "./metrics/monitor.js";
-import { type Asked, TlsDoor } from "./metrics/tlsDoor.js";
+import { type Asked, TlsEndpoint } from "./metrics/tlsEndpoint.js";
 import { CREDENTIALS, DEFAULT_TIMES, DEPLOY, PASSWORD, USER, WITH_READER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk, Workspace } from "./workspace.js";
@@ -31,7 +31,7 @@ const authorization = basicValue(USER, PASSWORD);
 let target: Target;
 let forge: Workspace;
 let monitor: Monitor;
-let door: TlsDoor;
+let endpoint: TlsEndpoint;
 let traffic: NodeJS.Timeout;
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ beforeAll(async () => {
 afterAll(async () => {
   clearInterval(traffic);
   monitor?.stop();
-  door?.close();
+  endpoint?.close();
   await forge?.run("umount", ["--lazy", target.storage]);
   await target?.destroy(["aether-net", NETWORK]);
 });
@@ -79,16 +79,20 @@ async function configure(registry: string): Promise<void> {
 
 const deploy = () => forge.hephaestus([...DEPLOY, "--no-verify"], { env: CREDENTIALS });
 
-async function openDoor(): Promise<void> {
+async function openEndpoint(): Promise<void> {
   const behind = async (service: string, port: number) =>
     Promise.all(
       (await target.containers(service)).map(async (id) => `${await addressOfContainer(forge, id)}:${port}`),
     );
   const tasks = [await behind("gateway", 5000), await behind("registry-ui", 80)] as const;
-  door = await TlsDoor.open(PORT, sound, new Map(HOSTS.map((host, index) => [host, tasks[index] ?? []])));
+  endpoint = await TlsEndpoint.open(
+    PORT,
+    sound,
+    new Map(HOSTS.map((host, index) => [host, tasks[index] ?? []])),
+  );
 }
 
-const outside = (host: string, path: string, asked?: Asked) => door.ask(host, path, asked);
+const outside = (host: string, path: string, asked?: Asked) => endpoint.ask(host, path, asked);
 
 /** One of each kind of request. */
 const visit = () =>
@@ -144,7 +148,7 @@ const alertNames = (rules: string): string[] =>
   );
 
 test("Prometheus scrapes each task by itself, and what two tasks count is not mixed", async () => {
-  await openDoor();
+  await openEndpoint();
   monitor = await Monitor.start(target, NETWORK, swarm.images.nginx);
   const host = await addressForTasks();
   monitor.startNodeExporter(`${host}:9100`);
@@ -274,8 +278,8 @@ test("each alert fires once: disk, certificate, front door, error rate, a task, 
   await chmod(target.storage, 0);
   await fires("HephaestusErrorRate");
   await chmod(target.storage, 0o755);
-  door.isBroken = true;
-  door.show(ending);
+  endpoint.isBroken = true;
+  endpoint.show(ending);
   await target.docker("service", "scale", "--detach", `${STACK}_reader=0`, `${STACK}_registry=1`);
   const { bavail, bsize } = await statfs(target.storage);
   await writeFile(`${target.storage}/filling`, Buffer.alloc(bavail * bsize - Math.ceil(DISK * 0.03)));

@@ -263,7 +263,7 @@ test("the stack's own images come home, and a deploy takes them from here though
 });
 
 test("a source that dies in the middle is named, and the images pull from here without it", async () => {
-  // In a repository that is mirrored through this door alone: a mirror that just started would copy it otherwise.
+  // In a repository that is mirrored through this endpoint alone: a mirror that just started would copy it otherwise.
   await pushLayout(origin.oci, buildImage(folder, "last", [200_000]), "library/last:1");
   const dying = await origin.open("dying");
   await deploy([{ ...app(), from: `${dying}/library/app` }, source(dying, "last", "1")]);

@@ -8,7 +8,7 @@ import { Target } from "./attacks/target.js";
 import { buildImage, MEDIA } from "./clients/images.js";
 import { pushLayout } from "./clients/oci.js";
 import { rate } from "./load.js";
-import { TlsDoor } from "./metrics/tlsDoor.js";
+import { TlsEndpoint } from "./metrics/tlsEndpoint.js";
 import { SourceRegistry } from "./mirror/sourceRegistry.js";
 import { inParallel, Pusher } from "./population.js";
 import { CREDENTIALS, DEPLOY, writeConfig } from "./stack.js";
@@ -29,13 +29,13 @@ const swarm = useSwarm();
 let folder: string;
 let forge: Workspace;
 let origin: SourceRegistry;
-let door: TlsDoor | undefined;
+let endpoint: TlsEndpoint | undefined;
 const name = (number: number) => `team/app-${number}`;
 
 /** Runs a command that changes nothing. */
 async function timed(args: readonly string[], exitCodes: readonly number[] = [ExitCode.ok]): Promise<Run> {
   const began = Date.now();
-  const env = { ...CREDENTIALS, NODE_EXTRA_CA_CERTS: `${folder}/door.pem` };
+  const env = { ...CREDENTIALS, NODE_EXTRA_CA_CERTS: `${folder}/endpoint.pem` };
   const run = await forge.hephaestus(args, { env });
   const seconds = (Date.now() - began) / 1000;
   console.log(`${args.join(" ")}: ${seconds} s, exit ${run.exitCode}`);
@@ -92,13 +92,17 @@ beforeAll(async () => {
   expect(tasks).toHaveLength(2);
   const day = 86_400_000;
   const certificate = selfSigned([HOST], new Date(Date.now() - day), new Date(Date.now() + 60 * day));
-  await writeFile(`${folder}/door.pem`, certificate.cert);
-  door = await TlsDoor.open(PORT, certificate, new Map([[HOST, tasks.map((task) => `${task}:5000`)]]));
+  await writeFile(`${folder}/endpoint.pem`, certificate.cert);
+  endpoint = await TlsEndpoint.open(
+    PORT,
+    certificate,
+    new Map([[HOST, tasks.map((task) => `${task}:5000`)]]),
+  );
   await fill(tasks.map((task) => `http://${task}:5000`));
 }, 600_000);
 
 afterAll(async () => {
-  door?.close();
+  endpoint?.close();
   await origin?.end();
   await forge?.destroy(["aether-net"]);
   await rm(folder, { recursive: true, force: true });
@@ -146,6 +150,6 @@ test("logs prints all lines of a service, and follows those of all its tasks", a
   });
   const seen = () => followed.split('"size/').length - 1;
   await expect.poll(seen, { timeout: 60_000 }).toBe(2 * LINES);
-  await door?.ask(HOST, `/v2/${name(9)}/tags/list`, { headers: { "user-agent": "the-last-one" } });
+  await endpoint?.ask(HOST, `/v2/${name(9)}/tags/list`, { headers: { "user-agent": "the-last-one" } });
   expectOk(await follow);
 });

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Image } from "../e2e/attacks/image.js";
-import type { Door } from "../e2e/attacks/raw.js";
+import type { Endpoint } from "../e2e/attacks/raw.js";
 import { FUZZED, type Fuzzed, fuzzRules } from "./access/fuzz.js";
 import { accessMutations, FOUND_BY_FUZZING } from "./access/mutations.js";
 import { type RuledStack, startRuledStack } from "./access/ruledStack.js";
@@ -14,9 +14,9 @@ import { startGateways } from "./gateways.js";
 /** Another one sends other requests: HEPHAESTUS_SEED=1 npm run test:gateway */
 const SEED = Number(process.env.HEPHAESTUS_SEED ?? 3);
 let ruled: RuledStack;
-let gateway: Door;
+let gateway: Endpoint;
 let fuzzed: Fuzzed;
-const mutations: { mutation: ReturnType<typeof accessMutations>[number]; door: Door }[] = [];
+const mutations: { mutation: ReturnType<typeof accessMutations>[number]; endpoint: Endpoint }[] = [];
 const caught: string[] = [];
 
 beforeAll(async () => {
@@ -28,10 +28,10 @@ beforeAll(async () => {
     [{ ...files }, ...all.map(({ change }) => change(files))].map((one) => ({ ...one, around: "stack" })),
     images.get("team-a/app") as Image,
   );
-  gateway = whole?.door as Door;
+  gateway = whole?.endpoint as Endpoint;
   fuzzed = { ...ruled.fuzzed, gateway };
   for (const [index, mutation] of all.entries())
-    mutations.push({ mutation, door: broken[index]?.door as Door });
+    mutations.push({ mutation, endpoint: broken[index]?.endpoint as Endpoint });
 });
 
 afterAll(async () => {
@@ -48,7 +48,7 @@ test("each rule that is taken away or widened is noticed by the part of the swee
     for (let next = queue.shift(); next; next = queue.shift()) {
       const { rule, noticedBy } = next.mutation;
       if (noticedBy === "fuzzing") continue;
-      const sweep = new Sweep(next.door, ruled.images);
+      const sweep = new Sweep(next.endpoint, ruled.images);
       const asked = typeof noticedBy === "string" ? sweep[noticedBy]() : sweep.rights(noticedBy);
       const failure = await asked.catch((error: Error) => error);
       if (failure instanceof Difference) caught.push(`${rule} | ${failure.message.slice(0, 140)}`);
@@ -74,11 +74,11 @@ describe("what users send", () => {
   });
 
   test.each(FOUND_BY_FUZZING)("they find what breaks this: %s", async (rule, fuzzer) => {
-    const door = mutations.find(({ mutation }) => mutation.rule === rule)?.door as Door;
+    const endpoint = mutations.find(({ mutation }) => mutation.rule === rule)?.endpoint as Endpoint;
     const violations: string[] = [];
     let sent = 0;
     for (let round = 1; violations.length === 0 && sent < 20_000; round++) {
-      const result = await fuzzRules({ ...fuzzed, gateway: door }, SEED + round, 1000, { fuzzer });
+      const result = await fuzzRules({ ...fuzzed, gateway: endpoint }, SEED + round, 1000, { fuzzer });
       violations.push(...result.violations);
       sent += result.sent;
     }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { MANIFEST_TYPE, pushImage } from "../e2e/attacks/image.js";
-import { type Answer, basic, type Door } from "../e2e/attacks/raw.js";
+import { type Answer, basic, type Endpoint } from "../e2e/attacks/raw.js";
 import { PASSWORD, USER } from "../e2e/stack.js";
 import { Authelia } from "../support/authelia.js";
 import { ask, RIGHT } from "./attacks/site.js";
@@ -31,7 +31,7 @@ const credential = (login: string): string => basic(login, secretOf(login));
 let authelia: Authelia;
 let served: Served;
 /** The gateway that is asked. */
-let gateway: Door;
+let gateway: Endpoint;
 
 beforeAll(async () => {
   const [port = 0] = await freePorts(1);
@@ -56,7 +56,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  gateway = served.door;
+  gateway = served.endpoint;
   authelia.policy = "one_factor";
   await authelia.become("answers");
 });
@@ -242,7 +242,7 @@ test("a policy of two factors refuses a password alone", async () => {
 test.each(["down", "silent"] as const)("while Authelia is %s, all works that needs it not", async (mood) => {
   const patience = served.stack.file("gateway/nginx.conf").match(PATIENCE);
   expect(patience).toEqual(["proxy_read_timeout 10s;"]);
-  ({ door: gateway } = await serveGateway(
+  ({ endpoint: gateway } = await serveGateway(
     served.stack,
     served.image,
     changed("config", PATIENCE, "proxy_read_timeout 1s;"),
@@ -265,7 +265,7 @@ test.each(["down", "silent"] as const)("while Authelia is %s, all works that nee
 });
 
 test("a password that Authelia no longer knows is refused when it is asked again", async () => {
-  ({ door: gateway } = await serveGateway(
+  ({ endpoint: gateway } = await serveGateway(
     served.stack,
     served.image,
     changed("settings", '"remember": 45', `"remember": ${MEMORY_SECONDS}`),
@@ -301,7 +301,7 @@ test("guesses are limited, and known users log in meanwhile", async () => {
 
 test("with Authelia alone the htpasswd's users are refused", async () => {
   const alone = await serve(configOf("authelia"), { repository: "tools/app" });
-  gateway = alone.door;
+  gateway = alone.endpoint;
   expect(await statusOf(login(RIGHT))).toBe(401);
   expect(await statusOf(upload("tools/app", credential("bob")))).toBe(202);
   expect(await statusOf(upload("team/app", credential("ann")))).toBe(202);

@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { digestOf, type Image, MANIFEST_TYPE, pushImage, startUpload } from "../e2e/attacks/image.js";
-import { ask, basic, type Door, request, talk } from "../e2e/attacks/raw.js";
+import { ask, basic, type Endpoint, request, talk } from "../e2e/attacks/raw.js";
 import { PASSWORD, SECRETS, USER } from "../e2e/stack.js";
 import { basicValue } from "../support/basic.js";
 import { theLogHoldsNoCredentialAndNoQuery } from "./attacks/edgeProbes.js";
@@ -20,8 +20,8 @@ import { processesOf, type Served, serve, serveGateway } from "./served.js";
 const UPLOAD_LIMIT = /(?<=(?:client_body|proxy_read|proxy_send)_timeout )900s;/g;
 const HASTY_SECONDS = 4;
 let served: Served;
-let registry: Door;
-let gateway: Door;
+let registry: Endpoint;
+let gateway: Endpoint;
 let slow: Promise<number[][]>;
 
 const push = (repository: string, tag = "latest"): Promise<Image> =>
@@ -30,7 +30,7 @@ const push = (repository: string, tag = "latest"): Promise<Image> =>
 beforeAll(async () => {
   served = await serve({ registry: { delete: true } }, { repository: "zoo" });
   ({ registry } = served.stack);
-  gateway = served.door;
+  gateway = served.endpoint;
   for (const tag of ["a", "b", "c", "d", "e"]) await push("tools/hello", tag);
   await push("tools/anvil");
   slow = uploadSlowly();
@@ -40,12 +40,12 @@ beforeAll(async () => {
 
 afterAll(() => served?.stack.stop());
 
-/** Does the same at both doors, each with a repository of its own, and compares what was seen. */
+/** Does the same at both endpoints, each with a repository of its own, and compares what was seen. */
 async function compare(
   work: (step: Step, repository: string) => Promise<void>,
 ): Promise<(number | undefined)[]> {
   const [direct = [], through = []] = await Promise.all(
-    [registry, gateway].map((door, index) => recorded(door, `through/${index}`, work)),
+    [registry, gateway].map((endpoint, index) => recorded(endpoint, `through/${index}`, work)),
   );
   expect(through).toEqual(direct);
   return through.map(({ status }) => status);
@@ -149,9 +149,9 @@ describe("the gateway answers as the registry does", () => {
     ];
     for (const [method, path, headers] of reads) {
       const [direct, user, anybody] = await Promise.all(
-        [registry, gateway, gateway].map(async (door, index) => {
-          const answer = await ask(door, method, path, [index < 2 ? RIGHT : ANONYMOUS, ...headers]);
-          return seen(answer, door, "tools/hello");
+        [registry, gateway, gateway].map(async (endpoint, index) => {
+          const answer = await ask(endpoint, method, path, [index < 2 ? RIGHT : ANONYMOUS, ...headers]);
+          return seen(answer, endpoint, "tools/hello");
         }),
       );
       expect(user, `${method} ${path} ${headers}`).toEqual(direct);
@@ -194,10 +194,10 @@ test("a client that is gone before its password is checked leaves no fault of th
 });
 
 test("a connection serves one request after the other", async () => {
-  const door = gateway;
+  const endpoint = gateway;
   const get = (last: boolean) =>
-    request(door, "GET", "/v2/tools/hello/tags/list", last ? [] : ["Connection: keep-alive"]);
-  const { statuses: answered } = await talk(door, get(false), {
+    request(endpoint, "GET", "/v2/tools/hello/tags/list", last ? [] : ["Connection: keep-alive"]);
+  const { statuses: answered } = await talk(endpoint, get(false), {
     later: [
       { afterMs: 300, bytes: get(false) + get(false) },
       { afterMs: 600, bytes: get(true) },
@@ -208,23 +208,23 @@ test("a connection serves one request after the other", async () => {
 
 /** Pieces to a gateway whose limits are short: without a pause that is longer than they are, and with one. */
 async function uploadSlowly(): Promise<number[][]> {
-  const { door } = await serveGateway(
+  const { endpoint } = await serveGateway(
     served.stack,
     served.image,
     changed("config", UPLOAD_LIMIT, `${HASTY_SECONDS}s;`),
   );
   const upload = async (pauses: readonly number[]) => {
-    const location = await startUpload(door, RIGHT, "tools/hello");
+    const location = await startUpload(endpoint, RIGHT, "tools/hello");
     const pieces = pauses.map((_, index) => `piece ${index}\n`.padEnd(1000, "."));
     const all = pieces.join("");
     const length = `Content-Length: ${all.length}`;
-    const head = request(door, "PUT", `${location}&digest=${digestOf(all)}`, [RIGHT, length]);
+    const head = request(endpoint, "PUT", `${location}&digest=${digestOf(all)}`, [RIGHT, length]);
     let seconds = 0;
     const later = pieces.map((bytes, index) => {
       seconds += pauses[index] ?? 0;
       return { afterMs: 1000 * seconds, bytes };
     });
-    return (await talk(door, head, { silenceMs: 30_000, later })).statuses;
+    return (await talk(endpoint, head, { silenceMs: 30_000, later })).statuses;
   };
   return Promise.all([upload(Array(9).fill(1)), upload([1, 2 * HASTY_SECONDS])]);
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { symlink, truncate, unlink, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { digestOf, type Image, MANIFEST_TYPE, putManifest } from "../e2e/attacks/image.js";
-import { type Answer, ask, type Door } from "../e2e/attacks/raw.js";
+import { type Answer, ask, type Endpoint } from "../e2e/attacks/raw.js";
 import { RIGHT } from "./attacks/site.js";
 import { changed } from "./gateways.js";
 import { REGISTRY_3 } from "./plainStack.js";
@@ -33,7 +33,7 @@ describe.each(LINES.filter(({ line }) => line === 2 || existsSync(REGISTRY_3)))(
   let served: Served;
   let image: Image;
   /** Its registry does not answer: what it says comes from files. */
-  let alone: Door;
+  let alone: Endpoint;
   const digests = { index: "", docker: "" };
 
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe.each(LINES.filter(({ line }) => line === 2 || existsSync(REGISTRY_3)))(
     const child = { mediaType: MANIFEST_TYPE, digest: image.manifestDigest, size: image.manifest.length };
     digests.index = await put({ schemaVersion: 2, mediaType: INDEX, manifests: [child] }, INDEX, "index");
     const nowhere = changed("config", /set \$registry .*;/g, "set $registry 127.0.0.1:1;");
-    alone = (await serveGateway(served.stack, image, nowhere)).door;
+    alone = (await serveGateway(served.stack, image, nowhere)).endpoint;
   });
 
   afterAll(() => served?.stack.stop());
@@ -53,7 +53,7 @@ describe.each(LINES.filter(({ line }) => line === 2 || existsSync(REGISTRY_3)))(
   async function put(manifest: object, type: string, tag: string): Promise<string> {
     const text = JSON.stringify(manifest);
     const target = `/v2/${image.repository}/manifests/${tag}`;
-    const { status } = await ask(served.door, "PUT", target, [RIGHT, `Content-Type: ${type}`], text);
+    const { status } = await ask(served.endpoint, "PUT", target, [RIGHT, `Content-Type: ${type}`], text);
     expect(status).toBe(201);
     return digestOf(text);
   }
@@ -65,7 +65,7 @@ describe.each(LINES.filter(({ line }) => line === 2 || existsSync(REGISTRY_3)))(
     ask(served.stack.registry, method, path, [
       `Authorization: ${served.machineAuthorization}`,
       // nginx sends it to the registry, whose answer depends on it.
-      `X-Forwarded-Host: ${served.door.authority}`,
+      `X-Forwarded-Host: ${served.endpoint.authority}`,
       ...headers,
     ]);
 
@@ -127,7 +127,7 @@ describe.each(LINES.filter(({ line }) => line === 2 || existsSync(REGISTRY_3)))(
       const path = `/v2/${image.repository}/${end}`;
       const expected = compared(await asRegistry(method, path, headers));
       const what = `${method} ${end} ${headers}`;
-      expect(compared(await ask(served.door, method, path, headers)), what).toEqual(expected);
+      expect(compared(await ask(served.endpoint, method, path, headers)), what).toEqual(expected);
     }
   });
 
@@ -160,7 +160,7 @@ describe.each(LINES.filter(({ line }) => line === 2 || existsSync(REGISTRY_3)))(
 
   test("the log has the path, the status and the bytes that were sent", async () => {
     const path = `/v2/${image.repository}/blobs/${image.blobDigest}`;
-    await ask(served.door, "GET", path, ["User-Agent: logged", "Range: bytes=0-4"]);
+    await ask(served.endpoint, "GET", path, ["User-Agent: logged", "Range: bytes=0-4"]);
     await expect.poll(served.log).toMatch(new RegExp(`"GET ${path}" 206 5 [0-9.]+ "logged"`));
   });
 
@@ -171,12 +171,17 @@ describe.each(LINES.filter(({ line }) => line === 2 || existsSync(REGISTRY_3)))(
     let pushes = 0;
     const pushing = (async () => {
       for (; pushes < 40; pushes++)
-        await putManifest(served.door, RIGHT, { ...image, manifest: manifests[pushes % 2] ?? "" }, "moving");
+        await putManifest(
+          served.endpoint,
+          RIGHT,
+          { ...image, manifest: manifests[pushes % 2] ?? "" },
+          "moving",
+        );
     })();
     const path = `/v2/${image.repository}/manifests/moving`;
     const seen = new Set<string>();
     while (pushes < 40) {
-      const { status, body, headers } = await ask(served.door, "GET", path, [TYPES]);
+      const { status, body, headers } = await ask(served.endpoint, "GET", path, [TYPES]);
       if (status === 404 && seen.size === 0) continue;
       expect(status).toBe(200);
       expect(manifests).toContain(body);

@@ -127,7 +127,7 @@ export async function startGateways(
     const port = ports[index] ?? 0;
     const home = `${stack.folder}/gateway-${port}`;
     await mkdir(home);
-    const door = { name: `gateway ${port}`, to: { host: HOST, port }, authority: AUTHORITY };
+    const endpoint = { name: `gateway ${port}`, to: { host: HOST, port }, authority: AUTHORITY };
     const checks = plan.around === "held" ? await HeldChecks.start() : undefined;
     const surrounded = SURROUNDED[plan.around](plan, mirror.address);
     const files = checks ? holding(surrounded, checks) : surrounded;
@@ -135,9 +135,9 @@ export async function startGateways(
     const program = replace(files.program, "/etc/nginx/gateway.json", `${home}/gateway.json`);
     await writeFile(`${home}/gateway.js`, replace(program, "/run/secrets/", `${stack.folder}/secrets/`));
     const config = stack.moved(files.config, `${home}/tmp`);
-    await stack.serveNginx(placed(config, home, port, plan.isWhole), home, door);
+    await stack.serveNginx(placed(config, home, port, plan.isWhole), home, endpoint);
     sites[index] = {
-      door,
+      endpoint,
       image,
       storage: stack.storage,
       machineAuthorization: stack.machineAuthorization,

@@ -1,6 +1,6 @@
 /** Who has no password writes nothing, by no shape of a request, at the gateway and at the UI. */
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { Door } from "../e2e/attacks/raw.js";
+import type { Endpoint } from "../e2e/attacks/raw.js";
 import { attack, expectRefused, storing, writing } from "../e2e/intruder/attack.js";
 import { fuzzed } from "../e2e/intruder/fuzz.js";
 import { listing } from "../e2e/intruder/raw.js";
@@ -15,7 +15,7 @@ const SEED = 20_261_124;
 const FUZZED = Number(process.env.HEPHAESTUS_FUZZ ?? 20_000);
 
 let served: Served;
-let ui: Door;
+let ui: Endpoint;
 let homes: string[];
 let before: string[];
 let processes: string[];
@@ -25,7 +25,7 @@ const running = () => Promise.all(homes.map(processesOf));
 beforeAll(async () => {
   served = await serve({ registry: { delete: true } });
   const library = await serveLibrary(served);
-  ui = library.door;
+  ui = library.endpoint;
   homes = [served.home, library.home];
   before = listing(served.storage);
   processes = await running();
@@ -38,18 +38,18 @@ afterAll(() => served?.stack.stop());
 afterEach(async () => {
   expect(listing(served.storage)).toEqual(before);
   expect(await running()).toEqual(processes);
-  expect((await ask(served.door, "GET", "/v2/tools/hello/manifests/latest", [OCI])).status).toBe(200);
+  expect((await ask(served.endpoint, "GET", "/v2/tools/hello/manifests/latest", [OCI])).status).toBe(200);
 });
 
-const doors = () => [served.door, ui];
+const endpoints = () => [served.endpoint, ui];
 
 describe("somebody without a password", () => {
   test("writes by no method, target or disguise", async () => {
-    expectRefused(await attack(doors(), combinations().map(writing)), 0.6);
+    expectRefused(await attack(endpoints(), combinations().map(writing)), 0.6);
   });
 
   test("smuggles no second request past the first", async () => {
-    const { answers, ...faults } = await attack(doors(), SMUGGLING.map(storing));
+    const { answers, ...faults } = await attack(endpoints(), SMUGGLING.map(storing));
     expect(faults).toEqual({ opened: [], unanswered: [], failed: [] });
     // Refused for its form, or answered like the read that it is; then the upload is a request of its own, without a password.
     expect([...answers.keys()].sort()).toEqual([200, 400, 501]);
@@ -60,14 +60,14 @@ describe("somebody without a password", () => {
     for (const path of [upload, `${upload}?_state=x`, "/v2/a/b/blobs/uploads/"]) {
       for (const method of ["GET", "HEAD"]) {
         for (const headers of [[], ["Authorization: Bearer anonymous"]]) {
-          const { status } = await ask(served.door, method, path, headers);
+          const { status } = await ask(served.endpoint, method, path, headers);
           expect(status, `${method} ${path}`).toBe(headers.length > 0 ? 403 : 401);
         }
       }
     }
     // What is written in another way names nothing.
     for (const path of ["/v2/tools/hello/blobs/%75ploads/x", "/v2/a/b/blobs/uploads"])
-      expect((await ask(served.door, "GET", path)).status, path).toBe(404);
+      expect((await ask(served.endpoint, "GET", path)).status, path).toBe(404);
   });
 
   test("moves no address that the gateway names", async () => {
@@ -76,13 +76,13 @@ describe("somebody without a password", () => {
       "X-Forwarded-Host: evil.example",
       "Forwarded: host=evil.example;proto=https",
     ];
-    const challenge = await ask(served.door, "GET", "/v2/", headers);
+    const challenge = await ask(served.endpoint, "GET", "/v2/", headers);
     expect(challenge.headers["www-authenticate"]).toBe(
       'Bearer realm="http://localhost:5000/auth/token",service="localhost:5000"',
     );
     const found = { "/v2/": 401, "/v2": 301, "/": 302, "/v2/tools/hello/tags/list": 200 };
     for (const [path, status] of Object.entries(found)) {
-      const answer = await ask(served.door, "GET", path, headers);
+      const answer = await ask(served.endpoint, "GET", path, headers);
       expect(answer.status, path).toBe(status);
       expect(JSON.stringify(answer.headers), path).not.toContain("evil");
     }
@@ -100,7 +100,7 @@ describe("somebody without a password", () => {
 
   test(`finds no way in with ${FUZZED} mutated requests`, { timeout: 1_800_000 }, async () => {
     const started = performance.now();
-    const outcome = await attack(doors(), fuzzed(FUZZED / doors().length, SEED));
+    const outcome = await attack(endpoints(), fuzzed(FUZZED / endpoints().length, SEED));
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     const counts = [...outcome.answers]
       .sort(([a], [b]) => a - b)
@@ -126,9 +126,9 @@ test("inside the stack's network the reader writes for nobody, and the registry 
 
 test("who guesses passwords is slowed down, and nobody else", async () => {
   // At the other one the tests before have guessed from this address too.
-  const { door } = await serveGateway(served.stack, served.image);
+  const { endpoint } = await serveGateway(served.stack, served.image);
   const enter = async (authorization: string, path = "/auth/token", ...more: string[]) =>
-    (await ask(door, "GET", path, [authorization, ...more])).status;
+    (await ask(endpoint, "GET", path, [authorization, ...more])).status;
   expect(await enter(RIGHT)).toBe(200);
 
   const guesses: number[] = [];
@@ -143,5 +143,5 @@ test("who guesses passwords is slowed down, and nobody else", async () => {
   // Who proved right goes on, by login and by Basic; who only reads never notices.
   for (const path of ["/auth/token", "/v2/", "/v2/tools/hello/tags/list"])
     expect(await enter(RIGHT, path)).toBe(200);
-  expect((await ask(door, "GET", "/v2/tools/hello/tags/list")).status).toBe(200);
+  expect((await ask(endpoint, "GET", "/v2/tools/hello/tags/list")).status).toBe(200);
 });

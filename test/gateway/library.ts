@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { parse } from "yaml";
 import { COMPOSE_FILE } from "../../src/stack.js";
-import type { Door } from "../e2e/attacks/raw.js";
+import type { Endpoint } from "../e2e/attacks/raw.js";
 import { RECIPES } from "../support/standins/recipes.js";
 import { replace } from "./attacks/mutation.js";
 import { freePorts, HOST } from "./plainStack.js";
@@ -13,11 +13,11 @@ import type { Served } from "./served.js";
 
 const STANDINS = fileURLToPath(new URL("../support/standins", import.meta.url));
 
-/** Starts it before a gateway, and waits until it serves. @returns its door, and the folder of its files */
+/** Starts it before a gateway, and waits until it serves. @returns its endpoint, and the folder of its files */
 export async function serveLibrary({
   stack,
   url,
-}: Pick<Served, "stack" | "url">): Promise<{ door: Door; home: string }> {
+}: Pick<Served, "stack" | "url">): Promise<{ endpoint: Endpoint; home: string }> {
   const [port = 0] = await freePorts(1);
   const home = `${stack.folder}/library`;
   const pages = `${home}/html`;
@@ -62,7 +62,7 @@ export async function serveLibrary({
   ] as const;
   const plain = await readFile(`${STANDINS}/nginx/etc/nginx/nginx.conf`, "utf8");
   const config = places.reduce((changed, [what, by]) => replace(changed, what, by), plain);
-  const door = { name: "library", to: { host: HOST, port }, authority: `localhost:${port}` };
-  await stack.serveNginx(config, home, door);
-  return { door, home };
+  const endpoint = { name: "library", to: { host: HOST, port }, authority: `localhost:${port}` };
+  await stack.serveNginx(config, home, endpoint);
+  return { endpoint, home };
 }

@@ -42,8 +42,8 @@ interface Timed {
 /** Asks for a token from an address of its own, as `docker login` does. */
 async function login(user: string, password: string, localAddress: string): Promise<Timed> {
   const started = performance.now();
-  const door = { ...served.door, to: { ...served.door.to, localAddress } };
-  const { status, body } = await ask(door, "GET", "/auth/token", [basic(user, password)]);
+  const endpoint = { ...served.endpoint, to: { ...served.endpoint.to, localAddress } };
+  const { status, body } = await ask(endpoint, "GET", "/auth/token", [basic(user, password)]);
   return { status, body, milliseconds: performance.now() - started };
 }
 

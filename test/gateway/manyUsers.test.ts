@@ -21,14 +21,14 @@ beforeAll(async () => {
 afterAll(() => served?.stack.stop());
 
 const token = (user: string, password = PASSWORD) =>
-  ask(served.door, "GET", "/auth/token", [basic(user, password)]);
+  ask(served.endpoint, "GET", "/auth/token", [basic(user, password)]);
 const upload = (user: string) =>
-  ask(served.door, "POST", "/v2/tools/hello/blobs/uploads/", [basic(user, PASSWORD)]);
+  ask(served.endpoint, "POST", "/v2/tools/hello/blobs/uploads/", [basic(user, PASSWORD)]);
 
 test("each of them logs in and pushes until the account ends", async () => {
   expect((await token(LAST)).status).toBe(200);
   expect((await upload(LAST)).status).toBe(202);
-  await pushImage(served.door, RIGHT, "tools/hello", "again");
+  await pushImage(served.endpoint, RIGHT, "tools/hello", "again");
   const refused = await token(ENDED);
   expect([refused.status, refused.body]).toEqual([403, expect.stringContaining("ended on 2026-01-01")]);
   expect((await upload(ENDED)).status).toBe(403);

@@ -18,7 +18,7 @@ import { Secret } from "../../src/credentials/secret.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { machinesOf } from "../../src/secrets/generations.js";
 import { COMPOSE_FILE, renderFiles } from "../../src/stack.js";
-import { ask, type Door } from "../e2e/attacks/raw.js";
+import { ask, type Endpoint } from "../e2e/attacks/raw.js";
 import { CACHE } from "../support/checkout.js";
 import { goProgram } from "../support/goPrograms.js";
 import { fetchPrograms } from "./programs.js";
@@ -65,8 +65,8 @@ export class PlainStack {
     private readonly programs: string,
     /** The rendered files, by path. */
     readonly files: ReadonlyMap<string, string>,
-    readonly registry: Door,
-    readonly reader: Door,
+    readonly registry: Endpoint,
+    readonly reader: Endpoint,
     /** What the gateway sends to the registry for a user who writes. */
     readonly machineAuthorization: string,
   ) {}
@@ -102,7 +102,7 @@ export class PlainStack {
     const rendered = renderFiles(loaded.config, loadTemplates(), "hephaestus.yaml");
     const accounts = machineAccounts(1, machinesOf(loaded.config));
     const gatewaySecret = accounts.find(({ kind }) => kind === "gateway")?.content.reveal() ?? "";
-    const door = (name: string, at: number): Door => ({
+    const endpoint = (name: string, at: number): Endpoint => ({
       name,
       to: { host: HOST, port: at },
       authority: `localhost:${at}`,
@@ -113,8 +113,8 @@ export class PlainStack {
       folder,
       programs,
       new Map(rendered.map(({ path, text }) => [path, text])),
-      door("registry", registryPort),
-      door("reader", readerPort),
+      endpoint("registry", registryPort),
+      endpoint("reader", readerPort),
       /"(.*)"/.exec(gatewaySecret)?.[1] ?? "",
     );
     stacks.push(stack);
@@ -179,17 +179,17 @@ export class PlainStack {
   }
 
   /** Starts an nginx, and waits until it serves. */
-  async serveNginx(config: string, home: string, door: Door): Promise<void> {
+  async serveNginx(config: string, home: string, endpoint: Endpoint): Promise<void> {
     await mkdir(`${home}/tmp`, { recursive: true });
     await writeFile(`${home}/nginx.conf`, config);
     const globals = `daemon off;${process.getuid?.() === 0 ? " user root;" : ""}`;
     const prefix = `${this.programs}/nginx/usr/lib/nginx/`;
     const args = ["-p", prefix, "-e", `${home}/error.log`, "-c", `${home}/nginx.conf`, "-g", globals];
-    await this.run(["nginx", ...args], `${home}/log`, door, "/healthz");
+    await this.run(["nginx", ...args], `${home}/log`, endpoint, "/healthz");
   }
 
   /** Starts a program, and waits until it serves: a mutation that does not even start would count as noticed. */
-  async run([program = "", ...args]: string[], log: string, door: Door, path: string): Promise<void> {
+  async run([program = "", ...args]: string[], log: string, endpoint: Endpoint, path: string): Promise<void> {
     const file = openSync(log, "w");
     // A group of its own, so that what it starts ends with it.
     const child = spawn(program, args, {
@@ -204,11 +204,11 @@ export class PlainStack {
     child.once("error", ({ message }) => (fault = message));
     child.once("exit", (code, signal) => (fault = `it ended with ${code ?? signal}`));
     for (const deadline = performance.now() + START_MS; fault === undefined; await sleep(50)) {
-      const { status } = await ask(door, "GET", path);
+      const { status } = await ask(endpoint, "GET", path);
       if (fault === undefined && (status === 200 || status === 404)) return;
       if (performance.now() > deadline) fault = "it does not answer";
     }
-    throw new Error(`${door.name}: ${fault}: ${await readFile(log, "utf8").catch(() => "no log")}`);
+    throw new Error(`${endpoint.name}: ${fault}: ${await readFile(log, "utf8").catch(() => "no log")}`);
   }
 
   /** The processes that serve, each with those that it started as its group. */

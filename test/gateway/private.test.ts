@@ -61,17 +61,17 @@ test("nobody reads without a password", async () => {
   );
   expect(requests.length).toBeGreaterThan(4000);
   // Most of them are written in a way that names nothing.
-  expectRefused(await attack([served.door], requests.map(reading)), 0.2);
+  expectRefused(await attack([served.endpoint], requests.map(reading)), 0.2);
 });
 
 test("nobody writes without a password, and nobody gets a token", async () => {
-  expectRefused(await attack([served.door], combinations().map(reading)), 0.4);
+  expectRefused(await attack([served.endpoint], combinations().map(reading)), 0.4);
   expect(listing(served.storage)).toEqual(before);
 });
 
 test("who has one reads", async () => {
   // The attacks guessed from this address too.
-  const tags = async () => (await ask(served.door, "GET", "/v2/tools/hello/tags/list", [RIGHT])).status;
+  const tags = async () => (await ask(served.endpoint, "GET", "/v2/tools/hello/tags/list", [RIGHT])).status;
   await expect.poll(tags, { timeout: 60_000, interval: 3000 }).toBe(200);
 });
 

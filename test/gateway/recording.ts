@@ -1,5 +1,5 @@
 /** What a client sees of a registry, so that two of them can be compared. */
-import { type Answer, ask, type Door } from "../e2e/attacks/raw.js";
+import { type Answer, ask, type Endpoint } from "../e2e/attacks/raw.js";
 import { RIGHT } from "./attacks/site.js";
 
 /** Where an answer differs by nature, what is the same. */
@@ -18,11 +18,11 @@ const HEADERS = [
   ...["docker-distribution-api-version", "x-content-type-options"],
 ];
 
-export function seen({ status, headers, body }: Answer, door: Door, repository: string): Seen {
+export function seen({ status, headers, body }: Answer, endpoint: Endpoint, repository: string): Seen {
   const plain = (text = ""): string =>
     text
       .replaceAll(repository, "REPOSITORY")
-      .replaceAll(`http://${door.authority}`, "HOST")
+      .replaceAll(`http://${endpoint.authority}`, "HOST")
       .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "UUID")
       .replace(/_state=[\w%-]+/g, "_state=STATE")
       // What parts the ranges of a body.
@@ -37,17 +37,17 @@ export function seen({ status, headers, body }: Answer, door: Door, repository: 
   };
 }
 
-/** Does some work with a repository at a door, as the user, and records what is seen. */
+/** Does some work with a repository at an endpoint, as the user, and records what is seen. */
 export async function recorded(
-  door: Door,
+  endpoint: Endpoint,
   repository: string,
   work: (step: Step, repository: string) => Promise<void>,
 ): Promise<Seen[]> {
   const record: Seen[] = [];
   await work(async (method, path, headers = [], body = "") => {
-    const answer = await ask(door, method, path, [RIGHT, ...headers], body);
+    const answer = await ask(endpoint, method, path, [RIGHT, ...headers], body);
     const step = `${record.length + 1}. ${method}`;
-    record.push({ step, ...seen(answer, door, repository) });
+    record.push({ step, ...seen(answer, endpoint, repository) });
     return answer;
   }, repository);
   return record;

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TURNS } from "../../src/services/gatewayLimits.js";
 import { pushImage } from "../e2e/attacks/image.js";
-import { type Door, request, talk } from "../e2e/attacks/raw.js";
+import { type Endpoint, request, talk } from "../e2e/attacks/raw.js";
 import { CREDENTIALS } from "../e2e/stack.js";
 import * as access from "./attacks/accessProbes.js";
 import * as edge from "./attacks/edgeProbes.js";
@@ -84,18 +84,18 @@ describe.concurrent("at the gateway as it is it holds that", () => {
 });
 
 /** Two requests on one connection with a pause between them, as a proxy sends that keeps idle connections. */
-async function reuseAfter(door: Door, seconds: number): Promise<number[]> {
+async function reuseAfter(endpoint: Endpoint, seconds: number): Promise<number[]> {
   const get = (last: boolean) =>
-    request(door, "GET", "/v2/tools/hello/tags/list", last ? [] : ["Connection: keep-alive"]);
+    request(endpoint, "GET", "/v2/tools/hello/tags/list", last ? [] : ["Connection: keep-alive"]);
   const settings = {
     silenceMs: (seconds + 10) * 1000,
     later: [{ afterMs: seconds * 1000, bytes: get(true) }],
   };
-  return (await talk(door, get(false), settings)).statuses;
+  return (await talk(endpoint, get(false), settings)).statuses;
 }
 
 test.concurrent("a connection is kept for longer than Traefik keeps it, 90 seconds: one line says for how long", async () => {
-  const statuses = await Promise.all([3, 14].map((seconds) => reuseAfter(brief.door, seconds)));
+  const statuses = await Promise.all([3, 14].map((seconds) => reuseAfter(brief.endpoint, seconds)));
   expect(statuses).toEqual([[200, 200], [200]]);
   const lines = stack.file("gateway/nginx.conf").match(/(?<=keepalive_timeout )\d+(?=s;)/g);
   expect(lines).toHaveLength(1);

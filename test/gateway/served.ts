@@ -27,7 +27,7 @@ export async function serveGateway(
   const plan = { ...change(gatewayFiles(stack)), around: "stack" as const };
   const [site] = await startGateways(stack, [plan], image);
   if (site === undefined) throw new Error("startGateways() lost a gateway.");
-  const { port } = site.door.to as { port: number };
+  const { port } = site.endpoint.to as { port: number };
   return { ...site, stack, home: `${stack.folder}/gateway-${port}`, url: `http://${HOST}:${port}` };
 }
 

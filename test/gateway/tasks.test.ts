@@ -91,7 +91,7 @@ async function reads(count: number) {
   let longest = 0;
   for (let index = 0; index < count; index++) {
     const begun = performance.now();
-    const { status, body } = await ask(served.door, "GET", PATH);
+    const { status, body } = await ask(served.endpoint, "GET", PATH);
     answers.push(status === 200 ? body : String(status));
     longest = Math.max(longest, performance.now() - begun);
   }
@@ -104,7 +104,7 @@ function show(...now: readonly Task[]): void {
 }
 
 test("a name that has no address yet is no error, and is found when it has one", async () => {
-  expect((await ask(served.door, "GET", "/healthz")).status).toBe(200);
+  expect((await ask(served.endpoint, "GET", "/healthz")).status).toBe(200);
   expect((await reads(1)).answers).toEqual(["503"]);
   show("serves");
   await expect.poll(async () => (await reads(1)).answers, { timeout: 5000 }).toEqual(["task 0"]);
@@ -149,7 +149,7 @@ test("a gateway whose program cannot start serves nothing, and is not healthy", 
   const program = `${served.home}/gateway.js`;
   await writeFile(program, replace(await readFile(program, "utf8"), "/secrets/http-secret", "/secrets/none"));
   process.kill(Number(await readFile(`${served.home}/tmp/nginx.pid`, "utf8")), "SIGHUP");
-  const statusOf = async (path: string) => (await ask(served.door, "GET", path)).status;
+  const statusOf = async (path: string) => (await ask(served.endpoint, "GET", path)).status;
   // Workers with the old program still answer for a moment.
   await expect.poll(() => statusOf("/healthz"), { timeout: 5000 }).toBe(500);
   await expect.poll(() => statusOf(PATH), { timeout: 5000 }).toBe(503);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterAll, expect, test } from "vitest";
-import type { Door } from "../e2e/attacks/raw.js";
+import type { Endpoint } from "../e2e/attacks/raw.js";
 import { attack, expectRefused, storing, writing } from "../e2e/intruder/attack.js";
 import { combinations } from "../e2e/intruder/shapes.js";
 
@@ -13,7 +13,7 @@ afterAll(() => {
 });
 
 /** A server that answers all connections alike. */
-async function serve(answer: (socket: Socket) => void): Promise<Door> {
+async function serve(answer: (socket: Socket) => void): Promise<Endpoint> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket.on("error", () => {}));

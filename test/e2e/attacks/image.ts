@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Answer, ask, type Door } from "./raw.js";
+import { type Answer, ask, type Endpoint } from "./raw.js";
 
 export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 
@@ -21,7 +21,7 @@ export const digestOf = (bytes: string | Buffer): string =>
  * @param more what its layer and its manifest have beside the name of the repository
  */
 export async function pushImage(
-  door: Door,
+  endpoint: Endpoint,
   authorization: string,
   repository: string,
   tag: string,
@@ -34,9 +34,9 @@ export async function pushImage(
   });
   const layer = `layer of ${repository}${more}`;
   for (const blob of [config, layer]) {
-    const location = await startUpload(door, authorization, repository);
+    const location = await startUpload(endpoint, authorization, repository);
     const target = `${location}&digest=${digestOf(blob)}`;
-    expectStatus(await ask(door, "PUT", target, [authorization], blob), 201);
+    expectStatus(await ask(endpoint, "PUT", target, [authorization], blob), 201);
   }
   const part = (mediaType: string, bytes: string) => ({
     mediaType: `application/vnd.oci.image.${mediaType}`,
@@ -57,24 +57,28 @@ export async function pushImage(
     manifestDigest: digestOf(manifest),
     blobDigest: digestOf(layer),
   };
-  await putManifest(door, authorization, image, tag);
+  await putManifest(endpoint, authorization, image, tag);
   return image;
 }
 
 /** Gives an image that is there a tag. */
 export async function putManifest(
-  door: Door,
+  endpoint: Endpoint,
   authorization: string,
   { repository, manifest }: Image,
   tag: string,
 ): Promise<void> {
   const headers = [authorization, `Content-Type: ${MANIFEST_TYPE}`];
-  expectStatus(await ask(door, "PUT", `/v2/${repository}/manifests/${tag}`, headers, manifest), 201);
+  expectStatus(await ask(endpoint, "PUT", `/v2/${repository}/manifests/${tag}`, headers, manifest), 201);
 }
 
 /** @returns the path, with its query, where the upload goes on */
-export async function startUpload(door: Door, authorization: string, repository: string): Promise<string> {
-  const answer = await ask(door, "POST", `/v2/${repository}/blobs/uploads/`, [authorization]);
+export async function startUpload(
+  endpoint: Endpoint,
+  authorization: string,
+  repository: string,
+): Promise<string> {
+  const answer = await ask(endpoint, "POST", `/v2/${repository}/blobs/uploads/`, [authorization]);
   expectStatus(answer, 202);
   const { pathname, search } = new URL(answer.headers.location ?? "");
   return pathname + search;

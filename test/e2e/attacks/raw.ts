@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { basicValue } from "../../support/basic.js";
 
 /** Where raw bytes go: a port of this machine, from an address of it, or a Unix socket that a relay passes on. */
-export interface Door {
+export interface Endpoint {
   name: string;
   to: { host: string; port: number; localAddress?: string } | { path: string };
   /** What clients call it, as in a Host header. */
@@ -28,12 +28,12 @@ export interface TalkSettings {
 }
 
 /** Sends bytes as they are, and takes what comes until the server closes or falls silent. Never fails. */
-export function talk(door: Door, bytes: string | Buffer, settings: TalkSettings = {}): Promise<Talk> {
+export function talk(endpoint: Endpoint, bytes: string | Buffer, settings: TalkSettings = {}): Promise<Talk> {
   const { silenceMs = 1000, later = [] } = settings;
   const isHead = String(bytes).startsWith("HEAD ");
   return new Promise((resolve) => {
     const parts: Buffer[] = [];
-    const socket = connect(door.to);
+    const socket = connect(endpoint.to);
     const timers: NodeJS.Timeout[] = [];
     let ended = true;
     socket.setTimeout(silenceMs, () => {
@@ -78,7 +78,7 @@ function statusesIn(text: string): number[] {
 
 /** The bytes of a request as a well-behaved client writes it; the connection ends with its answer. */
 export function request(
-  door: Pick<Door, "authority">,
+  endpoint: Pick<Endpoint, "authority">,
   method: string,
   target: string,
   headers: readonly string[] = [],
@@ -86,7 +86,7 @@ export function request(
 ): string {
   const own = headers.map((header) => header.slice(0, header.indexOf(":")).trim().toLowerCase());
   const lines = [`${method} ${target} HTTP/1.1`];
-  if (!own.includes("host")) lines.push(`Host: ${door.authority}`);
+  if (!own.includes("host")) lines.push(`Host: ${endpoint.authority}`);
   if (!own.includes("connection")) lines.push("Connection: close");
   if (body !== "" && !own.includes("content-length") && !own.includes("transfer-encoding"))
     lines.push(`Content-Length: ${Buffer.byteLength(body, "latin1")}`);
@@ -101,13 +101,13 @@ export interface Answer {
 }
 
 export async function ask(
-  door: Door,
+  endpoint: Endpoint,
   method: string,
   target: string,
   headers: readonly string[] = [],
   body = "",
 ): Promise<Answer> {
-  const { text, statuses } = await talk(door, request(door, method, target, headers, body), {
+  const { text, statuses } = await talk(endpoint, request(endpoint, method, target, headers, body), {
     // A gateway without one of its limits checks everything at once: it answers late, but it answers.
     silenceMs: 60_000,
   });

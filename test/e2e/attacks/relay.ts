@@ -5,12 +5,12 @@
 import { connect, createServer } from "node:net";
 
 export interface RelayPlan {
-  doors: { socket: string; host: string; port: number }[];
+  endpoints: { socket: string; host: string; port: number }[];
 }
 
 const plan = JSON.parse(process.argv[2] ?? "") as RelayPlan;
 
-const opened = plan.doors.map(({ socket, host, port }) => {
+const opened = plan.endpoints.map(({ socket, host, port }) => {
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const target = connect({ host, port, allowHalfOpen: true });
     client.on("error", () => target.destroy()).on("close", () => target.destroy());

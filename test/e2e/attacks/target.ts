@@ -6,7 +6,7 @@ import { type Changes, CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "
 import type { Swarm } from "../swarm.js";
 import { Workspace } from "../workspace.js";
 import { type Image, pushImage } from "./image.js";
-import { basic, type Door } from "./raw.js";
+import { basic, type Endpoint } from "./raw.js";
 import type { RelayPlan } from "./relay.js";
 
 export type Service = "registry" | "reader" | "gateway" | "registry-ui";
@@ -66,12 +66,12 @@ export class Target {
     return `${this.workspace.folder}/data`;
   }
 
-  get gateway(): Door {
+  get gateway(): Endpoint {
     const { registryPort, registry } = this.workspace;
     return { name: "gateway", to: { host: "127.0.0.1", port: registryPort }, authority: registry };
   }
 
-  get ui(): Door {
+  get ui(): Endpoint {
     const { uiPort } = this.workspace;
     return { name: "UI", to: { host: "127.0.0.1", port: uiPort }, authority: `localhost:${uiPort}` };
   }
@@ -106,19 +106,19 @@ export class Target {
     this.extras.push((await this.docker("run", "--detach", ...args)).trim());
   }
 
-  /** Doors to addresses that are reached from inside a service's container, in its network namespace. */
-  async doorsFrom(
+  /** Endpoints to addresses that are reached from inside a service's container, in its network namespace. */
+  async endpointsFrom(
     service: Service,
     places: { name: string; host: string; port: number; authority?: string }[],
-  ): Promise<Door[]> {
+  ): Promise<Endpoint[]> {
     const { pid } = await this.container(service);
-    const doors = places.map(({ name, host, port, authority }) => ({
+    const endpoints = places.map(({ name, host, port, authority }) => ({
       name,
-      to: { path: `${this.workspace.folder}/door-${++this.sockets}` },
+      to: { path: `${this.workspace.folder}/endpoint-${++this.sockets}` },
       authority: authority ?? `${host}:${port}`,
     }));
     const plan: RelayPlan = {
-      doors: doors.map(({ to }, index) => ({ socket: to.path, host: "", port: 0, ...places[index] })),
+      endpoints: endpoints.map(({ to }, index) => ({ socket: to.path, host: "", port: 0, ...places[index] })),
     };
     const program = fileURLToPath(new URL("./relay.ts", import.meta.url));
     const node = [process.execPath, "--import", import.meta.resolve("tsx"), program, JSON.stringify(plan)];
@@ -128,11 +128,11 @@ export class Target {
     this.relays.push(relay);
     const [line] = (await once(relay.stdout, "data")) as [Buffer];
     if (!String(line).startsWith("ready")) throw new Error(`The relay in ${service} says ${line}.`);
-    return doors;
+    return endpoints;
   }
 
   /** Registry and reader, as a program in the UI's container would reach them. */
-  async inside(): Promise<{ registry: Door; reader: Door }> {
+  async inside(): Promise<{ registry: Endpoint; reader: Endpoint }> {
     const places = await Promise.all(
       (["registry", "reader"] as const).map(async (name) => ({
         name,
@@ -140,8 +140,8 @@ export class Target {
         port: 5000,
       })),
     );
-    const [registry, reader] = await this.doorsFrom("registry-ui", places);
-    if (registry === undefined || reader === undefined) throw new Error("doorsFrom() lost a door.");
+    const [registry, reader] = await this.endpointsFrom("registry-ui", places);
+    if (registry === undefined || reader === undefined) throw new Error("endpointsFrom() lost an endpoint.");
     return { registry, reader };
   }
 

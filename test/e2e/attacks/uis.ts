@@ -1,7 +1,7 @@
 /** The UI beside the real one, without a part of what keeps it from writing. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { expect } from "vitest";
-import { ask, type Door } from "./raw.js";
+import { ask, type Endpoint } from "./raw.js";
 import type { Target } from "./target.js";
 
 /**
@@ -9,7 +9,7 @@ import type { Target } from "./target.js";
  *
  * @param methods the text of `00-methods.conf`; undefined where there shall be none
  */
-export async function startUi(target: Target, port: number, methods: string | undefined): Promise<Door> {
+export async function startUi(target: Target, port: number, methods: string | undefined): Promise<Endpoint> {
   const ui = await target.container("registry-ui");
   const folder = `${target.workspace.folder}/ui-${port}`;
   await mkdir(folder);
@@ -26,14 +26,16 @@ export async function startUi(target: Target, port: number, methods: string | un
     ...[...environment, `NGINX_LISTEN_PORT=${port}`].flatMap((line) => ["--env", line]),
     container.Config.Image,
   );
-  const [door] = await target.doorsFrom("registry-ui", [{ name: `UI ${port}`, host: "127.0.0.1", port }]);
-  if (door === undefined) throw new Error("doorsFrom() lost a door.");
-  await untilUp(door);
-  return door;
+  const [endpoint] = await target.endpointsFrom("registry-ui", [
+    { name: `UI ${port}`, host: "127.0.0.1", port },
+  ]);
+  if (endpoint === undefined) throw new Error("endpointsFrom() lost an endpoint.");
+  await untilUp(endpoint);
+  return endpoint;
 }
 
 /** What does not even start would write nothing. */
-const untilUp = (door: Door): Promise<unknown> =>
+const untilUp = (endpoint: Endpoint): Promise<unknown> =>
   expect
-    .poll(async () => (await ask(door, "GET", "/healthz")).status, { timeout: 40_000, interval: 100 })
+    .poll(async () => (await ask(endpoint, "GET", "/healthz")).status, { timeout: 40_000, interval: 100 })
     .toSatisfy((status) => status === 200 || status === 404);

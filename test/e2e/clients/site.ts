@@ -7,7 +7,7 @@ import { type Client, PASSWORDS, userAndPassword, type Who } from "./client.js";
 import { type Images, TAG } from "./images.js";
 import { pushLayout } from "./oci.js";
 import { OciClient } from "./ociClient.js";
-import { type SlowDoor, slowDoor } from "./slowDoor.js";
+import { type SlowEndpoint, slowEndpoint } from "./slowEndpoint.js";
 
 const lineOf = (who: "guest" | "old") => `${who}:${bcrypt.hashSync(PASSWORDS[who], 10)}\n`;
 const HTPASSWD = `${CREDENTIALS.REGISTRY_HTPASSWD}# until old 20251231\n${lineOf("guest")}${lineOf("old")}`;
@@ -23,7 +23,7 @@ export class Site {
   /** Pushes that are under way, by the titles of their clients. */
   readonly slowPushes = new Map<string, Promise<Run>>();
   private readonly slowClients: Client[] = [];
-  private slow?: SlowDoor;
+  private slow?: SlowEndpoint;
 
   private constructor(
     readonly workspace: Workspace,
@@ -51,7 +51,7 @@ export class Site {
 
   /** Begins a push by each client, of which one upload takes longer than a token lasts. */
   async pushSlowly(clientsAt: (workspace: Workspace) => Iterable<Client>): Promise<void> {
-    this.slow = await slowDoor(this.workspace.registryUrl, SLOW_MS);
+    this.slow = await slowEndpoint(this.workspace.registryUrl, SLOW_MS);
     const elsewhere: Workspace = Object.create(this.workspace, {
       registry: { value: this.slow.registry },
       folder: { value: `${this.workspace.folder}/slow` },

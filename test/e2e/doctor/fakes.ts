@@ -9,7 +9,7 @@ export async function listen(server: Server, port = 0): Promise<{ url: string; p
 }
 
 /** Who lets everybody do everything, and whose clock is a quarter of an hour behind. */
-export const openDoor = (): Server =>
+export const openEndpoint = (): Server =>
   createServer((request, response) => {
     response.setHeader("date", new Date(Date.now() - 900_000).toUTCString());
     response.writeHead(request.method === "GET" ? 200 : 202).end("{}");

@@ -1,6 +1,6 @@
 /** Sends attacks, and judges what came back. */
 import { expect } from "vitest";
-import { type Door, talk } from "../attacks/raw.js";
+import { type Endpoint, talk } from "../attacks/raw.js";
 import { type RawRequest, requestText } from "./raw.js";
 
 /** Bytes that are sent, one for each character, and which answers would let the attacker in. */
@@ -27,28 +27,29 @@ const MOST_UNANSWERED = 50;
 const FAILURES = [500, 502, 503, 504];
 
 /**
- * Sends each attack through each door, some at a time.
+ * Sends each attack through each endpoint, some at a time.
  *
  * @param silenceMs how long nothing may come before a connection is given up
  */
 export async function attack(
-  doors: readonly Door[],
+  endpoints: readonly Endpoint[],
   attacks: Iterable<Attack>,
   silenceMs = SILENCE_MS,
 ): Promise<Outcome> {
   const outcome: Outcome = { answers: new Map(), opened: [], unanswered: [], failed: [] };
   function* everywhere() {
-    for (const { bytes, opens } of attacks) for (const door of doors) yield { bytes, opens, door };
+    for (const { bytes, opens } of attacks)
+      for (const endpoint of endpoints) yield { bytes, opens, endpoint };
   }
   const queue = everywhere();
   const worker = async () => {
-    for (const { bytes, opens, door } of queue) {
+    for (const { bytes, opens, endpoint } of queue) {
       if (outcome.unanswered.length >= MOST_UNANSWERED) return;
-      const { statuses, text } = await talk(door, bytes, { silenceMs });
+      const { statuses, text } = await talk(endpoint, bytes, { silenceMs });
       // 100 Continue says nothing yet.
       const final = statuses.filter((status) => status >= 200);
       const [first = 0] = final;
-      const what = `${door.name}: ${statuses.join(", ")} ${JSON.stringify(bytes)}`;
+      const what = `${endpoint.name}: ${statuses.join(", ")} ${JSON.stringify(bytes)}`;
       if (text === "" || (final.length === 0 && statuses.length > 0)) outcome.unanswered.push(what);
       else outcome.answers.set(first, (outcome.answers.get(first) ?? 0) + 1);
       if (opens(final, text)) outcome.opened.push(what);

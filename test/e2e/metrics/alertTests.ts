@@ -38,7 +38,11 @@ function cases(stack: string, folder: string): AlertCase[] {
     [`node_filesystem_size_bytes${root}`]: "100x2000",
   });
   const ofDisk = { stack, instance: "node", device: "/dev/sdb", mountpoint: folder, job: `${stack}-disk` };
-  const ofDoor = { stack, instance: "https://registry.forge.example/healthz", job: `${stack}-front-door` };
+  const ofEndpoint = {
+    stack,
+    instance: "https://registry.forge.example/healthz",
+    job: `${stack}-front-door`,
+  };
   return [
     {
       alert: "HephaestusServiceDown",
@@ -80,7 +84,7 @@ function cases(stack: string, folder: string): AlertCase[] {
       series: { ...healthy, [`probe_success${probed}`]: "0x2000" },
       silent: 4,
       firing: 6,
-      labels: { severity: "critical", ...ofDoor },
+      labels: { severity: "critical", ...ofEndpoint },
     },
     {
       alert: "HephaestusCertificateExpiring",
@@ -91,7 +95,7 @@ function cases(stack: string, folder: string): AlertCase[] {
       },
       silent: DAY + HOUR - 1,
       firing: DAY + HOUR + 2,
-      labels: { severity: "warning", ...ofDoor },
+      labels: { severity: "warning", ...ofEndpoint },
     },
   ];
 }

@@ -32,12 +32,12 @@ export class Load {
   private readonly workers: Promise<void>[];
 
   constructor(
-    doors: readonly string[],
+    endpoints: readonly string[],
     private readonly population: Population,
   ) {
-    this.workers = doors.flatMap((door) => [
-      ...[0, 1, 2].map((offset) => this.read(door, offset)),
-      this.push(door),
+    this.workers = endpoints.flatMap((endpoint) => [
+      ...[0, 1, 2].map((offset) => this.read(endpoint, offset)),
+      this.push(endpoint),
     ]);
   }
 
@@ -47,7 +47,7 @@ export class Load {
     return this.counts;
   }
 
-  private async read(door: string, offset: number): Promise<void> {
+  private async read(endpoint: string, offset: number): Promise<void> {
     const manifests = [...this.population.manifests];
     const blobs = [...this.population.blobs];
     // As fast as it can it would only measure the machine.
@@ -55,9 +55,9 @@ export class Load {
       const [name = "", digest = ""] = manifests[turn % manifests.length] ?? [];
       const [repository, tag] = name.split(":");
       const [blob = "", { repository: owner } = { repository: "" }] = blobs[turn % blobs.length] ?? [];
-      await this.one(`${door}/v2/${repository}/manifests/${tag}`, digest);
-      await this.one(`${door}/v2/${repository}/manifests/${digest}`, digest);
-      await this.one(`${door}/v2/${owner}/blobs/${blob}`, blob);
+      await this.one(`${endpoint}/v2/${repository}/manifests/${tag}`, digest);
+      await this.one(`${endpoint}/v2/${repository}/manifests/${digest}`, digest);
+      await this.one(`${endpoint}/v2/${owner}/blobs/${blob}`, blob);
     }
   }
 
@@ -98,11 +98,11 @@ export class Load {
     if (failure !== "") this.counts.failures.push(failure);
   }
 
-  private async push(door: string): Promise<void> {
-    const pusher = new Pusher(door);
+  private async push(endpoint: string): Promise<void> {
+    const pusher = new Pusher(endpoint);
     for (let number = 0; !this.ended; number++) {
       const tag = `t${number}`;
-      const repository = `pushed/${new URL(door).hostname.replaceAll(".", "-")}`;
+      const repository = `pushed/${new URL(endpoint).hostname.replaceAll(".", "-")}`;
       for (let attempt = 0; ; attempt++) {
         const failure = await pusher.image(repository, [], tag).then(
           () => undefined,

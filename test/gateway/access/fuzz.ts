@@ -1,7 +1,7 @@
 /** Fuzzed requests of users and of nobody, judged by the model of the rules: by what they read, change and are told. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf, type Image, pushImage, putManifest } from "../../e2e/attacks/image.js";
-import { ask, basic, type Door, type Talk, talk } from "../../e2e/attacks/raw.js";
+import { ask, basic, type Endpoint, type Talk, talk } from "../../e2e/attacks/raw.js";
 import { seeded } from "../../e2e/intruder/fuzz.js";
 import { type Drawn, draw, type World } from "./fuzzRequests.js";
 import { type Change, type Contents, changes, contents, holders } from "./fuzzStorage.js";
@@ -47,9 +47,9 @@ export interface Fuzzed extends Pick<World, "inside" | "untimely"> {
   /** The registry's folder. */
   storage: string;
   /** Where rules are judged. */
-  gateway: Door;
+  gateway: Endpoint;
   /** Where everything may be written. */
-  registry: Door;
+  registry: Endpoint;
   /** What stands in no answer. */
   secrets: readonly string[];
 }
@@ -76,7 +76,7 @@ const marker = (repository: string, seed: number): string =>
 
 /** Puts images of some repositories where they belong, each with its marker. */
 async function fill(
-  registry: Door,
+  registry: Endpoint,
   repositories: readonly string[],
   seed: number,
 ): Promise<[string, Image][]> {
@@ -91,7 +91,7 @@ async function fill(
 }
 
 /** The token that somebody gets for a password. */
-async function tokenOf(gateway: Door, caller: Caller): Promise<string> {
+async function tokenOf(gateway: Endpoint, caller: Caller): Promise<string> {
   const { body } = await ask(gateway, "GET", "/auth/token?service=localhost", credentialOf(caller));
   return (JSON.parse(body) as { token: string }).token;
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import bcrypt from "bcryptjs";
 import { tokensOf } from "../../../src/services/gateway/program/tokens.js";
 import { type Image, pushImage, putManifest } from "../../e2e/attacks/image.js";
-import { basic, type Door } from "../../e2e/attacks/raw.js";
+import { basic, type Endpoint } from "../../e2e/attacks/raw.js";
 import { Authelia } from "../../support/authelia.js";
 import { basicValue } from "../../support/basic.js";
 import { type GatewayFiles, gatewayFiles } from "../gateways.js";
@@ -61,7 +61,7 @@ export async function startRuledStack(registry: Record<string, unknown> = {}): P
 async function fuzzedOf(
   { storage, folder, machineAuthorization }: PlainStack,
   { config }: GatewayFiles,
-  registry: Door,
+  registry: Endpoint,
 ): Promise<RuledStack["fuzzed"]> {
   const httpSecret = await readFile(`${folder}/secrets/http-secret`, "utf8");
   const credentials = [...USERS, ...Object.keys(PEOPLE)].map((user) => basicValue(user, PASSWORD));

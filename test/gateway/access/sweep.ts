@@ -1,7 +1,7 @@
 /** Every permission of everyone at every repository, asked of a running gateway and compared with the model. */
 import { concurrently } from "../../../src/host/concurrently.js";
 import { digestOf, type Image, MANIFEST_TYPE, pushImage } from "../../e2e/attacks/image.js";
-import { type Answer, basic, type Door } from "../../e2e/attacks/raw.js";
+import { type Answer, basic, type Endpoint } from "../../e2e/attacks/raw.js";
 import { ask } from "../attacks/site.js";
 import { CALLERS, type Caller, isImmutable, may, type Permission, REPOSITORIES } from "./model.js";
 
@@ -108,7 +108,7 @@ export type Part = "ends" | "catalogs" | "reserved" | "immutable" | "spellings" 
 
 export class Sweep {
   constructor(
-    private readonly door: Door,
+    private readonly endpoint: Endpoint,
     private readonly images: ReadonlyMap<string, Image>,
   ) {}
 
@@ -119,7 +119,7 @@ export class Sweep {
   }
 
   ask(caller: Caller, { method, target, headers = [], body }: Omit<Question, "permission" | "right">) {
-    return ask(this.door, method, target, [...credentialOf(caller), ...headers], body);
+    return ask(this.endpoint, method, target, [...credentialOf(caller), ...headers], body);
   }
 
   /** Throws a `Difference` at the first answer that the model does not give. */
@@ -165,7 +165,7 @@ export class Sweep {
         ["GET", "/v2/shop/private/manifests/latest"],
         ["POST", "/v2/other/blobs/uploads/"],
       ] as const) {
-        const { status, body } = await ask(this.door, method, target, [basic(user, PASSWORD), OCI]);
+        const { status, body } = await ask(this.endpoint, method, target, [basic(user, PASSWORD), OCI]);
         if (status !== 403 || !body.includes(`the account ${user} ended on 20`))
           throw new Difference(`${user} has ended: ${method} ${target} gave ${status} ${body}`);
       }
@@ -291,7 +291,7 @@ export class Sweep {
       const repository = `${group}/once-${process.hrtime.bigint()}`;
       const base = `/v2/${repository}`;
       const { manifest, manifestDigest, blobDigest } = await pushImage(
-        this.door,
+        this.endpoint,
         basic(pusher, PASSWORD),
         repository,
         "part",

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, vi } from "vitest";
 import { CHECK_LIMITS, TURNS } from "../../../src/services/gatewayLimits.js";
-import type { Door } from "../../e2e/attacks/raw.js";
+import type { Endpoint } from "../../e2e/attacks/raw.js";
 import type { HeldChecks } from "./heldChecks.js";
 import { ask, manifest, OCI, type Probe, RIGHT, type Site, uploadState, wrong } from "./site.js";
 
@@ -45,14 +45,14 @@ const BUSY = "too many logins are being checked";
  * @returns how many were answered 401
  */
 async function exhaust(
-  door: Door,
+  endpoint: Endpoint,
   headers: readonly string[] = [],
   targets: readonly string[] = ["/v2/"],
 ): Promise<number> {
   let refused = 0;
   for (let round = 0; round < 15; round++) {
     const target = targets[round % targets.length] ?? "";
-    const guesses = await atOnce(4, () => ask(door, "GET", target, [wrong(), ...headers]));
+    const guesses = await atOnce(4, () => ask(endpoint, "GET", target, [wrong(), ...headers]));
     const answers = guesses.map(({ status }) => status);
     refused += answers.filter((status) => status === 401).length;
     if (answers.every((status) => status === 429)) return refused;
@@ -65,12 +65,12 @@ const comeBack = (begin: number): number =>
   1 + Math.floor(((performance.now() - begin) / 60_000) * CHECK_LIMITS.wrongPerMinute);
 
 export const guessesAreLimitedAndNobodyElseIs: Probe = async (site) => {
-  const { door } = site;
-  await waitForStatus(door, RIGHT, 200);
+  const { endpoint } = site;
+  await waitForStatus(endpoint, RIGHT, 200);
   const targets = ["/auth/token", uploadState(site), "/v2/"];
-  expect(await exhaust(door, [], targets)).toBeGreaterThanOrEqual(10);
+  expect(await exhaust(endpoint, [], targets)).toBeGreaterThanOrEqual(10);
   const flood = (target: string, headers: string[] = []) =>
-    atOnce(30, () => ask(door, "GET", target, [wrong(), ...headers]));
+    atOnce(30, () => ask(endpoint, "GET", target, [wrong(), ...headers]));
   const disguise = [
     `X-Forwarded-For: 198.51.100.${++marks % 250}`,
     `X-Client-Address: 198.51.100.${++marks % 250}`,
@@ -86,20 +86,20 @@ export const guessesAreLimitedAndNobodyElseIs: Probe = async (site) => {
     expect(body).toContain(OWN);
   }
   for (const [index, status] of [200, 404, 200].entries())
-    expect((await ask(door, "GET", targets[index] ?? "", [RIGHT])).status).toBe(status);
-  expect((await ask(door, "GET", manifest(site), [OCI])).status).toBe(200);
+    expect((await ask(endpoint, "GET", targets[index] ?? "", [RIGHT])).status).toBe(status);
+  expect((await ask(endpoint, "GET", manifest(site), [OCI])).status).toBe(200);
 };
 
 /** Where checks are held. */
 export const theSameWrongPasswordIsOneGuess: Probe = async (site) => {
-  const { door } = site;
+  const { endpoint } = site;
   const checks = checksOf(site);
   const same = wrong();
-  const one = () => ask(door, "GET", "/v2/", [same]);
+  const one = () => ask(endpoint, "GET", "/v2/", [same]);
   checks.hold();
   const answers = answersOf(20, one);
   // It was sent last, so the gateway has all of them.
-  await ask(door, "GET", "/healthz");
+  await ask(endpoint, "GET", "/healthz");
   await vi.waitFor(() => expect(checks.count({ queue: "swift" })).toBeGreaterThan(0), A_MINUTE);
   checks.release();
   const asked = () => checks.count({ queue: "swift" });
@@ -110,49 +110,49 @@ export const theSameWrongPasswordIsOneGuess: Probe = async (site) => {
 };
 
 /** Where the gateway remembers an answer for 2 seconds: who was right is asked about again, and waits for nobody. */
-export const whoWasRightBeforeWaitsForNobody: Probe = async ({ door }) => {
-  await waitForStatus(door, RIGHT, 200);
+export const whoWasRightBeforeWaitsForNobody: Probe = async ({ endpoint }) => {
+  await waitForStatus(endpoint, RIGHT, 200);
   // Who is not known is refused from here on.
-  await exhaust(door);
+  await exhaust(endpoint);
   await sleep(FORGOTTEN_MS);
-  const logins = await atOnce(20, () => ask(door, "GET", "/v2/", [RIGHT]));
+  const logins = await atOnce(20, () => ask(endpoint, "GET", "/v2/", [RIGHT]));
   expect(new Set(logins.map(({ status }) => status))).toEqual(new Set([200]));
 };
 
 /** Whose address may not guess any more is still told to log in, for nothing was asked about a password. */
-export const aRefusalNeedsNoCheck: Probe = async ({ door, image }) => {
-  await exhaust(door);
+export const aRefusalNeedsNoCheck: Probe = async ({ endpoint, image }) => {
+  await exhaust(endpoint);
   const target = `/v2/${image.repository}/manifests/evil`;
   for (const [method, path, headers] of [
     ["PUT", target, []],
     ["GET", "/v2/", ["Authorization: Digest x"]],
   ] as const) {
-    const answer = await ask(door, method, path, headers);
+    const answer = await ask(endpoint, method, path, headers);
     expect([answer.status, answer.headers["www-authenticate"]?.slice(0, 6)]).toEqual([401, "Bearer"]);
   }
 };
 
 /** Where the gateway remembers an answer for 2 seconds: a wrong password that was asked about before is no known one. */
-export const aWrongPasswordIsNeverKnown: Probe = async ({ door }) => {
+export const aWrongPasswordIsNeverKnown: Probe = async ({ endpoint }) => {
   const old = Array.from({ length: 8 }, wrong);
   const statuses = () =>
-    Promise.all(old.map(async (guess) => (await ask(door, "GET", "/v2/", [guess])).status));
+    Promise.all(old.map(async (guess) => (await ask(endpoint, "GET", "/v2/", [guess])).status));
   expect(await statuses()).toEqual(old.map(() => 401));
-  await exhaust(door);
+  await exhaust(endpoint);
   await sleep(FORGOTTEN_MS);
   // Some guesses a minute are judged.
   expect((await statuses()).filter((status) => status === 429).length).toBeGreaterThan(4);
 };
 
 /** Where X-Forwarded-For is believed. */
-const guessFrom = (door: Door, address: string) =>
-  ask(door, "GET", "/v2/", [wrong(), `X-Forwarded-For: ${address}`]);
+const guessFrom = (endpoint: Endpoint, address: string) =>
+  ask(endpoint, "GET", "/v2/", [wrong(), `X-Forwarded-For: ${address}`]);
 
 /** Where checks are held, and turns and guesses come back in a minute: one address does not take the turns of others; all of them together may. */
 export const guessesOfEverybodyAreLimited: Probe = async (site) => {
-  const { door } = site;
+  const { endpoint } = site;
   const checks = checksOf(site);
-  const from = (address: string) => guessFrom(door, address);
+  const from = (address: string) => guessFrom(endpoint, address);
   const inTurn = () => checks.count({ queue: "pace" });
   // Passwords are guessed, a few at a time, until the gateway notices it.
   for (let index = 0; inTurn() === 0; index += 5) {
@@ -187,7 +187,7 @@ export const whoComesBackAfterARollIsCheckedAtOnce: Probe = async (site) => {
   const checks = checksOf(site);
   const { atOnceOfAddress } = TURNS;
   checks.hold();
-  const refused = answersOf(105, () => guessFrom(site.door, "198.51.100.7"));
+  const refused = answersOf(105, () => guessFrom(site.endpoint, "198.51.100.7"));
   const [swift, slow] = [() => checks.count({ queue: "swift" }), () => checks.count({ queue: "pace" })];
   // All networks together have 111 places, so those of one are less.
   await vi.waitFor(
@@ -207,33 +207,33 @@ export const whoComesBackAfterARollIsCheckedAtOnce: Probe = async (site) => {
 };
 
 /** Where X-Forwarded-For is believed. */
-export const aNetworkOfIpv6CountsAsOneAddress: Probe = async ({ door }) => {
+export const aNetworkOfIpv6CountsAsOneAddress: Probe = async ({ endpoint }) => {
   for (const [network, same, other] of [
     ["2001:db8:1:2::1", "2001:db8:1:2:aaaa:bbbb:cccc:dddd", "2001:db8:1:3::1"],
     ["2001:db8::1", "2001:db8::ffff:2:3:4", "2001:db8:0:1::1"],
   ] as const) {
-    await exhaust(door, [`X-Forwarded-For: ${network}`]);
+    await exhaust(endpoint, [`X-Forwarded-For: ${network}`]);
     // One guess may have come back meanwhile; an address that counted apart would have ten.
-    const statuses = [(await guessFrom(door, same)).status, (await guessFrom(door, same)).status];
+    const statuses = [(await guessFrom(endpoint, same)).status, (await guessFrom(endpoint, same)).status];
     expect(statuses, same).toContain(429);
-    expect((await guessFrom(door, other)).status, other).toBe(401);
+    expect((await guessFrom(endpoint, other)).status, other).toBe(401);
   }
 };
 
 /** What makes the registry answer something else than 401 does not make a guess free. */
-export const guessesInAnyFormAreCounted: Probe = async ({ door }) => {
-  await exhaust(door, ["Referer: \x1b"]);
+export const guessesInAnyFormAreCounted: Probe = async ({ endpoint }) => {
+  await exhaust(endpoint, ["Referer: \x1b"]);
 };
 
 /** Where checks are held: guesses of one network that wait while others of it are wrong are not judged. */
 export const whoWaitsForATurnIsLookedAtAgain: Probe = async (site) => {
-  const { door } = site;
+  const { endpoint } = site;
   const checks = checksOf(site);
   const network = "198.51.100.9";
   const count = TURNS.atOnceOfAddress;
   checks.hold();
   // The first ones are judged at once, and those behind them wait for some seconds.
-  const answers = answersOf(count, () => guessFrom(door, network));
+  const answers = answersOf(count, () => guessFrom(endpoint, network));
   const asked = () => checks.count({ network });
   await vi.waitFor(() => expect(asked()).toBeGreaterThan(CHECK_LIMITS.wrongAtOnce), A_MINUTE);
   checks.release();
@@ -243,19 +243,19 @@ export const whoWaitsForATurnIsLookedAtAgain: Probe = async (site) => {
 };
 
 /** Where X-Forwarded-For is believed. */
-export const oneAddressIsNotRefusedForAnother: Probe = async ({ door }) => {
-  await exhaust(door, ["X-Forwarded-For: 198.51.100.3"]);
+export const oneAddressIsNotRefusedForAnother: Probe = async ({ endpoint }) => {
+  await exhaust(endpoint, ["X-Forwarded-For: 198.51.100.3"]);
   // Many, since a limit lets one more through every 3 seconds; one by one, since all addresses share the turns.
   for (let guess = 0; guess < 8; guess++) {
-    const other = await ask(door, "GET", "/v2/", [wrong(), "X-Forwarded-For: 198.51.100.4"]);
+    const other = await ask(endpoint, "GET", "/v2/", [wrong(), "X-Forwarded-For: 198.51.100.4"]);
     expect(other.status).toBe(401);
   }
 };
 
 /** A password that has not proved right lately waits its turn while its address has guessed too often. */
-async function waitForStatus(door: Door, header: string, status: number): Promise<void> {
+async function waitForStatus(endpoint: Endpoint, header: string, status: number): Promise<void> {
   for (let tries = 0; tries < 30; tries++) {
-    if ((await ask(door, "GET", "/v2/", [header])).status === status) return;
+    if ((await ask(endpoint, "GET", "/v2/", [header])).status === status) return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   expect.fail(`no answer ${status} to this credential`);

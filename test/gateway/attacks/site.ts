@@ -1,13 +1,13 @@
 /** What the probes share. */
 
 import { type Image, MANIFEST_TYPE } from "../../e2e/attacks/image.js";
-import { type Answer, basic, type Door, ask as rawAsk } from "../../e2e/attacks/raw.js";
+import { type Answer, basic, type Endpoint, ask as rawAsk } from "../../e2e/attacks/raw.js";
 import { PASSWORD, USER } from "../../e2e/stack.js";
 import type { HeldChecks } from "./heldChecks.js";
 
 /** A gateway for pull: anonymous, and what is around it. */
 export interface Site {
-  door: Door;
+  endpoint: Endpoint;
   image: Image;
   /** The registry's folder on disk. */
   storage: string;
@@ -53,6 +53,6 @@ export const manifest = ({ image }: Site): string => `/v2/${image.repository}/ma
 export const uploadState = ({ image }: Site): string =>
   `/v2/${image.repository}/blobs/uploads/00000000-0000-4000-8000-000000000000`;
 
-export async function cancel(door: Door, target: string): Promise<void> {
-  await ask(door, "DELETE", target, [RIGHT]);
+export async function cancel(endpoint: Endpoint, target: string): Promise<void> {
+  await ask(endpoint, "DELETE", target, [RIGHT]);
 }

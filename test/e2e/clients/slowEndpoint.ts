@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-export interface SlowDoor {
+export interface SlowEndpoint {
   /** Where clients find it, without a scheme. */
   registry: string;
   close: () => void;
@@ -13,7 +13,7 @@ export interface SlowDoor {
  * @param url of the gateway
  * @param milliseconds that the first upload of each repository takes
  */
-export async function slowDoor(url: string, milliseconds: number): Promise<SlowDoor> {
+export async function slowEndpoint(url: string, milliseconds: number): Promise<SlowEndpoint> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const own = `localhost:${(server.address() as AddressInfo).port}`;

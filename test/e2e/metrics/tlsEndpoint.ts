@@ -9,7 +9,7 @@ export interface Asked {
 }
 
 /** Ends TLS in Traefik's place, and sends to the tasks in turn. */
-export class TlsDoor {
+export class TlsEndpoint {
   /** Whether it answers 503 instead. */
   isBroken = false;
   private turn = 0;
@@ -38,10 +38,10 @@ export class TlsDoor {
     port: number,
     certificate: SelfSigned,
     tasks: ReadonlyMap<string, readonly string[]>,
-  ): Promise<TlsDoor> {
-    const door = new TlsDoor(port, certificate, tasks);
-    await listen(door.server, port);
-    return door;
+  ): Promise<TlsEndpoint> {
+    const endpoint = new TlsEndpoint(port, certificate, tasks);
+    await listen(endpoint.server, port);
+    return endpoint;
   }
 
   /** Shows another certificate from now on. */
