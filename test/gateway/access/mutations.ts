@@ -155,7 +155,7 @@ export const accessMutations = (settings: string): AccessMutation[] => [
   ),
   program("layers of immutable tags stay", "immutable", 'if (kind === "blobs") return isNeeded;', ""),
   program("parts of an index stay", "immutable", "(manifests ?? [])", "([])"),
-  program("the catalog names what one may pull", "catalogs", "found.filter(mayPull)", "found"),
+  program("the catalog names what one may pull", "catalogs", "if (mayPull(repository)) ", ""),
   program("the next page begins behind a shown name", "catalogs", "shown.at(-1)", "names.at(-1)"),
   program(
     "a token is signed",
