@@ -69,6 +69,8 @@ export class PlainStack {
     readonly reader: Endpoint,
     /** What the gateway sends to the registry for a user who writes. */
     readonly machineAuthorization: string,
+    /** What the library sends to the gateway; empty if it has no account. */
+    readonly libraryAuthorization: string,
   ) {}
 
   /** Where programs are. The config says which registry. */
@@ -101,7 +103,9 @@ export class PlainStack {
     const loaded = loadConfig(JSON.stringify(whole), "hephaestus.yaml", {});
     const rendered = renderFiles(loaded.config, loadTemplates(), "hephaestus.yaml");
     const accounts = machineAccounts(1, machinesOf(loaded.config));
-    const gatewaySecret = accounts.find(({ kind }) => kind === "gateway")?.content.reveal() ?? "";
+    const secretOf = (wanted: "gateway" | "library") =>
+      accounts.find(({ kind }) => kind === wanted)?.content.reveal() ?? "";
+    const gatewaySecret = secretOf("gateway");
     const endpoint = (name: string, at: number): Endpoint => ({
       name,
       to: { host: HOST, port: at },
@@ -116,6 +120,7 @@ export class PlainStack {
       endpoint("registry", registryPort),
       endpoint("reader", readerPort),
       /"(.*)"/.exec(gatewaySecret)?.[1] ?? "",
+      /=(Basic .*)/.exec(secretOf("library"))?.[1] ?? "",
     );
     stacks.push(stack);
     try {

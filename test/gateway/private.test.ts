@@ -1,6 +1,7 @@
 /** `pull: authenticated`: who has no password reads nothing, by no shape of a request. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseAccess } from "../../src/frontDoor/gatewayLog.js";
+import { writes } from "../e2e/attacks/shapes.js";
 import { type Attack, attack, expectRefused } from "../e2e/intruder/attack.js";
 import { listing, type RawRequest, requestText } from "../e2e/intruder/raw.js";
 import { combinations, DISGUISES } from "../e2e/intruder/shapes.js";
@@ -14,7 +15,6 @@ let before: string[];
 beforeAll(async () => {
   served = await serve({
     registry: { pull: "authenticated", delete: true },
-    ui: { enabled: false },
     gateway: { log: "json" },
   });
   before = listing(served.storage);
@@ -96,4 +96,22 @@ test("every request of all these is one line of JSON in the log, which `audit` t
     repository: "tools/hello",
     status: 200,
   });
+});
+
+test("the library's account reads as a user does, and writes and deletes nothing, however it asks", async () => {
+  const account = `Authorization: ${served.stack.libraryAuthorization}`;
+  const statusOf = async (method: string, path: string, more: string[] = [], body = "") =>
+    (await ask(served.endpoint, method, path, [...more, account], body)).status ?? 0;
+  const digest = `/v2/tools/hello/manifests/${served.image.manifestDigest}`;
+  for (const path of ["/v2/", "/v2/_catalog", "/v2/tools/hello/tags/list"])
+    expect(await statusOf("GET", path), path).toBe(200);
+  const sent = writes(served.image);
+  expect(sent.length).toBeGreaterThan(5);
+  for (const { method, target, headers, body } of [
+    ...sent,
+    { method: "DELETE", target: digest, headers: [], body: "" },
+  ])
+    expect(await statusOf(method, target, headers, body), `${method} ${target}`).toBeGreaterThanOrEqual(400);
+  expect(await statusOf("DELETE", digest)).toBe(403);
+  expect(listing(served.storage)).toEqual(before);
 });
