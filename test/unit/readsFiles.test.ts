@@ -65,7 +65,7 @@ test("runs as root where the files are root's, with what nginx then needs", () =
 });
 
 test.each([
-  [{ registry: { pull: "authenticated" }, ui: { access: "sso" } }, ["ui"]],
+  [{ registry: { pull: "authenticated" }, ui: { access: "sso" } }, ["library"]],
   [{}, undefined],
   [
     { registry: { pull: "authenticated" }, access: [{ repositories: ["a/**"], pull: "anonymous" }] },
