@@ -196,7 +196,7 @@ test("faults of the config, the files, the passwords and an open front door", as
     {
       "image-not-pinned": /hephaestus-standin\/nginx is not pinned.*gateway\.image/,
       "library-shows-all": /public UI/,
-      "files-stale": /gateway\/nginx\.conf \(\+\d+ -\d+ lines\)/,
+      "files-stale": /gateway\/gateway\.json \(\+\d+ -\d+ lines\)/,
       "password-old": /password of smith is \d{4} days old/,
       "anonymous-write": /anyone can push.*answered 202/,
       "anonymous-pull": /auth\/token answered 200 instead of 401/,

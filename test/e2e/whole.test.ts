@@ -135,6 +135,8 @@ const users = async (): Promise<string[]> => {
 async function lose(): Promise<void> {
   await workspace.clear();
   await rm(`${workspace.folder}/data`, { recursive: true });
+  // Tokens of this stack are none of the next one.
+  ann = new OciClient(workspace.registryUrl, `ann:${ANN}`);
 }
 
 const restore = (env: Record<string, string>) =>

@@ -11,8 +11,14 @@ export interface Answer {
   body: Buffer;
 }
 
+interface Token {
+  text: string;
+  /** When it is too old, in milliseconds. */
+  end: number;
+}
+
 export class OciTransport {
-  private readonly tokens = new Map<string, string>();
+  private readonly tokens = new Map<string, Token>();
 
   /** @param credentials `user:password` */
   constructor(
@@ -36,7 +42,8 @@ export class OciTransport {
       : path.startsWith("/v2/_catalog")
         ? "registry:catalog:*"
         : "";
-    let token = this.tokens.get(scope);
+    const known = this.tokens.get(scope);
+    let token = known !== undefined && Date.now() < known.end ? known : undefined;
     let answer = await this.once(method, path, sending, token);
     if (answer.status === 401 && token === undefined) {
       token = await this.token(answer, scope);
@@ -52,10 +59,10 @@ export class OciTransport {
     this.tokens.set(scope, await this.token(await this.once("GET", "/v2/", {}), scope));
   }
 
-  private async once(method: string, path: string, sending: Sending, token?: string): Promise<Answer> {
+  private async once(method: string, path: string, sending: Sending, token?: Token): Promise<Answer> {
     const headers = {
       ...sending.headers,
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token.text}` }),
     };
     const init: RequestInit = { method, headers, redirect: "manual" };
     if (sending.body !== undefined) init.body = sending.body as Uint8Array<ArrayBuffer>;
@@ -64,7 +71,7 @@ export class OciTransport {
     return { status: response.status, headers: response.headers, body };
   }
 
-  private async token(challenged: Answer, scope: string): Promise<string> {
+  private async token(challenged: Answer, scope: string): Promise<Token> {
     const challenge = challenged.headers.get("www-authenticate") ?? "";
     const { realm, service } =
       /^Bearer realm="(?<realm>[^"]+)",service="(?<service>[^"]+)"$/.exec(challenge)?.groups ?? {};
@@ -79,7 +86,8 @@ export class OciTransport {
       body: Buffer.from(await response.arrayBuffer()),
     };
     if (response.status !== 200) throw refusal("GET token", answer);
-    return (JSON.parse(String(answer.body)) as { token: string }).token;
+    const given = JSON.parse(String(answer.body)) as { token: string; expires_in: number };
+    return { text: given.token, end: Date.now() + given.expires_in * 1000 };
   }
 }
 
