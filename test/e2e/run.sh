@@ -127,8 +127,8 @@ isolated() {
 # Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
 # Suites that share the Swarm of three nodes are in one part.
 if [ $# = 0 ]; then
-	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain"
-	faults="faults gc diff doctor goingBack size bundle whole mirror"
+	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain traefik bundle"
+	faults="faults gc diff doctor goingBack size whole mirror"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	isolated -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
 	# shellcheck disable=SC2046,SC2086

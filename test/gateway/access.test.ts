@@ -2,20 +2,17 @@
  * Rules for repositories: the running gateway is compared with a model of the rules; each rule that is taken away or widened
  * is noticed; and fuzzed requests of several users read and change nothing that the rules do not allow.
  */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Image } from "../e2e/attacks/image.js";
 import type { Endpoint } from "../e2e/attacks/raw.js";
-import { FUZZED, type Fuzzed, fuzzRules } from "./access/fuzz.js";
-import { accessMutations, FOUND_BY_FUZZING } from "./access/mutations.js";
+import { FUZZED, fuzzRules, SEED } from "./access/fuzz.js";
+import { accessMutations } from "./access/mutations.js";
 import { type RuledStack, startRuledStack } from "./access/ruledStack.js";
 import { Difference, SWEPT, Sweep } from "./access/sweep.js";
 import { startGateways } from "./gateways.js";
 
-/** Another one sends other requests: HEPHAESTUS_SEED=1 npm run test:gateway */
-const SEED = Number(process.env.HEPHAESTUS_SEED ?? 3);
 let ruled: RuledStack;
 let gateway: Endpoint;
-let fuzzed: Fuzzed;
 const mutations: { mutation: ReturnType<typeof accessMutations>[number]; endpoint: Endpoint }[] = [];
 const caught: string[] = [];
 
@@ -29,7 +26,6 @@ beforeAll(async () => {
     images.get("team-a/app") as Image,
   );
   gateway = whole?.endpoint as Endpoint;
-  fuzzed = { ...ruled.fuzzed, gateway };
   for (const [index, mutation] of all.entries())
     mutations.push({ mutation, endpoint: broken[index]?.endpoint as Endpoint });
 });
@@ -59,30 +55,14 @@ test("each rule that is taken away or widened is noticed by the part of the swee
   expect(unnoticed).toEqual([]);
 });
 
-describe("what users send", () => {
-  const timeout = 300_000 + 30 * FUZZED;
-  test(`${FUZZED} fuzzed requests read and change nothing that the rules do not allow`, {
-    timeout,
-  }, async () => {
-    const result = await fuzzRules(fuzzed, SEED, FUZZED);
-    console.log(`fuzzed: ${JSON.stringify(result.statuses)}`);
-    expect(result.violations).toEqual([]);
-    expect(result.faults).toEqual([]);
-    // Some of them did something: else the test shows nothing.
-    expect(result.statuses[200] ?? 0).toBeGreaterThan(FUZZED / 20);
-    expect(result.changed.length).toBeGreaterThan(0);
-  });
-
-  test.each(FOUND_BY_FUZZING)("they find what breaks this: %s", async (rule, fuzzer) => {
-    const endpoint = mutations.find(({ mutation }) => mutation.rule === rule)?.endpoint as Endpoint;
-    const violations: string[] = [];
-    let sent = 0;
-    for (let round = 1; violations.length === 0 && sent < 20_000; round++) {
-      const result = await fuzzRules({ ...fuzzed, gateway: endpoint }, SEED + round, 1000, { fuzzer });
-      violations.push(...result.violations);
-      sent += result.sent;
-    }
-    console.log(`${rule}: found after ${sent} requests: ${violations[0]}`);
-    expect(violations.length).toBeGreaterThan(0);
-  });
+test(`${FUZZED} fuzzed requests read and change nothing that the rules do not allow`, {
+  timeout: 300_000 + 30 * FUZZED,
+}, async () => {
+  const result = await fuzzRules({ ...ruled.fuzzed, gateway }, SEED, FUZZED);
+  console.log(`fuzzed: ${JSON.stringify(result.statuses)}`);
+  expect(result.violations).toEqual([]);
+  expect(result.faults).toEqual([]);
+  // Some of them did something: else the test shows nothing.
+  expect(result.statuses[200] ?? 0).toBeGreaterThan(FUZZED / 20);
+  expect(result.changed.length).toBeGreaterThan(0);
 });

@@ -8,6 +8,8 @@ import { type Change, type Contents, changes, contents, holders } from "./fuzzSt
 import { type Caller, isImmutable, may, type Permission, REPOSITORIES } from "./model.js";
 import { credentialOf, PASSWORD } from "./sweep.js";
 
+/** Another one sends other requests: HEPHAESTUS_SEED=1 npm run test:gateway */
+export const SEED = Number(process.env.HEPHAESTUS_SEED ?? 3);
 /** A whole night of it: HEPHAESTUS_FUZZ=200000 npm run test:gateway access */
 export const FUZZED = Number(process.env.HEPHAESTUS_FUZZ ?? 10_000);
 

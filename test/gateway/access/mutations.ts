@@ -69,7 +69,6 @@ export const FOUND_BY_FUZZING = [
   ["a deletion is a delete", "ci"],
   ["the catalog names what one may pull", undefined],
   ["a token is signed", undefined],
-  ["a token ends", "anna"],
 ] as const;
 
 /** @param settings the rendered ones */
@@ -163,6 +162,5 @@ export const accessMutations = (settings: string): AccessMutation[] => [
     "if (!isSame(given, mac(key, payload))) return",
     "if (false) return",
   ),
-  program("a token ends", "fuzzing", "&& age < seconds + WAY_SECONDS", ""),
   program("a parameter counts once", "mounts", " || found.has(key)", ""),
 ];
