@@ -127,7 +127,7 @@ isolated() {
 # Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
 # Suites that share the Swarm of three nodes are in one part.
 if [ $# = 0 ]; then
-	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain traefik bundle"
+	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain bundle"
 	faults="faults gc diff doctor goingBack size whole mirror"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	isolated -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
