@@ -42,8 +42,8 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /**
  * New machine accounts: what the gateway sends to the registry for a user whose password it has checked, what
- * the admin UI reads and deletes with, what the library reads with, and what the mirror pushes with. Their passwords are 256 random bits,
- * of which people know none. Each generation has names of its own, so that two can stand in one htpasswd
+ * the admin UI reads and deletes with, what the library reads with, and what the mirror pushes with. Their
+ * passwords are 256 random bits, of which people know none. Each generation has names of its own, so that two can stand in one htpasswd
  * while services still hold the older one.
  */
 export const machineAccounts = (generation: number, kinds: readonly MachineSecret[]): MachineAccount[] =>

@@ -5,7 +5,10 @@ import type { Session } from "../session.js";
 import { stackServices, tasksOf } from "../swarm/objects.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 
-/** Checks that the registry and the service that reads its files see the same images, by the nodes of their tasks. */
+/**
+ * Checks that the registry and the service that reads its files see the same images, by the nodes of their
+ * tasks.
+ */
 export const checkSplit = ({ config, docker, options, reporter }: Session): Promise<unknown> =>
   inStep(reporter, { id: "storage", title: "Storage" }, async () => {
     if (!options.wait) return skipped("the rollout was not waited for");

@@ -7,7 +7,6 @@ import { ExitCode, OperatorError } from "../errors.js";
 import type { Session } from "../session.js";
 import { type FolderStorage, runningStorage } from "../storage/runningStorage.js";
 import { listConfigs } from "../swarm/configs.js";
-
 import { runJob } from "../swarm/jobs.js";
 import { helperServices } from "../swarm/leftovers.js";
 import { lockName } from "../swarm/lock/lockObjects.js";

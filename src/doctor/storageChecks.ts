@@ -73,7 +73,10 @@ export function judgeStorage(
   return findings;
 }
 
-/** Tasks of the registry, and of what reads its files, on several nodes, though the images are in a folder of one node. */
+/**
+ * Tasks of the registry, and of what reads its files, on several nodes, though the images are in a folder of
+ * one node.
+ */
 export function judgeSplit(config: Config, services: readonly ServiceFacts[]): Finding[] {
   const split = splitTasks(config, services);
   return split.length === 0

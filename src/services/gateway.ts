@@ -28,7 +28,8 @@ const DEAD_PEER = {
 const CACHE_VOLUME = "layers";
 
 /**
- * The service `gateway`: stock nginx in front of the registry, with a program that decides about each request. It speaks the Bearer protocol to clients, has the registry check a password once, and sends what
+ * The service `gateway`: stock nginx in front of the registry, with a program that decides about each
+ * request. It speaks the Bearer protocol to clients, has the registry check a password once, and sends what
  * that user writes with an account of its own.
  */
 export function gateway(config: Config): StackService {

@@ -3,7 +3,7 @@ import { type Config, publicUrls, readsFiles } from "../config/resolve.js";
 import { secondsOf } from "../config/text.js";
 import { fill } from "../render/fill.js";
 import { GATEWAY_PORT, insideAddress, readerAddress, registryAddress, tasksAddress } from "./addresses.js";
-import { REGISTRY_FOLDER } from "./gateway/program/registryFiles.js";
+import { MANIFEST_TYPES, REGISTRY_FOLDER } from "./gateway/program/registryFiles.js";
 import type { Settings } from "./gateway/program/settings.js";
 import { answerLimits, CHECK_LIMITS, keptContexts, TURNS, WORKERS } from "./gatewayLimits.js";
 import { gatewayMetrics, METRICS_SCRIPT_PATH } from "./metrics.js";
@@ -12,14 +12,6 @@ import { hasNotifications } from "./notifier.js";
 import { OPEN_FILES, UNPRIVILEGED } from "./parts.js";
 import type { Texts } from "./stackService.js";
 import { STORAGE } from "./storageParts.js";
-
-/** What the registry is asked for, so that it gives each manifest as it is. */
-const MANIFEST_TYPES = [
-  "application/vnd.oci.image.index.v1+json",
-  "application/vnd.oci.image.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.list.v2+json",
-  "application/vnd.docker.distribution.manifest.v2+json",
-].join(", ");
 
 /**
  * Docker's client takes fewer seconds for 60, and sends no other token when one is refused. Source:
@@ -43,7 +35,8 @@ export function gatewayConfig(config: Config, { templates, header }: Texts): str
     readerAddress: tasksAddress(readerAddress(config)),
     registryAddress: tasksAddress(registryAddress(config)),
     severalTasks: config.registry.replicas > 1,
-    manifestTypes: MANIFEST_TYPES,
+    // What the registry is asked for, so that it gives each manifest as it is.
+    manifestTypes: [...MANIFEST_TYPES.keys()].join(", "),
     rules: hasRules(config),
     guarded: config.access.some(({ immutable }) => immutable.length > 0),
     authelia: config.users.provider !== "htpasswd" && autheliaAddress(config),
@@ -65,12 +58,15 @@ export function gatewayConfig(config: Config, { templates, header }: Texts): str
 }
 
 /** If the gateway reads the files of the registry: where they are, and whether they belong to root. */
-const files = (config: Config) => ({
-  storage: readsFiles(config),
-  blobs: `${STORAGE}/${REGISTRY_FOLDER}/blobs/sha256`,
-  runsAsRoot: gatewayUser(config).startsWith("0:"),
-  remembersDigests: !config.registry.delete && !readsFiles(config),
-});
+function files(config: Config) {
+  const storage = readsFiles(config);
+  return {
+    storage,
+    blobs: `${STORAGE}/${REGISTRY_FOLDER}/blobs/sha256`,
+    runsAsRoot: gatewayUser(config).startsWith("0:"),
+    remembersDigests: !config.registry.delete && !storage,
+  };
+}
 
 /** Who the gateway runs as: nobody but the registry's user may read its files. */
 export const gatewayUser = (config: Config): string =>

@@ -1,5 +1,5 @@
 import { LEAST_FREE, RENEWAL_DAYS } from "../config/limits.js";
-import { type Config, publicUrls, readsFiles, storageFolder } from "../config/resolve.js";
+import { type Config, publicUrls, storageFolder } from "../config/resolve.js";
 import { fill } from "../render/fill.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import type { Templates } from "../render/templates.js";
@@ -20,7 +20,8 @@ export function monitoringFiles(config: Config, templates: Templates, header: st
   const folder = storageFolder(config);
   const disk = folder !== undefined && nodeExporters.length > 0;
   const probes = blackboxExporter === undefined ? [] : probed(config);
-  const services = countedServices(config).map((name) => ({
+  const counted = countedServices(config);
+  const services = counted.map((name) => ({
     name,
     replicas: name === "gateway" ? config.gateway.replicas : config.registry.replicas,
   }));
@@ -31,8 +32,8 @@ export function monitoringFiles(config: Config, templates: Templates, header: st
     address: metricsAddress(config),
     metricsService: METRICS_SERVICE,
     services,
-    reader: !readsFiles(config),
-    names: readsFiles(config) ? "registry and gateway" : "registry, reader and gateway",
+    reader: counted.includes("reader"),
+    names: counted.join(", ").replace(/, (?=\w+$)/, " and "),
     severalTasks: services.filter(({ replicas }) => replicas > 1),
     disk,
     folder,

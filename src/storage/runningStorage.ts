@@ -89,8 +89,8 @@ export interface ServiceTasks {
 }
 
 /**
- * Tasks of the registry and of the service that reads its files that see different folders: what is pushed on one cannot be pulled
- * from the other. Pure.
+ * Tasks of the registry and of the service that reads its files that see different folders: what is pushed on
+ * one cannot be pulled from the other. Pure.
  *
  * @returns the tasks, such as "forge_reader on node abc"; none if all see the same images
  */

@@ -1,10 +1,23 @@
 import type { Refusal } from "./checks.js";
+import type { NginxRequest } from "./nginx.js";
 
 /** What the gateway says by itself. */
 export interface Answer {
   status: number;
   body: string;
   headers: Readonly<Record<string, string>>;
+}
+
+export function send(r: NginxRequest, { status, body, headers }: Answer): void {
+  for (const [name, value] of Object.entries(headers)) r.headersOut[name] = value;
+  if (status !== 304) {
+    r.return(status, body);
+    return;
+  }
+  // It has no body, and so neither its type nor its length.
+  r.status = 304;
+  r.sendHeader();
+  r.finish();
 }
 
 const API_VERSION = { "Docker-Distribution-Api-Version": "registry/2.0" };

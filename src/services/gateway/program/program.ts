@@ -41,18 +41,6 @@ const LOOK_MS = 10;
 /** nginx closes the connection without an answer. Source: nginx.org, ngx_http_rewrite_module, "return". */
 const CLOSE = 444;
 
-function answered(r: NginxRequest, { status, body, headers }: answers.Answer): void {
-  for (const [name, value] of Object.entries(headers)) r.headersOut[name] = value;
-  if (status !== 304) {
-    r.return(status, body);
-    return;
-  }
-  // It has no body, and so neither its type nor its length.
-  r.status = 304;
-  r.sendHeader();
-  r.finish();
-}
-
 export interface Handlers {
   /** Decides about a request of a client: it answers, or names the place of nginx.conf that does. */
   access: (r: NginxRequest) => Promise<void>;
@@ -183,28 +171,33 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     if (asked.reads) {
       // A user's HEAD decides what a push leaves out, so nothing that is remembered answers it.
       const isFresh = r.method === "HEAD" && claim.kind === "user";
-      let found = readFiles?.(asked, r.headersIn, isFresh);
-      for (let look = 1; found === AGAIN && look < MOST_LOOKS; look++) {
+      let outcome = read(r, asked, isFresh);
+      for (let look = 1; outcome === AGAIN && look < MOST_LOOKS; look++) {
         await shared.sleep(LOOK_MS);
-        found = readFiles?.(asked, r.headersIn, isFresh);
+        outcome = read(r, asked, isFresh);
       }
-      if (found === AGAIN) return { place: "@reads" };
-      if (found !== undefined && "file" in found) {
-        r.variables.file = found.file;
-        r.variables.digest = found.digest;
-        // nginx takes the header out of a part, where the registry has it.
-        if (r.headersIn.Range !== undefined) r.variables.ranges = "bytes";
-        return { place: "@files" };
-      }
-      if (found !== undefined) return found;
-      if (readFiles !== undefined) return { place: "@reads" };
-      r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");
-      return { place: placeOfRead(asked, isFresh, !settings.delete) };
+      return outcome === AGAIN ? { place: "@reads" } : outcome;
     }
     // A form in the body of a request would count like its query.
     r.variables.sent_type =
       r.method === "POST" ? "application/octet-stream" : (r.headersIn["Content-Type"] ?? "");
     return asked.repository === "" ? { place: "@writes" } : written(r, asked);
+  }
+
+  /** What answers a read; AGAIN while the registry writes a link that it needs. */
+  function read(r: NginxRequest, asked: Asked, isFresh: boolean): Outcome | typeof AGAIN {
+    if (readFiles === undefined) {
+      r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");
+      return { place: placeOfRead(asked, isFresh, !settings.delete) };
+    }
+    const found = readFiles(asked, r.headersIn, isFresh);
+    if (found === undefined) return { place: "@reads" };
+    if (found === AGAIN || !("file" in found)) return found;
+    r.variables.file = found.file;
+    r.variables.digest = found.digest;
+    // nginx takes the header out of a part, where the registry has it.
+    if (r.headersIn.Range !== undefined) r.variables.ranges = "bytes";
+    return { place: "@files" };
   }
 
   /** A write, where an immutable tag may stand in its way. */
@@ -237,7 +230,7 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     }
     try {
       if ("place" in outcome) r.internalRedirect(outcome.place);
-      else answered(r, outcome);
+      else answers.send(r, outcome);
     } catch (error) {
       // The client has gone meanwhile.
       r.log(`gateway: ${error}`);

@@ -43,11 +43,12 @@ const MANIFEST_MS = 3_600_000;
 /** How often the program looks whether a symbolic link leads to a file. */
 const REAL_MS = 10_000;
 
-const MANIFEST_TYPES: ReadonlyMap<unknown, "image" | "index"> = new Map([
-  ["application/vnd.oci.image.manifest.v1+json", "image"],
-  ["application/vnd.docker.distribution.manifest.v2+json", "image"],
+/** The media types of manifests that the gateway knows. */
+export const MANIFEST_TYPES: ReadonlyMap<unknown, "image" | "index"> = new Map([
   ["application/vnd.oci.image.index.v1+json", "index"],
+  ["application/vnd.oci.image.manifest.v1+json", "image"],
   ["application/vnd.docker.distribution.manifest.list.v2+json", "index"],
+  ["application/vnd.docker.distribution.manifest.v2+json", "image"],
 ] as const);
 
 /** What http.headers of the registry's config says, and what the registry adds to everything. */

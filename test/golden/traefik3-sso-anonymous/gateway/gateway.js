@@ -95,6 +95,16 @@ var actionOf = (method, path) => ACTION_PATTERNS.find(([pattern]) => pattern.tes
 var repositoryIn = (path) => REPOSITORY.exec(path)?.[1];
 
 // src/services/gateway/program/answers.ts
+function send(r, { status, body, headers }) {
+  for (const [name, value] of Object.entries(headers)) r.headersOut[name] = value;
+  if (status !== 304) {
+    r.return(status, body);
+    return;
+  }
+  r.status = 304;
+  r.sendHeader();
+  r.finish();
+}
 var API_VERSION = { "Docker-Distribution-Api-Version": "registry/2.0" };
 var RETRY_SECONDS = 5;
 var json = (status, value, headers = {}) => ({
@@ -583,10 +593,10 @@ var LARGEST_MANIFEST = 64 * 1024;
 var MANIFEST_MS = 36e5;
 var REAL_MS = 1e4;
 var MANIFEST_TYPES = /* @__PURE__ */ new Map([
-  ["application/vnd.oci.image.manifest.v1+json", "image"],
-  ["application/vnd.docker.distribution.manifest.v2+json", "image"],
   ["application/vnd.oci.image.index.v1+json", "index"],
-  ["application/vnd.docker.distribution.manifest.list.v2+json", "index"]
+  ["application/vnd.oci.image.manifest.v1+json", "image"],
+  ["application/vnd.docker.distribution.manifest.list.v2+json", "index"],
+  ["application/vnd.docker.distribution.manifest.v2+json", "image"]
 ]);
 var EVERY_ANSWER = {
   "Docker-Distribution-Api-Version": "registry/2.0",
@@ -765,16 +775,6 @@ var ANONYMOUS = tokenAnswer(ANONYMOUS_TOKEN, 300);
 var MOST_LOOKS = 6;
 var LOOK_MS = 10;
 var CLOSE = 444;
-function answered(r, { status, body, headers }) {
-  for (const [name, value] of Object.entries(headers)) r.headersOut[name] = value;
-  if (status !== 304) {
-    r.return(status, body);
-    return;
-  }
-  r.status = 304;
-  r.sendHeader();
-  r.finish();
-}
 function gateway(settings, shared) {
   const { rules } = settings;
   const rightsOf = rightsBy(rules);
@@ -854,25 +854,28 @@ function gateway(settings, shared) {
     r.variables.sent = sentAddress(asked, r.method, person, rightsOf);
     if (asked.reads) {
       const isFresh = r.method === "HEAD" && claim.kind === "user";
-      let found = readFiles?.(asked, r.headersIn, isFresh);
-      for (let look = 1; found === AGAIN && look < MOST_LOOKS; look++) {
+      let outcome = read(r, asked, isFresh);
+      for (let look = 1; outcome === AGAIN && look < MOST_LOOKS; look++) {
         await shared.sleep(LOOK_MS);
-        found = readFiles?.(asked, r.headersIn, isFresh);
+        outcome = read(r, asked, isFresh);
       }
-      if (found === AGAIN) return { place: "@reads" };
-      if (found !== void 0 && "file" in found) {
-        r.variables.file = found.file;
-        r.variables.digest = found.digest;
-        if (r.headersIn.Range !== void 0) r.variables.ranges = "bytes";
-        return { place: "@files" };
-      }
-      if (found !== void 0) return found;
-      if (readFiles !== void 0) return { place: "@reads" };
-      r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");
-      return { place: placeOfRead(asked, isFresh, !settings.delete) };
+      return outcome === AGAIN ? { place: "@reads" } : outcome;
     }
     r.variables.sent_type = r.method === "POST" ? "application/octet-stream" : r.headersIn["Content-Type"] ?? "";
     return asked.repository === "" ? { place: "@writes" } : written(r, asked);
+  }
+  function read(r, asked, isFresh) {
+    if (readFiles === void 0) {
+      r.variables.accepted = acceptedTypes(r.headersIn.Accept ?? "");
+      return { place: placeOfRead(asked, isFresh, !settings.delete) };
+    }
+    const found = readFiles(asked, r.headersIn, isFresh);
+    if (found === void 0) return { place: "@reads" };
+    if (found === AGAIN || !("file" in found)) return found;
+    r.variables.file = found.file;
+    r.variables.digest = found.digest;
+    if (r.headersIn.Range !== void 0) r.variables.ranges = "bytes";
+    return { place: "@files" };
   }
   async function written(r, asked) {
     const { rule } = rightsOf({}, asked.repository);
@@ -899,7 +902,7 @@ function gateway(settings, shared) {
     }
     try {
       if ("place" in outcome) r.internalRedirect(outcome.place);
-      else answered(r, outcome);
+      else send(r, outcome);
     } catch (error2) {
       r.log(`gateway: ${error2}`);
     }
