@@ -35,12 +35,12 @@ async function specs(): Promise<Record<string, unknown>> {
 }
 
 /** A config whose registry never starts, and which changes all kinds of settings of the others: ports, labels, replicas. */
-const BROKEN: Changes = {
+const BROKEN = {
   root: { ports: { registry: 5000, ui: 8090 } },
   registry: { replicas: 2, delete: true, resources: { reservations: { memory: "900G" } } },
   gateway: { resources: { limits: { memory: "256M" } } },
   ui: { title: "Another" },
-};
+} satisfies Changes;
 
 async function writeBroken(changes: Changes = BROKEN): Promise<void> {
   await writeConfig(forge, swarm, changes);
@@ -75,12 +75,12 @@ test("after a second attempt that fails like the first", { timeout: TIMEOUT }, a
   // Swarm's word for the missing memory, as the fault after which deploy tries once more.
   proxy.rewrite = (body) =>
     body.replace(/no suitable node \([^)]*\)/g, "unable to remount dir as readonly: device or resource busy");
-  const run = await forge.hephaestus([...DEPLOY, "--timeout", "10"], {
+  const run = await forge.hephaestus([...DEPLOY, "--timeout", "6"], {
     env: { ...CREDENTIALS, ...(await wrapper(`${proxy.shell}\nexec "$REAL" "$@"`)) },
   });
   proxy.close();
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
-  expect(run.all).toContain("not converged within 10 seconds");
+  expect(run.all).toContain("not converged within 6 seconds");
   expect(run.stderr).toContain("The previous state runs again.");
   await expectSame(before);
   expect(await swarmObjects(forge)).toEqual(objects);
@@ -101,9 +101,9 @@ test("after a deploy that was killed or interrupted, and a second one that fails
     if (signal === "SIGINT") expect(cut.exitCode).toBe(ExitCode.interrupted);
     expect(await specs()).not.toEqual(before);
   }
-  const run = await forge.hephaestus([...DEPLOY, "--timeout", "10"], { env: CREDENTIALS });
+  const run = await forge.hephaestus([...DEPLOY, "--timeout", "6"], { env: CREDENTIALS });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
-  expect(run.stderr).toContain("not converged within 10 seconds");
+  expect(run.stderr).toContain("not converged within 6 seconds");
   expect(run.stderr).toContain("insufficient resources");
   expect(run.stderr).toContain("The previous state runs again.");
   await expectSame(before);
@@ -112,7 +112,10 @@ test("after a deploy that was killed or interrupted, and a second one that fails
 
 test("after docker stack deploy itself failed half-way", { timeout: TIMEOUT }, async () => {
   const before = await specs();
-  await writeBroken();
+  // The gateway stays as it is: taken back while it waits for its own port, it would be replaced a minute later only, since the Swarm
+  // waits for the task that was never placed (github.com/moby/swarmkit, manager/orchestrator/restart: defaultOldTaskTimeout).
+  const { root, ui, registry } = BROKEN;
+  await writeBroken({ root, ui, registry: { resources: registry.resources } });
   const run = await forge.hephaestus(DEPLOY, {
     env: {
       ...CREDENTIALS,
@@ -142,7 +145,7 @@ test("after the engine took back a part by itself", { timeout: TIMEOUT }, async 
 
 test("deploy.sh says what failed, and the next one that works repairs it", { timeout: TIMEOUT }, async () => {
   await writeBroken();
-  const env = { ...CREDENTIALS, HEPHAESTUS_RESOLVE_IMAGE: "never", HEPHAESTUS_TIMEOUT: "10" };
+  const env = { ...CREDENTIALS, HEPHAESTUS_RESOLVE_IMAGE: "never", HEPHAESTUS_TIMEOUT: "6" };
   const script = [`${OPS_SCRIPTS}deploy.sh`, "forge", "docker-compose.yml"];
   for (const _ of [1, 2]) {
     const run = await forge.run("sh", script, { env });
