@@ -13,7 +13,8 @@ export const GATEWAY: readonly Subject[] = [
     "request",
     ["paths", "decisions", "mounts"],
     [
-      { what: 'if (query.includes("#")) return undefined;', by: "", rule: "a # names nothing" },
+      { what: 'query.includes("#") || ', by: "", rule: "a # names nothing" },
+      { what: ' || query.includes("%00")', by: "", rule: "a NUL names nothing" },
       { what: "name.length <= LONGEST_NAME &&", by: "", rule: "a name has an end" },
       { what: "&& NAME.test(name)", by: "", rule: "a repository has one spelling" },
       {

@@ -169,20 +169,17 @@ describe.each(LINES.filter(({ line }) => line === 2 || existsSync(REGISTRY_3)))(
       JSON.stringify({ ...JSON.parse(image.manifest), annotations: { index: "x".repeat(index * 3000) } }),
     );
     let pushes = 0;
+    const pushNext = () =>
+      putManifest(served.endpoint, RIGHT, { ...image, manifest: manifests[pushes++ % 2] ?? "" }, "moving");
+    // A tag that is not there yet is the registry's to answer, with 404, and with 500 in the moment in which it comes.
+    await pushNext();
     const pushing = (async () => {
-      for (; pushes < 40; pushes++)
-        await putManifest(
-          served.endpoint,
-          RIGHT,
-          { ...image, manifest: manifests[pushes % 2] ?? "" },
-          "moving",
-        );
+      while (pushes < 40) await pushNext();
     })();
     const path = `/v2/${image.repository}/manifests/moving`;
     const seen = new Set<string>();
     while (pushes < 40) {
       const { status, body, headers } = await ask(served.endpoint, "GET", path, [TYPES]);
-      if (status === 404 && seen.size === 0) continue;
       expect(status).toBe(200);
       expect(manifests).toContain(body);
       expect(headers["docker-content-digest"]).toBe(digestOf(body));

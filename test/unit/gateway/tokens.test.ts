@@ -72,11 +72,11 @@ describe("a user's token", () => {
   const ENDED = "401 this token for registry.a.example has ended, another one is needed";
   /** A registry whose users can get other passwords, and that counts how often it was asked. */
   function changing() {
-    const state = { isRight: true, asked: 0 };
+    const state = { isRight: true, isThere: true, asked: 0 };
     const upstream: Upstream = (place) => {
       if (!place.endsWith("/password")) return undefined;
       state.asked++;
-      return { status: state.isRight ? 200 : 401 };
+      return { status: !state.isThere ? 502 : state.isRight ? 200 : 401 };
     };
     return { state, program: programOf(RULES, upstream) };
   }
@@ -132,6 +132,29 @@ describe("a user's token", () => {
     await program.clock.sleep(1001);
     for (let times = 0; times < 3; times++) expect(await enter()).toBe(WRONG);
     expect(state.asked).toBe(3);
+  });
+
+  test("is made from the last answer while nobody can say, and ends no later for it", async () => {
+    const { state, program } = changing();
+    const enter = () => program({ uri: "/auth/token", user: "ann" });
+    await enter();
+    await program.clock.sleep(30_000);
+    state.isThere = false;
+    const headers = await bearerOf(program, "ann");
+    await program.clock.sleep(14_999);
+    expect(inShort(await enter())).toBe("200");
+    await program.clock.sleep(1);
+    expect((await enter()).status).toBe(503);
+    await program.clock.sleep(19_999);
+    expect(inShort(await program({ ...read, headers }))).toBe(ALLOWED);
+    await program.clock.sleep(1);
+    expect(inShort(await program({ ...read, headers }))).toBe(ENDED);
+    // A password that the registry refused meanwhile is not among them.
+    [state.isThere, state.isRight] = [true, false];
+    expect(inShort(await enter())).toBe(WRONG);
+    state.isThere = false;
+    await program.clock.sleep(2000);
+    expect(inShort(await enter())).toBe(WRONG);
   });
 
   test("shares its check with all that are asked for within a second", async () => {

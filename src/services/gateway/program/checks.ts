@@ -77,6 +77,8 @@ const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
 /** Answers that depend on the password alone. */
 const REMEMBERED: readonly Refusal[] = ["wrong", "denied", "misnamed"];
+/** Those that say nothing about the password. */
+const UNKNOWN: readonly Refusal[] = ["unavailable", "silent"];
 
 /**
  * Checks a password: each is asked about once in `remember` seconds, however many ask at the same time. One
@@ -85,7 +87,7 @@ const REMEMBERED: readonly Refusal[] = ["wrong", "denied", "misnamed"];
  *
  * @param credential the Base64 of NAME:PASSWORD. Nothing keeps it: memory has a keyed hash
  * @param network of the client
- * @param since a password that was found right before does not count: it is asked about again
+ * @param since a password that was found right before is asked about again. That it was right counts only if nobody can say
  */
 export async function check(
   around: CheckAround,
@@ -111,7 +113,9 @@ export async function check(
   const answer = await seated(counts, seats, holder, () =>
     askedOnce(around, limits, { hash, turn: `asking ${turn}` }, network, since),
   );
-  return answer ?? { refusal: "busy" };
+  const isUnknown = answer !== undefined && "refusal" in answer && UNKNOWN.includes(answer.refusal);
+  // While nobody can say, what was said last counts as long as it is remembered.
+  return (isUnknown ? remembered(memory, hash, 0) : undefined) ?? answer ?? { refusal: "busy" };
 }
 
 function remembered(memory: Memory<string>, hash: string, since: number): Checked | undefined {

@@ -25,7 +25,8 @@ const NAME = new RegExp(`^${REPOSITORY_NAME}$`);
 const TAG = new RegExp(`^${TAG_NAME}$`);
 /** Source: OCI image specification 1.1, "Digests", and opencontainers/go-digest for sha384. */
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
-const UPLOAD = /^[A-Za-z0-9_.=-]*$/;
+/** The registry gives uploads a UUID. It fails at what its storage takes for no path. */
+const UPLOAD = /^[A-Za-z0-9-]*$/;
 
 /** Whether a text is the name of a repository, in its one spelling. */
 export const isRepository = (name: string): boolean => name.length <= LONGEST_NAME && NAME.test(name);
@@ -51,8 +52,9 @@ export function splitQuery(uri: string): Written {
  * @param method of the request
  */
 export function parse(method: string, { path, query }: Written): Asked | undefined {
-  // nginx ends the address at a #, the registry does not. In a path it is part of no name.
-  if (query.includes("#")) return undefined;
+  // nginx ends the address at a #, the registry does not. In a path it is part of no name. A NUL is part of nothing that a registry
+  // knows, and lets it fail.
+  if (query.includes("#") || query.includes("%00")) return undefined;
   const reads = isRead(method);
   const about = (what: "login" | "catalog"): Asked => ({
     kind: what,

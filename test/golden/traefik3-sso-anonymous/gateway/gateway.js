@@ -210,7 +210,7 @@ var LONGEST_NAME = 255;
 var NAME = new RegExp(`^${REPOSITORY_NAME}$`);
 var TAG = new RegExp(`^${TAG_NAME}$`);
 var DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
-var UPLOAD = /^[A-Za-z0-9_.=-]*$/;
+var UPLOAD = /^[A-Za-z0-9-]*$/;
 var isRepository = (name) => name.length <= LONGEST_NAME && NAME.test(name);
 var isRead = (method) => method === "GET" || method === "HEAD";
 var isDigest = (reference) => DIGEST.test(reference);
@@ -219,7 +219,7 @@ function splitQuery(uri) {
   return at < 0 ? { path: uri, query: "" } : { path: uri.slice(0, at), query: uri.slice(at + 1) };
 }
 function parse(method, { path, query }) {
-  if (query.includes("#")) return void 0;
+  if (query.includes("#") || query.includes("%00")) return void 0;
   const reads = isRead(method);
   const about = (what) => ({
     kind: what,
@@ -341,6 +341,7 @@ var DAY_MS = 864e5;
 var FIRST_PAUSE_MS = 50;
 var LONGEST_PAUSE_MS = 1e3;
 var REMEMBERED = ["wrong", "denied", "misnamed"];
+var UNKNOWN = ["unavailable", "silent"];
 async function check(around, limits, credential, network, since = 0) {
   const { memory, counts } = around;
   const hash = hashOf(memory, credential);
@@ -360,7 +361,8 @@ async function check(around, limits, credential, network, since = 0) {
     holder,
     () => askedOnce(around, limits, { hash, turn: `asking ${turn}` }, network, since)
   );
-  return answer ?? { refusal: "busy" };
+  const isUnknown = answer !== void 0 && "refusal" in answer && UNKNOWN.includes(answer.refusal);
+  return (isUnknown ? remembered(memory, hash, 0) : void 0) ?? answer ?? { refusal: "busy" };
 }
 function remembered(memory, hash, since) {
   const text = memory.get(`answer ${hash}`);
