@@ -11,6 +11,7 @@ import { addGc } from "./gc.js";
 import { addHistory, addRollback } from "./history.js";
 import { addInit } from "./init.js";
 import { addLock } from "./lock.js";
+import { addLogins } from "./logins.js";
 import { addLogs } from "./logs.js";
 import { addMaintain } from "./maintain.js";
 import { addMirror } from "./mirror.js";
@@ -29,7 +30,7 @@ import { addUsers } from "./user.js";
 /** All commands, by what people want to do, in the order of the help. */
 export const COMMAND_GROUPS: readonly { title: string; commands: readonly AddCommand[] }[] = [
   { title: "Begin", commands: [addInit, addRender, addDeploy] },
-  { title: "Users and passwords", commands: [addRotatePassword, addUsers, addAccess] },
+  { title: "Users and passwords", commands: [addRotatePassword, addUsers, addLogins, addAccess] },
   { title: "See what is", commands: [addStatus, addDoctor, addLogs, addUsage, addAudit, addHistory] },
   { title: "Change the stack", commands: [addDiff, addUpgrade, addRollback, addDestroy] },
   { title: "Look after the images", commands: [addMirror, addPruneTags, addGc, addMaintain] },

@@ -99,9 +99,9 @@ export async function loginFrom(
   return password && { user: user ?? userName(settings, process.env), password };
 }
 
-/** Of a command that deletes. */
-export const noPassword = (): OperatorError =>
-  new OperatorError("a password is needed, since only users can delete", {
+/** @param reason why the command needs one */
+export const noPassword = (reason: string): OperatorError =>
+  new OperatorError(`a password is needed, since ${reason}`, {
     remedy: "Set REGISTRY_USERNAME and REGISTRY_RAW_PASSWORD, or use --user and --password-stdin.",
     exitCode: ExitCode.usage,
   });

@@ -6,7 +6,7 @@ import { preflight } from "../deploy/preflight.js";
 import { ExitCode } from "../errors.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import type { Session } from "../session.js";
-import { warnOfStoredLogins } from "../swarm/storedLogins.js";
+import { storeNewLogin, warnOfStoredLogins } from "../swarm/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { withCredentials } from "../users/newUsers.js";
 import { bringing } from "../users/planUsers.js";
@@ -73,7 +73,10 @@ export const addDeploy: AddCommand = (program, finish) => {
       await applyPlan(session, { ...plan, secrets });
       showResult(session, secrets);
       const { change, kept } = secrets;
-      if (kept !== undefined && change && change.changed.length > 0) await warnOfStoredLogins(session);
+      if (kept !== undefined && change && change.changed.length > 0) {
+        if (change.login !== undefined) await storeNewLogin(session, change.login);
+        await warnOfStoredLogins(session);
+      }
       finish(ExitCode.ok);
     });
 };

@@ -164,7 +164,7 @@ async function mirror(session: Session): Promise<Work> {
 }
 
 async function prune(session: Session, login: Login | undefined): Promise<Work> {
-  if (login === undefined) throw noPassword();
+  if (login === undefined) throw noPassword("only users can delete");
   const { config, reporter } = session;
   const now = new Date();
   const rules = {

@@ -61,7 +61,7 @@ export const addPruneTags: AddCommand = (program, finish) => {
       const { config, reporter } = session;
       const ruleFor = rulesOf(flags, config, new Date());
       const login = await loginFrom(flags, config.credentials);
-      if (login === undefined) throw noPassword();
+      if (login === undefined) throw noPassword("only users can delete");
       const { dryRun = false, explain = false, repository } = flags;
       const byConfig = repository === "**" && flags.keepLast === undefined && flags.olderThan === undefined;
       const selections = byConfig

@@ -37,8 +37,13 @@ export async function engineFind<T>(
 }
 
 /** @throws OperatorError when the engine refuses, in its own words */
-export async function enginePost(docker: Docker, path: string, body: unknown): Promise<void> {
-  const request = { method: "POST", path, body } as const;
+export async function enginePost(
+  docker: Docker,
+  path: string,
+  body: unknown,
+  headers: EngineRequest["headers"] = {},
+): Promise<void> {
+  const request = { method: "POST", path, body, headers } as const;
   successful(request, await docker.ask(request));
 }
 

@@ -10,6 +10,8 @@ export interface EngineRequest {
   path: string;
   /** Sent as JSON. It stands in no argument list and in no message, so it may hold a secret. */
   body?: unknown;
+  /** More headers. They stand nowhere else either. */
+  headers?: Readonly<Record<string, string>>;
   /** Milliseconds after which there is no answer. */
   timeout?: number;
 }
@@ -52,10 +54,7 @@ export class EngineConnection {
   async ask(asked: EngineRequest, signal: AbortSignal | undefined): Promise<EngineAnswer> {
     try {
       if (this.version === undefined) {
-        const { body } = await this.exchange(
-          { ...asked, method: "GET", path: "/version", body: undefined },
-          signal,
-        );
+        const { body } = await this.exchange({ method: "GET", path: "/version" }, signal);
         this.version = /"ApiVersion":\s*"(\d+\.\d+)"/.exec(body)?.[1];
         if (this.version === undefined) return { body };
       }
@@ -93,12 +92,16 @@ class NoAnswer extends Error {
 
 function send(
   agent: Agent,
-  { method, path, body, timeout = REQUEST_MILLISECONDS }: EngineRequest,
+  { method, path, body, headers: more, timeout = REQUEST_MILLISECONDS }: EngineRequest,
   signal: AbortSignal | undefined,
 ): Promise<EngineAnswer> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? "" : JSON.stringify(body);
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+    const headers = {
+      ...more,
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(text),
+    };
     const asked = request({ agent, method, path, host: "docker", headers, ...(signal ? { signal } : {}) });
     const watch = setTimeout(() => asked.destroy(new NoAnswer("did not answer in time")), timeout);
     const failed = (error: NodeJS.ErrnoException) => {

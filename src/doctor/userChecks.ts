@@ -1,9 +1,8 @@
-import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/dates.js";
 import { type Finding, findingKinds, warning } from "../finding.js";
-import type { SwarmService } from "../swarm/objects.js";
+import { type SwarmService, type SwarmTask, tasksOf } from "../swarm/objects.js";
 import type { SecretFacts } from "../swarm/secrets.js";
-import { newLoginRemedy, servicesWithLogins } from "../swarm/storedLogins.js";
+import { keptBy, newestSettled, newLoginRemedy, servicesWithLogins } from "../swarm/storedLogins.js";
 import { judgeAges, judgeHandOver, judgeUserNames, USER_KINDS } from "../users/userFindings.js";
 import type { Checks } from "./check.js";
 
@@ -18,8 +17,15 @@ const kinds = findingKinds("Passwords and access", {
   ),
   "login-stored": warning(
     "{services} may keep a login from before the users changed: a task on a node without the image could not start",
-    "{commands}",
-    { remedy: "Log in, and hand the login on with: docker service update --with-registry-auth *service*" },
+    "{remedy}",
+    {
+      remedy:
+        "Give them the login of a user who may pull there: hephaestus logins refresh --user *user* *service*",
+    },
+  ),
+  "task-without-image": warning(
+    "a task of {service} could not be started with its image of this registry",
+    "If its login is refused, store one that is right: hephaestus logins refresh --user USER {service}",
   ),
 });
 const { found } = kinds;
@@ -39,14 +45,13 @@ export function judgeEnds(facts: SecretFacts | undefined, now: Date): Finding[] 
 }
 
 /**
- * Services that got their login before users changed. One that was updated since may have a right one, or the
- * same: what is stored cannot be read back.
+ * Services that got their login before its user changed; before any user changed, if nobody said whose it is.
+ * One of these that was updated since may have a right one, or the same: what is stored cannot be read back.
  *
  * @param pulling services that need a login
  * @param facts of the htpasswd in use
  */
 export function judgeStoredLogins(
-  config: Config,
   pulling: readonly SwarmService[],
   facts: SecretFacts | undefined,
   now: Date,
@@ -56,15 +61,24 @@ export function judgeStoredLogins(
   // The first users were the first to log in.
   const changes = [...ends, ...(facts.generation > 1 ? [facts.created] : [])];
   const last = Math.max(...changes.map((date) => date.getTime()));
-  const isOlder = ({ UpdatedAt = "" }: SwarmService) => Date.parse(UpdatedAt) < last;
+  const changeOf = (user: string | undefined) =>
+    (user === undefined ? undefined : facts.changed.get(user)?.getTime()) ?? last;
+  const isOlder = (service: SwarmService) => Date.parse(service.UpdatedAt ?? "") < changeOf(keptBy(service));
   const names = (services: readonly SwarmService[]) => services.map(({ Spec }) => Spec.Name).join(", ");
   const older = pulling.filter(isOlder);
-  const others = pulling.filter((service) => !isOlder(service));
+  const others = pulling.filter((service) => !isOlder(service) && keptBy(service) === undefined);
   if (older.length === 0) return [];
   const since = others.length === 0 ? "" : `; with an update since, maybe without a login: ${names(others)}`;
   const evidence = `the users changed on ${new Date(last).toISOString()}, and these services were not updated since${since}`;
-  const values = { services: names(older), commands: newLoginRemedy(config, pulling) };
+  const values = { services: names(older), remedy: newLoginRemedy([...older, ...others]) };
   return [found("login-stored", values, evidence)];
+}
+
+/** Whether a node refused the newest task of a service. @param tasks of it, the newest first */
+export function judgeNewestTask({ Spec }: SwarmService, tasks: readonly SwarmTask[]): Finding[] {
+  const newest = newestSettled(tasks);
+  if (newest?.Status.State !== "rejected") return [];
+  return [found("task-without-image", { service: Spec.Name }, newest.Status.Err ?? "it was rejected")];
 }
 
 export const userChecks: Checks = {
@@ -95,7 +109,16 @@ export const userChecks: Checks = {
       applies: ({ users }) => users.provider !== "authelia",
       run: async ({ config, allServices, htpasswd }) => {
         const pulling = servicesWithLogins(config, await allServices());
-        return judgeStoredLogins(config, pulling, await htpasswd(), new Date());
+        return judgeStoredLogins(pulling, await htpasswd(), new Date());
+      },
+    },
+    {
+      title: "tasks that were refused their image of this registry",
+      needs: "manager",
+      run: async ({ config, docker, allServices }) => {
+        const pulling = servicesWithLogins(config, await allServices());
+        const tasks = await tasksOf(docker, pulling);
+        return pulling.flatMap((service) => judgeNewestTask(service, tasks(service)));
       },
     },
   ],

@@ -44,6 +44,22 @@ export const verify = (session: Session, { login, change }: Passwords): Promise<
     return answers.flatMap(({ title, fault }) => (fault === undefined ? [title] : [])).join(", ");
   });
 
+/**
+ * Asks the registry about a login, once. Authelia's users are not asked about: it counts each try.
+ *
+ * @throws OperatorError when it is refused, or nobody answers
+ */
+export const proveLogin = ({ config, options, reporter, signal }: Session, login: Login): Promise<unknown> =>
+  inStep(reporter, { id: "verify", title: `Login of ${login.user}` }, async () => {
+    const get: Get = (url, init = {}) => fetchOnce(url, init, signal);
+    const question = questions(config, { login }, get).find(({ id }) => id === "login");
+    if (!options.verify || question === undefined) return skipped("not asked for");
+    const { fault } = await answer(question.ask, signal);
+    if (fault === undefined) return "works";
+    const remedy = "Nothing was changed. Check the password.";
+    throw new OperatorError(fault, { where: login.user, remedy, exitCode: ExitCode.verify });
+  });
+
 /** Whether the front door answers at all: what cannot be proved afterwards is not begun. */
 export const checkFrontDoor = ({ config, options, reporter, signal }: Session): Promise<unknown> =>
   inStep(reporter, { id: "front-door", title: "Front door before" }, async () => {

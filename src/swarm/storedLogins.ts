@@ -1,9 +1,13 @@
 import { repositoryRules, ruleOf } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
+import type { Login } from "../credentials/userLogin.js";
+import { enginePost } from "../docker/engineApi.js";
+import { isFinal } from "../docker/failures.js";
 import { OperatorError } from "../errors.js";
 import { insideAddress } from "../services/addresses.js";
 import type { Session } from "../session.js";
-import { listServices, type SwarmService } from "./objects.js";
+import { inStep } from "../terminal/inStep.js";
+import { listServices, type SwarmService, type SwarmTask } from "./objects.js";
 
 /**
  * A service keeps the login that it was deployed with (`--with-registry-auth`), and uses it whenever a task
@@ -26,6 +30,10 @@ export function servicesWithLogins(config: Config, services: readonly SwarmServi
   });
 }
 
+/** Whether something of this registry can be pulled with a login alone. */
+const needsLogins = (config: Config): boolean =>
+  repositoryRules(config).some(({ pull }) => pull !== "anonymous");
+
 /** What stands before the name of a repository of this registry, outside and inside. */
 function registryHosts(config: Config): string[] {
   const { hostname, port } = new URL(publicUrls(config).registry);
@@ -39,29 +47,102 @@ function registryHosts(config: Config): string[] {
   return [hostname, "localhost", "127.0.0.1"].map((host) => `${host}:${config.ports.registry}`);
 }
 
+/** The label of a service that names the user whose login it keeps. */
+const LOGIN_LABEL = "hephaestus.login";
+
+/** The user whose login a service keeps, if that is known. */
+export const keptBy = ({ Spec }: SwarmService): string | undefined => Spec.Labels?.[LOGIN_LABEL];
+
+const namesOf = (services: readonly SwarmService[], separator = ", "): string =>
+  services.map(({ Spec }) => Spec.Name).join(separator);
+
 /** How services get a login that is right. */
-export const newLoginRemedy = (config: Config, services: readonly SwarmService[]): string =>
-  [
-    `Log in as a user who may pull there: docker login ${registryHosts(config)[0]}. Then store that login; no task restarts:`,
-    ...services.map(({ Spec }) => `docker service update --detach --with-registry-auth ${Spec.Name}`),
-  ].join("\n");
+export const newLoginRemedy = (services: readonly SwarmService[]): string =>
+  `Give them the login of a user who may pull there; no task restarts: hephaestus logins refresh --user USER ${namesOf(services, " ")}`;
+
+/** States of an update that ended half-way: the next change of the service would go on with it. */
+const HALF_WAY = ["paused", "rollback_paused"];
 
 /**
- * Warns after a change that can make logins wrong. That the services cannot be listed does not undo the
- * change.
+ * Stores a login in services, in the place of the one that each keeps, and notes its user in their label. The
+ * tasks stay as they are. What cannot be changed is a warning: the others shall have it. Source: Docker Engine
+ * API, ServiceUpdate, X-Registry-Auth; swarmkit ignores PullOptions when it compares tasks.
+ *
+ * @returns the names of the services that have it
  */
-export async function warnOfStoredLogins({
-  config,
-  docker,
-  reporter,
-}: Pick<Session, "config" | "docker" | "reporter">): Promise<void> {
+export async function storeLogin(
+  { config, docker, reporter }: Pick<Session, "config" | "docker" | "reporter">,
+  services: readonly SwarmService[],
+  { user, password }: Login,
+): Promise<string[]> {
+  const [serveraddress] = registryHosts(config);
+  const login = { username: user, password: password.reveal(), serveraddress };
+  // With its padding: without it, the nodes read nothing.
+  const text = Buffer.from(JSON.stringify(login)).toString("base64");
+  const headers = { "X-Registry-Auth": text.replaceAll("+", "-").replaceAll("/", "_") };
+  const stored: string[] = [];
+  for (const { ID, Version, Spec, UpdateStatus } of services) {
+    // By its version: a service that runs another image meanwhile may belong to another registry.
+    const path = `/services/${ID}/update?version=${Version.Index}`;
+    const changed = { ...Spec, Labels: { ...Spec.Labels, [LOGIN_LABEL]: user } };
+    const state = UpdateStatus?.State ?? "";
+    const refusal = HALF_WAY.includes(state)
+      ? `its update is ${state}, and would go on`
+      : await refusalOf(() => enginePost(docker, path, changed, headers));
+    if (refusal === undefined) stored.push(Spec.Name);
+    else reporter.note("warning", `${Spec.Name} keeps the login that it has: ${refusal}`);
+  }
+  return stored;
+}
+
+/** Why something could not be done; undefined if it was. */
+async function refusalOf(work: () => Promise<void>): Promise<string | undefined> {
   try {
-    const services = servicesWithLogins(config, await listServices(docker));
+    await work();
+    return undefined;
+  } catch (error) {
+    if (isFinal(error)) throw error;
+    return (error as Error).message;
+  }
+}
+
+/** Stores the new login of a user in all services that keep one of this user; says so only, with --dry-run. */
+export async function storeNewLogin(session: Session, login: Login): Promise<void> {
+  const { config, docker, options, reporter } = session;
+  if (!needsLogins(config)) return;
+  const services = servicesWithLogins(config, await listServices(docker));
+  const own = services.filter((service) => keptBy(service) === login.user);
+  if (own.length === 0) return;
+  await inStep(reporter, { id: "logins", title: "Logins of services" }, async () =>
+    options.dryRun
+      ? `the new one would be stored in ${namesOf(own)}`
+      : `the new one is stored in ${(await storeLogin(session, own, login)).join(", ")}`,
+  );
+}
+
+/** States of a task that it stays in, until the next one. */
+const SETTLED = ["running", "complete", "failed", "rejected", "shutdown"];
+
+/** The newest task of a service that has come to something. @param tasks of it, the newest first */
+export const newestSettled = (tasks: readonly SwarmTask[]): SwarmTask | undefined =>
+  tasks.find(({ Status }) => SETTLED.includes(Status.State));
+
+/**
+ * Warns of the services whose logins a change can have made wrong: those of a user who is gone, and those of
+ * which nobody said whose login they keep. That they cannot be listed does not undo the change.
+ */
+export async function warnOfStoredLogins(
+  { config, docker, reporter }: Pick<Session, "config" | "docker" | "reporter">,
+  gone?: string,
+): Promise<void> {
+  try {
+    const all = servicesWithLogins(config, await listServices(docker));
+    const services = all.filter((service) => [undefined, gone].includes(keptBy(service)));
     if (services.length === 0) return;
-    const remedy = newLoginRemedy(config, services).replaceAll("\n", "\n    ");
+    const names = services.map(({ Spec }) => Spec.Name).join(", ");
     reporter.note(
       "warning",
-      `services that pull from this registry keep the login that they were deployed with, maybe the old one\n    ${remedy}`,
+      `${names} may keep an old login at this registry\n    ${newLoginRemedy(services)}`,
     );
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;

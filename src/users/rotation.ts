@@ -12,6 +12,7 @@ import { createSecrets, showSecrets } from "../secrets/secretSteps.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import { underLock } from "../secrets/underLock.js";
 import { type Session, uninterruptible } from "../session.js";
+import { storeNewLogin } from "../swarm/storedLogins.js";
 import { inStep, skipped } from "../terminal/inStep.js";
 import { reportFindings } from "../terminal/showFindings.js";
 import { rollUsers, rollUsersBack, showUserRoll } from "./htpasswdSwap.js";
@@ -20,8 +21,8 @@ import { USER_KINDS } from "./userFindings.js";
 
 /**
  * Changes the users: creates a new generation of the htpasswd, updates the registry, tests it at the front
- * door, delivers the password, and removes the old generation. If it fails before that, the old generation is
- * used again. Only the registry is updated; gateway, reader and library keep running.
+ * door, delivers the password, stores it in the services that pull with it, and removes the old generation. If
+ * it fails before it is delivered, the old generation is used again. Only the registry is updated; gateway, reader and library keep running.
  *
  * @param deliver gets the password, if it was generated
  * @returns what was done
@@ -39,6 +40,7 @@ export async function changeUsers(
   if (options.dryRun) {
     await showSecrets(session, plan);
     await showUserRoll(session, users);
+    if (plan.change?.login !== undefined) await storeNewLogin(session, plan.change.login);
     return plan;
   }
   await underLock(session, plan.found, async () => {
@@ -53,6 +55,7 @@ export async function changeUsers(
       throw await takeBack(uninterruptible(session), plan, error);
     }
     try {
+      if (plan.change?.login !== undefined) await storeNewLogin(session, plan.change.login);
       await recordUsers(session, plan);
       await removeSuperseded(session, plan);
     } catch (error) {

@@ -121,7 +121,7 @@ test("services whose images need a login are named when a password changes, unti
     const rotate = ["rotate-password", "--user", USER, "--password-file", "new-password"];
     const run = await forge.hephaestus(rotate);
     expectOk(run);
-    const command = "docker service update --detach --with-registry-auth shop-web";
+    const command = "hephaestus logins refresh --user USER shop-web";
     expect(run.all).toContain(command);
     expect(run.all).not.toContain("shop-db");
     const found = async () => {
@@ -130,8 +130,9 @@ test("services whose images need a login are named when a password changes, unti
       return findings.filter(({ code }) => code === "login-stored");
     };
     expect(await found()).toMatchObject([{ remedy: expect.stringContaining(command) }]);
-    const update = command.split(" ").slice(1);
-    expectOk(await forge.docker(...update, "--quiet", "--no-resolve-image"));
+    const refresh = [...command.replace("USER", USER).split(" ").slice(1), "--password-stdin"];
+    const input = (await forge.run("cat", ["new-password"])).stdout;
+    expectOk(await forge.hephaestus(refresh, { input }));
     expect(await found()).toEqual([]);
     const removal = await forge.hephaestus(["user", "remove", USER]);
     expect(removal.exitCode, removal.all).toBe(ExitCode.credentials);

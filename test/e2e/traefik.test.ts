@@ -4,8 +4,11 @@ import { createServer as createHttpsServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { basicValue } from "../support/basic.js";
 import { selfSigned } from "../support/selfSigned.js";
+import { addressOfContainer } from "./addresses.js";
+import { MEDIA } from "./clients/images.js";
 import { entrypoint, listen, router, traefikApi } from "./doctor/fakes.js";
-import { CREDENTIALS, DEPLOY, PASSWORD, USER, writeConfig } from "./stack.js";
+import { Pusher } from "./population.js";
+import { CREDENTIALS, DEPLOY, namesOf, PASSWORD, USER, WITH_READER, writeConfig } from "./stack.js";
 import { useSwarm } from "./swarm.js";
 import { expectOk, Workspace } from "./workspace.js";
 
@@ -26,18 +29,24 @@ const traefik = createServer(
   }),
 );
 
-beforeAll(async () => {
-  forge = await Workspace.create("behind", 5000, 8080);
-  const { url: api } = await listen(traefik);
-  await forge.docker("network", "create", "--driver", "overlay", "--attachable", "aether-net");
+let api: string;
+
+async function deploy(gateway: Record<string, unknown>): Promise<void> {
   await writeConfig(forge, swarm, {
     root: { expose: "traefik", domain: "forge.example", traefik: { certResolver: "letsencrypt", api } },
     registry: { delete: true },
+    gateway,
     ui: { access: "sso", admin: { enabled: true } },
   });
   await forge.hephaestus(["render"]);
-  const run = await forge.hephaestus([...DEPLOY, "--no-verify"], { env: CREDENTIALS });
-  expectOk(run);
+  expectOk(await forge.hephaestus([...DEPLOY, "--no-verify"], { env: CREDENTIALS }));
+}
+
+beforeAll(async () => {
+  forge = await Workspace.create("behind", 5000, 8080);
+  ({ url: api } = await listen(traefik));
+  await forge.docker("network", "create", "--driver", "overlay", "--attachable", "aether-net");
+  await deploy(WITH_READER);
 });
 
 afterAll(async () => {
@@ -54,7 +63,7 @@ interface Answer {
 /** A request as it reaches a service from Traefik, made inside the network of its container. */
 async function containerOf(service: string): Promise<string> {
   const filter = `label=com.docker.swarm.service.name=behind_${service}`;
-  return (await forge.docker("ps", "--quiet", "--filter", filter)).stdout.trim();
+  return (await forge.docker("ps", "--quiet", "--no-trunc", "--filter", filter)).stdout.trim();
 }
 
 async function ask(
@@ -231,5 +240,28 @@ test("doctor finds nothing behind a sound Traefik, and UIs that ask nobody for a
   } finally {
     close();
     await forge.run("umount", ["/etc/hosts"]);
+  }
+});
+
+test("a stack that had a reader, as every one once did, reads its files without it from then on, and no pull fails", async () => {
+  const gateway = await addressOfContainer(forge, await containerOf("gateway"));
+  await new Pusher(`http://${gateway}:5000`).image("tools/app", [], "1");
+  // A task that is replaced takes no connection any more. Traefik, too, tries another one then.
+  const pull = `wget -q -O /dev/null --header 'Accept: ${MEDIA.manifest}' http://registry:5000/v2/tools/app/manifests/1`;
+  const loop = `while :; do ${pull} 2>&1 && echo pulled; sleep 0.1; done`;
+  const client = ["--name", "puller", "--network", "aether-net", "--entrypoint", "sh", swarm.images.nginx];
+  expectOk(await forge.docker("run", "--detach", ...client, "-c", loop));
+  try {
+    const said = async () => (await forge.docker("logs", "puller")).all.split("\n");
+    const pulled = async () => (await said()).filter((line) => line === "pulled").length;
+    await expect.poll(pulled).toBeGreaterThan(10);
+    expect(await namesOf(forge, "service")).toContain("behind_reader");
+    await deploy({});
+    expect(await namesOf(forge, "service")).not.toContain("behind_reader");
+    const before = await pulled();
+    await expect.poll(pulled).toBeGreaterThan(before + 10);
+    expect((await said()).filter((line) => line.includes("server returned error"))).toEqual([]);
+  } finally {
+    await forge.docker("rm", "--force", "puller");
   }
 });

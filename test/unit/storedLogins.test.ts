@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
+import { Secret } from "../../src/credentials/secret.js";
+import type { EngineRequest } from "../../src/docker/engineConnection.js";
 import type { Docker } from "../../src/docker/run.js";
-import { judgeStoredLogins } from "../../src/doctor/userChecks.js";
+import { judgeNewestTask, judgeStoredLogins } from "../../src/doctor/userChecks.js";
 import type { SwarmService } from "../../src/swarm/objects.js";
 import type { SecretFacts } from "../../src/swarm/secrets.js";
-import { servicesWithLogins, warnOfStoredLogins } from "../../src/swarm/storedLogins.js";
+import { servicesWithLogins, storeLogin, warnOfStoredLogins } from "../../src/swarm/storedLogins.js";
 import { FakeEngine } from "../support/fakeEngine.js";
-import { service, template } from "./swarmObjects.js";
+import { service, task, template } from "./swarmObjects.js";
 
 /** Services that keep a login at this registry. */
 
@@ -69,13 +71,14 @@ describe("doctor", () => {
       generation: 2,
       created: new Date("2026-02-01T00:00:00Z"),
       ends: new Map(),
+      changed: new Map(),
       ...changes,
     }) as SecretFacts;
   const image = "registry.a.example/app:1";
   const old = named("shop_web", image);
   const fresh = named("shop_db", image, "2026-02-02T00:00:00Z");
   const judge = (services: SwarmService[], secret: SecretFacts | undefined = facts()) =>
-    judgeStoredLogins(load(PRIVATE), services, secret, NOW);
+    judgeStoredLogins(services, secret, NOW);
 
   test("names services that were not updated since the users changed, and what to do with all", () => {
     const [finding, ...others] = judge([old, fresh]);
@@ -83,16 +86,35 @@ describe("doctor", () => {
     expect(finding).toMatchObject({ code: "login-stored", severity: "warning" });
     expect(finding?.message).toMatch(/^shop_web may keep/);
     expect(finding?.evidence).toMatch(/2026-02-01T.*maybe without a login: shop_db$/);
-    expect(finding?.remedy).toContain("docker login registry.a.example");
-    for (const name of ["shop_web", "shop_db"])
-      expect(finding?.remedy).toContain(`docker service update --detach --with-registry-auth ${name}`);
+    expect(finding?.remedy).toMatch(/hephaestus logins refresh --user USER shop_web shop_db$/);
   });
 
   test("finds nothing where all were updated since, or the users are the first ones", () => {
     expect(judge([fresh])).toEqual([]);
     expect(judge([])).toEqual([]);
     expect(judge([old], facts({ generation: 1 }))).toEqual([]);
-    expect(judgeStoredLogins(load(PRIVATE), [old], undefined, NOW)).toEqual([]);
+    expect(judgeStoredLogins([old], undefined, NOW)).toEqual([]);
+  });
+
+  test("goes by the password of the user whose login a service keeps, if that is known", () => {
+    const of = (user: string, service: SwarmService): SwarmService => ({
+      ...service,
+      Spec: { ...service.Spec, Labels: { "hephaestus.login": user } },
+    });
+    const changed = facts({ changed: new Map([["ci", new Date("2025-12-01T00:00:00Z")]]) });
+    expect(judge([of("ci", old)], changed)).toEqual([]);
+    // A user who is gone, or of whom nothing is noted, counts as changed with the others.
+    expect(judge([of("ann", old), of("ci", fresh)], changed)[0]?.remedy).toMatch(/--user USER shop_web$/);
+  });
+
+  test("says which tasks were refused their image", () => {
+    const rejected = task("rejected", {
+      Status: { State: "rejected", Err: "no basic auth credentials" },
+    });
+    const [finding] = judgeNewestTask(old, [rejected]);
+    expect(finding).toMatchObject({ code: "task-without-image", evidence: "no basic auth credentials" });
+    expect(judgeNewestTask(old, [task("running"), rejected])).toEqual([]);
+    expect(judgeNewestTask(old, [])).toEqual([]);
   });
 
   test("takes the end of a user for a change", () => {
@@ -122,7 +144,7 @@ describe("a change of users", () => {
   test("names the services", async () => {
     expect(await notes(swarmOf([named("other", "registry:2")]).docker())).toEqual([]);
     const [note] = await notes(swarmOf([named("shop_web", "registry.a.example/app:1")]).docker());
-    expect(note).toMatch(/^warning: services that pull[\s\S]*--with-registry-auth shop_web$/);
+    expect(note).toMatch(/^warning: shop_web may keep[\s\S]*--user USER shop_web$/);
   });
 
   test("is done, also where the services cannot be listed", async () => {
@@ -131,5 +153,63 @@ describe("a change of users", () => {
     expect(await notes(engine.docker())).toEqual([
       expect.stringMatching(/^warning: .*could not be listed: no answer$/),
     ]);
+  });
+});
+
+describe("a login that is stored", () => {
+  const LOGIN = { user: "ci", password: new Secret("Right-one-7") };
+
+  /** Stores it, and tells what the engine was asked and what was noted. */
+  async function store(services: SwarmService[], answer = 200) {
+    const asked: EngineRequest[] = [];
+    const notes: string[] = [];
+    const docker = {
+      ask: async (request: EngineRequest) => {
+        asked.push(request);
+        return { status: answer, body: '{"message":"update out of sequence"}' };
+      },
+    } as unknown as Docker;
+    const reporter = { note: (_: string, text: string) => notes.push(text) };
+    const session = { config: load(PRIVATE), docker, reporter } as unknown as Parameters<
+      typeof storeLogin
+    >[0];
+    return { stored: await storeLogin(session, services, LOGIN), asked, notes };
+  }
+
+  const image = "registry.a.example/app:1";
+
+  test("goes to the engine in a header, for this registry, and nothing of the service changes but its label", async () => {
+    const shop = named("shop_web", image);
+    const { stored, asked } = await store([shop]);
+    expect(stored).toEqual(["shop_web"]);
+    expect(asked).toMatchObject([
+      {
+        method: "POST",
+        path: "/services/s1/update?version=1",
+        body: { ...shop.Spec, Labels: { "hephaestus.login": "ci" } },
+      },
+    ]);
+    const header = asked[0]?.headers?.["X-Registry-Auth"] ?? "";
+    expect(header).toMatch(/^[\w-]+={0,2}$/);
+    expect(header.length % 4).toBe(0);
+    expect(JSON.parse(Buffer.from(header, "base64url").toString())).toEqual({
+      username: "ci",
+      password: "Right-one-7",
+      serveraddress: "registry.a.example",
+    });
+  });
+
+  test("reaches the others when the engine refuses one, and starts no update that was stopped half-way", async () => {
+    const refused = await store([named("shop_web", image), named("shop_db", image)], 500);
+    expect(refused.stored).toEqual([]);
+    expect(refused.notes).toEqual([
+      expect.stringMatching(/^shop_web keeps the login that it has: .*update out of sequence/),
+      expect.stringMatching(/^shop_db keeps/),
+    ]);
+    for (const State of ["paused", "rollback_paused"]) {
+      const paused = await store([{ ...named("shop_web", image), UpdateStatus: { State } }]);
+      expect([paused.asked, paused.stored]).toEqual([[], []]);
+      expect(paused.notes[0]).toContain(`its update is ${State}`);
+    }
   });
 });
