@@ -27,6 +27,10 @@ export const blobPath = (hex: string): string => `blobs/sha256/${hex}`;
 export const STACK_FOLDER = "stack";
 export const PROGRAM_FOLDER = "hephaestus";
 
+/** What starts the program of a bundle: the program file, or the script of the package. */
+export const PROGRAM_FILE = `${PROGRAM_FOLDER}/hephaestus`;
+export const PROGRAM_SCRIPT = `node ${PROGRAM_FOLDER}/bin/hephaestus.js`;
+
 /** The description of a bundle. Another program may have written it. */
 export const factsSchema = z.object({
   version: z.literal(BUNDLE_VERSION),

@@ -1,18 +1,18 @@
 import { readdir } from "node:fs/promises";
 import { join, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { absentAs } from "../host/files.js";
-import { PACKAGE } from "../packageFiles.js";
-import { PROGRAM_FOLDER } from "./bundleFormat.js";
+import { thisProgram } from "../host/thisProgram.js";
+import { PROGRAM_FILE, PROGRAM_FOLDER } from "./bundleFormat.js";
 import { type Entry, fileEntry } from "./tarFile.js";
 
 /** What the package is made of. Its program needs no other package. */
 const FOLDERS = ["bin", "dist", "docs", "ops-scripts", "schema", "templates"];
 const FILES = ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"];
 
-/** This very program, which runs with Node alone. Files of the package that are not there are left out. */
+/** This very program: the program file, or the package, which runs with Node alone. Files of the package that are not there are left out. */
 export async function programEntries(): Promise<Entry[]> {
-  const root = fileURLToPath(PACKAGE);
+  const { isFile, path: root } = thisProgram();
+  if (isFile) return [await fileEntry(root, PROGRAM_FILE)];
   const below = async (folder: string) => {
     const options = { recursive: true, withFileTypes: true } as const;
     const entries = await readdir(join(root, folder), options).catch(absentAs([]));

@@ -12,7 +12,9 @@ import {
   factsSchema,
   MANIFEST_FILE,
   manifestSchema,
+  PROGRAM_FILE,
   PROGRAM_FOLDER,
+  PROGRAM_SCRIPT,
   parseSums,
   STACK_FOLDER,
   SUMS_FILE,
@@ -126,7 +128,7 @@ function factsOf(file: string, json: Buffer): BundleFacts {
     throw bundleError(file, `has a ${BUNDLE_FILE} that cannot be read`);
   throw new OperatorError(`has the format ${version}, and this program reads ${BUNDLE_VERSION}`, {
     where: file,
-    remedy: "Use the program of the bundle: tar -xf FILE hephaestus, then node hephaestus/bin/hephaestus.js",
+    remedy: `Use the program of the bundle: tar -xf FILE ${PROGRAM_FOLDER}, then ${PROGRAM_FILE} or, if that is not there, ${PROGRAM_SCRIPT}`,
     exitCode: ExitCode.verify,
   });
 }

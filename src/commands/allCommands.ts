@@ -26,6 +26,7 @@ import { addStatus } from "./status.js";
 import { addUpgrade } from "./upgrade.js";
 import { addUsage } from "./usage.js";
 import { addUsers } from "./user.js";
+import { addVersion } from "./version.js";
 
 /** All commands, by what people want to do, in the order of the help. */
 export const COMMAND_GROUPS: readonly { title: string; commands: readonly AddCommand[] }[] = [
@@ -36,5 +37,5 @@ export const COMMAND_GROUPS: readonly { title: string; commands: readonly AddCom
   { title: "Look after the images", commands: [addMirror, addPruneTags, addGc, addMaintain] },
   { title: "Save and move", commands: [addBackup, addRestore, addBundle] },
   { title: "Look behind", commands: [addSecrets, addLock] },
-  { title: "Editor, shell, help", commands: [addSchema, addCompletion] },
+  { title: "Editor, shell, help", commands: [addSchema, addCompletion, addVersion] },
 ];

@@ -2,7 +2,15 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { Option } from "@commander-js/extra-typings";
-import { BUNDLE_FILE, BUNDLE_VERSION, type BundleFacts, STACK_FOLDER } from "../bundle/bundleFormat.js";
+import {
+  BUNDLE_FILE,
+  BUNDLE_VERSION,
+  type BundleFacts,
+  PROGRAM_FILE,
+  PROGRAM_FOLDER,
+  PROGRAM_SCRIPT,
+  STACK_FOLDER,
+} from "../bundle/bundleFormat.js";
 import { provideImage, runningDigests, saveImages } from "../bundle/engineImages.js";
 import { programEntries } from "../bundle/ownProgram.js";
 import { readBundle } from "../bundle/readBundle.js";
@@ -10,6 +18,7 @@ import { type Entry, writeBundle } from "../bundle/tarFile.js";
 import { type Docker, dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { readFrom, writeFiles } from "../host/files.js";
+import { thisProgram } from "../host/thisProgram.js";
 import { compare } from "../render/compare.js";
 import { imageParts } from "../services/mirrorSources.js";
 import { stackImages } from "../stack.js";
@@ -45,6 +54,13 @@ export const addBundle: AddCommand = (program, finish) => {
       const pinned = names.find((name) => imageParts(name).digest !== undefined);
       if (pinned !== undefined) throw pinnedByDigest(pinned);
       const platform = await platformOf(docker);
+      const { isFile, platform: own } = thisProgram();
+      const carriesProgram = !isFile || own === platform;
+      if (!carriesProgram)
+        reporter.note(
+          "warning",
+          `this program file is for ${own}, so the bundle for ${platform} is without a program`,
+        );
       const digests = await runningDigests(docker, config.stack);
       const source = { path: basename(flags.config), text: await readFile(flags.config, "utf8") };
       const stack = [source, ...files].map(({ path, text }) => textEntry(`${STACK_FOLDER}/${path}`, text));
@@ -69,7 +85,7 @@ export const addBundle: AddCommand = (program, finish) => {
           textEntry(BUNDLE_FILE, `${JSON.stringify(facts, null, 2)}\n`),
           ...(await saveImages(docker, names, folder)),
           ...stack,
-          ...(await programEntries()),
+          ...(carriesProgram ? await programEntries() : []),
         ];
       };
       const bytes = await inStep(
@@ -81,7 +97,11 @@ export const addBundle: AddCommand = (program, finish) => {
       reporter.result({ bundle: file, bytes, platform, images: names }, [
         `Images for ${platform}: ${names.join(", ")}`,
         `On the other Swarm: hephaestus bundle load ${basename(file)}`,
-        `Without hephaestus there: tar -xf ${basename(file)} hephaestus && node hephaestus/bin/hephaestus.js bundle load ${basename(file)}`,
+        ...(carriesProgram
+          ? [
+              `Without hephaestus there: tar -xf ${basename(file)} ${PROGRAM_FOLDER} && ${isFile ? PROGRAM_FILE : PROGRAM_SCRIPT} bundle load ${basename(file)}`,
+            ]
+          : []),
       ]);
       finish(ExitCode.ok);
     });

@@ -1,7 +1,8 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { ExitCode, OperatorError } from "../errors.js";
 import { installUnits, SYSTEMD_FOLDER } from "../host/systemd.js";
+import { thisProgram } from "../host/thisProgram.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import { loadTemplates } from "../render/templates.js";
 import { type Schedule, systemdUnits } from "../render/timerUnits.js";
@@ -13,10 +14,19 @@ export interface ScheduledCommand
   args: readonly string[];
 }
 
-/** Units of systemd that run this very program with a config file. */
+/**
+ * Units of systemd that run this very program with a config file.
+ *
+ * @throws OperatorError in a container image
+ */
 export function scheduledUnits(configFile: string, { args, ...schedule }: ScheduledCommand): RenderedFile[] {
-  const program = realpathSync(process.argv[1] ?? "");
-  const command = [process.execPath, program, schedule.task, "--config", basename(configFile), ...args];
+  const { kind, command: program } = thisProgram();
+  if (kind === "container image")
+    throw new OperatorError("units of systemd cannot run what is in a container image", {
+      remedy: "Put the program file on the manager, and run this command with it.",
+      exitCode: ExitCode.usage,
+    });
+  const command = [...program, schedule.task, "--config", basename(configFile), ...args];
   return systemdUnits({ ...schedule, folder: resolve(dirname(configFile)), command }, loadTemplates());
 }
 

@@ -59,6 +59,8 @@ test("its package has what its command needs, and no more", () => {
 
 test("it writes and renders a stack in another folder", async () => {
   expect((await inUse("hephaestus", "--version")).stdout).toBe(version);
+  const { kind, path } = JSON.parse((await inUse("hephaestus", "version", "--json")).stdout);
+  expect({ kind, path }).toEqual({ kind: "npm package", path: installed("") });
   for (const args of [["init", "--yes", "--domain", "example.com"], ["render"], ["render", "--check"]]) {
     const { exitCode, stderr } = await inUse("hephaestus", ...args);
     expect(exitCode, stderr).toBe(0);

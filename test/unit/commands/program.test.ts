@@ -15,6 +15,18 @@ test("says its version and its commands", async () => {
   expect(await spawn(PROGRAM, ["--version"])).toMatchObject({ exitCode: 0, stdout: version });
 });
 
+test("says where it came from", async () => {
+  const { exitCode, stdout } = await spawn(PROGRAM, ["version", "--json"]);
+  expect(exitCode).toBe(ExitCode.ok);
+  const head = await execa("git", ["rev-parse", "HEAD"], { cwd: ROOT, reject: false });
+  const facts = { kind: "source checkout", path: ROOT, node: process.versions.node };
+  const { commit, ...said } = JSON.parse(stdout) as Record<string, string>;
+  expect(said).toMatchObject(facts);
+  expect(commit?.replace(/-dirty$/, "")).toBe(head.failed ? undefined : head.stdout);
+  const lines = (await spawn(PROGRAM, ["version"])).stdout;
+  expect(lines).toContain(`built from ${commit ? `commit ${commit}` : "an unknown commit"}\n`);
+});
+
 test("names every command on the first screen of its help", async () => {
   const screen = (await hephaestus("--help")).stdout.split("\n").slice(0, 24);
   const commands = buildProgram(() => undefined).commands.map((command) => command.name());
