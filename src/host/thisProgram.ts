@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { isSea } from "node:sea";
 import { fileURLToPath } from "node:url";
+import { isInImage } from "../docker/endpoint.js";
 import { PACKAGE } from "../packageFiles.js";
 
 /** What starts this very program, and in which form it is here. */
@@ -17,12 +18,11 @@ export interface ThisProgram {
 }
 
 export function thisProgram(): ThisProgram {
-  const { execPath, argv, env } = process;
+  const { execPath, argv } = process;
   const isFile = isSea();
   const platform = `${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}`;
   if (isFile) {
-    // The Dockerfile sets the variable.
-    const kind = env.HEPHAESTUS_IMAGE ? "container image" : "program file";
+    const kind = isInImage() ? "container image" : "program file";
     return { kind, isFile, path: execPath, platform, command: [execPath] };
   }
   return {

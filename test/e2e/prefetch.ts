@@ -1,5 +1,6 @@
 /** Fetches what the tests need into the folder given; `run.sh` calls it while there is a network. */
-import { buildCurrentDebian } from "../support/currentDebian.js";
+import { execa } from "execa";
+import { buildCurrentDebian, buildImageBase } from "../support/currentDebian.js";
 import { buildGoPrograms } from "../support/goPrograms.js";
 import { fetchMonitoringPrograms } from "../support/monitoringPrograms.js";
 import { makeStandins } from "../support/standIns.js";
@@ -8,5 +9,11 @@ const [cacheDir] = process.argv.slice(2);
 if (cacheDir === undefined) throw new Error("prefetch.ts needs the cache folder as its argument.");
 await buildGoPrograms(cacheDir, console.log);
 await buildCurrentDebian(cacheDir, console.log);
+await buildImageBase(cacheDir, console.log);
+await execa("tsx", ["scripts/programFile.ts", "--fetch"], {
+  preferLocal: true,
+  stdio: "inherit",
+  env: { HEPHAESTUS_CACHE: cacheDir },
+});
 await fetchMonitoringPrograms(cacheDir, console.log);
 await makeStandins({ cacheDir, report: console.log });

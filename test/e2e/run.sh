@@ -12,6 +12,8 @@ needed="$needed ctr:containerd podman:podman buildah:buildah skopeo:skopeo curl:
 needed="$needed go:golang-go"
 # What unpacks the clients of the current Debian release (test/support/currentDebian.ts).
 needed="$needed mmdebstrap:mmdebstrap,debian-archive-keyring"
+# What makes the program file smaller (scripts/programFile.ts).
+needed="$needed strip:binutils"
 # What a node is prepared over.
 needed="$needed sshd:openssh-server ssh:openssh-client"
 
@@ -127,7 +129,7 @@ isolated() {
 # Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
 # Suites that share the Swarm of three nodes are in one part.
 if [ $# = 0 ]; then
-	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain bundle"
+	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain bundle program"
 	faults="faults gc diff doctor goingBack size metrics mirror"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	isolated -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1

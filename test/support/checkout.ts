@@ -8,7 +8,7 @@ export const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 export const CACHE = process.env.HEPHAESTUS_CACHE ?? `${CHECKOUT}.demo/cache`;
 
 /** What a clean clone has not. */
-const OWN = new Set([".git", ".demo", "coverage", "dist", "node_modules"]);
+const OWN = new Set([".git", ".demo", "coverage", "dist", "node_modules", "program"]);
 
 /**
  * Copies this checkout as a clean clone has it, so that what is built and kept there is apart from other tests. The packages

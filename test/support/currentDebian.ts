@@ -12,6 +12,8 @@ const PACKAGES = [
   ...["docker.io", "docker-cli", "docker-buildx", "containerd", "iptables", "ca-certificates"],
   ...["skopeo", "podman", "buildah", "cosign"],
 ];
+/** What the Dockerfile installs, on a base as small as the one that it names. */
+const IMAGE_PACKAGES = ["ca-certificates", "docker-cli", "openssh-client"];
 const UNREAD = ["doc", "man", "locale"].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
 
 /** Where the root file system is after `buildCurrentDebian`. */
@@ -28,13 +30,23 @@ export async function buildCurrentDebian(cacheDir: string, report: (line: string
   const target = currentDebian(cacheDir);
   if (existsSync(target)) return;
   report(`Unpacking the clients of Debian ${RELEASE}`);
-  await madeAside(cacheDir, target, (folder) => bootstrap(folder));
+  await madeAside(cacheDir, target, (folder) => bootstrap(`${folder}/root`, PACKAGES));
 }
 
-/** @returns the root file system, in the folder */
-async function bootstrap(folder: string): Promise<string> {
-  const root = `${folder}/root`;
-  const args = ["--variant=minbase", `--include=${PACKAGES.join(",")}`, ...UNREAD, RELEASE, root];
+/** The archive that `buildImageBase` leaves, for docker import. */
+export const imageBase = (cacheDir: string): string => `${cacheDir}/debian/${RELEASE}-image.tar`;
+
+/** Builds a base for the Dockerfile, unless it is there: its own is not to be had without a registry. */
+export async function buildImageBase(cacheDir: string, report: (line: string) => void): Promise<void> {
+  const target = imageBase(cacheDir);
+  if (existsSync(target)) return;
+  report(`Unpacking Debian ${RELEASE} for the container image`);
+  await madeAside(cacheDir, target, (folder) => bootstrap(`${folder}/image.tar`, IMAGE_PACKAGES));
+}
+
+/** @returns the root file system: a folder, or an archive by its ending */
+async function bootstrap(root: string, packages: readonly string[]): Promise<string> {
+  const args = ["--variant=minbase", `--include=${packages.join(",")}`, ...UNREAD, RELEASE, root];
   const { failed, stderr } = await execa("mmdebstrap", args, { reject: false, stdin: "ignore" });
   if (!failed) return root;
   throw new OperatorError(stderr.trim().split("\n").slice(-5).join("\n"), {
