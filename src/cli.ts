@@ -3,7 +3,7 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import { COMMAND_GROUPS } from "./commands/allCommands.js";
 import { EXIT_CODES, ExitCode } from "./errors.js";
 import { CONFIG_FILE } from "./host/configFile.js";
-import { packageFile } from "./packageFiles.js";
+import { VERSION } from "./render/published.js";
 import { say } from "./terminal/output.js";
 // Before anything is written.
 import "./terminal/interruption.js";
@@ -41,10 +41,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     return showError(error, { debug: program.opts().debug ?? false, json });
   }
   return exitCode;
-}
-
-function packageVersion(): string {
-  return (JSON.parse(packageFile("package.json")) as { version: string }).version;
 }
 
 const ABOUT = "Your own container registry on Docker Swarm, behind Traefik and Authelia.";
@@ -85,7 +81,7 @@ export function buildProgram(finish: (code: ExitCode) => void) {
   const program = new Command("hephaestus")
     // Names alone: the arguments stand in the help of each command.
     .configureHelp({ subcommandTerm: (command) => command.name() })
-    .version(packageVersion())
+    .version(VERSION)
     .option("--debug", "print stack traces with errors")
     .addHelpText("after", exitCodeHelp)
     .showHelpAfterError("(see --help)")

@@ -1,4 +1,5 @@
 import { type Config, storageFolder } from "../config/resolve.js";
+import { IMAGE, releaseFiles, VERSION } from "./published.js";
 import type { RenderedFile } from "./renderedFile.js";
 import type { TemplateName, Templates } from "./templates.js";
 
@@ -30,6 +31,8 @@ export const ciFiles = (system: CiSystem, config: Config, templates: Templates):
   Object.entries(FILES[system]).map(([path, template]) => ({
     path,
     text: templates[template as TemplateName]
+      .replaceAll("RELEASE/", `${releaseFiles(VERSION)}/`)
+      .replaceAll(/\bIMAGE\b/g, `${IMAGE}:${VERSION}`)
       .replace("--ci github", `--ci ${system}`)
       .replace("'/mnt/storage/registry'", () => `'${storageFolder(config)}' --owner ${config.registry.user}`)
       .replace('deploy.sh "hephaestus"', () => `deploy.sh "${config.stack}"`),

@@ -12,6 +12,7 @@ import { differenceLines } from "../../src/diff/differenceLines.js";
 import { compareSpecs } from "../../src/diff/serviceDifferences.js";
 import { CHECKS } from "../../src/doctor/allChecks.js";
 import { judgeStorage } from "../../src/doctor/storageChecks.js";
+import { IMAGE, NPM_PACKAGE, releaseFiles } from "../../src/render/published.js";
 import { loadTemplates } from "../../src/render/templates.js";
 import { renderFiles } from "../../src/stack.js";
 import { shown } from "../../src/terminal/output.js";
@@ -194,8 +195,39 @@ test.each(examples)("the example %s is a sound config and renders", (name) => {
   expect(renderFiles(config, loadTemplates(), name).length).toBeGreaterThan(3);
 });
 
-test("nothing publishes the package, whose name on the npm registry is another program's", () => {
-  expect(JSON.parse(read("package.json")).private).toBe(true);
-  for (const name of readdirSync(join(ROOT, ".github/workflows")))
-    expect(read(`.github/workflows/${name}`), name).not.toMatch(/npm publish|id-token: write/);
+describe("how to get the program:", () => {
+  const files = ["x64", "arm64"].map((architecture) => `hephaestus-linux-${architecture}`);
+  const workflow = read(".github/workflows/release.yml");
+  const install = read("docs/install.md");
+
+  test("the lines have the names that the release publishes", () => {
+    const fetch = `${releaseFiles("latest")}/{${files[0]},SHA256SUMS}\n`;
+    expect(install).toContain(fetch);
+    expect(read("README.md")).toContain(fetch);
+    expect(install).toContain(`${IMAGE} status\n`);
+    expect(install).toContain(`npm install --global --ignore-scripts ${NPM_PACKAGE}\n`);
+    expect(`ghcr.io/${/--repo (\S+)`/.exec(install)?.[1]}`).toBe(IMAGE);
+  });
+
+  test("the release and the Dockerfile take the files that npm run program writes", () => {
+    const script = read("scripts/programFile.ts");
+    expect(script).toContain("`hephaestus-linux-${arch}`");
+    for (const architecture of ["x64", "arm64"]) {
+      expect(script).toContain(`\n  ${architecture}: {`);
+      expect(workflow).toContain(`architecture: ${architecture} }`);
+    }
+    expect(workflow).toContain("hephaestus-linux-${{ matrix.architecture }}");
+    expect(read("Dockerfile")).toContain(`ARG PROGRAM=${files[0]}\nCOPY program/$PROGRAM `);
+  });
+
+  test("npm gets a name with a scope, since the one without is another program's", () => {
+    expect(NPM_PACKAGE).toMatch(/^@[\w-]+\/hephaestus$/);
+    expect(Object.keys(JSON.parse(read("package.json")).bin)).toEqual(["hephaestus"]);
+    expect(install).not.toMatch(/npm (install|i) [^\n]* hephaestus\b/);
+  });
+
+  test("every action of a workflow is pinned by its commit", () => {
+    for (const name of readdirSync(join(ROOT, ".github/workflows")))
+      expect(read(`.github/workflows/${name}`).match(/uses: (?!\S+@[0-9a-f]{40} # v\d)/g), name).toBeNull();
+  });
 });

@@ -5,13 +5,14 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CHECKOUT, copyCheckout } from "../support/checkout.js";
 
-/** The program as a user has it: packed and installed as the README says, and run from another folder. */
+/** The program as a user has it: packed and installed as docs/install.md says, and run from another folder. */
 
 let folder: string;
 /** Nothing of this process reaches npm or the program, the settings of `npm test` least of all. */
 let env: Record<string, string>;
 
-const { files, version } = JSON.parse(readFileSync(`${CHECKOUT}package.json`, "utf8")) as {
+const { name, files, version } = JSON.parse(readFileSync(`${CHECKOUT}package.json`, "utf8")) as {
+  name: string;
   files: string[];
   version: string;
 };
@@ -24,7 +25,7 @@ const inUse = (command: string, ...args: string[]) =>
     reject: false,
     input: "",
   });
-const installed = (path: string) => `${folder}/prefix/lib/node_modules/hephaestus/${path}`;
+const installed = (path: string) => `${folder}/prefix/lib/node_modules/${name}/${path}`;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "install-"));
@@ -41,8 +42,8 @@ beforeAll(async () => {
     npm_config_update_notifier: "false",
   };
   await copyCheckout(`${folder}/checkout`);
-  const readme = readFileSync(`${CHECKOUT}README.md`, "utf8");
-  const command = /^\$ npm ci && (npm pack && npm install --global .*)$/m.exec(readme)?.[1] ?? "";
+  const page = readFileSync(`${CHECKOUT}docs/install.md`, "utf8");
+  const command = /^\$ npm ci && (npm pack && npm install --global .*)$/m.exec(page)?.[1] ?? "";
   await execa("sh", ["-c", command], { cwd: `${folder}/checkout`, env, extendEnv: false });
 }, 300_000);
 
@@ -51,7 +52,7 @@ afterAll(() => {
 });
 
 test("its package has what its command needs, and no more", () => {
-  expect(existsSync(`${folder}/checkout/hephaestus-${version}.tgz`)).toBe(true);
+  expect(existsSync(`${folder}/checkout/hephaestus-registry-hephaestus-${version}.tgz`)).toBe(true);
   const always = ["LICENSE", "README.md", "package.json"];
   expect(readdirSync(installed(".")).sort()).toEqual([...files, ...always].sort());
   expect(readdirSync(installed("dist")).sort()).toEqual(["hephaestus.js", "licenses.txt"]);
