@@ -201,11 +201,13 @@ describe("how to get the program:", () => {
   const install = read("docs/install.md");
 
   test("the lines have the names that the release publishes", () => {
-    const fetch = `${releaseFiles("latest")}/{${files[0]},SHA256SUMS}\n`;
-    expect(install).toContain(fetch);
-    expect(read("README.md")).toContain(fetch);
-    expect(install).toContain(`${IMAGE} status\n`);
-    expect(install).toContain(`npm install --global --ignore-scripts ${NPM_PACKAGE}\n`);
+    for (const page of [install, read("README.md")])
+      for (const end of [
+        `${releaseFiles("latest")}/{${files[0]},SHA256SUMS}`,
+        `-v "$PWD":/work ${IMAGE} status`,
+        `npm install --global --ignore-scripts ${NPM_PACKAGE}`,
+      ])
+        expect(page).toContain(`${end}\n`);
     expect(`ghcr.io/${/--repo (\S+)`/.exec(install)?.[1]}`).toBe(IMAGE);
   });
 
