@@ -54,8 +54,10 @@ async function fetchNode(arch: Architecture): Promise<string> {
   const archive = `node-linux-${arch}-${NODE}.tgz`;
   await execa("npm", ["pack", "--silent", `node-linux-${arch}@${NODE}`], { cwd: aside });
   const sum = createHash("sha512").update(readFileSync(`${aside}/${archive}`));
-  if (`sha512-${sum.digest("base64")}` !== ARCHITECTURES[arch].integrity)
+  if (`sha512-${sum.digest("base64")}` !== ARCHITECTURES[arch].integrity) {
+    rmSync(aside, { recursive: true });
     throw new Error(`${archive} is not the file that scripts/programFile.ts names`);
+  }
   const parts = ["package/bin/node", "package/LICENSE"];
   await execa("tar", ["-xzf", archive, "--strip-components=1", ...parts], { cwd: aside });
   rmSync(`${aside}/${archive}`);
