@@ -237,9 +237,14 @@ export const CONFIG: readonly Subject[] = [
         rule: "an image keeps its suffix",
       },
       {
-        what: "hasLine && line !== registryLine(node.value)",
+        what: "hasLine && line !== registryLine(from)",
         by: "false",
         rule: "a line that is written stays true",
+      },
+      {
+        what: 'node === undefined && image.section === "registry"',
+        by: "false",
+        rule: "the registry that a file does not name goes to line 3 too",
       },
       { what: "allowed.at(-1);", by: "allowed.at(0);", rule: "the newest is taken" },
     ],

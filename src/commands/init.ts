@@ -28,9 +28,15 @@ export const addInit: AddCommand = (program, finish) => {
     .option("--storage <path>", "folder for the images, on the node that holds them")
     .option("--node <hostname>", "node that holds the images, if the Swarm has several")
     .addOption(
+      new Option("--registry-version <major>", "line of the Docker Registry")
+        .choices(["2", "3"])
+        .default(3 as const)
+        .argParser(twoOrThree),
+    )
+    .addOption(
       new Option("--traefik-version <major>", "major version of your Traefik")
         .choices(["2", "3"])
-        .argParser(traefikVersion),
+        .argParser(twoOrThree),
     )
     .option("--traefik-network <name>", "overlay network of Traefik")
     .addOption(
@@ -68,10 +74,11 @@ export const addInit: AddCommand = (program, finish) => {
       const isLocal = options.profile === "local";
       if (isLocal) refuseUnused(options);
       const config = isLocal
-        ? trialConfig(options.storage ? resolvePath(options.storage) : join(folder, "registry-data"), {
-            registry: options.registryPort,
-            ui: options.uiPort,
-          })
+        ? trialConfig(
+            options.storage ? resolvePath(options.storage) : join(folder, "registry-data"),
+            { registry: options.registryPort, ui: options.uiPort },
+            options.registryVersion,
+          )
         : initialConfig(await gatherAnswers(options, isInteractive()));
       // What init writes has to be what the schema takes, whatever the flags said.
       const { config: resolved } = loadConfig(config, CONFIG_FILE, {
@@ -94,7 +101,7 @@ export const addInit: AddCommand = (program, finish) => {
     });
 };
 
-function traefikVersion(value: string): 2 | 3 {
+function twoOrThree(value: string): 2 | 3 {
   if (value === "2") return 2;
   if (value === "3") return 3;
   throw new InvalidArgumentError("Enter 2 or 3.");

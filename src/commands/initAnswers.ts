@@ -8,6 +8,7 @@ export interface InitFlags {
   domain?: string;
   storage?: string;
   node?: string;
+  registryVersion?: 2 | 3;
   traefikVersion?: 2 | 3;
   traefikNetwork?: string;
   ui?: "public" | "sso" | "none";
@@ -31,6 +32,7 @@ export async function gatherAnswers(flags: InitFlags, interactive: boolean): Pro
     ...(flags.domain ? { domain: flags.domain } : {}),
     ...(flags.storage ? { storagePath: flags.storage } : {}),
     ...(flags.node ? { node: flags.node } : {}),
+    registryVersion: flags.registryVersion,
     ...(flags.traefikVersion ? { traefikVersion: flags.traefikVersion } : {}),
     ...(flags.traefikNetwork ? { traefikNetwork: flags.traefikNetwork } : {}),
     ...(flags.ui ? { ui: flags.ui } : {}),
@@ -58,7 +60,7 @@ export async function gatherAnswers(flags: InitFlags, interactive: boolean): Pro
   return ask(given, domainName);
 }
 
-const FLAGS: Record<Exclude<keyof InitAnswers, "node">, string> = {
+const FLAGS: Record<Exclude<keyof InitAnswers, "node" | "registryVersion">, string> = {
   domain: "--domain",
   storagePath: "--storage",
   traefikVersion: "--traefik-version",

@@ -12,7 +12,7 @@ export const addUpgrade: AddCommand = (program, finish) => {
     .option("--major", "also update from registry 2.x to 3.x")
     .addHelpText(
       "after",
-      "\nImages that the file does not set, that are pinned by digest, or that are unknown are not changed.\n\nExample:\n  hephaestus upgrade --dry-run",
+      "\nImages that the file does not set, that are pinned by digest, or that are unknown are not changed. Only with --major,\na file that does not set registry.image gets one of line 3.\n\nExample:\n  hephaestus upgrade --dry-run",
     )
     .action(async (options) => finish(await upgrade(options)));
 };

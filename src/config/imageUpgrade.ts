@@ -2,6 +2,7 @@ import { isAlias, isScalar, parseDocument } from "yaml";
 import { withValue } from "./editable.js";
 import known from "./knownImages.json" with { type: "json" };
 import { compareVersions, registryLine } from "./resolve.js";
+import { DEFAULT_REGISTRY } from "./schema/registry.js";
 
 /** A version of an image that fits here. It was judged by its release notes. */
 interface KnownVersion {
@@ -31,6 +32,12 @@ export const KNOWN_IMAGES: readonly KnownImage[] = known.images;
 /** When somebody last looked for newer versions. */
 export const KNOWN_DATE = new Date(known.date);
 
+/** The newest version of a line of the registry that the table has. */
+export const newestRegistry = (line: 2 | 3): KnownVersion =>
+  KNOWN_IMAGES.find(({ section }) => section === "registry")?.versions.findLast(
+    ({ version }) => majorOf(version) === String(line),
+  ) as KnownVersion;
+
 /** An image of the config that gets a newer version. */
 interface Upgrade {
   path: string;
@@ -49,8 +56,8 @@ export interface UpgradePlan {
 }
 
 /**
- * What the table knows to be newer than what a config file names. Pure. Images that the file leaves to the
- * defaults are not changed.
+ * What the table knows to be newer than what a config file names. Pure. Of the images that the file leaves to
+ * the defaults, only the registry's is looked at: its default is of line 2.
  *
  * @param source text of a valid config file
  * @param major whether the first number of a version may change too
@@ -58,25 +65,27 @@ export interface UpgradePlan {
 export function planUpgrade(source: string, major: boolean): UpgradePlan {
   const document = parseDocument(source);
   const plan: UpgradePlan = { upgrades: [], left: [], text: source };
-  const replace = (path: readonly [string, string], value: string) => {
-    plan.text = withValue(plan.text, path, value) ?? plan.text;
-  };
   for (const image of KNOWN_IMAGES) {
     const node = document.getIn([image.section, "image"], true);
     const path = `${image.section}.image`;
     if (isAlias(node)) plan.left.push({ path, image: `*${node.source}`, reason: "is an alias" });
-    if (!isScalar(node) || typeof node.value !== "string") continue;
-    const verdict = judge(node.value, image, major);
-    if ("reason" in verdict) {
-      plan.left.push({ path, image: node.value, reason: verdict.reason });
+    const isUnset = node === undefined && image.section === "registry";
+    const from = isUnset ? DEFAULT_REGISTRY : isScalar(node) ? node.value : undefined;
+    if (typeof from !== "string") continue;
+    const verdict = judge(from, image, major);
+    const text = "to" in verdict && withValue(plan.text, [image.section, "image"], verdict.to);
+    if (!("to" in verdict) || !text) {
+      const reason = "to" in verdict ? "is set in a section that has no place for it" : verdict.reason;
+      plan.left.push({ path, image: from, reason });
       continue;
     }
-    plan.upgrades.push({ path, from: node.value, ...verdict });
-    replace([image.section, "image"], verdict.to);
+    plan.upgrades.push({ path, from, ...verdict });
+    plan.text = text;
     // If the file names the line of the registry too, that has to stay true.
     const line = registryLine(verdict.to);
     const hasLine = image.name === "registry" && isScalar(document.getIn(["registry", "version"], true));
-    if (hasLine && line !== registryLine(node.value)) replace(["registry", "version"], String(line));
+    if (hasLine && line !== registryLine(from))
+      plan.text = withValue(plan.text, ["registry", "version"], String(line)) ?? plan.text;
   }
   return plan;
 }

@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { newestRegistry } from "./imageUpgrade.js";
 import type { WrittenConfig } from "./schema/index.js";
 
 export const SCHEMA_FILE = ".hephaestus/schema.json";
@@ -10,17 +11,20 @@ export interface InitAnswers {
   traefikVersion: 2 | 3;
   traefikNetwork: string;
   ui: "public" | "sso" | "none";
+  /** Line of the registry; 3 if it is not named. */
+  registryVersion?: 2 | 3 | undefined;
   /** Host name of the node that holds the images; undefined where the Swarm has one node, or is not known. */
   node?: string | undefined;
 }
 
 /** The text of a new hephaestus.yaml for a Swarm with Traefik: short, what is left out has its default. */
 export function initialConfig(answers: InitAnswers): string {
-  const { domain, storagePath, traefikVersion, traefikNetwork, ui, node } = answers;
+  const { domain, storagePath, registryVersion, traefikVersion, traefikNetwork, ui, node } = answers;
   return [
     ...head(domain),
     part("Pulls are anonymous, pushes need a login. hephaestus deploy creates the folder.", {
       registry: {
+        image: registryImage(registryVersion),
         storage: { driver: "filesystem", path: storagePath },
         ...(node === undefined ? {} : { placement: { constraints: [`node.hostname == ${node}`] } }),
       },
@@ -38,18 +42,27 @@ export function initialConfig(answers: InitAnswers): string {
  * The text of a hephaestus.yaml for a trial on one machine: published ports, plain HTTP, no Traefik, no
  * Authelia.
  */
-export function trialConfig(storagePath: string, ports: { registry: number; ui: number }): string {
+export function trialConfig(
+  storagePath: string,
+  ports: { registry: number; ui: number },
+  registryVersion?: 2 | 3,
+): string {
   return [
     ...head("localhost"),
     part("A trial on this machine: ports instead of Traefik, plain HTTP.", { expose: "ports", ports }),
     part("Delete this folder when you are done.", {
-      registry: { storage: { driver: "filesystem", path: storagePath } },
+      registry: {
+        image: registryImage(registryVersion),
+        storage: { driver: "filesystem", path: storagePath },
+      },
     }),
     part("One node needs no virtual IPs, and many kernels of small machines have none.", {
       swarm: { endpointMode: "dnsrr" },
     }),
   ].join("\n");
 }
+
+const registryImage = (line: 2 | 3 = 3): string => `registry:${newestRegistry(line).version}`;
 
 function head(domain: string): string[] {
   return [

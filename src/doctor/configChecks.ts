@@ -1,5 +1,6 @@
 import type { Finding as ConfigFinding } from "../config/configFindings.js";
-import { KNOWN_DATE } from "../config/imageUpgrade.js";
+import { KNOWN_DATE, newestRegistry } from "../config/imageUpgrade.js";
+import type { Config } from "../config/resolve.js";
 import { daysBetween } from "../credentials/dates.js";
 import { error, type Finding, findingKinds, warning } from "../finding.js";
 import { readFrom } from "../host/files.js";
@@ -19,6 +20,10 @@ const kinds = findingKinds("Config and files", {
     meaning: "pulls need a login, but the public library shows every image",
     remedy: "Set ui.access: sso, or ui.enabled: false, or registry.pull: anonymous.",
   }),
+  "registry-line-ended": warning(
+    "line 2 of the registry has ended: {image} gets no more fixes",
+    "Go to line 3 with: hephaestus upgrade --major, then render and deploy. The images stay as they are.",
+  ),
   "files-missing": error("{paths}: not there yet", "Write them with: hephaestus render"),
   "files-stale": error(
     "{paths}: not what the config renders to",
@@ -36,6 +41,14 @@ const judgeConfig = (warnings: readonly ConfigFinding[]): Finding[] =>
   warnings.map(({ code, path, message, remedy, file, line, column }) =>
     found(code ?? "config-warning", { risk: message, change: remedy }, `${file}:${line}:${column}: ${path}`),
   );
+
+/** A registry of line 2, which nobody works on any more. Source: releases of distribution/distribution. */
+export function judgeRegistryLine({ registry: { image, version } }: Config): Finding[] {
+  if (version !== 2) return [];
+  const last = newestRegistry(2);
+  const evidence = `registry.image is ${image}; the last release of line 2 is ${last.version}, of ${last.date}`;
+  return [found("registry-line-ended", { image }, evidence)];
+}
 
 /** The rendered files, compared with those on disk, which people review and commit. */
 export function judgeFiles(comparisons: readonly Comparison[]): Finding[] {
@@ -75,6 +88,7 @@ export const configChecks: Checks = {
   kinds: [kinds],
   checks: [
     { title: "warnings of the config", run: async ({ warnings }) => judgeConfig(warnings) },
+    { title: "line of the registry", run: async ({ config }) => judgeRegistryLine(config) },
     {
       title: "rendered files",
       preflight: true,

@@ -37,6 +37,8 @@ const config = (networks: object, traefik: object = {}): Changes => ({
     traefik: { network: NETWORK, tls: false, proxies: [PROXY], publicPort: PORT, labels: LABEL, ...traefik },
     networks,
   },
+  // doctor warns of line 2.
+  registry: { image: swarm.images.registry3 },
   ui: { enabled: false },
 });
 

@@ -86,7 +86,11 @@ test("a stack name that something else uses is an obstacle, and nothing of it is
   }
   const doctor = await infra.hephaestus(["doctor", "--json", "--no-verify"]);
   const { findings } = JSON.parse(doctor.stdout) as { findings: Array<{ code: string; message: string }> };
-  expect(findings.map(({ code }) => code).sort()).toEqual(["namespace-foreign", "not-deployed"]);
+  expect(findings.map(({ code }) => code).sort()).toEqual([
+    "namespace-foreign",
+    "not-deployed",
+    "registry-line-ended",
+  ]);
   const destroyed = await infra.hephaestus(["destroy", "--yes"]);
   expectOk(destroyed);
   expect(await swarmObjects(infra)).toEqual(THEIRS);

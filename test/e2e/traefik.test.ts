@@ -34,7 +34,7 @@ let api: string;
 async function deploy(gateway: Record<string, unknown>): Promise<void> {
   await writeConfig(forge, swarm, {
     root: { expose: "traefik", domain: "forge.example", traefik: { certResolver: "letsencrypt", api } },
-    registry: { delete: true },
+    registry: { image: swarm.images.registry3, delete: true },
     gateway,
     ui: { access: "sso", admin: { enabled: true } },
   });

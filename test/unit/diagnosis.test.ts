@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { judgeVersions } from "../../src/doctor/configChecks.js";
+import { judgeRegistryLine, judgeVersions } from "../../src/doctor/configChecks.js";
 import { judgeDataRoot, judgeEngineClock } from "../../src/doctor/engineChecks.js";
 import { judgeHelpers, judgeLock, judgeReadOnly } from "../../src/doctor/leftoverChecks.js";
 import { judgeRegistryEnvironment, judgeSecretUse } from "../../src/doctor/secretChecks.js";
@@ -30,6 +30,16 @@ const named = (
   const one = service(changes);
   return { ...one, Spec: { ...one.Spec, Name: `forge_${name}`, ...spec } };
 };
+
+test("a registry of line 2 gets no more fixes", () => {
+  const judge = (registry: string) =>
+    judgeRegistryLine(loadConfig(`domain: a.example\nregistry: ${registry}`, "f", {}).config);
+  for (const registry of ["{}", "{ image: 'registry:2' }", "{ image: 'our/registry:9', version: 2 }"])
+    expect(ids(judge(registry)), registry).toEqual(["warning registry-line-ended"]);
+  expect(judge("{}")[0]?.evidence).toContain("registry:2.8.3; the last release of line 2 is 2.8.3, of 2023-");
+  for (const registry of ["{ image: 'registry:3.0.0' }", "{ image: 'our/registry:9', version: 3 }"])
+    expect(judge(registry), registry).toEqual([]);
+});
 
 describe("services", () => {
   const now = new Date("2026-01-01T00:30:00Z");

@@ -12,7 +12,11 @@ import { shown } from "../../src/terminal/output.js";
 import { findingLines } from "../../src/terminal/showFindings.js";
 import { FakeEngine } from "../support/fakeEngine.js";
 
-const { config } = loadConfig("domain: a.example\nexpose: ports\nstack: forge", "f", {});
+const { config } = loadConfig(
+  "domain: a.example\nexpose: ports\nstack: forge\nregistry: { image: registry:3.1.2 }",
+  "f",
+  {},
+);
 
 const SILENT = new OperatorError("Cannot connect to the Docker daemon", {
   where: "docker version",

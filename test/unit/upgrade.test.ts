@@ -71,6 +71,21 @@ describe("the line of the registry", () => {
     );
   });
 
+  test.each([
+    "domain: a.example # ours\n",
+    "domain: a.example # ours\nregistry:\n  delete: true # yes\n",
+    "{ domain: a.example, registry: { delete: true } }\n",
+  ])("changes with it in a file that leaves the registry to its default: %j", (source) => {
+    const { text, upgrades } = planUpgrade(source, true);
+    expect(upgrades.map(({ from, to }) => [from, to])).toEqual([
+      ["registry:2.8.3", `registry:${REGISTRY_3}`],
+    ]);
+    const { registry } = loadConfig(text, "f", {}).config;
+    expect(registry).toMatchObject({ image: `registry:${REGISTRY_3}`, version: 3 });
+    for (const comment of source.match(/#.*/g) ?? []) expect(text).toContain(comment);
+    expect(planUpgrade(text, true)).toMatchObject({ upgrades: [], text });
+  });
+
   test("changes with it, where it stands beside the image too, with what to mind", () => {
     const { text, upgrades } = planUpgrade(source, true);
     expect(text).toBe(source.replace("2.8.2", REGISTRY_3).replace("version: 2", "version: 3"));
@@ -97,10 +112,10 @@ describe("stays as it is, with the reason:", () => {
     const source = `domain: a.example\n${key}: { image: "${image}" }\n`;
     const { upgrades, left, text } = planUpgrade(
       source,
-      key !== "registry" || !image.startsWith("registry:2"),
+      key === "registry" && !image.startsWith("registry:2"),
     );
     expect(upgrades).toEqual([]);
-    expect(left).toEqual([{ path: `${key}.image`, image, reason: expect.stringMatching(reason) }]);
+    expect(left).toContainEqual({ path: `${key}.image`, image, reason: expect.stringMatching(reason) });
     expect(text).toBe(source);
   });
 
@@ -113,11 +128,14 @@ describe("stays as it is, with the reason:", () => {
     });
   });
 
-  test("what the file leaves to the defaults, without a word", () => {
-    expect(planUpgrade("domain: a.example\n", true)).toEqual({
+  test.each([
+    ["domain: a.example\n", false, /with --major it goes to 3/],
+    ["x: &r { delete: true }\ndomain: a.example\nregistry: *r\n", true, /no place for it/],
+  ])("what the file leaves to the default of the registry: %j", (source, major, reason) => {
+    expect(planUpgrade(source, major)).toEqual({
       upgrades: [],
-      left: [],
-      text: "domain: a.example\n",
+      left: [{ path: "registry.image", image: "registry:2.8.3", reason: expect.stringMatching(reason) }],
+      text: source,
     });
   });
 });

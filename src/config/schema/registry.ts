@@ -126,10 +126,16 @@ const s3 = z.strictObject({
 /** Each further driver is one more member of this union. */
 const storage = z.discriminatedUnion("driver", [filesystem, s3]).prefault({});
 
+/**
+ * Of a config that names none. It stays at line 2, so that a newer hephaestus does not change the registry
+ * of a running stack; `init` writes an image of line 3.
+ */
+export const DEFAULT_REGISTRY = "registry:2.8.3";
+
 export const registry = group({
   image: imageReference()
-    .default("registry:2.8.3")
-    .describe("the Docker Registry; lines 2.x and 3.x both work"),
+    .default(DEFAULT_REGISTRY)
+    .describe("the Docker Registry; lines 2.x and 3.x both work, and `init` writes the newest 3.x"),
   version: optional(
     z.union([z.literal(2), z.literal(3)]),
     "the line of the image, if its tag does not begin with it",

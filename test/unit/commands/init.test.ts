@@ -19,6 +19,7 @@ describe("init", () => {
     expect(JSON.parse(read(".hephaestus/schema.json"))).toMatchObject({ title: "hephaestus.yaml" });
     expect(read(".gitignore")).toMatch(/^dist\n.*\.hephaestus\/secrets\/\n/s);
     expect((await hephaestus("render")).exitCode).toBe(0);
+    expect(read("docker-compose.yml")).toContain("image: registry:3.");
 
     const before = read("hephaestus.yaml");
     expect((await hephaestus("init", "--yes", "--domain", "other.example")).exitCode).toBe(ExitCode.usage);
@@ -26,6 +27,15 @@ describe("init", () => {
     expect((await hephaestus("init", "--yes", "--domain", "other.example", "--force")).exitCode).toBe(0);
     expect(read("hephaestus.yaml")).toContain("other.example");
     expect(read(".gitignore").match(/secrets/g)).toHaveLength(1);
+  });
+
+  test.each([
+    ["traefik", ["--yes", "--domain", "forge.example"]],
+    ["local", []],
+  ])("writes a registry of line 2 by choice, with the profile %s", async (profile, flags) => {
+    const line = ["--profile", profile, "--registry-version", "2"];
+    expect((await hephaestus("init", ...line, ...flags)).exitCode).toBe(0);
+    expect(read("hephaestus.yaml")).toContain("image: registry:2.8.3\n");
   });
 
   test("without a terminal names the answers that are missing, and writes nothing", async () => {
