@@ -42,6 +42,10 @@ const ADVICE: ReadonlyArray<readonly [RegExp, string]> = [
     /host key verification failed|permission denied \(publickey/i,
     "Log in once by hand with ssh to that host, then run this again.",
   ],
+  [
+    /client version [\d.]+ is too old/i,
+    "This engine refuses a docker command that is so old. Install Docker's command line 25 or newer.",
+  ],
   [/context .*not found|context .*does not exist/i, "List the contexts with: docker context ls"],
   [
     /this node is not a swarm manager/i,

@@ -1,4 +1,4 @@
-import { type Config, isSharedStorage, storagePlace } from "../config/resolve.js";
+import { type Config, compareVersions, isSharedStorage, storagePlace } from "../config/resolve.js";
 import { error, errorOrWarning, type Finding, findingKinds, warning } from "../finding.js";
 import { type Disk, readRoom } from "../host/freeSpace.js";
 import { fittingNodes, type SwarmFacts } from "../swarm/swarmFacts.js";
@@ -10,7 +10,7 @@ import { type Limits, roomLeft } from "./room.js";
 const kinds = findingKinds("Docker and Swarm", {
   "client-too-old": error(
     "Docker's command line {version} is too old",
-    "Install Docker's command line 20.10 or newer, and see that `docker --version` in this shell shows it.",
+    "Install Docker's command line {needed} or newer, and see that `docker --version` in this shell shows it.",
   ),
   "engine-too-old": error("Docker Engine {version} is too old", "Use Docker Engine 20.10 or newer."),
   "docker-silent": error("Docker does not answer, so most things could not be checked", "{advice}", {
@@ -48,19 +48,19 @@ const { found } = kinds;
  * capabilities of services came with this API (Docker 20.10), and the tests run with an engine and a CLI of
  * that line.
  */
-const OLDEST_API = [1, 41] as const;
+const OLDEST_API = "1.41";
+
+/** The first line of Docker with an API that engines ask for. Source: docs.docker.com, Engine API, version history. */
+const FIRST_WITH: Readonly<Record<string, string>> = { [OLDEST_API]: "20.10", "1.44": "25.0" };
 
 /** Whether the engine, the Swarm and its nodes can run the stack. Pure. */
 export function judgeSwarm(config: Config, facts: SwarmFacts): Finding[] {
-  const { client, serverVersion: version, apiVersion, swarmState, nodeId } = facts;
-  const findings: Finding[] = [];
-  const needed = `needed ${OLDEST_API.join(".")}`;
-  if (client !== undefined && isTooOld(client.apiVersion)) {
-    const evidence = `docker version: the client's newest API is ${client.apiVersion}, ${needed}`;
-    findings.push(found("client-too-old", { version: client.version }, evidence));
-  }
-  if (isTooOld(apiVersion))
-    findings.push(found("engine-too-old", { version }, `docker version: API ${apiVersion}, ${needed}`));
+  const { serverVersion: version, apiVersion, swarmState, nodeId } = facts;
+  const findings = judgeClient(facts);
+  if (isOlderApi(apiVersion, OLDEST_API))
+    findings.push(
+      found("engine-too-old", { version }, `docker version: API ${apiVersion}, needed ${OLDEST_API}`),
+    );
   if (swarmState !== "active") findings.push(found("no-swarm", {}, `docker info: Swarm is ${swarmState}`));
   else if (!facts.isManager)
     findings.push(found("no-manager", {}, `docker info: node ${nodeId} is no manager`));
@@ -80,10 +80,20 @@ export function judgeSwarm(config: Config, facts: SwarmFacts): Finding[] {
   return findings;
 }
 
-const isTooOld = (apiVersion: string): boolean => {
-  const [major = 0, minor = 0] = apiVersion.split(".").map(Number);
-  return major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1]);
-};
+/** A docker command that is too old for hephaestus, or for the engine: Docker 29 refuses APIs below 1.44. */
+function judgeClient({ client, serverVersion, minApiVersion = OLDEST_API }: SwarmFacts): Finding[] {
+  const oldest = isOlderApi(minApiVersion, OLDEST_API) ? OLDEST_API : minApiVersion;
+  if (client === undefined || !isOlderApi(client.apiVersion, oldest)) return [];
+  const refusal =
+    oldest === OLDEST_API
+      ? ""
+      : ` by this engine. It answers: "client version ${client.apiVersion} is too old. Minimum supported API version is ${oldest}"`;
+  const evidence = `docker version: the client's newest API is ${client.apiVersion}, needed ${oldest}${refusal}`;
+  const values = { version: client.version, needed: FIRST_WITH[oldest] ?? serverVersion };
+  return [found("client-too-old", values, evidence)];
+}
+
+const isOlderApi = (version: string, than: string): boolean => compareVersions(version, than) < 0;
 
 const nodesOf = ({ nodes }: SwarmFacts): string =>
   nodes

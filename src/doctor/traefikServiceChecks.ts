@@ -67,7 +67,8 @@ export function judgeAge(
   const needed = ASKS_FOR_A_NEWER_API[line];
   if (minApiVersion !== undefined && isOlder(OLD_API, minApiVersion) && isOlder(version, needed)) {
     const consequence = "Docker refuses it, so it sees no service, and every route answers 404";
-    const both = `${evidence}; it asks for API ${OLD_API}, and the engine speaks ${minApiVersion} and newer`;
+    const log = `client version ${OLD_API} is too old. Minimum supported API version is ${minApiVersion}`;
+    const both = `${evidence}; the engine speaks API ${minApiVersion} and newer, so Traefik's log says: ${log}`;
     return [found("traefik-old", { version, consequence, needed }, both, "error")];
   }
   if (line === 2 || !isOlder(version, READS_OUR_LABELS)) return [];

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { checked, engineGet } from "../docker/engineApi.js";
+import { dockerFailed } from "../docker/failures.js";
 import type { Docker } from "../docker/run.js";
 
 const ENGINE_INFO = z.object({
@@ -56,8 +57,10 @@ const CLIENT_VERSION = z.object({
   ApiVersion: z.string(),
 });
 
-/** The version of the docker command. */
+/** The version of the docker command, which it also says if the engine refuses it. */
 export async function readClientVersion(docker: Docker): Promise<z.infer<typeof CLIENT_VERSION>> {
-  const text = await docker.run(["version", "--format", "{{json .Client}}"]);
-  return checked(CLIENT_VERSION, "docker version", text);
+  const args = ["version", "--format", "{{json .Client}}"];
+  const result = await docker.attempt(args);
+  if (result.stdout.trim() === "") throw dockerFailed(args, result);
+  return checked(CLIENT_VERSION, "docker version", result.stdout);
 }

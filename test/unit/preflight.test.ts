@@ -11,11 +11,19 @@ import { node } from "./swarmObjects.js";
 
 const { config } = loadConfig("domain: a.example\nexpose: ports\nstack: forge", "f", {});
 
+/** What docker prints. */
+type Command = Parameters<FakeEngine["docker"]>[1];
+
+const sound: Command = ([verb]) =>
+  verb === "context" ? "ssh://far" : '{"Version":"28.0.0","ApiVersion":"1.48"}';
+
 /** What a deploy without a password says on an engine, with its exit code. */
-async function obstacles(engine: FakeEngine, onCall?: () => void): Promise<[ExitCode, string]> {
-  const docker = engine.docker(onCall, ([verb]) =>
-    verb === "context" ? "ssh://far" : '{"Version":"28.0.0","ApiVersion":"1.48"}',
-  );
+async function obstacles(
+  engine: FakeEngine,
+  onCall?: () => void,
+  command = sound,
+): Promise<[ExitCode, string]> {
+  const docker = engine.docker(onCall, command);
   const options = { folder: "/nonexistent", hostSetup: false, dryRun: false };
   const files = [{ path: "docker-compose.yml", text: "services: {}\n" }];
   const { signal } = new AbortController();
@@ -46,6 +54,25 @@ test("an engine that does not answer hides no obstacle of the files", async () =
   expect(code).toBe(ExitCode.preflight);
   expect(text).toMatch(/^preflight found 2 obstacles/);
   expect(text).toMatch(/\[docker-silent\]\n.*Cannot connect\n.*Start Docker\./);
+});
+
+test("a docker command that the engine refuses is an obstacle with both versions", async () => {
+  const engine = new FakeEngine({ nodes: [node("n1")] });
+  const version =
+    '{"Version":"29.2.0","ApiVersion":"1.54","MinAPIVersion":"1.44","Os":"linux","Arch":"amd64"}';
+  engine.trouble = (asked) => (asked === "GET /version" ? { status: 200, body: version } : undefined);
+  const refusal =
+    "Error response from daemon: client version 1.41 is too old. Minimum supported API version is 1.44";
+  const [code, text] = await obstacles(engine, undefined, (args) =>
+    args[0] === "version"
+      ? { exitCode: 1, stdout: '{"Version":"20.10.24","ApiVersion":"1.41"}\n', stderr: refusal }
+      : sound(args),
+  );
+  expect(code).toBe(ExitCode.preflight);
+  expect(text).toMatch(
+    /command line 20\.10\.24 is too old \[client-too-old\]\n.*client version 1\.41 is too old/,
+  );
+  expect(text).toContain("command line 25.0 or newer");
 });
 
 test("what cannot be checked stops a deploy", async () => {

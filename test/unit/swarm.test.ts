@@ -38,6 +38,21 @@ describe("preflight", () => {
       { client: { version: "20.10.24", apiVersion: "1.41" } },
       undefined,
     ],
+    [
+      "a docker command that this engine refuses",
+      { client: { version: "20.10.24", apiVersion: "1.41" }, minApiVersion: "1.44" },
+      /command line 25\.0 or newer/,
+    ],
+    [
+      "one that an engine of a later year refuses",
+      { client: { version: "29.9.3", apiVersion: "1.55" }, serverVersion: "33.1.0", minApiVersion: "1.60" },
+      /command line 33\.1\.0 or newer/,
+    ],
+    [
+      "nothing with an engine that takes older ones",
+      { client: { version: "20.10.24", apiVersion: "1.41" }, minApiVersion: "1.24" },
+      undefined,
+    ],
     ["no Swarm", { swarmState: "inactive", isManager: false }, /docker swarm init/],
     ["a worker", { isManager: false }, /manager/],
     ["a missing network", { network: undefined }, /docker network create --driver overlay/],

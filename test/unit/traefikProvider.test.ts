@@ -161,6 +161,8 @@ describe("Traefik's own service in the Swarm", () => {
     );
     expect(ids(found)).toEqual(wanted === undefined ? [] : [wanted]);
     if (wanted !== undefined) expect(found[0]?.remedy).toContain(`${remedy} or newer`);
+    // What people look for.
+    if (wanted?.startsWith("error")) expect(found[0]?.evidence).toContain("client version 1.24 is too old");
   });
 
   test("reads labels of other services of the stack only where they have routers", () => {
