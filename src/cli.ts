@@ -54,14 +54,19 @@ const firstSteps = (hasConfig: boolean): string =>
       ? [
           `This folder has a ${CONFIG_FILE}. Usual next steps:`,
           "",
-          "  hephaestus deploy    make it run, or apply what has changed",
-          "  hephaestus status    the state of the stack",
+          "  hephaestus render && hephaestus deploy    make it run, or apply what has changed",
+          "  hephaestus status                         the state of the stack",
+          "  hephaestus doctor                         what is wrong, and how to fix it",
         ]
       : [
           `This folder has no ${CONFIG_FILE}. Begin with:`,
           "",
-          "  hephaestus init      write it: a few questions",
-          "  hephaestus deploy    make it run, on a manager of your Swarm",
+          "  hephaestus init                           write it: a few questions",
+          "  hephaestus render && hephaestus deploy    make it run, on a manager of your Swarm",
+          "",
+          "For a trial on this machine, without Traefik, begin with:",
+          "",
+          "  hephaestus init --profile local",
         ]),
     "",
     "All commands: hephaestus --help",

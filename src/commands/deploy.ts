@@ -6,6 +6,7 @@ import { preflight } from "../deploy/preflight.js";
 import { ExitCode } from "../errors.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import type { Session } from "../session.js";
+import { readTaggedImages, type TaggedImage } from "../swarm/engine.js";
 import { storeNewLogin, warnOfStoredLogins } from "../swarm/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { withCredentials } from "../users/newUsers.js";
@@ -18,6 +19,7 @@ import {
   passwordFromStdin,
   userName,
 } from "./credentials.js";
+import { firstPush } from "./firstPush.js";
 import {
   type AddCommand,
   configOption,
@@ -71,7 +73,10 @@ export const addDeploy: AddCommand = (program, finish) => {
           ? await withCredentials(session, plan.secrets, await obtain.credentials())
           : plan.secrets;
       await applyPlan(session, { ...plan, secrets });
-      showResult(session, secrets);
+      // With a context, the docker command of a person may talk to another engine.
+      const images =
+        flags.context === undefined ? await readTaggedImages(session.docker).catch(() => []) : [];
+      showResult(session, secrets, images);
       const { change, kept } = secrets;
       if (kept !== undefined && change && change.changed.length > 0) {
         if (change.login !== undefined) await storeNewLogin(session, change.login);
@@ -97,7 +102,11 @@ function obtainer(
   return { user, credentials: ask };
 }
 
-function showResult({ config, reporter }: Session, { login, kept }: SecretsPlan): void {
+function showResult(
+  { config, reporter }: Session,
+  { login, kept }: SecretsPlan,
+  images: readonly TaggedImage[],
+): void {
   const urls = publicUrls(config);
   const host = urls.registry.replace(/^https?:\/\//, "");
   // With Authelia alone nobody of the htpasswd may log in.
@@ -106,6 +115,7 @@ function showResult({ config, reporter }: Session, { login, kept }: SecretsPlan)
     ? "USER"
     : (login?.user ??
       loginName([...(kept?.facts?.changed.keys() ?? [])], userName(config.credentials, process.env)));
+  const [logIn, push, pull] = firstPush(config, host, user, images);
   reporter.result({ registry: urls.registry, ui: urls.ui ?? null, admin: urls.admin ?? null }, [
     "",
     `registry  ${urls.registry}`,
@@ -113,9 +123,9 @@ function showResult({ config, reporter }: Session, { login, kept }: SecretsPlan)
     ...(urls.admin ? [`admin     ${urls.admin}`] : []),
     "",
     "Next:",
-    `  docker login -u ${user} ${host}${isOfAuthelia ? "    (a user of Authelia)" : ""}`,
-    `  docker tag IMAGE ${host}/IMAGE && docker push ${host}/IMAGE`,
-    `  docker pull ${host}/IMAGE`,
+    `  ${logIn}${isOfAuthelia ? "    # a user of Authelia" : ""}`,
+    `  ${push}`,
+    `  ${pull}`,
   ]);
 }
 

@@ -67,7 +67,7 @@ const registryImage = (line: 2 | 3 = 3): string => `registry:${newestRegistry(li
 function head(domain: string): string[] {
   return [
     `# yaml-language-server: $schema=${SCHEMA_FILE}`,
-    "# The registry's config. Next: hephaestus deploy",
+    "# The registry's config. Next: hephaestus render && hephaestus deploy",
     stringify({ version: 1, domain } satisfies WrittenConfig),
   ];
 }

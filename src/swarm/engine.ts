@@ -38,6 +38,20 @@ export async function readEngine(docker: Docker): Promise<EngineFacts> {
   return { clock: { there: new Date(SystemTime), here }, dataRoot: DockerRootDir };
 }
 
+/** An image that an engine has, by one of its tags. */
+export interface TaggedImage {
+  name: string;
+  /** Bytes. */
+  size: number;
+}
+
+const IMAGES = z.array(z.object({ RepoTags: z.array(z.string()).nullish(), Size: z.number() }));
+
+export const readTaggedImages = async (docker: Docker): Promise<TaggedImage[]> =>
+  (await engineGet(docker, "/images/json", IMAGES)).flatMap(({ RepoTags, Size }) =>
+    (RepoTags ?? []).filter((name) => !name.includes("<none>")).map((name) => ({ name, size: Size })),
+  );
+
 const ENGINE_VERSION = z.object({
   Version: z.string(),
   ApiVersion: z.string(),

@@ -108,6 +108,16 @@ describe("a deployed registry", () => {
     expectOk(pull);
   });
 
+  test("shows a login and a push that work as they stand", async () => {
+    const [, login = "", push = ""] =
+      /^Next:\n {2}(docker login .*)\n {2}(docker tag .* docker push .*)$/m.exec(first.stdout) ?? [
+        first.stdout,
+      ];
+    const said = `export DOCKER_CONFIG="$PWD/docker-said"; ${login} --password-stdin && ${push}`;
+    expectOk(await forge.run("sh", ["-c", said], { input: PASSWORD }));
+    expect((await fetch(`http://${forge.registry}/v2/hello/tags/list`)).status).toBe(200);
+  });
+
   test("refuses a push without a login at once, and says to log in", async () => {
     const push = await atOnce(() => docker("nobody", "push", image()));
     expect(push.exitCode).not.toBe(0);
@@ -116,7 +126,7 @@ describe("a deployed registry", () => {
 
   test("shows its library read-only: reading works, each way of writing is refused by the UI itself", async () => {
     const catalog = await fetch(`${forge.uiUrl}/v2/_catalog`);
-    expect(await catalog.json()).toEqual({ repositories: ["tools/hello"] });
+    expect(await catalog.json()).toEqual({ repositories: ["hello", "tools/hello"] });
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "PROPFIND"]) {
       for (const authorization of ["", basicValue("", "")]) {
         const headers: Record<string, string> = authorization ? { authorization } : {};
