@@ -58,7 +58,10 @@ export const addInit: AddCommand = (program, finish) => {
     .option("-y, --yes", "use the defaults instead of asking")
     .option("--force", "overwrite existing files")
     .option("-o, --output <folder>", "folder to write to", ".")
-    .addHelpText("after", "\nExample:\n  hephaestus init --yes --domain example.com")
+    .addHelpText(
+      "after",
+      "\nIf docker reaches a manager, the defaults are what the Swarm has, and init says what it found: Traefik with its\nnetwork, entrypoint, resolver and constraint, the middleware of Authelia, nodes, a kernel without IPVS. Without a\nSwarm they are always the same. Flags have precedence; without --yes and without a terminal it does not look.\n\nExample:\n  hephaestus init --yes --domain example.com",
+    )
     .action(async (options) => {
       const folder = resolvePath(options.output);
       const planned = [CONFIG_FILE, ...(options.ci ? ciPaths(options.ci) : [])];

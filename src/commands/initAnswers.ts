@@ -1,7 +1,10 @@
 import { ConfigError } from "../config/configFindings.js";
 import { type InitAnswers, initialConfig } from "../config/initialConfig.js";
 import { loadConfig } from "../config/load.js";
+import { dockerCommand } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
+import { print } from "../terminal/output.js";
+import { type Found, lookAtSwarm } from "./initFound.js";
 
 /** Flags of `init` that answer its questions. */
 export interface InitFlags {
@@ -23,7 +26,8 @@ const DEFAULTS: Omit<InitAnswers, "domain"> = {
 };
 
 /**
- * The answers: from flags, else asked for on a terminal, else (with --yes) the defaults.
+ * The answers: from flags, else asked for on a terminal, else (with --yes) the defaults. What the Swarm has is
+ * the default, and said; without a Swarm there are fixed ones.
  *
  * @throws OperatorError naming the missing flags, when there is nobody to ask
  */
@@ -37,10 +41,12 @@ export async function gatherAnswers(flags: InitFlags, interactive: boolean): Pro
     ...(flags.traefikNetwork ? { traefikNetwork: flags.traefikNetwork } : {}),
     ...(flags.ui ? { ui: flags.ui } : {}),
   };
+  const found = flags.yes || interactive ? await lookAtSwarm(dockerCommand({})) : undefined;
+  for (const note of found?.notes ?? []) print(`found ${note}`);
   const domainName = process.env.DOMAIN_NAME ? "${DOMAIN_NAME}" : undefined;
-  if (flags.yes || !interactive) {
+  if (found === undefined || flags.yes) {
     const answers = {
-      ...(flags.yes ? DEFAULTS : {}),
+      ...(found ? { ...DEFAULTS, ...found.answers, found: found.settings } : {}),
       ...(flags.yes && domainName ? { domain: domainName } : {}),
       ...given,
     };
@@ -57,10 +63,10 @@ export async function gatherAnswers(flags: InitFlags, interactive: boolean): Pro
       },
     );
   }
-  return ask(given, domainName);
+  return ask(given, domainName, found);
 }
 
-const FLAGS: Record<Exclude<keyof InitAnswers, "node" | "registryVersion">, string> = {
+const FLAGS: Record<Exclude<keyof InitAnswers, "node" | "registryVersion" | "found">, string> = {
   domain: "--domain",
   storagePath: "--storage",
   traefikVersion: "--traefik-version",
@@ -68,9 +74,19 @@ const FLAGS: Record<Exclude<keyof InitAnswers, "node" | "registryVersion">, stri
   ui: "--ui",
 };
 
-async function ask(given: Partial<InitAnswers>, domainName: string | undefined): Promise<InitAnswers> {
+async function ask(
+  given: Partial<InitAnswers>,
+  domainName: string | undefined,
+  { answers: defaults, settings, nodes }: Found,
+): Promise<InitAnswers> {
   const { askChoice, askText } = await import("../terminal/prompts.js");
-  const answers: InitAnswers = { domain: "example.com", ...DEFAULTS, ...given };
+  const answers: InitAnswers = {
+    domain: "example.com",
+    ...DEFAULTS,
+    ...defaults,
+    ...given,
+    found: settings,
+  };
   const text = async (
     key: "domain" | "storagePath" | "traefikNetwork",
     message: string,
@@ -85,37 +101,32 @@ async function ask(given: Partial<InitAnswers>, domainName: string | undefined):
   };
   await text("domain", "Your domain (the registry will be at registry.<domain>)", domainName);
   await text("storagePath", "Folder for the images, on the node that holds them", answers.storagePath);
-  const nodes = given.node === undefined ? await nodeNames() : [];
-  if (nodes.length > 1) {
+  if (given.node === undefined && nodes.length > 1) {
     const options = nodes.map((name) => ({ value: name, label: name }));
     answers.node = await askChoice("Node that holds the images", options);
   }
   if (given.traefikVersion === undefined) {
-    const version = await askChoice("Your Traefik", [
+    const lines = [
       { value: "3", label: "3 (3.2.2 or newer)" },
       { value: "2", label: "2" },
-    ]);
+    ];
+    const version = await askChoice("Your Traefik", lines, String(answers.traefikVersion));
     answers.traefikVersion = version === "2" ? 2 : 3;
   }
   await text("traefikNetwork", "Overlay network of Traefik", answers.traefikNetwork);
   if (given.ui === undefined) {
-    answers.ui = (await askChoice("Who can browse the web library?", [
+    const groups = [
       { value: "public", label: "everybody (read-only)" },
       { value: "sso", label: "who logs in at Authelia" },
       { value: "none", label: "nobody: no web library" },
-    ])) as InitAnswers["ui"];
+    ];
+    answers.ui = (await askChoice(
+      "Who can browse the web library?",
+      groups,
+      answers.ui,
+    )) as InitAnswers["ui"];
   }
   return answers;
-}
-
-/** Host names of the ready nodes of the Swarm; none if docker does not reach a manager. */
-async function nodeNames(): Promise<string[]> {
-  const { boundedDocker, dockerCommand } = await import("../docker/run.js");
-  const { listNodes } = await import("../swarm/objects.js");
-  const nodes = await listNodes(boundedDocker(dockerCommand({}), 5000)).catch(() => []);
-  return nodes.flatMap(({ Description: { Hostname }, Status }) =>
-    Hostname !== undefined && Status.State === "ready" ? [Hostname] : [],
-  );
 }
 
 /** What the schema says against answers, in one line. */

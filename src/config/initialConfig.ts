@@ -4,6 +4,9 @@ import type { WrittenConfig } from "./schema/index.js";
 
 export const SCHEMA_FILE = ".hephaestus/schema.json";
 
+/** What `init` finds in the Swarm and does not ask. */
+export type FoundSettings = Pick<WrittenConfig, "traefik" | "authelia" | "swarm">;
+
 /** What `init` asks, or takes from its flags. */
 export interface InitAnswers {
   domain: string;
@@ -15,11 +18,21 @@ export interface InitAnswers {
   registryVersion?: 2 | 3 | undefined;
   /** Host name of the node that holds the images; undefined where the Swarm has one node, or is not known. */
   node?: string | undefined;
+  found?: FoundSettings;
 }
 
 /** The text of a new hephaestus.yaml for a Swarm with Traefik: short, what is left out has its default. */
 export function initialConfig(answers: InitAnswers): string {
-  const { domain, storagePath, registryVersion, traefikVersion, traefikNetwork, ui, node } = answers;
+  const {
+    domain,
+    storagePath,
+    registryVersion,
+    traefikVersion,
+    traefikNetwork,
+    ui,
+    node,
+    found = {},
+  } = answers;
   return [
     ...head(domain),
     part("Pulls are anonymous, pushes need a login. hephaestus deploy creates the folder.", {
@@ -33,8 +46,12 @@ export function initialConfig(answers: InitAnswers): string {
       ui: ui === "none" ? { enabled: false } : { access: ui },
     }),
     part("Your Traefik: version 2 or 3 (3.2.2 or newer), and its overlay network.", {
-      traefik: { version: traefikVersion, network: traefikNetwork },
+      traefik: { version: traefikVersion, network: traefikNetwork, ...found.traefik },
     }),
+    ...(found.authelia && ui === "sso"
+      ? [part("Your Authelia: the middleware that its labels define.", { authelia: found.authelia })]
+      : []),
+    ...(found.swarm ? [part("This kernel has no IPVS for virtual IPs.", { swarm: found.swarm })] : []),
   ].join("\n");
 }
 

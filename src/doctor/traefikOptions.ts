@@ -50,6 +50,18 @@ export function optionsOf({ Spec }: SwarmService): TraefikOptions | undefined {
   return options.size === 0 || options.has("configfile") ? undefined : options;
 }
 
+/**
+ * Names of a section, such as entrypoints, as the arguments write them; those of variables in lower case.
+ */
+export function namesIn({ Spec }: SwarmService, section: string): string[] {
+  const { Args = [], Env = [] } = Spec.TaskTemplate.ContainerSpec;
+  const namesOf = (lines: readonly string[], pattern: RegExp) =>
+    lines.flatMap((line) => pattern.exec(line)?.[1] ?? []);
+  const flags = namesOf(Args, new RegExp(`^--?${section}\\.([^.=]+)\\.`, "i"));
+  const variables = namesOf(Env, new RegExp(`^TRAEFIK_${section}_([A-Z0-9]+)_`, "i"));
+  return [...new Set(flags.length > 0 ? flags : variables.map((name) => name.toLowerCase()))];
+}
+
 const found = (lines: readonly string[], option: RegExp) =>
   lines.flatMap((line) => {
     const [, name, value = "true"] = option.exec(line) ?? [];

@@ -141,7 +141,7 @@ const LABEL = /^\s*Label\(\s*[`"]([^`"]*)[`"]\s*,\s*[`"]([^`"]*)[`"]\s*\)\s*$/;
  *
  * @returns none for every other expression, which is not judged
  */
-function labelsWanted(constraint: string): [name: string, value: string][] {
+export function labelsWanted(constraint: string): [name: string, value: string][] {
   const parts = constraint.split("&&").map((part) => LABEL.exec(part));
   if (parts.includes(null)) return [];
   return parts.map((part): [string, string] => [part?.[1] ?? "", part?.[2] ?? ""]);

@@ -36,13 +36,20 @@ export async function askText({ message, initial, fault }: TextQuestion): Promis
   return withoutCancel(value);
 }
 
+/** @param initial value of the option that is chosen at first; the first option if it is left out */
 export async function askChoice(
   message: string,
   options: ReadonlyArray<{ value: string; label: string }>,
+  initial?: string,
 ): Promise<string> {
   const shown = options.map(({ value, label }) => ({ value, label: printable(label) }));
   return withoutCancel(
-    await select<string>({ message: printable(message), options: shown, output: screen() }),
+    await select<string>({
+      message: printable(message),
+      options: shown,
+      ...(initial === undefined ? {} : { initialValue: initial }),
+      output: screen(),
+    }),
   );
 }
 

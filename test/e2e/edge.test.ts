@@ -1,7 +1,8 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { createServer } from "node:https";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parse } from "yaml";
 import { selfSigned } from "../support/selfSigned.js";
 import { ask, type Endpoint } from "./attacks/raw.js";
 import { Target } from "./attacks/target.js";
@@ -224,6 +225,13 @@ test("doctor reads the constraint and the ports of Traefik's own service", async
   expect(found.map(({ code }) => code)).toEqual(["traefik-constraint", "clients-share-address"]);
   expect(found[0]?.remedy).toContain("traefik.constraint-label: inner");
   expect(found[1]?.evidence).toContain(`publishes ${PORT} in mode ingress`);
+  // A new config begins with what runs here.
+  const init = await forge.hephaestus(["init", "--yes", "--domain", "edge.example", "--output", "new"]);
+  expectOk(init);
+  expect(init.stdout).toContain(`found Traefik, as the service front_traefik: version 3, network ${NETWORK}`);
+  expect(init.stdout).toContain("a registry of hephaestus, as the stack edge");
+  const { traefik } = parse(await readFile(`${forge.folder}/new/hephaestus.yaml`, "utf8"));
+  expect(traefik).toMatchObject({ network: NETWORK, labels: { "traefik.constraint-label": "inner" } });
   await target.docker(
     ...["service", "update", "--detach", "--no-resolve-image", "--publish-rm", "80"],
     ...["--publish-add", `mode=host,published=${PORT},target=80`, "front_traefik"],
