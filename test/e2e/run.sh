@@ -58,10 +58,11 @@ if [ "${1:-}" = --check ]; then exit 0; fi
 # The tests have no network, so the packages of the stand-in images are fetched before.
 HEPHAESTUS_CACHE=${HEPHAESTUS_CACHE:-$PWD/.demo/cache}
 export HEPHAESTUS_CACHE
-prefetch() { npx tsx test/e2e/prefetch.ts "$HEPHAESTUS_CACHE"; }
+prefetch() { npx tsx test/e2e/prefetch.ts "$HEPHAESTUS_CACHE" "$@"; }
+engine29=$HEPHAESTUS_CACHE/engine29
 # With --prefetch alone, that is all.
 if [ "${1:-}" = --prefetch ]; then
-	prefetch
+	prefetch "$engine29"
 	exit
 fi
 
@@ -79,7 +80,9 @@ done
 # The tests start what was built.
 npm run --silent build
 
-prefetch
+# The suite engine29 runs with that engine, and with HEPHAESTUS_ENGINE=29 every suite that is named does. To build it takes many minutes.
+case " $* " in *" test/e2e/engine29.test.ts "*) HEPHAESTUS_ENGINE=29 ;; esac
+if [ $# = 0 ] || [ "${HEPHAESTUS_ENGINE:-}" = 29 ]; then prefetch "$engine29"; else prefetch; fi
 
 # Short, since the engine's socket paths must be (107 bytes). Everything the tests write goes there.
 TMPDIR=$(mktemp -d /tmp/heph.XXXXXX)
@@ -108,13 +111,14 @@ if [ ! -x "$debian_cli" ]; then debian_cli=$default_cli; fi
 GOGC=400
 export GOGC
 
-# isolated PART DOCKER VITEST_ARGUMENTS: in the background. A tmpfs on /run hides the sockets of a Docker or containerd of the
+# isolated PART DOCKER VITEST_ARGUMENTS: in the background. DOCKER is a docker command, or a folder with an engine 29 too. A tmpfs on /run hides the sockets of a Docker or containerd of the
 # machine. The shell stays the first process and collects orphans; exec would leave that to node, which does not.
 isolated() {
 	HEPHAESTUS_PART=$1
 	export HEPHAESTUS_PART
 	first=$TMPDIR/docker$1
-	mkdir "$first" && ln -s "$2" "$first/docker"
+	mkdir "$first"
+	if [ -d "$2" ]; then ln -s "$2"/* "$first/"; else ln -s "$2" "$first/docker"; fi
 	shift 2
 	# shellcheck disable=SC2016 # Expanded by the inner shell.
 	PATH=$first:$PATH unshare --net --mount --pid --fork --kill-child --mount-proc sh -c '
@@ -126,7 +130,7 @@ isolated() {
 	running="$running $!"
 }
 
-# Without arguments all tests run, in three parts at once, each with an engine of its own: most of the time they wait.
+# Without arguments all tests run, in parts, several at once, each with an engine of its own: most of the time they wait.
 # Suites that share the Swarm of three nodes are in one part.
 if [ $# = 0 ]; then
 	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain bundle program"
@@ -135,12 +139,15 @@ if [ $# = 0 ]; then
 	isolated -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
 	# shellcheck disable=SC2046,SC2086
 	isolated -faults "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $faults) >"$TMPDIR/faults.log" 2>&1
-	isolated "" "$default_cli" --exclude "test/e2e/{$(echo "$rolls $faults" | tr ' ' ,)}.test.ts"
+	isolated -engine29 "$engine29" test/e2e/engine29.test.ts >"$TMPDIR/engine29.log" 2>&1
+	isolated "" "$default_cli" --exclude "test/e2e/{$(echo "$rolls $faults" engine29 | tr ' ' ,)}.test.ts"
+elif [ "${HEPHAESTUS_ENGINE:-}" = 29 ]; then
+	isolated "" "$engine29" "$@"
 else
 	isolated "" "$default_cli" "$@"
 fi
 status=0
 for pid in $running; do wait "$pid" || status=$?; done
 running=
-if [ $# = 0 ]; then cat "$TMPDIR/rolls.log" "$TMPDIR/faults.log"; fi
+if [ $# = 0 ]; then cat "$TMPDIR/rolls.log" "$TMPDIR/faults.log" "$TMPDIR/engine29.log"; fi
 exit "$status"

@@ -60,12 +60,12 @@ const FIRST_WITH_TOOLCHAINS = 21;
 const TOOLCHAIN = "v0.0.1-go1.26.8";
 
 /** Runs Go, or a newer toolchain that an old Go downloads as a module. */
-async function go(args: string[], env: Record<string, string>): Promise<void> {
+export async function go(args: string[], env: Record<string, string>, folder?: string): Promise<void> {
   const minor = Number(/go1\.(\d+)/.exec(await run("go", ["version"], {}))?.[1] ?? 0);
-  if (minor >= FIRST_WITH_TOOLCHAINS) await run("go", args, env);
+  if (minor >= FIRST_WITH_TOOLCHAINS) await run("go", args, env, folder);
   else {
     const root = await newerGo();
-    await run(`${root}/bin/go`, args, { ...env, GOROOT: root });
+    await run(`${root}/bin/go`, args, { ...env, GOROOT: root }, folder);
   }
 }
 
@@ -73,16 +73,31 @@ async function go(args: string[], env: Record<string, string>): Promise<void> {
 async function newerGo(): Promise<string> {
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
   const module = `golang.org/toolchain@${TOOLCHAIN}.linux-${architecture}`;
-  const { Dir } = JSON.parse(await run("go", ["mod", "download", "-json", module], {})) as { Dir: string };
+  const root = await moduleFolder(module);
   // A module has no modes.
-  for (const folder of ["bin", "pkg/tool"]) await execa("chmod", ["-R", "u+rwX,a+x", `${Dir}/${folder}`]);
-  return Dir;
+  for (const folder of ["bin", "pkg/tool"]) await execa("chmod", ["-R", "u+rwX,a+x", `${root}/${folder}`]);
+  return root;
+}
+
+/** Downloads a module, such as name@version. @returns its folder */
+export async function moduleFolder(module: string): Promise<string> {
+  return (JSON.parse(await run("go", ["mod", "download", "-json", module], {})) as { Dir: string }).Dir;
 }
 
 /** @returns what it printed */
-async function run(program: string, args: string[], env: Record<string, string>): Promise<string> {
+async function run(
+  program: string,
+  args: string[],
+  env: Record<string, string>,
+  folder?: string,
+): Promise<string> {
   const path = `${process.env.PATH}:/usr/local/go/bin`;
-  const result = await execa(program, args, { env: { ...env, PATH: path }, reject: false, stdin: "ignore" });
+  const result = await execa(program, args, {
+    env: { ...env, PATH: path },
+    reject: false,
+    stdin: "ignore",
+    ...(folder === undefined ? {} : { cwd: folder }),
+  });
   if (!result.failed) return result.stdout;
   const isMissing = result.code === "ENOENT";
   throw new OperatorError(
