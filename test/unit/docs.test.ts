@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { LAYERS } from "../../scripts/layout.js";
 import { generatedPages } from "../../scripts/reference.js";
 import { buildProgram } from "../../src/cli.js";
+import { newestRegistry } from "../../src/config/imageUpgrade.js";
 import { loadConfig } from "../../src/config/load.js";
 import { composedSpec } from "../../src/diff/composedService.js";
 import { differenceLines } from "../../src/diff/differenceLines.js";
@@ -193,6 +194,7 @@ test.each(examples)("the example %s is a sound config and renders", (name) => {
   const { config, warnings } = loadConfig(read(`docs/examples/${name}`), name, {});
   expect(warnings).toEqual([]);
   expect(renderFiles(config, loadTemplates(), name).length).toBeGreaterThan(3);
+  expect(config.registry.image).toBe(`registry:${newestRegistry(3).version}`);
 });
 
 describe("how to get the program:", () => {
