@@ -12,16 +12,40 @@ const ENTER = "\r";
 const DOWN = "\x1b[B";
 const CTRL_C = "\x03";
 
-/** A docker whose `system dial-stdio` leads to an engine that knows two nodes. */
-const NODES = `#!${process.execPath}
+/** A docker on another machine, whose `system dial-stdio` leads to a Swarm of two managers with a Traefik 2. */
+const SWARM = `#!${process.execPath}
+if (process.argv[2] === "context") {
+  console.log("ssh://far");
+  process.exit();
+}
 const nodes = ["anvil", "bellows"].map((Hostname, index) => ({
   ID: \`n\${index}\`,
   Spec: { Role: "manager", Availability: "active" },
   Description: { Hostname },
   Status: { State: "ready" },
 }));
+const traefik = {
+  ID: "s1",
+  Version: { Index: 1 },
+  Spec: {
+    Name: "edge_traefik",
+    Mode: {},
+    TaskTemplate: { ContainerSpec: { Image: "traefik:v2.11" }, Networks: [{ Target: "net1" }] },
+  },
+};
+const answers = {
+  version: { ApiVersion: "1.41" },
+  info: {
+    SystemTime: "",
+    DockerRootDir: "",
+    Swarm: { LocalNodeState: "active", ControlAvailable: true, NodeID: "n0", NodeAddr: "" },
+  },
+  services: [traefik],
+  networks: [{ Id: "net1", Name: "proxy", Scope: "swarm", Driver: "overlay" }],
+  nodes,
+};
 require("node:http")
-  .createServer(({ url }, answer) => answer.end(JSON.stringify(url === "/version" ? { ApiVersion: "1.41" } : nodes)))
+  .createServer(({ url }, answer) => answer.end(JSON.stringify(answers[/[^/?]+(?=[?]|$)/.exec(url)[0]])))
   .emit("connection", require("node:stream").Duplex.from({ readable: process.stdin, writable: process.stdout }));
 `;
 
@@ -63,24 +87,26 @@ describe.skipIf(process.platform !== "linux")("init asks on a terminal", () => {
     });
   });
 
-  test("for the node where the Swarm has several, and for nothing that a flag answers", async () => {
-    writeFileSync(join(folder, "docker"), NODES, { mode: 0o755 });
-    const flags = ["--storage", "/srv/images", "--traefik-version", "3", "--traefik-network", "edge"];
-    const terminal = init([...flags, "--ui", "none"], {
+  test("for the node where the Swarm has several, with what runs there as defaults, and for nothing that a flag answers", async () => {
+    writeFileSync(join(folder, "docker"), SWARM, { mode: 0o755 });
+    const terminal = init(["--storage", "/srv/images", "--ui", "none"], {
       env: { PATH: `${folder}:${process.env.PATH}`, DOMAIN_NAME: "example.net" },
     });
     await terminal.answer(/Your domain.*\$\{DOMAIN_NAME\}/s, ENTER);
     await terminal.answer(/Node that holds the images.*anvil.*bellows/s, `${DOWN}${ENTER}`);
+    await terminal.answer(/Your Traefik/, ENTER);
+    await terminal.answer(/Overlay network of Traefik.*proxy/s, ENTER);
     const { exitCode, text } = await terminal.end();
     expect(exitCode, text).toBe(ExitCode.ok);
-    expect(text.match(/◇/g)).toHaveLength(2);
+    expect(text).toContain("found Traefik, as the service edge_traefik: version 2, network proxy");
+    expect(text.match(/◇/g)).toHaveLength(4);
     expect(written()).toMatchObject({
       domain: "${DOMAIN_NAME}",
       registry: {
         storage: { path: "/srv/images" },
         placement: { constraints: ["node.hostname == bellows"] },
       },
-      traefik: { network: "edge" },
+      traefik: { version: 2, network: "proxy" },
       ui: { enabled: false },
     });
   });
