@@ -1,5 +1,6 @@
 import { ACCESS } from "./access.js";
 import { BACKUPS } from "./backups.js";
+import { BEGIN } from "./begin.js";
 import { BUNDLE } from "./bundle.js";
 import { CONFIG } from "./config.js";
 import { DIFF } from "./diff.js";
@@ -17,6 +18,7 @@ import { USERS } from "./users.js";
 export const SUBJECTS: readonly Subject[] = [
   ...ACCESS,
   ...BACKUPS,
+  ...BEGIN,
   ...BUNDLE,
   ...CONFIG,
   ...DIFF,

@@ -4,7 +4,7 @@ import { loadConfig } from "../../src/config/load.js";
 
 const HOST = "registry.a.example";
 const IMAGES = [
-  { name: "nginx:1.30.5-alpine", size: 50 },
+  { name: "alpine:3", size: 50 },
   { name: `${HOST}/old:1`, size: 1 },
   { name: "localhost:5000/tools/hello:1", size: 9 },
 ];
@@ -14,12 +14,7 @@ const push = (text: string, images = IMAGES) =>
 
 test.each([
   ["the smallest image of another registry", "", "localhost:5000/tools/hello:1", "hello:1"],
-  [
-    "one that the user may push",
-    "access: [{ repositories: [hello], push: [bob] }]",
-    "nginx:1.30.5-alpine",
-    "nginx:1.30.5-alpine",
-  ],
+  ["one that the user may push", "access: [{ repositories: [hello], push: [bob] }]", "alpine:3", "alpine:3"],
   [
     "no image if the user may push none",
     "access: [{ repositories: ['**'], push: [bob] }]",

@@ -30,7 +30,7 @@ describe("preflight", () => {
     ["an engine that is too old", { apiVersion: "1.40" }, /20\.10/],
     [
       "a docker command that is too old, however new the engine is",
-      { client: { version: "19.03.15", apiVersion: "1.40" } },
+      { client: { version: "19.03.15", apiVersion: "1.40" }, minApiVersion: "1.24" },
       /command line 20\.10 or newer/,
     ],
     [
