@@ -17,9 +17,14 @@ const image = () => `${forge.registry}/tools/hello:1`;
 
 beforeAll(async () => {
   forge = await Workspace.create("new", 5000, 8080);
-  await writeConfig(forge, swarm, { registry: { image: swarm.images.registry3 } });
-  await forge.hephaestus(["render"]);
+  await useRegistry(swarm.images.registry);
 });
+
+/** Renders the stack with a registry of another line. */
+async function useRegistry(name: string): Promise<void> {
+  await writeConfig(forge, swarm, { registry: { image: name } });
+  expectOk(await forge.hephaestus(["render"]));
+}
 
 afterAll(() => forge.destroy());
 
@@ -31,6 +36,11 @@ const login = (password: string) =>
 
 const docker = (...args: string[]) =>
   forge.run("docker", args, { env: { DOCKER_CONFIG: `${forge.folder}/docker` } });
+
+async function pull(): Promise<void> {
+  expectOk(await docker("image", "rm", image()));
+  expectOk(await docker("pull", image()));
+}
 
 test("it is what people have: line 29, containerd's store, and no API below 1.44", async () => {
   const { stdout: versions } = await docker(
@@ -49,8 +59,22 @@ test("deploys, and takes a push that others pull", async () => {
   expectOk(await docker("tag", swarm.images.hello, image()));
   expectOk(await docker("push", image()));
   expectOk(await docker("logout", forge.registry));
-  expectOk(await docker("image", "rm", image()));
-  expectOk(await docker("pull", image()));
+  await pull();
+  // Of an image that the registry has, containerd's store writes nothing, and says that it is there.
+  const other = image().replace("hello", "other");
+  expectOk(await docker("tag", swarm.images.nginx, other));
+  const push = await docker("push", other);
+  expect(push.exitCode, push.all).not.toBe(0);
+  expect(push.all).toMatch(/log in first|unauthorized|401/i);
+});
+
+test("goes from line 2 of the registry to line 3 and back, with its images", async () => {
+  await useRegistry(swarm.images.registry3);
+  expectOk(await forge.hephaestus(DEPLOY));
+  await pull();
+  expectOk(await forge.hephaestus(["rollback"]));
+  await pull();
+  expectOk(await forge.hephaestus(DEPLOY));
 });
 
 test("rotates a password", async () => {
