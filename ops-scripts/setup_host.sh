@@ -4,9 +4,10 @@ usage() {
   cat <<'EOF'
 setup_host.sh: prepare the node that holds the registry's storage.
 
-usage: setup_host.sh [--path DIR] [--owner UID:GID] [--mode MODE] [--check]
+usage: setup_host.sh [--path DIR | --volume NAME] [--owner UID:GID] [--mode MODE] [--check]
 
   --path DIR        the storage directory (default /mnt/storage/registry)
+  --volume NAME     a volume of this host's engine instead; DIR is where the engine has it
   --owner UID:GID   numeric owner, as the registry runs in its container (default 10001:10001)
   --mode MODE       octal mode of DIR itself (default 0750)
   --check           change nothing; exit 4 and say what is missing if DIR is not ready
@@ -14,7 +15,7 @@ usage: setup_host.sh [--path DIR] [--owner UID:GID] [--mode MODE] [--check]
 
 Creates DIR (missing parents get mode 0755), sets its owner and mode, and hands over what lies in it
 to UID:GID, but only if something there belongs to another user. It follows no symbolic links below
-DIR. Run it as often as you like: what is right already is left alone, and needs no root.
+DIR. A volume is never created. Run it as often as you like: what is right already is left alone, and needs no root.
 
 Where the engine maps the ids of containers (userns-remap), DIR goes to the number that UID:GID has on
 this host. Where SELinux is on, DIR and what lies in it get the type container_file_t.
@@ -64,6 +65,7 @@ refused() {
 
 # Directories of the system itself. What lies below them is allowed, except where the kernel writes.
 forbid_system_directory() {
+  if [ -n "$volume" ]; then return 0; fi
   case $1 in
     / | /bin | /boot | /dev | /etc | /home | /lib | /lib32 | /lib64 | /libx32 | /lost+found | /media | /mnt | /opt | \
       /private | /proc | /root | /run | /sbin | /snap | /srv | /sys | /tmp | /usr | /var | /dev/* | /proc/* | /sys/* | \
@@ -78,16 +80,16 @@ forbid_system_directory() {
 }
 
 read_options() {
-  path=/mnt/storage/registry owner=10001:10001 mode=0750 check=no
+  path=/mnt/storage/registry volume='' owner=10001:10001 mode=0750 check=no
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) usage; exit 0 ;;
       --check) check=yes; shift ;;
-      --path | --owner | --mode)
+      --path | --volume | --owner | --mode)
         if [ $# -lt 2 ]; then usage_error "$1 needs a value"; fi
-        case $1 in --path) path=$2 ;; --owner) owner=$2 ;; --mode) mode=$2 ;; esac
+        case $1 in --path) path=$2 ;; --volume) volume=$2 ;; --owner) owner=$2 ;; --mode) mode=$2 ;; esac
         shift 2 ;;
-      --path=* | --owner=* | --mode=*)
+      --path=* | --volume=* | --owner=* | --mode=*)
         name=${1%%=*} value=${1#*=}
         shift
         set -- "$name" "$value" "$@" ;;
@@ -113,6 +115,15 @@ read_options() {
     usage_error "--mode: with $mode the registry could not write into its own directory; the first digit for the owner must be 7"
   fi
   mode=$(printf '%04o' $((0$mode)))
+}
+
+# Sets $path to where this host's engine has the volume. The engine alone creates and names such folders.
+find_volume() {
+  case $volume in '' | *[!a-zA-Z0-9_.-]*) usage_error "--volume: '$volume' is not a name of a volume" ;; esac
+  path=$(docker volume inspect --format '{{.Mountpoint}}' "$volume" 2>/dev/null) ||
+    die 4 "this host's engine has no volume $volume, or does not answer" \
+      "see: docker volume ls; an empty one for new images is made with: docker volume create $volume"
+  if [ ! -d "$path" ]; then die 4 "$path, the volume $volume, cannot be reached" "run it with sudo, on the host of the volume"; fi
 }
 
 # Checks the spelling of $path, then sets $real (no symbolic links in it) and $existing, the nearest directory there is.
@@ -280,6 +291,7 @@ prepare_contents() {
 main() {
   read_options "$@"
   trap 'exit 130' INT
+  if [ -n "$volume" ]; then find_volume; fi
   resolve_path
   require_writable_mount
   changes=0

@@ -1,4 +1,4 @@
-import type { Config } from "./config/resolve.js";
+import { type Config, storageFolder } from "./config/resolve.js";
 import { SECRET_KINDS, type SecretKind } from "./credentials/secretKinds.js";
 import { fill } from "./render/fill.js";
 import type { RenderedFile } from "./render/renderedFile.js";
@@ -20,6 +20,7 @@ import { reader } from "./services/reader.js";
 import { registry } from "./services/registry.js";
 import { externalSecret } from "./services/secretMounts.js";
 import type { StackService, Texts } from "./services/stackService.js";
+import { IMAGES_VOLUME } from "./services/storageParts.js";
 import { type Router, routersIn } from "./services/traefikLabels.js";
 
 /**
@@ -145,11 +146,18 @@ function composeModel(
     ),
     ...(volumes.length === 0
       ? {}
-      : { volumes: Object.fromEntries(volumes.map((name) => [name, { name: `${stack}_${name}` }])) }),
+      : { volumes: Object.fromEntries(volumes.map((name) => [name, volumeOf(config, name)])) }),
     secrets: Object.fromEntries(
       SECRET_KINDS.filter((name) => secrets.has(name)).map((name) => [name, externalSecret(stack, name)]),
     ),
   };
+}
+
+/** The volume of the images is the operator's: a stack that is removed leaves it, and none is created for it. */
+function volumeOf(config: Config, name: string): { name: string; external?: true } {
+  return name === IMAGES_VOLUME
+    ? { external: true, name: storageFolder(config) ?? "" }
+    : { name: `${config.stack}_${name}` };
 }
 
 /** The rules that Authelia needs, if it is asked about something. */

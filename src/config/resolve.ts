@@ -53,9 +53,26 @@ export function resolve(parsed: ParsedConfig): Config {
   };
 }
 
-/** The folder that holds the images on a node; undefined where they are in a bucket. */
+const DEFAULT_FOLDER = "/mnt/storage/registry";
+
+/**
+ * The folder that holds the images on a node, or the name of the volume that does; undefined where they are in
+ * a bucket.
+ */
 export const storageFolder = ({ registry: { storage } }: Pick<Config, "registry">): string | undefined =>
-  storage.driver === "filesystem" ? storage.path : undefined;
+  storage.driver === "filesystem" ? (storage.volume ?? storage.path ?? DEFAULT_FOLDER) : undefined;
+
+/** Whether what is mounted is a volume by its name, and no folder by its path. */
+export const isVolume = (source: string): boolean => !source.startsWith("/");
+
+/** A folder or a volume, for messages. */
+export const folderPlace = (source: string): string => (isVolume(source) ? `the volume ${source}` : source);
+
+/** The arguments by which ops-scripts/setup_host.sh knows a folder or a volume. */
+export const setupArguments = (source: string): [string, string] => [
+  isVolume(source) ? "--volume" : "--path",
+  source,
+];
 
 /**
  * Whether the gateway reads manifests and layers from the files of the registry, which needs no reader then:
@@ -74,11 +91,14 @@ export function readsFiles(config: Pick<Config, "registry" | "gateway">): boolea
 export const isSharedStorage = ({ registry: { storage } }: Pick<Config, "registry">): boolean =>
   storage.driver === "s3" || storage.shared;
 
-/** Where the images are, for messages: a folder, or s3://bucket/prefix. */
-export const storagePlace = ({ registry: { storage } }: Pick<Config, "registry">): string =>
-  storage.driver === "filesystem"
-    ? storage.path
-    : `s3://${storage.bucket}${storage.prefix === undefined ? "" : `/${storage.prefix}`}`;
+/** Where the images are, for messages: a folder, a volume, or s3://bucket/prefix. */
+export const storagePlace = ({ registry }: Pick<Config, "registry">): string =>
+  registry.storage.driver === "filesystem"
+    ? folderPlace(storageFolder({ registry }) ?? "")
+    : bucketPlace(registry.storage);
+
+const bucketPlace = (storage: { bucket: string; prefix?: string | undefined }): string =>
+  `s3://${storage.bucket}${storage.prefix === undefined ? "" : `/${storage.prefix}`}`;
 
 /** The network that the metrics can be read from; undefined where nobody can read them. */
 export const metricsNetwork = ({ metrics }: Pick<Config, "metrics">): string | undefined =>

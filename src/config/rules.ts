@@ -174,6 +174,15 @@ const networksDiffer: Rule = ({ expose, networks, traefik }) =>
       )
     : undefined;
 
+const oneStorage: Rule = ({ registry: { storage } }) =>
+  storage.driver === "filesystem" && storage.path !== undefined && storage.volume !== undefined
+    ? error(
+        "registry.storage.volume",
+        "the images are in a folder or in a volume, not in both",
+        "Remove registry.storage.path or registry.storage.volume.",
+      )
+    : undefined;
+
 /** The version that an image's tag names: 3.1.2. */
 const versionOf = (image: string): string | undefined =>
   /:v?(\d+\.\d+\.\d+)/.exec(image.replace(/^.*\//, ""))?.[1];
@@ -222,6 +231,7 @@ export const rules: readonly Rule[] = [
   publicUiOpensReads,
   ...imagesArePinned,
   networksDiffer,
+  oneStorage,
   s3NeedsNewRegistry,
   redirectNeedsS3Outside,
   accessFindings,

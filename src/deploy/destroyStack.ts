@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
+import { type Config, folderPlace, storageFolder, storagePlace } from "../config/resolve.js";
 import { engineDelete } from "../docker/engineApi.js";
 import { isFinal } from "../docker/failures.js";
 import type { Docker } from "../docker/run.js";
@@ -65,7 +65,7 @@ async function removeData(session: Session, storage: FolderStorage | undefined):
     constraints: storage ? [`node.id==${storage.node.id}`] : config.registry.placement.constraints,
   };
   await runJob(session, config.stack, job, options.timeoutSeconds, reporter.progress);
-  return `removed ${path}/${DATA}${storage ? ` on ${storage.node.hostname}` : ""}`;
+  return `removed ${DATA} from ${folderPlace(path)}${storage ? ` on ${storage.node.hostname}` : ""}`;
 }
 
 /**

@@ -118,7 +118,14 @@ function containerSpec(
       Target: mount.target,
       ...(mount.type === "bind" ? { Source: mount.source, ReadOnly: mount.read_only } : {}),
       ...(mount.type === "volume"
-        ? { Source: volumes[mount.source]?.name, VolumeOptions: { Labels: namespace } }
+        ? {
+            Source: volumes[mount.source]?.name,
+            ReadOnly: mount.read_only,
+            VolumeOptions: {
+              ...(volumes[mount.source]?.external ? {} : { Labels: namespace }),
+              NoCopy: mount.volume?.nocopy,
+            },
+          }
         : {}),
       ...(mount.type === "tmpfs" ? { TmpfsOptions: { SizeBytes: mount.tmpfs.size } } : {}),
     })),

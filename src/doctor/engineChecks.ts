@@ -26,7 +26,7 @@ const kinds = findingKinds("Docker and Swarm", {
     "Change registry.placement.constraints, or give a node the label with: docker node update --label-add",
   ),
   "several-nodes-fit": error(
-    "{count} nodes fit the registry, but {storage} is a folder of one node",
+    "{count} nodes fit the registry, but {storage} is on one node",
     'Name the node: registry.placement.constraints: ["node.hostname == {node}"]. If all of them share that folder (NFS), set registry.storage.shared: true. Or keep the images in a bucket: registry.storage.driver: s3.',
   ),
   "no-ipvs": error(

@@ -1,5 +1,5 @@
 import { LEAST_FREE } from "../config/limits.js";
-import { type Config, storageFolder, storagePlace } from "../config/resolve.js";
+import { type Config, folderPlace, setupArguments, storageFolder, storagePlace } from "../config/resolve.js";
 import { error, errorOrWarning, type Finding, findingKinds } from "../finding.js";
 import { readStorage, type Storage } from "../storage/disk.js";
 import { splitTasks, storageOf } from "../storage/runningStorage.js";
@@ -12,27 +12,27 @@ import { type Limits, roomLeft } from "./room.js";
 
 const kinds = findingKinds("Storage", {
   "storage-missing": error(
-    "the folder {path} is not there",
-    "On its node run as root: sh ops-scripts/setup_host.sh --path {path} --owner {user}",
+    "{place} is not there",
+    "On its node run as root: sh ops-scripts/setup_host.sh {setup} --owner {user}",
   ),
   "storage-split": error(
-    "the registry and the service that reads its files run on several nodes, but {place} is a folder of one node: pulls fail",
+    "the registry and the service that reads its files run on several nodes, but {place} is on one node: pulls fail",
     "Name the node in registry.placement.constraints (node.hostname == …), then run hephaestus render and hephaestus deploy. If all nodes share that folder (NFS), set registry.storage.shared: true.",
   ),
   "storage-not-writable": error(
-    "the registry may not write into {path}",
-    "On its node run as root: sh ops-scripts/setup_host.sh --path {path} --owner {user}",
+    "the registry may not write into {place}",
+    "On its node run as root: sh ops-scripts/setup_host.sh {setup} --owner {user}",
   ),
   "storage-read-only": error(
-    "{path} is mounted read-only",
+    "{place} is mounted read-only",
     "See with dmesg on its node why; a file system whose disk fails is made read-only. Then mount it again.",
   ),
   "storage-full": errorOrWarning(
-    "{path} is {state}",
+    "{place} is {state}",
     "Free space with hephaestus prune-tags and hephaestus gc, or enlarge the file system.",
   ),
   "inodes-full": errorOrWarning(
-    "{path} has few inodes left: it is {state}",
+    "{place} has few inodes left: it is {state}",
     "Free space with hephaestus prune-tags and hephaestus gc, or enlarge the file system.",
   ),
   "tag-damaged": error(
@@ -46,30 +46,36 @@ const STORAGE_LIMITS: Limits = { ...LEAST_FREE, warningBelow: 5e9 };
 
 const INODE_LIMITS: Limits = { errorShare: 0.05, warningShare: 0.1, warningBelow: 0 };
 
-/** The storage, by what a task of the registry sees of it, and by why a task does not start. */
+/**
+ * The storage, by what a task of the registry sees of it, and by why a task does not start.
+ *
+ * @param source the folder, or the name of the volume
+ */
 export function judgeStorage(
-  path: string,
+  source: string,
   user: string,
   storage: Storage | undefined,
   tasks: readonly SwarmTask[],
 ): Finding[] {
   const findings: Finding[] = [];
+  const place = folderPlace(source);
+  const setup = setupArguments(source).join(" ");
   const [newest] = tasks.filter(({ Status }) => Status.State !== "pending" && Status.State !== "new");
   const reason = newest?.Status.Err ?? "";
   if (/bind source path does not exist|invalid mount config/i.test(reason))
-    findings.push(found("storage-missing", { path, user }, `task: ${reason}`));
+    findings.push(found("storage-missing", { place, setup, user }, `task: ${reason}`));
   if (!storage) return findings;
   const { disk, inodes, writable, readOnly } = storage;
   if (readOnly)
-    findings.push(found("storage-read-only", { path }, "/proc/self/mounts of the registry's task says ro"));
+    findings.push(found("storage-read-only", { place }, "/proc/self/mounts of the registry's task says ro"));
   else if (!writable) {
     const evidence = `test -w in the registry's task, as ${user}, says no`;
-    findings.push(found("storage-not-writable", { path, user }, evidence));
+    findings.push(found("storage-not-writable", { place, setup, user }, evidence));
   }
   for (const { state, evidence, severity } of disk ? roomLeft(disk, STORAGE_LIMITS, "bytes") : [])
-    findings.push(found("storage-full", { path, state }, evidence, severity));
+    findings.push(found("storage-full", { place, state }, evidence, severity));
   for (const { state, evidence, severity } of inodes ? roomLeft(inodes, INODE_LIMITS, "inodes") : [])
-    findings.push(found("inodes-full", { path, state }, evidence, severity));
+    findings.push(found("inodes-full", { place, state }, evidence, severity));
   return findings;
 }
 

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { type Config, storageFolder } from "../config/resolve.js";
+import { type Config, setupArguments, storageFolder, storagePlace } from "../config/resolve.js";
 import { childEnvironment } from "../docker/childEnvironment.js";
 import { ExitCode, OperatorError } from "../errors.js";
 import { packageFile } from "../packageFiles.js";
@@ -13,10 +13,10 @@ export interface HostResult {
 /** The text of the script. */
 export const loadSetupScript = (): string => packageFile("ops-scripts/setup_host.sh");
 
-/** The script's arguments for a config whose images are in a folder. */
+/** The script's arguments for a config whose images are in a folder or a volume. */
 export function setupHostArguments(config: Config, checkOnly: boolean): string[] {
   const { user } = config.registry;
-  return ["--path", storageFolder(config) ?? "", "--owner", user, ...(checkOnly ? ["--check"] : [])];
+  return [...setupArguments(storageFolder(config) ?? ""), "--owner", user, ...(checkOnly ? ["--check"] : [])];
 }
 
 /**
@@ -58,7 +58,7 @@ export async function setupHost(
     {
       where: host ?? "this machine",
       remedy: host
-        ? `See that this works: ssh ${host} true. The folder ${storageFolder(config)} needs root once.`
+        ? `See that this works: ssh ${host} true. To prepare ${storagePlace(config)} needs root once.`
         : `Run once as root: ${shellLine(["sh", "ops-scripts/setup_host.sh", ...setupHostArguments(config, false)])}`,
       exitCode: ExitCode.preflight,
     },

@@ -1,4 +1,4 @@
-import { type Config, storageFolder } from "../config/resolve.js";
+import { type Config, setupArguments, storageFolder } from "../config/resolve.js";
 import { IMAGE, releaseFiles, VERSION } from "./published.js";
 import type { RenderedFile } from "./renderedFile.js";
 import type { TemplateName, Templates } from "./templates.js";
@@ -27,13 +27,17 @@ export const CI_SYSTEMS = Object.keys(FILES) as CiSystem[];
 export const ciPaths = (system: CiSystem): string[] => Object.keys(FILES[system]);
 
 /** The workflows for a config; a path holds nothing that ends the quotes around it. */
-export const ciFiles = (system: CiSystem, config: Config, templates: Templates): RenderedFile[] =>
-  Object.entries(FILES[system]).map(([path, template]) => ({
+export function ciFiles(system: CiSystem, config: Config, templates: Templates): RenderedFile[] {
+  const source = storageFolder(config);
+  // A bucket needs no host.
+  const [option, place] = source === undefined ? ["--path", "/mnt/storage/registry"] : setupArguments(source);
+  return Object.entries(FILES[system]).map(([path, template]) => ({
     path,
     text: templates[template as TemplateName]
       .replaceAll("RELEASE/", `${releaseFiles(VERSION)}/`)
       .replaceAll(/\bIMAGE\b/g, `${IMAGE}:${VERSION}`)
       .replace("--ci github", `--ci ${system}`)
-      .replace("'/mnt/storage/registry'", () => `'${storageFolder(config)}' --owner ${config.registry.user}`)
+      .replace("--path '/mnt/storage/registry'", () => `${option} '${place}' --owner ${config.registry.user}`)
       .replace('deploy.sh "hephaestus"', () => `deploy.sh "${config.stack}"`),
   }));
+}

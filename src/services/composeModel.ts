@@ -8,8 +8,8 @@ export interface ComposeFile {
   networks: Record<string, Network>;
   configs: Record<string, FileConfig>;
   secrets: Record<string, ExternalSecret>;
-  /** Named volumes, each on the node of its task. */
-  volumes?: Record<string, { name: string }>;
+  /** Named volumes, each on the node of its task; one that is external was there before. */
+  volumes?: Record<string, { name: string; external?: true }>;
 }
 
 export interface Service {
@@ -43,7 +43,7 @@ interface PublishedPort {
 
 export type Volume =
   | { type: "bind"; source: string; target: string; read_only?: true }
-  | { type: "volume"; source: string; target: string }
+  | { type: "volume"; source: string; target: string; read_only?: true; volume?: { nocopy: true } }
   | { type: "tmpfs"; target: string; tmpfs: { size: number } };
 
 export interface ConfigMount {

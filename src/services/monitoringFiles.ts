@@ -1,5 +1,5 @@
 import { LEAST_FREE, RENEWAL_DAYS } from "../config/limits.js";
-import { type Config, publicUrls, storageFolder } from "../config/resolve.js";
+import { type Config, isVolume, publicUrls, storageFolder } from "../config/resolve.js";
 import { fill } from "../render/fill.js";
 import type { RenderedFile } from "../render/renderedFile.js";
 import type { Templates } from "../render/templates.js";
@@ -17,7 +17,8 @@ const TASKS = /^tasks\./;
  */
 export function monitoringFiles(config: Config, templates: Templates, header: string): RenderedFile[] {
   const { nodeExporters, blackboxExporter, network } = config.metrics;
-  const folder = storageFolder(config);
+  const source = storageFolder(config);
+  const folder = source !== undefined && isVolume(source) ? volumeFolder(source) : source;
   const disk = folder !== undefined && nodeExporters.length > 0;
   const probes = blackboxExporter === undefined ? [] : probed(config);
   const counted = countedServices(config);
@@ -61,6 +62,9 @@ function probed(config: Config): string[] {
   const { registry, ui } = publicUrls(config);
   return [`${registry}/healthz`, ...(ui !== undefined && config.ui.access === "public" ? [`${ui}/`] : [])];
 }
+
+/** Where an engine with its default folder has a volume. */
+const volumeFolder = (name: string): string => `/var/lib/docker/volumes/${name}/_data`;
 
 /** Where the file system of a folder may be mounted, the folder itself first: /mnt/storage, /mnt, /. */
 function fileSystems(folder: string): { mountPoint: string }[] {

@@ -1,10 +1,13 @@
-import { type Config, storageFolder } from "../config/resolve.js";
+import { type Config, isVolume, storageFolder } from "../config/resolve.js";
 import type { StorageSecret } from "../credentials/secretKinds.js";
 import type { SecretMount, Volume } from "./composeModel.js";
 import { secretMount } from "./secretMounts.js";
 
 /** Where the folder of the images is in the container. */
 export const STORAGE = "/var/lib/registry";
+
+/** The name in the compose file of the volume that holds the images. */
+export const IMAGES_VOLUME = "images";
 
 /** What a service needs to reach the images. */
 export interface StorageParts {
@@ -14,7 +17,7 @@ export interface StorageParts {
 }
 
 /**
- * The storage of a service: the folder as a bind mount, or the keys of the bucket as a file that the AWS SDK
+ * The storage of a service: the folder or the volume as a mount, or the keys of the bucket as a file that the AWS SDK
  * reads.
  *
  * @param readOnly whether the service only reads
@@ -23,7 +26,10 @@ export function storageParts(config: Config, readOnly: boolean): StorageParts {
   const { storage, user } = config.registry;
   const folder = storageFolder(config);
   if (folder !== undefined) {
-    const mount: Volume = { type: "bind", source: folder, target: STORAGE };
+    const mount: Volume = isVolume(folder)
+      ? // An empty volume would get the owner of the folder in the image.
+        { type: "volume", source: IMAGES_VOLUME, target: STORAGE, volume: { nocopy: true } }
+      : { type: "bind", source: folder, target: STORAGE };
     return { volumes: [readOnly ? { ...mount, read_only: true } : mount], secrets: [], environment: {} };
   }
   const ownKeys = storage.driver === "s3" && storage.readerKeys && readOnly;

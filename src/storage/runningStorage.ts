@@ -20,7 +20,7 @@ export interface FolderStorage {
   driver: "filesystem";
   /** The node of its task. */
   node: NamedNode;
-  /** The folder on that node. */
+  /** The folder on that node, or the name of a volume there. */
   path: string;
   /** uid:gid that owns it. */
   user: string;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isVolume } from "../config/resolve.js";
 import { dockerFailed, isFinal } from "../docker/failures.js";
 import type { Docker, Dockers } from "../docker/run.js";
 import { ExitCode, OperatorError } from "../errors.js";
@@ -14,6 +15,7 @@ export interface Job {
   command: readonly string[];
   /** user:group by number. */
   user: string;
+  /** Folders by their path, and volumes by their name. */
   mounts: ReadonlyArray<{ source: string; target: string; readOnly: boolean }>;
   constraints: readonly string[];
   /** Whether it runs once on each node that fits, instead of on one. */
@@ -41,7 +43,7 @@ function createJob(stack: string, job: Job): string[] {
     ...["--stop-grace-period", "2s"],
     ...job.mounts.flatMap(({ source, target, readOnly }) => [
       "--mount",
-      `type=bind,source=${source},target=${target}${readOnly ? ",readonly" : ""}`,
+      `type=${isVolume(source) ? "volume" : "bind"},source=${source},target=${target}${readOnly ? ",readonly" : ""}`,
     ]),
     ...(job.configs ?? []).flatMap(({ source, target }) => ["--config", `source=${source},target=${target}`]),
     ...(job.secrets ?? []).flatMap(({ source, target }) => [

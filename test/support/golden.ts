@@ -37,6 +37,12 @@ registry:
   storage: { driver: s3, bucket: images, region: eu-central-1, endpoint: "https://s3.example.com", prefix: forge, readerKeys: true }
 gateway: { log: json }
 `,
+  // The volume of a registry that was there before, and a reader, which mounts it too.
+  volume: `version: 1
+domain: example.com
+registry: { storage: { driver: filesystem, volume: registry_data } }
+gateway: { cache: 1G }
+`,
   // The widespread guide's Traefik: a constraint of its provider, and a port of its own.
   constrained: `version: 1
 domain: example.com

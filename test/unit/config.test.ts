@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError, type Finding, formatFinding } from "../../src/config/configFindings.js";
 import { type Environment, loadConfig } from "../../src/config/load.js";
+import { storagePlace } from "../../src/config/resolve.js";
 
 const load = (source: string, environment: Environment = {}) =>
   loadConfig(source, "hephaestus.yaml", environment);
@@ -33,7 +34,7 @@ describe("a config of two lines", () => {
         host: "registry.example.com",
         pull: "anonymous",
         delete: false,
-        storage: { driver: "filesystem", path: "/mnt/storage/registry" },
+        storage: { driver: "filesystem" },
         replicas: 1,
         placement: { constraints: ["node.role == manager"] },
         env: {},
@@ -46,6 +47,7 @@ describe("a config of two lines", () => {
       credentials: { username: "admin", bcryptCost: 12 },
     });
     expect(config.traefik.certResolver).toBeUndefined();
+    expect(storagePlace(config)).toBe("/mnt/storage/registry");
   });
 
   test("names Authelia's middleware as the line of Traefik does", () => {

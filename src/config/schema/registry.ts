@@ -55,9 +55,16 @@ const DRIVER = "where the images are kept: `filesystem` is a folder, `s3` a buck
 
 const filesystem = z.strictObject({
   driver: z.literal("filesystem").optional().default("filesystem").describe(DRIVER),
-  path: absolutePath()
-    .default("/mnt/storage/registry")
-    .describe("folder on the node, mounted into the registry"),
+  path: optional(
+    absolutePath(),
+    "folder on the node, mounted into the registry",
+    "`/mnt/storage/registry`, unless there is a `volume`",
+  ),
+  volume: optional(
+    objectName("a name of a volume"),
+    "named volume on the node instead of a folder; it must exist, and `destroy` never removes it",
+    "none: a folder",
+  ),
   shared: flag(false, "whether all nodes that fit share that folder, such as over NFS"),
 });
 

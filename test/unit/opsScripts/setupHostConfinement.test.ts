@@ -229,3 +229,28 @@ describe.skipIf(!isRoot)("on an engine with userns-remap (needs root)", () => {
     expect(ownerOf()).toBe(owner);
   });
 });
+
+describe("a volume", () => {
+  const inVolume = (name: string, check: string[] = []) =>
+    shell(["sh", SETUP_HOST, "--volume", name, "--owner", owner, ...check], {
+      env: { PATH: `${join(home, "bin")}:${process.env.PATH}`, HOME_OF_TEST: home },
+    });
+
+  it("is prepared at the place where the engine has it", async () => {
+    mkdirSync(storage());
+    fake("docker", `[ "$1 $2 $5" = "volume inspect registry_data" ] && echo ${storage()}`);
+    expect(await inVolume("registry_data", ["--check"])).toMatchObject({ code: ExitCode.preflight });
+    expect(await inVolume("registry_data")).toMatchObject({ code: 0, err: "" });
+    expect(`${statSync(storage()).uid}:${statSync(storage()).gid}`).toBe(owner);
+    expect((await inVolume("registry_data")).out).toContain("(unchanged)");
+  });
+
+  it("is never created, and its name is one of the engine's", async () => {
+    fake("docker", 'echo "$*" >> "$HOME_OF_TEST/calls"; exit 1');
+    const missing = await inVolume("registry_data");
+    expect(missing.code).toBe(ExitCode.preflight);
+    expect(missing.err).toContain("has no volume registry_data");
+    expect(calls()).not.toContain("create");
+    expect((await inVolume("../etc")).code).toBe(ExitCode.usage);
+  });
+});
