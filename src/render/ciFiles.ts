@@ -1,5 +1,5 @@
 import { type Config, setupArguments, storageFolder } from "../config/resolve.js";
-import { IMAGE, releaseFiles, VERSION } from "./published.js";
+import { IMAGE, RELEASE, VERSION } from "./published.js";
 import type { RenderedFile } from "./renderedFile.js";
 import type { TemplateName, Templates } from "./templates.js";
 
@@ -31,11 +31,14 @@ export function ciFiles(system: CiSystem, config: Config, templates: Templates):
   const source = storageFolder(config);
   // A bucket needs no host.
   const [option, place] = source === undefined ? ["--path", "/mnt/storage/registry"] : setupArguments(source);
+  // Without a release, people have their own: nobody else's address stands in a workflow that gets a key.
+  const image = IMAGE ?? `${config.registry.host}/hephaestus:${VERSION}`;
+  const release = RELEASE ?? "${{ vars.HEPHAESTUS_RELEASE }}";
   return Object.entries(FILES[system]).map(([path, template]) => ({
     path,
     text: templates[template as TemplateName]
-      .replaceAll("RELEASE/", `${releaseFiles(VERSION)}/`)
-      .replaceAll(/\bIMAGE\b/g, `${IMAGE}:${VERSION}`)
+      .replaceAll("RELEASE/", () => `${release}/`)
+      .replaceAll(/\bIMAGE\b/g, image)
       .replace("--ci github", `--ci ${system}`)
       .replace("--path '/mnt/storage/registry'", () => `${option} '${place}' --owner ${config.registry.user}`)
       .replace('deploy.sh "hephaestus"', () => `deploy.sh "${config.stack}"`),

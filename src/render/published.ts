@@ -1,24 +1,20 @@
 import { packageFile } from "../packageFiles.js";
 
-/** What this version is called, and from where people get it: all of it follows from package.json. */
+/** Where people get this version. The release workflow notes its repository in package.json before it builds. */
 
-const { name, version, repository } = JSON.parse(packageFile("package.json")) as {
-  name: string;
+const { version, repository } = JSON.parse(packageFile("package.json")) as {
   version: string;
-  repository: { url: string };
+  repository?: { url: string };
 };
 
 export const VERSION = version;
 
-/** The package, for npm. */
-export const NPM_PACKAGE = name;
+/** https://github.com/OWNER/NAME. A program that was built from a clone comes from nowhere. */
+const home = repository?.url.replace(/^git\+|\.git$/g, "");
 
-/** https://github.com/OWNER/NAME */
-const HOME = repository.url.replace(/^git\+|\.git$/g, "");
+/** The folder with the program files of this version. */
+export const RELEASE: string | undefined = home && `${home}/releases/download/v${VERSION}`;
 
-/** The container image, without its tag. */
-export const IMAGE = HOME.replace("https://github.com", "ghcr.io");
-
-/** The folder with the files of a release; with latest, the newest one. */
-export const releaseFiles = (release: string): string =>
-  `${HOME}/releases/${release === "latest" ? "latest/download" : `download/v${release}`}`;
+/** The container image of this version. */
+export const IMAGE: string | undefined =
+  home && `${home.replace("https://github.com", "ghcr.io")}:${VERSION}`;

@@ -1,10 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadTemplates } from "../../src/render/templates.js";
-import { CHECKOUT } from "../support/checkout.js";
 
 /** The lines that fetch the program file, run as they are, with a curl that has the files of a release. */
 
@@ -19,7 +18,6 @@ beforeEach(async () => {
   writeFileSync(`${folder}/release/SHA256SUMS`, `${sums.stdout}\n`);
   const curl = `for word; do case $word in https://*/releases/*) cp "${folder}/release/\${word##*/}" . ;; esac; done`;
   writeFileSync(`${folder}/bin/curl`, `#!/bin/sh\n${curl}\n`, { mode: 0o755 });
-  writeFileSync(`${folder}/bin/sudo`, '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -30,15 +28,7 @@ const inWorkflow = (job: string) =>
     "RELEASE/",
     "https://github.com/o/n/releases/download/v1/",
   );
-const onPage = (page: string) =>
-  [...readFileSync(`${CHECKOUT}${page}`, "utf8").matchAll(/^\$ ((?:curl|sha256sum) .*)$/gm)]
-    .map(([, line]) => line)
-    .join("\n")
-    .replace("/usr/local/bin/", "./");
-
 describe.each([
-  ["README.md", onPage("README.md"), "hephaestus"],
-  ["docs/install.md", onPage("docs/install.md"), "hephaestus"],
   ["the job check", inWorkflow("check"), "program/hephaestus"],
   ["the job maintain", inWorkflow("maintain"), "program/hephaestus"],
 ])("%s", (_, script, program) => {

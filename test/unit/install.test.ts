@@ -52,7 +52,7 @@ afterAll(() => {
 });
 
 test("its package has what its command needs, and no more", () => {
-  expect(existsSync(`${folder}/checkout/hephaestus-registry-hephaestus-${version}.tgz`)).toBe(true);
+  expect(existsSync(`${folder}/checkout/hephaestus-${version}.tgz`)).toBe(true);
   const always = ["LICENSE", "README.md", "package.json"];
   expect(readdirSync(installed(".")).sort()).toEqual([...files, ...always].sort());
   expect(readdirSync(installed("dist")).sort()).toEqual(["hephaestus.js", "licenses.txt"]);

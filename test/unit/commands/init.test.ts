@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { ExitCode } from "../../../src/errors.js";
-import { IMAGE, releaseFiles, VERSION } from "../../../src/render/published.js";
+import { VERSION } from "../../../src/render/published.js";
 import { folder, hephaestus, read, useFolder } from "../../support/commandLine.js";
 
 useFolder();
@@ -104,9 +104,9 @@ describe("init", () => {
     expect(all).toMatch(/\bhephaestus render --check/);
     expect(all).toMatch(/\bhephaestus maintain/);
     // It has the version that wrote this, and nothing is installed that could run its scripts; an action is what it was.
-    const usesFile = all.includes(`"${releaseFiles(VERSION)}/hephaestus-linux-x64"`);
-    expect(usesFile).not.toBe(all.includes(`${IMAGE}:${VERSION}`));
-    expect(all).not.toMatch(/\bnp[mx]\b|\bIMAGE\b|RELEASE/);
+    const usesFile = all.includes('"${{ vars.HEPHAESTUS_RELEASE }}/hephaestus-linux-x64"');
+    expect(usesFile).not.toBe(all.includes(`registry.forge.example/hephaestus:${VERSION}`));
+    expect(all).not.toMatch(/\bnpx\b|npm (?!run program)|\bIMAGE\b|RELEASE\/|github\.com|ghcr\.io/);
     expect(all.match(/uses: (?!\S+@[0-9a-f]{40} # v\d)/g)).toBeNull();
     const maintenance = read(paths.at(-1) as string).replace(/^.*maintain:\n/s, "");
     expect(maintenance.search(/hephaestus-linux-x64|image:|\.hephaestus/)).toBeLessThan(
