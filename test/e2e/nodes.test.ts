@@ -83,7 +83,7 @@ async function pushImage(repository: string): Promise<void> {
 test("several nodes that fit are an error with the ways out", async () => {
   const run = await on(first, DEPLOY, CREDENTIALS);
   expect(run.exitCode, run.all).toBe(ExitCode.preflight);
-  expect(run.stderr).toContain("3 nodes fit the registry, but the folder /srv/registry is on one node");
+  expect(run.stderr).toContain("3 nodes fit the registry, but /srv/registry is on one node");
   expect(run.stderr).toMatch(/node\.hostname == node\d.*registry\.storage\.shared: true/);
 });
 
