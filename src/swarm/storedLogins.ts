@@ -63,6 +63,14 @@ export const newLoginRemedy = (services: readonly SwarmService[]): string =>
 /** States of an update that ended half-way: the next change of the service would go on with it. */
 const HALF_WAY = ["paused", "rollback_paused"];
 
+/** What a change of a service would start, whatever it changes. Source: swarmkit, manager/controlapi/service.go. */
+function whatItWouldStart({ Spec, UpdateStatus }: SwarmService): string | undefined {
+  const state = UpdateStatus?.State ?? "";
+  if (HALF_WAY.includes(state)) return `its update is ${state}, and would go on`;
+  const isJob = ["ReplicatedJob", "GlobalJob"].some((mode) => mode in Spec.Mode);
+  return isJob ? "it is a job, and would run again" : undefined;
+}
+
 /**
  * Stores a login in services, in the place of the one that each keeps, and notes its user in their label. The
  * tasks stay as they are. What cannot be changed is a warning: the others shall have it. Source: Docker Engine
@@ -81,14 +89,13 @@ export async function storeLogin(
   const text = Buffer.from(JSON.stringify(login)).toString("base64");
   const headers = { "X-Registry-Auth": text.replaceAll("+", "-").replaceAll("/", "_") };
   const stored: string[] = [];
-  for (const { ID, Version, Spec, UpdateStatus } of services) {
+  for (const service of services) {
+    const { ID, Version, Spec } = service;
     // By its version: a service that runs another image meanwhile may belong to another registry.
     const path = `/services/${ID}/update?version=${Version.Index}`;
     const changed = { ...Spec, Labels: { ...Spec.Labels, [LOGIN_LABEL]: user } };
-    const state = UpdateStatus?.State ?? "";
-    const refusal = HALF_WAY.includes(state)
-      ? `its update is ${state}, and would go on`
-      : await refusalOf(() => enginePost(docker, path, changed, headers));
+    const refusal =
+      whatItWouldStart(service) ?? (await refusalOf(() => enginePost(docker, path, changed, headers)));
     if (refusal === undefined) stored.push(Spec.Name);
     else reporter.note("warning", `${Spec.Name} keeps the login that it has: ${refusal}`);
   }

@@ -199,7 +199,7 @@ describe("a login that is stored", () => {
     });
   });
 
-  test("reaches the others when the engine refuses one, and starts no update that was stopped half-way", async () => {
+  test("reaches the others when the engine refuses one, and starts neither an update that was stopped half-way nor a job", async () => {
     const refused = await store([named("shop_web", image), named("shop_db", image)], 500);
     expect(refused.stored).toEqual([]);
     expect(refused.notes).toEqual([
@@ -210,6 +210,12 @@ describe("a login that is stored", () => {
       const paused = await store([{ ...named("shop_web", image), UpdateStatus: { State } }]);
       expect([paused.asked, paused.stored]).toEqual([[], []]);
       expect(paused.notes[0]).toContain(`its update is ${State}`);
+    }
+    for (const mode of ["ReplicatedJob", "GlobalJob"]) {
+      const shop = named("shop_job", image);
+      const job = await store([{ ...shop, Spec: { ...shop.Spec, Mode: { [mode]: {} } } }]);
+      expect([job.asked, job.stored]).toEqual([[], []]);
+      expect(job.notes[0]).toContain("it is a job, and would run again");
     }
   });
 });
