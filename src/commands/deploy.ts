@@ -7,7 +7,7 @@ import { ExitCode } from "../errors.js";
 import type { SecretsPlan } from "../secrets/secretsPlan.js";
 import type { Session } from "../session.js";
 import { readTaggedImages, type TaggedImage } from "../swarm/engine.js";
-import { storeNewLogin, warnOfStoredLogins } from "../swarm/storedLogins.js";
+import { warnOfStoredLogins } from "../swarm/storedLogins.js";
 import { isInteractive } from "../terminal/chooseReporter.js";
 import { withCredentials } from "../users/newUsers.js";
 import { bringing } from "../users/planUsers.js";
@@ -78,10 +78,11 @@ export const addDeploy: AddCommand = (program, finish) => {
         flags.context === undefined ? await readTaggedImages(session.docker).catch(() => []) : [];
       showResult(session, secrets, images);
       const { change, kept } = secrets;
-      if (kept !== undefined && change && change.changed.length > 0) {
-        if (change.login !== undefined) await storeNewLogin(session, change.login);
-        await warnOfStoredLogins(session);
-      }
+      if (kept !== undefined && change && change.changed.length > 0)
+        await warnOfStoredLogins(
+          session,
+          change.changed.filter((user) => user !== change.login?.user),
+        );
       finish(ExitCode.ok);
     });
 };

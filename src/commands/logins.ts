@@ -14,7 +14,7 @@ export const addLogins: AddCommand = (program, finish) => {
     .description("list and renew the logins that services of the Swarm keep for this registry")
     .addHelpText("after", "\nExample:\n  hephaestus logins list");
   userOptions(logins.command("list"))
-    .description("list the services that pull images of this registry which need a login")
+    .description("list the services whose image of this registry needs a login")
     .addHelpText("after", "\nExample:\n  hephaestus logins list --json")
     .action(async (flags) => {
       const session = await openUserSession(flags);
@@ -43,14 +43,14 @@ export const addLogins: AddCommand = (program, finish) => {
       finish(ExitCode.ok);
     });
   userOptions(logins.command("refresh [services...]"))
-    .description("store the login of a user in services; their tasks go on")
+    .description("store the login of a user in services; their tasks keep running")
     .option("--user <name>", "user (default: REGISTRY_USERNAME, or credentials.username)")
     .option("--password-stdin", "read the password from standard input (default: REGISTRY_RAW_PASSWORD)")
     .addOption(noVerifyOption())
     .addOption(dryRunOption())
     .addHelpText(
       "after",
-      "\nWithout services, those that keep a login of this user get it again. A service that was named here gets each new\npassword of its user from then on, when rotate-password makes one.\n\nExample:\n  hephaestus logins refresh --user ci --password-stdin shop_web shop_db < ci-password",
+      "\nWithout services, those that keep a login of this user get this password. A service that was named here gets each new\npassword of its user from then on, when rotate-password makes one.\n\nExample:\n  hephaestus logins refresh --user ci --password-stdin shop_web shop_db < ci-password",
     )
     .action(async (names, flags) => {
       const session = await openUserSession(flags);

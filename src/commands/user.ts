@@ -56,7 +56,7 @@ export const addUsers: AddCommand = (program, finish) => {
       if (flags.dryRun) return finish(ExitCode.ok);
       session.reporter.result({ removed: user }, [`${user} is removed.`]);
       warnAboutEnvironment(user, session);
-      await warnOfStoredLogins(session, user);
+      await warnOfStoredLogins(session, [user]);
       finish(ExitCode.ok);
     });
   userOptions(user.command("list"))

@@ -6,6 +6,7 @@ import { handOver } from "../secrets/handover.js";
 import { createOperatorSecrets, createSecrets, showSecrets } from "../secrets/secretSteps.js";
 import { underLock } from "../secrets/underLock.js";
 import type { Session } from "../session.js";
+import { storeNewLogin } from "../swarm/storedLogins.js";
 import { inStep } from "../terminal/inStep.js";
 import { checkSplit } from "./checkSplit.js";
 import { cleanUp } from "./cleanUp.js";
@@ -32,6 +33,8 @@ export async function applyPlan(session: Session, plan: DeployPlan, note?: strin
     try {
       await checkSplit(session);
       await verify(session, secrets);
+      if (secrets.kept !== undefined && secrets.change?.login !== undefined)
+        await storeNewLogin(session, secrets.change.login);
       await restartMirror(session);
       await cleanUp(session, secrets.generations);
     } finally {

@@ -24,7 +24,7 @@ const kinds = findingKinds("Passwords and access", {
     },
   ),
   "task-without-image": warning(
-    "a task of {service} could not be started with its image of this registry",
+    "a task of {service}, whose image is of this registry, was rejected",
     "If its login is refused, store one that is right: hephaestus logins refresh --user USER {service}",
   ),
 });
@@ -61,8 +61,11 @@ export function judgeStoredLogins(
   // The first users were the first to log in.
   const changes = [...ends, ...(facts.generation > 1 ? [facts.created] : [])];
   const last = Math.max(...changes.map((date) => date.getTime()));
-  const changeOf = (user: string | undefined) =>
-    (user === undefined ? undefined : facts.changed.get(user)?.getTime()) ?? last;
+  const changeOf = (user: string | undefined) => {
+    const changed = user === undefined ? undefined : facts.changed.get(user)?.getTime();
+    const end = Date.parse(facts.ends.get(user ?? "") ?? "");
+    return changed === undefined ? last : end <= now.getTime() ? Math.max(changed, end) : changed;
+  };
   const isOlder = (service: SwarmService) => Date.parse(service.UpdatedAt ?? "") < changeOf(keptBy(service));
   const names = (services: readonly SwarmService[]) => services.map(({ Spec }) => Spec.Name).join(", ");
   const older = pulling.filter(isOlder);

@@ -53,7 +53,8 @@ export const proveLogin = ({ config, options, reporter, signal }: Session, login
   inStep(reporter, { id: "verify", title: `Login of ${login.user}` }, async () => {
     const get: Get = (url, init = {}) => fetchOnce(url, init, signal);
     const question = questions(config, { login }, get).find(({ id }) => id === "login");
-    if (!options.verify || question === undefined) return skipped("not asked for");
+    if (!options.verify) return skipped("not asked for");
+    if (question === undefined) return skipped("Authelia's users are not tried");
     const { fault } = await answer(question.ask, signal);
     if (fault === undefined) return "works";
     const remedy = "Nothing was changed. Check the password.";

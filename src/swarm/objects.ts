@@ -34,6 +34,8 @@ const TASK_TEMPLATE = z.object({
     Configs: z.array(z.object({ ConfigName: z.string(), File: FILE })).optional(),
   }),
   Placement: z.unknown().optional(),
+  /** any, if it is not there. */
+  RestartPolicy: z.object({ Condition: z.string().optional() }).optional(),
   ForceUpdate: z.number().optional(),
   Networks: z.array(z.object({ Target: z.string(), Aliases: z.array(z.string()).optional() })).optional(),
 });

@@ -1,4 +1,4 @@
-import { repositoryRules, ruleOf } from "../access/repositoryRules.js";
+import { repositoryRules, ruleOf, TEMPORARY_USER } from "../access/repositoryRules.js";
 import { type Config, publicUrls } from "../config/resolve.js";
 import type { Login } from "../credentials/userLogin.js";
 import { enginePost } from "../docker/engineApi.js";
@@ -7,7 +7,7 @@ import { OperatorError } from "../errors.js";
 import { insideAddress } from "../services/addresses.js";
 import type { Session } from "../session.js";
 import { inStep } from "../terminal/inStep.js";
-import { listServices, type SwarmService, type SwarmTask } from "./objects.js";
+import { listServices, type SwarmService, type SwarmTask, tasksOf } from "./objects.js";
 
 /**
  * A service keeps the login that it was deployed with (`--with-registry-auth`), and uses it whenever a task
@@ -51,24 +51,41 @@ function registryHosts(config: Config): string[] {
 const LOGIN_LABEL = "hephaestus.login";
 
 /** The user whose login a service keeps, if that is known. */
-export const keptBy = ({ Spec }: SwarmService): string | undefined => Spec.Labels?.[LOGIN_LABEL];
+export const keptBy = ({ Spec }: SwarmService): string | undefined => Spec.Labels?.[LOGIN_LABEL] || undefined;
 
 const namesOf = (services: readonly SwarmService[], separator = ", "): string =>
   services.map(({ Spec }) => Spec.Name).join(separator);
 
-/** How services get a login that is right. */
+/** How services get a login that is right: a line for each user whose login they keep. */
 export const newLoginRemedy = (services: readonly SwarmService[]): string =>
-  `Give them the login of a user who may pull there; no task restarts: hephaestus logins refresh --user USER ${namesOf(services, " ")}`;
+  [...new Set(services.map(keptBy))]
+    .map((user) => {
+      const own = services.filter((service) => keptBy(service) === user);
+      return `Store the login of a user who may pull there; no task restarts: hephaestus logins refresh --user ${user ?? "USER"} ${namesOf(own, " ")}`;
+    })
+    .join("\n");
 
-/** States of an update that ended half-way: the next change of the service would go on with it. */
-const HALF_WAY = ["paused", "rollback_paused"];
+/** States of an update that is not over: the next change of the service would start it anew, or end its way back. */
+const UNDER_WAY = ["updating", "paused", "rollback_started", "rollback_paused"];
 
-/** What a change of a service would start, whatever it changes. Source: swarmkit, manager/controlapi/service.go. */
-function whatItWouldStart({ Spec, UpdateStatus }: SwarmService): string | undefined {
+/**
+ * What a change of a service would start, whatever it changes. Source: swarmkit, manager/controlapi/service.go
+ * (JobIteration), and manager/orchestrator/task.go (IsTaskDirty, which passes over a login only while a task
+ * runs).
+ */
+function whatItWouldStart(
+  { Spec, UpdateStatus }: SwarmService,
+  tasks: readonly SwarmTask[],
+): string | undefined {
+  const { Mode, TaskTemplate } = Spec;
   const state = UpdateStatus?.State ?? "";
-  if (HALF_WAY.includes(state)) return `its update is ${state}, and would go on`;
-  const isJob = ["ReplicatedJob", "GlobalJob"].some((mode) => mode in Spec.Mode);
-  return isJob ? "it is a job, and would run again" : undefined;
+  if (UNDER_WAY.includes(state)) return `its update is ${state}, which a change would disturb`;
+  if (["ReplicatedJob", "GlobalJob"].some((mode) => mode in Mode)) return "it is a job, and would run again";
+  const condition = TaskTemplate.RestartPolicy?.Condition ?? "any";
+  const running = tasks.filter(({ Status }) => Status.State === "running").length;
+  return condition !== "any" && running < (Mode.Replicated?.Replicas ?? 1)
+    ? `its restart condition is ${condition}, and a task that has ended would start again`
+    : undefined;
 }
 
 /**
@@ -89,15 +106,21 @@ export async function storeLogin(
   const text = Buffer.from(JSON.stringify(login)).toString("base64");
   const headers = { "X-Registry-Auth": text.replaceAll("+", "-").replaceAll("/", "_") };
   const stored: string[] = [];
+  const tasks = await tasksOf(docker, services);
   for (const service of services) {
     const { ID, Version, Spec } = service;
     // By its version: a service that runs another image meanwhile may belong to another registry.
     const path = `/services/${ID}/update?version=${Version.Index}`;
     const changed = { ...Spec, Labels: { ...Spec.Labels, [LOGIN_LABEL]: user } };
     const refusal =
-      whatItWouldStart(service) ?? (await refusalOf(() => enginePost(docker, path, changed, headers)));
+      whatItWouldStart(service, tasks(service)) ??
+      (await refusalOf(() => enginePost(docker, path, changed, headers)));
     if (refusal === undefined) stored.push(Spec.Name);
-    else reporter.note("warning", `${Spec.Name} keeps the login that it has: ${refusal}`);
+    else
+      reporter.note(
+        "warning",
+        `${Spec.Name} keeps the login that it has: ${refusal}\n    ${newLoginRemedy([service])}`,
+      );
   }
   return stored;
 }
@@ -113,17 +136,33 @@ async function refusalOf(work: () => Promise<void>): Promise<string | undefined>
   }
 }
 
-/** Stores the new login of a user in all services that keep one of this user; says so only, with --dry-run. */
+/**
+ * Stores the new login of a user in all services that keep one of this user; says so only, with --dry-run. The
+ * change of the password is done by then, so what fails is a warning.
+ */
 export async function storeNewLogin(session: Session, login: Login): Promise<void> {
   const { config, docker, options, reporter } = session;
-  if (!needsLogins(config)) return;
-  const services = servicesWithLogins(config, await listServices(docker));
-  const own = services.filter((service) => keptBy(service) === login.user);
-  if (own.length === 0) return;
-  await inStep(reporter, { id: "logins", title: "Logins of services" }, async () =>
-    options.dryRun
-      ? `the new one would be stored in ${namesOf(own)}`
-      : `the new one is stored in ${(await storeLogin(session, own, login)).join(", ")}`,
+  // A label is anybody's word, and the temporary user's password is nobody's.
+  if (!options.wait || login.user === TEMPORARY_USER || !needsLogins(config)) return;
+  try {
+    const services = servicesWithLogins(config, await listServices(docker));
+    const own = services.filter((service) => keptBy(service) === login.user);
+    if (own.length === 0) return;
+    await inStep(reporter, { id: "logins", title: "Logins of services" }, async () => {
+      if (options.dryRun) return `the new one would be stored in ${namesOf(own)}`;
+      const stored = await storeLogin(session, own, login);
+      return stored.length === 0 ? "none was changed" : `the new one is stored in ${stored.join(", ")}`;
+    });
+  } catch (error) {
+    if (isFinal(error)) throw error;
+    notListed(reporter, error);
+  }
+}
+
+function notListed(reporter: Session["reporter"], error: unknown): void {
+  reporter.note(
+    "warning",
+    `services that keep an old login could not be listed: ${(error as Error).message}`,
   );
 }
 
@@ -135,24 +174,25 @@ export const newestSettled = (tasks: readonly SwarmTask[]): SwarmTask | undefine
   tasks.find(({ Status }) => SETTLED.includes(Status.State));
 
 /**
- * Warns of the services whose logins a change can have made wrong: those of a user who is gone, and those of
- * which nobody said whose login they keep. That they cannot be listed does not undo the change.
+ * Warns of the services whose logins a change can have made wrong: those of users whose passwords changed or
+ * who are gone, and those of which nobody said whose login they keep. That they cannot be listed does not
+ * undo the change.
  */
 export async function warnOfStoredLogins(
   { config, docker, reporter }: Pick<Session, "config" | "docker" | "reporter">,
-  gone?: string,
+  changed: readonly string[] = [],
 ): Promise<void> {
   try {
     const all = servicesWithLogins(config, await listServices(docker));
-    const services = all.filter((service) => [undefined, gone].includes(keptBy(service)));
+    const services = all.filter((service) => {
+      const user = keptBy(service);
+      return user === undefined || changed.includes(user);
+    });
     if (services.length === 0) return;
-    const names = services.map(({ Spec }) => Spec.Name).join(", ");
-    reporter.note(
-      "warning",
-      `${names} may keep an old login at this registry\n    ${newLoginRemedy(services)}`,
-    );
+    const remedy = newLoginRemedy(services).replaceAll("\n", "\n    ");
+    reporter.note("warning", `${namesOf(services)} may keep an old login at this registry\n    ${remedy}`);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    reporter.note("warning", `services that keep an old login could not be listed: ${error.message}`);
+    notListed(reporter, error);
   }
 }

@@ -55,9 +55,9 @@ export async function changeUsers(
       throw await takeBack(uninterruptible(session), plan, error);
     }
     try {
-      if (plan.change?.login !== undefined) await storeNewLogin(session, plan.change.login);
       await recordUsers(session, plan);
       await removeSuperseded(session, plan);
+      if (plan.change?.login !== undefined) await storeNewLogin(session, plan.change.login);
     } catch (error) {
       throw withOutcome(error, "The change is valid. The next run removes the leftovers.");
     }

@@ -103,8 +103,10 @@ describe("doctor", () => {
     });
     const changed = facts({ changed: new Map([["ci", new Date("2025-12-01T00:00:00Z")]]) });
     expect(judge([of("ci", old)], changed)).toEqual([]);
+    const over = facts({ changed: changed.changed, ends: new Map([["ci", "2026-02-15"]]) });
+    expect(judge([of("ci", fresh)], over)).toHaveLength(1);
     // A user who is gone, or of whom nothing is noted, counts as changed with the others.
-    expect(judge([of("ann", old), of("ci", fresh)], changed)[0]?.remedy).toMatch(/--user USER shop_web$/);
+    expect(judge([of("ann", old), of("ci", fresh)], changed)[0]?.remedy).toMatch(/--user ann shop_web$/);
   });
 
   test("says which tasks were refused their image", () => {
@@ -160,11 +162,12 @@ describe("a login that is stored", () => {
   const LOGIN = { user: "ci", password: new Secret("Right-one-7") };
 
   /** Stores it, and tells what the engine was asked and what was noted. */
-  async function store(services: SwarmService[], answer = 200) {
+  async function store(services: SwarmService[], answer = 200, tasks = [task("running")]) {
     const asked: EngineRequest[] = [];
     const notes: string[] = [];
     const docker = {
       ask: async (request: EngineRequest) => {
+        if (request.path.startsWith("/tasks")) return { status: 200, body: JSON.stringify(tasks) };
         asked.push(request);
         return { status: answer, body: '{"message":"update out of sequence"}' };
       },
@@ -206,11 +209,17 @@ describe("a login that is stored", () => {
       expect.stringMatching(/^shop_web keeps the login that it has: .*update out of sequence/),
       expect.stringMatching(/^shop_db keeps/),
     ]);
-    for (const State of ["paused", "rollback_paused"]) {
+    for (const State of ["updating", "paused", "rollback_started", "rollback_paused"]) {
       const paused = await store([{ ...named("shop_web", image), UpdateStatus: { State } }]);
       expect([paused.asked, paused.stored]).toEqual([[], []]);
       expect(paused.notes[0]).toContain(`its update is ${State}`);
     }
+    const once = named("shop_once", image);
+    once.Spec.TaskTemplate.RestartPolicy = { Condition: "on-failure" };
+    expect((await store([once])).stored).toEqual(["shop_once"]);
+    const ended = await store([once], 200, [task("complete")]);
+    expect([ended.asked, ended.stored]).toEqual([[], []]);
+    expect(ended.notes[0]).toContain("a task that has ended would start again");
     for (const mode of ["ReplicatedJob", "GlobalJob"]) {
       const shop = named("shop_job", image);
       const job = await store([{ ...shop, Spec: { ...shop.Spec, Mode: { [mode]: {} } } }]);
