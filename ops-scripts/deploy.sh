@@ -176,7 +176,7 @@ check_namespace() {
   done
   if [ -n "$foreign" ]; then
     die 4 "the stack name $stack is in use by something else: ${foreign#, }" \
-      "set another stack name in hephaestus.yaml and render again, or remove them if they are not needed"
+      "to keep a registry that runs there: hephaestus adopt $stack. Else set another stack name in hephaestus.yaml and render again, or remove them if they are not needed"
   fi
 }
 

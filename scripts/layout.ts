@@ -34,6 +34,7 @@ export const LAYERS = [
   "backup",
   "alerts",
   "bundle",
+  "adopt",
   "commands",
   "cli.ts",
 ];

@@ -1,4 +1,5 @@
 import { addAccess } from "./access.js";
+import { addAdopt } from "./adopt.js";
 import { addAudit } from "./audit.js";
 import { addBackup } from "./backup.js";
 import { addBundle } from "./bundle.js";
@@ -30,7 +31,7 @@ import { addVersion } from "./version.js";
 
 /** All commands, by what people want to do, in the order of the help. */
 export const COMMAND_GROUPS: readonly { title: string; commands: readonly AddCommand[] }[] = [
-  { title: "Begin", commands: [addInit, addRender, addDeploy] },
+  { title: "Begin", commands: [addInit, addAdopt, addRender, addDeploy] },
   { title: "Users and passwords", commands: [addRotatePassword, addUsers, addLogins, addAccess] },
   { title: "See what is", commands: [addStatus, addDoctor, addLogs, addUsage, addAudit, addHistory] },
   { title: "Change the stack", commands: [addDiff, addUpgrade, addRollback, addDestroy] },

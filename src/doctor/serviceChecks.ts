@@ -14,7 +14,7 @@ const kinds = findingKinds("Services", {
   "not-deployed": error("the stack {stack} is not deployed", "Deploy it: hephaestus deploy"),
   "namespace-foreign": error(
     "the stack name {stack} is in use by something else: {objects}",
-    "Set another name in hephaestus.yaml (stack: …), or, if nobody needs them, remove them: {commands}",
+    "To keep a registry that runs there: hephaestus adopt {stack}. Else set another name in hephaestus.yaml (stack: …), or, if nobody needs them, remove them: {commands}",
   ),
   "service-missing": error("{service} is not deployed", "Bring it back with: hephaestus deploy"),
   "service-unknown": warning(

@@ -82,6 +82,7 @@ test("a stack name that something else uses is an obstacle, and nothing of it is
     ])
       expect(run.stderr).toContain(name);
     expect(run.stderr).toMatch(/set another (?:stack )?name in hephaestus\.yaml/i);
+    expect(run.stderr).toContain("hephaestus adopt infra");
     expect(await swarmObjects(infra)).toEqual(THEIRS);
   }
   const doctor = await infra.hephaestus(["doctor", "--json", "--no-verify"]);

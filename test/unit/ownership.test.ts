@@ -54,6 +54,7 @@ test("what others have under the stack's name is named with both ways out", () =
   expect(finding?.message).toMatch(
     /^the stack name infra is in use by something else: service infra_0, .* and 2 more$/,
   );
-  expect(finding?.remedy).toContain("Set another name in hephaestus.yaml (stack: …)");
+  expect(finding?.remedy).toContain("hephaestus adopt infra");
+  expect(finding?.remedy).toContain("set another name in hephaestus.yaml (stack: …)");
   expect(finding?.remedy).toContain("docker service rm infra_4");
 });
