@@ -261,6 +261,8 @@ test("a registry whose collector never comes back takes pushes again by itself",
   await target.docker(
     ...["service", "update", "--quiet", "--env-add", `HEPHAESTUS_READONLY_UNTIL=${until}`, "gc_registry"],
   );
+  // The task from before takes pushes until it has ended.
+  await expect.poll(() => target.containers("registry")).toHaveLength(1);
   await uploadsAre(405);
   await expect.poll(async () => (await upload()).status, { timeout: 60_000, interval: 500 }).toBe(202);
   expect(Date.now() / 1000).toBeGreaterThan(until - 1);

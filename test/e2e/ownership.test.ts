@@ -58,13 +58,22 @@ const networks = async () =>
 /** Creates a service of somebody else in the stack's namespace, which never runs, once the output has come so far. */
 function intrude(name: string, when: RegExp) {
   let isThere = false;
-  return (text: string) => {
-    if (isThere || !when.test(text)) return;
-    isThere = true;
-    execaSync("docker", [
-      ...["service", "create", "--detach", "--quiet", "--no-resolve-image", "--endpoint-mode", "dnsrr"],
-      ...["--label", "com.docker.stack.namespace=infra", "--name", name, "hephaestus-standin/missing:1"],
-    ]);
+  let deploy = 0;
+  return {
+    onStart: (pid: number) => {
+      deploy = pid;
+    },
+    onOutput: (text: string) => {
+      if (isThere || !when.test(text)) return;
+      isThere = true;
+      // It waits meanwhile.
+      process.kill(deploy, "SIGSTOP");
+      execaSync("docker", [
+        ...["service", "create", "--detach", "--quiet", "--no-resolve-image", "--endpoint-mode", "dnsrr"],
+        ...["--label", "com.docker.stack.namespace=infra", "--name", name, "hephaestus-standin/missing:1"],
+      ]);
+      process.kill(deploy, "SIGCONT");
+    },
   };
 }
 
@@ -103,7 +112,7 @@ test("what something else puts under the stack's name later is not waited for, a
 }, async () => {
   const first = await infra.hephaestus(DEPLOY, {
     env: CREDENTIALS,
-    onOutput: intrude("infra_worker", /Secrets \.\.\./),
+    ...intrude("infra_worker", /Secrets \.\.\./),
   });
   expectOk(first);
   expect(await swarmObjects(infra)).toContain("service infra_worker");
@@ -129,7 +138,7 @@ test("going back from a first deploy leaves what something else has there", {
   await infra.hephaestus(["render"]);
   const run = await infra.hephaestus([...DEPLOY, "--timeout", "60"], {
     env: CREDENTIALS,
-    onOutput: intrude("infra_worker", /Secrets \.\.\./),
+    ...intrude("infra_worker", /Secrets \.\.\./),
   });
   expect(run.exitCode, run.all).toBe(ExitCode.rollout);
   expect(run.stderr).toContain("No such image: hephaestus-standin/nginx:1.99");
@@ -145,7 +154,7 @@ test("a service that takes one of our names after preflight is not taken over", 
 }, async () => {
   const run = await infra.hephaestus(DEPLOY, {
     env: CREDENTIALS,
-    onOutput: intrude("infra_gateway", /Secrets \.\.\./),
+    ...intrude("infra_gateway", /Secrets \.\.\./),
   });
   expect(run.exitCode, run.all).toBe(ExitCode.preflight);
   expect(run.stderr).toContain("another service has the name infra_gateway");
@@ -166,7 +175,7 @@ test("deploy.sh removes services that the compose file no longer has, and nothin
   // It comes while the script works; before, it would be an obstacle.
   const second = await infra.run("sh", [`${OPS_SCRIPTS}deploy.sh`, "infra", "docker-compose.yml"], {
     env: { ...CREDENTIALS, HEPHAESTUS_RESOLVE_IMAGE: "never" },
-    onOutput: intrude("infra_worker", /secrets: generation/),
+    ...intrude("infra_worker", /secrets: generation/),
   });
   expectOk(second);
   const names = await swarmObjects(infra);
