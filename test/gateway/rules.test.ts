@@ -32,6 +32,7 @@ const PROBES: [Surroundings, Probe[]][] = [
   ["held", [guess.guessesOfEverybodyAreLimited]],
   ["proxy", [guess.oneAddressIsNotRefusedForAnother]],
   ["proxy", [guess.aNetworkOfIpv6CountsAsOneAddress]],
+  ["proxy", [guess.whoForgesAnAddressKeepsOutNewLoginsAlone]],
   ["held", [guess.whoComesBackAfterARollIsCheckedAtOnce]],
   ["stack", [guess.guessesInAnyFormAreCounted]],
   ["held", [guess.whoWaitsForATurnIsLookedAtAgain]],

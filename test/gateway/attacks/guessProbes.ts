@@ -252,6 +252,24 @@ export const oneAddressIsNotRefusedForAnother: Probe = async ({ endpoint }) => {
   }
 };
 
+/**
+ * Where X-Forwarded-For is believed: who may say it keeps new logins of any address out and stands in the log as that
+ * address (docs/security.md). Known users and pulls go on, and so do logins from elsewhere.
+ */
+export const whoForgesAnAddressKeepsOutNewLoginsAlone: Probe = async (site) => {
+  const { endpoint, log } = site;
+  const victim = "X-Forwarded-For: 198.51.100.5";
+  await waitForStatus(endpoint, RIGHT, 200);
+  await exhaust(endpoint, [victim]);
+  // One guess may have come back meanwhile.
+  const news = [await guessFrom(endpoint, "198.51.100.5"), await guessFrom(endpoint, "198.51.100.5")];
+  expect(news.map(({ status }) => status)).toContain(429);
+  expect((await ask(endpoint, "GET", "/auth/token", [RIGHT, victim])).status).toBe(200);
+  expect((await ask(endpoint, "GET", manifest(site), [OCI, victim])).status).toBe(200);
+  expect((await guessFrom(endpoint, "198.51.100.6")).status).toBe(401);
+  await vi.waitFor(async () => expect(await log()).toMatch(/^198\.51\.100\.5 /m), A_MINUTE);
+};
+
 /** A password that has not proved right lately waits its turn while its address has guessed too often. */
 async function waitForStatus(endpoint: Endpoint, header: string, status: number): Promise<void> {
   for (let tries = 0; tries < 30; tries++) {
