@@ -134,7 +134,7 @@ isolated() {
 # Suites that share the Swarm of three nodes are in one part.
 if [ $# = 0 ]; then
 	rolls="rotation safety days passwords library deploy history backup ownership edge notifications maintain bundle program"
-	faults="faults gc diff doctor goingBack size metrics mirror"
+	faults="faults gc diff doctor goingBack size metrics whole mirror"
 	# shellcheck disable=SC2046,SC2086 # One argument for each file.
 	isolated -rolls "$debian_cli" $(printf 'test/e2e/%s.test.ts ' $rolls) >"$TMPDIR/rolls.log" 2>&1
 	# shellcheck disable=SC2046,SC2086
