@@ -509,6 +509,11 @@ export const GATEWAY: readonly Subject[] = [
         rule: "a token has few groups",
       },
       { what: "text.length > LONGEST_TOKEN", by: "false", rule: "a token has room in a header" },
+      {
+        what: 'opened === undefined || "refusal" in opened',
+        by: "false",
+        rule: "no token is given that has ended",
+      },
       { what: "if (!isRead(r.method)) return answers.TOKENS_BY_GET;", by: "", rule: "tokens are for GET" },
       {
         what: "r.headersIn.Host === inside",

@@ -71,14 +71,14 @@ describe("a user's token", () => {
   const ALLOWED = "@reads /v2/secret/a/tags/list";
   const ENDED = "401 this token for registry.a.example has ended, another one is needed";
   /** A registry whose users can get other passwords, and that counts how often it was asked. */
-  function changing() {
+  function changing(gateway = {}) {
     const state = { isRight: true, isThere: true, asked: 0 };
     const upstream: Upstream = (place) => {
       if (!place.endsWith("/password")) return undefined;
       state.asked++;
       return { status: !state.isThere ? 502 : state.isRight ? 200 : 401 };
     };
-    return { state, program: programOf(RULES, upstream) };
+    return { state, program: programOf({ ...RULES, gateway }, upstream) };
   }
 
   test("has the name, and nothing that was derived from the password", async () => {
@@ -155,6 +155,19 @@ describe("a user's token", () => {
     state.isThere = false;
     await program.clock.sleep(2000);
     expect(inShort(await enter())).toBe(WRONG);
+  });
+
+  test("is not made where it would have ended already", async () => {
+    const { state, program } = changing({ remember: "300s" });
+    const enter = () => program({ uri: "/auth/token", user: "ann" });
+    await enter();
+    state.isThere = false;
+    await program.clock.sleep(64_999);
+    expect(inShort(await enter())).toBe("200");
+    await program.clock.sleep(1);
+    expect(inShort(await enter())).toBe("503 the registry does not answer, try again");
+    // The password itself counts as long as it is remembered.
+    expect(inShort(await program({ ...read, user: "ann" }))).toBe(ALLOWED);
   });
 
   test("shares its check with all that are asked for within a second", async () => {

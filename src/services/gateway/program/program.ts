@@ -127,9 +127,11 @@ export function gateway(settings: Settings, shared: Shared): Handlers {
     if (!("account" in found)) return found;
     const { account } = found;
     const text = tokens.sign({ ...account, groups: groupsIn(rules, account.groups) });
-    return text.length > LONGEST_TOKEN
-      ? answers.tooManyGroups(account.user)
-      : answers.tokenAnswer(text, settings.tokenSeconds);
+    if (text.length > LONGEST_TOKEN) return answers.tooManyGroups(account.user);
+    // While nobody can say, the answer that is remembered may be older than a token may be.
+    const opened = tokens.open(text);
+    if (opened === undefined || "refusal" in opened) return answers.UNAVAILABLE;
+    return answers.tokenAnswer(text, settings.tokenSeconds);
   }
 
   async function decide(r: NginxRequest): Promise<Outcome> {

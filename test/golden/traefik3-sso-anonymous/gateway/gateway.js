@@ -821,7 +821,10 @@ function gateway(settings, shared) {
     if (!("account" in found)) return found;
     const { account } = found;
     const text = tokens.sign({ ...account, groups: groupsIn(rules, account.groups) });
-    return text.length > LONGEST_TOKEN ? tooManyGroups(account.user) : tokenAnswer(text, settings.tokenSeconds);
+    if (text.length > LONGEST_TOKEN) return tooManyGroups(account.user);
+    const opened = tokens.open(text);
+    if (opened === void 0 || "refusal" in opened) return UNAVAILABLE;
+    return tokenAnswer(text, settings.tokenSeconds);
   }
   async function decide(r) {
     const uri = r.variables.request_uri ?? "";
