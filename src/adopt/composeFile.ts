@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { parse } from "yaml";
-import { type OldService, variablesOf } from "./oldService.js";
+import { type OldService, placeOf, variablesOf, withoutDigest } from "./oldService.js";
 
 /** The services of a compose file of somebody else's. Everything in it may have a short form. */
 
@@ -55,13 +55,11 @@ export function fromCompose(
     listOf(list).map((entry) => {
       const { source, target } = typeof entry === "string" ? { source: entry, target: "" } : partOf(entry);
       const path = textOf(partOf(partOf(file[`${kind}s`])[textOf(source)]).file);
-      const place = textOf(target) || textOf(source);
-      const folder = kind === "secret" ? "/run/secrets/" : "/";
       return {
         kind,
         ...(path === "" ? {} : { path: resolve(folder, path) }),
         name: named(`${kind}s`, textOf(source)).name,
-        target: place.startsWith("/") ? place : `${folder}${place}`,
+        target: placeOf(kind, textOf(target) || textOf(source)),
       };
     });
   return Object.entries(partOf(file.services)).map(([key, value]) => {
@@ -73,7 +71,7 @@ export function fromCompose(
     return {
       name: `${stack}_${key}`,
       stack,
-      image: textOf(service.image).replace(/@sha256:\w+$/, ""),
+      image: withoutDigest(textOf(service.image)),
       user: textOf(service.user),
       environment: pairsOf(service.environment),
       labels: { ...pairsOf(service.labels), ...pairsOf(deploy.labels) },

@@ -19,7 +19,7 @@ import {
   serviceTasks,
 } from "../swarm/objects.js";
 import { fromCompose } from "./composeFile.js";
-import { fromContainer, fromSwarm, type Inspected, type OldService } from "./oldService.js";
+import { fromContainer, fromSwarm, INSPECTED, type OldService } from "./oldService.js";
 import { hasRegistryPort, isRegistry, isUi } from "./plan.js";
 import type { Surroundings } from "./surroundings.js";
 
@@ -28,14 +28,6 @@ export interface Found {
   registry: OldService;
   ui: OldService | undefined;
   surroundings: Omit<Surroundings, "stack" | "domain">;
-  /** The services of the Swarm; empty for containers and a compose file. */
-  services: SwarmService[];
-  /** Ids of containers of `docker run`. */
-  containers: string[];
-  /** A running container of the registry on this engine. */
-  container: string | undefined;
-  /** Host name of the node of the registry's task. */
-  node: string | undefined;
 }
 
 const notFound = (what: string, remedy: string) =>
@@ -71,15 +63,7 @@ export async function findInCompose(path: string, stack: string): Promise<Found>
     throw notFound(`${path} has no registry`, "Give the file of the stack that has the service.");
   const place = registry.files.find(isConfigFile)?.path ?? registry.mounts.find(isConfigFile)?.source;
   const configText = place && (await readFile(place, "utf8").catch(absentAs(undefined)));
-  return {
-    registry,
-    ui: services.find(isUi),
-    surroundings: { configText },
-    services: [],
-    containers: [],
-    container: undefined,
-    node: undefined,
-  };
+  return { registry, ui: services.find(isUi), surroundings: { configText } };
 }
 
 /**
@@ -104,10 +88,10 @@ export async function findRunning(docker: Docker, name: string | undefined): Pro
   if (registry === undefined) return findContainer(docker, name);
   const service = candidates.find(({ old }) => old === registry)?.service as SwarmService;
   const stack = service.Spec.Labels?.[STACK_LABEL];
-  const beside = services
+  const ui = services
     .filter(({ Spec }) => stack !== undefined && Spec.Labels?.[STACK_LABEL] === stack)
-    .map((one) => ({ service: one, old: fromSwarm(one, networks) }));
-  const ui = beside.find(({ old }) => isUi(old));
+    .map((one) => fromSwarm(one, networks))
+    .find(isUi);
   const nodes = await listNodes(docker);
   const [task] = (await serviceTasks(docker, service.Spec.Name)).filter(
     ({ Status }) => Status.State === "running",
@@ -123,7 +107,7 @@ export async function findRunning(docker: Docker, name: string | undefined): Pro
   const mounted = registry.mounts.find(isConfigFile);
   return {
     registry,
-    ui: ui?.old,
+    ui,
     surroundings: {
       configText: stored
         ? contentOf(stored).toString("utf8")
@@ -133,10 +117,6 @@ export async function findRunning(docker: Docker, name: string | undefined): Pro
       node: nodes.length > 1 ? node : undefined,
       dnsrr: registry.dnsrr,
     },
-    services: [service, ...(ui ? [ui.service] : [])],
-    containers: [],
-    container: container?.id,
-    node,
   };
 }
 
@@ -148,32 +128,6 @@ const LISTED = z.array(
   }),
 );
 
-const INSPECTED = z.object({
-  Id: z.string(),
-  Name: z.string(),
-  Config: z.object({
-    Image: z.string(),
-    User: z.string().optional(),
-    Env: z.array(z.string()).nullish(),
-    Labels: z.record(z.string(), z.string()).nullish(),
-  }),
-  HostConfig: z.object({
-    PortBindings: z
-      .record(z.string(), z.array(z.object({ HostPort: z.string().optional() })).nullable())
-      .nullish(),
-    RestartPolicy: z.object({ Name: z.string().optional() }).nullish(),
-  }),
-  Mounts: z.array(
-    z.object({
-      Type: z.string(),
-      Name: z.string().optional(),
-      Source: z.string().optional(),
-      Destination: z.string(),
-    }),
-  ),
-  NetworkSettings: z.object({ Networks: z.record(z.string(), z.unknown()).nullish() }),
-});
-
 /** A registry that was started with `docker run`, on this engine. */
 async function findContainer(docker: Docker, name: string | undefined): Promise<Found> {
   const listed = await engineGet(docker, listPath("/containers/json", { status: ["running"] }), LISTED);
@@ -182,7 +136,7 @@ async function findContainer(docker: Docker, name: string | undefined): Promise<
     own.map(({ Id }) => engineFind(docker, `/containers/${Id}/json`, INSPECTED)),
   );
   const all = inspected.flatMap((one) =>
-    one === undefined ? [] : [{ id: one.Id, old: fromContainer(one as Inspected) }],
+    one === undefined ? [] : [{ id: one.Id, old: fromContainer(one) }],
   );
   const named = all.filter(({ old }) => name === undefined || old.name === name);
   const registry = pick(
@@ -195,20 +149,14 @@ async function findContainer(docker: Docker, name: string | undefined): Promise<
       "Name its stack, its service or its container: hephaestus adopt NAME. Or give a compose file: --compose FILE",
     );
   const id = all.find(({ old }) => old === registry)?.id ?? "";
-  const ui = all.find(({ old }) => isUi(old));
   const mounted = registry.mounts.find(isConfigFile);
-  const nodes = await listNodes(docker).catch(() => []);
   return {
     registry,
-    ui: ui?.old,
+    ui: all.find(({ old }) => isUi(old))?.old,
     surroundings: {
       configText: mounted && (await readInContainer(docker, id, mounted.target)),
       dnsrr: !kernelHasIpvs(),
     },
-    services: [],
-    containers: [id, ...(ui ? [ui.id] : [])],
-    container: id,
-    node: nodes[0]?.Description.Hostname,
   };
 }
 

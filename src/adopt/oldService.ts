@@ -1,5 +1,5 @@
-import type { EngineNetwork, SwarmService } from "../swarm/objects.js";
-import { STACK_LABEL } from "../swarm/objects.js";
+import { z } from "zod";
+import { type EngineNetwork, STACK_LABEL, type SwarmService } from "../swarm/objects.js";
 
 /** What runs or would run, as far as it is adopted: one value, wherever it was read. */
 export interface OldService {
@@ -38,6 +38,13 @@ export const variablesOf = (entries: readonly string[]): Record<string, string> 
     }),
   );
 
+/** An image as it is written in a file: the engine adds the digest. */
+export const withoutDigest = (image: string): string => image.replace(/@sha256:\w+$/, "");
+
+/** Where a secret or a config is in the container. */
+export const placeOf = (kind: "secret" | "config", target: string): string =>
+  target.startsWith("/") ? target : kind === "secret" ? `/run/secrets/${target}` : `/${target}`;
+
 /** What of a spec the project's own services have no use for. */
 interface MoreOfSpec {
   ContainerSpec: { Mounts?: { Type?: string; Source?: string; Target: string }[] };
@@ -52,12 +59,12 @@ export function fromSwarm({ Spec }: SwarmService, networks: readonly EngineNetwo
   const file = (kind: "secret" | "config", name: string, target = name) => ({
     kind,
     name,
-    target: target.startsWith("/") ? target : kind === "secret" ? `/run/secrets/${target}` : `/${target}`,
+    target: placeOf(kind, target),
   });
   return {
     name: Spec.Name,
     stack: stack ?? "",
-    image: ContainerSpec.Image.replace(/@sha256:\w+$/, ""),
+    image: withoutDigest(ContainerSpec.Image),
     user: ContainerSpec.User ?? "",
     environment: variablesOf(ContainerSpec.Env ?? []),
     labels: Spec.Labels ?? {},
@@ -85,21 +92,30 @@ export function fromSwarm({ Spec }: SwarmService, networks: readonly EngineNetwo
 }
 
 /** What `docker inspect` says of a container, as far as it is read. */
-export interface Inspected {
-  Name: string;
-  Config: {
-    Image: string;
-    User?: string;
-    Env?: string[] | null;
-    Labels?: Record<string, string> | null;
-  };
-  HostConfig: {
-    PortBindings?: Record<string, { HostPort?: string }[] | null> | null;
-    RestartPolicy?: { Name?: string } | null;
-  };
-  Mounts: { Type: string; Name?: string | undefined; Source?: string | undefined; Destination: string }[];
-  NetworkSettings: { Networks?: Record<string, unknown> | null };
-}
+export const INSPECTED = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  Config: z.object({
+    Image: z.string(),
+    User: z.string().optional(),
+    Env: z.array(z.string()).nullish(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+  }),
+  HostConfig: z.object({
+    PortBindings: z
+      .record(z.string(), z.array(z.object({ HostPort: z.string().optional() })).nullable())
+      .nullish(),
+  }),
+  Mounts: z.array(
+    z.object({
+      Type: z.string(),
+      Name: z.string().optional(),
+      Source: z.string().optional(),
+      Destination: z.string(),
+    }),
+  ),
+  NetworkSettings: z.object({ Networks: z.record(z.string(), z.unknown()).nullish() }),
+});
 
 /** A volume that the engine named is anonymous: 64 hexadecimal digits. */
 const ANONYMOUS = /^[0-9a-f]{64}$/;
@@ -111,10 +127,10 @@ export const fromContainer = ({
   HostConfig,
   Mounts,
   NetworkSettings,
-}: Inspected): OldService => ({
+}: z.infer<typeof INSPECTED>): OldService => ({
   name: Name.replace(/^\//, ""),
   stack: "",
-  image: Config.Image.replace(/@sha256:\w+$/, ""),
+  image: withoutDigest(Config.Image),
   user: Config.User ?? "",
   environment: variablesOf(Config.Env ?? []),
   labels: Config.Labels ?? {},

@@ -1,3 +1,4 @@
+import { registryImage } from "../config/initialConfig.js";
 import { registryLine } from "../config/resolve.js";
 import { type LeftOut, routeOf } from "./oldEdge.js";
 import type { OldService } from "./oldService.js";
@@ -153,9 +154,9 @@ function imageOf(image: string, hasBucket: boolean): { config: Record<string, un
     left: [{ what: `the image ${image}`, why: `${why}; ${by} takes its place` }],
   });
   if (hasBucket && line !== 3)
-    return replaced("registry:3.1.2", "line 2 hides tags on S3 (distribution#4891)");
+    return replaced(registryImage(3), "line 2 hides tags on S3 (distribution#4891)");
   if (/(?:^|\/)distribution\/distribution:(?:edge|latest)?$/.test(image) || line === undefined)
-    return replaced("registry:2.8.3", "its tag does not say which line it is");
+    return replaced(registryImage(2), "its tag does not say which line it is");
   return { config: { image }, left: [] };
 }
 
@@ -192,22 +193,24 @@ function environmentOf(settings: Readonly<Record<string, string>>) {
   };
 }
 
+/** Whether a UI is of the kind and line that the library has. */
+const isJoxit = ({ image }: OldService): boolean =>
+  lastWord(image) === "docker-registry-ui" && /:2\.\d/.test(image);
+
 function uiOf(
   ui: OldService | undefined,
   edge: Record<string, unknown> | undefined,
 ): Record<string, unknown> {
   if (ui === undefined || edge === undefined) return { enabled: false };
   const { REGISTRY_TITLE: title } = ui.environment;
-  const isJoxit = lastWord(ui.image) === "docker-registry-ui" && /:2\.\d/.test(ui.image);
-  return { ...(isJoxit ? { image: ui.image } : {}), ...edge, ...(title ? { title } : {}) };
+  return { ...(isJoxit(ui) ? { image: ui.image } : {}), ...edge, ...(title ? { title } : {}) };
 }
 
 function leftOfUi(ui: OldService | undefined): LeftOut[] {
   if (ui === undefined) return [];
   const names = Object.keys(ui.environment);
-  const isJoxit = lastWord(ui.image) === "docker-registry-ui" && /:2\.\d/.test(ui.image);
   return [
-    ...(isJoxit
+    ...(isJoxit(ui)
       ? []
       : [{ what: `the image ${ui.image}`, why: "the library is joxit/docker-registry-ui 2.x" }]),
     ...(routeOf(ui) === undefined && ui.ports.length === 0

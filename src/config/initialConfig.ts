@@ -79,7 +79,8 @@ export function trialConfig(
   ].join("\n");
 }
 
-const registryImage = (line: 2 | 3 = 3): string => `registry:${newestRegistry(line).version}`;
+/** The newest image of a line of the registry. */
+export const registryImage = (line: 2 | 3 = 3): string => `registry:${newestRegistry(line).version}`;
 
 function head(domain: string): string[] {
   return [
