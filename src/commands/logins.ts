@@ -1,8 +1,7 @@
 import { ExitCode, OperatorError } from "../errors.js";
 import { proveLogin } from "../frontDoor/frontDoor.js";
-import type { Session } from "../session.js";
-import { listServices, type SwarmService, tasksOf } from "../swarm/objects.js";
-import { keptBy, newestSettled, servicesWithLogins, storeLogin } from "../swarm/storedLogins.js";
+import { type SwarmService, tasksOf } from "../swarm/objects.js";
+import { keptBy, newestSettled, pullingServices, storeLogin } from "../swarm/storedLogins.js";
 import { table } from "../terminal/table.js";
 import { loginFrom, noPassword } from "./credentials.js";
 import { type AddCommand, dryRunOption, noVerifyOption, userOptions } from "./options.js";
@@ -71,9 +70,6 @@ export const addLogins: AddCommand = (program, finish) => {
       finish(stored.length === services.length ? ExitCode.ok : ExitCode.rollout);
     });
 };
-
-const pullingServices = async ({ config, docker }: Session): Promise<SwarmService[]> =>
-  servicesWithLogins(config, await listServices(docker));
 
 /** The services that are named, or those that keep a login of the user. */
 function chosen(

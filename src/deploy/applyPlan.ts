@@ -33,8 +33,7 @@ export async function applyPlan(session: Session, plan: DeployPlan, note?: strin
     try {
       await checkSplit(session);
       await verify(session, secrets);
-      if (secrets.kept !== undefined && secrets.change?.login !== undefined)
-        await storeNewLogin(session, secrets.change.login);
+      if (secrets.kept !== undefined) await storeNewLogin(session, secrets.change?.login);
       await restartMirror(session);
       await cleanUp(session, secrets.generations);
     } finally {

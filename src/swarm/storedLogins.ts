@@ -30,9 +30,14 @@ export function servicesWithLogins(config: Config, services: readonly SwarmServi
   });
 }
 
-/** Whether something of this registry can be pulled with a login alone. */
-const needsLogins = (config: Config): boolean =>
-  repositoryRules(config).some(({ pull }) => pull !== "anonymous");
+/** Those of the whole Swarm. Nothing is asked if everything can be pulled without a login. */
+export const pullingServices = async ({
+  config,
+  docker,
+}: Pick<Session, "config" | "docker">): Promise<SwarmService[]> =>
+  repositoryRules(config).some(({ pull }) => pull !== "anonymous")
+    ? servicesWithLogins(config, await listServices(docker))
+    : [];
 
 /** What stands before the name of a repository of this registry, outside and inside. */
 function registryHosts(config: Config): string[] {
@@ -65,7 +70,10 @@ export const newLoginRemedy = (services: readonly SwarmService[]): string =>
     })
     .join("\n");
 
-/** States of an update that is not over: the next change of the service would start it anew, or end its way back. */
+/**
+ * States of an update that is not over: the next change of the service would start it anew, or end its way
+ * back.
+ */
 const UNDER_WAY = ["updating", "paused", "rollback_started", "rollback_paused"];
 
 /**
@@ -137,16 +145,17 @@ async function refusalOf(work: () => Promise<void>): Promise<string | undefined>
 }
 
 /**
- * Stores the new login of a user in all services that keep one of this user; says so only, with --dry-run. The
- * change of the password is done by then, so what fails is a warning.
+ * Stores the new login of a user in all services that keep one of this user; says so only, with --dry-run.
+ * The change of the password is done by then, so what fails is a warning.
+ *
+ * @param login undefined if no password became known
  */
-export async function storeNewLogin(session: Session, login: Login): Promise<void> {
-  const { config, docker, options, reporter } = session;
+export async function storeNewLogin(session: Session, login: Login | undefined): Promise<void> {
+  const { options, reporter } = session;
   // A label is anybody's word, and the temporary user's password is nobody's.
-  if (!options.wait || login.user === TEMPORARY_USER || !needsLogins(config)) return;
+  if (login === undefined || !options.wait || login.user === TEMPORARY_USER) return;
   try {
-    const services = servicesWithLogins(config, await listServices(docker));
-    const own = services.filter((service) => keptBy(service) === login.user);
+    const own = (await pullingServices(session)).filter((service) => keptBy(service) === login.user);
     if (own.length === 0) return;
     await inStep(reporter, { id: "logins", title: "Logins of services" }, async () => {
       if (options.dryRun) return `the new one would be stored in ${namesOf(own)}`;
@@ -179,12 +188,12 @@ export const newestSettled = (tasks: readonly SwarmTask[]): SwarmTask | undefine
  * undo the change.
  */
 export async function warnOfStoredLogins(
-  { config, docker, reporter }: Pick<Session, "config" | "docker" | "reporter">,
+  session: Pick<Session, "config" | "docker" | "reporter">,
   changed: readonly string[] = [],
 ): Promise<void> {
+  const { reporter } = session;
   try {
-    const all = servicesWithLogins(config, await listServices(docker));
-    const services = all.filter((service) => {
+    const services = (await pullingServices(session)).filter((service) => {
       const user = keptBy(service);
       return user === undefined || changed.includes(user);
     });

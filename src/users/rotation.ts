@@ -21,8 +21,9 @@ import { USER_KINDS } from "./userFindings.js";
 
 /**
  * Changes the users: creates a new generation of the htpasswd, updates the registry, tests it at the front
- * door, delivers the password, stores it in the services that pull with it, and removes the old generation. If
- * it fails before it is delivered, the old generation is used again. Only the registry is updated; gateway, reader and library keep running.
+ * door, delivers the password, removes the old generation, and stores the password in the services that pull
+ * with it. If it fails before it is delivered, the old generation is used again. Only the registry is updated;
+ * gateway, reader and library keep running.
  *
  * @param deliver gets the password, if it was generated
  * @returns what was done
@@ -40,7 +41,7 @@ export async function changeUsers(
   if (options.dryRun) {
     await showSecrets(session, plan);
     await showUserRoll(session, users);
-    if (plan.change?.login !== undefined) await storeNewLogin(session, plan.change.login);
+    await storeNewLogin(session, plan.change?.login);
     return plan;
   }
   await underLock(session, plan.found, async () => {
@@ -57,7 +58,7 @@ export async function changeUsers(
     try {
       await recordUsers(session, plan);
       await removeSuperseded(session, plan);
-      if (plan.change?.login !== undefined) await storeNewLogin(session, plan.change.login);
+      await storeNewLogin(session, plan.change?.login);
     } catch (error) {
       throw withOutcome(error, "The change is valid. The next run removes the leftovers.");
     }
