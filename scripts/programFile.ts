@@ -7,9 +7,10 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { execa } from "execa";
+import { CACHE } from "../test/support/checkout.js";
+import { madeAside } from "../test/support/madeAside.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const CACHE = process.env.HEPHAESTUS_CACHE ?? `${ROOT}.demo/cache`;
 const FOLDER = `${ROOT}program`;
 
 /**
@@ -49,19 +50,15 @@ const programName = (arch: Architecture): string => `hephaestus-linux-${arch}`;
 async function fetchNode(arch: Architecture): Promise<string> {
   const folder = `${CACHE}/node/${NODE}-${arch}`;
   if (existsSync(folder)) return folder;
-  const aside = `${folder}.${process.pid}`;
-  mkdirSync(aside, { recursive: true });
-  const archive = `node-linux-${arch}-${NODE}.tgz`;
-  await execa("npm", ["pack", "--silent", `node-linux-${arch}@${NODE}`], { cwd: aside });
-  const sum = createHash("sha512").update(readFileSync(`${aside}/${archive}`));
-  if (`sha512-${sum.digest("base64")}` !== ARCHITECTURES[arch].integrity) {
-    rmSync(aside, { recursive: true });
-    throw new Error(`${archive} is not the file that scripts/programFile.ts names`);
-  }
-  const parts = ["package/bin/node", "package/LICENSE"];
-  await execa("tar", ["-xzf", archive, "--strip-components=1", ...parts], { cwd: aside });
-  rmSync(`${aside}/${archive}`);
-  renameSync(aside, folder);
+  await madeAside(CACHE, folder, async (cwd) => {
+    const archive = `node-linux-${arch}-${NODE}.tgz`;
+    await execa("npm", ["pack", "--silent", `node-linux-${arch}@${NODE}`], { cwd });
+    const sum = createHash("sha512").update(readFileSync(`${cwd}/${archive}`));
+    if (`sha512-${sum.digest("base64")}` !== ARCHITECTURES[arch].integrity)
+      throw new Error(`${archive} is not the file that scripts/programFile.ts names`);
+    await execa("tar", ["-xzf", archive, "package/bin/node", "package/LICENSE"], { cwd });
+    return `${cwd}/package`;
+  });
   return folder;
 }
 
