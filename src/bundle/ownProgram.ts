@@ -9,7 +9,10 @@ import { type Entry, fileEntry } from "./tarFile.js";
 const FOLDERS = ["bin", "dist", "docs", "ops-scripts", "schema", "templates"];
 const FILES = ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"];
 
-/** This very program: the program file, or the package, which runs with Node alone. Files of the package that are not there are left out. */
+/**
+ * This very program: the program file, or the package, which runs with Node alone. Files of the package that
+ * are not there are left out.
+ */
 export async function programEntries(): Promise<Entry[]> {
   const { isFile, path: root } = thisProgram();
   if (isFile) return [await fileEntry(root, PROGRAM_FILE)];

@@ -12,8 +12,8 @@ export interface Endpoint {
 export const isInImage = (): boolean => Boolean(process.env.HEPHAESTUS_IMAGE);
 
 /**
- * Asks docker's own settings; the engine itself is not asked. A container has a socket of its host's engine, and neither
- * its files nor its network.
+ * Asks docker's own settings; the engine itself is not asked. A container has a socket of its host's engine,
+ * and neither its files nor its network.
  */
 export async function readEndpoint(docker: Docker): Promise<Endpoint> {
   const format = ["--format", "{{.Endpoints.docker.Host}}"];

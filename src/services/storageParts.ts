@@ -17,8 +17,8 @@ export interface StorageParts {
 }
 
 /**
- * The storage of a service: the folder or the volume as a mount, or the keys of the bucket as a file that the AWS SDK
- * reads.
+ * The storage of a service: the folder or the volume as a mount, or the keys of the bucket as a file that the
+ * AWS SDK reads.
  *
  * @param readOnly whether the service only reads
  */

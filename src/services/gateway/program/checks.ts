@@ -87,7 +87,8 @@ const UNKNOWN: readonly Refusal[] = ["unavailable", "silent"];
  *
  * @param credential the Base64 of NAME:PASSWORD. Nothing keeps it: memory has a keyed hash
  * @param network of the client
- * @param since a password that was found right before is asked about again. That it was right counts only if nobody can say
+ * @param since a password that was found right before is asked about again. That it was right counts only if
+ * nobody can say
  */
 export async function check(
   around: CheckAround,

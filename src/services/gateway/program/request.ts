@@ -52,8 +52,8 @@ export function splitQuery(uri: string): Written {
  * @param method of the request
  */
 export function parse(method: string, { path, query }: Written): Asked | undefined {
-  // nginx ends the address at a #, the registry does not. In a path it is part of no name. A NUL is part of nothing that a registry
-  // knows, and lets it fail.
+  // nginx ends the address at a #, the registry does not. In a path it is part of no name. A NUL is part of
+  // nothing that a registry knows, and lets it fail.
   if (query.includes("#") || query.includes("%00")) return undefined;
   const reads = isRead(method);
   const about = (what: "login" | "catalog"): Asked => ({
